@@ -1,0 +1,90 @@
+// What the codec floor hands up: one object per access unit, audio frame or metadata document, never one per packet.
+
+export type VideoCodec = 'h264' | 'h265' | 'mjpeg';
+export type AudioCodec = 'aac' | 'pcma' | 'pcmu';
+
+/** What is known of the picture. The same object, by identity, is carried by every unit until something in it changes. */
+export interface VideoFormat {
+  readonly codec: VideoCodec;
+  /** Pixels of the displayed picture (after cropping); 0 while no parameter set has been seen. */
+  readonly width: number;
+  readonly height: number;
+  /** Frames per second, from VUI timing or the SDP; absent where neither says. */
+  readonly frameRate?: number;
+  /** e.g. `High`, `Main`; absent for MJPEG. */
+  readonly profile?: string;
+  /** RFC 6381 codec string, e.g. `avc1.64001f`, `hvc1.1.6.L93.B0`; absent for MJPEG. */
+  readonly codecString?: string;
+}
+
+/** One NAL unit inside `VideoUnit.data`: `start` is where its 4-byte start code begins, `end` is one past its last byte. */
+export interface NalRange {
+  readonly type: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** `arrival` of this machine's clock (RTP-smoothed); `sr` an RTCP sender report; `onvif` the 0xABAC extension; `rtpinfo` PLAY's RTP-Info; `start` the asked start plus media time. */
+export type TimeSource = 'arrival' | 'sr' | 'onvif' | 'rtpinfo' | 'start';
+
+interface UnitBase {
+  /** 32-bit RTP timestamp of the unit, in the track's clock rate (RFC 3550 5.1). */
+  readonly rtpTime: number;
+  /** RTP sequence number of the packet that ended the unit. */
+  readonly rtpSequence: number;
+  /** Monotonic milliseconds (`performance.now()`) of the socket read that brought the unit's first packet. */
+  readonly arrival: number;
+  /** Epoch milliseconds of the ONVIF 0xABAC header extension, where the unit's packets carried one. */
+  readonly onvifTime?: number;
+  /** Epoch milliseconds on this machine's clock, monotonic per stream. 0 until the session's timeline has set it. */
+  time: number;
+  /** Epoch milliseconds of the server's claim; absent if it makes none. Set by the session's timeline. */
+  captureTime?: number;
+  timeSource: TimeSource;
+}
+
+/** One access unit (H.264, H.265) or picture (MJPEG). `data` is never written again once the unit is out. */
+export interface VideoUnit extends UnitBase {
+  readonly kind: 'video';
+  readonly codec: VideoCodec;
+  /** Annex B with 4-byte start codes; keyframes have their parameter sets in front. MJPEG: the JPEG. */
+  readonly data: Buffer;
+  /** The NAL units of `data`, in order; empty for MJPEG. */
+  readonly nals: readonly NalRange[];
+  /** IDR, or an all-intra picture with a recovery point SEI (H.265: IRAP; MJPEG: always). */
+  readonly keyframe: boolean;
+  /** Something of this unit was lost; what is here is whole NAL units, never torn ones. */
+  readonly damaged: boolean;
+  readonly format: VideoFormat;
+}
+
+export interface AudioFormat {
+  readonly codec: AudioCodec;
+  /** Samples per second. */
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** AAC: the AudioSpecificConfig (ISO 14496-3 1.6.2.1). */
+  readonly config?: Buffer;
+}
+
+/** One audio frame: a raw AAC access unit (no ADTS), or the G.711 samples of one packet. */
+export interface AudioUnit extends UnitBase {
+  readonly kind: 'audio';
+  readonly codec: AudioCodec;
+  readonly data: Buffer;
+  readonly damaged: boolean;
+  readonly format: AudioFormat;
+}
+
+/** One ONVIF metadata document: UTF-8 XML. */
+export interface MetadataUnit extends UnitBase {
+  readonly kind: 'metadata';
+  readonly codec: 'onvif';
+  readonly data: Buffer;
+  readonly damaged: boolean;
+}
+
+export type MediaUnit = VideoUnit | AudioUnit | MetadataUnit;
+
+/** When a unit's parameter sets are put in front of it (the SDP's or the stream's last ones). `keyframe`: before each keyframe that lacks them; `change`: only when they changed; `never`. */
+export type ParameterSetPolicy = 'keyframe' | 'change' | 'never';

@@ -1,0 +1,52 @@
+// One family of errors for the whole package: a code from a closed table, and a sentence that tells a user what to do.
+
+/** The closed table of codes. A new one is added here, in the help texts and in both languages. */
+export const NVR_ERROR_CODES = [
+  'EDNS',
+  'ECONNREFUSED',
+  'EUNREACHABLE',
+  'ETIMEDOUT',
+  'ETLS',
+  'ENOTRTSP',
+  'EPROTOCOL',
+  'EAUTH',
+  'EFORBIDDEN',
+  'ECHANNEL',
+  'ESESSIONS',
+  'EUNSUPPORTED',
+  'ENOKEYFRAME',
+  'EPLAYBACKKEY',
+  'ENORECORDING',
+  'EDECODE',
+  'EBUSY',
+  'EOVERLOAD',
+  'EDISK',
+  'ECLOCK',
+  'EINPUT',
+] as const;
+
+export type NvrErrorCode = (typeof NVR_ERROR_CODES)[number];
+
+export interface NvrErrorDetails {
+  /** The RTSP or HTTP status, where a server answered with one. */
+  status?: number;
+  cause?: unknown;
+}
+
+/** Every error that leaves this package. `message` is safe to show: it never holds a password, an Authorization header or a playback key. */
+export class NvrError extends Error {
+  readonly code: NvrErrorCode;
+  readonly status?: number;
+
+  constructor(code: NvrErrorCode, message: string, details: NvrErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'NvrError';
+    this.code = code;
+    if (details.status !== undefined) this.status = details.status;
+  }
+}
+
+/** Codes after which an early retry cannot help: the settings, the account or the device must change first. */
+export function isLasting(code: NvrErrorCode): boolean {
+  return code === 'EAUTH' || code === 'EFORBIDDEN' || code === 'ECHANNEL' || code === 'EUNSUPPORTED' || code === 'EINPUT';
+}

@@ -1,0 +1,30 @@
+// Every bound on what a server may send or a user may ask, in one place. Past a limit: typed error, connection closed, reconnect by policy.
+
+export const LIMITS = {
+  /** Bytes of an RTSP start line and its header lines together. */
+  headerBytes: 16 * 1024,
+  /** Header lines of one RTSP message. */
+  headerLines: 128,
+  /** Bytes of an RTSP message body (an SDP, mostly). */
+  bodyBytes: 128 * 1024,
+  /** Bytes of one RTP or RTCP packet: the 16-bit length of RFC 2326 10.12 allows no more. */
+  packetBytes: 64 * 1024,
+  /** Bytes skipped in search of the next frame before the connection is given up. */
+  junkBytes: 64 * 1024,
+  /** Bytes of a NAL unit, and of an access unit. */
+  unitBytes: 8 * 1024 * 1024,
+  /** NAL units of one access unit. */
+  unitNals: 2048,
+  /** Packets held back to put a UDP stream in order. */
+  reorderPackets: 64,
+  /** Milliseconds a packet is held back for a missing earlier one. */
+  reorderMs: 100,
+  /** RTSP requests awaiting a reply on one connection. */
+  pendingRequests: 16,
+  /** Redirects followed for one session. */
+  redirects: 5,
+  /** Media sections read from one SDP. */
+  mediaSections: 32,
+  /** Bytes of the GOP a hub keeps; beyond that the keyframe alone. */
+  gopBytes: 8 * 1024 * 1024,
+} as const;

@@ -1,0 +1,124 @@
+// What the NVR floor promises to its users: settings in, hubs with units and events out.
+
+import type { NvrError, NvrErrorCode } from '../errors.js';
+import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
+
+export type TransportPreference = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
+
+/** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false in the user's own tls-config. */
+export interface TlsSettings {
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+  passphrase?: string;
+  servername?: string;
+  rejectUnauthorized?: boolean;
+}
+
+export interface NvrSettings {
+  name: string;
+  host: string;
+  rtspPort: number;
+  httpPort: number;
+  /** RTSP over TLS. */
+  tls: boolean;
+  /** The key service over HTTPS. */
+  httpTls: boolean;
+  tlsSettings?: TlsSettings;
+  transport: TransportPreference;
+  uriStyle: 'move' | 'legacy' | 'custom';
+  liveTemplate: string;
+  playbackTemplate: string;
+  streamCodes: Readonly<Record<string, string>>;
+  firstChannel: 0 | 1;
+  channels: readonly { channel: number; name: string }[];
+  /** IANA name; empty means UTC. */
+  timeZone: string;
+  /** Seconds. */
+  requestTimeout: number;
+  /** Seconds without media, while playing, after which the stream is taken for dead. */
+  silence: number;
+  /** Seconds a session outlives its last user. */
+  linger: number;
+  /** Set up audio and metadata tracks too. */
+  audio: boolean;
+  /** Empty user name: no credentials. */
+  username: string;
+  password: string;
+}
+
+/** The words of output 2 that a hub speaks, in the order: connecting -> playing -> (gap | format | warning)* -> reconnecting -> connecting …; `error`: no retry soon. */
+export type HubEventWord = 'connecting' | 'playing' | 'format' | 'gap' | 'warning' | 'reconnecting' | 'stopped' | 'error';
+
+/** Flat, so that it can travel as `msg.event`. Times are epoch ms. */
+export interface HubEvent {
+  readonly type: HubEventWord;
+  readonly channel: number;
+  readonly stream: string;
+  readonly time: number;
+  readonly code?: NvrErrorCode;
+  readonly reason?: string;
+  readonly attempt?: number;
+  readonly retryInMs?: number;
+  readonly lost?: number;
+  readonly transport?: string;
+  readonly codec?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly frameRate?: number;
+  readonly profile?: string;
+  /** First time this cause ends or troubles the present outage: tell Catch once. */
+  readonly firstOfOutage?: boolean;
+  /** The error behind `reconnecting`, `error` and `warning`; not for the message. */
+  readonly error?: NvrError;
+}
+
+export interface HubSubscriber {
+  /** A video unit from the next keyframe on; audio and metadata as they come. Must not throw and must not write to `unit.data`. */
+  onUnit?(unit: MediaUnit): void;
+  /** The story of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and `format` at once. */
+  onEvent?(event: HubEvent): void;
+}
+
+export interface HubSubscription {
+  /** Idempotent. The last one to leave starts the hub's linger. */
+  unsubscribe(): void;
+}
+
+/** Read at any time at no cost to the hot path. Counters are totals since the hub's first session began, unless said otherwise. */
+export interface StreamStatistics {
+  state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
+  transport?: string;
+  bytes: number;
+  packets: number;
+  lost: number;
+  late: number;
+  duplicates: number;
+  /** Interarrival jitter of the video track, ms (RFC 3550 6.4.1). */
+  jitterMs: number;
+  /** Round trip of the last answered RTSP request, ms. */
+  rttMs?: number;
+  frames: number;
+  keyframes: number;
+  damaged: number;
+  /** Over about the last 5 s. */
+  fps: number;
+  bitrateKbps: number;
+  reconnects: number;
+  subscribers: number;
+  /** Epoch ms at which the present session began to play. */
+  playingSince?: number;
+}
+
+/** One shared session per camera and stream. */
+export interface CameraHub {
+  readonly channel: number;
+  readonly stream: string;
+  readonly format: VideoFormat | undefined;
+  readonly statistics: StreamStatistics;
+  /** The last keyframe and what followed it, oldest first; empty before the first keyframe and while no session plays. Above 8 MiB the keyframe alone. */
+  readonly gop: readonly VideoUnit[];
+  subscribe(subscriber: HubSubscriber): HubSubscription;
+  /** Ends the present session and starts another at once (action `restart`, changed credentials). */
+  restart(): void;
+}
