@@ -1,0 +1,155 @@
+// What a receiver knows of one RTP source: losses, duplicates, late packets, jitter, and the report block made of them (RFC 3550 A.1, A.3, A.8).
+
+import type { RtpPacketView } from './packet.js';
+import type { ReportBlock } from './rtcp.js';
+
+/** RFC 3550 A.1: a larger step forward, or further back, is a restart of the sequence rather than loss or disorder. */
+const MAX_DROPOUT = 3000;
+const MAX_MISORDER = 100;
+/** Sequence numbers remembered to tell a duplicate from a late packet: a power of two above MAX_MISORDER. */
+const SEEN = 128;
+/** Transit times that differ by more are a jump of the timestamps, not jitter. */
+const MAX_JITTER_MS = 10_000;
+
+/** `update`'s answers for a packet that must not be passed on in sequence. */
+export const LATE = -1;
+export const DUPLICATE = -2;
+
+/** The bookkeeping of one track. It reads no clock and makes no object per packet. */
+export class RtpReceiver {
+  /** Packets received, late ones and duplicates included, and their bytes, headers included. */
+  packets = 0;
+  bytes = 0;
+  /** Packets that never came; one that comes late is taken off again. */
+  lost = 0;
+  late = 0;
+  duplicates = 0;
+  /** RFC 3550 A.8, in timestamp units. */
+  jitter = 0;
+
+  readonly #clockRate: number;
+  readonly #seen = new Int32Array(SEEN).fill(-1);
+  #started = false;
+  #ssrc = 0;
+  #highest = 0;
+  #cycles = 0;
+  #lastTimestamp = 0;
+  #lastArrivalMs = NaN;
+  #lastSr = 0;
+  #lastSrMs = NaN;
+  #lostBefore = 0;
+  #lostReported = 0;
+  #expectedReported = 0;
+
+  /** `clockRate`: timestamp units per second, from the SDP. */
+  constructor(clockRate: number) {
+    this.#clockRate = clockRate;
+  }
+
+  /** `jitter` in milliseconds. */
+  get jitterMs(): number {
+    return (this.jitter * 1000) / this.#clockRate;
+  }
+
+  /** Cycles and the highest sequence number so far, 32 bits (RFC 3550 6.4.1). */
+  get extendedSequence(): number {
+    return (this.#cycles * 0x1_0000 + this.#highest) % 2 ** 32;
+  }
+
+  /**
+   * Counts a packet that arrived at `arrivalMs` (any monotonic milliseconds). Answers how many packets are missing before it: 0 when it follows the
+   * last one, more after a gap, `LATE` or `DUPLICATE` when its place is already behind.
+   *
+   * Unlike RFC 3550 A.1, a large jump is believed at once (answer 1, nothing counted as lost): a seek or a restart must not cost the
+   * first packet of a keyframe. Where strangers could send, on UDP, the reorder buffer asks for two packets in a row.
+   */
+  update(packet: RtpPacketView, arrivalMs: number): number {
+    const sequence = packet.sequence;
+    this.packets++;
+    this.bytes += packet.end - packet.start;
+    if (!this.#started) {
+      this.#start(packet);
+      this.#measureJitter(packet.timestamp, arrivalMs);
+      return 0;
+    }
+    const step = (sequence - this.#highest) & 0xffff;
+    if (step === 0 || step > 0x1_0000 - MAX_MISORDER) return this.#countOld(sequence);
+    this.#measureJitter(packet.timestamp, arrivalMs);
+    if (step >= MAX_DROPOUT) {
+      this.#start(packet);
+      return 1;
+    }
+    if (sequence < this.#highest) this.#cycles++;
+    this.#highest = sequence;
+    this.#seen[sequence & (SEEN - 1)] = sequence;
+    this.lost += step - 1;
+    return step - 1;
+  }
+
+  /** Notes a sender report that arrived at `arrivalMs`, on the clock of `update`: the next report block echoes it. */
+  senderReport(ntpMiddle: number, arrivalMs: number): void {
+    this.#lastSr = ntpMiddle;
+    this.#lastSrMs = arrivalMs;
+  }
+
+  /** The report block for now, on the clock of `update`. `fractionLost` covers the time since the last call. */
+  report(nowMs: number): ReportBlock {
+    const expected = this.packets - this.duplicates + this.lost;
+    const expectedNow = expected - this.#expectedReported;
+    const lostNow = this.lost - this.#lostReported;
+    this.#expectedReported = expected;
+    this.#lostReported = this.lost;
+    return {
+      ssrc: this.#ssrc,
+      fractionLost: lostNow > 0 ? Math.min(255, Math.floor((lostNow * 256) / expectedNow)) : 0,
+      cumulativeLost: this.lost - this.#lostBefore,
+      highestSequence: this.extendedSequence,
+      jitter: Math.floor(this.jitter),
+      lastSr: this.#lastSr,
+      delaySinceLastSr: Number.isNaN(this.#lastSrMs)
+        ? 0
+        : Math.max(0, Math.round((nowMs - this.#lastSrMs) * 65.536)),
+    };
+  }
+
+  /** A new source (another SSRC): sequence, jitter and the sender report are forgotten; the counters go on. */
+  reset(): void {
+    this.#started = false;
+    this.#cycles = 0;
+    this.jitter = 0;
+    this.#lastArrivalMs = NaN;
+    this.#lastSr = 0;
+    this.#lastSrMs = NaN;
+    this.#lostBefore = this.lost;
+  }
+
+  #start(packet: RtpPacketView): void {
+    this.#started = true;
+    this.#ssrc = packet.ssrc;
+    this.#highest = packet.sequence;
+    this.#seen.fill(-1);
+    this.#seen[packet.sequence & (SEEN - 1)] = packet.sequence;
+  }
+
+  #countOld(sequence: number): number {
+    const slot = sequence & (SEEN - 1);
+    if (this.#seen[slot] === sequence) {
+      this.duplicates++;
+      return DUPLICATE;
+    }
+    this.#seen[slot] = sequence;
+    this.late++;
+    // One from before the first packet was never counted as lost.
+    if (this.lost > this.#lostBefore) this.lost--;
+    return LATE;
+  }
+
+  #measureJitter(timestamp: number, arrivalMs: number): void {
+    const elapsed = ((arrivalMs - this.#lastArrivalMs) * this.#clockRate) / 1000;
+    const deviation = Math.abs(elapsed - ((timestamp - this.#lastTimestamp) | 0));
+    this.#lastTimestamp = timestamp;
+    this.#lastArrivalMs = arrivalMs;
+    // False for NaN too: the first packet has nothing to be compared with.
+    if (deviation < (MAX_JITTER_MS * this.#clockRate) / 1000) this.jitter += (deviation - this.jitter) / 16;
+  }
+}

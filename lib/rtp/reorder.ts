@@ -1,0 +1,201 @@
+// Puts the packets of a UDP stream back in order. One that is in order passes straight through; one that is early waits a little for what is missing.
+
+import { LIMITS } from '../limits.js';
+
+/** A larger step forward, or further back, is a restart of the sequence (RFC 3550 A.1). */
+const MAX_DROPOUT = 3000;
+const MAX_MISORDER = 100;
+const FIXED_HEADER = 12;
+
+export interface ReorderOptions {
+  /** Called before the packet that follows missing ones, with how many are missing (1 where nobody can tell: the sequence restarted). */
+  onGap?: (missing: number) => void;
+  /** Packets held back at most; a power of two, `LIMITS.reorderPackets` by default. */
+  packets?: number;
+  /** Milliseconds a packet is held back at most, `LIMITS.reorderMs` by default. */
+  waitMs?: number;
+}
+
+type Deliver = (buffer: Buffer, start: number, end: number) => void;
+
+interface Suspect {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly sequence: number;
+  readonly deadline: number;
+}
+
+/**
+ * Holds references to early packets, so a pushed buffer must not be written again (dgram's buffers are not). Times are monotonic milliseconds.
+ *
+ * A packet that lies far from the sequence is suspect: it is kept until the next one follows it, which proves a restart, or
+ * until the old sequence goes on, which proves a stray.
+ */
+export class ReorderBuffer {
+  readonly #deliver: Deliver;
+  readonly #onGap: (missing: number) => void;
+  readonly #size: number;
+  readonly #waitMs: number;
+  readonly #buffers: (Buffer | undefined)[];
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  readonly #arrivals: Float64Array;
+  #held = 0;
+  /** Since when the longest-held packet waits; meaningless while nothing is held. */
+  #oldest = 0;
+  #expected = -1;
+  #ssrc = 0;
+  #suspect: Suspect | undefined;
+
+  constructor(deliver: Deliver, options: ReorderOptions = {}) {
+    this.#deliver = deliver;
+    this.#onGap = options.onGap ?? (() => undefined);
+    this.#size = options.packets ?? LIMITS.reorderPackets;
+    this.#waitMs = options.waitMs ?? LIMITS.reorderMs;
+    this.#buffers = new Array<Buffer | undefined>(this.#size).fill(undefined);
+    this.#starts = new Int32Array(this.#size);
+    this.#ends = new Int32Array(this.#size);
+    this.#arrivals = new Float64Array(this.#size);
+  }
+
+  /** Takes an RTP packet. Late ones, duplicates and what is too short for RTP are dropped. */
+  push(buffer: Buffer, start: number, end: number, nowMs: number): void {
+    if (end - start < FIXED_HEADER) return;
+    const sequence = (buffer[start + 2]! << 8) | buffer[start + 3]!;
+    const ssrc =
+      (buffer[start + 8]! << 24) |
+      (buffer[start + 9]! << 16) |
+      (buffer[start + 10]! << 8) |
+      buffer[start + 11]!;
+    if (this.#expected < 0 || ssrc !== this.#ssrc) {
+      this.#releaseAll();
+      this.#suspect = undefined;
+      this.#ssrc = ssrc;
+      this.#pass(buffer, start, end, sequence);
+      return;
+    }
+    if (this.#held > 0 && nowMs - this.#oldest >= this.#waitMs) this.#releaseDue(nowMs);
+
+    const ahead = (sequence - this.#expected) & 0xffff;
+    if (ahead >= MAX_DROPOUT && ahead < 0x1_0000 - MAX_MISORDER) {
+      this.#judge(buffer, start, end, sequence, nowMs);
+      return;
+    }
+    this.#suspect = undefined;
+    if (ahead === 0) {
+      this.#pass(buffer, start, end, sequence);
+      if (this.#held > 0) this.#releaseRun();
+    } else if (ahead < MAX_DROPOUT) {
+      this.#hold(buffer, start, end, sequence, nowMs);
+    }
+  }
+
+  /** Releases what has waited long enough. To be called at `nextDeadline()`. */
+  flush(nowMs: number): void {
+    if (this.#held > 0) this.#releaseDue(nowMs);
+    const suspect = this.#suspect;
+    if (suspect !== undefined && nowMs >= suspect.deadline) this.#restartAt(suspect);
+  }
+
+  /** When `flush` has something to do; undefined while nothing waits. */
+  nextDeadline(): number | undefined {
+    const held = this.#held > 0 ? this.#oldest + this.#waitMs : Infinity;
+    const deadline = Math.min(held, this.#suspect?.deadline ?? Infinity);
+    return deadline === Infinity ? undefined : deadline;
+  }
+
+  /** Delivers one packet that has its turn. */
+  #pass(buffer: Buffer, start: number, end: number, sequence: number): void {
+    this.#expected = (sequence + 1) & 0xffff;
+    this.#deliver(buffer, start, end);
+  }
+
+  #hold(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
+    // No room so far ahead: the oldest missing ones are given up.
+    while (((sequence - this.#expected) & 0xffff) >= this.#size) {
+      if (this.#held === 0) {
+        this.#skip((sequence - this.#expected) & 0xffff);
+        this.#pass(buffer, start, end, sequence);
+        return;
+      }
+      this.#skipToNextHeld();
+      this.#releaseRun();
+    }
+    if (sequence === this.#expected) {
+      this.#pass(buffer, start, end, sequence);
+      this.#releaseRun();
+      return;
+    }
+    const slot = sequence & (this.#size - 1);
+    if (this.#buffers[slot] !== undefined) return;
+    this.#buffers[slot] = buffer;
+    this.#starts[slot] = start;
+    this.#ends[slot] = end;
+    this.#arrivals[slot] = nowMs;
+    if (this.#held++ === 0) this.#oldest = nowMs;
+  }
+
+  #judge(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
+    const suspect = this.#suspect;
+    if (suspect !== undefined && ((suspect.sequence + 1) & 0xffff) === sequence) {
+      this.#restartAt(suspect);
+      this.#pass(buffer, start, end, sequence);
+    } else {
+      this.#suspect = { buffer, start, end, sequence, deadline: nowMs + this.#waitMs };
+    }
+  }
+
+  #restartAt(suspect: Suspect): void {
+    this.#suspect = undefined;
+    this.#releaseAll();
+    this.#onGap(1);
+    this.#pass(suspect.buffer, suspect.start, suspect.end, suspect.sequence);
+  }
+
+  #releaseDue(nowMs: number): void {
+    while (this.#held > 0 && nowMs - this.#oldest >= this.#waitMs) {
+      this.#skipToNextHeld();
+      this.#releaseRun();
+    }
+  }
+
+  #releaseAll(): void {
+    while (this.#held > 0) {
+      this.#skipToNextHeld();
+      this.#releaseRun();
+    }
+  }
+
+  /** Delivers held packets as long as they follow one another. */
+  #releaseRun(): void {
+    for (;;) {
+      const slot = this.#expected & (this.#size - 1);
+      const buffer = this.#buffers[slot];
+      if (buffer === undefined) break;
+      this.#buffers[slot] = undefined;
+      this.#held--;
+      this.#pass(buffer, this.#starts[slot]!, this.#ends[slot]!, this.#expected);
+    }
+    if (this.#held > 0) this.#findOldest();
+  }
+
+  #findOldest(): void {
+    let oldest = Infinity;
+    for (let slot = 0; slot < this.#size; slot++) {
+      if (this.#buffers[slot] !== undefined) oldest = Math.min(oldest, this.#arrivals[slot]!);
+    }
+    this.#oldest = oldest;
+  }
+
+  #skipToNextHeld(): void {
+    let missing = 0;
+    while (this.#buffers[(this.#expected + missing) & (this.#size - 1)] === undefined) missing++;
+    if (missing > 0) this.#skip(missing);
+  }
+
+  #skip(missing: number): void {
+    this.#expected = (this.#expected + missing) & 0xffff;
+    this.#onGap(missing);
+  }
+}
