@@ -2,8 +2,9 @@
 
 import { ntpToEpochMs } from './rtcp.js';
 
-/** The profile word of ONVIF's replay extension (ONVIF Streaming Specification, RTP header extension): an NTP time, then flags. */
+/** ONVIF's replay extension (Streaming Specification 6.3): an NTP time and a word of flags; a JPEG extension (5.1) may follow in the same block, with a header of its own. */
 const ONVIF_REPLAY = 0xabac;
+const ONVIF_REPLAY_WORDS = 3;
 const FIXED_HEADER = 12;
 const NOTHING = Buffer.alloc(0);
 
@@ -24,7 +25,7 @@ export class RtpPacketView {
   /** The payload without CSRCs, header extension and padding; it may be empty. */
   payloadStart = 0;
   payloadEnd = 0;
-  /** The header extension's profile word, -1 if there is none; its bytes follow the 4-byte extension header. */
+  /** The header extension's profile word, -1 if there is none, and its bytes after the 4-byte extension header. Behind an ONVIF replay extension: those of the extension inside it. */
   extensionProfile = -1;
   extensionStart = 0;
   extensionEnd = 0;
@@ -73,6 +74,7 @@ export class RtpPacketView {
     this.extensionEnd = extensionEnd;
     if (this.extensionProfile === ONVIF_REPLAY && words >= 2) {
       this.onvifTime = ntpToEpochMs(uint32(buffer, at + 4), uint32(buffer, at + 8));
+      if (words > ONVIF_REPLAY_WORDS) this.#readExtension(at + 4 + 4 * ONVIF_REPLAY_WORDS, extensionEnd);
     }
     return extensionEnd;
   }

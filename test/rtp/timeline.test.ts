@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Timed } from '../../lib/rtp/timeline.js';
+import { Timeline } from '../../lib/rtp/timeline.js';
+
+const EPOCH = Date.UTC(2026, 10, 5, 12);
+const RATE = 90_000;
+const FRAME_MS = 40;
+const FRAME = 3600;
+
+interface Run {
+  times: number[];
+  arrivals: number[];
+}
+
+/** Feeds `count` frames of a 25 fps stream: RTP time from `rtp`, delay on the way from `delay` (ms); returns times less EPOCH. */
+function run(
+  timeline: Timeline,
+  count: number,
+  options: { rtp?: (i: number) => number; delay?: (i: number) => number; from?: number } = {},
+): Run {
+  const from = options.from ?? 0;
+  const times: number[] = [];
+  const arrivals: number[] = [];
+  for (let i = from; i < from + count; i++) {
+    // In order: what is late delays what follows.
+    const arrival = Math.max(arrivals.at(-1) ?? 0, i * FRAME_MS + (options.delay?.(i) ?? 0));
+    arrivals.push(arrival);
+    times.push(timeline.arrival((options.rtp?.(i) ?? i * FRAME) >>> 0, arrival) - EPOCH);
+  }
+  return { times, arrivals };
+}
+
+function assertMonotonic(times: number[]): void {
+  for (let i = 1; i < times.length; i++)
+    assert.ok(times[i]! >= times[i - 1]!, `goes back at ${i}: ${times[i - 1]} -> ${times[i]}`);
+}
+
+function unit(rtpTime: number, arrival: number, onvifTime?: number): Timed {
+  return { rtpTime, arrival, time: 0, timeSource: '', ...(onvifTime === undefined ? {} : { onvifTime }) };
+}
+
+describe('Timeline, time on this machine', () => {
+  it('is the arrival of a steady stream, in whole epoch milliseconds', () => {
+    const { times } = run(new Timeline(RATE, EPOCH), 100);
+    assert.deepEqual(
+      times,
+      Array.from({ length: 100 }, (_, i) => i * FRAME_MS),
+    );
+  });
+
+  it('goes on through the wrap of the 32-bit RTP time', () => {
+    const { times } = run(new Timeline(RATE, EPOCH), 100, { rtp: (i) => 2 ** 32 - 50 * FRAME + i * FRAME });
+    assert.equal(times[99], 99 * FRAME_MS);
+    assertMonotonic(times);
+  });
+
+  it('smooths jitter: frames are dated evenly however unevenly they arrive', () => {
+    const { times } = run(new Timeline(RATE, EPOCH), 500, { delay: (i) => (i % 7) * 6 });
+    for (let i = 1; i < 500; i++) assert.equal(times[i]! - times[i - 1]!, FRAME_MS);
+  });
+
+  it('dates no unit later than it arrived, and a burst of older frames at its arrival', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    const burst = run(timeline, 50, { delay: (i) => (50 - i) * FRAME_MS });
+    assert.ok(burst.times.every((time) => time === 50 * FRAME_MS));
+    const live = run(timeline, 100, { from: 50 });
+    assert.deepEqual(live.times, live.arrivals);
+  });
+
+  it('is monotonic, with an error no larger than the jitter, for any jitter and drift', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(200), { minLength: 300, maxLength: 1000 }),
+        fc.integer({ min: -300, max: 300 }),
+        fc.nat(2 ** 32 - 1),
+        (delays, ppm, start) => {
+          const scale = 1 + ppm / 1e6;
+          const { times, arrivals } = run(new Timeline(RATE, EPOCH), delays.length, {
+            rtp: (i) => start + Math.round(i * FRAME * scale),
+            delay: (i) => delays[i]!,
+          });
+          assertMonotonic(times);
+          const least = Math.min(...delays);
+          for (let i = 0; i < times.length; i++) {
+            assert.ok(times[i]! <= arrivals[i]! + 1, 'not after its arrival');
+            assert.ok(
+              Math.abs(times[i]! - (i * FRAME_MS + least)) <= 200 - least + 6,
+              `frame ${i} is dated ${times[i]! - i * FRAME_MS} ms off`,
+            );
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('follows a sender whose clock runs 200 ppm fast or slow for an hour', () => {
+    for (const scale of [1.0002, 0.9998]) {
+      const { times } = run(new Timeline(RATE, EPOCH), 90_000, {
+        rtp: (i) => Math.round(i * FRAME * scale),
+        delay: (i) => (i * 7919) % 30,
+      });
+      assertMonotonic(times);
+      for (let i = 1000; i < times.length; i += 97)
+        assert.ok(Math.abs(times[i]! - i * FRAME_MS) < 35, `${times[i]! - i * FRAME_MS} ms off at ${i}`);
+    }
+  });
+
+  it('quirk 24: survives a jump of the RTP time, forward and backward', () => {
+    for (const jump of [RATE * 3600, -RATE * 3600, RATE * 5, 0x7fff0000]) {
+      const timeline = new Timeline(RATE, EPOCH);
+      const { times } = run(timeline, 200, { rtp: (i) => i * FRAME + (i < 100 ? 0 : jump) });
+      assertMonotonic(times);
+      assert.equal(times[100], 100 * FRAME_MS);
+    }
+  });
+
+  it('quirk 24: comes back to the arrival within seconds after RTP time stepped back a little', () => {
+    const { times, arrivals } = run(new Timeline(RATE, EPOCH), 1500, {
+      rtp: (i) => i * FRAME - (i < 100 ? 0 : RATE * 2),
+    });
+    assertMonotonic(times);
+    for (let i = 0; i < 1500; i++) assert.ok(arrivals[i]! - times[i]! <= 2100);
+    assert.ok(arrivals[1499]! - times[1499]! <= 1);
+  });
+
+  it('quirk 24: lets the arrival be the clock while RTP time stands still', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    const { times, arrivals } = run(timeline, 1000, { rtp: (i) => Math.min(i, 100) * FRAME });
+    assert.deepEqual(times, arrivals);
+    const after = run(timeline, 100, { from: 1000 });
+    assert.deepEqual(
+      after.times,
+      after.arrivals,
+      'and takes the RTP time up again where it jumps to the present',
+    );
+  });
+
+  it('stays within seconds of the arrival with a clock rate that is wrong', () => {
+    for (const rate of [1000, 45_000, 900_000]) {
+      const { times, arrivals } = run(new Timeline(RATE, EPOCH), 2000, {
+        rtp: (i) => Math.round((i * FRAME_MS * rate) / 1000),
+      });
+      assertMonotonic(times);
+      for (let i = 0; i < 2000; i++) {
+        assert.ok(times[i]! <= arrivals[i]!);
+        assert.ok(arrivals[i]! - times[i]! <= 11_000);
+      }
+    }
+  });
+
+  it('starts anew after a pause in which RTP time stood still', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    run(timeline, 100);
+    assert.equal(timeline.arrival(100 * FRAME, 60_000 + 4000) - EPOCH, 64_000);
+  });
+
+  it('keeps decode order with B-frames, close to the arrival and evenly spaced', () => {
+    // Display order of frames in decode order: I0 P3 B1 B2 P6 B4 B5 …, and a pyramid: I0 P4 B2 B1 B3 P8 ….
+    const patterns = [
+      [3, 1, 2],
+      [4, 2, 1, 3],
+    ];
+    for (const pattern of patterns) {
+      const size = pattern.length;
+      const display = (i: number): number =>
+        i === 0 ? 0 : Math.floor((i - 1) / size) * size + pattern[(i - 1) % size]!;
+      const { times, arrivals } = run(new Timeline(RATE, EPOCH), 600, { rtp: (i) => display(i) * FRAME });
+      assertMonotonic(times);
+      for (let i = 0; i < 600; i++)
+        assert.ok(
+          Math.abs(times[i]! - arrivals[i]!) <= size * FRAME_MS,
+          `${times[i]! - arrivals[i]!} ms off at ${i}`,
+        );
+      for (let i = 400; i < 600; i++) assert.equal(times[i]! - times[i - 1]!, FRAME_MS);
+    }
+  });
+
+  it('does not go back when the SSRC changes, and starts at the arrival', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    run(timeline, 100);
+    timeline.reset();
+    assert.equal(timeline.arrival(12345, 4010) - EPOCH, 4010);
+    timeline.reset();
+    assert.equal(timeline.arrival(99, 1000) - EPOCH, 4010);
+  });
+
+  it("follows when this machine's clock is set", () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    run(timeline, 10);
+    timeline.epochOffsetMs += 3_600_000;
+    assert.equal(timeline.arrival(10 * FRAME, 400) - EPOCH, 3_600_400);
+  });
+
+  it('never goes back and never gives anything but a whole number, whatever RTP times come', () => {
+    const steps = fc.array(fc.tuple(fc.oneof(fc.nat(2 ** 32 - 1), fc.nat(RATE)), fc.nat(30_000)), {
+      minLength: 1,
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(steps, (list) => {
+        const timeline = new Timeline(RATE, EPOCH);
+        let arrival = 0;
+        let last = -Infinity;
+        for (const [rtpTime, elapsed] of list) {
+          arrival += elapsed;
+          const time = timeline.arrival(rtpTime, arrival);
+          assert.ok(Number.isInteger(time) && time >= last && time <= EPOCH + arrival + 1);
+          last = time;
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("Timeline, the server's claim", () => {
+  it('has none before a sender report, then carries it by RTP time in both directions', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    assert.equal(timeline.captureTime(0), undefined);
+    timeline.senderReport(EPOCH, 90_000);
+    assert.equal(timeline.captureTime(90_000), EPOCH);
+    assert.equal(timeline.captureTime(90_000 + 45_000), EPOCH + 500);
+    assert.equal(timeline.captureTime(0), EPOCH - 1000);
+  });
+
+  it('is anchored anew by each report', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.senderReport(EPOCH, 0);
+    timeline.senderReport(EPOCH + 5100, 5 * RATE);
+    assert.equal(timeline.captureTime(5 * RATE), EPOCH + 5100);
+  });
+
+  it('outlives the wrap of RTP time after a single report', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.senderReport(EPOCH, 0);
+    const day = 86_400 * RATE;
+    for (let ticks = 0; ticks <= day; ticks += RATE * 30) {
+      assert.equal(timeline.captureTime(ticks % 2 ** 32), EPOCH + ticks / 90);
+    }
+  });
+
+  it('quirk 28: falls back to arrival time when a report cannot be true', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.senderReport(EPOCH, 0);
+    timeline.senderReport(NaN, 3600);
+    const one = unit(3600, 40);
+    timeline.stamp(one);
+    assert.equal(one.timeSource, 'arrival');
+    assert.equal('captureTime' in one, false);
+    assert.equal(one.time, EPOCH + 40);
+  });
+
+  it("quirk 28: does not believe a report whose RTP time is far from the stream's", () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.senderReport(EPOCH, 0);
+    assert.equal(timeline.captureTime(RATE * 3600), undefined);
+    assert.equal(timeline.captureTime(1), undefined, 'until the next report');
+    timeline.senderReport(EPOCH, RATE * 3600);
+    assert.equal(timeline.captureTime(RATE * 3600), EPOCH);
+  });
+
+  it('ends when the RTP time jumps, until the next report', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.arrival(0, 0);
+    timeline.senderReport(EPOCH, 0);
+    timeline.arrival(RATE * 30, 40);
+    assert.equal(timeline.captureTime(RATE * 30), undefined);
+  });
+
+  it("leaves `time` alone when the server's clock is two hours wrong", () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.senderReport(EPOCH + 7_200_000, 0);
+    const one = unit(FRAME, 40);
+    timeline.stamp(one);
+    assert.deepEqual(one, {
+      rtpTime: FRAME,
+      arrival: 40,
+      time: EPOCH + 40,
+      captureTime: EPOCH + 7_200_040,
+      timeSource: 'sr',
+    });
+  });
+
+  it('prefers the ONVIF time, carries it to units without one, and ignores reports meanwhile', () => {
+    const recorded = Date.UTC(2026, 9, 1);
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.senderReport(EPOCH, 0);
+    const first = unit(0, 0, recorded);
+    timeline.stamp(first);
+    assert.deepEqual([first.captureTime, first.timeSource], [recorded, 'onvif']);
+    timeline.senderReport(EPOCH + 40, FRAME);
+    const second = unit(FRAME, 40);
+    timeline.stamp(second);
+    assert.deepEqual([second.captureTime, second.timeSource], [recorded + 40, 'onvif']);
+  });
+
+  it('takes sender reports again once the SSRC changed', () => {
+    const timeline = new Timeline(RATE, EPOCH);
+    timeline.stamp(unit(0, 0, EPOCH));
+    timeline.reset();
+    timeline.senderReport(EPOCH + 5, 100);
+    const one = unit(100, 40);
+    timeline.stamp(one);
+    assert.deepEqual([one.captureTime, one.timeSource], [EPOCH + 5, 'sr']);
+  });
+});
