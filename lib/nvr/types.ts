@@ -2,18 +2,9 @@
 
 import type { NvrError, NvrErrorCode } from '../errors.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
+import type { TlsSettings } from '../client/socket.js';
 
 export type TransportPreference = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
-
-/** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false in the user's own tls-config. */
-export interface TlsSettings {
-  ca?: string | Buffer;
-  cert?: string | Buffer;
-  key?: string | Buffer;
-  passphrase?: string;
-  servername?: string;
-  rejectUnauthorized?: boolean;
-}
 
 export interface NvrSettings {
   name: string;
@@ -48,7 +39,8 @@ export interface NvrSettings {
 }
 
 /** The words of output 2 that a hub speaks, in the order: connecting -> playing -> (gap | format | warning)* -> reconnecting -> connecting …; `error`: no retry soon. */
-export type HubEventWord = 'connecting' | 'playing' | 'format' | 'gap' | 'warning' | 'reconnecting' | 'stopped' | 'error';
+export type HubEventWord =
+  'connecting' | 'playing' | 'format' | 'gap' | 'warning' | 'reconnecting' | 'stopped' | 'error';
 
 /** Flat, so that it can travel as `msg.event`. Times are epoch ms. */
 export interface HubEvent {

@@ -1,0 +1,301 @@
+// One RTSP connection: requests out, replies matched by CSeq, log-in on a 401, packets handed on as they are read.
+
+import { performance } from 'node:perf_hooks';
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { silentLogger, type Logger } from '../log.js';
+import { redact } from '../redact.js';
+import type { Authenticator } from '../rtsp/auth.js';
+import { Framer } from '../rtsp/framer.js';
+import {
+  Headers,
+  serializeRequest,
+  serializeResponse,
+  type RtspRequest,
+  type RtspResponse,
+} from '../rtsp/message.js';
+import type { DigestUriPolicy } from './quirks.js';
+import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './socket.js';
+
+/** Decides when credentials may be sent. A status of 401 is a refusal, any other an acceptance. */
+export interface LoginGate {
+  /** Rejects with EAUTH, without asking the server, while it is known to refuse them. */
+  run<T extends { status: number }>(login: () => Promise<T>): Promise<T>;
+}
+
+export interface ConnectionOptions {
+  host: string;
+  port: number;
+  tls?: TlsSettings | undefined;
+  /** Milliseconds for the connection, and for each reply. */
+  timeoutMs: number;
+  userAgent: string;
+  authenticator?: Authenticator | undefined;
+  gate?: LoginGate | undefined;
+  logger?: Logger | undefined;
+  /** How the bytes travel; TCP or TLS unless said otherwise. */
+  open?: (options: PipeOptions) => Promise<Pipe>;
+  isChannelInUse(channel: number): boolean;
+  /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. `arrival`: monotonic ms of the socket read. */
+  onPacket(channel: number, buffer: Buffer, start: number, end: number, arrival: number): void;
+  /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
+  onServerRequest(request: RtspRequest): void;
+  /** The connection is gone; pending requests have been rejected. At most once. */
+  onClose(error?: NvrError): void;
+}
+
+interface Pending {
+  readonly cseq: number;
+  readonly method: string;
+  readonly sentAt: number;
+  readonly timer: NodeJS.Timeout;
+  resolve(response: RtspResponse): void;
+  reject(error: NvrError): void;
+}
+
+/** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10, row 15). */
+const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
+
+export class RtspConnection {
+  /** Round trip of the last answered request, ms. */
+  rttMs: number | undefined;
+  /** Monotonic ms of the last socket read. */
+  readAt = 0;
+
+  private pipe: Pipe | undefined;
+  private cseq = 0;
+  private closed = false;
+  private readonly pending = new Map<number, Pending>();
+  /** CSeqs given up on: their late replies must not be taken for another request's. */
+  private readonly expired = new Set<number>();
+  private readonly framer: Framer;
+  private readonly log: Logger;
+
+  private constructor(private readonly options: ConnectionOptions) {
+    this.log = options.logger ?? silentLogger;
+    this.framer = new Framer(
+      {
+        onPacket: (channel, buffer, start, end) => {
+          options.onPacket(channel, buffer, start, end, this.readAt);
+        },
+        onResponse: (response) => {
+          this.onResponse(response);
+        },
+        onRequest: (request) => {
+          this.onRequest(request);
+        },
+      },
+      { isChannelInUse: (channel) => options.isChannelInUse(channel) },
+    );
+  }
+
+  /** Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS. */
+  static async open(options: ConnectionOptions): Promise<RtspConnection> {
+    const connection = new RtspConnection(options);
+    const open = options.open ?? openPipe;
+    connection.pipe = await open({
+      host: options.host,
+      port: options.port,
+      tls: options.tls,
+      connectTimeoutMs: options.timeoutMs,
+      onData: (buffer, length) => {
+        connection.readAt = performance.now();
+        connection.framer.feed(buffer, 0, length);
+      },
+      onClose: (error) => {
+        connection.end(error);
+      },
+    });
+    return connection;
+  }
+
+  get localAddress(): string {
+    return this.pipe?.localAddress ?? '';
+  }
+
+  get remoteAddress(): string {
+    return this.pipe?.remoteAddress ?? '';
+  }
+
+  /** Bytes of junk passed over between frames. */
+  get skippedBytes(): number {
+    return this.framer.skippedBytes;
+  }
+
+  get isOpen(): boolean {
+    return !this.closed;
+  }
+
+  /**
+   * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (row 9), and once more over
+   * the base URI where the server checks that (row 10). Any other status is the caller's to judge.
+   * Rejects with ETIMEDOUT, EBUSY (too many pending), EAUTH, or the error that ended the connection.
+   */
+  async request(
+    method: string,
+    uri: string,
+    extra: Readonly<Record<string, string>> = {},
+    timeoutMs = this.options.timeoutMs,
+  ): Promise<RtspResponse> {
+    const response = await this.exchange(method, uri, extra, timeoutMs);
+    const auth = this.options.authenticator;
+    if (response.status !== 401 || auth === undefined) return response;
+    const answer = (): Promise<RtspResponse> =>
+      this.answerChallenge(auth, response, uri, () => this.exchange(method, uri, extra, timeoutMs));
+    return this.options.gate === undefined ? answer() : this.options.gate.run(answer);
+  }
+
+  private async answerChallenge(
+    auth: Authenticator,
+    refused: RtspResponse,
+    uri: string,
+    again: () => Promise<RtspResponse>,
+  ): Promise<RtspResponse> {
+    let last = refused;
+    if (auth.accept(last.headers.getAll('WWW-Authenticate'))) {
+      last = await again();
+      if (last.status !== 401) return last;
+    }
+    if (auth.baseUri === undefined || auth.baseUri === uri) return last;
+    const before: DigestUriPolicy = auth.digestUri;
+    auth.accept(last.headers.getAll('WWW-Authenticate'));
+    auth.digestUri = before === 'request' ? 'base' : 'request';
+    last = await again();
+    if (last.status === 401) auth.digestUri = before;
+    return last;
+  }
+
+  /** Sends one interleaved packet, RTCP mostly. Dropped while more than a packet's worth of bytes is unsent. */
+  sendPacket(channel: number, packet: Buffer): void {
+    if (this.closed || this.pipe === undefined || this.pipe.unsent > LIMITS.packetBytes) return;
+    const frame = Buffer.allocUnsafe(4 + packet.length);
+    frame[0] = 0x24;
+    frame[1] = channel;
+    frame.writeUInt16BE(packet.length, 2);
+    packet.copy(frame, 4);
+    this.pipe.write(frame);
+  }
+
+  pause(): void {
+    this.pipe?.pause();
+  }
+
+  resume(): void {
+    this.pipe?.resume();
+  }
+
+  /** Idempotent; rejects what is pending. `onClose` is not called. */
+  destroy(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.pipe?.destroy();
+    this.rejectPending(new NvrError('EUNREACHABLE', 'The connection was closed.'));
+  }
+
+  private exchange(
+    method: string,
+    uri: string,
+    extra: Readonly<Record<string, string>>,
+    timeoutMs: number,
+  ): Promise<RtspResponse> {
+    return new Promise((resolve, reject) => {
+      if (this.closed || this.pipe === undefined) {
+        reject(new NvrError('EUNREACHABLE', 'The connection is closed.'));
+        return;
+      }
+      if (this.pending.size >= LIMITS.pendingRequests) {
+        reject(new NvrError('EBUSY', `The server left ${LIMITS.pendingRequests} requests unanswered.`));
+        return;
+      }
+      const cseq = ++this.cseq;
+      const headers = new Headers().set('CSeq', String(cseq)).set('User-Agent', this.options.userAgent);
+      const authorization = this.options.authenticator?.authorize(method, uri);
+      if (authorization !== undefined) headers.set('Authorization', authorization);
+      for (const [name, value] of Object.entries(extra)) headers.set(name, value);
+
+      let bytes: Buffer;
+      try {
+        bytes = serializeRequest({ method, uri, headers, body: Buffer.alloc(0) });
+      } catch (error) {
+        reject(
+          error instanceof NvrError
+            ? error
+            : new NvrError('EINPUT', 'The request could not be written.', { cause: error }),
+        );
+        return;
+      }
+      const timer = setTimeout(() => {
+        this.pending.delete(cseq);
+        this.expired.add(cseq);
+        if (this.expired.size > LIMITS.pendingRequests)
+          this.expired.delete(this.expired.values().next().value!);
+        reject(new NvrError('ETIMEDOUT', `${method} was not answered within ${timeoutMs / 1000} s.`));
+      }, timeoutMs);
+      this.pending.set(cseq, { cseq, method, sentAt: performance.now(), timer, resolve, reject });
+      this.log.debug(redact(`> ${bytes.toString('latin1').trimEnd()}`));
+      this.pipe.write(bytes);
+    });
+  }
+
+  private onResponse(response: RtspResponse): void {
+    const pending = this.claim(response);
+    this.log.debug(redact(`< ${describe(response)}`));
+    if (pending === undefined) return;
+    clearTimeout(pending.timer);
+    this.rttMs = this.readAt - pending.sentAt;
+    pending.resolve(response);
+  }
+
+  /** The request a reply answers: by CSeq; where that is missing, or is none of ours (one behind), the oldest one (row 5). */
+  private claim(response: RtspResponse): Pending | undefined {
+    const cseq = Number.parseInt(response.headers.get('CSeq') ?? '', 10);
+    if (this.expired.delete(cseq)) return undefined;
+    const found = this.pending.get(cseq) ?? this.pending.values().next().value;
+    if (found !== undefined) this.pending.delete(found.cseq);
+    return found;
+  }
+
+  private onRequest(request: RtspRequest): void {
+    const granted = GRANTED.has(request.method);
+    const headers = new Headers().set('CSeq', request.headers.get('CSeq') ?? '0');
+    if (request.method === 'OPTIONS') headers.set('Public', [...GRANTED].join(', '));
+    const session = request.headers.get('Session');
+    if (session !== undefined) headers.set('Session', session);
+    this.log.debug(redact(`< ${request.method} ${request.uri} (from the server)`));
+    // A server that floods us with requests must not make us buffer replies without bound.
+    if (this.pipe !== undefined && this.pipe.unsent < LIMITS.packetBytes) {
+      this.pipe.write(
+        serializeResponse({
+          status: granted ? 200 : 501,
+          reason: granted ? 'OK' : 'Not Implemented',
+          headers,
+          body: Buffer.alloc(0),
+        }),
+      );
+    }
+    if (request.method === 'TEARDOWN' || request.method === 'REDIRECT') this.options.onServerRequest(request);
+  }
+
+  private end(error: NvrError | undefined): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.rejectPending(error ?? new NvrError('EUNREACHABLE', 'The server closed the connection.'));
+    this.options.onClose(error);
+  }
+
+  private rejectPending(error: NvrError): void {
+    const waiting = [...this.pending.values()];
+    this.pending.clear();
+    for (const request of waiting) {
+      clearTimeout(request.timer);
+      request.reject(error);
+    }
+  }
+}
+
+function describe(response: RtspResponse): string {
+  const lines = [`RTSP/1.0 ${response.status} ${response.reason}`];
+  for (const [name, value] of response.headers) lines.push(`${name}: ${value}`);
+  if (response.body.length > 0) lines.push('', response.body.toString('utf8'));
+  return lines.join('\r\n');
+}

@@ -1,0 +1,78 @@
+// Which of a session's media sections are set up: the first readable video, and audio and metadata where they are wanted.
+
+import { createDepacketizer, type Depacketizer } from '../codec/depacketizer.js';
+import type { MediaUnit } from '../codec/unit.js';
+import { NvrError } from '../errors.js';
+import type { MediaDescription, SessionDescription } from '../rtsp/sdp.js';
+
+export interface TrackChoice {
+  media: MediaDescription;
+  payloadType: number;
+  clockRate: number;
+  createDepacketizer(sink: (unit: MediaUnit) => void): Depacketizer;
+}
+
+export interface Selection {
+  tracks: TrackChoice[];
+  /** Tracks that were wanted and cannot be read; they do not stop the others (row 27). */
+  refused: NvrError[];
+}
+
+/** Throws EUNSUPPORTED where there is no video, or none in a codec we can read. */
+export function selectTracks(description: SessionDescription, extras: boolean): Selection {
+  const refused: NvrError[] = [];
+  const tracks: TrackChoice[] = [];
+  const videos = description.media.filter((media) => media.type === 'video');
+  if (videos.length === 0) {
+    throw new NvrError(
+      'EUNSUPPORTED',
+      'The server describes no video; check the channel, the stream and the URI style.',
+    );
+  }
+  const video = firstReadable(videos, refused);
+  if (video === undefined) throw refused[0]!;
+  tracks.push(video);
+
+  if (extras) {
+    for (const type of ['audio', 'application']) {
+      const wanted = description.media.filter(
+        (media) => media.type === type && media.direction !== 'sendonly',
+      );
+      const choice = firstReadable(wanted, refused);
+      if (choice !== undefined) tracks.push(choice);
+    }
+  }
+  return { tracks, refused };
+}
+
+function firstReadable(
+  candidates: readonly MediaDescription[],
+  refused: NvrError[],
+): TrackChoice | undefined {
+  for (const media of candidates) {
+    for (const payload of media.payloads) {
+      try {
+        // Made once to see whether it can be; the session makes its own.
+        createDepacketizer(payload, media, () => undefined);
+        return {
+          media,
+          payloadType: payload.type,
+          clockRate: payload.clockRate,
+          createDepacketizer: (sink) => createDepacketizer(payload, media, sink),
+        };
+      } catch (error) {
+        refused.push(
+          error instanceof NvrError
+            ? error
+            : new NvrError('EUNSUPPORTED', `The ${media.type} track cannot be read.`, { cause: error }),
+        );
+      }
+    }
+    if (media.payloads.length === 0) {
+      refused.push(
+        new NvrError('EUNSUPPORTED', `The server describes a ${media.type} track without a payload format.`),
+      );
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,507 @@
+// One RTSP session over one transport: OPTIONS -> DESCRIBE -> SETUP -> PLAY -> keep-alive -> TEARDOWN.
+
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { MediaUnit } from '../codec/unit.js';
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { Logger } from '../log.js';
+import { Authenticator } from '../rtsp/auth.js';
+import { controlBase, trackUri } from '../rtsp/control-uri.js';
+import {
+  formatTransport,
+  parsePublic,
+  parseRange,
+  parseRtpInfo,
+  parseSession,
+  parseTransport,
+  type TransportSpec,
+} from '../rtsp/headers.js';
+import type { RtspResponse } from '../rtsp/message.js';
+import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
+import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
+import { RtspConnection, type LoginGate } from './connection.js';
+import { KeepAlive } from './keep-alive.js';
+import { controlUriOrder, WRONG_URI_STATUSES, type Lower, type ServerMemory } from './quirks.js';
+import { selectTracks, type TrackChoice } from './select-tracks.js';
+import type { Pipe, PipeOptions, TlsSettings } from './socket.js';
+import { RateMeter, type SessionStatistics } from './statistics.js';
+import { errorOfStatus } from './status.js';
+import { Track } from './track.js';
+import { UdpPair } from './udp.js';
+
+export const USER_AGENT = 'node-red-mobotix-nvr';
+
+export interface SessionOptions {
+  /** `rtsp://` or `rtsps://`; credentials in it are used and never sent as part of it. */
+  uri: string;
+  credentials?: { username: string; password: string } | undefined;
+  /** The lower transport of this session; fallback between them is `openSession`'s. */
+  transport: Lower;
+  tls?: TlsSettings | undefined;
+  /** Set up audio and metadata tracks too. */
+  extras?: boolean;
+  /** PLAY's Range; `npt=0.000-` by default. */
+  range?: string;
+  /** More headers of PLAY: `Scale`, `Rate-Control`. */
+  playHeaders?: Readonly<Record<string, string>>;
+  /** Milliseconds for the connection, and for each reply. */
+  requestTimeoutMs?: number;
+  /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
+  silenceMs?: number;
+  memory: ServerMemory;
+  gate?: LoginGate | undefined;
+  logger?: Logger | undefined;
+  /** How the bytes travel; TCP or TLS unless said otherwise. */
+  openPipe?: (options: PipeOptions) => Promise<Pipe>;
+  onUnit(unit: MediaUnit): void;
+  /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
+  onWarning?(error: NvrError): void;
+  /** The session is over, and not by `close`. At most once, only after `open` resolved. */
+  onEnd(end: SessionEnd): void;
+}
+
+export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
+
+export interface SessionEnd {
+  reason: EndReason;
+  error: NvrError;
+  /** No RTP packet ever came. */
+  withoutMedia: boolean;
+}
+
+/** What PLAY's reply said (RFC 2326 10.5). */
+export interface PlayReply {
+  /** Where delivery begins: npt in seconds, or clock in epoch ms. */
+  range?: { unit: string; start?: number; end?: number };
+  /** The granted speed; absent where the server says none. */
+  scale?: number;
+  rtpInfo: readonly { url: string; seq?: number; rtptime?: number }[];
+}
+
+interface SetUpTrack {
+  readonly choice: TrackChoice;
+  readonly track: Track;
+  readonly udp: UdpPair | undefined;
+  /** Interleaved channels of RTP and RTCP. */
+  readonly channels: readonly [number, number];
+}
+
+const TICK_MS = 1_000;
+const REPORT_MS = 5_000;
+const TEARDOWN_MS = 1_000;
+/** UDP that is dead from the start is given up sooner: a firewall, mostly (row 21). */
+const UDP_SILENCE_MS = 3_000;
+
+export class RtspSession {
+  description: SessionDescription | undefined;
+  playReply: PlayReply = { rtpInfo: [] };
+
+  private connection: RtspConnection | undefined;
+  private readonly tracks: SetUpTrack[] = [];
+  /** Interleaved channel -> track; odd entries of a pair are RTCP. */
+  private readonly channels: ({ track: Track; rtcp: boolean } | undefined)[] = [];
+  private sessionId: string | undefined;
+  private sessionTimeoutSeconds = 60;
+  private baseUri = '';
+  private methods: ReadonlySet<string> = new Set();
+  private keepAlive: KeepAlive | undefined;
+  private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
+  private ticker: NodeJS.Timeout | undefined;
+  private lastMediaAt = 0;
+  private lastReceived = 0;
+  private lastReportAt = 0;
+  private readonly meter = new RateMeter();
+  private readonly ssrc = randomBytes(4).readUInt32BE(0);
+  private readonly cname = randomBytes(8).toString('hex');
+
+  constructor(private readonly options: SessionOptions) {}
+
+  /**
+   * Connects, describes, sets up and plays. Rejects with an NvrError that names the cause; everything is closed then.
+   * Media may come before it resolves: some servers send RTP before PLAY's reply (row 13).
+   */
+  async open(): Promise<void> {
+    this.state = 'opening';
+    try {
+      const given = parseRtspUri(this.options.uri);
+      const connection = await this.describe(given);
+      const selection = selectTracks(this.description!, this.options.extras ?? false);
+      for (const choice of selection.tracks) {
+        const isFirst = this.tracks.length === 0;
+        try {
+          await this.setup(connection, choice);
+        } catch (error) {
+          if (isFirst || !connection.isOpen || !(error instanceof NvrError)) throw error;
+          this.options.onWarning?.(error);
+        }
+      }
+      await this.play(connection);
+      for (const refused of selection.refused) this.options.onWarning?.(refused);
+    } catch (error) {
+      await this.close();
+      throw error instanceof NvrError
+        ? error
+        : new NvrError('EPROTOCOL', 'The session could not be opened.', { cause: error });
+    }
+  }
+
+  /** TEARDOWN, at most 1 s for its reply, then the connection is closed (row 20). Idempotent; never rejects. */
+  async close(): Promise<void> {
+    if (this.state === 'ended') return;
+    this.state = 'ended';
+    await this.dismantle();
+  }
+
+  /** One request in the session, as a ping. Resolves to its round trip in ms. */
+  async ping(): Promise<number> {
+    if (this.connection === undefined || this.state !== 'playing')
+      throw new NvrError('EUNREACHABLE', 'The session does not play.');
+    const method = this.methods.has('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS';
+    await this.connection.request(method, this.baseUri, this.sessionHeader());
+    return this.connection.rttMs ?? 0;
+  }
+
+  /** Stops and resumes reading: over TCP the server then feels back-pressure. */
+  pauseReading(): void {
+    this.connection?.pause();
+  }
+
+  resumeReading(): void {
+    this.lastMediaAt = performance.now();
+    this.connection?.resume();
+  }
+
+  get statistics(): SessionStatistics {
+    return this.meter.statistics(
+      this.tracks.map(({ track }) => track),
+      this.connection?.rttMs,
+    );
+  }
+
+  private async describe(given: ReturnType<typeof parseRtspUri>): Promise<RtspConnection> {
+    let target = given;
+    let credentials = this.options.credentials ?? credentialsOf(given);
+    for (let hops = 0; ; hops++) {
+      const uri = formatRtspUri(target);
+      const connection = await this.connect(target, credentials);
+      const options = await connection.request('OPTIONS', uri);
+      if (options.status === 401 || options.status === 403)
+        throw errorOfStatus(options.status, options.reason, 'OPTIONS');
+      // Row 11: `OPTIONS:` in place of `Public:`.
+      this.methods = parsePublic(options.headers.get('Public') ?? options.headers.get('OPTIONS') ?? '');
+
+      const reply = await connection.request('DESCRIBE', uri, { Accept: 'application/sdp' });
+      const location = reply.headers.get('Location');
+      if (reply.status >= 300 && reply.status < 400 && location !== undefined) {
+        if (hops >= LIMITS.redirects)
+          throw new NvrError('EPROTOCOL', `The server redirected more than ${LIMITS.redirects} times.`);
+        const next = parseRtspUri(location);
+        // Row 12: credentials go to the host they were given for, and to no other.
+        if (next.host.toLowerCase() !== given.host.toLowerCase()) credentials = undefined;
+        target = { tls: next.tls, host: next.host, port: next.port, path: next.path };
+        connection.destroy();
+        continue;
+      }
+      if (reply.status !== 200) throw errorOfStatus(reply.status, reply.reason, 'DESCRIBE');
+      this.description = parseSdp(reply.body.toString('utf8'));
+      this.baseUri = controlBase({
+        requestUri: uri,
+        contentBase: reply.headers.get('Content-Base'),
+        contentLocation: reply.headers.get('Content-Location'),
+        sessionControl: this.description.control,
+      });
+      return connection;
+    }
+  }
+
+  private async connect(
+    target: ReturnType<typeof parseRtspUri>,
+    credentials: { username: string; password: string } | undefined,
+  ): Promise<RtspConnection> {
+    const authenticator =
+      credentials === undefined || credentials.username === '' ? undefined : new Authenticator(credentials);
+    if (authenticator !== undefined && this.options.memory.digestUri !== undefined)
+      authenticator.digestUri = this.options.memory.digestUri;
+    this.authenticator = authenticator;
+    const connection = await RtspConnection.open({
+      host: target.host,
+      port: target.port,
+      tls: target.tls ? (this.options.tls ?? {}) : undefined,
+      timeoutMs: this.options.requestTimeoutMs ?? 10_000,
+      userAgent: USER_AGENT,
+      authenticator,
+      gate: this.options.gate,
+      logger: this.options.logger,
+      ...(this.options.openPipe === undefined ? {} : { open: this.options.openPipe }),
+      isChannelInUse: (channel) => this.channels[channel] !== undefined,
+      onPacket: (channel, buffer, start, end, arrival) => {
+        this.onPacket(channel, buffer, start, end, arrival);
+      },
+      onServerRequest: (request) => {
+        const reason = request.method === 'REDIRECT' ? 'redirect' : 'teardown';
+        this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${request.method}).`));
+      },
+      onClose: (error) => {
+        if (error === undefined)
+          this.end('eof', new NvrError('EUNREACHABLE', 'The server closed the connection.'));
+        else this.end('error', error);
+      },
+    });
+    if (this.isOver()) {
+      connection.destroy();
+      throw new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
+    }
+    this.connection = connection;
+    return connection;
+  }
+
+  private authenticator: Authenticator | undefined;
+
+  private async setup(connection: RtspConnection, choice: TrackChoice): Promise<void> {
+    const track = new Track({
+      payloadType: choice.payloadType,
+      clockRate: choice.clockRate,
+      unordered: this.options.transport === 'udp',
+      ssrc: this.ssrc,
+      cname: this.cname,
+      epochOffsetMs: Date.now() - performance.now(),
+      createDepacketizer: (sink) => choice.createDepacketizer(sink),
+      onUnit: (unit) => {
+        if (this.state === 'ended') return;
+        this.meter.count(unit);
+        this.options.onUnit(unit);
+      },
+      onBye: () => {
+        if (choice.media.type === 'video')
+          this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
+      },
+    });
+    const udp =
+      this.options.transport !== 'udp'
+        ? undefined
+        : await UdpPair.bind({
+            localAddress: connection.localAddress,
+            remoteAddress: connection.remoteAddress,
+            onRtp: (packet, arrival) => {
+              track.rtp(packet, 0, packet.length, arrival);
+            },
+            onRtcp: (packet, arrival) => {
+              track.rtcp(packet, 0, packet.length, arrival);
+            },
+            onError: (error) => {
+              this.end('error', error);
+            },
+          });
+    const channel = this.tracks.length * 2;
+    const asked: TransportSpec =
+      udp === undefined
+        ? { profile: 'RTP/AVP/TCP', lower: 'tcp', multicast: false, interleaved: [channel, channel + 1] }
+        : { profile: 'RTP/AVP', lower: 'udp', multicast: false, clientPort: [udp.rtpPort, udp.rtpPort + 1] };
+    // Known before the reply is: its first packets may ride in the same read.
+    if (udp === undefined) this.assign([channel, channel + 1], track);
+
+    let reply: RtspResponse;
+    try {
+      reply = await this.requestSetup(connection, choice, formatTransport(asked));
+    } catch (error) {
+      udp?.close();
+      this.channels[channel] = this.channels[channel + 1] = undefined;
+      throw error;
+    }
+    const session = reply.headers.get('Session');
+    if (session !== undefined) {
+      const parsed = parseSession(session);
+      this.sessionId = parsed.id;
+      this.sessionTimeoutSeconds = parsed.timeoutSeconds;
+    }
+    const granted = grantedTransport(reply.headers.get('Transport'));
+    const channels = granted?.interleaved ?? [channel, channel + 1];
+    if (udp === undefined) this.assign(channels, track);
+    this.tracks.push({ choice, track, udp, channels });
+    if (udp !== undefined) {
+      udp.setServerPorts(granted?.serverPort?.[0], granted?.serverPort?.[1]);
+      udp.punch(track.receiverReport(performance.now()));
+    }
+  }
+
+  /** SETUP over each form of the track's URI that the server might mean, the remembered one first (row 1). */
+  private async requestSetup(
+    connection: RtspConnection,
+    choice: TrackChoice,
+    transport: string,
+  ): Promise<RtspResponse> {
+    let first: RtspResponse | undefined;
+    const tried = new Set<string>();
+    for (const policy of controlUriOrder(this.options.memory)) {
+      const uri = trackUri(this.baseUri, choice.media.control, policy);
+      if (tried.has(uri)) continue;
+      tried.add(uri);
+      if (this.authenticator !== undefined) this.authenticator.baseUri = this.baseUri;
+      const reply = await connection.request('SETUP', uri, { Transport: transport, ...this.sessionHeader() });
+      if (reply.status === 200) {
+        this.options.memory.controlUri = policy;
+        if (this.authenticator !== undefined) this.options.memory.digestUri = this.authenticator.digestUri;
+        return reply;
+      }
+      first ??= reply;
+      if (!WRONG_URI_STATUSES.has(reply.status)) break;
+    }
+    throw errorOfStatus(first!.status, first!.reason, 'SETUP');
+  }
+
+  private async play(connection: RtspConnection): Promise<void> {
+    const range = this.options.range ?? 'npt=0.000-';
+    const extra = { ...this.options.playHeaders, ...this.sessionHeader() };
+    let reply = await connection.request('PLAY', this.baseUri, { Range: range, ...extra });
+    const open = /^(.*-)[^-]+$/.exec(range)?.[1];
+    if ((reply.status === 456 || reply.status === 457) && open !== undefined) {
+      // Row 22: a closed Range is refused by some; the caller stops on the clock.
+      reply = await connection.request('PLAY', this.baseUri, { Range: open, ...extra });
+    }
+    if (reply.status !== 200) throw errorOfStatus(reply.status, reply.reason, 'PLAY');
+    if (this.isOver())
+      throw new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
+    this.playReply = readPlayReply(reply);
+
+    this.state = 'playing';
+    this.lastMediaAt = this.lastReportAt = performance.now();
+    this.keepAlive = new KeepAlive({
+      memory: this.options.memory,
+      hasGetParameter: this.methods.has('GET_PARAMETER'),
+      timeoutMs: this.sessionTimeoutSeconds * 1000,
+      request: (method) => connection.request(method, this.baseUri, this.sessionHeader()),
+      mediaFlows: () => performance.now() - this.lastMediaAt < 2 * TICK_MS + 500,
+      onExpired: (error) => {
+        this.end('expired', error);
+      },
+    });
+    this.ticker = setInterval(() => {
+      this.tick(performance.now());
+    }, TICK_MS);
+  }
+
+  private tick(now: number): void {
+    const media = this.received();
+    if (media !== this.lastReceived) {
+      this.lastReceived = media;
+      this.lastMediaAt = now;
+    }
+    this.meter.sample(
+      now,
+      this.tracks.map(({ track }) => track),
+    );
+    for (const { track } of this.tracks) {
+      track.release(now);
+      track.followClock(Date.now() - now);
+    }
+
+    if (now - this.lastReportAt >= REPORT_MS) {
+      this.lastReportAt = now;
+      for (const { track, udp, channels } of this.tracks) {
+        const report = track.receiverReport(now);
+        if (udp === undefined) this.connection?.sendPacket(channels[1], report);
+        else udp.sendRtcp(report);
+      }
+    }
+    const silence = now - this.lastMediaAt;
+    const allowed = this.allowedSilenceMs(media === 0);
+    if (silence >= allowed) {
+      const text =
+        media === 0
+          ? `The server accepted PLAY over ${this.options.transport.toUpperCase()} and sent no media.`
+          : `The stream went silent for ${Math.round(silence / 1000)} s.`;
+      this.end('silence', new NvrError('ETIMEDOUT', text));
+    }
+  }
+
+  /** max(silence, 5 frame times): a camera at 0.5 frames a second is slow, not silent (row 16). */
+  private allowedSilenceMs(withoutMedia: boolean): number {
+    const silenceMs = this.options.silenceMs ?? 5_000;
+    if (withoutMedia)
+      return this.options.transport === 'udp' ? Math.min(UDP_SILENCE_MS, silenceMs) : silenceMs;
+    const fps = this.meter.fps;
+    return fps > 0 ? Math.max(silenceMs, 5_000 / fps) : silenceMs;
+  }
+
+  private onPacket(channel: number, buffer: Buffer, start: number, end: number, arrival: number): void {
+    const target = this.channels[channel];
+    // Row 13: data of an older session, on channels that were never set up.
+    if (target === undefined) return;
+    const second = buffer[start + 1];
+    // Row 13: RTCP (packet types 200..204) may come on an RTP channel.
+    if (target.rtcp || (second !== undefined && second >= 200 && second <= 204))
+      target.track.rtcp(buffer, start, end, arrival);
+    else target.track.rtp(buffer, start, end, arrival);
+  }
+
+  private assign(channels: readonly [number, number], track: Track): void {
+    this.channels[channels[0]] = { track, rtcp: false };
+    this.channels[channels[1]] = { track, rtcp: true };
+  }
+
+  private end(reason: EndReason, error: NvrError): void {
+    if (this.state !== 'playing') return;
+    for (const { track } of this.tracks) track.flush();
+    this.state = 'ended';
+    const withoutMedia = this.received() === 0;
+    this.keepAlive?.ended(reason);
+    void this.dismantle();
+    this.options.onEnd({ reason, error, withoutMedia });
+  }
+
+  private async dismantle(): Promise<void> {
+    clearInterval(this.ticker);
+    this.keepAlive?.stop();
+    for (const { udp } of this.tracks) udp?.close();
+    const connection = this.connection;
+    if (connection === undefined) return;
+    if (this.sessionId !== undefined && connection.isOpen) {
+      connection.resume();
+      await connection
+        .request('TEARDOWN', this.baseUri, this.sessionHeader(), TEARDOWN_MS)
+        .catch(() => undefined);
+    }
+    connection.destroy();
+  }
+
+  private received(): number {
+    let sum = 0;
+    for (const { track } of this.tracks) sum += track.received;
+    return sum;
+  }
+
+  private isOver(): boolean {
+    return this.state === 'ended';
+  }
+
+  private sessionHeader(): Record<string, string> {
+    return this.sessionId === undefined ? {} : { Session: this.sessionId };
+  }
+}
+
+function credentialsOf(
+  uri: ReturnType<typeof parseRtspUri>,
+): { username: string; password: string } | undefined {
+  return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
+}
+
+/** A Transport reply that cannot be read is taken for a bare yes (row 7). */
+function grantedTransport(value: string | undefined): TransportSpec | undefined {
+  if (value === undefined) return undefined;
+  try {
+    return parseTransport(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function readPlayReply(reply: RtspResponse): PlayReply {
+  const scale = Number.parseFloat(reply.headers.get('Scale') ?? '');
+  const range = parseRange(reply.headers.get('Range') ?? '');
+  return {
+    rtpInfo: parseRtpInfo(reply.headers.get('RTP-Info') ?? ''),
+    ...(range === undefined ? {} : { range }),
+    ...(Number.isFinite(scale) ? { scale } : {}),
+  };
+}

@@ -1,0 +1,153 @@
+// A TCP or TLS connection as a pipe: one static read buffer, errors in the package's codes, and nothing that throws.
+
+import net from 'node:net';
+import tls from 'node:tls';
+import { NvrError } from '../errors.js';
+import { errorOfSocket } from './status.js';
+
+/** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false. */
+export interface TlsSettings {
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+  passphrase?: string;
+  servername?: string;
+  rejectUnauthorized?: boolean;
+}
+
+/** What an RTSP connection needs of its bearer, be it TCP, TLS or an HTTP tunnel. */
+export interface Pipe {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** Bytes written and not yet taken by the kernel. */
+  readonly unsent: number;
+  write(data: Buffer): void;
+  /** Stops and resumes reading: the peer then feels back-pressure. */
+  pause(): void;
+  resume(): void;
+  /** Idempotent. `onClose` is not called after it. */
+  destroy(): void;
+}
+
+export interface PipeOptions {
+  host: string;
+  port: number;
+  tls?: TlsSettings | undefined;
+  connectTimeoutMs: number;
+  /** `buffer` is reused by the next read: valid during the call only. */
+  onData(buffer: Buffer, length: number): void;
+  /** The peer closed (no error), or the connection failed. At most once, and only after `openPipe` resolved. */
+  onClose(error?: NvrError): void;
+}
+
+const READ_BUFFER_BYTES = 64 * 1024;
+
+/** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS. */
+export function openPipe(options: PipeOptions): Promise<Pipe> {
+  const where = `${options.host}:${options.port}`;
+  return new Promise((resolve, reject) => {
+    let settled = false;
+    let closed = false;
+
+    const fail = (error: NvrError | undefined): void => {
+      if (closed) return;
+      closed = true;
+      clearTimeout(timer);
+      socket.destroy();
+      if (!settled) {
+        settled = true;
+        reject(error ?? new NvrError('EUNREACHABLE', `${where} closed the connection at once.`));
+      } else {
+        options.onClose(error);
+      }
+    };
+
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+      callback: (length: number, buffer: Uint8Array): boolean => {
+        if (closed) return false;
+        try {
+          options.onData(buffer as Buffer, length);
+        } catch (error) {
+          fail(
+            error instanceof NvrError
+              ? error
+              : new NvrError('EPROTOCOL', `What ${where} sent could not be read.`, { cause: error }),
+          );
+        }
+        return !closed;
+      },
+    };
+
+    const ready = options.tls === undefined ? 'connect' : 'secureConnect';
+    const socket = connect(options, onread, (error) => {
+      fail(errorOfSocket(error, where));
+    });
+    const timer = setTimeout(() => {
+      fail(
+        new NvrError(
+          'ETIMEDOUT',
+          `${where} does not answer; check the address, the network and the firewall.`,
+        ),
+      );
+    }, options.connectTimeoutMs);
+
+    socket.on('error', (error) => {
+      fail(errorOfSocket(error, where));
+    });
+    socket.on('close', () => {
+      fail(undefined);
+    });
+    socket.once(ready, () => {
+      if (closed) return;
+      clearTimeout(timer);
+      settled = true;
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 30_000);
+      resolve({
+        localAddress: socket.localAddress ?? '',
+        remoteAddress: socket.remoteAddress ?? '',
+        get unsent() {
+          return socket.writableLength;
+        },
+        write: (data) => {
+          if (!closed) socket.write(data);
+        },
+        pause: () => {
+          socket.pause();
+        },
+        resume: () => {
+          socket.resume();
+        },
+        destroy: () => {
+          closed = true;
+          socket.destroy();
+        },
+      });
+    });
+  });
+}
+
+function connect(
+  options: PipeOptions,
+  onread: net.OnReadOpts,
+  onThrown: (error: unknown) => void,
+): net.Socket {
+  const target = { host: options.host, port: options.port, onread };
+  try {
+    if (options.tls === undefined) return net.connect(target);
+    const servername = options.tls.servername ?? (net.isIP(options.host) === 0 ? options.host : '');
+    return tls.connect({ ...options.tls, ...target, servername });
+  } catch (error) {
+    // A malformed CA, certificate or key throws here, before there is a connection.
+    const idle = new net.Socket();
+    queueMicrotask(() => {
+      onThrown(
+        new NvrError('ETLS', 'The TLS settings cannot be used; check the CA, the certificate and the key.', {
+          cause: error,
+        }),
+      );
+    });
+    return idle;
+  }
+}

@@ -1,0 +1,82 @@
+// A session's figures: counters that the hot path keeps anyway, and rates sampled once a second.
+
+import type { MediaUnit } from '../codec/unit.js';
+import type { Track } from './track.js';
+
+/** Counters are totals of the session. */
+export interface SessionStatistics {
+  /** RTP payload and header bytes, all tracks. */
+  bytes: number;
+  packets: number;
+  lost: number;
+  late: number;
+  duplicates: number;
+  /** Interarrival jitter of the first (video) track, ms (RFC 3550 6.4.1). */
+  jitterMs: number;
+  /** Round trip of the last answered request, ms. */
+  rttMs?: number;
+  frames: number;
+  keyframes: number;
+  damaged: number;
+  /** Over about the last 5 s. */
+  fps: number;
+  bitrateKbps: number;
+}
+
+const WINDOW = 6;
+
+interface Sample {
+  at: number;
+  frames: number;
+  bytes: number;
+}
+
+export class RateMeter {
+  fps = 0;
+  private bitrateKbps = 0;
+  private frames = 0;
+  private keyframes = 0;
+  private damaged = 0;
+  private readonly samples: Sample[] = [];
+
+  count(unit: MediaUnit): void {
+    if (unit.kind !== 'video') return;
+    this.frames++;
+    if (unit.keyframe) this.keyframes++;
+    if (unit.damaged) this.damaged++;
+  }
+
+  /** Once a second; `now` in monotonic ms. */
+  sample(now: number, tracks: readonly Track[]): void {
+    let bytes = 0;
+    for (const { receiver } of tracks) bytes += receiver.bytes;
+    this.samples.push({ at: now, frames: this.frames, bytes });
+    if (this.samples.length > WINDOW) this.samples.shift();
+    const first = this.samples[0]!;
+    const seconds = (now - first.at) / 1000;
+    if (seconds <= 0) return;
+    this.fps = (this.frames - first.frames) / seconds;
+    this.bitrateKbps = ((bytes - first.bytes) * 8) / 1000 / seconds;
+  }
+
+  statistics(tracks: readonly Track[], rttMs: number | undefined): SessionStatistics {
+    const sum = { bytes: 0, packets: 0, lost: 0, late: 0, duplicates: 0 };
+    for (const { receiver } of tracks) {
+      sum.bytes += receiver.bytes;
+      sum.packets += receiver.packets;
+      sum.lost += receiver.lost;
+      sum.late += receiver.late;
+      sum.duplicates += receiver.duplicates;
+    }
+    return {
+      ...sum,
+      jitterMs: tracks[0]?.receiver.jitterMs ?? 0,
+      ...(rttMs === undefined ? {} : { rttMs }),
+      frames: this.frames,
+      keyframes: this.keyframes,
+      damaged: this.damaged,
+      fps: this.fps,
+      bitrateKbps: this.bitrateKbps,
+    };
+  }
+}

@@ -1,0 +1,137 @@
+// One media track on its way up: RTP in, sequence and clock bookkeeping, depacketizer, timed units out. No sockets, no timers.
+
+import type { Depacketizer } from '../codec/depacketizer.js';
+import type { MediaUnit } from '../codec/unit.js';
+import { RtpPacketView } from '../rtp/packet.js';
+import { ReorderBuffer } from '../rtp/reorder.js';
+import { RtpReceiver } from '../rtp/receiver.js';
+import { buildReceiverReport, buildSdes, parseRtcp } from '../rtp/rtcp.js';
+import { Timeline } from '../rtp/timeline.js';
+
+/** A larger difference between the clocks is a clock that was set, not drift. */
+const CLOCK_STEP_MS = 1_000;
+
+export interface TrackOptions {
+  /** The SDP's payload type; packets of another one are counted and ignored (row 23). */
+  payloadType: number;
+  /** RTP clock rate, Hz. */
+  clockRate: number;
+  /** Packets may come out of order (UDP). */
+  unordered: boolean;
+  /** This receiver's own SSRC and CNAME, for its reports. */
+  ssrc: number;
+  cname: string;
+  /** Epoch minus monotonic milliseconds. */
+  epochOffsetMs: number;
+  createDepacketizer(sink: (unit: MediaUnit) => void): Depacketizer;
+  onUnit(unit: MediaUnit): void;
+  /** RTCP BYE (RFC 3550 6.6). */
+  onBye(): void;
+}
+
+export class Track {
+  /** RTP packets accepted, of any payload type: what the silence watchdog watches. */
+  received = 0;
+  /** Packets of a payload type the SDP does not know, or that are no RTP. */
+  ignored = 0;
+  readonly receiver: RtpReceiver;
+
+  private readonly view = new RtpPacketView();
+  private readonly timeline: Timeline;
+  private readonly depacketizer: Depacketizer;
+  private readonly reorder: ReorderBuffer | undefined;
+  private ssrc = -1;
+  private arrival = 0;
+
+  constructor(private readonly options: TrackOptions) {
+    this.receiver = new RtpReceiver(options.clockRate);
+    this.timeline = new Timeline(options.clockRate, options.epochOffsetMs);
+    this.depacketizer = options.createDepacketizer((unit) => {
+      this.timeline.stamp(unit);
+      options.onUnit(unit);
+    });
+    if (options.unordered) {
+      this.reorder = new ReorderBuffer((buffer, start, end) => {
+        this.accept(buffer, start, end, this.arrival);
+      });
+    }
+  }
+
+  /** One RTP packet; the buffer is read during the call only, unless the track is `unordered`. */
+  rtp(buffer: Buffer, start: number, end: number, arrival: number): void {
+    if (this.reorder === undefined) {
+      this.accept(buffer, start, end, arrival);
+    } else {
+      this.arrival = arrival;
+      this.reorder.push(buffer, start, end, arrival);
+    }
+  }
+
+  /** A compound RTCP packet (RFC 3550 6.1). */
+  rtcp(buffer: Buffer, start: number, end: number, arrival: number): void {
+    parseRtcp(buffer, start, end, {
+      onSenderReport: (ssrc, ntpMs, rtpTime, ntpMiddle) => {
+        if (this.ssrc !== -1 && ssrc !== this.ssrc) return;
+        this.receiver.senderReport(ntpMiddle, arrival);
+        this.timeline.senderReport(ntpMs, rtpTime);
+      },
+      onBye: (ssrc) => {
+        if (this.ssrc !== -1 && ssrc !== this.ssrc) return;
+        this.flush();
+        this.options.onBye();
+      },
+    });
+  }
+
+  /** Lets go what waited too long for a missing packet. */
+  release(now: number): void {
+    this.arrival = now;
+    this.reorder?.flush(now);
+  }
+
+  /** This machine's clock was set forward; units stay monotonic, so a step back waits for the next session. */
+  followClock(epochOffsetMs: number): void {
+    if (epochOffsetMs > this.timeline.epochOffsetMs + CLOCK_STEP_MS)
+      this.timeline.epochOffsetMs = epochOffsetMs;
+  }
+
+  /** The stream has ended: what is complete goes out. */
+  flush(): void {
+    this.reorder?.flush(Number.POSITIVE_INFINITY);
+    this.depacketizer.flush();
+  }
+
+  receiverReport(now: number): Buffer {
+    const blocks = this.ssrc === -1 ? [] : [this.receiver.report(now)];
+    return Buffer.concat([
+      buildReceiverReport(this.options.ssrc, blocks),
+      buildSdes(this.options.ssrc, this.options.cname),
+    ]);
+  }
+
+  private accept(buffer: Buffer, start: number, end: number, arrival: number): void {
+    const view = this.view;
+    if (!view.parse(buffer, start, end)) {
+      this.ignored++;
+      return;
+    }
+    this.received++;
+    if (view.payloadType !== this.options.payloadType) {
+      this.ignored++;
+      return;
+    }
+    if (view.ssrc !== this.ssrc) {
+      // A new source: its clock and its numbers have nothing to do with the old one's.
+      if (this.ssrc !== -1) {
+        this.depacketizer.reset();
+        this.timeline.reset();
+        this.receiver.reset();
+      }
+      this.ssrc = view.ssrc;
+    }
+    const missing = this.receiver.update(view, arrival);
+    if (missing < 0) return;
+    if (missing > 0) this.depacketizer.gap();
+    this.depacketizer.push(view, arrival);
+  }
+}

@@ -1,0 +1,164 @@
+// A track's pair of UDP sockets: RTP on an even port, RTCP on the next (RFC 3550 11), from one peer only (row 19).
+
+import dgram from 'node:dgram';
+import net from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { NvrError } from '../errors.js';
+
+export interface UdpPairOptions {
+  /** The RTSP connection's own address: media comes in where RTSP goes out. */
+  localAddress: string;
+  /** The RTSP peer; packets from anyone else are counted and ignored. */
+  remoteAddress: string;
+  onRtp(packet: Buffer, arrival: number): void;
+  onRtcp(packet: Buffer, arrival: number): void;
+  /** A socket failed after it was bound. */
+  onError(error: NvrError): void;
+}
+
+const BIND_ATTEMPTS = 20;
+const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024;
+
+/** Reads the clock once per turn of the event loop, however many datagrams that turn brings. */
+class TurnClock {
+  private value = Number.NaN;
+
+  now(): number {
+    if (Number.isNaN(this.value)) {
+      this.value = performance.now();
+      setImmediate(() => {
+        this.value = Number.NaN;
+      });
+    }
+    return this.value;
+  }
+}
+
+const clock = new TurnClock();
+
+export class UdpPair {
+  /** Datagrams from other addresses than the peer's. */
+  strangers = 0;
+  readonly rtpPort: number;
+
+  private serverRtpPort = 0;
+  private serverRtcpPort = 0;
+  private closed = false;
+  private readonly remote: string;
+
+  private constructor(
+    private readonly rtp: dgram.Socket,
+    private readonly rtcp: dgram.Socket,
+    private readonly options: UdpPairOptions,
+  ) {
+    this.rtpPort = rtp.address().port;
+    this.remote = plainAddress(options.remoteAddress);
+    this.listen(rtp, (packet, arrival, port) => {
+      this.serverRtpPort = port;
+      options.onRtp(packet, arrival);
+    });
+    this.listen(rtcp, (packet, arrival, port) => {
+      this.serverRtcpPort = port;
+      options.onRtcp(packet, arrival);
+    });
+  }
+
+  /** Binds an even/odd pair. Rejects with EUNREACHABLE where no pair can be had. */
+  static async bind(options: UdpPairOptions): Promise<UdpPair> {
+    const address = plainAddress(options.localAddress);
+    for (let attempt = 0; attempt < BIND_ATTEMPTS; attempt++) {
+      const first = await bindSocket(address, 0);
+      const port = first.address().port;
+      const partner = port % 2 === 0 ? port + 1 : port - 1;
+      const second = partner < 65_536 ? await bindSocket(address, partner).catch(() => undefined) : undefined;
+      if (second === undefined) {
+        first.close();
+        continue;
+      }
+      return port % 2 === 0 ? new UdpPair(first, second, options) : new UdpPair(second, first, options);
+    }
+    throw new NvrError('EUNREACHABLE', 'No free pair of UDP ports was found on this machine; use TCP.');
+  }
+
+  /** Where SETUP's reply says the server's ports are; 0 or absent: learnt from the first packet. */
+  setServerPorts(rtpPort: number | undefined, rtcpPort: number | undefined): void {
+    if (this.serverRtpPort === 0) this.serverRtpPort = rtpPort ?? 0;
+    if (this.serverRtcpPort === 0) this.serverRtcpPort = rtcpPort ?? 0;
+  }
+
+  /** One packet each way opens the path through a firewall. */
+  punch(receiverReport: Buffer): void {
+    // Version 2, payload type 0, nothing else: an RTP packet that every server ignores.
+    const empty = Buffer.alloc(12);
+    empty[0] = 0x80;
+    this.send(this.rtp, empty, this.serverRtpPort);
+    this.sendRtcp(receiverReport);
+  }
+
+  sendRtcp(packet: Buffer): void {
+    this.send(this.rtcp, packet, this.serverRtcpPort);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.rtp.close();
+    this.rtcp.close();
+  }
+
+  private send(socket: dgram.Socket, packet: Buffer, port: number): void {
+    if (this.closed || port === 0) return;
+    // An unreachable port comes back as an error here; media or its silence tells the rest.
+    socket.send(packet, port, this.remote, () => undefined);
+  }
+
+  private listen(socket: dgram.Socket, take: (packet: Buffer, arrival: number, port: number) => void): void {
+    socket.on('message', (packet, from) => {
+      if (this.closed) return;
+      if (from.address !== this.remote && plainAddress(from.address) !== this.remote) {
+        this.strangers++;
+        return;
+      }
+      try {
+        take(packet, clock.now(), from.port);
+      } catch (error) {
+        this.options.onError(
+          error instanceof NvrError
+            ? error
+            : new NvrError('EPROTOCOL', 'A packet could not be read.', { cause: error }),
+        );
+      }
+    });
+    socket.on('error', (error) => {
+      if (!this.closed)
+        this.options.onError(new NvrError('EUNREACHABLE', 'The UDP socket failed.', { cause: error }));
+    });
+  }
+}
+
+function bindSocket(address: string, port: number): Promise<dgram.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = dgram.createSocket({ type: net.isIPv6(address) ? 'udp6' : 'udp4' });
+    const refuse = (error: Error): void => {
+      socket.close();
+      reject(
+        new NvrError('EUNREACHABLE', 'A UDP port could not be opened on this machine.', { cause: error }),
+      );
+    };
+    socket.once('error', refuse);
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.off('error', refuse);
+      try {
+        socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+      } catch {
+        // The system's own size has to do.
+      }
+      resolve(socket);
+    });
+  });
+}
+
+/** `::ffff:10.0.0.1` and `10.0.0.1` are one address. */
+function plainAddress(address: string): string {
+  return address.toLowerCase().startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

@@ -1,0 +1,420 @@
+// Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out, damage is flagged.
+
+import { hasStartCode, splitAnnexB } from './annexb.js';
+import { type ParameterSets, type SetsInFront } from './parameter-sets.js';
+import type { MediaUnit, ParameterSetPolicy, VideoCodec, VideoFormat, VideoUnit } from './unit.js';
+import { UnitBuffer } from './unit-buffer.js';
+
+/** What one NAL unit means for the unit around it. One object per stream, filled anew for each NAL unit. */
+export interface NalFacts {
+  type: number;
+  /** A slice of the primary (base layer) picture. */
+  slice: boolean;
+  /** The picture's first slice: first_mb_in_slice 0, first_slice_segment_in_pic_flag 1. */
+  first: boolean;
+  /** With slices before it, a new access unit begins here whatever marker and timestamp say. */
+  opens: boolean;
+  /** A slice of an IDR (H.265: IRAP) picture. */
+  sync: boolean;
+  /** A slice of intra macroblocks only. */
+  intra: boolean;
+  /** An SEI with a recovery point. */
+  recovery: boolean;
+  parameterSet: boolean;
+  /** The PPS id a slice names. */
+  ppsId: number;
+}
+
+/** What the assembler must know of a codec. */
+export interface NalRules<Info> {
+  readonly codec: VideoCodec;
+  /** NAL type of the access unit delimiter, which stays first. */
+  readonly delimiter: number;
+  /** Bytes of a NAL unit's header. */
+  readonly headerBytes: number;
+  readonly sets: ParameterSets<Info>;
+  typeOf(firstByte: number): number;
+  /** Does a unit that begins with (or holds) this type look like a keyframe? A guess, for the size of its memory. */
+  looksKey(type: number): boolean;
+  inspect(data: Buffer, start: number, end: number, facts: NalFacts): void;
+  format(info: Info): Omit<VideoFormat, 'codec'>;
+}
+
+/**
+ * When a unit ends (quirks row 24). `marker`: at the marker bit or a new timestamp; `timestamp`: at a new timestamp alone, for a stream that sets the marker on every slice.
+ */
+export type BoundaryPolicy = 'marker' | 'timestamp';
+
+/** Plain counters, readable at any time. */
+export interface AssemblerStats {
+  units: number;
+  /** Units handed out with `damaged` set. */
+  damagedUnits: number;
+  /** Units of which nothing was left to hand out, or which grew past a limit. */
+  droppedUnits: number;
+  /** NAL units dropped because a part was missing or made no sense. */
+  droppedNals: number;
+}
+
+export interface AssemblerOptions {
+  parameterSets?: ParameterSetPolicy;
+  /** Frames per second by the SDP, where the SPS has no timing. */
+  frameRate?: number;
+  boundary?: BoundaryPolicy;
+}
+
+/**
+ * Assembles access units of H.264 and H.265.
+ *
+ * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost inside it, its first slice is not its picture's first, or its end never came. A delta unit after a unit that
+ * was dropped whole is flagged as well, since nothing else would tell; a complete keyframe never is. Units between a loss and the next keyframe that are complete are *not* flagged: whether to show them is the hub's choice,
+ * which also knows of gaps that took whole units.
+ */
+export class AccessUnitAssembler<Info> {
+  readonly stats: AssemblerStats = { units: 0, damagedUnits: 0, droppedUnits: 0, droppedNals: 0 };
+  readonly #rules: NalRules<Info>;
+  readonly #sink: (unit: MediaUnit) => void;
+  readonly #setPolicy: ParameterSetPolicy;
+  readonly #sdpFrameRate: number | undefined;
+  readonly #buffer = new UnitBuffer();
+  readonly #facts: NalFacts = noFacts();
+  #boundary: BoundaryPolicy;
+  #format: VideoFormat;
+  #formatVersion = -1;
+  #setsOutVersion = 0;
+  // Running number of the unit in progress; 0 stands for the SDP in the parameter sets' books.
+  #number = 1;
+
+  // The packet at hand.
+  #arrival = 0;
+  #sequence = 0;
+  #onvifTime = NaN;
+
+  // The unit in progress.
+  #begun = false;
+  #rtpTime = 0;
+  #unitArrival = 0;
+  #unitSequence = 0;
+  #unitOnvifTime = NaN;
+  #nalOpen = false;
+  #nalArrival = 0;
+  #slices = 0;
+  #sync = false;
+  #allIntra = true;
+  #recovery = false;
+  #ppsId = 0;
+  #damaged = false;
+  #overflow = false;
+
+  // What went before.
+  #markersSeen = false;
+  #lostWhole = false;
+  #closedSequence = 0;
+  /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
+  #endedByMarker: VideoUnit | undefined;
+
+  constructor(rules: NalRules<Info>, sink: (unit: MediaUnit) => void, options: AssemblerOptions = {}) {
+    this.#rules = rules;
+    this.#sink = sink;
+    this.#setPolicy = options.parameterSets ?? 'keyframe';
+    this.#sdpFrameRate = options.frameRate;
+    this.#boundary = options.boundary ?? 'marker';
+    this.#format = { codec: rules.codec, width: 0, height: 0, ...(options.frameRate !== undefined && { frameRate: options.frameRate }) };
+    this.#refreshFormat();
+  }
+
+  get boundary(): BoundaryPolicy {
+    return this.#boundary;
+  }
+
+  /** What is known of the picture now. */
+  get format(): VideoFormat {
+    return this.#format;
+  }
+
+  get nalOpen(): boolean {
+    return this.#nalOpen;
+  }
+
+  /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
+  at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
+    if (this.#begun && rtpTime !== this.#rtpTime) this.#timestampChanged();
+    this.#arrival = arrivalMs;
+    this.#sequence = sequence;
+    this.#onvifTime = onvifTime;
+    if (!this.#begun) this.#begin(rtpTime, arrivalMs);
+    this.#unitSequence = sequence;
+    if (Number.isNaN(this.#unitOnvifTime)) this.#unitOnvifTime = onvifTime;
+  }
+
+  /** A whole NAL unit. Start codes inside make it several. */
+  nal(data: Buffer, start: number, end: number): void {
+    if (this.#nalOpen) this.abandonNal();
+    if (end - start < this.#rules.headerBytes || this.#overflow) return;
+    if (this.#openNal(this.#rules.typeOf(data[start]!)) && this.#append(data, start, end)) this.closeNal();
+  }
+
+  /** A NAL unit that comes in fragments: its header, rebuilt; `second` is the second header byte of H.265, else -1. */
+  beginNal(first: number, second = -1): void {
+    if (this.#nalOpen) this.abandonNal();
+    if (this.#overflow || !this.#openNal(this.#rules.typeOf(first))) return;
+    if (!this.#buffer.appendByte(first) || (second >= 0 && !this.#buffer.appendByte(second))) this.#tooLarge();
+  }
+
+  /** The next fragment's bytes; dropped, with the unit flagged, if no NAL unit is open. */
+  continueNal(data: Buffer, start: number, end: number): void {
+    if (this.#nalOpen) this.#append(data, start, end);
+    else this.missing();
+  }
+
+  /** The open NAL unit is complete. */
+  closeNal(): void {
+    if (!this.#nalOpen) return;
+    this.#nalOpen = false;
+    const buffer = this.#buffer;
+    const whole = buffer.memory.subarray(buffer.lastNal, buffer.end);
+    if (!hasStartCode(whole)) {
+      this.#takeNal();
+      return;
+    }
+    const copy = Buffer.from(whole);
+    buffer.dropLast();
+    for (const piece of splitAnnexB(copy)) this.nal(piece, 0, piece.length);
+  }
+
+  /** Drops the open NAL unit, of which a part is missing, and flags the unit. */
+  abandonNal(): void {
+    if (!this.#nalOpen) return;
+    this.#nalOpen = false;
+    this.#buffer.dropLast();
+    this.missing();
+  }
+
+  /** Something of the unit in progress is missing or makes no sense. */
+  missing(): void {
+    this.#damaged = true;
+    this.stats.droppedNals += 1;
+  }
+
+  /** The marker bit of the packet at hand, after its payload was taken. */
+  marker(): void {
+    if (this.#boundary === 'timestamp' || this.#nalOpen) return;
+    if (this.#slices > 0) {
+      this.#markersSeen = true;
+      this.#end(this.#unitSequence, true);
+    } else if (this.#overflow || this.#damaged) {
+      this.#discard();
+    }
+  }
+
+  /** Packets were lost before the next one. */
+  gap(): void {
+    if (!this.#begun) return;
+    if (this.#nalOpen) this.abandonNal();
+    else this.#damaged = true;
+  }
+
+  flush(): void {
+    if (this.#nalOpen) this.abandonNal();
+    if (this.#slices > 0) {
+      // Where the server sets markers, a unit without one has lost its end.
+      if (this.#markersSeen && this.#boundary === 'marker') this.#damaged = true;
+      this.#end(this.#unitSequence, false);
+    } else {
+      this.#clear();
+    }
+  }
+
+  reset(): void {
+    this.#nalOpen = false;
+    this.#clear();
+    this.#endedByMarker = undefined;
+    this.#lostWhole = false;
+  }
+
+  #begin(rtpTime: number, arrivalMs: number): void {
+    this.#begun = true;
+    this.#rtpTime = rtpTime;
+    this.#unitArrival = arrivalMs;
+    this.#unitOnvifTime = NaN;
+  }
+
+  #timestampChanged(): void {
+    if (this.#nalOpen) this.abandonNal();
+    if (this.#slices > 0) this.#end(this.#unitSequence, false);
+    else if (this.#damaged || this.#overflow) this.#discard();
+    // Parameter sets and SEI under a timestamp of their own belong to the picture that follows.
+    else this.#begun = false;
+  }
+
+  #openNal(type: number): boolean {
+    this.#nalArrival = this.#arrival;
+    const headroom = this.#setPolicy === 'never' ? 0 : this.#rules.sets.frontBytes;
+    this.#nalOpen = this.#buffer.open(type, this.#rules.looksKey(type), headroom);
+    if (!this.#nalOpen) this.#tooLarge();
+    return this.#nalOpen;
+  }
+
+  #append(data: Buffer, start: number, end: number): boolean {
+    if (this.#buffer.append(data, start, end)) return true;
+    this.#tooLarge();
+    return false;
+  }
+
+  // The rest of the unit is ignored until it ends.
+  #tooLarge(): void {
+    this.#nalOpen = false;
+    this.#buffer.clear();
+    this.#slices = 0;
+    this.#overflow = true;
+    this.#damaged = true;
+  }
+
+  // The last NAL unit in the buffer is whole: what does it mean?
+  #takeNal(): void {
+    const { memory, lastNal: start, end } = this.#buffer;
+    const facts = this.#facts;
+    this.#rules.inspect(memory, start, end, facts);
+    if (facts.slice && end - start <= this.#rules.headerBytes) {
+      this.#buffer.dropLast();
+      this.missing();
+      return;
+    }
+    if (facts.opens && this.#slices > 0) {
+      this.#splitBeforeLast();
+      return;
+    }
+    this.#closedSequence = this.#sequence;
+    if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), facts.type, this.#number);
+    this.#recovery ||= facts.recovery;
+    if (facts.slice) this.#takeSlice(facts);
+  }
+
+  #takeSlice(facts: NalFacts): void {
+    if (this.#slices === 0) {
+      this.#ppsId = facts.ppsId;
+      if (!facts.first) this.#firstSliceMissing();
+    }
+    this.#slices += 1;
+    this.#sync ||= facts.sync;
+    this.#allIntra &&= facts.intra;
+  }
+
+  #firstSliceMissing(): void {
+    this.#damaged = true;
+    const torn = this.#endedByMarker;
+    if (torn?.rtpTime !== this.#rtpTime) return;
+    // The marker stood on a slice that was not the picture's last: this server sets it on every slice.
+    this.#boundary = 'timestamp';
+    if (!torn.damaged) this.stats.damagedUnits += 1;
+    (torn as { damaged: boolean }).damaged = true;
+  }
+
+  // Marker and timestamp did not tell, but the last NAL unit begins another access unit.
+  #splitBeforeLast(): void {
+    const last = Buffer.from(this.#buffer.memory.subarray(this.#buffer.lastNal, this.#buffer.end));
+    const rtpTime = this.#rtpTime;
+    this.#buffer.dropLast();
+    this.#end(this.#closedSequence, false);
+    this.#begin(rtpTime, this.#nalArrival);
+    this.#unitSequence = this.#sequence;
+    this.#unitOnvifTime = this.#onvifTime;
+    this.nal(last, 0, last.length);
+  }
+
+  // Nothing is left of the unit: the next delta unit tells.
+  #discard(): void {
+    this.#lostWhole = true;
+    this.stats.droppedUnits += 1;
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#buffer.clear();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#begun = false;
+    this.#slices = 0;
+    this.#sync = false;
+    this.#allIntra = true;
+    this.#recovery = false;
+    this.#damaged = false;
+    this.#overflow = false;
+    this.#number += 1;
+  }
+
+  #end(sequence: number, byMarker: boolean): void {
+    const { codec, delimiter } = this.#rules;
+    const keyframe = this.#sync || (this.#recovery && this.#allIntra);
+    const damaged = this.#damaged || (this.#lostWhole && !keyframe);
+    if (keyframe || this.#format.width === 0) this.#refreshFormat();
+    const { data, nals } = this.#buffer.finish(keyframe, keyframe ? this.#setsInFront() : undefined, delimiter);
+    const unit: VideoUnit = {
+      kind: 'video',
+      codec,
+      data,
+      nals,
+      keyframe,
+      damaged,
+      format: this.#format,
+      rtpTime: this.#rtpTime,
+      rtpSequence: sequence,
+      arrival: this.#unitArrival,
+      time: 0,
+      timeSource: 'arrival',
+      ...(Number.isNaN(this.#unitOnvifTime) ? undefined : { onvifTime: this.#unitOnvifTime }),
+    };
+    this.stats.units += 1;
+    if (damaged) this.stats.damagedUnits += 1;
+    this.#lostWhole = false;
+    this.#endedByMarker = byMarker ? unit : undefined;
+    this.#forget();
+    this.#sink(unit);
+  }
+
+  #setsInFront(): SetsInFront | undefined {
+    const sets = this.#rules.sets;
+    const changed = sets.version !== this.#setsOutVersion;
+    this.#setsOutVersion = sets.version;
+    if (this.#setPolicy === 'never' || (this.#setPolicy === 'change' && !changed)) return undefined;
+    return sets.complete(this.#ppsId, this.#number) ? undefined : sets.inFront();
+  }
+
+  #refreshFormat(): void {
+    const { sets, codec } = this.#rules;
+    if (this.#formatVersion === sets.version) return;
+    const info = sets.activeSps(this.#ppsId)?.info;
+    if (info === undefined) return;
+    this.#formatVersion = sets.version;
+    const found = this.#rules.format(info);
+    const frameRate = found.frameRate ?? this.#sdpFrameRate;
+    const format: VideoFormat = { codec, ...found, ...(frameRate !== undefined && { frameRate }) };
+    if (!sameFormat(format, this.#format)) this.#format = format;
+  }
+}
+
+function sameFormat(a: VideoFormat, b: VideoFormat): boolean {
+  return (
+    a.width === b.width &&
+    a.height === b.height &&
+    a.frameRate === b.frameRate &&
+    a.profile === b.profile &&
+    a.codecString === b.codecString
+  );
+}
+
+function noFacts(): NalFacts {
+  return {
+    type: 0,
+    slice: false,
+    first: false,
+    opens: false,
+    sync: false,
+    intra: false,
+    recovery: false,
+    parameterSet: false,
+    ppsId: 0,
+  };
+}

@@ -1,0 +1,140 @@
+// The parameter sets of one stream, by kind and id: learnt from the SDP and in band, kept within bounds, written in front of keyframes.
+
+import { joinAnnexB, START_CODE_BYTES } from './annexb.js';
+
+/** In the order in which they stand in a stream. H.264 has no VPS. */
+export type SetKind = 'vps' | 'sps' | 'pps';
+
+/** What a parser found in one parameter set. `refersTo`: the id of the set it builds on (PPS -> SPS -> VPS). */
+export interface SetFacts<Info> {
+  readonly kind: SetKind;
+  readonly id: number;
+  readonly refersTo?: number;
+  /** An SPS parsed. */
+  readonly info?: Info;
+}
+
+export interface ParameterSet<Info> extends SetFacts<Info> {
+  readonly type: number;
+  readonly nal: Buffer;
+  /** The access unit that carried it last, by its running number; 0: the SDP. */
+  seenIn: number;
+}
+
+/** All sets as Annex B, with the NAL types in order: what goes in front of a keyframe. */
+export interface SetsInFront {
+  readonly bytes: Buffer;
+  readonly types: readonly number[];
+  readonly sizes: readonly number[];
+}
+
+/** Bytes of one set that is worth keeping, and of all together: past it the least recently seen go. */
+const SET_BYTES = 8 * 1024;
+const ALL_BYTES = 64 * 1024;
+const ALL_SETS = 128;
+const ORDER: Record<SetKind, number> = { vps: 0, sps: 1, pps: 2 };
+
+export class ParameterSets<Info> {
+  /** Goes up by one whenever a set's bytes changed. */
+  version = 0;
+  readonly #describe: (nal: Buffer) => SetFacts<Info> | undefined;
+  // Least recently seen first.
+  readonly #sets = new Map<string, ParameterSet<Info>>();
+  #bytes = 0;
+  #front: SetsInFront | undefined;
+
+  /** `describe` parses a NAL unit; undefined for what is no usable parameter set. */
+  constructor(describe: (nal: Buffer) => SetFacts<Info> | undefined) {
+    this.#describe = describe;
+  }
+
+  /** Bytes that all sets take in front of a keyframe, start codes included. */
+  get frontBytes(): number {
+    return this.#bytes + this.#sets.size * START_CODE_BYTES;
+  }
+
+  /** Learns a parameter set, replacing the one of its kind and id. The bytes are copied. */
+  learn(nal: Buffer, type: number, seenIn: number): void {
+    if (nal.length > SET_BYTES) return;
+    const known = this.#findBytes(nal);
+    if (known !== undefined) {
+      known.seenIn = seenIn;
+      this.#touch(known);
+      return;
+    }
+    const facts = this.#describe(nal);
+    if (facts === undefined) return;
+    const own = Buffer.allocUnsafeSlow(nal.length);
+    nal.copy(own);
+    this.#remove(key(facts.kind, facts.id));
+    this.#sets.set(key(facts.kind, facts.id), { ...facts, type, nal: own, seenIn });
+    this.#bytes += own.length;
+    for (const oldest of this.#sets.keys()) {
+      if (this.#bytes <= ALL_BYTES && this.#sets.size <= ALL_SETS) break;
+      this.#remove(oldest);
+    }
+    this.version += 1;
+    this.#front = undefined;
+  }
+
+  get(kind: SetKind, id: number | undefined): ParameterSet<Info> | undefined {
+    return id === undefined ? undefined : this.#sets.get(key(kind, id));
+  }
+
+  /** The most recently seen set of a kind. */
+  latest(kind: SetKind): ParameterSet<Info> | undefined {
+    let found: ParameterSet<Info> | undefined;
+    for (const set of this.#sets.values()) if (set.kind === kind) found = set;
+    return found;
+  }
+
+  /** The SPS that a slice with this PPS id uses; where the PPS is unknown, the latest. */
+  activeSps(ppsId: number): ParameterSet<Info> | undefined {
+    return this.get('sps', this.get('pps', ppsId)?.refersTo) ?? this.latest('sps');
+  }
+
+  /** Does the access unit with this number itself carry what a slice with this PPS id needs? */
+  complete(ppsId: number, unit: number): boolean {
+    const pps = this.get('pps', ppsId) ?? this.latest('pps');
+    const sps = this.activeSps(ppsId);
+    const vps = this.get('vps', sps?.refersTo) ?? this.latest('vps');
+    return [pps, sps, vps].every((set) => set === undefined || set.seenIn === unit);
+  }
+
+  /** All sets, VPS before SPS before PPS; undefined if none is known. */
+  inFront(): SetsInFront | undefined {
+    if (this.#sets.size === 0) return undefined;
+    if (this.#front === undefined) {
+      const sets = [...this.#sets.values()].sort((a, b) => ORDER[a.kind] - ORDER[b.kind] || a.id - b.id);
+      this.#front = {
+        bytes: joinAnnexB(sets.map((set) => set.nal)),
+        types: sets.map((set) => set.type),
+        sizes: sets.map((set) => set.nal.length + START_CODE_BYTES),
+      };
+    }
+    return this.#front;
+  }
+
+  // The same bytes come back with every keyframe: no parsing then.
+  #findBytes(nal: Buffer): ParameterSet<Info> | undefined {
+    for (const set of this.#sets.values()) if (set.nal.equals(nal)) return set;
+    return undefined;
+  }
+
+  #touch(set: ParameterSet<Info>): void {
+    const name = key(set.kind, set.id);
+    this.#sets.delete(name);
+    this.#sets.set(name, set);
+  }
+
+  #remove(name: string): void {
+    const set = this.#sets.get(name);
+    if (set === undefined) return;
+    this.#bytes -= set.nal.length;
+    this.#sets.delete(name);
+  }
+}
+
+function key(kind: SetKind, id: number): string {
+  return `${kind} ${id}`;
+}

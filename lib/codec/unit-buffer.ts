@@ -1,0 +1,193 @@
+// The memory an access unit grows in: each payload is copied into it once, and it becomes the unit's own.
+
+import { LIMITS } from '../limits.js';
+import { START_CODE_BYTES } from './annexb.js';
+import type { SetsInFront } from './parameter-sets.js';
+import type { NalRange } from './unit.js';
+
+/** First guesses of a unit's size, before the stream has shown its own. */
+const FIRST_KEY_BYTES = 64 * 1024;
+const FIRST_DELTA_BYTES = 8 * 1024;
+
+/** Slack that a unit may take with it: a quarter of its size. More, and the unit is copied to its exact size. */
+const SLACK_DIVISOR = 4;
+
+const EMPTY = Buffer.alloc(0);
+
+export interface FinishedBuffer {
+  readonly data: Buffer;
+  readonly nals: NalRange[];
+}
+
+/**
+ * Collects the NAL units of one access unit behind 4-byte start codes. Memory is sized by running estimates, one for key and one for delta units, with room in front for
+ * parameter sets. Memory that was handed out is never touched again; memory that was not (the unit was copied to its exact size) serves the next unit.
+ */
+export class UnitBuffer {
+  #memory: Buffer = EMPTY;
+  #front = 0;
+  #end = 0;
+  // Where each NAL unit's start code begins in `#memory`, and its type. A range ends where the next begins.
+  readonly #starts: number[] = [];
+  readonly #types: number[] = [];
+  #keyBytes = FIRST_KEY_BYTES;
+  #deltaBytes = FIRST_DELTA_BYTES;
+
+  /** Complete NAL units and the open one. */
+  get count(): number {
+    return this.#starts.length;
+  }
+
+  /** Bytes so far, start codes included. */
+  get size(): number {
+    return this.#end - this.#front;
+  }
+
+  /** The memory itself: valid until the next call that appends. */
+  get memory(): Buffer {
+    return this.#memory;
+  }
+
+  /** Index in `memory` one past the last byte. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Index in `memory` of the last NAL unit's first byte, behind its start code. */
+  get lastNal(): number {
+    return this.#starts[this.#starts.length - 1]! + START_CODE_BYTES;
+  }
+
+  /** Begins a NAL unit. `key` guesses whether it belongs to a keyframe, `headroom` is what may come in front of the unit later. False: past a limit. */
+  open(type: number, key: boolean, headroom: number): boolean {
+    if (this.#starts.length >= LIMITS.unitNals) return false;
+    const guess = key ? this.#keyBytes : this.#deltaBytes;
+    if (this.#starts.length === 0) {
+      this.#front = headroom;
+      this.#end = headroom;
+      // What a keyframe left behind would make every delta unit too large to be handed out without a copy.
+      if (this.#memory.length > 2 * (headroom + guess)) this.#memory = EMPTY;
+    }
+    const wanted = this.#front + guess;
+    if (this.#memory.length < wanted && this.size < guess / 8) this.#move(wanted, this.#front);
+    if (!this.#ensure(START_CODE_BYTES)) return false;
+    this.#starts.push(this.#end);
+    this.#types.push(type);
+    this.#memory.writeUInt32BE(1, this.#end);
+    this.#end += START_CODE_BYTES;
+    return true;
+  }
+
+  /** Copies bytes into the open NAL unit. False: past a limit, nothing copied. */
+  append(source: Buffer, start: number, end: number): boolean {
+    if (!this.#ensure(end - start)) return false;
+    this.#end += source.copy(this.#memory, this.#end, start, end);
+    return true;
+  }
+
+  /** Adds one byte, a NAL header rebuilt from a fragment's. */
+  appendByte(byte: number): boolean {
+    if (!this.#ensure(1)) return false;
+    this.#memory[this.#end] = byte;
+    this.#end += 1;
+    return true;
+  }
+
+  /** Takes the last NAL unit away. */
+  dropLast(): void {
+    this.#end = this.#starts.pop()!;
+    this.#types.pop();
+  }
+
+  /** Drops everything; the memory serves the next unit, unless it is a giant one. */
+  clear(): void {
+    this.#starts.length = 0;
+    this.#types.length = 0;
+    this.#end = this.#front;
+    if (this.#memory.length > 2 * (this.#keyBytes + this.#front)) this.#memory = EMPTY;
+  }
+
+  /** Hands the unit out, with `sets` in front (behind the first NAL unit where that is a delimiter), and starts anew. */
+  finish(key: boolean, sets: SetsInFront | undefined, delimiter: number): FinishedBuffer {
+    const afterFirst = sets !== undefined && this.#types[0] === delimiter;
+    const lead = afterFirst ? (this.#starts[1] ?? this.#end) - this.#front : 0;
+    const size = this.size;
+    if (key) this.#keyBytes = nextGuess(this.#keyBytes, size);
+    else this.#deltaBytes = nextGuess(this.#deltaBytes, size);
+    if (sets !== undefined) this.#insert(sets.bytes, lead);
+    const data = this.#take();
+    const nals = this.#ranges(sets, afterFirst ? 1 : 0, data.length);
+    this.#starts.length = 0;
+    this.#types.length = 0;
+    return { data, nals };
+  }
+
+  #insert(bytes: Buffer, lead: number): void {
+    if (this.#front < bytes.length) this.#move(this.#memory.length + bytes.length, bytes.length);
+    const front = this.#front - bytes.length;
+    this.#memory.copyWithin(front, this.#front, this.#front + lead);
+    bytes.copy(this.#memory, front + lead);
+    this.#front = front;
+  }
+
+  #take(): Buffer {
+    const size = this.size;
+    const slack = this.#memory.length - size;
+    if (slack * SLACK_DIVISOR > size) {
+      const exact = Buffer.allocUnsafeSlow(size);
+      this.#memory.copy(exact, 0, this.#front, this.#end);
+      return exact;
+    }
+    const data = this.#memory.subarray(this.#front, this.#end);
+    this.#memory = EMPTY;
+    return data;
+  }
+
+  #ranges(sets: SetsInFront | undefined, setsAt: number, total: number): NalRange[] {
+    const nals: NalRange[] = [];
+    const types = this.#types;
+    let start = 0;
+    for (let i = 0; i < types.length; i += 1) {
+      if (sets !== undefined && i === setsAt) start = pushSets(nals, sets, start);
+      const size = (this.#starts[i + 1] ?? this.#end) - this.#starts[i]!;
+      nals.push({ type: types[i]!, start, end: start + size });
+      start += size;
+    }
+    if (sets !== undefined && start < total) pushSets(nals, sets, start);
+    return nals;
+  }
+
+  #ensure(bytes: number): boolean {
+    const needed = this.#end + bytes;
+    if (needed <= this.#memory.length) return true;
+    if (needed - this.#front > LIMITS.unitBytes) return false;
+    this.#move(Math.max(needed, Math.min(this.#memory.length + (this.#memory.length >> 1), LIMITS.unitBytes + this.#front)), this.#front);
+    return true;
+  }
+
+  // Moves what is there to larger memory, with its first byte at `front`.
+  #move(capacity: number, front: number): void {
+    const memory = Buffer.allocUnsafeSlow(capacity);
+    this.#memory.copy(memory, front, this.#front, this.#end);
+    const shift = front - this.#front;
+    if (shift !== 0) for (let i = 0; i < this.#starts.length; i += 1) this.#starts[i]! += shift;
+    this.#memory = memory;
+    this.#front += shift;
+    this.#end += shift;
+  }
+}
+
+function pushSets(nals: NalRange[], sets: SetsInFront, from: number): number {
+  let start = from;
+  sets.sizes.forEach((size, i) => {
+    nals.push({ type: sets.types[i]!, start, end: start + size });
+    start += size;
+  });
+  return start;
+}
+
+// An eighth above a slow average: most units fit at the first try, and few carry much slack.
+function nextGuess(guess: number, size: number): number {
+  const target = size + (size >> 3) + 64;
+  return Math.ceil(target > guess ? (guess + target) / 2 : guess + (target - guess) / 8);
+}

@@ -1,0 +1,43 @@
+// One keyframe in, one JPEG out: the work that the snapshot's worker thread does, without the thread.
+
+import { NvrError } from '../errors.js';
+import { IntraDecoder } from './h264-intra/index.js';
+import { HeicDecoder } from './heic.js';
+import { toJpeg } from './jpeg/index.js';
+import type { Jpeg } from './jpeg/index.js';
+
+export interface SnapshotJob {
+  readonly codec: 'h264' | 'h265';
+  /** Annex B: a keyframe with its parameter sets in front. */
+  readonly data: Uint8Array;
+  /** 1..100. */
+  readonly quality: number;
+  /** Pixels; a wider picture is made this wide. */
+  readonly width?: number;
+}
+
+/** Keeps a decoder of each kind between pictures, as their memory is worth reusing. */
+export class SnapshotMaker {
+  #h264: IntraDecoder | undefined;
+  #h265: HeicDecoder | undefined;
+
+  /** NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error leaves. */
+  make(job: SnapshotJob): Jpeg {
+    try {
+      const picture = job.codec === 'h264' ? (this.#h264 ??= new IntraDecoder()).decode(job.data) : (this.#h265 ??= new HeicDecoder()).decode(job.data);
+      const { quality, width } = job;
+      const { fullRange, matrixCoefficients } = picture;
+      return toJpeg(picture, { quality, fullRange, matrixCoefficients, ...(width === undefined ? {} : { width }) });
+    } catch (error) {
+      this.release();
+      if (error instanceof NvrError) throw error;
+      throw new NvrError('EDECODE', `the keyframe could not be decoded (${job.codec})`, { cause: error });
+    }
+  }
+
+  release(): void {
+    this.#h264?.release();
+    this.#h264 = undefined;
+    this.#h265 = undefined;
+  }
+}

@@ -1,0 +1,131 @@
+// What all streams of one NVR and account share: the bound on set-ups, the gate for wrong passwords, what was learnt of the server.
+
+import { createHash } from 'node:crypto';
+import { WRONG_PASSWORD } from '../client/backoff.js';
+import type { LoginGate } from '../client/connection.js';
+import { ServerMemory } from '../client/quirks.js';
+import { NvrError } from '../errors.js';
+import type { NvrSettings } from './types.js';
+
+/** Session set-ups under way at once on one NVR and account; the others queue. */
+const MAX_SETUPS = 4;
+
+/** After a log-in has succeeded, others may log in beside each other for this long; then one goes first again. */
+const TRUST_MS = 60_000;
+
+/** At most `size` holders at once; the others wait in order. */
+export class Slots {
+  private held = 0;
+  private readonly queue: (() => void)[] = [];
+
+  constructor(private readonly size: number) {}
+
+  async acquire(): Promise<() => void> {
+    if (this.held < this.size) this.held++;
+    else await new Promise<void>((resolve) => this.queue.push(resolve));
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      const next = this.queue.shift();
+      if (next === undefined) this.held--;
+      else next();
+    };
+  }
+}
+
+/**
+ * One gate for wrong passwords per NVR and account: 32 channels with a wrong password are otherwise 32 log-ins that lock
+ * it. One log-in goes first and the others wait for its outcome; after a refusal nobody logs in for 5 min, doubling to 1 h.
+ * Entered only once a server has asked for credentials, so that a host that is away holds nobody up. `now` is monotonic ms.
+ */
+export class PasswordGate implements LoginGate {
+  private trustedUntil = 0;
+  private blockedUntil = 0;
+  private refusals = 0;
+  private first: Promise<void> | undefined;
+
+  constructor(private readonly now: () => number) {}
+
+  /** Milliseconds until the next log-in is let through; 0: at once. */
+  get waitMs(): number {
+    return Math.max(0, this.blockedUntil - this.now());
+  }
+
+  async run<T extends { status: number }>(login: () => Promise<T>): Promise<T> {
+    while (this.first !== undefined) await this.first;
+    if (this.waitMs > 0) {
+      const minutes = Math.ceil(this.waitMs / 60_000);
+      throw new NvrError(
+        'EAUTH',
+        `The NVR refused the user name or the password; to keep the account from being locked, no log-in is tried for ${minutes} min, or until the credentials change.`,
+        { status: 401 },
+      );
+    }
+    if (this.now() < this.trustedUntil) return this.judge(await login());
+
+    let done: () => void = () => undefined;
+    this.first = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    try {
+      return this.judge(await login());
+    } finally {
+      this.first = undefined;
+      done();
+    }
+  }
+
+  private judge<T extends { status: number }>(answer: T): T {
+    if (answer.status !== 401) {
+      this.refusals = 0;
+      this.trustedUntil = this.now() + TRUST_MS;
+    } else if (this.waitMs === 0) {
+      const delay = Math.min(WRONG_PASSWORD.firstMs * 2 ** this.refusals, WRONG_PASSWORD.maxMs);
+      this.refusals = Math.min(this.refusals + 1, 16);
+      this.trustedUntil = 0;
+      this.blockedUntil = this.now() + delay;
+    }
+    return answer;
+  }
+}
+
+/** Shared by every `Nvr` with the same host, port, user and password. */
+export class Account {
+  readonly slots = new Slots(MAX_SETUPS);
+  readonly memory = new ServerMemory();
+  readonly gate: PasswordGate;
+
+  constructor(now: () => number) {
+    this.gate = new PasswordGate(now);
+  }
+}
+
+const accounts = new Map<string, { account: Account; users: number }>();
+
+/** Takes a share in the account; `release` gives it back, and the last one to leave forgets it. */
+export function shareAccount(
+  settings: NvrSettings,
+  now: () => number,
+): { account: Account; release: () => void } {
+  // Hashed, so that no password lies about as a key.
+  const identity = JSON.stringify([
+    settings.host.toLowerCase(),
+    settings.rtspPort,
+    settings.username,
+    settings.password,
+  ]);
+  const key = createHash('sha256').update(identity).digest('base64');
+  const entry = accounts.get(key) ?? { account: new Account(now), users: 0 };
+  accounts.set(key, entry);
+  entry.users++;
+  let released = false;
+  return {
+    account: entry.account,
+    release: () => {
+      if (released) return;
+      released = true;
+      if (--entry.users === 0) accounts.delete(key);
+    },
+  };
+}

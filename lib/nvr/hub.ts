@@ -1,0 +1,371 @@
+// The camera hub: one RTSP session per camera and stream, shared by its users, kept alive through outages.
+
+import { Backoff, HEALTHY_AFTER_MS } from '../client/backoff.js';
+import { openSession, type OpenedSession } from '../client/open-session.js';
+import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
+import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
+import { isLasting, NvrError } from '../errors.js';
+import type { Account } from './account.js';
+import { GopStore } from './gop-store.js';
+import { Ledger } from './ledger.js';
+import type {
+  CameraHub,
+  HubEvent,
+  HubEventWord,
+  HubSubscriber,
+  HubSubscription,
+  NvrSettings,
+  StreamStatistics,
+} from './types.js';
+
+export interface HubContext {
+  readonly settings: NvrSettings;
+  readonly account: Account;
+  /** What every session of this NVR has in common. */
+  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'extras'>;
+  readonly uri: string;
+  readonly channel: number;
+  readonly stream: string;
+}
+
+type State = 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
+
+/** A subscriber and where it stands: it gets no video before its first keyframe. */
+interface Seat {
+  readonly subscriber: HubSubscriber;
+  started: boolean;
+}
+
+const KEYFRAME_WAIT_MS = 15_000;
+
+export class Hub implements CameraHub {
+  readonly channel: number;
+  readonly stream: string;
+  format: VideoFormat | undefined;
+
+  private state: State = 'idle';
+  private readonly seats = new Set<Seat>();
+  private readonly backoff = new Backoff();
+  private readonly kept = new GopStore();
+  private readonly ledger = new Ledger();
+  /** Raised whenever what is under way no longer counts: its late results are then dropped. */
+  private generation = 0;
+  private opening: RtspSession | undefined;
+  private current: OpenedSession | undefined;
+  private retryTimer: NodeJS.Timeout | undefined;
+  private lingerTimer: NodeJS.Timeout | undefined;
+  private keyframeTimer: NodeJS.Timeout | undefined;
+  private playingSince: number | undefined;
+  private mediaSince: number | undefined;
+  /** After a damaged unit nothing is handed on until the next keyframe. */
+  private broken = false;
+  private announced: VideoFormat | undefined;
+  /** What a newcomer is told. */
+  private story: HubEvent[] = [];
+  /** Causes already told in this outage. */
+  private readonly told = new Set<string>();
+  private closing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly context: HubContext) {
+    this.channel = context.channel;
+    this.stream = context.stream;
+  }
+
+  get gop(): readonly VideoUnit[] {
+    return this.kept.units;
+  }
+
+  get statistics(): StreamStatistics {
+    return {
+      ...this.ledger.total(this.current?.session.statistics),
+      state: this.state,
+      subscribers: this.seats.size,
+      ...(this.current === undefined ? {} : { transport: this.current.transport }),
+      ...(this.playingSince === undefined ? {} : { playingSince: this.playingSince }),
+    };
+  }
+
+  subscribe(subscriber: HubSubscriber): HubSubscription {
+    const seat: Seat = { subscriber, started: false };
+    this.seats.add(seat);
+    clearTimeout(this.lingerTimer);
+    // A newcomer to an outage has been told nothing of it yet.
+    for (const event of this.story)
+      tell(seat, event.error === undefined ? event : { ...event, firstOfOutage: true });
+    if (this.state === 'idle') this.connect();
+    return {
+      unsubscribe: () => {
+        if (this.seats.delete(seat) && this.seats.size === 0) this.linger();
+      },
+    };
+  }
+
+  restart(): void {
+    if (this.seats.size === 0) return;
+    this.abandon();
+    this.backoff.reset();
+    this.connect();
+  }
+
+  /** One request in the running session. Resolves to its round trip in ms; rejects with EUNREACHABLE while none plays. */
+  async ping(): Promise<number> {
+    if (this.current === undefined) throw new NvrError('EUNREACHABLE', 'The camera’s session does not play.');
+    return this.current.session.ping();
+  }
+
+  /** Ends the session at once and tells the users; resolves when TEARDOWN is through. */
+  close(): Promise<void> {
+    if (this.state !== 'idle') {
+      this.abandon();
+      this.state = 'idle';
+      this.emit('stopped');
+      this.story = [];
+    }
+    return this.closing;
+  }
+
+  private linger(): void {
+    const ms = this.context.settings.linger * 1000;
+    if (ms <= 0 || this.state !== 'playing') void this.close();
+    else this.lingerTimer = setTimeout(() => void this.close(), ms);
+  }
+
+  /** Drops the present session or attempt; TEARDOWN goes out in the background. */
+  private abandon(): void {
+    this.generation++;
+    clearTimeout(this.retryTimer);
+    clearTimeout(this.lingerTimer);
+    clearTimeout(this.keyframeTimer);
+    const session = this.current?.session ?? this.opening;
+    this.leave();
+    this.opening = undefined;
+    if (session !== undefined)
+      this.closing = Promise.all([this.closing, session.close()]).then(() => undefined);
+  }
+
+  /** What belonged to the session that is gone. */
+  private leave(): void {
+    this.ledger.settle(this.current?.session.statistics);
+    this.current = undefined;
+    this.playingSince = undefined;
+    this.mediaSince = undefined;
+    this.kept.clear();
+    this.broken = false;
+    for (const seat of this.seats) seat.started = false;
+  }
+
+  private connect(): void {
+    this.state = 'connecting';
+    this.story = [];
+    this.emit('connecting', { attempt: this.backoff.attempt + 1 });
+    void this.attempt(this.generation);
+  }
+
+  private async attempt(generation: number): Promise<void> {
+    const release = await this.context.account.slots.acquire();
+    try {
+      // A session left open would take one of the few that an NVR gives.
+      await this.closing;
+      if (generation !== this.generation) return;
+      this.settle(await this.open(generation), generation);
+    } catch (error) {
+      if (generation !== this.generation) return;
+      this.opening = undefined;
+      this.fail(
+        error instanceof NvrError
+          ? error
+          : new NvrError('EPROTOCOL', 'The stream could not be opened.', { cause: error }),
+      );
+    } finally {
+      release();
+    }
+  }
+
+  private open(generation: number): Promise<OpenedSession> {
+    const { settings, account, session, uri } = this.context;
+    if (settings.transport === 'multicast' || settings.transport === 'http') {
+      throw new NvrError(
+        'EUNSUPPORTED',
+        `The transport "${settings.transport}" is not supported yet; choose auto, tcp or udp.`,
+      );
+    }
+    return openSession({
+      ...session,
+      uri,
+      preference: settings.transport,
+      memory: account.memory,
+      gate: account.gate,
+      requestTimeoutMs: settings.requestTimeout * 1000,
+      silenceMs: settings.silence * 1000,
+      onAttempt: (attempt) => {
+        this.opening = attempt;
+      },
+      onUnit: (unit) => {
+        if (generation === this.generation) this.onUnit(unit);
+      },
+      onWarning: (error) => {
+        if (generation === this.generation)
+          this.emit('warning', { code: error.code, reason: error.message, error });
+      },
+      onEnd: (end) => {
+        if (generation === this.generation) this.onEnd(end);
+      },
+    });
+  }
+
+  private settle(opened: OpenedSession, generation: number): void {
+    if (generation !== this.generation) {
+      void opened.session.close();
+      return;
+    }
+    this.opening = undefined;
+    this.current = opened;
+    this.state = 'playing';
+    this.playingSince = Date.now();
+    this.emit('playing', { transport: opened.transport });
+    if (this.announced !== undefined) this.emit('format', formatFields(this.announced));
+    this.expectKeyframe();
+  }
+
+  private onEnd(end: SessionEnd): void {
+    const opened = this.current;
+    this.generation++;
+    this.leave();
+    clearTimeout(this.keyframeTimer);
+    const { settings, account } = this.context;
+    const deadUdp = end.reason === 'silence' && end.withoutMedia && opened?.transport === 'udp';
+    if (deadUdp && settings.transport !== 'udp' && account.memory.transport !== 'tcp') {
+      // Row 21: nothing came over UDP. TCP is tried at once, and remembered.
+      account.memory.transport = 'tcp';
+      if (this.seats.size > 0) {
+        this.emit('warning', {
+          code: end.error.code,
+          reason: 'No media came over UDP; trying TCP.',
+          error: end.error,
+        });
+        this.connect();
+        return;
+      }
+    }
+    this.fail(end.error);
+  }
+
+  private fail(error: NvrError): void {
+    clearTimeout(this.keyframeTimer);
+    this.announced = undefined;
+    if (this.seats.size === 0) {
+      clearTimeout(this.lingerTimer);
+      this.state = 'idle';
+      this.story = [];
+      return;
+    }
+    const lasting = isLasting(error.code);
+    const delay = this.backoff.next(error.code);
+    const retryInMs = error.code === 'EAUTH' ? Math.max(delay, this.context.account.gate.waitMs) : delay;
+    this.state = lasting ? 'failed' : 'waiting';
+    this.ledger.reconnects++;
+    this.story = [];
+    const firstOfOutage = !this.told.has(error.code);
+    this.told.add(error.code);
+    this.emit(lasting ? 'error' : 'reconnecting', {
+      code: error.code,
+      reason: error.message,
+      attempt: this.backoff.attempt,
+      retryInMs,
+      firstOfOutage,
+      error,
+    });
+    this.retryTimer = setTimeout(() => {
+      this.connect();
+    }, retryInMs);
+  }
+
+  private onUnit(unit: MediaUnit): void {
+    this.mediaSince ??= unit.arrival;
+    if (this.backoff.attempt > 0 && unit.arrival - this.mediaSince > HEALTHY_AFTER_MS) {
+      this.backoff.reset();
+      this.told.clear();
+    }
+    if (unit.kind === 'video') this.onVideo(unit);
+    else for (const seat of this.seats) deliver(seat, unit);
+  }
+
+  private onVideo(unit: VideoUnit): void {
+    if (unit.format !== this.format || this.announced === undefined) this.onFormat(unit.format);
+    if (this.broken && !(unit.keyframe && !unit.damaged)) return;
+    if (unit.damaged) {
+      this.broken = true;
+      this.kept.clear();
+      this.expectKeyframe();
+      const lost = this.ledger.newlyLost(this.current?.session.statistics.lost ?? 0);
+      this.emit('gap', { lost, reason: 'Packets were lost; the stream goes on at the next keyframe.' });
+    } else {
+      this.broken = false;
+      if (unit.keyframe) clearTimeout(this.keyframeTimer);
+      this.kept.add(unit);
+    }
+    const opens = unit.keyframe && !unit.damaged;
+    for (const seat of this.seats) {
+      seat.started ||= opens;
+      if (seat.started) deliver(seat, unit);
+    }
+  }
+
+  private onFormat(format: VideoFormat): void {
+    this.format = format;
+    if (format.width === 0 && format.codec !== 'mjpeg') return;
+    const before = this.announced;
+    this.announced = format;
+    const same =
+      before?.codec === format.codec &&
+      before.width === format.width &&
+      before.height === format.height &&
+      before.profile === format.profile &&
+      before.frameRate === format.frameRate;
+    if (!same && this.state === 'playing') this.emit('format', formatFields(format));
+  }
+
+  private expectKeyframe(): void {
+    clearTimeout(this.keyframeTimer);
+    this.keyframeTimer = setTimeout(() => {
+      const seconds = KEYFRAME_WAIT_MS / 1000;
+      const reason = `No keyframe came within ${seconds} s; set a shorter keyframe interval (GOP) on the camera.`;
+      this.emit('warning', { code: 'ENOKEYFRAME', reason, error: new NvrError('ENOKEYFRAME', reason) });
+    }, KEYFRAME_WAIT_MS);
+  }
+
+  private emit(type: HubEventWord, fields: Partial<HubEvent> = {}): void {
+    const event: HubEvent = { ...fields, type, channel: this.channel, stream: this.stream, time: Date.now() };
+    if (type === 'connecting' || type === 'playing' || type === 'reconnecting' || type === 'error')
+      this.story.push(event);
+    if (type === 'format') this.story = [...this.story.filter((told) => told.type !== 'format'), event];
+    for (const seat of this.seats) tell(seat, event);
+  }
+}
+
+function formatFields(format: VideoFormat): Partial<HubEvent> {
+  return {
+    codec: format.codec,
+    width: format.width,
+    height: format.height,
+    ...(format.frameRate === undefined ? {} : { frameRate: format.frameRate }),
+    ...(format.profile === undefined ? {} : { profile: format.profile }),
+  };
+}
+
+/** One subscriber's fault must not reach the others, nor the socket's callback. */
+function deliver(seat: Seat, unit: MediaUnit): void {
+  try {
+    seat.subscriber.onUnit?.(unit);
+  } catch {
+    // Subscribers promise not to throw; there is nobody here to tell.
+  }
+}
+
+function tell(seat: Seat, event: HubEvent): void {
+  try {
+    seat.subscriber.onEvent?.(event);
+  } catch {
+    // As above.
+  }
+}

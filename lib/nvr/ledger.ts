@@ -1,0 +1,63 @@
+// A stream's figures over all of its sessions.
+
+import type { SessionStatistics } from '../client/statistics.js';
+
+type Counters = Pick<
+  SessionStatistics,
+  'bytes' | 'packets' | 'lost' | 'late' | 'duplicates' | 'frames' | 'keyframes' | 'damaged'
+>;
+
+const NONE: Counters = {
+  bytes: 0,
+  packets: 0,
+  lost: 0,
+  late: 0,
+  duplicates: 0,
+  frames: 0,
+  keyframes: 0,
+  damaged: 0,
+};
+
+export class Ledger {
+  reconnects = 0;
+  private past: Counters = NONE;
+  private lostSeen = 0;
+
+  /** The totals, with the present session's. */
+  total(session: SessionStatistics | undefined): SessionStatistics & { reconnects: number } {
+    return {
+      jitterMs: 0,
+      fps: 0,
+      bitrateKbps: 0,
+      ...session,
+      ...sum(this.past, session ?? NONE),
+      reconnects: this.reconnects,
+    };
+  }
+
+  /** A session is over: its counters join the past. */
+  settle(session: SessionStatistics | undefined): void {
+    if (session !== undefined) this.past = sum(this.past, session);
+    this.lostSeen = 0;
+  }
+
+  /** Packets lost since this was last asked, of the present session's count. */
+  newlyLost(lost: number): number {
+    const fresh = Math.max(0, lost - this.lostSeen);
+    this.lostSeen = lost;
+    return fresh;
+  }
+}
+
+function sum(a: Counters, b: Counters): Counters {
+  return {
+    bytes: a.bytes + b.bytes,
+    packets: a.packets + b.packets,
+    lost: a.lost + b.lost,
+    late: a.late + b.late,
+    duplicates: a.duplicates + b.duplicates,
+    frames: a.frames + b.frames,
+    keyframes: a.keyframes + b.keyframes,
+    damaged: a.damaged + b.damaged,
+  };
+}

@@ -1,0 +1,70 @@
+// One NVR: its cameras' hubs, and the account they share.
+
+import { performance } from 'node:perf_hooks';
+import { NvrError } from '../errors.js';
+import { silentLogger, type Logger } from '../log.js';
+import { formatRtspUri } from '../rtsp/uri.js';
+import { shareAccount, type Account } from './account.js';
+import { Hub } from './hub.js';
+import type { CameraHub, NvrSettings } from './types.js';
+import { expandTemplate, templatesOf } from './uri-template.js';
+
+export interface NvrOptions {
+  logger?: Logger;
+}
+
+export class Nvr {
+  private readonly hubs = new Map<string, Hub>();
+  private readonly account: Account;
+  private readonly release: () => void;
+  private readonly logger: Logger;
+  private closed = false;
+
+  constructor(
+    readonly settings: NvrSettings,
+    options: NvrOptions = {},
+  ) {
+    this.logger = options.logger ?? silentLogger;
+    const share = shareAccount(settings, () => performance.now());
+    this.account = share.account;
+    this.release = share.release;
+  }
+
+  /** The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be. */
+  camera(channel: number, stream: string): CameraHub {
+    if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
+    const key = `${channel}/${stream}`;
+    const known = this.hubs.get(key);
+    if (known !== undefined) return known;
+    const { settings } = this;
+    const hub = new Hub({
+      settings,
+      account: this.account,
+      channel,
+      stream,
+      uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
+      session: {
+        credentials:
+          settings.username === '' ? undefined : { username: settings.username, password: settings.password },
+        tls: settings.tlsSettings,
+        logger: this.logger,
+        extras: settings.audio,
+      },
+    });
+    this.hubs.set(key, hub);
+    return hub;
+  }
+
+  /** Ends all sessions with TEARDOWN at once. Idempotent; never rejects. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.hubs.values()].map((hub) => hub.close()));
+    this.hubs.clear();
+    this.release();
+  }
+
+  private uriOf(path: string): string {
+    const { tls, host, rtspPort } = this.settings;
+    return formatRtspUri({ tls, host, port: rtspPort, path });
+  }
+}

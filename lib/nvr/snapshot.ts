@@ -1,0 +1,220 @@
+// A picture of a camera now: the keyframe its hub keeps, or the next one to come, made into a JPEG by whatever this machine has.
+
+import { performance } from 'node:perf_hooks';
+
+import type { MediaUnit, VideoUnit } from '../codec/unit.js';
+import { NvrError } from '../errors.js';
+import { jpegSize } from '../media/jpeg/size.js';
+import { ffmpegSnapshot } from './ffmpeg-fallback.js';
+import type { FfmpegJob } from './ffmpeg-fallback.js';
+import { sharedSnapshotPool } from './snapshot-pool.js';
+import type { SnapshotPool } from './snapshot-pool.js';
+import type { CameraHub, HubEvent } from './types.js';
+
+export interface SnapshotOptions {
+  format: 'jpeg' | 'keyframe';
+  /** 1..100. */
+  quality: number;
+  /** Pixels; absent: as the camera sends it. A smaller picture is never made larger. */
+  width?: number;
+  /** Seconds a kept keyframe may be old; 0 waits for the next one. */
+  maxAge: number;
+  /** Seconds to wait for a keyframe. Decoding has a bound of its own. */
+  timeout: number;
+  decoder: 'auto' | 'builtin' | 'ffmpeg';
+  /** '' looks for `ffmpeg` on PATH. */
+  ffmpegPath: string;
+}
+
+export interface Snapshot {
+  /** Shared by simultaneous triggers: never write to it. */
+  data: Buffer;
+  contentType: 'image/jpeg' | 'video/h264' | 'video/h265';
+  /** The keyframe it was made of. */
+  unit: VideoUnit;
+  /** Pixels of the picture in `data`. */
+  width: number;
+  height: number;
+  /** Milliseconds since the keyframe arrived. */
+  ageMs: number;
+  /** The picture is not what was asked for, and what to do about it. */
+  warning?: NvrError;
+}
+
+export interface SnapshotTools {
+  pool?: SnapshotPool;
+  ffmpeg?: (job: FfmpegJob) => Promise<Buffer>;
+}
+
+type Picture = Pick<Snapshot, 'data' | 'contentType' | 'width' | 'height' | 'warning'>;
+
+/**
+ * NvrError: what the hub gives up with (EAUTH, ECHANNEL …) at once; ETIMEDOUT when no media came in time, ENOKEYFRAME when media came without one;
+ * EBUSY, EDECODE, EUNSUPPORTED of the decoder. With decoder `auto` the last two give the keyframe itself and a warning.
+ */
+export async function takeSnapshot(
+  hub: CameraHub,
+  options: SnapshotOptions,
+  tools: SnapshotTools = {},
+): Promise<Snapshot> {
+  const unit = await findKeyframe(hub, options);
+  const picture = await sharedPicture(unit, options, tools);
+  return { ...picture, unit, ageMs: Math.max(0, Math.round(performance.now() - unit.arrival)) };
+}
+
+/** Pictures made or in the making, by the keyframe they are of: a burst of triggers costs one decode. They go when the hub lets go of the keyframe. */
+const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
+
+function sharedPicture(unit: VideoUnit, options: SnapshotOptions, tools: SnapshotTools): Promise<Picture> {
+  const { format, quality, width, decoder, ffmpegPath } = options;
+  const key = JSON.stringify([format, quality, width, decoder, ffmpegPath]);
+  let made = pictures.get(unit);
+  if (!made) pictures.set(unit, (made = new Map()));
+  const known = made.get(key);
+  if (known) return known;
+  const picture = makePicture(unit, options, tools);
+  made.set(key, picture);
+  const forget = (): void => void made.delete(key);
+  // A refusal, or what was made without a decoder, is tried anew by the next trigger.
+  picture.then(({ warning }) => {
+    if (warning) forget();
+  }, forget);
+  return picture;
+}
+
+async function makePicture(
+  unit: VideoUnit,
+  options: SnapshotOptions,
+  tools: SnapshotTools,
+): Promise<Picture> {
+  if (unit.codec === 'mjpeg') return fromJpeg(unit, options, tools);
+  if (options.format === 'keyframe') return keyframeOf(unit);
+  const { quality, decoder, ffmpegPath } = options;
+  const job = { data: unit.data, quality, ...(options.width === undefined ? {} : { width: options.width }) };
+  let refusal: NvrError | undefined;
+  if (decoder !== 'ffmpeg') {
+    try {
+      const jpeg = await (tools.pool ?? sharedSnapshotPool()).decode({ ...job, codec: unit.codec });
+      const { buffer, byteOffset, byteLength } = jpeg.data;
+      return {
+        data: Buffer.from(buffer, byteOffset, byteLength),
+        contentType: 'image/jpeg',
+        width: jpeg.width,
+        height: jpeg.height,
+      };
+    } catch (error) {
+      refusal = asNvrError(error);
+      if (decoder === 'builtin' || refusal.code === 'EBUSY') throw refusal;
+    }
+  }
+  try {
+    const data = await (tools.ffmpeg ?? ffmpegSnapshot)({ ...job, codec: unit.codec, ffmpegPath });
+    return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
+  } catch (error) {
+    const failure = asNvrError(error);
+    if (!refusal || failure.code === 'EBUSY') throw failure;
+    const message = `No JPEG, the keyframe itself is passed on: ${refusal.message}; ${failure.message}. Install ffmpeg, or set its path, for a JPEG of such a stream.`;
+    return { ...keyframeOf(unit), warning: new NvrError(refusal.code, message, { cause: refusal }) };
+  }
+}
+
+/** A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder built in. */
+async function fromJpeg(unit: VideoUnit, options: SnapshotOptions, tools: SnapshotTools): Promise<Picture> {
+  const picture: Picture = { data: unit.data, contentType: 'image/jpeg', ...sizeOf(unit.data, unit) };
+  const { width, quality, ffmpegPath } = options;
+  if (options.format === 'keyframe' || width === undefined || (picture.width > 0 && picture.width <= width))
+    return picture;
+  let reason = "the decoder setting is 'builtin'";
+  if (options.decoder !== 'builtin') {
+    try {
+      const data = await (tools.ffmpeg ?? ffmpegSnapshot)({
+        codec: 'mjpeg',
+        data: unit.data,
+        quality,
+        width,
+        ffmpegPath,
+      });
+      return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
+    } catch (error) {
+      const failure = asNvrError(error);
+      if (options.decoder === 'ffmpeg' || failure.code === 'EBUSY') throw failure;
+      reason = failure.message;
+    }
+  }
+  const message = `The camera's JPEG is passed on at its own width: only ffmpeg can make it smaller, and ${reason}.`;
+  return { ...picture, warning: new NvrError('EUNSUPPORTED', message) };
+}
+
+function keyframeOf(unit: VideoUnit): Picture {
+  const contentType =
+    unit.codec === 'h264' ? 'video/h264' : unit.codec === 'h265' ? 'video/h265' : 'image/jpeg';
+  return { data: unit.data, contentType, width: unit.format.width, height: unit.format.height };
+}
+
+function sizeOf(jpeg: Buffer, unit: VideoUnit): { width: number; height: number } {
+  return jpegSize(jpeg) ?? { width: unit.format.width, height: unit.format.height };
+}
+
+function asNvrError(error: unknown): NvrError {
+  return error instanceof NvrError
+    ? error
+    : new NvrError('EDECODE', 'the picture could not be made', { cause: error });
+}
+
+/** The kept keyframe if it is young and whole, else the next. A damaged one is better than none once the time is over. */
+function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUnit> {
+  const kept = hub.gop[0];
+  const oldest = performance.now() - options.maxAge * 1000;
+  const fresh = kept?.keyframe === true && !kept.damaged && options.maxAge > 0 && kept.arrival >= oldest;
+
+  return new Promise((resolve, reject) => {
+    const packets = hub.statistics.packets;
+    let damaged: VideoUnit | undefined;
+    let trouble: NvrError | undefined;
+    let settled = false;
+    const settle = (outcome: VideoUnit | NvrError): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      // The hub may speak from within subscribe().
+      queueMicrotask(() => {
+        subscription.unsubscribe();
+      });
+      if (outcome instanceof NvrError) reject(outcome);
+      else resolve(outcome);
+    };
+    const timer = setTimeout(() => {
+      const media = hub.statistics.packets > packets || damaged !== undefined;
+      settle(damaged ?? outOfTime(options.timeout, media, trouble));
+    }, options.timeout * 1000);
+    // Even where the kept keyframe will do: joining starts the hub's linger anew, and a burst of triggers stays one session.
+    const subscription = hub.subscribe({
+      onUnit: (unit: MediaUnit) => {
+        if (unit.kind !== 'video' || !unit.keyframe) return;
+        if (unit.damaged) damaged = unit;
+        else settle(unit);
+      },
+      onEvent: (event: HubEvent) => {
+        if (event.type === 'error')
+          settle(
+            event.error ??
+              new NvrError(event.code ?? 'EUNREACHABLE', event.reason ?? 'the stream has failed'),
+          );
+        else if (event.type === 'reconnecting') trouble = event.error;
+        else if (event.type === 'playing') trouble = undefined;
+      },
+    });
+    if (fresh) settle(kept);
+  });
+}
+
+function outOfTime(seconds: number, media: boolean, trouble: NvrError | undefined): NvrError {
+  const within = `within ${String(seconds)} s`;
+  if (media)
+    return new NvrError(
+      'ENOKEYFRAME',
+      `Video came, but no keyframe ${within}: shorten the camera's keyframe interval or lengthen the timeout.`,
+    );
+  const why = trouble ? `: ${trouble.message}` : '';
+  return new NvrError('ETIMEDOUT', `No video ${within}${why}`, trouble ? { cause: trouble } : {});
+}
