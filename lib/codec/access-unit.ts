@@ -80,7 +80,7 @@ export class AccessUnitAssembler<Info> {
   readonly #facts: NalFacts = noFacts();
   #boundary: BoundaryPolicy;
   #format: VideoFormat;
-  #formatVersion = -1;
+  #formatInfo: Info | undefined;
   #setsOutVersion = 0;
   // Running number of the unit in progress; 0 stands for the SDP in the parameter sets' books.
   #number = 1;
@@ -97,6 +97,8 @@ export class AccessUnitAssembler<Info> {
   #unitSequence = 0;
   #unitOnvifTime = NaN;
   #nalOpen = false;
+  /** Fragments come in whose NAL unit is already given up: it is counted once. */
+  #orphans = false;
   #nalArrival = 0;
   #slices = 0;
   #sync = false;
@@ -119,7 +121,12 @@ export class AccessUnitAssembler<Info> {
     this.#setPolicy = options.parameterSets ?? 'keyframe';
     this.#sdpFrameRate = options.frameRate;
     this.#boundary = options.boundary ?? 'marker';
-    this.#format = { codec: rules.codec, width: 0, height: 0, ...(options.frameRate !== undefined && { frameRate: options.frameRate }) };
+    this.#format = {
+      codec: rules.codec,
+      width: 0,
+      height: 0,
+      ...(options.frameRate !== undefined && { frameRate: options.frameRate }),
+    };
     this.#refreshFormat();
   }
 
@@ -130,10 +137,6 @@ export class AccessUnitAssembler<Info> {
   /** What is known of the picture now. */
   get format(): VideoFormat {
     return this.#format;
-  }
-
-  get nalOpen(): boolean {
-    return this.#nalOpen;
   }
 
   /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
@@ -158,17 +161,20 @@ export class AccessUnitAssembler<Info> {
   beginNal(first: number, second = -1): void {
     if (this.#nalOpen) this.abandonNal();
     if (this.#overflow || !this.#openNal(this.#rules.typeOf(first))) return;
-    if (!this.#buffer.appendByte(first) || (second >= 0 && !this.#buffer.appendByte(second))) this.#tooLarge();
+    if (!this.#buffer.appendByte(first) || (second >= 0 && !this.#buffer.appendByte(second)))
+      this.#tooLarge();
   }
 
   /** The next fragment's bytes; dropped, with the unit flagged, if no NAL unit is open. */
   continueNal(data: Buffer, start: number, end: number): void {
     if (this.#nalOpen) this.#append(data, start, end);
-    else this.missing();
+    else if (!this.#orphans) this.missing();
+    this.#orphans = !this.#nalOpen;
   }
 
   /** The open NAL unit is complete. */
   closeNal(): void {
+    this.#orphans = false;
     if (!this.#nalOpen) return;
     this.#nalOpen = false;
     const buffer = this.#buffer;
@@ -186,6 +192,7 @@ export class AccessUnitAssembler<Info> {
   abandonNal(): void {
     if (!this.#nalOpen) return;
     this.#nalOpen = false;
+    this.#orphans = true;
     this.#buffer.dropLast();
     this.missing();
   }
@@ -249,6 +256,7 @@ export class AccessUnitAssembler<Info> {
 
   #openNal(type: number): boolean {
     this.#nalArrival = this.#arrival;
+    this.#orphans = false;
     const headroom = this.#setPolicy === 'never' ? 0 : this.#rules.sets.frontBytes;
     this.#nalOpen = this.#buffer.open(type, this.#rules.looksKey(type), headroom);
     if (!this.#nalOpen) this.#tooLarge();
@@ -294,6 +302,7 @@ export class AccessUnitAssembler<Info> {
     if (this.#slices === 0) {
       this.#ppsId = facts.ppsId;
       if (!facts.first) this.#firstSliceMissing();
+      this.#endedByMarker = undefined;
     }
     this.#slices += 1;
     this.#sync ||= facts.sync;
@@ -350,7 +359,11 @@ export class AccessUnitAssembler<Info> {
     const keyframe = this.#sync || (this.#recovery && this.#allIntra);
     const damaged = this.#damaged || (this.#lostWhole && !keyframe);
     if (keyframe || this.#format.width === 0) this.#refreshFormat();
-    const { data, nals } = this.#buffer.finish(keyframe, keyframe ? this.#setsInFront() : undefined, delimiter);
+    const { data, nals } = this.#buffer.finish(
+      keyframe,
+      keyframe ? this.#setsInFront() : undefined,
+      delimiter,
+    );
     const unit: VideoUnit = {
       kind: 'video',
       codec,
@@ -384,10 +397,9 @@ export class AccessUnitAssembler<Info> {
 
   #refreshFormat(): void {
     const { sets, codec } = this.#rules;
-    if (this.#formatVersion === sets.version) return;
     const info = sets.activeSps(this.#ppsId)?.info;
-    if (info === undefined) return;
-    this.#formatVersion = sets.version;
+    if (info === undefined || info === this.#formatInfo) return;
+    this.#formatInfo = info;
     const found = this.#rules.format(info);
     const frameRate = found.frameRate ?? this.#sdpFrameRate;
     const format: VideoFormat = { codec, ...found, ...(frameRate !== undefined && { frameRate }) };

@@ -1,5 +1,7 @@
 // NAL units in a byte stream: finding, splitting and joining by start codes (H.264 and H.265 Annex B), and the base64 lists of SDP.
 
+import { LIMITS } from '../limits.js';
+
 /** Bytes of the start code put before every NAL unit of a unit. */
 export const START_CODE_BYTES = 4;
 
@@ -16,12 +18,12 @@ export function hasStartCode(data: Buffer): boolean {
 
 /**
  * The NAL units of `data`, as views of it, without start codes and without the zero bytes around them.
- * What stands before the first start code counts as one, so bytes without a start code are one NAL unit.
+ * What stands before the first start code counts as one, so bytes without a start code are one NAL unit. At most `limit` are given.
  */
-export function splitAnnexB(data: Buffer): Buffer[] {
+export function splitAnnexB(data: Buffer, limit = LIMITS.unitNals + 1): Buffer[] {
   const nals: Buffer[] = [];
   let from = 0;
-  while (from < data.length) {
+  while (from < data.length && nals.length < limit) {
     const mark = data.indexOf(MARK, from);
     const next = mark < 0 ? data.length : mark;
     let end = next;

@@ -48,7 +48,7 @@ export class BitReader {
   /** u(n), n from 0 to 32, unsigned. */
   bits(count: number): number {
     let value = 0;
-    for (let left = count; left > 0; ) {
+    for (let left = count; left > 0;) {
       if (this.#bitsLeft === 0) {
         this.#byte = this.#nextByte();
         this.#bitsLeft = 8;

@@ -1,6 +1,10 @@
 // From RTP packets to media units: the interface every payload format implements, and the factory that picks the class for an SDP payload.
 
+import { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
+import type { MediaDescription } from '../rtsp/sdp.js';
+import { H264Depacketizer } from './h264/depacketizer.js';
+import type { MediaUnit, ParameterSetPolicy } from './unit.js';
 
 /**
  * Turns the packets of one track, in sequence order, into units. Sans-IO: it is fed and calls its sink, synchronously.
@@ -16,4 +20,34 @@ export interface Depacketizer {
   flush(): void;
   /** A new source (another SSRC): forgets the unit in progress, keeps the parameter sets. */
   reset(): void;
+}
+
+/** One payload type of a media section, as the SDP tells it. */
+export type PayloadDescription = MediaDescription['payloads'][number];
+
+export interface VideoOptions {
+  /** H.264 and H.265: when parameter sets are put in front of a unit. Default `keyframe`. */
+  parameterSets?: ParameterSetPolicy;
+}
+
+/**
+ * The depacketizer for one payload type of `media`. `sink` is called synchronously with each unit.
+ *
+ * @throws NvrError EUNSUPPORTED for an encoding that cannot be read
+ */
+export function createDepacketizer(
+  payload: PayloadDescription,
+  media: MediaDescription,
+  sink: (unit: MediaUnit) => void,
+  options: VideoOptions = {},
+): Depacketizer {
+  switch (payload.encoding.toUpperCase()) {
+    case 'H264':
+      return new H264Depacketizer(payload, media, sink, options);
+    default:
+      throw new NvrError(
+        'EUNSUPPORTED',
+        `The ${media.type} track is encoded as ${payload.encoding.slice(0, 40)}, which cannot be read. Choose another codec in the camera's settings.`,
+      );
+  }
 }

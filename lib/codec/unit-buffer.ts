@@ -161,14 +161,20 @@ export class UnitBuffer {
     const needed = this.#end + bytes;
     if (needed <= this.#memory.length) return true;
     if (needed - this.#front > LIMITS.unitBytes) return false;
-    this.#move(Math.max(needed, Math.min(this.#memory.length + (this.#memory.length >> 1), LIMITS.unitBytes + this.#front)), this.#front);
+    this.#move(
+      Math.max(
+        needed,
+        Math.min(this.#memory.length + (this.#memory.length >> 1), LIMITS.unitBytes + this.#front),
+      ),
+      this.#front,
+    );
     return true;
   }
 
   // Moves what is there to larger memory, with its first byte at `front`.
   #move(capacity: number, front: number): void {
     const memory = Buffer.allocUnsafeSlow(capacity);
-    this.#memory.copy(memory, front, this.#front, this.#end);
+    if (this.size > 0) this.#memory.copy(memory, front, this.#front, this.#end);
     const shift = front - this.#front;
     if (shift !== 0) for (let i = 0; i < this.#starts.length; i += 1) this.#starts[i]! += shift;
     this.#memory = memory;

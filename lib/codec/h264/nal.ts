@@ -1,0 +1,101 @@
+// What the NAL units of H.264 mean for the access unit around them: slices, keyframes, parameter sets (H.264 7.3.1, 7.3.3, D.1.8).
+
+import { BitReader } from '../bit-reader.js';
+import type { NalFacts, NalRules } from '../access-unit.js';
+import { ParameterSets, type SetFacts } from '../parameter-sets.js';
+import type { VideoFormat } from '../unit.js';
+import { parseH264Sps, type H264Sps } from './sps.js';
+
+/** nal_unit_type, H.264 table 7-1. */
+export const H264_NAL = {
+  slice: 1,
+  partitionA: 2,
+  idr: 5,
+  sei: 6,
+  sps: 7,
+  pps: 8,
+  delimiter: 9,
+} as const;
+
+const RECOVERY_POINT = 6;
+/** slice_type I and SI, and the same with "all slices of this picture" (H.264 table 7-6). */
+const INTRA_SLICE_TYPES: ReadonlySet<number> = new Set([2, 4, 7, 9]);
+/** SEI messages looked at in one NAL unit. */
+const SEI_MESSAGES = 64;
+
+export class H264Rules implements NalRules<H264Sps> {
+  readonly codec = 'h264';
+  readonly delimiter = H264_NAL.delimiter;
+  readonly headerBytes = 1;
+  readonly sets = new ParameterSets<H264Sps>(describeSet);
+  readonly #reader = new BitReader();
+
+  typeOf(firstByte: number): number {
+    return firstByte & 0x1f;
+  }
+
+  looksKey(type: number): boolean {
+    return type === H264_NAL.idr || type === H264_NAL.sps || type === H264_NAL.pps;
+  }
+
+  inspect(data: Buffer, start: number, end: number, facts: NalFacts): void {
+    const type = data[start]! & 0x1f;
+    facts.type = type;
+    facts.slice = type === H264_NAL.slice || type === H264_NAL.partitionA || type === H264_NAL.idr;
+    facts.sync = type === H264_NAL.idr;
+    facts.parameterSet = type === H264_NAL.sps || type === H264_NAL.pps;
+    facts.opens = type === H264_NAL.delimiter || type === H264_NAL.sps;
+    facts.recovery = type === H264_NAL.sei && hasRecoveryPoint(this.#reader.reset(data, start + 1, end));
+    facts.first = false;
+    facts.intra = false;
+    if (facts.slice) this.#readSlice(data, start, end, facts);
+  }
+
+  format(sps: H264Sps): Omit<VideoFormat, 'codec'> {
+    const { width, height, profile, codecString, frameRate } = sps;
+    return { width, height, profile, codecString, ...(frameRate !== undefined && { frameRate }) };
+  }
+
+  #readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {
+    const reader = this.#reader.reset(data, start + 1, end);
+    facts.first = reader.ue() === 0 && !reader.overrun;
+    facts.intra = INTRA_SLICE_TYPES.has(reader.ue());
+    facts.ppsId = reader.ue();
+    // A second first slice is another picture, unless it may be the second field of this one.
+    facts.opens = facts.first && this.sets.activeSps(facts.ppsId)?.info?.framesOnly === true;
+  }
+}
+
+/** Does an SEI hold a recovery point message? `reader` stands behind the NAL unit's header. */
+export function hasRecoveryPoint(reader: BitReader): boolean {
+  for (let i = 0; i < SEI_MESSAGES && !reader.overrun; i += 1) {
+    const type = seiNumber(reader);
+    const size = seiNumber(reader);
+    if (type === RECOVERY_POINT && size > 0 && !reader.overrun) return true;
+    reader.skip(size * 8);
+  }
+  return false;
+}
+
+// Both numbers of an SEI message are a run of 255s and a last byte (H.264 7.3.2.3.1).
+function seiNumber(reader: BitReader): number {
+  let value = 0;
+  for (;;) {
+    const byte = reader.bits(8);
+    value += byte;
+    if (byte !== 255 || reader.overrun) return value;
+  }
+}
+
+function describeSet(nal: Buffer): SetFacts<H264Sps> | undefined {
+  const type = nal.length > 1 ? nal[0]! & 0x1f : 0;
+  if (type === H264_NAL.sps) {
+    const info = parseH264Sps(nal);
+    return info && { kind: 'sps', id: info.id, info };
+  }
+  if (type !== H264_NAL.pps) return undefined;
+  const reader = new BitReader(nal, 1);
+  const id = reader.ue();
+  const refersTo = reader.ue();
+  return reader.overrun || id > 255 || refersTo > 31 ? undefined : { kind: 'pps', id, refersTo };
+}

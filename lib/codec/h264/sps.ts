@@ -1,0 +1,174 @@
+// The H.264 sequence parameter set: size of the shown picture, frame rate, profile, and what a slice header needs (H.264 7.3.2.1.1, E.1.1).
+
+import { BitReader } from '../bit-reader.js';
+
+export interface H264Sps {
+  readonly id: number;
+  readonly profileIdc: number;
+  /** The constraint_set flags, as they stand in the byte. */
+  readonly constraints: number;
+  readonly levelIdc: number;
+  /** e.g. `High`. */
+  readonly profile: string;
+  /** RFC 6381 3.3, e.g. `avc1.64001f`. */
+  readonly codecString: string;
+  /** Pixels, after cropping. */
+  readonly width: number;
+  readonly height: number;
+  /** False: pictures may be fields. */
+  readonly framesOnly: boolean;
+  /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
+  readonly frameRate?: number;
+  /** Samples use 0..255 in place of 16..235. */
+  readonly fullRange: boolean;
+}
+
+const MAX_SIDE = 16_384;
+const MAX_FRAME_RATE = 480;
+const EXTENDED_SAR = 255;
+
+/** Profiles whose SPS tells chroma format, bit depths and scaling lists. */
+const HIGH_PROFILES: ReadonlySet<number> = new Set([
+  100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
+]);
+
+const PROFILES: ReadonlyMap<number, string> = new Map([
+  [44, 'CAVLC 4:4:4 Intra'],
+  [66, 'Baseline'],
+  [77, 'Main'],
+  [83, 'Scalable Baseline'],
+  [86, 'Scalable High'],
+  [88, 'Extended'],
+  [100, 'High'],
+  [110, 'High 10'],
+  [118, 'Multiview High'],
+  [122, 'High 4:2:2'],
+  [128, 'Stereo High'],
+  [244, 'High 4:4:4 Predictive'],
+]);
+
+/** Parses a whole SPS NAL unit, header byte included. Undefined for what cannot be one. A broken VUI costs the frame rate only. */
+export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
+  const reader = new BitReader(nal, 1);
+  const profileIdc = reader.bits(8);
+  const constraints = reader.bits(8);
+  const levelIdc = reader.bits(8);
+  const id = reader.ue();
+  const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : { formatIdc: 1, separatePlanes: false };
+  reader.ue(); // log2_max_frame_num_minus4
+  skipPictureOrder(reader);
+  reader.ue(); // max_num_ref_frames
+  reader.flag(); // gaps_in_frame_num_value_allowed_flag
+  const widthInMbs = reader.ue() + 1;
+  const heightInMapUnits = reader.ue() + 1;
+  const framesOnly = reader.flag();
+  if (!framesOnly) reader.flag(); // mb_adaptive_frame_field_flag
+  reader.flag(); // direct_8x8_inference_flag
+
+  const cropped = reader.flag();
+  const left = cropped ? reader.ue() : 0;
+  const right = cropped ? reader.ue() : 0;
+  const top = cropped ? reader.ue() : 0;
+  const bottom = cropped ? reader.ue() : 0;
+  const hasVui = reader.flag();
+  if (reader.overrun || id > 31 || chroma.formatIdc > 3) return undefined;
+
+  // Crop units: H.264 7.4.2.1.1, equations 7-19 to 7-22.
+  const planar = chroma.separatePlanes ? 0 : chroma.formatIdc;
+  const cropX = planar === 1 || planar === 2 ? 2 : 1;
+  const cropY = (planar === 1 ? 2 : 1) * (framesOnly ? 1 : 2);
+  const width = widthInMbs * 16 - cropX * (left + right);
+  const height = heightInMapUnits * 16 * (framesOnly ? 1 : 2) - cropY * (top + bottom);
+  if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
+
+  const vui = hasVui ? readVui(reader) : { fullRange: false };
+  return {
+    id,
+    profileIdc,
+    constraints,
+    levelIdc,
+    profile: profileName(profileIdc, constraints),
+    codecString: `avc1.${hex(profileIdc)}${hex(constraints)}${hex(levelIdc)}`,
+    width,
+    height,
+    framesOnly,
+    ...vui,
+  };
+}
+
+/** Frames per second rounded to 1/1000; undefined for what no camera does. */
+export function plausibleRate(rate: number): number | undefined {
+  const rounded = Math.round(rate * 1000) / 1000;
+  return rounded > 0 && rounded <= MAX_FRAME_RATE ? rounded : undefined;
+}
+
+function readChroma(reader: BitReader): { formatIdc: number; separatePlanes: boolean } {
+  const formatIdc = reader.ue();
+  const separatePlanes = formatIdc === 3 && reader.flag();
+  reader.ue(); // bit_depth_luma_minus8
+  reader.ue(); // bit_depth_chroma_minus8
+  reader.flag(); // qpprime_y_zero_transform_bypass_flag
+  if (reader.flag()) {
+    const lists = formatIdc === 3 ? 12 : 8;
+    for (let i = 0; i < lists; i += 1) if (reader.flag()) skipScalingList(reader, i < 6 ? 16 : 64);
+  }
+  return { formatIdc, separatePlanes };
+}
+
+function skipScalingList(reader: BitReader, size: number): void {
+  let last = 8;
+  let next = 8;
+  for (let i = 0; i < size && !reader.overrun; i += 1) {
+    if (next !== 0) next = (last + reader.se() + 256) % 256;
+    if (next !== 0) last = next;
+  }
+}
+
+function skipPictureOrder(reader: BitReader): void {
+  const type = reader.ue();
+  if (type === 0) {
+    reader.ue(); // log2_max_pic_order_cnt_lsb_minus4
+  } else if (type === 1) {
+    reader.flag(); // delta_pic_order_always_zero_flag
+    reader.se(); // offset_for_non_ref_pic
+    reader.se(); // offset_for_top_to_bottom_field
+    const cycle = reader.ue();
+    for (let i = 0; i < cycle && !reader.overrun; i += 1) reader.se();
+  }
+}
+
+function readVui(reader: BitReader): { fullRange: boolean; frameRate?: number } {
+  // aspect_ratio_info
+  if (reader.flag() && reader.bits(8) === EXTENDED_SAR) reader.skip(32);
+  // overscan_info
+  if (reader.flag()) reader.flag();
+  let fullRange = false;
+  // video_signal_type
+  if (reader.flag()) {
+    reader.skip(3);
+    fullRange = reader.flag();
+    if (reader.flag()) reader.skip(24);
+  }
+  // chroma_loc_info
+  if (reader.flag()) {
+    reader.ue();
+    reader.ue();
+  }
+  const timed = reader.flag();
+  const unitsInTick = timed ? reader.bits(32) : 0;
+  const timeScale = timed ? reader.bits(32) : 0;
+  if (reader.overrun) return { fullRange: false };
+  // A tick is a field's time: two to a frame (E.2.1).
+  const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick / 2) : undefined;
+  return frameRate === undefined ? { fullRange } : { fullRange, frameRate };
+}
+
+function profileName(idc: number, constraints: number): string {
+  if (idc === 66 && (constraints & 0x40) !== 0) return 'Constrained Baseline';
+  if (idc === 100 && (constraints & 0x0c) === 0x0c) return 'Constrained High';
+  return PROFILES.get(idc) ?? `profile ${idc}`;
+}
+
+function hex(byte: number): string {
+  return byte.toString(16).padStart(2, '0');
+}
