@@ -33,6 +33,8 @@ export interface NalRules<Info> {
   /** Bytes of a NAL unit's header. */
   readonly headerBytes: number;
   readonly sets: ParameterSets<Info>;
+  /** Types of NAL units proper: from this one up to, not including, the other. */
+  readonly types: readonly [number, number];
   typeOf(firstByte: number): number;
   /** Does a unit that begins with (or holds) this type look like a keyframe? A guess, for the size of its memory. */
   looksKey(type: number): boolean;
@@ -66,9 +68,9 @@ export interface AssemblerOptions {
 /**
  * Assembles access units of H.264 and H.265.
  *
- * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost inside it, its first slice is not its picture's first, or its end never came. A delta unit after a unit that
- * was dropped whole is flagged as well, since nothing else would tell; a complete keyframe never is. Units between a loss and the next keyframe that are complete are *not* flagged: whether to show them is the hub's choice,
- * which also knows of gaps that took whole units.
+ * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost inside it, its first slice is not its picture's first, its end never came, or packets were lost right
+ * before it and it does not begin as the stream's units do (a keyframe without the parameter sets it always brings). A delta unit after one that was dropped whole is flagged as well, since nothing else would tell; a complete keyframe never is.
+ * Complete units between a loss and the next keyframe are *not* flagged: whether to show them is the hub's choice, which also knows of gaps that took whole units.
  */
 export class AccessUnitAssembler<Info> {
   readonly stats: AssemblerStats = { units: 0, damagedUnits: 0, droppedUnits: 0, droppedNals: 0 };
@@ -109,6 +111,11 @@ export class AccessUnitAssembler<Info> {
   #overflow = false;
 
   // What went before.
+  #gap = false;
+  #afterGap = false;
+  /** NAL type with which intact keyframes and delta units begin, -1 while none was seen. */
+  #keyBegins = -1;
+  #deltaBegins = -1;
   #markersSeen = false;
   #lostWhole = false;
   #closedSequence = 0;
@@ -145,7 +152,11 @@ export class AccessUnitAssembler<Info> {
     this.#arrival = arrivalMs;
     this.#sequence = sequence;
     this.#onvifTime = onvifTime;
-    if (!this.#begun) this.#begin(rtpTime, arrivalMs);
+    if (!this.#begun) {
+      this.#begin(rtpTime, arrivalMs);
+      this.#afterGap = this.#gap;
+    }
+    this.#gap = false;
     this.#unitSequence = sequence;
     if (Number.isNaN(this.#unitOnvifTime)) this.#unitOnvifTime = onvifTime;
   }
@@ -157,8 +168,8 @@ export class AccessUnitAssembler<Info> {
     if (this.#openNal(this.#rules.typeOf(data[start]!)) && this.#append(data, start, end)) this.closeNal();
   }
 
-  /** A NAL unit that comes in fragments: its header, rebuilt; `second` is the second header byte of H.265, else -1. */
-  beginNal(first: number, second = -1): void {
+  /** A NAL unit that comes in fragments: its header, rebuilt; `second` is H.265's second header byte, -1 for H.264. */
+  beginNal(first: number, second: number): void {
     if (this.#nalOpen) this.abandonNal();
     if (this.#overflow || !this.#openNal(this.#rules.typeOf(first))) return;
     if (!this.#buffer.appendByte(first) || (second >= 0 && !this.#buffer.appendByte(second)))
@@ -216,6 +227,7 @@ export class AccessUnitAssembler<Info> {
 
   /** Packets were lost before the next one. */
   gap(): void {
+    this.#gap = true;
     if (!this.#begun) return;
     if (this.#nalOpen) this.abandonNal();
     else this.#damaged = true;
@@ -237,6 +249,7 @@ export class AccessUnitAssembler<Info> {
     this.#clear();
     this.#endedByMarker = undefined;
     this.#lostWhole = false;
+    this.#gap = false;
   }
 
   #begin(rtpTime: number, arrivalMs: number): void {
@@ -283,6 +296,12 @@ export class AccessUnitAssembler<Info> {
     const { memory, lastNal: start, end } = this.#buffer;
     const facts = this.#facts;
     this.#rules.inspect(memory, start, end, facts);
+    const [firstType, endType] = this.#rules.types;
+    if (facts.type < firstType || facts.type >= endType) {
+      this.#buffer.dropLast();
+      this.stats.droppedNals += 1;
+      return;
+    }
     if (facts.slice && end - start <= this.#rules.headerBytes) {
       this.#buffer.dropLast();
       this.missing();
@@ -293,7 +312,7 @@ export class AccessUnitAssembler<Info> {
       return;
     }
     this.#closedSequence = this.#sequence;
-    if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), facts.type, this.#number);
+    if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), this.#number);
     this.#recovery ||= facts.recovery;
     if (facts.slice) this.#takeSlice(facts);
   }
@@ -351,13 +370,14 @@ export class AccessUnitAssembler<Info> {
     this.#recovery = false;
     this.#damaged = false;
     this.#overflow = false;
+    this.#afterGap = false;
     this.#number += 1;
   }
 
   #end(sequence: number, byMarker: boolean): void {
     const { codec, delimiter } = this.#rules;
     const keyframe = this.#sync || (this.#recovery && this.#allIntra);
-    const damaged = this.#damaged || (this.#lostWhole && !keyframe);
+    const damaged = this.#damaged || this.#startMissing(keyframe) || (this.#lostWhole && !keyframe);
     if (keyframe || this.#format.width === 0) this.#refreshFormat();
     const { data, nals } = this.#buffer.finish(
       keyframe,
@@ -385,6 +405,15 @@ export class AccessUnitAssembler<Info> {
     this.#endedByMarker = byMarker ? unit : undefined;
     this.#forget();
     this.#sink(unit);
+  }
+
+  #startMissing(keyframe: boolean): boolean {
+    const begins = this.#buffer.firstType;
+    const usual = keyframe ? this.#keyBegins : this.#deltaBegins;
+    if (this.#afterGap) return usual >= 0 && begins !== usual;
+    if (!this.#damaged && keyframe) this.#keyBegins = begins;
+    else if (!this.#damaged) this.#deltaBegins = begins;
+    return false;
   }
 
   #setsInFront(): SetsInFront | undefined {

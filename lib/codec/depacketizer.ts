@@ -3,7 +3,12 @@
 import { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
+import { AacDepacketizer } from './aac.js';
+import { G711Depacketizer } from './g711.js';
 import { H264Depacketizer } from './h264/depacketizer.js';
+import { H265Depacketizer } from './h265/depacketizer.js';
+import { MjpegDepacketizer } from './mjpeg.js';
+import { OnvifMetadataDepacketizer } from './onvif-metadata.js';
 import type { MediaUnit, ParameterSetPolicy } from './unit.js';
 
 /**
@@ -44,6 +49,17 @@ export function createDepacketizer(
   switch (payload.encoding.toUpperCase()) {
     case 'H264':
       return new H264Depacketizer(payload, media, sink, options);
+    case 'H265':
+      return new H265Depacketizer(payload, media, sink, options);
+    case 'JPEG':
+      return new MjpegDepacketizer(payload, media, sink);
+    case 'MPEG4-GENERIC':
+      return new AacDepacketizer(payload, media, sink);
+    case 'PCMA':
+    case 'PCMU':
+      return new G711Depacketizer(payload, media, sink);
+    case 'VND.ONVIF.METADATA':
+      return new OnvifMetadataDepacketizer(payload, media, sink);
     default:
       throw new NvrError(
         'EUNSUPPORTED',

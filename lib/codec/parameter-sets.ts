@@ -8,6 +8,8 @@ export type SetKind = 'vps' | 'sps' | 'pps';
 /** What a parser found in one parameter set. `refersTo`: the id of the set it builds on (PPS -> SPS -> VPS). */
 export interface SetFacts<Info> {
   readonly kind: SetKind;
+  /** The NAL unit's type. */
+  readonly type: number;
   readonly id: number;
   readonly refersTo?: number;
   /** An SPS parsed. */
@@ -15,7 +17,6 @@ export interface SetFacts<Info> {
 }
 
 export interface ParameterSet<Info> extends SetFacts<Info> {
-  readonly type: number;
   readonly nal: Buffer;
   /** The access unit that carried it last, by its running number; 0: the SDP. */
   seenIn: number;
@@ -53,8 +54,8 @@ export class ParameterSets<Info> {
     return this.#bytes + this.#sets.size * START_CODE_BYTES;
   }
 
-  /** Learns a parameter set, replacing the one of its kind and id. The bytes are copied. */
-  learn(nal: Buffer, type: number, seenIn: number): void {
+  /** Learns a parameter set, replacing the one of its kind and id. The bytes are copied. `seenIn`: the access unit's running number, 0 for the SDP. */
+  learn(nal: Buffer, seenIn: number): void {
     if (nal.length > SET_BYTES) return;
     const known = this.#findBytes(nal);
     if (known !== undefined) {
@@ -67,7 +68,7 @@ export class ParameterSets<Info> {
     const own = Buffer.allocUnsafeSlow(nal.length);
     nal.copy(own);
     this.#remove(key(facts.kind, facts.id));
-    this.#sets.set(key(facts.kind, facts.id), { ...facts, type, nal: own, seenIn });
+    this.#sets.set(key(facts.kind, facts.id), { ...facts, nal: own, seenIn });
     this.#bytes += own.length;
     for (const oldest of this.#sets.keys()) {
       if (this.#bytes <= ALL_BYTES && this.#sets.size <= ALL_SETS) break;

@@ -38,6 +38,11 @@ export class UnitBuffer {
     return this.#starts.length;
   }
 
+  /** Type of the first NAL unit, -1 if there is none. */
+  get firstType(): number {
+    return this.#types[0] ?? -1;
+  }
+
   /** Bytes so far, start codes included. */
   get size(): number {
     return this.#end - this.#front;

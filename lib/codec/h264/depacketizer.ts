@@ -2,11 +2,13 @@
 
 import { AccessUnitAssembler, type AssemblerStats } from '../access-unit.js';
 import { parseSprop } from '../annexb.js';
+import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
 import type { Depacketizer, PayloadDescription, VideoOptions } from '../depacketizer.js';
+import { fmtpNumber } from '../fmtp.js';
 import type { RtpPacketView } from '../../rtp/packet.js';
 import type { MediaDescription } from '../../rtsp/sdp.js';
 import type { MediaUnit } from '../unit.js';
-import { H264Rules } from './nal.js';
+import { H264_NAL, H264Rules } from './nal.js';
 import type { H264Sps } from './sps.js';
 
 /** Payload structures, RFC 6184 table 1; 1 to 23 are NAL units as they are. */
@@ -19,12 +21,19 @@ const FU_B = 29;
 
 const FU_START = 0x80;
 const FU_END = 0x40;
+const ONE_BYTE_HEADER = -1;
+
+/** The interleaved mode of RFC 6184 6.4, and the most NAL units it may ask to hold (8.1). */
+const INTERLEAVED = 2;
+const MAX_DEPTH = 32_767;
 
 /**
  * Reads every payload structure of RFC 6184, whatever `packetization-mode` promises. Parameter sets come from `sprop-parameter-sets`, or in band, which wins.
  */
 export class H264Depacketizer implements Depacketizer {
   readonly #units: AccessUnitAssembler<H264Sps>;
+  readonly #deinterleaver: Deinterleaver | undefined;
+  readonly #nals: NalTarget;
 
   constructor(
     payload: PayloadDescription,
@@ -33,12 +42,23 @@ export class H264Depacketizer implements Depacketizer {
     options: VideoOptions = {},
   ) {
     const rules = new H264Rules();
-    for (const nal of parseSprop(payload.fmtp.get('sprop-parameter-sets')))
-      rules.sets.learn(nal, rules.typeOf(nal[0]!), 0);
+    const { fmtp } = payload;
+    for (const nal of parseSprop(fmtp.get('sprop-parameter-sets'))) rules.sets.learn(nal, 0);
+    const interleaved = fmtpNumber(fmtp, 'packetization-mode', INTERLEAVED) === INTERLEAVED;
     this.#units = new AccessUnitAssembler(rules, sink, {
       ...options,
       ...(media.frameRate !== undefined && { frameRate: media.frameRate }),
+      ...(interleaved && { boundary: 'timestamp' }),
     });
+    if (interleaved) {
+      const maxDonDiff = fmtpNumber(fmtp, 'sprop-max-don-diff', MAX_DEPTH);
+      this.#deinterleaver = new Deinterleaver(this.#units, {
+        depth: fmtpNumber(fmtp, 'sprop-interleaving-depth', MAX_DEPTH) ?? 0,
+        ...(maxDonDiff !== undefined && { maxDonDiff }),
+        counts: isVcl,
+      });
+    }
+    this.#nals = this.#deinterleaver ?? this.#units;
   }
 
   get stats(): Readonly<AssemblerStats> {
@@ -48,66 +68,112 @@ export class H264Depacketizer implements Depacketizer {
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart: start, payloadEnd: end } = packet;
     if (start >= end) return;
-    const units = this.#units;
-    units.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
+    const nals = this.#nals;
+    nals.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
     switch (buffer[start]! & 0x1f) {
       case STAP_A:
         this.#aggregate(buffer, start + 1, end);
         break;
       case STAP_B:
-        this.#aggregate(buffer, start + 3, end);
+        if (this.#decodingOrder(buffer, start + 1, end)) this.#aggregate(buffer, start + 3, end);
         break;
       case MTAP16:
+        if (this.#decodingOrder(buffer, start + 1, end)) this.#multiTime(packet, arrivalMs, 2);
+        break;
       case MTAP24:
+        if (this.#decodingOrder(buffer, start + 1, end)) this.#multiTime(packet, arrivalMs, 3);
         break;
       case FU_A:
         this.#fragment(buffer, start, start + 2, end);
         break;
       case FU_B:
-        this.#fragment(buffer, start, start + 4, end);
+        if (this.#decodingOrder(buffer, start + 2, end)) this.#fragment(buffer, start, start + 4, end);
         break;
       default:
-        units.nal(buffer, start, end);
+        nals.nal(buffer, start, end);
     }
-    if (packet.marker) units.marker();
+    if (packet.marker) this.#units.marker();
   }
 
   gap(): void {
+    this.#deinterleaver?.gap();
     this.#units.gap();
   }
 
   flush(): void {
+    this.#deinterleaver?.flush();
     this.#units.flush();
   }
 
   reset(): void {
+    this.#deinterleaver?.reset();
     this.#units.reset();
   }
 
+  // The 16-bit number that precedes the NAL units. Without the interleaved mode they come in order anyway.
+  #decodingOrder(buffer: Buffer, at: number, end: number): boolean {
+    if (at + 2 > end) {
+      this.#nals.missing();
+      return false;
+    }
+    this.#deinterleaver?.number(buffer.readUInt16BE(at));
+    return true;
+  }
+
+  // STAP: size and NAL unit, again and again (RFC 6184 5.7.1).
   #aggregate(buffer: Buffer, from: number, end: number): void {
     let at = from;
     while (at + 2 <= end) {
       const size = (buffer[at]! << 8) | buffer[at + 1]!;
       at += 2;
       if (at + size > end) {
-        this.#units.missing();
+        this.#nals.missing();
         return;
       }
       // Size 0 is padding, which some cameras add.
-      if (size > 0) this.#units.nal(buffer, at, at + size);
+      if (size > 0) this.#nals.nal(buffer, at, at + size);
       at += size;
     }
   }
 
+  // MTAP: size, difference of decoding order number, timestamp offset, NAL unit (RFC 6184 5.7.2).
+  #multiTime(packet: RtpPacketView, arrivalMs: number, offsetBytes: 2 | 3): void {
+    const { buffer, payloadEnd: end } = packet;
+    const base = buffer.readUInt16BE(packet.payloadStart + 1);
+    const header = 3 + offsetBytes;
+    let at = packet.payloadStart + 3;
+    while (at + header <= end) {
+      const size = buffer.readUInt16BE(at);
+      const from = at + header;
+      at = from + size;
+      if (at > end) {
+        this.#nals.missing();
+        return;
+      }
+      if (size === 0) continue;
+      const rtpTime = (packet.timestamp + buffer.readUIntBE(from - offsetBytes, offsetBytes)) >>> 0;
+      this.#deinterleaver?.number((base + buffer[from - offsetBytes - 1]!) & 0xffff);
+      this.#nals.at(rtpTime, arrivalMs, packet.sequence, packet.onvifTime);
+      this.#nals.nal(buffer, from, at);
+    }
+  }
+
+  // FU: the indicator's upper bits and the FU header's type make the NAL unit's header (RFC 6184 5.8).
   #fragment(buffer: Buffer, start: number, from: number, end: number): void {
     if (from > end) {
-      this.#units.missing();
+      this.#nals.missing();
       return;
     }
     const header = buffer[start + 1]!;
     // Only the first fragment's type counts: with some cameras it drifts in the later ones.
-    if ((header & FU_START) !== 0) this.#units.beginNal((buffer[start]! & 0xe0) | (header & 0x1f));
-    this.#units.continueNal(buffer, from, end);
-    if ((header & FU_END) !== 0) this.#units.closeNal();
+    if ((header & FU_START) !== 0)
+      this.#nals.beginNal((buffer[start]! & 0xe0) | (header & 0x1f), ONE_BYTE_HEADER);
+    this.#nals.continueNal(buffer, from, end);
+    if ((header & FU_END) !== 0) this.#nals.closeNal();
   }
+}
+
+function isVcl(firstByte: number): boolean {
+  const type = firstByte & 0x1f;
+  return type >= H264_NAL.slice && type <= H264_NAL.idr;
 }

@@ -27,6 +27,7 @@ export class H264Rules implements NalRules<H264Sps> {
   readonly codec = 'h264';
   readonly delimiter = H264_NAL.delimiter;
   readonly headerBytes = 1;
+  readonly types = [1, 24] as const;
   readonly sets = new ParameterSets<H264Sps>(describeSet);
   readonly #reader = new BitReader();
 
@@ -68,10 +69,11 @@ export class H264Rules implements NalRules<H264Sps> {
 
 /** Does an SEI hold a recovery point message? `reader` stands behind the NAL unit's header. */
 export function hasRecoveryPoint(reader: BitReader): boolean {
-  for (let i = 0; i < SEI_MESSAGES && !reader.overrun; i += 1) {
+  for (let i = 0; i < SEI_MESSAGES; i += 1) {
     const type = seiNumber(reader);
     const size = seiNumber(reader);
-    if (type === RECOVERY_POINT && size > 0 && !reader.overrun) return true;
+    if (reader.overrun) return false;
+    if (type === RECOVERY_POINT && size > 0) return true;
     reader.skip(size * 8);
   }
   return false;
@@ -91,11 +93,11 @@ function describeSet(nal: Buffer): SetFacts<H264Sps> | undefined {
   const type = nal.length > 1 ? nal[0]! & 0x1f : 0;
   if (type === H264_NAL.sps) {
     const info = parseH264Sps(nal);
-    return info && { kind: 'sps', id: info.id, info };
+    return info && { kind: 'sps', type, id: info.id, info };
   }
   if (type !== H264_NAL.pps) return undefined;
   const reader = new BitReader(nal, 1);
   const id = reader.ue();
   const refersTo = reader.ue();
-  return reader.overrun || id > 255 || refersTo > 31 ? undefined : { kind: 'pps', id, refersTo };
+  return reader.overrun || id > 255 || refersTo > 31 ? undefined : { kind: 'pps', type, id, refersTo };
 }

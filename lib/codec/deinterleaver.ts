@@ -1,0 +1,177 @@
+// Puts NAL units that were sent out of decoding order back into it, by their decoding order numbers (RFC 6184 7, RFC 7798 6).
+
+import { LIMITS } from '../limits.js';
+import type { AccessUnitAssembler } from './access-unit.js';
+import { ByteCollector, ownCopy } from './byte-collector.js';
+
+/** Where a depacketizer puts NAL units: the assembler itself, or the deinterleaver before it. */
+export interface NalTarget {
+  at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void;
+  nal(data: Buffer, start: number, end: number): void;
+  beginNal(first: number, second: number): void;
+  continueNal(data: Buffer, start: number, end: number): void;
+  closeNal(): void;
+  missing(): void;
+}
+
+export interface DeinterleaverOptions {
+  /** How many counted NAL units wait before the first in order goes on: sprop-interleaving-depth, sprop-depack-buf-nalus. */
+  depth: number;
+  /** A NAL unit this far behind the newest goes on at once: sprop-max-don-diff. */
+  maxDonDiff?: number;
+  /** Does a NAL unit with this first byte count against the depth? */
+  counts(firstByte: number): boolean;
+}
+
+interface WaitingNal {
+  /** Decoding order number, extended beyond its 16 bits. */
+  readonly don: number;
+  readonly data: Buffer;
+  readonly counted: boolean;
+  readonly rtpTime: number;
+  readonly arrivalMs: number;
+  readonly sequence: number;
+  readonly onvifTime: number;
+  /** Packets were lost near it: nobody can tell of which unit. */
+  suspect: boolean;
+}
+
+export class Deinterleaver implements NalTarget {
+  readonly #units: AccessUnitAssembler<unknown>;
+  readonly #options: DeinterleaverOptions;
+  readonly #collector = new ByteCollector(LIMITS.unitBytes);
+  /** In decoding order. */
+  readonly #waiting: WaitingNal[] = [];
+  #bytes = 0;
+  #counted = 0;
+  #open = false;
+  #don = -1;
+  #suspects = 0;
+  #rtpTime = 0;
+  #arrivalMs = 0;
+  #sequence = 0;
+  #onvifTime = NaN;
+
+  constructor(units: AccessUnitAssembler<unknown>, options: DeinterleaverOptions) {
+    this.#units = units;
+    this.#options = options;
+  }
+
+  at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
+    this.#rtpTime = rtpTime;
+    this.#arrivalMs = arrivalMs;
+    this.#sequence = sequence;
+    this.#onvifTime = onvifTime;
+  }
+
+  /** The 16-bit number of the next NAL unit; without this call it is one more than the last. */
+  number(don: number): void {
+    // The nearest number with these 16 bits (RFC 6184 5.5).
+    const step = ((don - 1 - this.#don) << 16) >> 16;
+    this.#don = this.#don < 0 ? don - 1 : this.#don + step;
+  }
+
+  nal(data: Buffer, start: number, end: number): void {
+    this.#abandon();
+    if (end > start) this.#take(ownCopy(data, start, end));
+  }
+
+  beginNal(first: number, second: number): void {
+    this.#abandon();
+    this.#open = true;
+    this.#collector.append(second < 0 ? Uint8Array.of(first) : Uint8Array.of(first, second));
+  }
+
+  continueNal(data: Buffer, start: number, end: number): void {
+    if (this.#open && !this.#collector.append(data, start, end)) this.#abandon();
+  }
+
+  closeNal(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#take(this.#collector.take());
+  }
+
+  missing(): void {
+    this.#units.stats.droppedNals += 1;
+    this.#suspect();
+  }
+
+  gap(): void {
+    this.#open = false;
+    this.#collector.clear();
+    this.#suspect();
+  }
+
+  flush(): void {
+    this.#abandon();
+    while (this.#waiting.length > 0) this.#release();
+  }
+
+  reset(): void {
+    this.#open = false;
+    this.#collector.clear();
+    this.#waiting.length = 0;
+    this.#bytes = 0;
+    this.#counted = 0;
+    this.#suspects = 0;
+    this.#don = -1;
+  }
+
+  #abandon(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#collector.clear();
+    this.missing();
+  }
+
+  // What was lost would have stood among those that wait, or among as many that come.
+  #suspect(): void {
+    this.#units.gap();
+    for (const nal of this.#waiting) nal.suspect = true;
+    this.#suspects = this.#options.depth + 1;
+  }
+
+  #take(data: Buffer): void {
+    this.#don += 1;
+    const counted = this.#options.counts(data[0]!);
+    const nal: WaitingNal = {
+      don: this.#don,
+      data,
+      counted,
+      rtpTime: this.#rtpTime,
+      arrivalMs: this.#arrivalMs,
+      sequence: this.#sequence,
+      onvifTime: this.#onvifTime,
+      suspect: this.#suspects > 0,
+    };
+    if (counted && this.#suspects > 0) this.#suspects -= 1;
+    if (counted) this.#counted += 1;
+    this.#bytes += data.length;
+    let place = this.#waiting.length;
+    while (place > 0 && this.#waiting[place - 1]!.don > nal.don) place -= 1;
+    this.#waiting.splice(place, 0, nal);
+    while (this.#mayRelease()) this.#release();
+  }
+
+  #mayRelease(): boolean {
+    const first = this.#waiting[0];
+    if (first === undefined) return false;
+    const span = this.#waiting[this.#waiting.length - 1]!.don - first.don;
+    return (
+      this.#counted > this.#options.depth ||
+      span > (this.#options.maxDonDiff ?? Infinity) ||
+      this.#waiting.length > LIMITS.unitNals ||
+      this.#bytes > LIMITS.unitBytes
+    );
+  }
+
+  #release(): void {
+    const nal = this.#waiting.shift()!;
+    this.#bytes -= nal.data.length;
+    if (nal.counted) this.#counted -= 1;
+    this.#units.at(nal.rtpTime, nal.arrivalMs, nal.sequence, nal.onvifTime);
+    if (nal.suspect) this.#units.gap();
+    this.#units.nal(nal.data, 0, nal.data.length);
+  }
+}

@@ -1,0 +1,218 @@
+// The H.265 sequence parameter set: size of the shown picture, frame rate, profile, tier and level (H.265 7.3.2.2, 7.3.3, E.2.1).
+
+import { BitReader } from '../bit-reader.js';
+import { plausibleRate } from '../h264/sps.js';
+
+export interface H265Sps {
+  readonly id: number;
+  readonly vpsId: number;
+  readonly profileSpace: number;
+  readonly profileIdc: number;
+  readonly highTier: boolean;
+  readonly levelIdc: number;
+  /** e.g. `Main`. */
+  readonly profile: string;
+  /** RFC 6381 with ISO 14496-15 E.3, e.g. `hvc1.1.6.L93.B0`. */
+  readonly codecString: string;
+  /** Pixels inside the conformance window. */
+  readonly width: number;
+  readonly height: number;
+  /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
+  readonly frameRate?: number;
+  /** Samples use 0..255 in place of 16..235. */
+  readonly fullRange: boolean;
+}
+
+interface Profile {
+  space: number;
+  highTier: boolean;
+  idc: number;
+  /** general_profile_compatibility_flags, the first flag in the lowest bit. */
+  compatibility: number;
+  /** The six bytes of constraint flags. */
+  constraints: number[];
+  levelIdc: number;
+}
+
+const MAX_SIDE = 16_384;
+const EXTENDED_SAR = 255;
+const MAX_SUB_LAYERS_MINUS1 = 6;
+const MAX_SHORT_TERM_SETS = 64;
+const MAX_PICTURES_IN_SET = 16;
+const MAX_LONG_TERM = 32;
+
+const PROFILES: ReadonlyMap<number, string> = new Map([
+  [1, 'Main'],
+  [2, 'Main 10'],
+  [3, 'Main Still Picture'],
+  [4, 'Range Extensions'],
+  [5, 'High Throughput'],
+  [9, 'Screen Content'],
+]);
+
+/** Parses a whole SPS NAL unit, its two header bytes included. Undefined for what cannot be one. What is broken behind the picture's size costs the frame rate only. */
+export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
+  const reader = new BitReader(nal, 2);
+  const vpsId = reader.bits(4);
+  const maxSubLayersMinus1 = reader.bits(3);
+  reader.flag(); // sps_temporal_id_nesting_flag
+  if (maxSubLayersMinus1 > MAX_SUB_LAYERS_MINUS1) return undefined;
+  const profile = readProfileTierLevel(reader, maxSubLayersMinus1);
+  const id = reader.ue();
+  const chroma = reader.ue();
+  const planar = chroma === 3 && reader.flag() ? 0 : chroma;
+  const codedWidth = reader.ue();
+  const codedHeight = reader.ue();
+  const windowed = reader.flag();
+  const left = windowed ? reader.ue() : 0;
+  const right = windowed ? reader.ue() : 0;
+  const top = windowed ? reader.ue() : 0;
+  const bottom = windowed ? reader.ue() : 0;
+  if (reader.overrun || id > 15 || chroma > 3) return undefined;
+
+  // Window units: H.265 table 6-1.
+  const width = codedWidth - (planar === 1 || planar === 2 ? 2 : 1) * (left + right);
+  const height = codedHeight - (planar === 1 ? 2 : 1) * (top + bottom);
+  if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
+
+  const timing = skipToVui(reader, maxSubLayersMinus1) ? readVui(reader) : { fullRange: false };
+  return {
+    id,
+    vpsId,
+    profileSpace: profile.space,
+    profileIdc: profile.idc,
+    highTier: profile.highTier,
+    levelIdc: profile.levelIdc,
+    profile: PROFILES.get(profile.idc) ?? `profile ${profile.idc}`,
+    codecString: codecString(profile),
+    width,
+    height,
+    ...timing,
+  };
+}
+
+function readProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): Profile {
+  const space = reader.bits(2);
+  const highTier = reader.flag();
+  const idc = reader.bits(5);
+  let compatibility = 0;
+  for (let i = 0; i < 32; i += 1) compatibility += reader.bit() * 2 ** i;
+  const constraints = Array.from({ length: 6 }, () => reader.bits(8));
+  const levelIdc = reader.bits(8);
+  const present: { profile: boolean; level: boolean }[] = [];
+  for (let i = 0; i < maxSubLayersMinus1; i += 1)
+    present.push({ profile: reader.flag(), level: reader.flag() });
+  if (maxSubLayersMinus1 > 0) reader.skip(2 * (8 - maxSubLayersMinus1));
+  for (const layer of present) reader.skip((layer.profile ? 88 : 0) + (layer.level ? 8 : 0));
+  return { space, highTier, idc, compatibility, constraints, levelIdc };
+}
+
+/** Reads from behind the conformance window to the VUI. False: there is none, or no way to it. */
+function skipToVui(reader: BitReader, maxSubLayersMinus1: number): boolean {
+  reader.ue(); // bit_depth_luma_minus8
+  reader.ue(); // bit_depth_chroma_minus8
+  const pocBits = reader.ue() + 4;
+  const layers = reader.flag() ? maxSubLayersMinus1 + 1 : 1;
+  for (let i = 0; i < layers * 3; i += 1) reader.ue(); // sps_max_dec_pic_buffering, num_reorder, latency
+  for (let i = 0; i < 6; i += 1) reader.ue(); // block sizes and transform hierarchy depths
+  if (reader.flag() && reader.flag()) skipScalingLists(reader);
+  reader.skip(2); // amp_enabled_flag, sample_adaptive_offset_enabled_flag
+  if (reader.flag()) {
+    reader.skip(8); // pcm bit depths
+    reader.ue();
+    reader.ue();
+    reader.flag();
+  }
+  if (!skipShortTermSets(reader)) return false;
+  if (reader.flag()) {
+    const count = reader.ue();
+    if (count > MAX_LONG_TERM) return false;
+    for (let i = 0; i < count; i += 1) reader.skip(pocBits + 1);
+  }
+  reader.skip(2); // sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
+  return reader.flag() && !reader.overrun;
+}
+
+// scaling_list_data, H.265 7.3.4
+function skipScalingLists(reader: BitReader): void {
+  for (let size = 0; size < 4; size += 1) {
+    for (let matrix = 0; matrix < 6; matrix += size === 3 ? 3 : 1) {
+      if (!reader.flag()) {
+        reader.ue();
+        continue;
+      }
+      if (size > 1) reader.se();
+      const coefficients = Math.min(64, 1 << (4 + (size << 1)));
+      for (let i = 0; i < coefficients; i += 1) reader.se();
+    }
+  }
+}
+
+// st_ref_pic_set, H.265 7.3.7: how many pictures a set holds decides how long the next one is.
+function skipShortTermSets(reader: BitReader): boolean {
+  const sets = reader.ue();
+  if (sets > MAX_SHORT_TERM_SETS) return false;
+  let pictures = 0;
+  for (let index = 0; index < sets && !reader.overrun; index += 1) {
+    if (index > 0 && reader.flag()) {
+      reader.flag(); // delta_rps_sign
+      reader.ue(); // abs_delta_rps_minus1
+      let kept = 0;
+      for (let i = 0; i <= pictures; i += 1) if (reader.flag() || reader.flag()) kept += 1;
+      pictures = kept;
+    } else {
+      const negative = reader.ue();
+      const positive = reader.ue();
+      if (negative > MAX_PICTURES_IN_SET || positive > MAX_PICTURES_IN_SET) return false;
+      pictures = negative + positive;
+      for (let i = 0; i < pictures; i += 1) {
+        reader.ue();
+        reader.flag();
+      }
+    }
+  }
+  return !reader.overrun;
+}
+
+function readVui(reader: BitReader): { fullRange: boolean; frameRate?: number } {
+  // aspect_ratio_info
+  if (reader.flag() && reader.bits(8) === EXTENDED_SAR) reader.skip(32);
+  // overscan_info
+  if (reader.flag()) reader.flag();
+  let fullRange = false;
+  // video_signal_type
+  if (reader.flag()) {
+    reader.skip(3);
+    fullRange = reader.flag();
+    if (reader.flag()) reader.skip(24);
+  }
+  // chroma_loc_info
+  if (reader.flag()) {
+    reader.ue();
+    reader.ue();
+  }
+  reader.skip(3); // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
+  // default_display_window: a hint, not part of the output size
+  if (reader.flag()) for (let i = 0; i < 4; i += 1) reader.ue();
+  const timed = reader.flag();
+  const unitsInTick = timed ? reader.bits(32) : 0;
+  const timeScale = timed ? reader.bits(32) : 0;
+  if (reader.overrun) return { fullRange: false };
+  const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick) : undefined;
+  return frameRate === undefined ? { fullRange } : { fullRange, frameRate };
+}
+
+function codecString({ space, idc, compatibility, highTier, levelIdc, constraints }: Profile): string {
+  const used = constraints.slice(0, constraints.findLastIndex((byte) => byte !== 0) + 1);
+  return [
+    'hvc1',
+    `${['', 'A', 'B', 'C'][space]!}${idc}`,
+    hex(compatibility),
+    `${highTier ? 'H' : 'L'}${levelIdc}`,
+    ...used.map(hex),
+  ].join('.');
+}
+
+function hex(value: number): string {
+  return value.toString(16).toUpperCase();
+}
