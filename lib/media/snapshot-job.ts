@@ -2,7 +2,7 @@
 
 import { NvrError } from '../errors.js';
 import { IntraDecoder } from './h264-intra/index.js';
-import { HeicDecoder } from './heic.js';
+import { H265Decoder } from './h265.js';
 import { toJpeg } from './jpeg/index.js';
 import type { Jpeg } from './jpeg/index.js';
 
@@ -19,15 +19,23 @@ export interface SnapshotJob {
 /** Keeps a decoder of each kind between pictures, as their memory is worth reusing. */
 export class SnapshotMaker {
   #h264: IntraDecoder | undefined;
-  #h265: HeicDecoder | undefined;
+  #h265: H265Decoder | undefined;
 
   /** NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error leaves. */
   make(job: SnapshotJob): Jpeg {
     try {
-      const picture = job.codec === 'h264' ? (this.#h264 ??= new IntraDecoder()).decode(job.data) : (this.#h265 ??= new HeicDecoder()).decode(job.data);
+      const picture =
+        job.codec === 'h264'
+          ? (this.#h264 ??= new IntraDecoder()).decode(job.data)
+          : (this.#h265 ??= new H265Decoder()).decode(job.data);
       const { quality, width } = job;
       const { fullRange, matrixCoefficients } = picture;
-      return toJpeg(picture, { quality, fullRange, matrixCoefficients, ...(width === undefined ? {} : { width }) });
+      return toJpeg(picture, {
+        quality,
+        fullRange,
+        matrixCoefficients,
+        ...(width === undefined ? {} : { width }),
+      });
     } catch (error) {
       this.release();
       if (error instanceof NvrError) throw error;

@@ -8,7 +8,9 @@ import { SnapshotMaker } from './snapshot-job.js';
 import type { SnapshotJob } from './snapshot-job.js';
 
 /** What the worker answers to a SnapshotJob: always one message for one job, in order. */
-export type SnapshotReply = { readonly jpeg: Uint8Array; readonly width: number; readonly height: number } | { readonly code: NvrErrorCode; readonly message: string };
+export type SnapshotReply =
+  | { readonly jpeg: Uint8Array; readonly width: number; readonly height: number }
+  | { readonly code: NvrErrorCode; readonly message: string };
 
 const maker = new SnapshotMaker();
 

@@ -44,7 +44,7 @@ export async function findFfmpeg(
   const isPath = path.basename(name) !== name;
   const folders = isPath
     ? ['']
-    : (environment['PATH'] ?? environment['Path'] ?? '')
+    : (environment.PATH ?? environment.Path ?? '')
         .split(path.delimiter)
         .filter((folder) => path.isAbsolute(folder));
   const endings = process.platform === 'win32' ? ['.exe', ''] : [''];
@@ -125,7 +125,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
 
 /** The colours become JFIF's (BT.601, full range) as the built-in encoder's do; -2 keeps the aspect in even numbers; `min` never makes a picture larger. */
 function argumentsFor(job: FfmpegJob): string[] {
-  const format = { h264: 'h264', h265: 'hevc', mjpeg: 'mjpeg' }[job.codec];
+  const format = { h264: 'h264', h265: 'hevc', mjpeg: 'jpeg_pipe' }[job.codec];
   const size =
     job.width === undefined
       ? ''

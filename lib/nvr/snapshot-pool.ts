@@ -114,7 +114,7 @@ class Lane {
   }
 
   #start(): Worker {
-    // stdout and stderr are kept from the runtime's own: a wasm abort prints pages.
+    // Its output is kept from the runtime's own (a wasm abort prints pages), and not read: a reader would keep the process alive.
     const worker = new Worker(this.settings.script, {
       stdout: true,
       stderr: true,
@@ -123,8 +123,6 @@ class Lane {
         ? { execArgv: ['--require', require.resolve('tsx/cjs')] }
         : {}),
     });
-    worker.stdout.resume();
-    worker.stderr.resume();
     worker.on('message', (reply: SnapshotReply) => {
       if (worker === this.#worker) this.#settle?.(reply);
     });

@@ -9,7 +9,7 @@ import { ffmpegSnapshot } from './ffmpeg-fallback.js';
 import type { FfmpegJob } from './ffmpeg-fallback.js';
 import { sharedSnapshotPool } from './snapshot-pool.js';
 import type { SnapshotPool } from './snapshot-pool.js';
-import type { CameraHub, HubEvent } from './types.js';
+import type { CameraHub, HubEvent, HubSubscription } from './types.js';
 
 export interface SnapshotOptions {
   format: 'jpeg' | 'keyframe';
@@ -68,8 +68,8 @@ const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
 function sharedPicture(unit: VideoUnit, options: SnapshotOptions, tools: SnapshotTools): Promise<Picture> {
   const { format, quality, width, decoder, ffmpegPath } = options;
   const key = JSON.stringify([format, quality, width, decoder, ffmpegPath]);
-  let made = pictures.get(unit);
-  if (!made) pictures.set(unit, (made = new Map()));
+  const made = pictures.get(unit) ?? new Map<string, Promise<Picture>>();
+  pictures.set(unit, made);
   const known = made.get(key);
   if (known) return known;
   const picture = makePicture(unit, options, tools);
@@ -167,44 +167,39 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
   const oldest = performance.now() - options.maxAge * 1000;
   const fresh = kept?.keyframe === true && !kept.damaged && options.maxAge > 0 && kept.arrival >= oldest;
 
-  return new Promise((resolve, reject) => {
+  let timer: NodeJS.Timeout | undefined;
+  let subscription: HubSubscription | undefined;
+  return new Promise<VideoUnit>((resolve, reject) => {
     const packets = hub.statistics.packets;
     let damaged: VideoUnit | undefined;
     let trouble: NvrError | undefined;
-    let settled = false;
-    const settle = (outcome: VideoUnit | NvrError): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      // The hub may speak from within subscribe().
-      queueMicrotask(() => {
-        subscription.unsubscribe();
-      });
-      if (outcome instanceof NvrError) reject(outcome);
-      else resolve(outcome);
-    };
-    const timer = setTimeout(() => {
-      const media = hub.statistics.packets > packets || damaged !== undefined;
-      settle(damaged ?? outOfTime(options.timeout, media, trouble));
+    timer = setTimeout(() => {
+      if (damaged) resolve(damaged);
+      else reject(outOfTime(options.timeout, hub.statistics.packets > packets, trouble));
     }, options.timeout * 1000);
     // Even where the kept keyframe will do: joining starts the hub's linger anew, and a burst of triggers stays one session.
-    const subscription = hub.subscribe({
+    subscription = hub.subscribe({
       onUnit: (unit: MediaUnit) => {
         if (unit.kind !== 'video' || !unit.keyframe) return;
         if (unit.damaged) damaged = unit;
-        else settle(unit);
+        else resolve(unit);
       },
       onEvent: (event: HubEvent) => {
         if (event.type === 'error')
-          settle(
+          reject(
             event.error ??
-              new NvrError(event.code ?? 'EUNREACHABLE', event.reason ?? 'the stream has failed'),
+              new NvrError(event.code ?? 'EUNREACHABLE', event.reason ?? 'The stream has failed.'),
           );
+        else if (event.type === 'stopped')
+          reject(new NvrError('EUNREACHABLE', 'The stream was stopped before a keyframe came.'));
         else if (event.type === 'reconnecting') trouble = event.error;
         else if (event.type === 'playing') trouble = undefined;
       },
     });
-    if (fresh) settle(kept);
+    if (fresh) resolve(kept);
+  }).finally(() => {
+    clearTimeout(timer);
+    subscription?.unsubscribe();
   });
 }
 

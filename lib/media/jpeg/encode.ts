@@ -20,7 +20,16 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
   const quant = quantTables(Math.min(100, Math.max(1, Math.round(options.quality))));
   const output = new Scan(headers(width, height, quant, !cb || !cr), width * height);
   const levels = options.fullRange ? FULL_RANGE : LIMITED_RANGE;
-  const luma = new Component(picture.y, picture.yStride, width, height, levels.luma, reciprocals(quant.luma), LUMA_DC, LUMA_AC);
+  const luma = new Component(
+    picture.y,
+    picture.yStride,
+    width,
+    height,
+    levels.luma,
+    reciprocals(quant.luma),
+    LUMA_DC,
+    LUMA_AC,
+  );
   if (!cb || !cr) {
     for (let y = 0; y < height; y += 8) {
       for (let x = 0; x < width; x += 8) output.block(luma, x, y);
@@ -30,8 +39,26 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
   const chromaWidth = (width + 1) >> 1;
   const chromaHeight = (height + 1) >> 1;
   const divisors = reciprocals(quant.chroma);
-  const blue = new Component(cb, picture.cStride, chromaWidth, chromaHeight, levels.chroma, divisors, CHROMA_DC, CHROMA_AC);
-  const red = new Component(cr, picture.cStride, chromaWidth, chromaHeight, levels.chroma, divisors, CHROMA_DC, CHROMA_AC);
+  const blue = new Component(
+    cb,
+    picture.cStride,
+    chromaWidth,
+    chromaHeight,
+    levels.chroma,
+    divisors,
+    CHROMA_DC,
+    CHROMA_AC,
+  );
+  const red = new Component(
+    cr,
+    picture.cStride,
+    chromaWidth,
+    chromaHeight,
+    levels.chroma,
+    divisors,
+    CHROMA_DC,
+    CHROMA_AC,
+  );
   for (let y = 0; y < chromaHeight; y += 8) {
     for (let x = 0; x < chromaWidth; x += 8) {
       output.block(luma, 2 * x, 2 * y);
@@ -201,13 +228,24 @@ function magnitude(value: number, size: number): number {
 
 function checkPlanes(picture: PlanarPicture): void {
   const { width, height, y, yStride, cb, cr, cStride } = picture;
-  const sound = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0 && width <= 65535 && height <= 65535;
-  if (!sound) throw new NvrError('EUNSUPPORTED', `a JPEG of ${String(width)} x ${String(height)} cannot be made`);
+  const sound =
+    Number.isInteger(width) &&
+    Number.isInteger(height) &&
+    width > 0 &&
+    height > 0 &&
+    width <= 65535 &&
+    height <= 65535;
+  if (!sound)
+    throw new NvrError('EUNSUPPORTED', `a JPEG of ${String(width)} x ${String(height)} cannot be made`);
   const chromaWidth = (width + 1) >> 1;
   const chromaHeight = (height + 1) >> 1;
   const holds = (plane: Uint8Array | undefined, stride: number, columns: number, rows: number): boolean =>
     plane === undefined || (stride >= columns && plane.length >= stride * (rows - 1) + columns);
-  if (!holds(y, yStride, width, height) || !holds(cb, cStride, chromaWidth, chromaHeight) || !holds(cr, cStride, chromaWidth, chromaHeight)) {
+  if (
+    !holds(y, yStride, width, height) ||
+    !holds(cb, cStride, chromaWidth, chromaHeight) ||
+    !holds(cr, cStride, chromaWidth, chromaHeight)
+  ) {
     throw new NvrError('EUNSUPPORTED', 'the decoded planes are shorter than the picture');
   }
 }

@@ -6,7 +6,9 @@ const COS_2_MINUS_6 = Math.SQRT2 * Math.cos((3 * Math.PI) / 8);
 const COS_2_PLUS_6 = Math.SQRT2 * Math.cos(Math.PI / 8);
 
 /** What the transform leaves out: multiply coefficient [v][u] by 1 / (SCALE[v] * SCALE[u] * 8). */
-const SCALE = Float64Array.from({ length: 8 }, (_, n) => (n === 0 ? 1 : Math.SQRT2 * Math.cos((n * Math.PI) / 16)));
+const SCALE = Float64Array.from({ length: 8 }, (_, n) =>
+  n === 0 ? 1 : Math.SQRT2 * Math.cos((n * Math.PI) / 16),
+);
 
 /** Reciprocals that quantize and finish the transform at once. `quant` and the result are in natural order. */
 export function reciprocals(quant: Uint8Array): Float64Array {

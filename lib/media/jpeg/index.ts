@@ -25,7 +25,11 @@ export interface Jpeg {
 export function toJpeg(decoded: PlanarPicture, options: JpegOptions): Jpeg {
   const small = options.width === undefined ? decoded : downscale(decoded, options.width);
   const { picture, fullRange } = toBt601(small, options.matrixCoefficients ?? 2, options.fullRange);
-  return { data: encodeJpeg(picture, { quality: options.quality, fullRange }), width: picture.width, height: picture.height };
+  return {
+    data: encodeJpeg(picture, { quality: options.quality, fullRange }),
+    width: picture.width,
+    height: picture.height,
+  };
 }
 
 export type { PlanarPicture } from './picture.js';

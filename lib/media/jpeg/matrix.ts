@@ -9,10 +9,15 @@ const BT601 = { kr: 0.299, kb: 0.114 };
  * The picture itself where its matrix is BT.601, is not said or is not one of luma weights (as ffmpeg does: what is not said is shown as 601);
  * else a new full-range picture in BT.601. `matrixCoefficients` is the code of H.264 and H.265 table E.5.
  */
-export function toBt601(picture: PlanarPicture, matrixCoefficients: number, fullRange: boolean): { picture: PlanarPicture; fullRange: boolean } {
+export function toBt601(
+  picture: PlanarPicture,
+  matrixCoefficients: number,
+  fullRange: boolean,
+): { picture: PlanarPicture; fullRange: boolean } {
   const weights = lumaWeights(matrixCoefficients);
   const { width, height, cb, cr } = picture;
-  if (!weights || (weights.kr === BT601.kr && weights.kb === BT601.kb) || !cb || !cr) return { picture, fullRange };
+  if (!weights || (weights.kr === BT601.kr && weights.kb === BT601.kb) || !cb || !cr)
+    return { picture, fullRange };
 
   const { kr, kb } = weights;
   const kg = 1 - kr - kb;

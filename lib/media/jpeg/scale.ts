@@ -3,10 +3,16 @@
 import type { PlanarPicture } from './picture.js';
 
 /** The size a picture gets when `width` is asked for: even sides, the aspect kept, never larger than the picture is. */
-export function scaledSize(picture: { width: number; height: number }, width: number): { width: number; height: number } {
+export function scaledSize(
+  picture: { width: number; height: number },
+  width: number,
+): { width: number; height: number } {
   const target = Math.max(2, Math.floor(width / 2) * 2);
   if (!(target < picture.width)) return { width: picture.width, height: picture.height };
-  return { width: target, height: Math.max(2, 2 * Math.round((picture.height * target) / picture.width / 2)) };
+  return {
+    width: target,
+    height: Math.max(2, 2 * Math.round((picture.height * target) / picture.width / 2)),
+  };
 }
 
 /** The picture itself where it is not wider than `width` pixels, else a smaller one of `scaledSize`. */
@@ -16,7 +22,8 @@ export function downscale(picture: PlanarPicture, width: number): PlanarPicture 
   const chromaWidth = (picture.width + 1) >> 1;
   const chromaHeight = (picture.height + 1) >> 1;
   const chroma = (plane: Uint8Array | undefined): Uint8Array | undefined =>
-    plane && averageArea(plane, picture.cStride, chromaWidth, chromaHeight, size.width >> 1, size.height >> 1);
+    plane &&
+    averageArea(plane, picture.cStride, chromaWidth, chromaHeight, size.width >> 1, size.height >> 1);
   return {
     ...size,
     y: averageArea(picture.y, picture.yStride, picture.width, picture.height, size.width, size.height),
@@ -28,7 +35,14 @@ export function downscale(picture: PlanarPicture, width: number): PlanarPicture 
 }
 
 /** Rows are reduced one at a time, and each is shared out between the one or two new rows that it lies in. */
-function averageArea(plane: Uint8Array, stride: number, width: number, height: number, toWidth: number, toHeight: number): Uint8Array {
+function averageArea(
+  plane: Uint8Array,
+  stride: number,
+  width: number,
+  height: number,
+  toWidth: number,
+  toHeight: number,
+): Uint8Array {
   const out = new Uint8Array(toWidth * toHeight);
   const row = new Float64Array(toWidth);
   const sum = new Float64Array(toWidth);

@@ -68,7 +68,12 @@ export function quantTables(quality: number): { luma: Uint8Array; chroma: Uint8A
 }
 
 /** Everything from SOI to the end of the SOS header: JFIF 1.1, one or three components, the first with 2x2 sampling when there are three. */
-export function headers(width: number, height: number, quant: { luma: Uint8Array; chroma: Uint8Array }, grey: boolean): Uint8Array {
+export function headers(
+  width: number,
+  height: number,
+  quant: { luma: Uint8Array; chroma: Uint8Array },
+  grey: boolean,
+): Uint8Array {
   const out: number[] = [0xff, 0xd8];
   const segment = (marker: number, body: readonly number[]): void => {
     out.push(0xff, marker, (body.length + 2) >> 8, (body.length + 2) & 255, ...body);
@@ -77,7 +82,15 @@ export function headers(width: number, height: number, quant: { luma: Uint8Array
   segment(0xdb, [0, ...ZIGZAG.map((n) => quant.luma[n]!)]);
   if (!grey) segment(0xdb, [1, ...ZIGZAG.map((n) => quant.chroma[n]!)]);
   const components = grey ? [1, 0x11, 0] : [1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];
-  segment(0xc0, [8, height >> 8, height & 255, width >> 8, width & 255, components.length / 3, ...components]);
+  segment(0xc0, [
+    8,
+    height >> 8,
+    height & 255,
+    width >> 8,
+    width & 255,
+    components.length / 3,
+    ...components,
+  ]);
   segment(0xc4, [0x00, ...SPECS.lumaDc.counts, ...SPECS.lumaDc.symbols]);
   segment(0xc4, [0x10, ...SPECS.lumaAc.counts, ...SPECS.lumaAc.symbols]);
   if (!grey) {

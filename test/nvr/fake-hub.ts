@@ -1,0 +1,98 @@
+// A camera hub that does what the test says: no session, no network.
+
+import { performance } from 'node:perf_hooks';
+
+import type { VideoCodec, VideoUnit } from '../../lib/codec/unit.js';
+import type {
+  CameraHub,
+  HubEvent,
+  HubSubscriber,
+  HubSubscription,
+  StreamStatistics,
+} from '../../lib/nvr/types.js';
+
+export class FakeHub implements CameraHub {
+  readonly channel = 1;
+  readonly stream = 'main';
+  readonly format = undefined;
+  gop: VideoUnit[] = [];
+  packets = 0;
+  readonly subscribers = new Set<HubSubscriber>();
+  joined = 0;
+
+  get statistics(): StreamStatistics {
+    const zero = {
+      bytes: 0,
+      lost: 0,
+      late: 0,
+      duplicates: 0,
+      jitterMs: 0,
+      frames: 0,
+      keyframes: 0,
+      damaged: 0,
+      fps: 0,
+      bitrateKbps: 0,
+      reconnects: 0,
+    };
+    return { ...zero, state: 'playing', packets: this.packets, subscribers: this.subscribers.size };
+  }
+
+  subscribe(subscriber: HubSubscriber): HubSubscription {
+    this.joined++;
+    this.subscribers.add(subscriber);
+    return { unsubscribe: () => void this.subscribers.delete(subscriber) };
+  }
+
+  restart(): void {
+    throw new Error('not asked for here');
+  }
+
+  emit(unit: VideoUnit): void {
+    for (const subscriber of [...this.subscribers]) subscriber.onUnit?.(unit);
+  }
+
+  tell(event: Omit<HubEvent, 'channel' | 'stream' | 'time'>): void {
+    for (const subscriber of [...this.subscribers])
+      subscriber.onEvent?.({ channel: 1, stream: 'main', time: Date.now(), ...event });
+  }
+}
+
+export interface UnitOptions {
+  codec?: VideoCodec;
+  data?: Buffer;
+  keyframe?: boolean;
+  damaged?: boolean;
+  /** Milliseconds since it arrived. */
+  age?: number;
+  width?: number;
+  height?: number;
+}
+
+export function videoUnit(options: UnitOptions = {}): VideoUnit {
+  const {
+    codec = 'h264',
+    data = Buffer.from([0, 0, 0, 1, 0x65, 1]),
+    keyframe = true,
+    damaged = false,
+    age = 0,
+    width = 320,
+    height = 180,
+  } = options;
+  const common = {
+    rtpTime: 90000,
+    rtpSequence: 7,
+    arrival: performance.now() - age,
+    time: Date.now() - age,
+    timeSource: 'arrival' as const,
+  };
+  return {
+    kind: 'video',
+    ...common,
+    codec,
+    data,
+    nals: [],
+    keyframe,
+    damaged,
+    format: { codec, width, height },
+  };
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+
+import { NvrError } from '../../lib/errors.js';
+import { jpegSize } from '../../lib/media/jpeg/size.js';
+import { ffmpegSnapshot, findFfmpeg } from '../../lib/nvr/ffmpeg-fallback.js';
+import { ffmpeg, needFfmpeg } from '../media/ffmpeg-judge.js';
+
+const rejectsWith = (code: string, words: RegExp) => (error: unknown) =>
+  error instanceof NvrError && error.code === code && words.test(error.message);
+
+describe('the ffmpeg fallback', () => {
+  let folder: string;
+
+  before(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'snapshot-'));
+  });
+
+  after(() => rm(folder, { recursive: true }));
+
+  /** A program of that name in the folder that runs `script` with node. */
+  async function program(name: string, script: string): Promise<string> {
+    const file = path.join(folder, name);
+    await writeFile(file, `#!${process.execPath}\n${script}\n`);
+    await chmod(file, 0o755);
+    return file;
+  }
+
+  const job = (ffmpegPath: string) => ({
+    codec: 'h264' as const,
+    data: Buffer.from([0, 0, 0, 1, 0x65]),
+    quality: 80,
+    ffmpegPath,
+  });
+
+  describe('looking for the program', () => {
+    it('finds nothing where PATH is empty, missing or relative', async () => {
+      await program('ffmpeg', '');
+      for (const environment of [{}, { PATH: '' }, { PATH: `.${path.delimiter}` }]) {
+        await assert.rejects(findFfmpeg('', environment), rejectsWith('EUNSUPPORTED', /not installed/));
+      }
+    });
+
+    it('finds it on PATH, by another name too, and at a path of its own', async () => {
+      const file = await program('ffmpeg', '');
+      const other = await program('ffmpeg-9', '');
+      const environment = { PATH: ['/nowhere', folder].join(path.delimiter) };
+      assert.equal(await findFfmpeg('', environment), file);
+      assert.equal(await findFfmpeg('ffmpeg-9', environment), other);
+      assert.equal(await findFfmpeg(other, {}), other);
+      await assert.rejects(
+        findFfmpeg(path.join(folder, 'none'), environment),
+        rejectsWith('EUNSUPPORTED', /correct the path/),
+      );
+    });
+  });
+
+  describe('with a program that misbehaves', () => {
+    it('ends one that does not answer', async () => {
+      const file = await program(
+        'hangs',
+        `require('node:fs').writeFileSync(${JSON.stringify(path.join(folder, 'pid'))}, String(process.pid)); setInterval(() => 0, 1000);`,
+      );
+      await assert.rejects(
+        ffmpegSnapshot(job(file), { timeBound: 1500 }),
+        rejectsWith('EDECODE', /more than 1.5 s/),
+      );
+      const pid = Number(await readFile(path.join(folder, 'pid'), 'utf8'));
+      assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    });
+
+    it('ends one that writes without end', async () => {
+      const file = await program(
+        'floods',
+        `const b = Buffer.alloc(65536, 1); (function more() { process.stdout.write(b, more); })();`,
+      );
+      await assert.rejects(
+        ffmpegSnapshot(job(file), { outputBytes: 1_000_000 }),
+        rejectsWith('EDECODE', /more than a picture/),
+      );
+    });
+
+    it('tells the first line of what one complains of', async () => {
+      const file = await program(
+        'fails',
+        `process.stderr.write('no such codec\\nmore'); process.exitCode = 1;`,
+      );
+      await assert.rejects(ffmpegSnapshot(job(file)), rejectsWith('EDECODE', /no such codec$/));
+    });
+
+    it('takes nothing but a JPEG', async () => {
+      const file = await program('lies', `process.stdout.write('hello');`);
+      await assert.rejects(ffmpegSnapshot(job(file)), rejectsWith('EDECODE', /no picture/));
+    });
+
+    it('says what it was when one cannot be started', async () => {
+      const file = path.join(folder, 'nothing');
+      await writeFile(file, '#!/no/such/interpreter\n');
+      await chmod(file, 0o755);
+      await assert.rejects(ffmpegSnapshot(job(file)), rejectsWith('EUNSUPPORTED', /cannot be started/));
+    });
+
+    it('gives the program neither the shell nor the secrets of the environment', async () => {
+      process.env.NVR_TEST_SECRET = 'hidden';
+      const file = await program(
+        'tells',
+        `process.stdout.write(Buffer.concat([Buffer.from([255, 216, 255]), Buffer.from(JSON.stringify([process.argv.slice(2), process.env]))]));`,
+      );
+      const said = (await ffmpegSnapshot({ ...job(file), width: 641 })).toString('latin1');
+      delete process.env.NVR_TEST_SECRET;
+      assert.ok(!said.includes('hidden'));
+      assert.ok(said.includes('min(iw,640)'));
+    });
+  });
+
+  describe('with ffmpeg itself', () => {
+    before(function () {
+      needFfmpeg(this, 'libx264', 'libx265');
+    });
+
+    for (const [codec, encoder, format] of [
+      ['h264', 'libx264', 'h264'],
+      ['h265', 'libx265', 'hevc'],
+      ['mjpeg', 'mjpeg', 'mjpeg'],
+    ] as const) {
+      it(`makes a JPEG of a keyframe in ${codec}, smaller if asked`, async () => {
+        const quiet = codec === 'h265' ? ['-x265-params', 'log-level=none'] : [];
+        const data = ffmpeg([
+          '-loglevel',
+          'fatal',
+          '-f',
+          'lavfi',
+          '-i',
+          'testsrc2=s=320x180',
+          '-frames:v',
+          '1',
+          '-c:v',
+          encoder,
+          ...quiet,
+          '-pix_fmt',
+          codec === 'mjpeg' ? 'yuvj420p' : 'yuv420p',
+          '-f',
+          format,
+          '-',
+        ]);
+        assert.deepEqual(jpegSize(await ffmpegSnapshot({ codec, data, quality: 80, ffmpegPath: '' })), {
+          width: 320,
+          height: 180,
+        });
+        assert.deepEqual(
+          jpegSize(await ffmpegSnapshot({ codec, data, quality: 80, ffmpegPath: '', width: 101 })),
+          { width: 100, height: 56 },
+        );
+        assert.deepEqual(
+          jpegSize(await ffmpegSnapshot({ codec, data, quality: 80, ffmpegPath: '', width: 4000 })),
+          { width: 320, height: 180 },
+        );
+      });
+    }
+  });
+});

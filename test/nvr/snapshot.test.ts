@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+
+import sinon from 'sinon';
+
+import { NvrError } from '../../lib/errors.js';
+import type { NvrErrorCode } from '../../lib/errors.js';
+import { encodeJpeg } from '../../lib/media/jpeg/encode.js';
+import type { Jpeg } from '../../lib/media/jpeg/index.js';
+import type { SnapshotJob } from '../../lib/media/snapshot-job.js';
+import type { FfmpegJob } from '../../lib/nvr/ffmpeg-fallback.js';
+import type { SnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { takeSnapshot } from '../../lib/nvr/snapshot.js';
+import type { SnapshotOptions, SnapshotTools } from '../../lib/nvr/snapshot.js';
+import { FakeHub, videoUnit } from './fake-hub.js';
+
+const OPTIONS: SnapshotOptions = {
+  format: 'jpeg',
+  quality: 80,
+  maxAge: 2,
+  timeout: 10,
+  decoder: 'auto',
+  ffmpegPath: '',
+};
+
+function jpegOf(width: number, height: number): Buffer {
+  const y = new Uint8Array(width * height);
+  return Buffer.from(
+    encodeJpeg({ width, height, y, yStride: width, cStride: width }, { quality: 50, fullRange: true }),
+  );
+}
+
+/** Decoders that answer, or refuse with a code, and count what they are asked for. */
+function fakeTools(builtin: NvrErrorCode | 'fine', ffmpeg: NvrErrorCode | 'fine') {
+  const decode = sinon.spy((job: SnapshotJob): Promise<Jpeg> => {
+    if (builtin !== 'fine') return Promise.reject(new NvrError(builtin, 'built-in says no'));
+    return Promise.resolve({ data: new Uint8Array(jpegOf(64, 36)), width: job.width ?? 64, height: 36 });
+  });
+  const run = sinon.spy((_job: FfmpegJob): Promise<Buffer> => {
+    return ffmpeg === 'fine'
+      ? Promise.resolve(jpegOf(32, 18))
+      : Promise.reject(new NvrError(ffmpeg, 'ffmpeg says no'));
+  });
+  const tools: SnapshotTools = { pool: { decode } as unknown as SnapshotPool, ffmpeg: run };
+  return { decode, run, tools };
+}
+
+const rejectsWith =
+  (code: NvrErrorCode, words = /./) =>
+  (error: unknown) =>
+    error instanceof NvrError && error.code === code && words.test(error.message);
+
+describe('a snapshot', () => {
+  let hub: FakeHub;
+  let clock: sinon.SinonFakeTimers;
+
+  beforeEach(() => {
+    clock = sinon.useFakeTimers();
+    hub = new FakeHub();
+  });
+
+  afterEach(() => {
+    clock.restore();
+  });
+
+  describe('finding the keyframe', () => {
+    it('takes the kept one when it is young, and tells its age', async () => {
+      hub.gop = [videoUnit({ age: 1500 }), videoUnit({ keyframe: false })];
+      const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
+      assert.equal(snapshot.unit, hub.gop[0]);
+      assert.equal(snapshot.ageMs, 1500);
+      assert.equal(hub.joined, 1, 'joins all the same, so that the linger starts anew');
+      assert.equal(hub.subscribers.size, 0);
+    });
+
+    for (const [what, unit, maxAge] of [
+      ['too old', { age: 2500 }, 2],
+      ['damaged', { age: 10, damaged: true }, 2],
+      ['not wanted', { age: 10 }, 0],
+    ] as const) {
+      it(`waits for the next one when the kept one is ${what}`, async () => {
+        hub.gop = [videoUnit(unit)];
+        const taken = takeSnapshot(hub, { ...OPTIONS, maxAge }, fakeTools('fine', 'fine').tools);
+        hub.emit(videoUnit({ keyframe: false }));
+        const next = videoUnit();
+        hub.emit(next);
+        assert.equal((await taken).unit, next);
+        assert.equal(hub.subscribers.size, 0);
+      });
+    }
+
+    it('passes over a damaged one, but takes it rather than nothing', async () => {
+      const { tools } = fakeTools('fine', 'fine');
+      const damaged = videoUnit({ damaged: true });
+      const lucky = takeSnapshot(hub, OPTIONS, tools);
+      hub.emit(damaged);
+      const whole = videoUnit();
+      hub.emit(whole);
+      assert.equal((await lucky).unit, whole);
+
+      const unlucky = takeSnapshot(hub, OPTIONS, tools);
+      hub.emit(damaged);
+      await clock.tickAsync(10_000);
+      assert.equal((await unlucky).unit, damaged);
+    });
+
+    it('ends with ETIMEDOUT when no media comes, and tells the trouble of the last attempt', async () => {
+      const taken = assert.rejects(
+        takeSnapshot(hub, OPTIONS),
+        rejectsWith('ETIMEDOUT', /within 10 s: refused by the NVR/),
+      );
+      hub.tell({ type: 'reconnecting', error: new NvrError('ECONNREFUSED', 'refused by the NVR') });
+      await clock.tickAsync(10_000);
+      await taken;
+      assert.equal(hub.subscribers.size, 0);
+    });
+
+    it('ends with ENOKEYFRAME when media comes without one', async () => {
+      const taken = assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, timeout: 3 }),
+        rejectsWith('ENOKEYFRAME', /within 3 s/),
+      );
+      hub.packets = 500;
+      await clock.tickAsync(3000);
+      await taken;
+    });
+
+    it('ends at once with the error that the stream ends with', async () => {
+      const taken = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('EAUTH'));
+      hub.tell({ type: 'error', code: 'EAUTH', error: new NvrError('EAUTH', 'wrong password') });
+      await taken;
+      const stopped = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('EUNREACHABLE'));
+      hub.tell({ type: 'stopped' });
+      await stopped;
+      assert.equal(hub.subscribers.size, 0);
+    });
+  });
+
+  describe('making the picture', () => {
+    it('shares one decode between simultaneous triggers, and later ones of the same keyframe', async () => {
+      const { tools, decode } = fakeTools('fine', 'fine');
+      const both = Promise.all([takeSnapshot(hub, OPTIONS, tools), takeSnapshot(hub, OPTIONS, tools)]);
+      hub.gop = [videoUnit()];
+      hub.emit(hub.gop[0]!);
+      const [one, other] = await both;
+      const later = await takeSnapshot(hub, OPTIONS, tools);
+      assert.equal(decode.callCount, 1);
+      assert.ok(one.data === other.data && one.data === later.data);
+      await takeSnapshot(hub, { ...OPTIONS, width: 32 }, tools);
+      assert.equal(decode.callCount, 2);
+    });
+
+    it('hands over a Buffer with its kind and its size', async () => {
+      hub.gop = [videoUnit()];
+      const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
+      assert.ok(Buffer.isBuffer(snapshot.data));
+      assert.deepEqual([snapshot.contentType, snapshot.width, snapshot.height], ['image/jpeg', 64, 36]);
+    });
+
+    it('passes the keyframe through when that is what is asked for', async () => {
+      for (const [codec, contentType] of [
+        ['h264', 'video/h264'],
+        ['h265', 'video/h265'],
+        ['mjpeg', 'image/jpeg'],
+      ] as const) {
+        hub.gop = [videoUnit({ codec })];
+        const { tools, decode, run } = fakeTools('fine', 'fine');
+        const snapshot = await takeSnapshot(hub, { ...OPTIONS, format: 'keyframe', width: 100 }, tools);
+        assert.deepEqual([snapshot.contentType, snapshot.data], [contentType, hub.gop[0]!.data]);
+        assert.equal(decode.callCount + run.callCount, 0);
+      }
+    });
+
+    for (const code of ['EUNSUPPORTED', 'EDECODE'] as const) {
+      it(`asks ffmpeg after the built-in decoder's ${code}, then passes the keyframe on with advice`, async () => {
+        hub.gop = [videoUnit()];
+        const byFfmpeg = await takeSnapshot(hub, OPTIONS, fakeTools(code, 'fine').tools);
+        assert.deepEqual(
+          [byFfmpeg.contentType, byFfmpeg.width, byFfmpeg.warning],
+          ['image/jpeg', 32, undefined],
+        );
+
+        hub.gop = [videoUnit()];
+        const raw = await takeSnapshot(hub, OPTIONS, fakeTools(code, 'EUNSUPPORTED').tools);
+        assert.deepEqual([raw.contentType, raw.data, raw.width], ['video/h264', hub.gop[0]!.data, 320]);
+        assert.ok(rejectsWith(code, /Install ffmpeg/)(raw.warning));
+        const again = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
+        assert.equal(
+          again.contentType,
+          'image/jpeg',
+          'a trigger after the advice was taken gets its picture',
+        );
+      });
+    }
+
+    it('uses the one decoder that is chosen, and tells its error', async () => {
+      hub.gop = [videoUnit()];
+      const builtin = fakeTools('EDECODE', 'fine');
+      await assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, decoder: 'builtin' }, builtin.tools),
+        rejectsWith('EDECODE'),
+      );
+      assert.equal(builtin.run.callCount, 0);
+      const ffmpeg = fakeTools('fine', 'EUNSUPPORTED');
+      await assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, decoder: 'ffmpeg' }, ffmpeg.tools),
+        rejectsWith('EUNSUPPORTED'),
+      );
+      assert.equal(ffmpeg.decode.callCount, 0);
+    });
+
+    it('is refused with EBUSY rather than decoded elsewhere when too many wait', async () => {
+      hub.gop = [videoUnit()];
+      const { tools, run } = fakeTools('EBUSY', 'fine');
+      await assert.rejects(takeSnapshot(hub, OPTIONS, tools), rejectsWith('EBUSY'));
+      assert.equal(run.callCount, 0);
+    });
+  });
+
+  describe('of a camera that sends JPEG', () => {
+    beforeEach(() => {
+      hub.gop = [videoUnit({ codec: 'mjpeg', data: jpegOf(64, 36) })];
+    });
+
+    it('is passed through, and not made larger', async () => {
+      for (const width of [undefined, 64, 640]) {
+        const { tools, decode, run } = fakeTools('fine', 'fine');
+        const snapshot = await takeSnapshot(
+          hub,
+          { ...OPTIONS, ...(width === undefined ? {} : { width }) },
+          tools,
+        );
+        assert.equal(snapshot.data, hub.gop[0]!.data);
+        assert.deepEqual([snapshot.width, snapshot.height, snapshot.warning], [64, 36, undefined]);
+        assert.equal(decode.callCount + run.callCount, 0);
+      }
+    });
+
+    it('is made smaller by ffmpeg, else passed through with a warning', async () => {
+      const smaller = await takeSnapshot(hub, { ...OPTIONS, width: 32 }, fakeTools('fine', 'fine').tools);
+      assert.deepEqual([smaller.width, smaller.height], [32, 18]);
+      for (const decoder of ['auto', 'builtin'] as const) {
+        const same = await takeSnapshot(
+          hub,
+          { ...OPTIONS, width: 30, decoder },
+          fakeTools('fine', 'EUNSUPPORTED').tools,
+        );
+        assert.equal(same.data, hub.gop[0]!.data);
+        assert.ok(rejectsWith('EUNSUPPORTED', /only ffmpeg/)(same.warning));
+      }
+      await assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, width: 30, decoder: 'ffmpeg' }, fakeTools('fine', 'EDECODE').tools),
+        rejectsWith('EDECODE'),
+      );
+    });
+  });
+});
