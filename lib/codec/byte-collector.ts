@@ -1,0 +1,68 @@
+// The memory in which a unit that comes in pieces grows, up to a limit, until it is handed out.
+
+/** First guess of a unit's size; later ones are as large as the last unit. */
+const FIRST_GUESS = 1024;
+
+/** Collects bytes; what `take` gives is never written again. */
+export class ByteCollector {
+  readonly #limit: number;
+  #memory = Buffer.alloc(0);
+  #size = 0;
+  #guess = FIRST_GUESS;
+
+  /** `limit`: bytes of one unit. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** What was collected so far: valid until the next call of any method. */
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.#size);
+  }
+
+  /** Copies bytes in. False: past the limit, nothing was copied. */
+  append(source: Uint8Array, start = 0, end = source.length): boolean {
+    const size = this.#size + end - start;
+    if (size > this.#limit) return false;
+    if (size > this.#memory.length) this.#grow(size);
+    this.#memory.set(source.subarray(start, end), this.#size);
+    this.#size = size;
+    return true;
+  }
+
+  /** Hands the unit out in memory of its own, with little slack, and starts anew. */
+  take(): Buffer {
+    const unit = this.#memory.subarray(0, this.#size);
+    this.#guess = Math.max(FIRST_GUESS, this.#size);
+    const slack = this.#memory.length - this.#size;
+    this.#size = 0;
+    if (slack * 4 > unit.length) return ownCopy(unit, 0, unit.length);
+    this.#memory = Buffer.alloc(0);
+    return unit;
+  }
+
+  clear(): void {
+    this.#size = 0;
+  }
+
+  #grow(size: number): void {
+    const capacity = Math.min(
+      this.#limit,
+      Math.max(size, this.#guess, this.#memory.length + (this.#memory.length >> 1)),
+    );
+    const memory = Buffer.allocUnsafeSlow(capacity);
+    memory.set(this.#memory.subarray(0, this.#size));
+    this.#memory = memory;
+  }
+}
+
+/** A copy in memory of its exact size, which pins nothing else. */
+export function ownCopy(source: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  source.copy(copy, 0, start, end);
+  return copy;
+}

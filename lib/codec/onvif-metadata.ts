@@ -1,0 +1,91 @@
+// ONVIF metadata over RTP (ONVIF Streaming Specification, VND.ONVIF.METADATA): XML documents, each ended by the marker bit.
+
+import type { RtpPacketView } from '../rtp/packet.js';
+import type { MediaDescription } from '../rtsp/sdp.js';
+import { ByteCollector } from './byte-collector.js';
+import type { Depacketizer } from './depacketizer.js';
+import type { MediaUnit } from './unit.js';
+import { UnitOrigin } from './unit-origin.js';
+
+/** Bytes of one document: real ones have a few KB. */
+const DOCUMENT_BYTES = 1024 * 1024;
+/** How a document begins: a byte order mark perhaps, then its XML declaration or its root element. */
+const BEGINNING = /^(?:\xef\xbb\xbf)?\s*<(?:\?xml|(?:[\w.-]+:)?MetadataStream[\s/>])/;
+
+/**
+ * One unit per document, always whole: one with a hole, or above 1 MiB, is dropped and the next is flagged `damaged`. A device that never sets the marker
+ * ends a document by the next one's timestamp.
+ */
+export class OnvifMetadataDepacketizer implements Depacketizer {
+  readonly #sink: (unit: MediaUnit) => void;
+  readonly #origin = new UnitOrigin();
+  readonly #document = new ByteCollector(DOCUMENT_BYTES);
+  #open = false;
+  #broken = false;
+  #sequence = 0;
+  #damagedNext = false;
+  /** The next packet may be the middle of a document: packets were lost before it, or it is the first. */
+  #uncertain = true;
+
+  constructor(
+    _payload: MediaDescription['payloads'][number],
+    _media: MediaDescription,
+    sink: (unit: MediaUnit) => void,
+  ) {
+    this.#sink = sink;
+  }
+
+  push(packet: RtpPacketView, arrivalMs: number): void {
+    const { buffer, payloadStart, payloadEnd } = packet;
+    if (this.#open && packet.timestamp !== this.#origin.rtpTime) this.#finish();
+    if (!this.#open && payloadEnd > payloadStart) {
+      this.#open = true;
+      this.#broken = this.#uncertain && !beginsDocument(buffer, payloadStart, payloadEnd);
+      this.#uncertain = false;
+      this.#origin.begin(packet, arrivalMs);
+    }
+    this.#sequence = packet.sequence;
+    if (!this.#broken) this.#broken = !this.#document.append(buffer, payloadStart, payloadEnd);
+    if (packet.marker && this.#open) this.#finish();
+  }
+
+  gap(): void {
+    this.#broken = this.#open;
+    this.#uncertain = true;
+    this.#damagedNext = true;
+  }
+
+  flush(): void {
+    this.reset();
+  }
+
+  reset(): void {
+    this.#document.clear();
+    this.#open = false;
+    this.#broken = false;
+    this.#uncertain = true;
+  }
+
+  #finish(): void {
+    this.#open = false;
+    if (this.#broken) {
+      this.#broken = false;
+      this.#damagedNext = true;
+      this.#document.clear();
+      return;
+    }
+    const damaged = this.#damagedNext;
+    this.#damagedNext = false;
+    this.#sink({
+      kind: 'metadata',
+      codec: 'onvif',
+      ...this.#origin.times(this.#sequence),
+      data: this.#document.take(),
+      damaged,
+    });
+  }
+}
+
+function beginsDocument(buffer: Buffer, start: number, end: number): boolean {
+  return BEGINNING.test(buffer.toString('latin1', start, Math.min(end, start + 128)));
+}
