@@ -229,12 +229,22 @@ export class RtspConnection {
         this.expired.add(cseq);
         if (this.expired.size > LIMITS.pendingRequests)
           this.expired.delete(this.expired.values().next().value!);
-        reject(new NvrError('ETIMEDOUT', `${method} was not answered within ${timeoutMs / 1000} s.`));
+        reject(this.noAnswer(method, timeoutMs));
       }, timeoutMs);
       this.pending.set(cseq, { cseq, method, sentAt: performance.now(), timer, resolve, reject });
       this.log.debug(redact(`> ${bytes.toString('latin1').trimEnd()}`));
       this.pipe.write(bytes);
     });
+  }
+
+  private noAnswer(method: string, timeoutMs: number): NvrError {
+    if (!this.framer.isRtsp && this.framer.skippedBytes > 0) {
+      return new NvrError(
+        'ENOTRTSP',
+        'There is something at this address, but it does not speak RTSP; check the port (554 is usual).',
+      );
+    }
+    return new NvrError('ETIMEDOUT', `${method} was not answered within ${timeoutMs / 1000} s.`);
   }
 
   private onResponse(response: RtspResponse): void {

@@ -1,0 +1,38 @@
+// What the package offers as a library: `@nvr-flow/node-red-mobotix-nvr/lib`.
+
+export { NvrError, NVR_ERROR_CODES, type NvrErrorCode } from './errors.js';
+export { LIMITS } from './limits.js';
+export { silentLogger, type Logger } from './log.js';
+export { redact } from './redact.js';
+export { openSession, type OpenedSession, type OpenOptions } from './client/open-session.js';
+export { ServerMemory } from './client/quirks.js';
+export {
+  RtspSession,
+  type EndReason,
+  type PlayReply,
+  type SessionEnd,
+  type SessionOptions,
+} from './client/session.js';
+export type { TlsSettings } from './client/socket.js';
+export type { SessionStatistics } from './client/statistics.js';
+export type {
+  AudioFormat,
+  AudioUnit,
+  MediaUnit,
+  MetadataUnit,
+  NalRange,
+  ParameterSetPolicy,
+  TimeSource,
+  VideoFormat,
+  VideoUnit,
+} from './codec/unit.js';
+export { Nvr, type NvrOptions } from './nvr/nvr.js';
+export type {
+  CameraHub,
+  HubEvent,
+  HubSubscriber,
+  HubSubscription,
+  NvrSettings,
+  StreamStatistics,
+  TransportPreference,
+} from './nvr/types.js';

@@ -1,0 +1,88 @@
+// What people mean by a time: epoch ms, a span from now, ISO 8601, a Date; and the NVR's local time against UTC.
+
+import { DateTime } from 'luxon';
+import { NvrError } from '../errors.js';
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const SPAN = /^([+-]?)(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/i;
+/** Years 1990 to 2100: a number outside is seconds, or no time at all. */
+const MIN_MS = Date.UTC(1990, 0, 1);
+const MAX_MS = Date.UTC(2100, 0, 1);
+
+/** Milliseconds of `"90s"`, `"2m"`, `"1.5h"`; a bare number is milliseconds if a number, seconds if text. Throws EINPUT. */
+export function parseDuration(value: unknown, name: string): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  if (typeof value === 'string') {
+    const text = value.trim();
+    const span = SPAN.exec(text);
+    if (span !== null && span[1] !== '-')
+      return positive(Number(span[2]) * UNIT_MS[span[3]!.toLowerCase()]!, name);
+    if (/^\d+(\.\d+)?$/.test(text)) return positive(Number(text) * 1000, name);
+  }
+  throw new NvrError(
+    'EINPUT',
+    `"${name}" is no span of time; give milliseconds as a number, or text such as "90s", "2m", "1h".`,
+  );
+}
+
+/**
+ * Epoch ms of a time: a number of epoch ms, a Date, `"now"`, a span from now (`"-5m"`), or ISO 8601; without a zone it is taken
+ * in `timeZone` (IANA; empty: UTC). Throws EINPUT.
+ */
+export function parseTime(value: unknown, name: string, nowMs: number, timeZone: string): number {
+  if (value instanceof Date) return plausible(value.getTime(), name);
+  if (typeof value === 'number') return plausible(value, name);
+  if (typeof value === 'string') {
+    const text = value.trim();
+    if (text.toLowerCase() === 'now') return nowMs;
+    const span = SPAN.exec(text);
+    if (span !== null && span[1] !== '') {
+      return plausible(
+        nowMs + (span[1] === '-' ? -1 : 1) * Number(span[2]) * UNIT_MS[span[3]!.toLowerCase()]!,
+        name,
+      );
+    }
+    if (/^\d{12,14}$/.test(text)) return plausible(Number(text), name);
+    if (/^\d{4}-?\d{2}/.test(text)) {
+      const parsed = DateTime.fromISO(text.replace(' ', 'T'), {
+        zone: timeZone === '' ? 'utc' : timeZone,
+        setZone: false,
+      });
+      if (parsed.isValid) return plausible(parsed.toMillis(), name);
+    }
+  }
+  throw new NvrError(
+    'EINPUT',
+    `"${name}" is no time; give epoch milliseconds, ISO 8601 such as 2026-03-29T14:02:00Z, or a span from now such as "-5m".`,
+  );
+}
+
+/** Seconds that the key service means by an instant: Unix time, or, with a time zone, the local clock's reading counted as if it were UTC. */
+export function nvrLocalSeconds(epochMs: number, timeZone: string): number {
+  const seconds = Math.floor(epochMs / 1000);
+  if (timeZone === '') return seconds;
+  const local = DateTime.fromMillis(epochMs, { zone: timeZone });
+  if (!local.isValid)
+    throw new NvrError(
+      'EINPUT',
+      `The time zone "${timeZone.slice(0, 40)}" is not known; give an IANA name such as Europe/Berlin.`,
+    );
+  return seconds + local.offset * 60;
+}
+
+function positive(ms: number, name: string): number {
+  if (ms > 0) return ms;
+  throw new NvrError('EINPUT', `"${name}" must be longer than nothing.`);
+}
+
+function plausible(ms: number, name: string): number {
+  if (ms >= MIN_MS && ms < MAX_MS) return Math.round(ms);
+  throw new NvrError('EINPUT', `"${name}" is no time between 1990 and 2100; numbers are epoch milliseconds.`);
+}

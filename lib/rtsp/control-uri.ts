@@ -1,0 +1,76 @@
+// Where a track's URI comes from: the base of a session and the track's `a=control` (RFC 2326 C.1.1), and what servers make of it.
+
+/** 'append' suits LIVE555 and the MOVE NVR; 'resolve' (RFC 3986) GStreamer behind a proxy; 'query-last' servers that read a query at the very end. */
+export type ControlUriPolicy = 'append' | 'resolve' | 'query-last';
+
+export interface ControlBaseSources {
+  requestUri: string;
+  contentBase?: string | undefined;
+  contentLocation?: string | undefined;
+  /** The session level's `a=control`. */
+  sessionControl?: string | undefined;
+}
+
+/** The aggregate URI: an absolute session control, Content-Base, Content-Location, else the request URI; always on the connection's own host and port. */
+export function controlBase({
+  requestUri,
+  contentBase,
+  contentLocation,
+  sessionControl,
+}: ControlBaseSources): string {
+  const origin = originOf(requestUri);
+  if (sessionControl !== undefined && isAbsolute(sessionControl)) return origin + pathOf(sessionControl);
+  for (const header of [contentBase, contentLocation]) {
+    const value = header?.trim() ?? '';
+    if (value !== '') return origin + pathOf(value);
+  }
+  return requestUri;
+}
+
+/** The URI to SET UP a track at. `base` is `controlBase`'s answer. */
+export function trackUri(base: string, control: string | undefined, policy: ControlUriPolicy): string {
+  const value = control?.trim() ?? '';
+  if (value === '' || value === '*') return base;
+  const origin = originOf(base);
+  if (isAbsolute(value)) return origin + pathOf(value);
+  const basePath = base.slice(origin.length);
+  const query = basePath.indexOf('?');
+  switch (policy) {
+    case 'append':
+      return `${origin}${basePath.replace(/\/$/, '')}/${value.replace(/^\//, '')}`;
+    case 'resolve': {
+      if (value.startsWith('/')) return origin + value;
+      const path = query === -1 ? basePath : basePath.slice(0, query);
+      return `${origin}${path.slice(0, path.lastIndexOf('/') + 1) || '/'}${value}`;
+    }
+    case 'query-last': {
+      const path = query === -1 ? basePath : basePath.slice(0, query);
+      const rest = query === -1 ? '' : basePath.slice(query).replace(/\/$/, '');
+      return `${origin}${path.replace(/\/$/, '')}/${value.replace(/^\//, '')}${rest}`;
+    }
+  }
+}
+
+/** By the scheme alone: `new URL('video:1')` would be absolute too. */
+function isAbsolute(value: string): boolean {
+  return /^rtsps?:\/\//i.test(value);
+}
+
+/** Scheme and authority of an absolute URI. */
+function originOf(uri: string): string {
+  return /^[a-z]+:\/\/[^/?]*/i.exec(uri)?.[0] ?? '';
+}
+
+/** Path and query of what may have a scheme, two schemes, an authority alone, or none of these. */
+function pathOf(value: string): string {
+  let rest = value;
+  let hadScheme = false;
+  for (let scheme = /^rtsps?:\/\//i.exec(rest); scheme !== null; scheme = /^rtsps?:\/\//i.exec(rest)) {
+    rest = rest.slice(scheme[0].length);
+    hadScheme = true;
+  }
+  // `192.168.0.1:554/live/`: an authority whose scheme was forgotten, told by its port, its dots or its brackets.
+  const authority = hadScheme || /^(\[[0-9a-f:.]+\]|[^/?]*:\d+|\d+\.\d+\.\d+\.\d+)([/?]|$)/i.test(rest);
+  if (authority) rest = rest.slice(rest.search(/[/?]|$/));
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}

@@ -1,0 +1,305 @@
+// Cuts what a socket reads into interleaved packets, responses and requests (RFC 2326 4, 10.12). Fed in place, copies only what straddles reads.
+
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { Headers, type RtspRequest, type RtspResponse } from './message.js';
+
+export interface FramerHandler {
+  /** One interleaved packet: `buffer` from `start` up to `end`, valid during the call only. */
+  onPacket(channel: number, buffer: Buffer, start: number, end: number): void;
+  onResponse(response: RtspResponse): void;
+  onRequest(request: RtspRequest): void;
+}
+
+export interface FramerOptions {
+  /** Whether a channel was set up: junk is told from frames by it. All are, unless said otherwise. */
+  isChannelInUse?: (channel: number) => boolean;
+}
+
+const DOLLAR = 0x24;
+const CR = 0x0d;
+const LF = 0x0a;
+const FRAME_HEADER = 4;
+const CARRY_BYTES = LIMITS.packetBytes + FRAME_HEADER;
+/** Bytes of a start line that must be there before it can be judged: a method, or `RTSP/1.`. */
+const METHOD_BYTES = 24;
+const RTSP_VERSION = Buffer.from('RTSP/1.', 'latin1');
+const METHOD = /^[A-Z][A-Z_]{2,23} /;
+/** A frame longer than this on a channel nobody set up is junk that happens to hold a `$`. */
+const PLAUSIBLE_STRANGER_BYTES = 16 * 1024;
+
+type Message = { kind: 'response'; message: RtspResponse } | { kind: 'request'; message: RtspRequest };
+
+export class Framer {
+  /** Bytes of junk passed over between frames. */
+  skippedBytes = 0;
+
+  /** The beginning of a frame or message whose rest has not come yet. */
+  private carry = Buffer.alloc(0);
+  private carried = 0;
+  /** How far the end of a header was looked for in vain, so that no byte is looked at twice. */
+  private searched = 0;
+  /** A message whose header is complete and whose body is not. */
+  private pending: { message: Message; body: Buffer; filled: number } | undefined;
+  private junkRun = 0;
+  /** Something of RTSP has been seen: what follows is junk between frames, not another protocol. */
+  isRtsp = false;
+  private readonly isChannelInUse: (channel: number) => boolean;
+
+  constructor(
+    private readonly handler: FramerHandler,
+    options: FramerOptions = {},
+  ) {
+    this.isChannelInUse = options.isChannelInUse ?? (() => true);
+  }
+
+  /**
+   * Takes what was read: `chunk` from `start` up to `end`. Nothing of it is kept after the call. Throws EPROTOCOL past a limit, ENOTRTSP
+   * where the peer speaks something else.
+   */
+  feed(chunk: Buffer, start = 0, end = chunk.length): void {
+    let at = start;
+    while (at < end) {
+      if (this.pending !== undefined) at = this.fillBody(this.pending, chunk, at, end);
+      else if (this.carried > 0) at = this.continueCarried(chunk, at, end);
+      else {
+        const next = this.step(chunk, at, end);
+        if (next === at) {
+          this.keep(chunk, at, end);
+          return;
+        }
+        at = next;
+      }
+    }
+  }
+
+  /** Handles one frame, message or run of junk at `at`; answers where the next begins, or `at` itself if more bytes are needed. */
+  private step(buffer: Buffer, at: number, end: number): number {
+    if (buffer[at] === DOLLAR) {
+      if (end - at < FRAME_HEADER) return at;
+      const channel = buffer[at + 1]!;
+      const next = at + FRAME_HEADER + ((buffer[at + 2]! << 8) | buffer[at + 3]!);
+      if (this.junkRun > 0 && !this.isPlausible(channel, next - at - FRAME_HEADER))
+        return this.skip(buffer, at, end);
+      if (next > end) return at;
+      this.isRtsp = true;
+      this.junkRun = 0;
+      this.handler.onPacket(channel, buffer, at + FRAME_HEADER, next);
+      return next;
+    }
+    // A CRLF between messages is allowed (RFC 2326 4.1); it proves nothing.
+    if (buffer[at] === CR || buffer[at] === LF) return this.countJunk(at, at + 1);
+    const verdict = startsMessage(buffer, at, end);
+    if (verdict === 'unknown') return at;
+    if (verdict === 'no') return this.skip(buffer, at, end);
+    const headEnd = endOfHead(buffer, Math.max(at, at + this.searched - 3), end);
+    if (headEnd === -1) {
+      this.searched = end - at;
+      if (end - at > LIMITS.headerBytes)
+        throw new NvrError('EPROTOCOL', `The server sent a header of more than ${LIMITS.headerBytes} bytes.`);
+      return at;
+    }
+    this.searched = 0;
+    if (headEnd - at > LIMITS.headerBytes)
+      throw new NvrError('EPROTOCOL', `The server sent a header of more than ${LIMITS.headerBytes} bytes.`);
+    this.begin(parseHead(buffer.toString('latin1', at, headEnd)));
+    return headEnd;
+  }
+
+  private begin(message: Message | undefined): void {
+    this.isRtsp = true;
+    this.junkRun = 0;
+    if (message === undefined) return;
+    const length = bodyLength(message.message.headers);
+    if (length > LIMITS.bodyBytes)
+      throw new NvrError('EPROTOCOL', `The server announced a body of more than ${LIMITS.bodyBytes} bytes.`);
+    if (length === 0) this.deliver(message);
+    else this.pending = { message, body: Buffer.allocUnsafeSlow(length), filled: 0 };
+  }
+
+  private fillBody(pending: NonNullable<Framer['pending']>, chunk: Buffer, at: number, end: number): number {
+    const taken = Math.min(end - at, pending.body.length - pending.filled);
+    chunk.copy(pending.body, pending.filled, at, at + taken);
+    pending.filled += taken;
+    if (pending.filled === pending.body.length) {
+      this.pending = undefined;
+      pending.message.message.body = pending.body;
+      this.deliver(pending.message);
+    }
+    return at + taken;
+  }
+
+  private deliver({ kind, message }: Message): void {
+    if (kind === 'response') this.handler.onResponse(message);
+    else this.handler.onRequest(message);
+  }
+
+  /** Adds to the carried beginning just what it needs, and handles it from there. Answers how far the chunk is used up. */
+  private continueCarried(chunk: Buffer, at: number, end: number): number {
+    const wanted = this.wanted();
+    const taken = Math.min(end - at, wanted);
+    this.keep(chunk, at, at + taken);
+    const length = this.carried;
+    this.carried = 0;
+    let done = 0;
+    while (done < length && this.pending === undefined) {
+      const next = this.step(this.carry, done, length);
+      if (next === done) break;
+      done = next;
+    }
+    if (this.pending !== undefined && done < length)
+      done = this.fillBody(this.pending, this.carry, done, length);
+    if (done < length) {
+      this.carry.copyWithin(0, done, length);
+      this.carried = length - done;
+    }
+    return at + taken;
+  }
+
+  /** How many more bytes the carried beginning can use at once: the rest of a frame, or a piece of a header. */
+  private wanted(): number {
+    if (this.carry[0] !== DOLLAR) return Math.min(1024, CARRY_BYTES - this.carried);
+    if (this.carried < FRAME_HEADER) return FRAME_HEADER - this.carried;
+    return FRAME_HEADER + this.carry.readUInt16BE(2) - this.carried;
+  }
+
+  private keep(chunk: Buffer, at: number, end: number): void {
+    const needed = this.carried + end - at;
+    if (this.carry.length < needed) {
+      const grown = Buffer.allocUnsafeSlow(
+        Math.min(CARRY_BYTES, Math.max(needed, 2048, this.carry.length * 2)),
+      );
+      this.carry.copy(grown, 0, 0, this.carried);
+      this.carry = grown;
+    }
+    chunk.copy(this.carry, this.carried, at, end);
+    this.carried = needed;
+  }
+
+  private isPlausible(channel: number, length: number): boolean {
+    return (
+      length > 0 &&
+      (this.isChannelInUse(channel) ||
+        (length <= PLAUSIBLE_STRANGER_BYTES && channel < 32 && this.junkRun === 0))
+    );
+  }
+
+  /** Passes over junk up to the next byte that may begin something (quirk 14). */
+  private skip(buffer: Buffer, at: number, end: number): number {
+    if (!this.isRtsp) this.judgeStranger(buffer, at, end);
+    let next = at + 1;
+    while (next < end && !mayBegin(buffer[next]!, buffer[next - 1]!)) next++;
+    return this.countJunk(at, next);
+  }
+
+  private countJunk(at: number, next: number): number {
+    this.skippedBytes += next - at;
+    this.junkRun += next - at;
+    if (this.junkRun > LIMITS.junkBytes) {
+      throw this.isRtsp
+        ? new NvrError(
+            'EPROTOCOL',
+            `The server sent more than ${LIMITS.junkBytes} bytes that are neither RTSP nor media.`,
+          )
+        : notRtsp();
+    }
+    return next;
+  }
+
+  /** The first thing a peer says tells most other protocols at once. */
+  private judgeStranger(buffer: Buffer, at: number, end: number): void {
+    const text = buffer.toString('latin1', at, Math.min(end, at + 64));
+    if (/^(HTTP\/\d|SSH-|220[ -]|\* OK|\+OK|<[!?a-z]|\{|\[)/i.test(text))
+      throw notRtsp(text.startsWith('HTTP/') ? 'an HTTP server' : undefined);
+    // A line of text that is not RTSP is a banner.
+    if (/^[\x20-\x7e\t]{3,}\r?\n/.test(text)) throw notRtsp();
+    // Bytes that no text and no frame begins with, and enough of them.
+    if (end - at >= 256) throw notRtsp();
+  }
+}
+
+function notRtsp(what = 'something'): NvrError {
+  return new NvrError(
+    'ENOTRTSP',
+    `There is ${what} at this address, but it does not speak RTSP; check the port (554 is usual).`,
+  );
+}
+
+function mayBegin(byte: number, before: number): boolean {
+  return (
+    byte === DOLLAR || byte === 0x52 || ((before === LF || before === CR) && byte >= 0x41 && byte <= 0x5a)
+  );
+}
+
+/** Whether a response or a request begins at `at`. */
+function startsMessage(buffer: Buffer, at: number, end: number): 'yes' | 'no' | 'unknown' {
+  const length = end - at;
+  const prefix = Math.min(length, RTSP_VERSION.length);
+  if (buffer.compare(RTSP_VERSION, 0, prefix, at, at + prefix) === 0)
+    return prefix === RTSP_VERSION.length ? 'yes' : 'unknown';
+  const first = buffer[at]!;
+  if (first < 0x41 || first > 0x5a) return 'no';
+  const line = buffer.toString('latin1', at, Math.min(end, at + METHOD_BYTES + 1));
+  if (/^[A-Z_]+$/.test(line)) return line.length > METHOD_BYTES ? 'no' : 'unknown';
+  if (!METHOD.test(line)) return 'no';
+  // `METHOD uri RTSP/1.0`: the line tells, once it is there.
+  const lineEnd = buffer.indexOf(LF, at);
+  if (lineEnd === -1 || lineEnd >= end) return length > LIMITS.headerBytes ? 'no' : 'unknown';
+  return /\sRTSP\/1\.\d\s*$/.test(buffer.toString('latin1', at, lineEnd)) ? 'yes' : 'no';
+}
+
+/** One past the empty line that ends a head, or -1. Bare LF line ends count. */
+function endOfHead(buffer: Buffer, from: number, end: number): number {
+  for (let at = buffer.indexOf(LF, from); at !== -1 && at < end; at = buffer.indexOf(LF, at + 1)) {
+    if (at + 1 < end && buffer[at + 1] === LF) return at + 2;
+    if (at + 2 < end && buffer[at + 1] === CR && buffer[at + 2] === LF) return at + 3;
+  }
+  return -1;
+}
+
+function bodyLength(headers: Headers): number {
+  const length = Number.parseInt(headers.get('Content-Length') ?? '0', 10);
+  return length > 0 ? length : 0;
+}
+
+/** A message without its body; undefined for a start line that cannot be read, which then counts for nothing. */
+function parseHead(text: string): Message | undefined {
+  const [startLine = '', ...lines] = text.split(/\r?\n/);
+  const headers = parseHeaders(lines);
+  const status = /^RTSP\/\d\.\d\s+(\d{3})(?:\s+(.*?))?\s*$/.exec(startLine);
+  if (status !== null) {
+    return {
+      kind: 'response',
+      message: { status: Number(status[1]), reason: status[2] ?? '', headers, body: Buffer.alloc(0) },
+    };
+  }
+  const request = /^([A-Z_]+)\s+(\S+)\s+RTSP\/\d\.\d\s*$/.exec(startLine);
+  if (request === null) return undefined;
+  return {
+    kind: 'request',
+    message: { method: request[1]!, uri: request[2]!, headers, body: Buffer.alloc(0) },
+  };
+}
+
+function parseHeaders(lines: readonly string[]): Headers {
+  const headers = new Headers();
+  let name: string | undefined;
+  let value = '';
+  let count = 0;
+  for (const line of lines) {
+    if (++count > LIMITS.headerLines + 2)
+      throw new NvrError('EPROTOCOL', `The server sent more than ${LIMITS.headerLines} header lines.`);
+    if (/^[ \t]/.test(line)) {
+      // A continuation (RFC 2326 4.2); one of white space alone adds nothing (quirk 11).
+      const more = line.trim();
+      if (more !== '') value = `${value} ${more}`;
+      continue;
+    }
+    if (name !== undefined) headers.append(name, value);
+    const colon = line.indexOf(':');
+    name = colon > 0 ? line.slice(0, colon).trim() : undefined;
+    value = colon > 0 ? line.slice(colon + 1).trim() : '';
+  }
+  if (name !== undefined) headers.append(name, value);
+  return headers;
+}

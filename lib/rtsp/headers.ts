@@ -1,0 +1,174 @@
+// The RTSP headers that carry a session: Session, Transport, RTP-Info, Range, Public (RFC 2326 12), read leniently and written strictly.
+
+/** RFC 2326 12.37: a session without `timeout` lives 60 s. */
+const DEFAULT_TIMEOUT_SECONDS = 60;
+
+export function parseSession(value: string): { id: string; timeoutSeconds: number } {
+  const [id = '', ...parameters] = value.split(';');
+  const timeout = Number.parseInt(parameterOf(parameters, 'timeout') ?? '', 10);
+  return { id: id.trim(), timeoutSeconds: timeout > 0 ? Math.min(timeout, 86_400) : DEFAULT_TIMEOUT_SECONDS };
+}
+
+/** The methods of a Public header, in upper case. */
+export function parsePublic(value: string): Set<string> {
+  return new Set(
+    value
+      .split(/[,\s]+/)
+      .map((method) => method.trim().toUpperCase())
+      .filter((method) => method !== ''),
+  );
+}
+
+export interface TransportSpec {
+  /** As written: `RTP/AVP`, `RTP/AVP/UDP`, `RTP/AVP/TCP` … */
+  profile: string;
+  lower: 'udp' | 'tcp';
+  multicast: boolean;
+  interleaved?: [number, number];
+  clientPort?: [number, number];
+  serverPort?: [number, number];
+  /** Multicast ports. */
+  port?: [number, number];
+  ssrc?: number;
+  source?: string;
+  destination?: string;
+  ttl?: number;
+}
+
+/** The first sensible transport of a Transport header (RFC 2326 12.39); what cannot be read is left out. */
+export function parseTransport(value: string): TransportSpec {
+  const specs = value.split(',').map(parseOneTransport);
+  return specs.find(({ profile }) => /^RTP\//i.test(profile)) ?? specs[0]!;
+}
+
+function parseOneTransport(value: string): TransportSpec {
+  const parts = value.split(';').map((part) => part.trim());
+  const profile = parts.find((part) => /^RTP\//i.test(part)) ?? 'RTP/AVP';
+  const interleaved = pair(parameterOf(parts, 'interleaved'), 255);
+  const spec: TransportSpec = {
+    profile,
+    lower: /\/TCP$/i.test(profile) || interleaved !== undefined ? 'tcp' : 'udp',
+    multicast: parts.some((part) => part.toLowerCase() === 'multicast'),
+  };
+  if (interleaved !== undefined) spec.interleaved = interleaved;
+  const clientPort = pair(parameterOf(parts, 'client_port'), 65_535);
+  if (clientPort !== undefined) spec.clientPort = clientPort;
+  const serverPort = pair(parameterOf(parts, 'server_port'), 65_535);
+  if (serverPort !== undefined) spec.serverPort = serverPort;
+  const port = pair(parameterOf(parts, 'port'), 65_535);
+  if (port !== undefined) spec.port = port;
+  const ssrc = /^(?:0x)?([0-9a-f]{1,8})$/i.exec(parameterOf(parts, 'ssrc') ?? '')?.[1];
+  if (ssrc !== undefined) spec.ssrc = Number.parseInt(ssrc, 16);
+  const source = parameterOf(parts, 'source');
+  if (source !== undefined && source !== '') spec.source = source;
+  const destination = parameterOf(parts, 'destination');
+  if (destination !== undefined && destination !== '') spec.destination = destination;
+  const ttl = Number.parseInt(parameterOf(parts, 'ttl') ?? '', 10);
+  if (ttl >= 0 && ttl <= 255) spec.ttl = ttl;
+  return spec;
+}
+
+export function formatTransport(spec: TransportSpec): string {
+  const parts = [spec.profile, spec.multicast ? 'multicast' : 'unicast'];
+  if (spec.destination !== undefined) parts.push(`destination=${spec.destination}`);
+  if (spec.source !== undefined) parts.push(`source=${spec.source}`);
+  if (spec.interleaved !== undefined) parts.push(`interleaved=${spec.interleaved.join('-')}`);
+  if (spec.clientPort !== undefined) parts.push(`client_port=${spec.clientPort.join('-')}`);
+  if (spec.serverPort !== undefined) parts.push(`server_port=${spec.serverPort.join('-')}`);
+  if (spec.port !== undefined) parts.push(`port=${spec.port.join('-')}`);
+  if (spec.ttl !== undefined) parts.push(`ttl=${spec.ttl}`);
+  if (spec.ssrc !== undefined) parts.push(`ssrc=${spec.ssrc.toString(16).toUpperCase().padStart(8, '0')}`);
+  return parts.join(';');
+}
+
+export interface RtpInfoEntry {
+  url: string;
+  seq?: number;
+  rtptime?: number;
+}
+
+/** RFC 2326 12.33. Entries are told apart by `url=`, since a URL may hold commas and semicolons. */
+export function parseRtpInfo(value: string): RtpInfoEntry[] {
+  const entries: RtpInfoEntry[] = [];
+  for (const piece of value.split(/(?:^|,)\s*(?=url\s*=)/i)) {
+    const url = /^\s*url\s*=\s*(.*?)\s*(?:;\s*(?:seq|rtptime|ssrc)\s*=.*|;?\s*,?\s*)$/is.exec(piece)?.[1];
+    if (url === undefined || url === '') continue;
+    const entry: RtpInfoEntry = { url: url.replace(/^"(.*)"$/, '$1') };
+    const seq = /;\s*seq\s*=\s*(\d{1,10})/i.exec(piece)?.[1];
+    if (seq !== undefined && Number(seq) <= 0xffff) entry.seq = Number(seq);
+    const rtptime = /;\s*rtptime\s*=\s*(\d{1,10})/i.exec(piece)?.[1];
+    if (rtptime !== undefined && Number(rtptime) <= 0xffff_ffff) entry.rtptime = Number(rtptime);
+    entries.push(entry);
+    if (entries.length >= 32) break;
+  }
+  return entries;
+}
+
+/** npt in seconds, clock in epoch ms; an open or `now` end is absent. smpte is named only. */
+export interface MediaRange {
+  unit: 'npt' | 'clock' | 'smpte';
+  start?: number;
+  end?: number;
+}
+
+/** RFC 2326 12.29 and 3.5 to 3.7. What follows the range on the same line (another header, by a print slip) is left alone. */
+export function parseRange(value: string): MediaRange | undefined {
+  const found = /^\s*(npt|clock|smpte[^=]*)\s*=\s*([^\s;]*)/i.exec(value);
+  if (found === null) return undefined;
+  const unit = found[1]!.toLowerCase();
+  const [from = '', to = ''] = splitRange(found[2]!);
+  if (unit.startsWith('smpte')) return { unit: 'smpte' };
+  const read = unit === 'npt' ? nptSeconds : clockMs;
+  const start = read(from);
+  const end = read(to);
+  return {
+    unit: unit === 'npt' ? 'npt' : 'clock',
+    ...(start === undefined ? {} : { start }),
+    ...(end === undefined ? {} : { end }),
+  };
+}
+
+function splitRange(text: string): string[] {
+  const dash = text.indexOf('-');
+  return dash === -1 ? [text] : [text.slice(0, dash), text.slice(dash + 1)];
+}
+
+function nptSeconds(text: string): number | undefined {
+  if (/^\d+(\.\d*)?$/.test(text)) return Number(text);
+  const clock = /^(\d+):(\d{1,2}):(\d{1,2}(?:\.\d*)?)$/.exec(text);
+  return clock === null ? undefined : Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3]);
+}
+
+/** `19961108T142300.25Z` */
+function clockMs(text: string): number | undefined {
+  const found = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\.\d+)?Z?$/i.exec(text);
+  if (found === null) return undefined;
+  const [, year, month, day, hour, minute, second, fraction] = found;
+  return (
+    Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)) +
+    Math.round(Number(`0${fraction ?? ''}`) * 1000)
+  );
+}
+
+/** `name=value` among parameters, with or without spaces and quotes. */
+function parameterOf(parameters: readonly string[], name: string): string | undefined {
+  for (const parameter of parameters) {
+    const equals = parameter.indexOf('=');
+    if (equals !== -1 && parameter.slice(0, equals).trim().toLowerCase() === name) {
+      return parameter
+        .slice(equals + 1)
+        .trim()
+        .replace(/^"(.*)"$/, '$1');
+    }
+  }
+  return undefined;
+}
+
+/** `4-5`, or `4` for 4 and 5. */
+function pair(text: string | undefined, max: number): [number, number] | undefined {
+  const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(text ?? '');
+  if (found === null) return undefined;
+  const first = Number(found[1]);
+  const second = found[2] === undefined ? first + 1 : Number(found[2]);
+  return first <= max && second <= max ? [first, second] : undefined;
+}

@@ -1,0 +1,472 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { ServerMemory } from '../../lib/client/quirks.js';
+import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
+import { openSession } from '../../lib/client/open-session.js';
+import type { MediaUnit } from '../../lib/codec/unit.js';
+import { NvrError } from '../../lib/errors.js';
+import { buildBye } from '../../lib/rtp/rtcp.js';
+import {
+  interleaved,
+  keyframePackets,
+  rtp,
+  SDP,
+  startScriptedServer,
+  type Script,
+  type ScriptedServer,
+} from '../support/scripted-server.js';
+
+const media = (sequence = 1, timestamp = 0): Buffer =>
+  Buffer.concat(keyframePackets(sequence, timestamp).map((packet) => interleaved(0, packet)));
+
+/** A client on a scripted server, and what it was told. */
+class Bench {
+  readonly units: MediaUnit[] = [];
+  readonly warnings: NvrError[] = [];
+  readonly memory = new ServerMemory();
+  ended: Promise<SessionEnd>;
+  session!: RtspSession;
+  private onEnd!: (end: SessionEnd) => void;
+  private onFirst!: () => void;
+  readonly firstUnit = new Promise<void>((resolve) => (this.onFirst = resolve));
+
+  constructor(readonly server: { port: number; close(): Promise<void> }) {
+    this.ended = new Promise((resolve) => (this.onEnd = resolve));
+  }
+
+  options(extra: Partial<SessionOptions> = {}, path = '/live?ch=0000&stype=D'): SessionOptions {
+    return {
+      uri: `rtsp://127.0.0.1:${this.server.port}${path}`,
+      transport: 'tcp',
+      memory: this.memory,
+      requestTimeoutMs: 2000,
+      onUnit: (unit) => {
+        this.units.push(unit);
+        this.onFirst();
+      },
+      onWarning: (error) => this.warnings.push(error),
+      onEnd: (end) => {
+        this.onEnd(end);
+      },
+      ...extra,
+    };
+  }
+
+  async open(extra: Partial<SessionOptions> = {}, path?: string): Promise<void> {
+    this.session = new RtspSession(this.options(extra, path));
+    await this.session.open();
+  }
+
+  async fails(extra: Partial<SessionOptions> = {}): Promise<NvrError> {
+    const error = await this.open(extra).then(
+      () => assert.fail('it opened'),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof NvrError, String(error));
+    return error;
+  }
+}
+
+describe('RtspSession', () => {
+  let bench: Bench;
+  let scripted: ScriptedServer;
+
+  async function start(script?: Script, options?: Parameters<typeof startScriptedServer>[1]): Promise<void> {
+    scripted = await startScriptedServer(script, options);
+    bench = new Bench(scripted);
+  }
+
+  afterEach(async () => {
+    await (bench.session as RtspSession | undefined)?.close();
+    await bench.server.close();
+  });
+
+  it('speaks the dialogue in order, with the session id and the base URI', async () => {
+    await start();
+    await bench.open();
+    await bench.session.close();
+    const base = `rtsp://127.0.0.1:${scripted.port}/live?ch=0000&stype=D`;
+    assert.deepEqual(
+      scripted.requests.map(({ method, uri, headers }) => [method, uri, headers.get('Session')]),
+      [
+        ['OPTIONS', base, undefined],
+        ['DESCRIBE', base, undefined],
+        ['SETUP', `${base}/track1`, undefined],
+        ['PLAY', `${base}/`, 'S1'],
+        ['TEARDOWN', `${base}/`, 'S1'],
+      ],
+    );
+    assert.equal(scripted.requests[2]!.headers.get('Transport'), 'RTP/AVP/TCP;unicast;interleaved=0-1');
+    assert.equal(scripted.requests[3]!.headers.get('Range'), 'npt=0.000-');
+    assert.deepEqual(
+      scripted.requests.map(({ headers }) => headers.get('CSeq')),
+      ['1', '2', '3', '4', '5'],
+    );
+  });
+
+  it('row 13: takes RTP that comes before the PLAY reply, RTCP on an RTP channel, and ignores channels never set up', async () => {
+    await start(({ method }) =>
+      method === 'PLAY'
+        ? {
+            before: Buffer.concat([
+              interleaved(6, rtp(9, 9, true, Buffer.from([0x65, 1, 2]))),
+              interleaved(
+                0,
+                Buffer.from('80c800061234567800000000000000000000000000000000000000000000', 'hex').subarray(
+                  0,
+                  28,
+                ),
+              ),
+              media(),
+            ]),
+            headers: { Session: 'S1' },
+          }
+        : undefined,
+    );
+    await bench.open();
+    await bench.session.close();
+    assert.equal(bench.units.length, 1);
+    assert.equal(bench.units[0]!.kind === 'video' && bench.units[0]!.keyframe, true);
+    assert.equal(bench.session.statistics.packets, 3);
+  });
+
+  it('row 1: tries the other forms of a track URI in turn, and remembers the winner', async () => {
+    await start(({ method, uri }) =>
+      method === 'SETUP' && !uri.includes('/live/track1?') ? { status: 404, reason: 'Not Found' } : undefined,
+    );
+    await bench.open();
+    const tried = (): string[] =>
+      scripted.requests
+        .filter(({ method }) => method === 'SETUP')
+        .map(({ uri }) => uri.replace(/^rtsp:\/\/[^/]+/, ''));
+    assert.deepEqual(tried(), ['/live?ch=0000&stype=D/track1', '/track1', '/live/track1?ch=0000&stype=D']);
+    assert.equal(bench.memory.controlUri, 'query-last');
+    await bench.session.close();
+    await bench.open();
+    assert.deepEqual(tried().slice(3), ['/live/track1?ch=0000&stype=D']);
+  });
+
+  it('row 5: matches replies without CSeq, and one behind, to the oldest request', async () => {
+    await start(({ method, headers }) => {
+      if (method === 'OPTIONS') return { headers: { CSeq: undefined, Public: 'OPTIONS' } };
+      if (method === 'PLAY') return { headers: { CSeq: String(Number(headers.get('CSeq')) - 1) } };
+      return undefined;
+    });
+    await bench.open();
+  });
+
+  it('row 6: uses the session id of the last SETUP and never echoes its timeout', async () => {
+    await start(({ method }) =>
+      method === 'SETUP'
+        ? { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: 'abc ; timeout = 5' } }
+        : undefined,
+    );
+    await bench.open();
+    await bench.session.close();
+    assert.deepEqual(
+      scripted.requests.slice(3).map(({ headers }) => headers.get('Session')),
+      ['abc', 'abc'],
+    );
+  });
+
+  for (const [said, transport] of [
+    ['RTP/AVP in answer to TCP', 'RTP/AVP;unicast'],
+    ['no Transport at all', undefined],
+    ['one channel number only', 'RTP/AVP/TCP;unicast;interleaved=0'],
+    ['nonsense', ';;==;'],
+  ] as const) {
+    it(`row 7: takes media after ${said}`, async () => {
+      await start(({ method }) => {
+        if (method === 'SETUP') return { headers: { Transport: transport, Session: 'x' } };
+        return method === 'PLAY' ? { after: media() } : undefined;
+      });
+      await bench.open();
+      await bench.firstUnit;
+    });
+  }
+
+  it('row 7: listens on other channels than it asked for', async () => {
+    await start(({ method }) => {
+      if (method === 'SETUP')
+        return { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=4-5', Session: 'x' } };
+      return method === 'PLAY'
+        ? { after: Buffer.concat(keyframePackets(1, 0).map((packet) => interleaved(4, packet))) }
+        : undefined;
+    });
+    await bench.open();
+    await bench.firstUnit;
+  });
+
+  it('row 9: answers one 401 with the new nonce, whatever the method, and sends no password', async () => {
+    const nonces: Record<string, string> = { DESCRIBE: 'n1', SETUP: 'n2', PLAY: 'n3' };
+    await start(({ method, headers }) => {
+      const nonce = nonces[method];
+      const given = headers.get('Authorization');
+      if (nonce === undefined || given?.includes(`nonce="${nonce}"`) === true) return undefined;
+      return {
+        status: 401,
+        reason: 'Unauthorized',
+        headers: { 'WWW-Authenticate': `Digest realm="NVR", nonce="${nonce}"` },
+      };
+    });
+    await bench.open({ credentials: { username: 'admin', password: 'correct horse' } });
+    const lines = scripted.requests.map(
+      ({ method, headers }) => `${method}${headers.has('Authorization') ? '+' : ''}`,
+    );
+    assert.deepEqual(lines, ['OPTIONS', 'DESCRIBE', 'DESCRIBE+', 'SETUP+', 'SETUP+', 'PLAY+', 'PLAY+']);
+    assert.ok(
+      !JSON.stringify(scripted.requests.map(({ headers }) => [...headers])).includes('correct horse'),
+    );
+  });
+
+  it('row 10: computes the digest over the base URI where the server checks that, and remembers', async () => {
+    await start(({ method, headers }) => {
+      if (method !== 'DESCRIBE' && method !== 'SETUP') return undefined;
+      const given = headers.get('Authorization');
+      const over = /uri="([^"]*)"/.exec(given ?? '')?.[1];
+      if (method === 'DESCRIBE' ? given !== undefined : over?.endsWith('stype=D/') === true) return undefined;
+      return {
+        status: 401,
+        reason: 'Unauthorized',
+        headers: { 'WWW-Authenticate': 'Digest realm="NVR", nonce="n"' },
+      };
+    });
+    await bench.open({ credentials: { username: 'admin', password: 'pw123' } });
+    assert.equal(bench.memory.digestUri, 'base');
+  });
+
+  it('asks once more, not twice, when a password is refused: EAUTH', async () => {
+    await start(({ method }) =>
+      method === 'DESCRIBE'
+        ? {
+            status: 401,
+            reason: 'Unauthorized',
+            headers: { 'WWW-Authenticate': 'Digest realm="NVR", nonce="n"' },
+          }
+        : undefined,
+    );
+    const error = await bench.fails({ credentials: { username: 'admin', password: 'wrong pass' } });
+    assert.equal(error.code, 'EAUTH');
+    assert.equal(scripted.requests.filter(({ headers }) => headers.has('Authorization')).length, 1);
+    assert.ok(!error.message.includes('wrong pass'));
+  });
+
+  for (const [status, code] of [
+    [403, 'EFORBIDDEN'],
+    [404, 'ECHANNEL'],
+    [453, 'ESESSIONS'],
+    [503, 'ESESSIONS'],
+    [500, 'EPROTOCOL'],
+  ] as const) {
+    it(`says ${code} for ${status}`, async () => {
+      await start(({ method }) => (method === 'DESCRIBE' ? { status, reason: 'No' } : undefined));
+      const error = await bench.fails();
+      assert.deepEqual([error.code, error.status], [code, status]);
+    });
+  }
+
+  it('row 12: follows redirects, at most 5, and sends no credentials to another host', async () => {
+    const other = await startScriptedServer(({ method, headers }) =>
+      method === 'DESCRIBE' && !headers.has('Authorization')
+        ? { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="x"' } }
+        : undefined,
+    );
+    try {
+      await start(({ method }) =>
+        method === 'DESCRIBE'
+          ? { status: 302, headers: { Location: `rtsp://localhost:${other.port}/moved` } }
+          : undefined,
+      );
+      const error = await bench.fails({ credentials: { username: 'admin', password: 'secret99' } });
+      assert.equal(error.code, 'EAUTH');
+      assert.ok(
+        other.requests.length > 0 && other.requests.every(({ headers }) => !headers.has('Authorization')),
+      );
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('row 12: gives up after 5 redirects', async () => {
+    await start(({ method, uri }) =>
+      method === 'DESCRIBE' ? { status: 301, headers: { Location: uri } } : undefined,
+    );
+    const error = await bench.fails();
+    assert.equal(error.code, 'EPROTOCOL');
+    assert.equal(scripted.requests.filter(({ method }) => method === 'DESCRIBE').length, 6);
+  });
+
+  it('row 15: answers the server’s requests, 501 to what it does not know, and ends on its TEARDOWN', async () => {
+    await start();
+    await bench.open();
+    const { socket } = scripted.peers[0]!;
+    const ask = (method: string): boolean => socket.write(`${method} * RTSP/1.0\r\nCSeq: 9\r\n\r\n`);
+    ask('OPTIONS');
+    ask('DANCE');
+    ask('TEARDOWN');
+    const end = await bench.ended;
+    assert.equal(end.reason, 'teardown');
+    await bench.session.close();
+    assert.deepEqual(scripted.responses.slice(0, 3), [200, 501, 200]);
+  });
+
+  it('row 22: plays open-ended where a closed Range is refused', async () => {
+    await start(({ method, headers }) =>
+      method === 'PLAY' && headers.get('Range') !== 'npt=0.000-'
+        ? { status: 457, reason: 'Invalid Range' }
+        : undefined,
+    );
+    await bench.open({ range: 'npt=0.000-20.000' });
+    assert.deepEqual(
+      scripted.requests.filter(({ method }) => method === 'PLAY').map(({ headers }) => headers.get('Range')),
+      ['npt=0.000-20.000', 'npt=0.000-'],
+    );
+  });
+
+  it('row 21: falls back from 461 to the other transport with a new DESCRIBE, and remembers', async () => {
+    await start(({ method, headers }) =>
+      method === 'SETUP' && headers.get('Transport')!.includes('TCP')
+        ? { status: 461, reason: 'Unsupported Transport' }
+        : undefined,
+    );
+    const { session, transport } = await openSession({ ...bench.options(), preference: 'auto' });
+    bench.session = session;
+    assert.equal(transport, 'udp');
+    assert.equal(bench.memory.transport, 'udp');
+    assert.equal(scripted.requests.filter(({ method }) => method === 'DESCRIBE').length, 2);
+  });
+
+  it('row 23: counts packets of an unknown payload type and goes on after an SSRC change', async () => {
+    await start(({ method }) => {
+      if (method !== 'PLAY') return undefined;
+      const stranger = interleaved(0, rtp(7, 1, true, Buffer.from([1, 2, 3]), { payloadType: 50 }));
+      const second = keyframePackets(30_000, 5).map((packet) => {
+        packet.writeUInt32BE(0x9999, 8);
+        return interleaved(0, packet);
+      });
+      return { after: Buffer.concat([media(), stranger, ...second]) };
+    });
+    await bench.open();
+    await bench.firstUnit;
+    assert.equal(bench.units.length, 2);
+    assert.ok(bench.units.every((unit) => unit.kind === 'video' && unit.keyframe && !unit.damaged));
+  });
+
+  it('row 20: TEARDOWN is attempted, and waits at most a second for its reply', async () => {
+    await start(({ method }) => (method === 'TEARDOWN' ? { raw: Buffer.alloc(0) } : undefined));
+    await bench.open();
+    const begun = performance.now();
+    await bench.session.close();
+    assert.ok(performance.now() - begun < 1500);
+    assert.equal(scripted.requests.at(-1)!.method, 'TEARDOWN');
+  });
+
+  it('row 20: RTCP BYE ends the session', async () => {
+    await start(({ method }) =>
+      method === 'PLAY' ? { after: Buffer.concat([media(), interleaved(1, buildBye(0x1234))]) } : undefined,
+    );
+    await bench.open();
+    const end = await bench.ended;
+    assert.deepEqual([end.reason, end.withoutMedia, bench.units.length], ['bye', false, 1]);
+  });
+
+  it('row 16: ends when the stream goes silent with the socket left open', async () => {
+    await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined));
+    await bench.open({ silenceMs: 1000 });
+    const end = await bench.ended;
+    assert.deepEqual([end.reason, end.error.code, end.withoutMedia], ['silence', 'ETIMEDOUT', false]);
+    await bench.session.close();
+  });
+
+  it('row 17: ends an expired session: 454 and no media', async () => {
+    let expired = false;
+    await start(({ method }) => {
+      if (method === 'SETUP')
+        return { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: 'x;timeout=6' } };
+      if (method === 'GET_PARAMETER') {
+        expired = true;
+        return { status: 454, reason: 'Session Not Found' };
+      }
+      return undefined;
+    });
+    await bench.open({ silenceMs: 60_000 });
+    const end = await bench.ended;
+    assert.deepEqual([end.reason, expired], ['expired', true]);
+  });
+
+  it('row 18: falls back from GET_PARAMETER to OPTIONS while media flows, in the session', async () => {
+    await start(({ method }) => {
+      if (method === 'SETUP')
+        return { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: 'x;timeout=1' } };
+      if (method === 'PLAY') return { after: media() };
+      return method === 'GET_PARAMETER' ? { status: 451, reason: 'Parameter Not Understood' } : undefined;
+    });
+    await bench.open();
+    for (;;) {
+      const options = await scripted.waitFor('OPTIONS');
+      if (options.headers.get('Session') === 'x') break;
+    }
+    assert.equal(scripted.requests.filter(({ method }) => method === 'GET_PARAMETER').length, 1);
+  });
+
+  it('row 27: an audio track that cannot be read does not stop the video', async () => {
+    await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined), {
+      sdp: `${SDP}m=audio 0 RTP/AVP 97\r\na=rtpmap:97 X-SECRET/8000\r\na=control:track2\r\n`,
+    });
+    await bench.open({ extras: true });
+    await bench.firstUnit;
+    assert.deepEqual(
+      bench.warnings.map(({ code }) => code),
+      ['EUNSUPPORTED'],
+    );
+  });
+
+  for (const [what, sdp] of [
+    ['without video', SDP.replace('m=video', 'm=audio').replace('H264/90000', 'PCMU/8000')],
+    ['with an unknown codec', SDP.replace('H264', 'X-DREAM')],
+  ] as const) {
+    it(`says EUNSUPPORTED for a DESCRIBE ${what}`, async () => {
+      await start(undefined, { sdp });
+      assert.equal((await bench.fails()).code, 'EUNSUPPORTED');
+    });
+  }
+
+  it('says ETIMEDOUT for a server that never answers', async () => {
+    await start(undefined, { silent: true });
+    assert.equal((await bench.fails({ requestTimeoutMs: 200 })).code, 'ETIMEDOUT');
+  });
+
+  it('says ECONNREFUSED, EDNS and EPROTOCOL or ENOTRTSP for what is not there or is no RTSP server', async () => {
+    await start();
+    const { port } = scripted;
+    await scripted.close();
+    assert.equal((await bench.fails()).code, 'ECONNREFUSED');
+    const nowhere = await bench.fails({ uri: 'rtsp://nvr.invalid/' });
+    assert.equal(nowhere.code, 'EDNS');
+    for (const bytes of [
+      'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n',
+      'SSH-2.0-OpenSSH_9.2\r\n',
+    ]) {
+      const server = net.createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.write(bytes);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port: other } = server.address() as AddressInfo;
+      const error = await bench.fails({ uri: `rtsp://127.0.0.1:${other}/`, requestTimeoutMs: 500 });
+      assert.equal(error.code, 'ENOTRTSP', bytes);
+      server.close();
+    }
+    assert.ok(port > 0);
+  });
+
+  it('closes what it is opening', async () => {
+    await start(undefined, { silent: true });
+    bench.session = new RtspSession(bench.options());
+    const opening = bench.session.open();
+    await scripted.waitFor('OPTIONS');
+    await bench.session.close();
+    await assert.rejects(opening, { code: 'EUNREACHABLE' });
+  });
+});
