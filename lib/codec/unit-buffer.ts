@@ -70,10 +70,10 @@ export class UnitBuffer {
     if (this.#starts.length === 0) {
       this.#front = headroom;
       this.#end = headroom;
-      // What a keyframe left behind would make every delta unit too large to be handed out without a copy.
-      if (this.#memory.length > 2 * (headroom + guess)) this.#memory = EMPTY;
     }
     const wanted = this.#front + guess;
+    // Memory left by a larger unit would have too much slack to be handed out without a copy.
+    if (this.#starts.length === 0 && this.#memory.length > wanted + (wanted >> 4)) this.#memory = EMPTY;
     if (this.#memory.length < wanted && this.size < guess / 8) this.#move(wanted, this.#front);
     if (!this.#ensure(START_CODE_BYTES)) return false;
     this.#starts.push(this.#end);
