@@ -1,5 +1,7 @@
 // AAC's AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1): what a decoder must know, and how long a frame is.
 
+import { Bits } from './bits.js';
+
 /** Sampling rates by index (ISO/IEC 14496-3 table 1.18). */
 const SAMPLE_RATES = [
   96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
@@ -11,7 +13,13 @@ const CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8];
 const AAC_LC = 2;
 const SBR = 5;
 const PARAMETRIC_STEREO = 29;
+const AAC_LD = 23;
+const AAC_ELD = 39;
 const ESCAPE_OBJECT_TYPE = 31;
+/** AAC Main, LC, SSR and LTP: nothing follows GASpecificConfig's three fields. */
+const LAST_PLAIN_TYPE = 4;
+/** ER AAC LC, ER AAC LTP and ER AAC LD: resilience flags and a protection config follow. */
+const ERROR_RESILIENT = [17, 19, AAC_LD];
 
 export interface AacConfig {
   /** The config itself, whole bytes. */
@@ -26,53 +34,17 @@ export interface AacConfig {
   readonly frameSamples: number;
 }
 
-/** Reads bits, most significant first; past the end they are 0 and `overrun` is true. */
-export class Bits {
-  overrun = false;
-  readonly #data: Uint8Array;
-  #position: number;
-  readonly #end: number;
-
-  /** `start` and `end` count bits. */
-  constructor(data: Uint8Array, start = 0, end = data.length * 8) {
-    this.#data = data;
-    this.#position = start;
-    this.#end = end;
-  }
-
-  /** In bits from the start of the data. */
-  get position(): number {
-    return this.#position;
-  }
-
-  get left(): number {
-    return this.#end - this.#position;
-  }
-
-  /** An unsigned number of up to 32 bits. */
-  read(count: number): number {
-    if (count > this.left) {
-      this.overrun = true;
-      this.#position = this.#end;
-      return 0;
-    }
-    let value = 0;
-    for (let i = 0; i < count; i++, this.#position++) {
-      value = value * 2 + ((this.#data[this.#position >> 3]! >> (7 - (this.#position & 7))) & 1);
-    }
-    return value;
-  }
-}
-
 /** Reads a config of whole bytes; undefined if it is none. */
 export function parseAacConfig(bytes: Buffer): AacConfig | undefined {
-  const bits = new Bits(bytes);
-  const fields = readAacConfig(bits);
+  const fields = readAacConfig(new Bits(bytes));
   return fields && { ...fields, bytes };
 }
 
-/** Reads the part of a config that all AAC object types share, up to and with GASpecificConfig's flags (4.4.1); undefined if it is none. */
-export function readAacConfig(bits: Bits): Omit<AacConfig, 'bytes'> | undefined {
+/**
+ * Reads a config and leaves `bits` behind its last bit, where `complete` is true: the syntax of some object types, and a program config element, is not followed
+ * to its end. Undefined if it is none.
+ */
+export function readAacConfig(bits: Bits): (Omit<AacConfig, 'bytes'> & { complete: boolean }) | undefined {
   let objectType = readObjectType(bits);
   const coreRate = readRate(bits);
   const channels = CHANNELS[bits.read(4)];
@@ -81,12 +53,23 @@ export function readAacConfig(bits: Bits): Omit<AacConfig, 'bytes'> | undefined 
     sampleRate = readRate(bits);
     objectType = readObjectType(bits);
   }
+  // GASpecificConfig (4.4.1): frame length, core coder delay, extension flag.
   const short = bits.read(1) === 1;
   if (bits.read(1) === 1) bits.read(14);
-  bits.read(1);
+  const extended = bits.read(1) === 1;
   if (bits.overrun || channels === undefined || coreRate === 0 || sampleRate === 0) return undefined;
-  const lowDelay = objectType === 23 || objectType === 39;
-  return { sampleRate, coreRate, channels, frameSamples: (short ? 960 : 1024) / (lowDelay ? 2 : 1) };
+  const resilient = ERROR_RESILIENT.includes(objectType);
+  if (resilient && extended) bits.read(4);
+  if (resilient) bits.read(2);
+  const complete = channels > 0 && (resilient || (objectType <= LAST_PLAIN_TYPE && !extended));
+  const lowDelay = objectType === AAC_LD || objectType === AAC_ELD;
+  return {
+    sampleRate,
+    coreRate,
+    channels,
+    frameSamples: (short ? 960 : 1024) / (lowDelay ? 2 : 1),
+    complete,
+  };
 }
 
 /** The config of AAC-LC, for streams whose SDP has none. */

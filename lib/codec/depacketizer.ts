@@ -3,12 +3,16 @@
 import { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
+import { AacLatmDepacketizer } from './aac-latm.js';
 import { AacDepacketizer } from './aac.js';
 import { G711Depacketizer } from './g711.js';
+import { G726Depacketizer } from './g726.js';
 import { H264Depacketizer } from './h264/depacketizer.js';
 import { H265Depacketizer } from './h265/depacketizer.js';
+import { L16Depacketizer } from './l16.js';
 import { MjpegDepacketizer } from './mjpeg.js';
 import { OnvifMetadataDepacketizer } from './onvif-metadata.js';
+import { OpusDepacketizer } from './opus.js';
 import type { MediaUnit, ParameterSetPolicy } from './unit.js';
 
 /**
@@ -55,9 +59,24 @@ export function createDepacketizer(
       return new MjpegDepacketizer(payload, media, sink);
     case 'MPEG4-GENERIC':
       return new AacDepacketizer(payload, media, sink);
+    case 'MP4A-LATM':
+      return new AacLatmDepacketizer(payload, media, sink);
     case 'PCMA':
     case 'PCMU':
       return new G711Depacketizer(payload, media, sink);
+    case 'G726-16':
+    case 'G726-24':
+    case 'G726-32':
+    case 'G726-40':
+    case 'AAL2-G726-16':
+    case 'AAL2-G726-24':
+    case 'AAL2-G726-32':
+    case 'AAL2-G726-40':
+      return new G726Depacketizer(payload, media, sink);
+    case 'L16':
+      return new L16Depacketizer(payload, media, sink);
+    case 'OPUS':
+      return new OpusDepacketizer(payload, media, sink);
     case 'VND.ONVIF.METADATA':
       return new OnvifMetadataDepacketizer(payload, media, sink);
     default:

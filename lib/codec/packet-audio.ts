@@ -19,7 +19,8 @@ export class PacketAudioDepacketizer implements Depacketizer {
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
-    if (packet.payloadEnd === packet.payloadStart) return;
+    const data = this.dataOf(packet);
+    if (data.length === 0) return;
     this.#origin.begin(packet, arrivalMs);
     const damaged = this.#damagedNext;
     this.#damagedNext = false;
@@ -27,7 +28,7 @@ export class PacketAudioDepacketizer implements Depacketizer {
       kind: 'audio',
       codec: this.#format.codec,
       ...this.#origin.times(packet.sequence),
-      data: ownCopy(packet.buffer, packet.payloadStart, packet.payloadEnd),
+      data,
       damaged,
       format: this.#format,
     });
@@ -43,5 +44,10 @@ export class PacketAudioDepacketizer implements Depacketizer {
 
   reset(): void {
     // Nothing is kept from one packet to the next.
+  }
+
+  /** The unit of a packet, in memory of its own; empty for none. */
+  protected dataOf(packet: RtpPacketView): Buffer {
+    return ownCopy(packet.buffer, packet.payloadStart, packet.payloadEnd);
   }
 }

@@ -1,7 +1,7 @@
 // What the codec floor hands up: one object per access unit, audio frame or metadata document, never one per packet.
 
 export type VideoCodec = 'h264' | 'h265' | 'mjpeg';
-export type AudioCodec = 'aac' | 'pcma' | 'pcmu';
+export type AudioCodec = 'aac' | 'g726' | 'l16' | 'opus' | 'pcma' | 'pcmu';
 
 /** What is known of the picture. The same object, by identity, is carried by every unit until something in it changes. */
 export interface VideoFormat {
@@ -65,9 +65,11 @@ export interface AudioFormat {
   readonly channels: number;
   /** AAC: the AudioSpecificConfig (ISO 14496-3 1.6.2.1). */
   readonly config?: Buffer;
+  /** G.726: bits of a code word, 2 to 5. */
+  readonly codeBits?: number;
 }
 
-/** One audio frame: a raw AAC access unit (no ADTS), or the G.711 samples of one packet. */
+/** One audio frame: a raw AAC access unit (no ADTS), an Opus packet, or the samples of one packet: G.711; L16 with the high byte first; G.726 with the first code word in the low bits (RFC 3551 4.5.4). */
 export interface AudioUnit extends UnitBase {
   readonly kind: 'audio';
   readonly codec: AudioCodec;

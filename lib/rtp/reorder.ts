@@ -6,6 +6,8 @@ import { LIMITS } from '../limits.js';
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 100;
 const FIXED_HEADER = 12;
+/** Delivered numbers that are remembered to tell a duplicate from a late packet: a power of two above MAX_MISORDER. */
+const SEEN = 128;
 
 export interface ReorderOptions {
   /** Called before the packet that follows missing ones, with how many are missing (1 where nobody can tell: the sequence restarted). */
@@ -33,6 +35,10 @@ interface Suspect {
  * until the old sequence goes on, which proves a stray.
  */
 export class ReorderBuffer {
+  /** Packets dropped because their place was given up before they came, and because they had come before. */
+  late = 0;
+  duplicates = 0;
+
   readonly #deliver: Deliver;
   readonly #onGap: (missing: number) => void;
   readonly #size: number;
@@ -41,6 +47,7 @@ export class ReorderBuffer {
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
   readonly #arrivals: Float64Array;
+  readonly #seen = new Int32Array(SEEN).fill(-1);
   #held = 0;
   /** Since when the longest-held packet waits; meaningless while nothing is held. */
   #oldest = 0;
@@ -88,6 +95,10 @@ export class ReorderBuffer {
       if (this.#held > 0) this.#releaseRun();
     } else if (ahead < MAX_DROPOUT) {
       this.#hold(buffer, start, end, sequence, nowMs);
+    } else if (this.#seen[sequence & (SEEN - 1)] === sequence) {
+      this.duplicates++;
+    } else {
+      this.late++;
     }
   }
 
@@ -108,6 +119,7 @@ export class ReorderBuffer {
   /** Delivers one packet that has its turn. */
   #pass(buffer: Buffer, start: number, end: number, sequence: number): void {
     this.#expected = (sequence + 1) & 0xffff;
+    this.#seen[sequence & (SEEN - 1)] = sequence;
     this.#deliver(buffer, start, end);
   }
 
@@ -128,7 +140,10 @@ export class ReorderBuffer {
       return;
     }
     const slot = sequence & (this.#size - 1);
-    if (this.#buffers[slot] !== undefined) return;
+    if (this.#buffers[slot] !== undefined) {
+      this.duplicates++;
+      return;
+    }
     this.#buffers[slot] = buffer;
     this.#starts[slot] = start;
     this.#ends[slot] = end;

@@ -28,7 +28,7 @@ function depacketizer(
   const generic = payload('MPEG4-GENERIC', clockRate, fmtp, channels);
   const sink = (unit: MediaUnit): void => {
     assert.equal(unit.kind, 'audio');
-    units.push(unit as AudioUnit);
+    units.push(unit);
   };
   return { aac: new AacDepacketizer(generic, media(generic), sink), units };
 }

@@ -47,7 +47,7 @@ describe('G711Depacketizer', () => {
       format: { codec: 'pcmu', sampleRate: 8000, channels: 1 },
     });
     assert.equal('onvifTime' in units[1]!, false);
-    assert.equal(units[0]?.format, units[1]?.format);
+    assert.equal(units[0].format, units[1]?.format);
   });
 
   it('hands out memory of its own', () => {

@@ -13,7 +13,7 @@ function depacketizer(frameRate?: number): { mjpeg: MjpegDepacketizer; units: Vi
   const jpeg = payload('JPEG', 90_000);
   const sink = (unit: MediaUnit): void => {
     assert.equal(unit.kind, 'video');
-    units.push(unit as VideoUnit);
+    units.push(unit);
   };
   return { mjpeg: new MjpegDepacketizer(jpeg, media(jpeg, frameRate), sink), units };
 }
@@ -408,10 +408,10 @@ describe('MjpegDepacketizer', () => {
       const { mjpeg, units } = depacketizer();
       const packets = packetizeMjpeg(PARTS.scan, { ...big, extension: first(SOF_4K) });
       feed(mjpeg, packets);
-      assert.deepEqual(units[0]?.format, { codec: 'mjpeg', width: 3840, height: 2160 });
+      assert.deepEqual(units[0]!.format, { codec: 'mjpeg', width: 3840, height: 2160 });
       assert.deepEqual(segmentOf(units[0]!.data, 0xc0), SOF_4K);
       assert.ok(scanIn(units[0]!.data).equals(PARTS.scan));
-      assert.equal(jpegParts(units[0].data).tables.length, 128, 'with the tables of Q');
+      assert.equal(jpegParts(units[0]!.data).tables.length, 128, 'with the tables of Q');
     });
 
     it('takes it behind the replay extension too', () => {

@@ -29,13 +29,14 @@ describe('ReorderBuffer', () => {
   });
 
   it('quirk 23: puts packets in order and drops duplicates, across the wrap at 65535', () => {
-    const { out, push } = recorder();
+    const { out, push, buffer } = recorder();
     for (const sequence of [65533, 0, 65535, 0, 65533, 1, 65534, 2]) push(sequence);
     assert.deepEqual(out, [65533, 65534, 65535, 0, 1, 2]);
+    assert.deepEqual([buffer.duplicates, buffer.late], [2, 0]);
   });
 
   it('quirk 23: reorders up to 64 packets, then gives the missing one up', () => {
-    const { out, push } = recorder();
+    const { out, push, buffer } = recorder();
     push(1000);
     for (let i = 0; i < LIMITS.reorderPackets - 1; i++) push(1002 + i);
     assert.deepEqual(out, [1000], 'all are held');
@@ -44,6 +45,8 @@ describe('ReorderBuffer', () => {
     assert.equal(out.length, 2 + LIMITS.reorderPackets);
     push(1001);
     assert.equal(out.length, 2 + LIMITS.reorderPackets, 'now it is late');
+    push(1000);
+    assert.deepEqual([buffer.duplicates, buffer.late], [1, 1]);
   });
 
   it('gives a missing packet up after 100 ms, at the deadline or with the next packet', () => {

@@ -1,0 +1,147 @@
+// AAC over RTP as MP4A-LATM (RFC 6416 6, before it RFC 3016): access units out of LATM mux elements, one element in one or several packets.
+
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { RtpPacketView } from '../rtp/packet.js';
+import type { MediaDescription } from '../rtsp/sdp.js';
+import { Bits, copyBits } from './bits.js';
+import { ByteCollector } from './byte-collector.js';
+import type { Depacketizer } from './depacketizer.js';
+import type { LatmConfig } from './latm-config.js';
+import { readLatmConfig } from './latm-config.js';
+import type { AudioFormat, MediaUnit } from './unit.js';
+import { UnitOrigin } from './unit-origin.js';
+
+/**
+ * One unit per access unit, raw. A mux element ends with the marker bit, or with a new timestamp. Nothing in a packet says that an element begins, so after a
+ * loss, and at the start, what comes up to the next end is dropped, and the unit after it is flagged `damaged`.
+ */
+export class AacLatmDepacketizer implements Depacketizer {
+  readonly #sink: (unit: MediaUnit) => void;
+  readonly #clockRate: number;
+  readonly #configInBand: boolean;
+  readonly #origin = new UnitOrigin();
+  readonly #element = new ByteCollector(LIMITS.unitBytes);
+  #config: LatmConfig | undefined;
+  #format: AudioFormat | undefined;
+  #open = false;
+  #broken = false;
+  /** Packets were lost just before the next one, or it is the first. */
+  #lost = true;
+  #sequence = 0;
+  #damagedNext = false;
+
+  /** @throws NvrError EUNSUPPORTED for a config in the SDP that is no AAC, or that has several programs or layers */
+  constructor(
+    payload: MediaDescription['payloads'][number],
+    _media: MediaDescription,
+    sink: (unit: MediaUnit) => void,
+  ) {
+    this.#sink = sink;
+    this.#clockRate = payload.clockRate;
+    // 1, the default: the config comes in band (RFC 6416 7.3).
+    this.#configInBand = payload.fmtp.get('cpresent') !== '0';
+    const hex = payload.fmtp.get('config') ?? '';
+    if (/^([0-9a-f]{2})+$/i.test(hex)) {
+      const bytes = Buffer.from(hex, 'hex');
+      this.#useConfig(readLatmConfig(bytes, new Bits(bytes)));
+    }
+    if (this.#config === undefined && !this.#configInBand) {
+      throw new NvrError(
+        'EUNSUPPORTED',
+        "The audio track is MP4A-LATM without a config that can be read. Choose another audio codec in the camera's settings.",
+      );
+    }
+  }
+
+  push(packet: RtpPacketView, arrivalMs: number): void {
+    const lost = this.#lost;
+    this.#lost = false;
+    if (this.#open && packet.timestamp !== this.#origin.rtpTime) this.#finish();
+    if (!this.#open) {
+      this.#open = true;
+      this.#broken = lost;
+      this.#origin.begin(packet, arrivalMs);
+    } else if (lost) {
+      this.#broken = true;
+    }
+    this.#sequence = packet.sequence;
+    if (!this.#broken && !this.#element.append(packet.buffer, packet.payloadStart, packet.payloadEnd)) {
+      this.#broken = this.#damagedNext = true;
+    }
+    if (packet.marker) this.#finish();
+  }
+
+  gap(): void {
+    this.#lost = true;
+    this.#damagedNext = true;
+  }
+
+  flush(): void {
+    this.reset();
+  }
+
+  reset(): void {
+    this.#element.clear();
+    this.#open = false;
+    this.#lost = true;
+  }
+
+  #finish(): void {
+    this.#open = false;
+    if (!this.#broken) this.#readElement(this.#element.bytes);
+    this.#element.clear();
+  }
+
+  /** AudioMuxElement (ISO/IEC 14496-3 1.7.3.1); with the config in band everything lies off the byte boundaries. */
+  #readElement(bytes: Buffer): void {
+    const bits = new Bits(bytes);
+    if (this.#configInBand && bits.read(1) === 0) this.#useConfig(readLatmConfig(bytes, bits));
+    const config = this.#config;
+    if (config === undefined || this.#format === undefined) {
+      this.#damagedNext = true;
+      return;
+    }
+    const frameTicks = Math.round((config.aac.frameSamples * this.#clockRate) / config.aac.coreRate);
+    for (let i = 0; i < config.frames; i++) {
+      const end = (config.frameBytes > 0 ? config.frameBytes : readLength(bits)) * 8 + bits.position;
+      if (bits.overrun || end > bits.position + bits.left) {
+        this.#damagedNext = true;
+        return;
+      }
+      if (end > bits.position) this.#emit(copyBits(bytes, bits.position, end), i * frameTicks, this.#format);
+      bits.moveTo(end);
+    }
+  }
+
+  #useConfig(config: LatmConfig | undefined): void {
+    const known = this.#format?.config;
+    this.#config = config;
+    if (config === undefined || known?.equals(config.aac.bytes)) return;
+    const { sampleRate, channels, bytes } = config.aac;
+    this.#format = { codec: 'aac', sampleRate, channels, config: bytes };
+  }
+
+  #emit(data: Buffer, later: number, format: AudioFormat): void {
+    const damaged = this.#damagedNext;
+    this.#damagedNext = false;
+    this.#sink({
+      kind: 'audio',
+      codec: 'aac',
+      ...this.#origin.times(this.#sequence, later),
+      data,
+      damaged,
+      format,
+    });
+  }
+}
+
+/** PayloadLengthInfo (1.7.3.1): bytes that add up, to and with the first below 255. */
+function readLength(bits: Bits): number {
+  let length = 0;
+  for (;;) {
+    const byte = bits.read(8);
+    length += byte;
+    if (byte < 255) return length;
+  }
+}

@@ -1,0 +1,58 @@
+// Plain bits, as MPEG-4 audio has them: no emulation prevention, no alignment.
+
+/** Reads bits, most significant first; past the end they are 0 and `overrun` is true. */
+export class Bits {
+  overrun = false;
+  readonly #data: Uint8Array;
+  #position: number;
+  readonly #end: number;
+
+  /** `start` and `end` count bits. */
+  constructor(data: Uint8Array, start = 0, end = data.length * 8) {
+    this.#data = data;
+    this.#position = start;
+    this.#end = end;
+  }
+
+  /** In bits from the start of the data. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bits not yet read. */
+  get left(): number {
+    return this.#end - this.#position;
+  }
+
+  /** Goes on at a position, at most the end. */
+  moveTo(position: number): void {
+    this.#position = Math.min(position, this.#end);
+  }
+
+  /** An unsigned number of up to 32 bits. */
+  read(count: number): number {
+    if (count > this.left) {
+      this.overrun = true;
+      this.#position = this.#end;
+      return 0;
+    }
+    let value = 0;
+    for (let i = 0; i < count; i++, this.#position++) {
+      value = value * 2 + ((this.#data[this.#position >> 3]! >> (7 - (this.#position & 7))) & 1);
+    }
+    return value;
+  }
+}
+
+/** Copies the bits from `start` to `end` into whole bytes; the last one is filled with zeros. */
+export function copyBits(data: Uint8Array, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow((end - start + 7) >> 3);
+  const shift = start & 7;
+  let at = start >> 3;
+  for (let i = 0; i < copy.length; i++, at++) {
+    copy[i] = shift === 0 ? data[at]! : (data[at]! << shift) | ((data[at + 1] ?? 0) >> (8 - shift));
+  }
+  const spare = copy.length * 8 - (end - start);
+  if (spare > 0) copy[copy.length - 1]! &= 0xff << spare;
+  return copy;
+}
