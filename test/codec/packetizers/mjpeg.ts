@@ -95,3 +95,19 @@ export function packetizeMjpeg(scan: Uint8Array, options: MjpegOptions): Buffer[
   } while (offset < scan.length);
   return packets;
 }
+
+/** A marker segment, found in a JPEG by walking its headers. */
+export function segmentOf(jpeg: Buffer, marker: number): Buffer | undefined {
+  for (let at = 2; at < jpeg.length;) {
+    const end = at + 2 + jpeg.readUInt16BE(at + 2);
+    if (jpeg[at + 1] === marker) return jpeg.subarray(at, end);
+    if (jpeg[at + 1] === 0xda) return undefined;
+    at = end;
+  }
+  return undefined;
+}
+
+/** What follows the SOS segment. */
+export function scanIn(jpeg: Buffer): Buffer {
+  return jpegParts(jpeg).scan;
+}
