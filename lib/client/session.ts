@@ -55,6 +55,8 @@ export interface SessionOptions {
   /** How the bytes travel; TCP or TLS unless said otherwise. */
   openPipe?: (options: PipeOptions) => Promise<Pipe>;
   onUnit(unit: MediaUnit): void;
+  /** Packets of the video are missing: told before the unit that they were lost in, or that follows. */
+  onLoss?(missing: number): void;
   /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
   onWarning?(error: NvrError): void;
   /** The session is over, and not by `close`. At most once, only after `open` resolved. */
@@ -105,8 +107,10 @@ export class RtspSession {
   private sessionTimeoutSeconds = 60;
   private baseUri = '';
   private methods: ReadonlySet<string> = new Set();
+  private authenticator: Authenticator | undefined;
   private keepAlive: KeepAlive | undefined;
   private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
+  private dismantled: Promise<void> | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private lastMediaAt = 0;
   private lastReceived = 0;
@@ -147,10 +151,9 @@ export class RtspSession {
   }
 
   /** TEARDOWN, at most 1 s for its reply, then the connection is closed (row 20). Idempotent; never rejects. */
-  async close(): Promise<void> {
-    if (this.state === 'ended') return;
+  close(): Promise<void> {
     this.state = 'ended';
-    await this.dismantle();
+    return (this.dismantled ??= this.dismantle());
   }
 
   /** One request in the session, as a ping. Resolves to its round trip in ms. */
@@ -256,8 +259,6 @@ export class RtspSession {
     return connection;
   }
 
-  private authenticator: Authenticator | undefined;
-
   private async setup(connection: RtspConnection, choice: TrackChoice): Promise<void> {
     const track = new Track({
       payloadType: choice.payloadType,
@@ -271,6 +272,9 @@ export class RtspSession {
         if (this.state === 'ended') return;
         this.meter.count(unit);
         this.options.onUnit(unit);
+      },
+      onLoss: (missing) => {
+        if (choice.media.type === 'video') this.options.onLoss?.(missing);
       },
       onBye: () => {
         if (choice.media.type === 'video')
@@ -446,7 +450,7 @@ export class RtspSession {
     this.state = 'ended';
     const withoutMedia = this.received() === 0;
     this.keepAlive?.ended(reason);
-    void this.dismantle();
+    this.dismantled = this.dismantle();
     this.options.onEnd({ reason, error, withoutMedia });
   }
 

@@ -25,6 +25,8 @@ export interface TrackOptions {
   epochOffsetMs: number;
   createDepacketizer(sink: (unit: MediaUnit) => void): Depacketizer;
   onUnit(unit: MediaUnit): void;
+  /** That many packets are missing before the next unit's end. */
+  onLoss(missing: number): void;
   /** RTCP BYE (RFC 3550 6.6). */
   onBye(): void;
 }
@@ -131,7 +133,10 @@ export class Track {
     }
     const missing = this.receiver.update(view, arrival);
     if (missing < 0) return;
-    if (missing > 0) this.depacketizer.gap();
+    if (missing > 0) {
+      this.options.onLoss(missing);
+      this.depacketizer.gap();
+    }
     this.depacketizer.push(view, arrival);
   }
 }

@@ -57,8 +57,11 @@ export class Hub implements CameraHub {
   private keyframeTimer: NodeJS.Timeout | undefined;
   private playingSince: number | undefined;
   private mediaSince: number | undefined;
-  /** After a damaged unit nothing is handed on until the next keyframe. */
+  /** Packets lost since the last unit. */
+  private lost = 0;
+  /** After a loss nothing is handed on until the next keyframe. */
   private broken = false;
+  private torn = false;
   private announced: VideoFormat | undefined;
   /** What a newcomer is told. */
   private story: HubEvent[] = [];
@@ -150,7 +153,8 @@ export class Hub implements CameraHub {
     this.playingSince = undefined;
     this.mediaSince = undefined;
     this.kept.clear();
-    this.broken = false;
+    this.broken = this.torn = false;
+    this.lost = 0;
     for (const seat of this.seats) seat.started = false;
   }
 
@@ -202,6 +206,9 @@ export class Hub implements CameraHub {
       },
       onUnit: (unit) => {
         if (generation === this.generation) this.onUnit(unit);
+      },
+      onLoss: (missing) => {
+        if (generation === this.generation) this.lost += missing;
       },
       onWarning: (error) => {
         if (generation === this.generation)
@@ -292,23 +299,38 @@ export class Hub implements CameraHub {
 
   private onVideo(unit: VideoUnit): void {
     if (unit.format !== this.format || this.announced === undefined) this.onFormat(unit.format);
-    if (this.broken && !(unit.keyframe && !unit.damaged)) return;
-    if (unit.damaged) {
-      this.broken = true;
-      this.kept.clear();
-      this.expectKeyframe();
-      const lost = this.ledger.newlyLost(this.current?.session.statistics.lost ?? 0);
-      this.emit('gap', { lost, reason: 'Packets were lost; the stream goes on at the next keyframe.' });
-    } else {
-      this.broken = false;
-      if (unit.keyframe) clearTimeout(this.keyframeTimer);
-      this.kept.add(unit);
-    }
     const opens = unit.keyframe && !unit.damaged;
+    if (unit.damaged || this.lost > 0) this.onGap();
+    if (opens) {
+      this.broken = false;
+      clearTimeout(this.keyframeTimer);
+    } else if (this.broken && !this.fresh(unit)) {
+      return;
+    }
+    if (!this.broken) this.kept.add(unit);
     for (const seat of this.seats) {
       seat.started ||= opens;
       if (seat.started) deliver(seat, unit);
     }
+  }
+
+  /** Told once for each run of losses up to the next keyframe. */
+  private onGap(): void {
+    const { lost } = this;
+    this.lost = 0;
+    if (this.broken) return;
+    this.broken = true;
+    this.torn = true;
+    this.kept.clear();
+    this.expectKeyframe();
+    this.emit('gap', { lost, reason: 'Packets were lost; the stream goes on at the next keyframe.' });
+  }
+
+  /** The unit that the loss tore is handed on, flagged; what refers to it is not. */
+  private fresh(unit: VideoUnit): boolean {
+    const first = this.torn && unit.damaged;
+    this.torn = false;
+    return first;
   }
 
   private onFormat(format: VideoFormat): void {

@@ -21,7 +21,6 @@ const NONE: Counters = {
 export class Ledger {
   reconnects = 0;
   private past: Counters = NONE;
-  private lostSeen = 0;
 
   /** The totals, with the present session's. */
   total(session: SessionStatistics | undefined): SessionStatistics & { reconnects: number } {
@@ -38,14 +37,6 @@ export class Ledger {
   /** A session is over: its counters join the past. */
   settle(session: SessionStatistics | undefined): void {
     if (session !== undefined) this.past = sum(this.past, session);
-    this.lostSeen = 0;
-  }
-
-  /** Packets lost since this was last asked, of the present session's count. */
-  newlyLost(lost: number): number {
-    const fresh = Math.max(0, lost - this.lostSeen);
-    this.lostSeen = lost;
-    return fresh;
   }
 }
 

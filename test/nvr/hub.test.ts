@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict';
+import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
+import { Nvr } from '../../lib/nvr/nvr.js';
+import type { CameraHub, HubEvent, HubSubscription, NvrSettings } from '../../lib/nvr/types.js';
+import {
+  deltaSlice,
+  interleaved,
+  keyframePackets,
+  rtp,
+  startScriptedServer,
+  type Peer,
+  type Script,
+  type ScriptedServer,
+} from '../support/scripted-server.js';
+import { settingsFor } from '../support/settings.js';
+
+const FRAME = 3600;
+
+/** Sends frames over the interleaved channel 0 of a peer, counting sequence and time. */
+class Feed {
+  private sequence = 1;
+  private frame = 0;
+
+  constructor(private readonly peer: Peer) {}
+
+  keyframe(): void {
+    const packets = keyframePackets(this.sequence, this.frame++ * FRAME);
+    this.sequence += packets.length;
+    this.peer.send(Buffer.concat(packets.map((packet) => interleaved(0, packet))));
+  }
+
+  delta(): void {
+    this.peer.send(interleaved(0, rtp(this.sequence++, this.frame++ * FRAME, true, deltaSlice())));
+  }
+
+  lose(): void {
+    this.sequence++;
+  }
+}
+
+/** A subscriber that can be waited for. */
+class Watcher {
+  readonly units: MediaUnit[] = [];
+  readonly events: HubEvent[] = [];
+  readonly subscription: HubSubscription;
+  private readonly waits: { done(): boolean; resolve(): void }[] = [];
+
+  constructor(hub: CameraHub) {
+    this.subscription = hub.subscribe({
+      onUnit: (unit) => {
+        this.units.push(unit);
+        this.check();
+      },
+      onEvent: (event) => {
+        this.events.push(event);
+        this.check();
+      },
+    });
+  }
+
+  get words(): string[] {
+    return this.events.map(({ type }) => type);
+  }
+
+  get keyframes(): boolean[] {
+    return this.units.map((unit) => (unit as VideoUnit).keyframe);
+  }
+
+  until(done: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.waits.push({ done, resolve });
+      this.check();
+    });
+  }
+
+  private check(): void {
+    for (const wait of this.waits) if (wait.done()) wait.resolve();
+  }
+}
+
+describe('CameraHub', () => {
+  let server: ScriptedServer;
+  let nvr: Nvr;
+
+  async function start(script?: Script, extra: Partial<NvrSettings> = {}): Promise<void> {
+    server = await startScriptedServer(script);
+    nvr = new Nvr(settingsFor(server.port, extra));
+  }
+
+  afterEach(async () => {
+    await nvr.close();
+    await server.close();
+  });
+
+  const sessions = (): number => server.requests.filter(({ method }) => method === 'PLAY').length;
+
+  it('holds one session for ten users, and tells each of them the whole story', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    assert.equal(nvr.camera(1, 'main'), hub);
+    const first = new Watcher(hub);
+    await first.until(() => first.words.includes('playing'));
+    const watchers = Array.from({ length: 9 }, () => new Watcher(hub));
+    const feed = new Feed(server.peers[0]!);
+    feed.keyframe();
+    feed.delta();
+    for (const watcher of [first, ...watchers]) {
+      await watcher.until(() => watcher.units.length === 2);
+      assert.deepEqual(watcher.words, ['connecting', 'playing', 'format']);
+    }
+    assert.equal(sessions(), 1);
+    assert.equal(hub.statistics.subscribers, 10);
+    assert.equal(server.requests[1]!.uri.endsWith('/live?ch=0000&stype=M'), true);
+  });
+
+  it('lets a newcomer begin at the next keyframe, and keeps the GOP', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    const first = new Watcher(hub);
+    await first.until(() => first.words.includes('playing'));
+    const feed = new Feed(server.peers[0]!);
+    feed.keyframe();
+    feed.delta();
+    await first.until(() => first.units.length === 2);
+    assert.equal(hub.gop.length, 2);
+    const second = new Watcher(hub);
+    feed.delta();
+    feed.keyframe();
+    feed.delta();
+    await second.until(() => second.units.length === 2);
+    assert.deepEqual(second.keyframes, [true, false]);
+    assert.deepEqual(first.keyframes, [true, false, false, true, false]);
+    assert.equal(hub.gop[0], second.units[0]);
+  });
+
+  it('keeps the session while its only user is replaced, and closes it after the linger', async () => {
+    await start(undefined, { linger: 0.2 });
+    const hub = nvr.camera(1, 'main');
+    const first = new Watcher(hub);
+    await first.until(() => first.words.includes('playing'));
+    first.subscription.unsubscribe();
+    first.subscription.unsubscribe();
+    const second = new Watcher(hub);
+    assert.deepEqual(second.words, ['connecting', 'playing']);
+    const torn = server.waitFor('TEARDOWN');
+    second.subscription.unsubscribe();
+    await torn;
+    assert.equal(sessions(), 1);
+    assert.equal(hub.statistics.state, 'idle');
+  });
+
+  it('sends TEARDOWN at once when the NVR is closed', async () => {
+    await start();
+    const watcher = new Watcher(nvr.camera(1, 'main'));
+    await watcher.until(() => watcher.words.includes('playing'));
+    await nvr.close();
+    assert.equal(server.requests.at(-1)!.method, 'TEARDOWN');
+    assert.equal(watcher.words.at(-1), 'stopped');
+    assert.throws(() => nvr.camera(1, 'main'), { code: 'EINPUT' });
+  });
+
+  it('comes back by itself after a loss, and marks one cause of one outage once', async () => {
+    await start(({ method }, peer) =>
+      method === 'PLAY' && peer.connection < 3 ? { close: true } : undefined,
+    );
+    const watcher = new Watcher(nvr.camera(1, 'main'));
+    await watcher.until(
+      () => watcher.words.filter((word) => word === 'playing').length === 3 && watcher.events.length > 7,
+    );
+    assert.deepEqual(watcher.words.slice(0, 8), [
+      'connecting',
+      'playing',
+      'reconnecting',
+      'connecting',
+      'playing',
+      'reconnecting',
+      'connecting',
+      'playing',
+    ]);
+    const lost = watcher.events.filter(({ type }) => type === 'reconnecting');
+    assert.deepEqual(
+      lost.map(({ firstOfOutage }) => firstOfOutage),
+      [true, false],
+    );
+    assert.deepEqual(
+      lost.map(({ attempt }) => attempt),
+      [1, 2],
+    );
+    assert.ok(lost[0]!.retryInMs! >= 800 && lost[0]!.retryInMs! <= 1200);
+    assert.ok(lost[1]!.retryInMs! >= 1600 && lost[1]!.retryInMs! <= 2400);
+  });
+
+  it('lets 32 channels with a wrong password log in once, and tells each of them EAUTH', async () => {
+    await start(
+      ({ method }) =>
+        method === 'DESCRIBE'
+          ? { status: 401, headers: { 'WWW-Authenticate': 'Digest realm="NVR", nonce="n"' } }
+          : undefined,
+      { username: 'admin', password: 'wrong-password' },
+    );
+    const watchers = Array.from({ length: 32 }, (_, index) => new Watcher(nvr.camera(index + 1, 'main')));
+    for (const watcher of watchers) {
+      await watcher.until(() => watcher.words.includes('error'));
+      const error = watcher.events.at(-1)!;
+      assert.deepEqual([error.code, error.firstOfOutage], ['EAUTH', true]);
+      assert.ok(error.retryInMs! >= 240_000);
+      assert.ok(!JSON.stringify(watcher.events).includes('wrong-password'));
+    }
+    assert.equal(server.requests.filter(({ headers }) => headers.has('Authorization')).length, 1);
+  });
+
+  it('sets up at most 4 sessions at once', async () => {
+    let open = 0;
+    let most = 0;
+    await start(({ method }) => {
+      if (method === 'OPTIONS') most = Math.max(most, ++open);
+      if (method === 'PLAY') open--;
+      return undefined;
+    });
+    const watchers = Array.from({ length: 12 }, (_, index) => new Watcher(nvr.camera(index + 1, 'dual')));
+    await Promise.all(watchers.map((watcher) => watcher.until(() => watcher.words.includes('playing'))));
+    assert.ok(most <= 4 && most >= 2, `${most} at once`);
+  });
+
+  it('hands on a damaged unit flagged, says so, and goes on at the next keyframe', async () => {
+    await start();
+    const watcher = new Watcher(nvr.camera(1, 'main'));
+    await watcher.until(() => watcher.words.includes('playing'));
+    const feed = new Feed(server.peers[0]!);
+    feed.keyframe();
+    feed.delta();
+    feed.lose();
+    feed.delta();
+    feed.delta();
+    feed.keyframe();
+    feed.delta();
+    await watcher.until(
+      () => watcher.keyframes.filter(Boolean).length === 2 && watcher.keyframes.at(-1) === false,
+    );
+    const gap = watcher.events.find(({ type }) => type === 'gap');
+    assert.equal(gap?.lost, 1);
+    const afterGap = watcher.units.slice(2) as VideoUnit[];
+    assert.deepEqual(
+      afterGap.filter(({ damaged }) => !damaged).map(({ keyframe }) => keyframe),
+      [true, false],
+    );
+  });
+
+  it('says EINPUT for a channel or stream that cannot be', async () => {
+    await start();
+    for (const channel of [0, -1, 1.5, Number.NaN, 10_000])
+      assert.throws(() => nvr.camera(channel, 'main'), { code: 'EINPUT' });
+    for (const stream of ['third', 'constructor', '__proto__'])
+      assert.throws(() => nvr.camera(1, stream), { code: 'EINPUT' });
+  });
+
+  it('survives a subscriber that throws', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    hub.subscribe({
+      onUnit: () => {
+        throw new Error('no');
+      },
+      onEvent: () => {
+        throw new Error('no');
+      },
+    });
+    const watcher = new Watcher(hub);
+    await watcher.until(() => watcher.words.includes('playing'));
+    new Feed(server.peers[0]!).keyframe();
+    await watcher.until(() => watcher.units.length === 1);
+  });
+
+  it('starts over on restart, with TEARDOWN before the new session', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    const watcher = new Watcher(hub);
+    await watcher.until(() => watcher.words.includes('playing'));
+    hub.restart();
+    await watcher.until(() => watcher.words.filter((word) => word === 'playing').length === 2);
+    const order = server.requests
+      .map(({ method }) => method)
+      .filter((method) => method === 'PLAY' || method === 'TEARDOWN');
+    assert.deepEqual(order, ['PLAY', 'TEARDOWN', 'PLAY']);
+  });
+});
