@@ -61,12 +61,12 @@ export class RateMeter {
 
   statistics(tracks: readonly Track[], rttMs: number | undefined): SessionStatistics {
     const sum = { bytes: 0, packets: 0, lost: 0, late: 0, duplicates: 0 };
-    for (const { receiver } of tracks) {
+    for (const { receiver, late, duplicates } of tracks) {
       sum.bytes += receiver.bytes;
       sum.packets += receiver.packets;
       sum.lost += receiver.lost;
-      sum.late += receiver.late;
-      sum.duplicates += receiver.duplicates;
+      sum.late += late;
+      sum.duplicates += duplicates;
     }
     return {
       ...sum,

@@ -59,6 +59,15 @@ export class Track {
     }
   }
 
+  /** Packets that came too late for their place, and duplicates, wherever they were told apart. */
+  get late(): number {
+    return this.receiver.late + (this.reorder?.late ?? 0);
+  }
+
+  get duplicates(): number {
+    return this.receiver.duplicates + (this.reorder?.duplicates ?? 0);
+  }
+
   /** One RTP packet; the buffer is read during the call only, unless the track is `unordered`. */
   rtp(buffer: Buffer, start: number, end: number, arrival: number): void {
     if (this.reorder === undefined) {
@@ -118,10 +127,6 @@ export class Track {
       return;
     }
     this.received++;
-    if (view.payloadType !== this.options.payloadType) {
-      this.ignored++;
-      return;
-    }
     if (view.ssrc !== this.ssrc) {
       // A new source: its clock and its numbers have nothing to do with the old one's.
       if (this.ssrc !== -1) {
@@ -136,6 +141,10 @@ export class Track {
     if (missing > 0) {
       this.options.onLoss(missing);
       this.depacketizer.gap();
+    }
+    if (view.payloadType !== this.options.payloadType) {
+      this.ignored++;
+      return;
     }
     this.depacketizer.push(view, arrival);
   }

@@ -38,11 +38,12 @@ export interface SessionDescription {
 }
 
 /** Static payload types that cameras use (RFC 3551 6). */
-const STATIC: Readonly<Record<number, { encoding: string; clockRate: number }>> = {
+const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; channels?: number }>> = {
   0: { encoding: 'PCMU', clockRate: 8000 },
+  2: { encoding: 'G726-32', clockRate: 8000 },
   8: { encoding: 'PCMA', clockRate: 8000 },
   9: { encoding: 'G722', clockRate: 8000 },
-  10: { encoding: 'L16', clockRate: 44_100 },
+  10: { encoding: 'L16', clockRate: 44_100, channels: 2 },
   11: { encoding: 'L16', clockRate: 44_100 },
   14: { encoding: 'MPA', clockRate: 90_000 },
   26: { encoding: 'JPEG', clockRate: 90_000 },
@@ -96,7 +97,7 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
     const encoding = (textOf(map?.codec) ?? usual?.encoding ?? '').toUpperCase();
     if (encoding === '') continue;
     const clockRate = Number(map?.rate ?? usual?.clockRate);
-    const channels = Number(map?.encoding ?? 1);
+    const channels = Number(map?.encoding ?? usual?.channels ?? 1);
     description.payloads.push({
       type: payloadType,
       encoding,
