@@ -1,46 +1,11 @@
 // Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out, damage is flagged.
 
 import { hasStartCode, splitAnnexB } from './annexb.js';
-import { type ParameterSets, type SetsInFront } from './parameter-sets.js';
-import type { MediaUnit, ParameterSetPolicy, VideoCodec, VideoFormat, VideoUnit } from './unit.js';
+import { emptyFacts, type NalFacts, type NalRules } from './nal-rules.js';
+import type { SetsInFront } from './parameter-sets.js';
+import { PictureFormat } from './picture-format.js';
+import type { MediaUnit, ParameterSetPolicy, VideoUnit } from './unit.js';
 import { UnitBuffer } from './unit-buffer.js';
-
-/** What one NAL unit means for the unit around it. One object per stream, filled anew for each NAL unit. */
-export interface NalFacts {
-  type: number;
-  /** A slice of the primary (base layer) picture. */
-  slice: boolean;
-  /** The picture's first slice: first_mb_in_slice 0, first_slice_segment_in_pic_flag 1. */
-  first: boolean;
-  /** With slices before it, a new access unit begins here whatever marker and timestamp say. */
-  opens: boolean;
-  /** A slice of an IDR (H.265: IRAP) picture. */
-  sync: boolean;
-  /** A slice of intra macroblocks only. */
-  intra: boolean;
-  /** An SEI with a recovery point. */
-  recovery: boolean;
-  parameterSet: boolean;
-  /** The PPS id a slice names. */
-  ppsId: number;
-}
-
-/** What the assembler must know of a codec. */
-export interface NalRules<Info> {
-  readonly codec: VideoCodec;
-  /** NAL type of the access unit delimiter, which stays first. */
-  readonly delimiter: number;
-  /** Bytes of a NAL unit's header. */
-  readonly headerBytes: number;
-  readonly sets: ParameterSets<Info>;
-  /** Types of NAL units proper: from this one up to, not including, the other. */
-  readonly types: readonly [number, number];
-  typeOf(firstByte: number): number;
-  /** Does a unit that begins with (or holds) this type look like a keyframe? A guess, for the size of its memory. */
-  looksKey(type: number): boolean;
-  inspect(data: Buffer, start: number, end: number, facts: NalFacts): void;
-  format(info: Info): Omit<VideoFormat, 'codec'>;
-}
 
 /**
  * When a unit ends (quirks row 24). `marker`: at the marker bit or a new timestamp; `timestamp`: at a new timestamp alone, for a stream that sets the marker on every slice.
@@ -77,12 +42,10 @@ export class AccessUnitAssembler<Info> {
   readonly #rules: NalRules<Info>;
   readonly #sink: (unit: MediaUnit) => void;
   readonly #setPolicy: ParameterSetPolicy;
-  readonly #sdpFrameRate: number | undefined;
+  readonly #picture: PictureFormat<Info>;
   readonly #buffer = new UnitBuffer();
-  readonly #facts: NalFacts = noFacts();
+  readonly #facts: NalFacts = emptyFacts();
   #boundary: BoundaryPolicy;
-  #format: VideoFormat;
-  #formatInfo: Info | undefined;
   #setsOutVersion = 0;
   // Running number of the unit in progress; 0 stands for the SDP in the parameter sets' books.
   #number = 1;
@@ -108,12 +71,14 @@ export class AccessUnitAssembler<Info> {
   #recovery = false;
   #ppsId = 0;
   #damaged = false;
+  /** Nothing was missing up to the first slice. */
+  #startSound = false;
   #overflow = false;
 
   // What went before.
   #gap = false;
   #afterGap = false;
-  /** NAL type with which intact keyframes and delta units begin, -1 while none was seen. */
+  /** NAL type with which keyframes and delta units begin, -1 while none was seen. */
   #keyBegins = -1;
   #deltaBegins = -1;
   #markersSeen = false;
@@ -126,24 +91,8 @@ export class AccessUnitAssembler<Info> {
     this.#rules = rules;
     this.#sink = sink;
     this.#setPolicy = options.parameterSets ?? 'keyframe';
-    this.#sdpFrameRate = options.frameRate;
+    this.#picture = new PictureFormat(rules, options.frameRate);
     this.#boundary = options.boundary ?? 'marker';
-    this.#format = {
-      codec: rules.codec,
-      width: 0,
-      height: 0,
-      ...(options.frameRate !== undefined && { frameRate: options.frameRate }),
-    };
-    this.#refreshFormat();
-  }
-
-  get boundary(): BoundaryPolicy {
-    return this.#boundary;
-  }
-
-  /** What is known of the picture now. */
-  get format(): VideoFormat {
-    return this.#format;
   }
 
   /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
@@ -321,6 +270,7 @@ export class AccessUnitAssembler<Info> {
     if (this.#slices === 0) {
       this.#ppsId = facts.ppsId;
       if (!facts.first) this.#firstSliceMissing();
+      this.#startSound = !this.#damaged;
       this.#endedByMarker = undefined;
     }
     this.#slices += 1;
@@ -377,8 +327,9 @@ export class AccessUnitAssembler<Info> {
   #end(sequence: number, byMarker: boolean): void {
     const { codec, delimiter } = this.#rules;
     const keyframe = this.#sync || (this.#recovery && this.#allIntra);
-    const damaged = this.#damaged || this.#startMissing(keyframe) || (this.#lostWhole && !keyframe);
-    if (keyframe || this.#format.width === 0) this.#refreshFormat();
+    const startMissing = this.#startMissing(keyframe);
+    const damaged = this.#damaged || startMissing || (this.#lostWhole && !keyframe);
+    if (keyframe || this.#picture.format.width === 0) this.#picture.refresh(this.#ppsId);
     const { data, nals } = this.#buffer.finish(
       keyframe,
       keyframe ? this.#setsInFront() : undefined,
@@ -391,7 +342,7 @@ export class AccessUnitAssembler<Info> {
       nals,
       keyframe,
       damaged,
-      format: this.#format,
+      format: this.#picture.format,
       rtpTime: this.#rtpTime,
       rtpSequence: sequence,
       arrival: this.#unitArrival,
@@ -407,12 +358,13 @@ export class AccessUnitAssembler<Info> {
     this.#sink(unit);
   }
 
+  // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise its own beginning is noted.
   #startMissing(keyframe: boolean): boolean {
     const begins = this.#buffer.firstType;
     const usual = keyframe ? this.#keyBegins : this.#deltaBegins;
     if (this.#afterGap) return usual >= 0 && begins !== usual;
-    if (!this.#damaged && keyframe) this.#keyBegins = begins;
-    else if (!this.#damaged) this.#deltaBegins = begins;
+    if (this.#startSound && keyframe) this.#keyBegins = begins;
+    else if (this.#startSound) this.#deltaBegins = begins;
     return false;
   }
 
@@ -423,39 +375,4 @@ export class AccessUnitAssembler<Info> {
     if (this.#setPolicy === 'never' || (this.#setPolicy === 'change' && !changed)) return undefined;
     return sets.complete(this.#ppsId, this.#number) ? undefined : sets.inFront();
   }
-
-  #refreshFormat(): void {
-    const { sets, codec } = this.#rules;
-    const info = sets.activeSps(this.#ppsId)?.info;
-    if (info === undefined || info === this.#formatInfo) return;
-    this.#formatInfo = info;
-    const found = this.#rules.format(info);
-    const frameRate = found.frameRate ?? this.#sdpFrameRate;
-    const format: VideoFormat = { codec, ...found, ...(frameRate !== undefined && { frameRate }) };
-    if (!sameFormat(format, this.#format)) this.#format = format;
-  }
-}
-
-function sameFormat(a: VideoFormat, b: VideoFormat): boolean {
-  return (
-    a.width === b.width &&
-    a.height === b.height &&
-    a.frameRate === b.frameRate &&
-    a.profile === b.profile &&
-    a.codecString === b.codecString
-  );
-}
-
-function noFacts(): NalFacts {
-  return {
-    type: 0,
-    slice: false,
-    first: false,
-    opens: false,
-    sync: false,
-    intra: false,
-    recovery: false,
-    parameterSet: false,
-    ppsId: 0,
-  };
 }

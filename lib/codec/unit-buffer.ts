@@ -33,11 +33,6 @@ export class UnitBuffer {
   #keyBytes = FIRST_KEY_BYTES;
   #deltaBytes = FIRST_DELTA_BYTES;
 
-  /** Complete NAL units and the open one. */
-  get count(): number {
-    return this.#starts.length;
-  }
-
   /** Type of the first NAL unit, -1 if there is none. */
   get firstType(): number {
     return this.#types[0] ?? -1;

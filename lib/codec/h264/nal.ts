@@ -1,7 +1,7 @@
 // What the NAL units of H.264 mean for the access unit around them: slices, keyframes, parameter sets (H.264 7.3.1, 7.3.3, D.1.8).
 
 import { BitReader } from '../bit-reader.js';
-import type { NalFacts, NalRules } from '../access-unit.js';
+import type { NalFacts, NalRules } from '../nal-rules.js';
 import { ParameterSets, type SetFacts } from '../parameter-sets.js';
 import type { VideoFormat } from '../unit.js';
 import { parseH264Sps, type H264Sps } from './sps.js';

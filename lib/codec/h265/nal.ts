@@ -1,6 +1,6 @@
 // What the NAL units of H.265 mean for the access unit around them: slices, random access points, parameter sets (H.265 7.3.1.2, 7.3.6.1).
 
-import type { NalFacts, NalRules } from '../access-unit.js';
+import type { NalFacts, NalRules } from '../nal-rules.js';
 import { BitReader } from '../bit-reader.js';
 import { ParameterSets, type SetFacts } from '../parameter-sets.js';
 import type { VideoFormat } from '../unit.js';

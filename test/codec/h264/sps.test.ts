@@ -95,7 +95,7 @@ describe('parseH264Sps', () => {
       assert.ok(sps);
       for (const [key, value] of Object.entries(expected))
         assert.equal(sps[key as keyof typeof sps], value, key);
-      if (expected['fullRange'] === undefined) assert.equal(sps.fullRange, false);
+      if (expected.fullRange === undefined) assert.equal(sps.fullRange, false);
     });
   }
 

@@ -1,0 +1,44 @@
+// What is known of a stream's picture: one object that stays the same until something in it changes.
+
+import type { NalRules } from './nal-rules.js';
+import type { VideoFormat } from './unit.js';
+
+export class PictureFormat<Info> {
+  /** Width and height are 0 until an SPS was seen. */
+  format: VideoFormat;
+  readonly #rules: NalRules<Info>;
+  readonly #frameRate: number | undefined;
+  #info: Info | undefined;
+
+  /** `frameRate`: frames per second by the SDP, for an SPS without timing. */
+  constructor(rules: NalRules<Info>, frameRate: number | undefined) {
+    this.#rules = rules;
+    this.#frameRate = frameRate;
+    this.format = this.#build({ width: 0, height: 0 });
+    this.refresh(0);
+  }
+
+  /** Takes over what the SPS says that a slice with this PPS id uses. */
+  refresh(ppsId: number): void {
+    const info = this.#rules.sets.activeSps(ppsId)?.info;
+    if (info === undefined || info === this.#info) return;
+    this.#info = info;
+    const format = this.#build(this.#rules.format(info));
+    if (!same(format, this.format)) this.format = format;
+  }
+
+  #build(found: Omit<VideoFormat, 'codec'>): VideoFormat {
+    const frameRate = found.frameRate ?? this.#frameRate;
+    return { codec: this.#rules.codec, ...found, ...(frameRate !== undefined && { frameRate }) };
+  }
+}
+
+function same(a: VideoFormat, b: VideoFormat): boolean {
+  return (
+    a.width === b.width &&
+    a.height === b.height &&
+    a.frameRate === b.frameRate &&
+    a.profile === b.profile &&
+    a.codecString === b.codecString
+  );
+}
