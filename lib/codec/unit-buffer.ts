@@ -9,8 +9,8 @@ import type { NalRange } from './unit.js';
 const FIRST_KEY_BYTES = 64 * 1024;
 const FIRST_DELTA_BYTES = 8 * 1024;
 
-/** Slack that a unit may take with it: a quarter of its size. More, and the unit is copied to its exact size. */
-const SLACK_DIVISOR = 4;
+/** Slack that a unit may take with it: a third of its size. More, and the unit is copied to its exact size. */
+const SLACK_DIVISOR = 3;
 
 const EMPTY = Buffer.alloc(0);
 

@@ -36,7 +36,7 @@ export class H264Rules implements NalRules<H264Sps> {
   }
 
   looksKey(type: number): boolean {
-    return type === H264_NAL.idr || type === H264_NAL.sps || type === H264_NAL.pps;
+    return type === H264_NAL.idr || type === H264_NAL.sps;
   }
 
   inspect(data: Buffer, start: number, end: number, facts: NalFacts): void {

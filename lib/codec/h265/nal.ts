@@ -30,7 +30,7 @@ export class H265Rules implements NalRules<H265Sps> {
   }
 
   looksKey(type: number): boolean {
-    return isIrap(type) || isParameterSet(type);
+    return isIrap(type) || type === H265_NAL.vps || type === H265_NAL.sps;
   }
 
   inspect(data: Buffer, start: number, end: number, facts: NalFacts): void {

@@ -130,7 +130,7 @@ describe('H264Depacketizer', () => {
       assert.equal(memories.size, 60);
       for (const { data } of feed.units)
         assert.ok(
-          data.buffer.byteLength <= data.length * 1.25 + 1,
+          data.buffer.byteLength <= data.length * 1.34,
           `${data.length} in ${data.buffer.byteLength}`,
         );
     });
