@@ -29,8 +29,11 @@ const MAX_MEMORY = 512 * 1024 * 1024;
 export class H265Decoder {
   #library: LibDe265 | undefined;
 
-  /** `annexB`: one IRAP picture with its parameter sets in front. NvrError EUNSUPPORTED for what is too large or not 4:2:0 or grey, EDECODE for what is broken. */
-  decode(annexB: Uint8Array): H265Picture {
+  /**
+   * `annexB`: one IRAP picture with its parameter sets in front. Its planes are views of the wasm memory, valid while `use` runs, whose result is returned.
+   * NvrError EUNSUPPORTED for what is too large or not 4:2:0 or grey, EDECODE for what is broken.
+   */
+  decode<T>(annexB: Uint8Array, use: (picture: H265Picture) => T): T {
     const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength)).filter(
       isUseful,
     );
@@ -53,7 +56,7 @@ export class H265Decoder {
       for (let step = 0; step < 2 * nals.length + 16; step++) {
         library._de265_decode(decoder, scratch);
         const image = library._de265_get_next_picture(decoder);
-        if (image !== 0) return copyPicture(library, image, scratch);
+        if (image !== 0) return use(viewPicture(library, image, scratch));
         if (library.HEAP32[scratch >> 2] === 0) break;
       }
       throw broken('no picture came out');
@@ -88,49 +91,52 @@ function isUseful(nal: Buffer): boolean {
   return true;
 }
 
-function copyPicture(library: LibDe265, image: number, scratch: number): H265Picture {
+function viewPicture(library: LibDe265, image: number, scratch: number): H265Picture {
   const format = library._de265_get_chroma_format(image);
   if (format > 1)
     throw new NvrError('EUNSUPPORTED', 'H.265 with more colour than 4:2:0 cannot be decoded here');
-  const plane = (channel: number): Uint8Array => copyPlane(library, image, channel, scratch);
-  const width = library._de265_get_image_width(image, 0);
-  const height = library._de265_get_image_height(image, 0);
-  if (width <= 0 || height <= 0) throw broken('it is empty');
+  const plane = (channel: number): { data: Uint8Array; stride: number } =>
+    viewPlane(library, image, channel, scratch);
+  const y = plane(0);
+  const [cb, cr] = format === 1 ? [plane(1), plane(2)] : [];
   return {
-    width,
-    height,
-    y: plane(0),
-    yStride: width,
-    ...(format === 1 ? { cb: plane(1), cr: plane(2) } : {}),
-    cStride: (width + 1) >> 1,
+    width: library._de265_get_image_width(image, 0),
+    height: library._de265_get_image_height(image, 0),
+    y: y.data,
+    yStride: y.stride,
+    cb: cb?.data,
+    cr: cr?.data,
+    cStride: cb?.stride ?? 0,
     fullRange: library._de265_get_image_full_range_flag(image) !== 0,
     matrixCoefficients: library._de265_get_image_matrix_coefficients(image),
   };
 }
 
-/** Out of the wasm memory, which the next picture overwrites; deeper samples (16 bits, little endian) give their upper 8. */
-function copyPlane(library: LibDe265, image: number, channel: number, scratch: number): Uint8Array {
+/** Deeper samples (16 bits, little endian) give their upper 8, in memory of their own. */
+function viewPlane(
+  library: LibDe265,
+  image: number,
+  channel: number,
+  scratch: number,
+): { data: Uint8Array; stride: number } {
   const width = library._de265_get_image_width(image, channel);
   const height = library._de265_get_image_height(image, channel);
   const depth = library._de265_get_bits_per_pixel(image, channel);
   const start = library._de265_get_image_plane(image, channel, scratch);
   const stride = library.HEAP32[scratch >> 2]!;
-  const data = library.HEAPU8;
+  if (width <= 0 || height <= 0 || start === 0) throw broken('it is empty');
+  const data = library.HEAPU8.subarray(start, start + stride * height);
+  if (depth <= 8) return { data, stride };
   const out = new Uint8Array(width * height);
-  if (depth <= 8) {
-    for (let row = 0; row < height; row++)
-      out.set(data.subarray(start + row * stride, start + row * stride + width), row * width);
-    return out;
-  }
   const shift = depth - 8;
   const half = 1 << (shift - 1);
   for (let row = 0; row < height; row++) {
-    let from = start + row * stride;
+    let from = row * stride;
     for (let to = row * width; to < (row + 1) * width; to++, from += 2) {
       out[to] = Math.min(255, ((data[from]! | (data[from + 1]! << 8)) + half) >> shift);
     }
   }
-  return out;
+  return { data: out, stride: width };
 }
 
 /** The bundle holds its wasm, so no file is looked for; what it would print is dropped. */

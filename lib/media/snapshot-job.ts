@@ -2,7 +2,9 @@
 
 import { NvrError } from '../errors.js';
 import { IntraDecoder } from './h264-intra/index.js';
+import type { DecodedPicture } from './h264-intra/index.js';
 import { H265Decoder } from './h265.js';
+import type { H265Picture } from './h265.js';
 import { toJpeg } from './jpeg/index.js';
 import type { Jpeg } from './jpeg/index.js';
 
@@ -23,22 +25,22 @@ export class SnapshotMaker {
 
   /** NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error leaves. */
   make(job: SnapshotJob): Jpeg {
-    try {
-      const picture =
-        job.codec === 'h264'
-          ? (this.#h264 ??= new IntraDecoder()).decode(job.data)
-          : (this.#h265 ??= new H265Decoder()).decode(job.data);
-      const { quality, width } = job;
+    const encode = (picture: DecodedPicture | H265Picture): Jpeg => {
       const { fullRange, matrixCoefficients } = picture;
       return toJpeg(picture, {
-        quality,
+        quality: job.quality,
         fullRange,
         matrixCoefficients,
-        ...(width === undefined ? {} : { width }),
+        ...(job.width !== undefined && { width: job.width }),
       });
+    };
+    try {
+      if (job.codec === 'h265') return (this.#h265 ??= new H265Decoder()).decode(job.data, encode);
+      return encode((this.#h264 ??= new IntraDecoder()).decode(job.data));
     } catch (error) {
-      this.release();
       if (error instanceof NvrError) throw error;
+      // What went wrong in a way nobody foresaw starts over with fresh decoders.
+      this.release();
       throw new NvrError('EDECODE', `the keyframe could not be decoded (${job.codec})`, { cause: error });
     }
   }

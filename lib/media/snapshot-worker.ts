@@ -1,4 +1,4 @@
-// The worker thread's side of the snapshot pool: a job comes as a message, the JPEG goes back by transfer.
+// The worker thread's side of the snapshot pool: a job comes as a message, the JPEG goes back in shared memory.
 
 import { parentPort } from 'node:worker_threads';
 
@@ -8,22 +8,33 @@ import { SnapshotMaker } from './snapshot-job.js';
 import type { SnapshotJob } from './snapshot-job.js';
 
 /** What the worker answers to a SnapshotJob: always one message for one job, in order. */
-export type SnapshotReply =
-  | { readonly jpeg: Uint8Array; readonly width: number; readonly height: number }
-  | { readonly code: NvrErrorCode; readonly message: string };
+export type SnapshotReply = SnapshotDone | { readonly code: NvrErrorCode; readonly message: string };
+
+export interface SnapshotDone {
+  /** Bytes of the JPEG at the start of the shared memory. They stay until the next job. */
+  readonly length: number;
+  readonly width: number;
+  readonly height: number;
+  /** The shared memory from now on: told when it is another one than before. */
+  readonly memory?: SharedArrayBuffer;
+}
 
 const maker = new SnapshotMaker();
+let memory = new SharedArrayBuffer(0);
 
 parentPort?.on('message', (job: SnapshotJob) => {
+  parentPort?.postMessage(answer(job));
+});
+
+function answer(job: SnapshotJob): SnapshotReply {
   try {
     const { data, width, height } = maker.make(job);
-    const reply: SnapshotReply = { jpeg: data, width, height };
-    parentPort?.postMessage(reply, [data.buffer as ArrayBuffer]);
+    const larger = memory.byteLength < data.length;
+    if (larger) memory = new SharedArrayBuffer(2 * data.length);
+    new Uint8Array(memory).set(data);
+    return { length: data.length, width, height, ...(larger && { memory }) };
   } catch (error) {
-    const reply: SnapshotReply =
-      error instanceof NvrError
-        ? { code: error.code, message: error.message }
-        : { code: 'EDECODE', message: 'the keyframe could not be decoded' };
-    parentPort?.postMessage(reply);
+    if (error instanceof NvrError) return { code: error.code, message: error.message };
+    return { code: 'EDECODE', message: 'the keyframe could not be decoded' };
   }
-});
+}

@@ -44,7 +44,7 @@ export class SnapshotPool {
     return this.#lanes.filter((lane) => lane.alive).length;
   }
 
-  /** `job.data` is copied. NvrError EBUSY (queue full), EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, and one that ended its thread. */
+  /** `job.data` may be used again at once. NvrError EBUSY (queue full), EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, and one that ended its thread. */
   decode(job: SnapshotJob): Promise<Jpeg> {
     return this.#queue.run(async () => {
       const lane = this.#free.pop()!;
@@ -72,6 +72,9 @@ export function sharedSnapshotPool(): SnapshotPool {
 /** One thread and the one job it works on. */
 class Lane {
   #worker: Worker | undefined;
+  /** Where a keyframe lies while the thread reads it, and a picture until it is copied: used over and over, as what is transferred piles up until a full collection. */
+  #keyframes = new SharedArrayBuffer(0);
+  #pictures = new SharedArrayBuffer(0);
   #settle: ((reply: SnapshotReply) => void) | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
 
@@ -88,7 +91,6 @@ class Lane {
     worker.ref();
     const { timeBound } = this.settings;
     const reply = await new Promise<SnapshotReply>((resolve) => {
-      this.#settle = resolve;
       const timer = setTimeout(() => {
         this.#fail(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
       }, timeBound);
@@ -97,13 +99,17 @@ class Lane {
         this.#settle = undefined;
         resolve(answer);
       };
-      // A buffer of its own: the camera's is shared with other readers and may be part of a larger one.
-      const data = new Uint8Array(job.data);
-      worker.postMessage({ ...job, data } satisfies SnapshotJob, [data.buffer]);
+      worker.postMessage({ ...job, data: this.#share(job.data) } satisfies SnapshotJob);
     });
     this.#rest();
     if ('code' in reply) throw new NvrError(reply.code, reply.message);
-    return { data: reply.jpeg, width: reply.width, height: reply.height };
+    if (reply.memory) this.#pictures = reply.memory;
+    paceCollector(reply.length);
+    return {
+      data: new Uint8Array(new Uint8Array(this.#pictures, 0, reply.length)),
+      width: reply.width,
+      height: reply.height,
+    };
   }
 
   async end(): Promise<void> {
@@ -113,12 +119,20 @@ class Lane {
     await worker?.terminate();
   }
 
+  #share(keyframe: Uint8Array): Uint8Array {
+    if (this.#keyframes.byteLength < keyframe.length)
+      this.#keyframes = new SharedArrayBuffer(2 * keyframe.length);
+    const shared = new Uint8Array(this.#keyframes, 0, keyframe.length);
+    shared.set(keyframe);
+    return shared;
+  }
+
   #start(): Worker {
     // Its output is kept from the runtime's own (a wasm abort prints pages), and not read: a reader would keep the process alive.
     const worker = new Worker(this.settings.script, {
       stdout: true,
       stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 },
       ...(this.settings.script.endsWith('.ts')
         ? { execArgv: ['--require', require.resolve('tsx/cjs')] }
         : {}),
@@ -138,6 +152,8 @@ class Lane {
   #fail(message: string): void {
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#keyframes = new SharedArrayBuffer(0);
+    this.#pictures = new SharedArrayBuffer(0);
     void worker?.terminate();
     this.#settle?.({ code: 'EDECODE', message });
   }
@@ -148,6 +164,18 @@ class Lane {
       this.#fail('idle');
     }, this.settings.idle).unref();
   }
+}
+
+const ballast: unknown[] = [];
+
+/**
+ * V8 collects young objects by what it allocated on its own heap; the memory of Buffers is not on it. Where little else happens, pictures that
+ * nobody holds any more would pile up to 32 MB. So the collector is shown about as much as was handed out.
+ */
+function paceCollector(bytes: number): void {
+  for (let left = Math.min(bytes, 1024 * 1024); left > 0; left -= 65_536)
+    ballast[0] = new Array<number>(8192).fill(0);
+  ballast.length = 0;
 }
 
 /** Beside this file's own kind: `.js` once built, `.ts` under tsx. */

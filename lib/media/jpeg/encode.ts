@@ -18,7 +18,7 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
   checkPlanes(picture);
   const { width, height, cb, cr } = picture;
   const quant = quantTables(Math.min(100, Math.max(1, Math.round(options.quality))));
-  const output = new Scan(headers(width, height, quant, !cb || !cr), width * height);
+  const output = new Scan(headers(width, height, quant, !cb || !cr));
   const levels = options.fullRange ? FULL_RANGE : LIMITED_RANGE;
   const luma = new Component(
     picture.y,
@@ -130,6 +130,9 @@ class Component {
 /** Bytes one block can take at most: 64 symbols of 16 + 11 bits, each byte stuffed. */
 const BLOCK_BYTES = 512;
 
+/** Kept between pictures, as large as the largest so far: a picture then costs no memory but its own file. */
+let workspace = new Uint8Array(256 * 1024);
+
 /** The growing file, and the bits that do not fill a byte yet. */
 class Scan {
   #out: Uint8Array;
@@ -138,8 +141,8 @@ class Scan {
   #bitCount = 0;
   readonly #block = new Float64Array(64);
 
-  constructor(head: Uint8Array, pixels: number) {
-    this.#out = new Uint8Array(head.length + BLOCK_BYTES + (pixels >> 2));
+  constructor(head: Uint8Array) {
+    this.#out = workspace;
     this.#out.set(head);
     this.#length = head.length;
   }
@@ -156,6 +159,7 @@ class Scan {
     this.#put(0x7f, 7);
     this.#out[this.#length++] = 0xff;
     this.#out[this.#length++] = 0xd9;
+    workspace = this.#out;
     return this.#out.slice(0, this.#length);
   }
 
