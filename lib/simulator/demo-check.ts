@@ -1,0 +1,143 @@
+// What `npm run demo -- --check` waits for: each example flow must deliver, and what it delivers must be real.
+
+import { execFileSync } from 'node:child_process';
+import { performance } from 'node:perf_hooks';
+import { splitAnnexB } from '../codec/annexb.js';
+import { parseH264Sps } from '../codec/h264/sps.js';
+import type { ExampleFlow } from './demo-folder.js';
+
+/** What a node sent, as the report hook tells it. */
+export interface SentMessage {
+  readonly tab: string;
+  readonly type: string;
+  readonly name?: string;
+  readonly port: number;
+  readonly payload?: unknown;
+  readonly video?: { codec: string; keyframe: boolean; width: number; height: number };
+  readonly event?: { code?: string };
+  readonly clip?: { file: string; durationMs: number; preRollMs: number };
+  readonly contentType?: string;
+  readonly topic?: string;
+}
+
+export interface CheckOptions {
+  flows: readonly ExampleFlow[];
+  /** Where Node-RED listens. */
+  url: string;
+  folder: string;
+  messages(take: (message: SentMessage) => void): void;
+  exited: Promise<void>;
+  print(line: string): void;
+}
+
+/** Looks at one message of its flow: a sentence says what came, undefined waits for another message, a throw condemns. */
+type Judge = (message: SentMessage, options: CheckOptions) => string | undefined;
+
+/** By the number at the start of the flow's file name. */
+const JUDGES: Readonly<Record<string, Judge>> = {
+  '01': judgeKeyframe,
+};
+
+const LIMIT_MS = 120_000;
+
+interface Row {
+  flow: string;
+  came: string;
+  seconds: number;
+  ok: boolean;
+}
+
+/** Prints a table and resolves to the exit code: 0 if each flow has delivered. */
+export async function checkFlows(options: CheckOptions): Promise<number> {
+  const begun = performance.now();
+  const rows = await Promise.all([...options.flows.map((flow) => checkFlow(flow, options, begun))]);
+  const width = Math.max(...rows.map(({ flow }) => flow.length), 4);
+  options.print('');
+  options.print(`${'flow'.padEnd(width)}  ok   after   what came`);
+  for (const row of rows) {
+    options.print(
+      `${row.flow.padEnd(width)}  ${row.ok ? 'yes' : 'NO '}  ${row.seconds.toFixed(1).padStart(5)} s  ${row.came}`,
+    );
+  }
+  return rows.length > 0 && rows.every(({ ok }) => ok) ? 0 : 1;
+}
+
+function checkFlow(flow: ExampleFlow, options: CheckOptions, begun: number): Promise<Row> {
+  const judge = JUDGES[/^\d+[a-z]?/.exec(flow.name)?.[0] ?? ''];
+  return new Promise((resolve) => {
+    const settle = (came: string, ok: boolean): void => {
+      clearTimeout(timer);
+      resolve({ flow: flow.name, came, ok, seconds: (performance.now() - begun) / 1000 });
+    };
+    const timer = setTimeout(() => {
+      settle(`nothing within ${LIMIT_MS / 1000} s`, false);
+    }, LIMIT_MS);
+    if (judge === undefined) {
+      settle('nobody judges this flow', false);
+      return;
+    }
+    void options.exited.then(() => {
+      settle('Node-RED ended', false);
+    });
+    options.messages((message) => {
+      if (!flow.tabs.includes(message.tab)) return;
+      try {
+        const came = judge(message, options);
+        if (came !== undefined) settle(came, true);
+      } catch (error) {
+        settle(error instanceof Error ? error.message : String(error), false);
+      }
+    });
+  });
+}
+
+function judgeKeyframe(message: SentMessage): string | undefined {
+  if (message.type !== 'nvr-live-stream' || message.port !== 0) return undefined;
+  const { payload, video } = message;
+  if (!Buffer.isBuffer(payload) && !(payload instanceof Uint8Array))
+    throw new Error('the payload is no Buffer');
+  if (video?.keyframe !== true) throw new Error('a message is no keyframe');
+  const nals = splitAnnexB(Buffer.from(payload));
+  const types = nals.map((nal) => nal[0]! & 0x1f);
+  for (const needed of [7, 8, 5]) {
+    if (!types.includes(needed)) throw new Error(`the keyframe has no NAL unit of type ${needed}`);
+  }
+  const size = `${video.width}x${video.height}`;
+  const sps = parseH264Sps(nals[types.indexOf(7)]!);
+  if (sps === undefined || size !== `${sps.width}x${sps.height}`)
+    throw new Error(`the SPS does not say ${size}`);
+  const decoded = ffmpegSize(payload);
+  if (decoded !== undefined && decoded !== size) throw new Error(`the keyframe decodes to ${decoded}`);
+  return `keyframe ${size}, ${payload.length} bytes${decoded === undefined ? '' : ', decoded by ffmpeg'}`;
+}
+
+/** What ffmpeg makes of a keyframe; undefined where there is no ffmpeg. */
+function ffmpegSize(keyframe: Uint8Array): string | undefined {
+  try {
+    const args = [
+      '-v',
+      'error',
+      '-f',
+      'h264',
+      '-i',
+      'pipe:0',
+      '-frames:v',
+      '1',
+      '-c:v',
+      'ppm',
+      '-f',
+      'image2pipe',
+      'pipe:1',
+    ];
+    const ppm = execFileSync('ffmpeg', args, {
+      input: keyframe,
+      timeout: 10_000,
+      maxBuffer: 64 << 20,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const header = /^P6\s+(\d+)\s+(\d+)/.exec(ppm.subarray(0, 32).toString('latin1'));
+    return header === null ? 'nothing' : `${header[1]!}x${header[2]!}`;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? undefined : 'nothing';
+  }
+}

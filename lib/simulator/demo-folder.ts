@@ -1,0 +1,121 @@
+// The demo's Node-RED user folder: settings, the example flows as one, and a link to this package.
+
+import fs from 'node:fs';
+import path from 'node:path';
+
+export interface DemoPorts {
+  editor: number;
+  rtsp: number;
+  http: number;
+}
+
+/** One example flow and the ids of its tabs. */
+export interface ExampleFlow {
+  readonly name: string;
+  readonly tabs: readonly string[];
+}
+
+interface FlowNode {
+  id: string;
+  type: string;
+  [property: string]: unknown;
+}
+
+export interface FolderOptions {
+  root: string;
+  folder: string;
+  ports: DemoPorts;
+  account: { username: string; password: string };
+  /** Report what the nodes send to the parent process. */
+  check: boolean;
+}
+
+const PACKAGE = '@nvr-flow/node-red-mobotix-nvr';
+
+/** Writes the folder anew and answers the example flows in it. */
+export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
+  const { root, folder } = options;
+  fs.rmSync(folder, { recursive: true, force: true });
+  const home = path.join(folder, 'node_modules', path.dirname(PACKAGE));
+  fs.mkdirSync(home, { recursive: true });
+  fs.symlinkSync(root, path.join(home, path.basename(PACKAGE)), 'junction');
+
+  const examples = fs
+    .readdirSync(path.join(root, 'examples'))
+    .filter((name) => name.endsWith('.json'))
+    .sort();
+  const nodes = new Map<string, FlowNode>();
+  const flows: ExampleFlow[] = [];
+  for (const name of examples) {
+    const flow = JSON.parse(fs.readFileSync(path.join(root, 'examples', name), 'utf8')) as FlowNode[];
+    for (const node of flow) nodes.set(node.id, adapt(node, options));
+    flows.push({
+      name: path.basename(name, '.json'),
+      tabs: flow.filter(({ type }) => type === 'tab').map(({ id }) => id),
+    });
+  }
+  const credentials = Object.fromEntries(
+    [...nodes.values()].filter(({ type }) => type === 'nvr-server').map(({ id }) => [id, options.account]),
+  );
+  write(
+    folder,
+    'package.json',
+    JSON.stringify({ name: 'nvr-demo', private: true, dependencies: { [PACKAGE]: '*' } }),
+  );
+  write(folder, 'flows.json', JSON.stringify([...nodes.values()], null, 2));
+  write(folder, 'flows_cred.json', JSON.stringify(credentials));
+  write(folder, 'settings.js', settingsText(options));
+  return flows;
+}
+
+/** The examples name the simulator's usual ports; an unattended run has free ones, and keeps its files to itself. */
+function adapt(node: FlowNode, { ports, folder }: FolderOptions): FlowNode {
+  if (node.type === 'nvr-server')
+    return { ...node, rtspPort: String(ports.rtsp), httpPort: String(ports.http) };
+  if (node.type === 'nvr-record' && node.folder === '')
+    return { ...node, folder: path.join(folder, 'nvr-clips') };
+  return node;
+}
+
+function settingsText({ ports, check, folder }: FolderOptions): string {
+  const settings = {
+    uiHost: '127.0.0.1',
+    uiPort: ports.editor,
+    userDir: folder,
+    flowFile: 'flows.json',
+    credentialSecret: false,
+    telemetry: { enabled: false },
+    externalModules: { palette: { allowInstall: false } },
+    editorTheme: { tours: false, page: { title: 'NVR demo' }, palette: { catalogues: [] } },
+    logging: { console: { level: 'info', metrics: false, audit: false } },
+  };
+  return [
+    `module.exports = ${JSON.stringify(settings, null, 2)};`,
+    // The same instance of the hooks and events as the runtime's own.
+    "const util = require(require.resolve('@node-red/util', { paths: [require.main.path] }));",
+    "util.events.once('flows:started', () => process.send('started'));",
+    ...(check ? [REPORT_HOOK] : []),
+    '',
+  ].join('\n');
+}
+
+/** Runs inside Node-RED: each message that a node of ours, or an HTTP response, sends or receives goes to the parent too. */
+const REPORT_HOOK = `
+function report(source, port, msg) {
+  const { payload, video, event, clip, contentType, health, topic, run } = msg;
+  const plain = (value) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+  process.send({
+    tab: source.node.z, type: source.node.type, name: source.node.name, port,
+    payload: Buffer.isBuffer(payload) ? payload : plain(payload),
+    video: plain(video), event: plain(event), clip: plain(clip), health: plain(health), contentType, topic, run,
+  });
+}
+util.hooks.add('onSend.demo', (events) => {
+  for (const { source, msg } of events) {
+    if (source.node && /^nvr-/.test(source.node.type)) report(source, source.port, msg);
+  }
+});`;
+
+function write(folder: string, name: string, text: string): void {
+  fs.writeFileSync(path.join(folder, name), text);
+}

@@ -1,0 +1,82 @@
+// The messages that flows are built on: topics, `msg.video`, `msg.event`.
+
+import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
+import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
+import { channelName } from './channel.js';
+
+/** `msg.video` of the message contract. */
+export interface VideoInfo {
+  codec: string;
+  keyframe: boolean;
+  nalType?: number;
+  time: number;
+  captureTime?: number;
+  timeSource: string;
+  rtpTime: number;
+  sequence: number;
+  channel: number;
+  stream: string;
+  width: number;
+  height: number;
+  damaged: boolean;
+}
+
+/** `nvr/<nvr name>/<channel or its name>/<what>`; what an MQTT topic gives a meaning to becomes `_`. */
+export function topicOf(
+  settings: Pick<NvrSettings, 'name' | 'channels'>,
+  channel: number,
+  what: string,
+): string {
+  return ['nvr', settings.name, channelName(settings, channel), what].map(topicLevel).join('/');
+}
+
+function topicLevel(text: string): string {
+  // eslint-disable-next-line no-control-regex -- they would break the topic
+  return text.replace(/[/+#\x00-\x1f\x7f-\x9f]/g, '_');
+}
+
+export function contentTypeOf(unit: Pick<MediaUnit, 'kind' | 'codec'>): string {
+  switch (unit.codec) {
+    case 'h264':
+      return 'video/h264';
+    case 'h265':
+      return 'video/h265';
+    case 'mjpeg':
+      return 'image/jpeg';
+    case 'onvif':
+      return 'application/xml';
+    default:
+      return `audio/${unit.codec}`;
+  }
+}
+
+/** A new object for each message: nodes downstream may write to it. */
+export function videoInfo(
+  unit: VideoUnit,
+  sequence: number,
+  channel: number,
+  stream: string,
+  nalType?: number,
+): VideoInfo {
+  return {
+    codec: unit.codec,
+    keyframe: unit.keyframe,
+    ...(nalType === undefined ? {} : { nalType }),
+    time: unit.time,
+    ...(unit.captureTime === undefined ? {} : { captureTime: unit.captureTime }),
+    timeSource: unit.timeSource,
+    rtpTime: unit.rtpTime,
+    sequence,
+    channel,
+    stream,
+    width: unit.format.width,
+    height: unit.format.height,
+    damaged: unit.damaged,
+  };
+}
+
+/** A hub's event as `msg.event`: flat, without the word and what is meant for the node alone. */
+export function eventInfo(event: HubEvent): Record<string, unknown> {
+  const { type: _type, error: _error, firstOfOutage: _first, ...info } = event;
+  return info;
+}

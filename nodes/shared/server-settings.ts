@@ -1,0 +1,106 @@
+// The nvr-server node's saved properties as the library's settings.
+
+import type { NvrSettings } from '../../lib/nvr/types.js';
+import { MAX_CHANNEL } from '../../lib/nvr/uri-template.js';
+import { SettingsReader } from './settings-reader.js';
+
+const PORT = { min: 1, max: 65_535, integer: true };
+const MAX_NAME = 200;
+
+/** Reads everything but the credentials and TLS material, which Node-RED keeps elsewhere. */
+export function readServerSettings(
+  reader: SettingsReader,
+  saved: Readonly<Record<string, unknown>>,
+): Omit<NvrSettings, 'username' | 'password' | 'tlsSettings'> {
+  const host = reader.text('host', '');
+  if (host === '') reader.refuse('host', 'must name the NVR: a host name or an IP address.', '');
+  else if (/[\s/@?#]|:\/\//.test(host))
+    reader.refuse(
+      'host',
+      'must be a host name or an IP address alone, without a scheme, a path or an account.',
+      '',
+    );
+  const uriStyle = reader.choice('uriStyle', ['move', 'legacy', 'custom'], 'move');
+  const liveTemplate = reader.text('liveTemplate', '');
+  if (uriStyle === 'custom' && liveTemplate === '')
+    reader.refuse('liveTemplate', 'must hold the path of the camera’s stream.', '');
+  const timeZone = reader.text('timeZone', '');
+  if (timeZone !== '' && !isTimeZone(timeZone))
+    reader.refuse('timeZone', 'must be an IANA name such as Europe/Berlin.', '');
+  return {
+    name: reader.text('name', '') || host,
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    rtspPort: reader.number('rtspPort', 554, PORT),
+    httpPort: reader.number('httpPort', 80, PORT),
+    tls: reader.boolean('tls', false),
+    httpTls: reader.boolean('httpTls', false),
+    transport: reader.choice('transport', ['auto', 'udp-first', 'tcp', 'udp', 'multicast', 'http'], 'auto'),
+    uriStyle,
+    liveTemplate,
+    playbackTemplate: reader.text('playbackTemplate', ''),
+    streamCodes: readStreamCodes(reader, saved.streamCodes),
+    firstChannel: reader.choice('firstChannel', ['0', '1'], '0') === '1' ? 1 : 0,
+    channels: readChannels(reader, saved.channels),
+    timeZone,
+    requestTimeout: reader.number('requestTimeout', 10, { min: 0.1, max: 600 }),
+    silence: reader.number('silence', 5, { min: 1, max: 3600 }),
+    linger: reader.number('linger', 5, { min: 0, max: 3600 }),
+    audio: reader.boolean('audio', false),
+  };
+}
+
+function readStreamCodes(reader: SettingsReader, saved: unknown): Record<string, string> {
+  const codes: Record<string, string> = { main: 'M', dual: 'D' };
+  if (saved === undefined || saved === null || saved === '') return codes;
+  const given = typeof saved === 'string' ? parseJson(saved) : saved;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    return reader.refuse('streamCodes', 'must map main and dual to the codes that the NVR knows.', codes);
+  }
+  for (const name of ['main', 'dual']) {
+    const code: unknown = (given as Record<string, unknown>)[name];
+    if (typeof code === 'string' || typeof code === 'number') codes[name] = String(code);
+  }
+  return codes;
+}
+
+function readChannels(reader: SettingsReader, saved: unknown): { channel: number; name: string }[] {
+  if (saved === undefined || saved === null || saved === '') return [];
+  if (!Array.isArray(saved))
+    return reader.refuse('channels', 'must be a list of channel numbers and names.', []);
+  const channels: { channel: number; name: string }[] = [];
+  for (const row of saved as unknown[]) {
+    const { channel, name } = (typeof row === 'object' && row !== null ? row : {}) as {
+      channel?: unknown;
+      name?: unknown;
+    };
+    const number = Number(channel);
+    if (
+      !Number.isInteger(number) ||
+      number < 1 ||
+      number > MAX_CHANNEL ||
+      typeof name !== 'string' ||
+      name.length > MAX_NAME
+    ) {
+      return reader.refuse('channels', `must pair numbers from 1 to ${MAX_CHANNEL} with names.`, []);
+    }
+    if (name.trim() !== '') channels.push({ channel: number, name: name.trim() });
+  }
+  return channels;
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

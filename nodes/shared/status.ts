@@ -1,0 +1,40 @@
+// Status badges. Texts are words that the editor looks up in the node's catalog, and that read well where it has none.
+
+import type { NodeStatus } from 'node-red';
+import type { NvrErrorCode } from '../../lib/errors.js';
+import type { HubEvent } from '../../lib/nvr/types.js';
+
+export const IDLE: NodeStatus = { fill: 'grey', shape: 'ring', text: 'idle' };
+export const STOPPED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'stopped' };
+
+/** A setting that cannot be used, by its property's name. */
+export function invalidSetting(property: string): NodeStatus {
+  return { fill: 'red', shape: 'ring', text: `bad ${property}`.slice(0, 19) };
+}
+
+export function failed(code: NvrErrorCode): NodeStatus {
+  return { fill: 'red', shape: 'ring', text: code };
+}
+
+/** What an event of the stream's story makes of the badge; undefined: it stays. */
+export function statusOfEvent(event: HubEvent): NodeStatus | undefined {
+  switch (event.type) {
+    case 'connecting':
+      return { fill: 'yellow', shape: 'ring', text: 'connecting' };
+    case 'playing':
+      return { fill: 'green', shape: 'dot', text: 'playing' };
+    case 'reconnecting':
+      return { fill: 'yellow', shape: 'ring', text: event.code ?? 'retrying' };
+    case 'error':
+      return { fill: 'red', shape: 'ring', text: event.code ?? 'error' };
+    case 'stopped':
+      return STOPPED;
+    case 'warning':
+      return event.code === 'ENOKEYFRAME'
+        ? { fill: 'yellow', shape: 'ring', text: 'ENOKEYFRAME' }
+        : undefined;
+    case 'format':
+    case 'gap':
+      return undefined;
+  }
+}
