@@ -38,6 +38,8 @@ export interface ConnectionOptions {
   isChannelInUse(channel: number): boolean;
   /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. `arrival`: monotonic ms of the socket read. */
   onPacket(channel: number, buffer: Buffer, start: number, end: number, arrival: number): void;
+  /** All that one socket read brought has been handed on. */
+  onRead?(): void;
   /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
   onServerRequest(request: RtspRequest): void;
   /** The connection is gone; pending requests have been rejected. At most once. */
@@ -101,6 +103,7 @@ export class RtspConnection {
       onData: (buffer, length) => {
         connection.readAt = performance.now();
         connection.framer.feed(buffer, 0, length);
+        options.onRead?.();
       },
       onClose: (error) => {
         connection.end(error);

@@ -58,7 +58,7 @@ function firstReadable(
           media,
           payloadType: payload.type,
           clockRate: payload.clockRate,
-          createDepacketizer: (sink) => createDepacketizer(payload, media, sink),
+          createDepacketizer: (sink) => createDepacketizer(payload, media, sink, { boundary: 'learn' }),
         };
       } catch (error) {
         refused.push(

@@ -91,6 +91,8 @@ interface SetUpTrack {
 
 const TICK_MS = 1_000;
 const REPORT_MS = 5_000;
+/** The slices of one picture come closer together than this. */
+const SETTLE_MS = 30;
 const TEARDOWN_MS = 1_000;
 /** UDP that is dead from the start is given up sooner: a firewall, mostly (row 21). */
 const UDP_SILENCE_MS = 3_000;
@@ -110,6 +112,7 @@ export class RtspSession {
   private authenticator: Authenticator | undefined;
   private keepAlive: KeepAlive | undefined;
   private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
+  private settling: NodeJS.Timeout | undefined;
   private dismantled: Promise<void> | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private lastMediaAt = 0;
@@ -241,6 +244,9 @@ export class RtspSession {
       onPacket: (channel, buffer, start, end, arrival) => {
         this.onPacket(channel, buffer, start, end, arrival);
       },
+      onRead: () => {
+        this.watchHeldUnits();
+      },
       onServerRequest: (request) => {
         const reason = request.method === 'REDIRECT' ? 'redirect' : 'teardown';
         this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${request.method}).`));
@@ -289,6 +295,7 @@ export class RtspSession {
             remoteAddress: connection.remoteAddress,
             onRtp: (packet, arrival) => {
               track.rtp(packet, 0, packet.length, arrival);
+              this.watchHeldUnits();
             },
             onRtcp: (packet, arrival) => {
               track.rtcp(packet, 0, packet.length, arrival);
@@ -439,6 +446,15 @@ export class RtspSession {
     else target.track.rtp(buffer, start, end, arrival);
   }
 
+  /** At a stream's start a unit may wait for what follows it; where nothing does, it is whole. */
+  private watchHeldUnits(): void {
+    if (this.settling !== undefined || !this.tracks.some(({ track }) => track.isHolding)) return;
+    this.settling = setTimeout(() => {
+      this.settling = undefined;
+      for (const { track } of this.tracks) track.settle();
+    }, SETTLE_MS);
+  }
+
   private assign(channels: readonly [number, number], track: Track): void {
     this.channels[channels[0]] = { track, rtcp: false };
     this.channels[channels[1]] = { track, rtcp: true };
@@ -456,6 +472,7 @@ export class RtspSession {
 
   private async dismantle(): Promise<void> {
     clearInterval(this.ticker);
+    clearTimeout(this.settling);
     this.keepAlive?.stop();
     for (const { udp } of this.tracks) udp?.close();
     const connection = this.connection;

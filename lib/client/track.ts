@@ -94,6 +94,16 @@ export class Track {
     });
   }
 
+  /** The first unit waits for what follows it, to tell whether its marker can be believed. */
+  get isHolding(): boolean {
+    return this.depacketizer.isHolding === true;
+  }
+
+  /** Nothing followed for a while: the waiting unit is whole. */
+  settle(): void {
+    this.depacketizer.settle?.();
+  }
+
   /** Lets go what waited too long for a missing packet. */
   release(now: number): void {
     this.arrival = now;

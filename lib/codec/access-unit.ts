@@ -8,9 +8,10 @@ import type { MediaUnit, ParameterSetPolicy, VideoUnit } from './unit.js';
 import { UnitBuffer } from './unit-buffer.js';
 
 /**
- * When a unit ends (quirks row 24). `marker`: at the marker bit or a new timestamp; `timestamp`: at a new timestamp alone, for a stream that sets the marker on every slice.
+ * When a unit ends (quirks row 24). `marker`: at the marker bit or a new timestamp; `timestamp`: at a new timestamp alone, for a stream that sets the marker on every slice (GStreamer does); `learn`: the first unit
+ * is held back until what follows it, or `settle`, tells which of the two the stream is.
  */
-export type BoundaryPolicy = 'marker' | 'timestamp';
+export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
 
 /** Plain counters, readable at any time. */
 export interface AssemblerStats {
@@ -86,6 +87,10 @@ export class AccessUnitAssembler<Info> {
   #closedSequence = 0;
   /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
   #endedByMarker: VideoUnit | undefined;
+  #held = false;
+  /** Index of the NAL unit at which the next unit may begin, -1 for none, and when it came. */
+  #openAt = -1;
+  #openArrival = 0;
 
   constructor(rules: NalRules<Info>, sink: (unit: MediaUnit) => void, options: AssemblerOptions = {}) {
     this.#rules = rules;
@@ -168,14 +173,28 @@ export class AccessUnitAssembler<Info> {
     if (this.#boundary === 'timestamp' || this.#nalOpen) return;
     if (this.#slices > 0) {
       this.#markersSeen = true;
-      this.#end(this.#unitSequence, true);
+      this.#held = this.#boundary === 'learn';
+      if (!this.#held) this.#end(this.#unitSequence, true);
     } else if (this.#overflow || this.#damaged) {
       this.#discard();
     }
   }
 
+  /** A unit ended by its marker is held back until it is known whether markers can be believed. */
+  get isHolding(): boolean {
+    return this.#held;
+  }
+
+  /** Nothing followed for a while: what is held back is a whole unit. */
+  settle(): void {
+    if (!this.#held) return;
+    this.#boundary = 'marker';
+    this.#end(this.#unitSequence, true);
+  }
+
   /** Packets were lost before the next one. */
   gap(): void {
+    this.settle();
     this.#gap = true;
     if (!this.#begun) return;
     if (this.#nalOpen) this.abandonNal();
@@ -183,6 +202,7 @@ export class AccessUnitAssembler<Info> {
   }
 
   flush(): void {
+    this.settle();
     if (this.#nalOpen) this.abandonNal();
     if (this.#slices > 0) {
       // Where the server sets markers, a unit without one has lost its end.
@@ -210,10 +230,11 @@ export class AccessUnitAssembler<Info> {
 
   #timestampChanged(): void {
     if (this.#nalOpen) this.abandonNal();
-    if (this.#slices > 0) this.#end(this.#unitSequence, false);
+    if (this.#held) this.settle();
+    else if (this.#slices > 0) this.#end(this.#unitSequence, false);
     else if (this.#damaged || this.#overflow) this.#discard();
     // Parameter sets and SEI under a timestamp of their own belong to the picture that follows.
-    else this.#begun = false;
+    this.#begun = false;
   }
 
   #openNal(type: number): boolean {
@@ -256,11 +277,19 @@ export class AccessUnitAssembler<Info> {
       this.missing();
       return;
     }
-    if (facts.opens && this.#slices > 0) {
-      this.#splitBeforeLast();
-      return;
+    if (this.#slices > 0) {
+      if (facts.slice && (facts.opens || (this.#openAt >= 0 && facts.first))) {
+        this.#split();
+        return;
+      }
+      // Perhaps the next unit begins here: the next slice will tell.
+      if (facts.opens && this.#openAt < 0) {
+        this.#openAt = this.#buffer.count - 1;
+        this.#openArrival = this.#nalArrival;
+      }
+      if (facts.slice && this.#openAt >= 0) this.#dropRepeatedSets();
     }
-    this.#closedSequence = this.#sequence;
+    if (this.#openAt < 0) this.#closedSequence = this.#sequence;
     if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), this.#number);
     this.#recovery ||= facts.recovery;
     if (facts.slice) this.#takeSlice(facts);
@@ -272,6 +301,10 @@ export class AccessUnitAssembler<Info> {
       if (!facts.first) this.#firstSliceMissing();
       this.#startSound = !this.#damaged;
       this.#endedByMarker = undefined;
+    } else if (this.#held) {
+      // More slices of the picture: the marker before them meant nothing.
+      this.#boundary = 'timestamp';
+      this.#held = false;
     }
     this.#slices += 1;
     this.#sync ||= facts.sync;
@@ -288,16 +321,22 @@ export class AccessUnitAssembler<Info> {
     (torn as { damaged: boolean }).damaged = true;
   }
 
-  // Marker and timestamp did not tell, but the last NAL unit begins another access unit.
-  #splitBeforeLast(): void {
-    const last = Buffer.from(this.#buffer.memory.subarray(this.#buffer.lastNal, this.#buffer.end));
-    const rtpTime = this.#rtpTime;
-    this.#buffer.dropLast();
+  // Marker and timestamp did not tell, but the last NAL unit is another picture's first slice.
+  #split(): void {
+    if (this.#openAt < 0) {
+      this.#openAt = this.#buffer.count - 1;
+      this.#openArrival = this.#nalArrival;
+    }
+    if (this.#held) this.#boundary = 'marker';
     this.#end(this.#closedSequence, false);
-    this.#begin(rtpTime, this.#nalArrival);
-    this.#unitSequence = this.#sequence;
-    this.#unitOnvifTime = this.#onvifTime;
-    this.nal(last, 0, last.length);
+  }
+
+  // GStreamer repeats the parameter sets in front of every slice of a keyframe: within a picture they are out of place.
+  #dropRepeatedSets(): void {
+    const slice = this.#buffer.takeFrom(this.#openAt).at(-1)!;
+    this.#openAt = -1;
+    this.#buffer.open(this.#rules.typeOf(slice[0]!), false, 0);
+    this.#buffer.append(slice, 0, slice.length);
   }
 
   // Nothing is left of the unit: the next delta unit tells.
@@ -314,6 +353,8 @@ export class AccessUnitAssembler<Info> {
 
   #forget(): void {
     this.#begun = false;
+    this.#held = false;
+    this.#openAt = -1;
     this.#slices = 0;
     this.#sync = false;
     this.#allIntra = true;
@@ -327,6 +368,8 @@ export class AccessUnitAssembler<Info> {
   #end(sequence: number, byMarker: boolean): void {
     const { codec, delimiter } = this.#rules;
     const keyframe = this.#sync || (this.#recovery && this.#allIntra);
+    const next = this.#openAt < 0 ? [] : this.#buffer.takeFrom(this.#openAt);
+    const nextArrival = this.#openArrival;
     const startMissing = this.#startMissing(keyframe);
     const damaged = this.#damaged || startMissing || (this.#lostWhole && !keyframe);
     if (keyframe || this.#picture.format.width === 0) this.#picture.refresh(this.#ppsId);
@@ -354,8 +397,14 @@ export class AccessUnitAssembler<Info> {
     if (damaged) this.stats.damagedUnits += 1;
     this.#lostWhole = false;
     this.#endedByMarker = byMarker ? unit : undefined;
+    const rtpTime = this.#rtpTime;
     this.#forget();
     this.#sink(unit);
+    if (next.length === 0) return;
+    this.#begin(rtpTime, nextArrival);
+    this.#unitSequence = this.#sequence;
+    this.#unitOnvifTime = this.#onvifTime;
+    for (const nal of next) this.nal(nal, 0, nal.length);
   }
 
   // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise its own beginning is noted.

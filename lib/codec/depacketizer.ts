@@ -13,6 +13,7 @@ import { L16Depacketizer } from './l16.js';
 import { MjpegDepacketizer } from './mjpeg.js';
 import { OnvifMetadataDepacketizer } from './onvif-metadata.js';
 import { OpusDepacketizer } from './opus.js';
+import type { BoundaryPolicy } from './access-unit.js';
 import type { MediaUnit, ParameterSetPolicy } from './unit.js';
 
 /**
@@ -27,6 +28,10 @@ export interface Depacketizer {
   gap(): void;
   /** The stream ended (BYE, EOF): hands out what is complete. */
   flush(): void;
+  /** A unit that may be whole waits for what follows it: `settle` hands it out. */
+  readonly isHolding?: boolean;
+  /** Nothing followed for a while. */
+  settle?(): void;
   /** A new source (another SSRC): forgets the unit in progress, keeps the parameter sets. */
   reset(): void;
 }
@@ -37,6 +42,8 @@ export type PayloadDescription = MediaDescription['payloads'][number];
 export interface VideoOptions {
   /** H.264 and H.265: when parameter sets are put in front of a unit. Default `keyframe`. */
   parameterSets?: ParameterSetPolicy;
+  /** H.264 and H.265: when a unit ends. Default `marker`; `learn` costs the first unit up to a frame's time, and never tears it. */
+  boundary?: BoundaryPolicy;
 }
 
 /**

@@ -38,6 +38,11 @@ export class UnitBuffer {
     return this.#types[0] ?? -1;
   }
 
+  /** NAL units so far. */
+  get count(): number {
+    return this.#starts.length;
+  }
+
   /** Bytes so far, start codes included. */
   get size(): number {
     return this.#end - this.#front;
@@ -97,6 +102,20 @@ export class UnitBuffer {
   dropLast(): void {
     this.#end = this.#starts.pop()!;
     this.#types.pop();
+  }
+
+  /** Takes the NAL units from `index` on away: copies of them, without start codes. */
+  takeFrom(index: number): Buffer[] {
+    const nals = this.#starts
+      .slice(index)
+      .map((start, i) =>
+        Buffer.from(
+          this.#memory.subarray(start + START_CODE_BYTES, this.#starts[index + i + 1] ?? this.#end),
+        ),
+      );
+    this.#end = this.#starts[index] ?? this.#end;
+    this.#starts.length = this.#types.length = Math.min(index, this.#starts.length);
+    return nals;
   }
 
   /** Drops everything; the memory serves the next unit, unless it is a giant one. */

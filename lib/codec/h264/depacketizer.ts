@@ -100,6 +100,14 @@ export class H264Depacketizer implements Depacketizer {
     this.#units.gap();
   }
 
+  get isHolding(): boolean {
+    return this.#units.isHolding;
+  }
+
+  settle(): void {
+    this.#units.settle();
+  }
+
   flush(): void {
     this.#deinterleaver?.flush();
     this.#units.flush();

@@ -91,6 +91,14 @@ export class H265Depacketizer implements Depacketizer {
     this.#units.gap();
   }
 
+  get isHolding(): boolean {
+    return this.#units.isHolding;
+  }
+
+  settle(): void {
+    this.#units.settle();
+  }
+
   flush(): void {
     this.#deinterleaver?.flush();
     this.#units.flush();
