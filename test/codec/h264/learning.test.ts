@@ -12,7 +12,7 @@ const slice = (header: number, first: boolean): Buffer =>
 describe('H.264 unit boundaries that are learnt', () => {
   function start(): {
     units: VideoUnit[];
-    push(timestamp: number, marker: boolean, nal: Buffer): void;
+    push: (timestamp: number, marker: boolean, nal: Buffer) => void;
     depacketizer: ReturnType<typeof createDepacketizer>;
   } {
     const media = parseSdp(SDP).media[0]!;
