@@ -51,7 +51,7 @@ export class SimulatedSession {
   private begunAt = 0;
   private timer: NodeJS.Timeout | undefined;
   private expiry: NodeJS.Timeout | undefined;
-  private lastReportAt = 0;
+  private lastReportAt = Number.NEGATIVE_INFINITY;
   private ended = false;
 
   constructor(

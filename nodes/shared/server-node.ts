@@ -6,6 +6,8 @@ import type { Nvr } from '../../lib/nvr/nvr.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import type { SettingProblem } from './settings-reader.js';
 
+const FALLBACK_MS = 2_000;
+
 export interface NvrServerNode extends Node {
   /** A plain object: core passes the config node's errors and status to the tabs of these nodes. */
   users: Record<string, Node>;
@@ -34,21 +36,28 @@ export function nvrOf(server: NvrServerNode): Nvr {
   return server.nvr;
 }
 
+/** Starts that wait for the flows to run; one listener for all, since a flow may hold hundreds of nodes. */
+const waiting = new Set<() => void>();
+let listening = false;
+
 /** Runs `start` once the flows run, so that what it reports reaches Catch and Status nodes made after this node. Answers how to call it off. */
 export function whenFlowsRun(RED: NodeAPI, start: () => void): () => void {
-  let done = false;
+  if (!listening) {
+    listening = true;
+    RED.events.on('flows:started', () => {
+      for (const once of [...waiting]) once();
+    });
+  }
   const once = (): void => {
-    if (done) return;
-    cancel();
+    if (!waiting.delete(once)) return;
+    clearTimeout(timer);
     start();
   };
-  const cancel = (): void => {
-    done = true;
-    clearTimeout(timer);
-    RED.events.removeListener('flows:started', once);
-  };
   // Should the event never come, nodes start all the same.
-  const timer = setTimeout(once, 2_000);
-  RED.events.on('flows:started', once);
-  return cancel;
+  const timer = setTimeout(once, FALLBACK_MS);
+  waiting.add(once);
+  return () => {
+    waiting.delete(once);
+    clearTimeout(timer);
+  };
 }
