@@ -24,6 +24,8 @@ export interface SnapshotOptions {
   decoder: 'auto' | 'builtin' | 'ffmpeg';
   /** '' looks for `ffmpeg` on PATH. */
   ffmpegPath: string;
+  /** Ends the wait for a keyframe with EUNREACHABLE; a picture in the making is finished. */
+  signal?: AbortSignal;
 }
 
 export interface Snapshot {
@@ -169,6 +171,7 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
 
   let timer: NodeJS.Timeout | undefined;
   let subscription: HubSubscription | undefined;
+  let callOff = (): void => undefined;
   return new Promise<VideoUnit>((resolve, reject) => {
     const packets = hub.statistics.packets;
     let damaged: VideoUnit | undefined;
@@ -196,9 +199,15 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
         else if (event.type === 'playing') trouble = undefined;
       },
     });
+    callOff = (): void => {
+      reject(new NvrError('EUNREACHABLE', 'The snapshot was called off.'));
+    };
+    options.signal?.addEventListener('abort', callOff);
+    if (options.signal?.aborted === true) callOff();
     if (fresh) resolve(kept);
   }).finally(() => {
     clearTimeout(timer);
+    options.signal?.removeEventListener('abort', callOff);
     subscription?.unsubscribe();
   });
 }

@@ -4,16 +4,6 @@ import { spawnSync } from 'node:child_process';
 
 import type { PlanarPicture } from '../../lib/media/jpeg/index.js';
 
-/** Skips the suite where there is no ffmpeg; in CI that is an error. */
-export function needFfmpeg(context: Mocha.Context, ...encoders: string[]): void {
-  const found = spawnSync('ffmpeg', ['-hide_banner', '-encoders'], { encoding: 'latin1' });
-  const missing = found.error ? 'ffmpeg' : encoders.find((name) => !found.stdout.includes(name));
-  if (missing === undefined) return;
-  if (process.env.CI === 'true') throw new Error(`${missing} is needed for this test`);
-  console.log(`skipped: ${missing} is not installed`);
-  context.skip();
-}
-
 /** Runs ffmpeg with bytes on stdin; throws when it fails or complains, as a warning about a picture of ours is a fault of ours. */
 export function ffmpeg(args: readonly string[], input: Uint8Array = Buffer.alloc(0)): Buffer {
   const done = spawnSync('ffmpeg', ['-hide_banner', '-loglevel', 'warning', ...args], {

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { NvrError } from '../../lib/errors.js';
 import { H265Decoder } from '../../lib/media/h265.js';
 import type { H265Picture } from '../../lib/media/h265.js';
-import { ffmpeg, needFfmpeg, planesOf, psnr } from './ffmpeg-judge.js';
+import { ffmpeg, planesOf, psnr } from './ffmpeg-judge.js';
+import { needs } from '../support/tools.js';
 
 interface Clip {
   source?: string;
@@ -44,7 +45,7 @@ function encode(clip: Clip): Buffer {
 
 describe('H.265 keyframes in wasm', () => {
   before(function () {
-    needFfmpeg(this, 'libx265');
+    needs(this, 'ffmpeg');
   });
 
   const decoder = new H265Decoder();

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { NvrError } from '../../lib/errors.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { ffmpegSnapshot, findFfmpeg } from '../../lib/nvr/ffmpeg-fallback.js';
-import { ffmpeg, needFfmpeg } from '../media/ffmpeg-judge.js';
+import { ffmpeg } from '../media/ffmpeg-judge.js';
+import { needs } from '../support/tools.js';
 
 const rejectsWith = (code: string, words: RegExp) => (error: unknown) =>
   error instanceof NvrError && error.code === code && words.test(error.message);
@@ -117,7 +118,7 @@ describe('the ffmpeg fallback', () => {
 
   describe('with ffmpeg itself', () => {
     before(function () {
-      needFfmpeg(this, 'libx264', 'libx265');
+      needs(this, 'ffmpeg');
     });
 
     for (const [codec, encoder, format] of [

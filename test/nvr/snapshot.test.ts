@@ -135,6 +135,21 @@ describe('a snapshot', () => {
     });
   });
 
+  it('can be called off while it waits', async () => {
+    const ending = new AbortController();
+    const taken = assert.rejects(
+      takeSnapshot(hub, { ...OPTIONS, signal: ending.signal }),
+      rejectsWith('EUNREACHABLE'),
+    );
+    ending.abort();
+    await taken;
+    assert.equal(hub.subscribers.size, 0);
+    await assert.rejects(
+      takeSnapshot(hub, { ...OPTIONS, signal: ending.signal }),
+      rejectsWith('EUNREACHABLE'),
+    );
+  });
+
   describe('making the picture', () => {
     it('shares one decode between simultaneous triggers, and later ones of the same keyframe', async () => {
       const { tools, decode } = fakeTools('fine', 'fine');

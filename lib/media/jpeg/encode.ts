@@ -131,7 +131,7 @@ class Component {
 const BLOCK_BYTES = 512;
 
 /** Kept between pictures, as large as the largest so far: a picture then costs no memory but its own file. */
-let workspace = new Uint8Array(256 * 1024);
+let workspace: Uint8Array = new Uint8Array(256 * 1024);
 
 /** The growing file, and the bits that do not fill a byte yet. */
 class Scan {

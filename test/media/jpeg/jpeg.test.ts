@@ -10,7 +10,8 @@ import type { PlanarPicture } from '../../../lib/media/jpeg/picture.js';
 import { downscale, scaledSize } from '../../../lib/media/jpeg/scale.js';
 import { jpegSize } from '../../../lib/media/jpeg/size.js';
 import { quantTables } from '../../../lib/media/jpeg/tables.js';
-import { decodeJpeg, ffmpeg, lavfiFrame, needFfmpeg, planesOf, psnr } from '../ffmpeg-judge.js';
+import { decodeJpeg, ffmpeg, lavfiFrame, planesOf, psnr } from '../ffmpeg-judge.js';
+import { needs } from '../../support/tools.js';
 
 /** Any content, without ffmpeg: smooth waves with some noise. */
 function waves(width: number, height: number, grey = false): PlanarPicture {
@@ -104,7 +105,7 @@ describe('the JPEG encoder', () => {
 
   describe('judged by ffmpeg', () => {
     before(function () {
-      needFfmpeg(this);
+      needs(this, 'ffmpeg');
     });
 
     for (const [source, skip] of [
