@@ -1,0 +1,127 @@
+// A real Node-RED in its own process, with this package installed by a link, for tests in a real browser.
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import fs from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+const ROOT = path.join(__dirname, '..', '..');
+const HOME = process.env.NODE_RED_HOME ?? ROOT;
+
+export interface RunningNodeRed {
+  readonly url: string;
+  readonly folder: string;
+  readonly log: () => string;
+  stop(): Promise<void>;
+}
+
+/** Needs the built package in dist/. */
+export async function startNodeRed(
+  flows: object[] = [],
+  credentials: object = {},
+  settings: object = {},
+): Promise<RunningNodeRed> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-e2e-'));
+  const scope = path.join(folder, 'node_modules', '@nvr-flow');
+  fs.mkdirSync(scope, { recursive: true });
+  fs.symlinkSync(ROOT, path.join(scope, 'node-red-mobotix-nvr'), 'junction');
+  fs.writeFileSync(path.join(folder, 'flows.json'), JSON.stringify(flows));
+  fs.writeFileSync(path.join(folder, 'flows_cred.json'), JSON.stringify(credentials));
+  const port = await freePort();
+  const all = {
+    uiHost: '127.0.0.1',
+    uiPort: port,
+    flowFile: 'flows.json',
+    credentialSecret: false,
+    telemetry: { enabled: false },
+    editorTheme: { tours: false, palette: { catalogues: [] } },
+    ...settings,
+  };
+  fs.writeFileSync(
+    path.join(folder, 'settings.js'),
+    `module.exports = ${JSON.stringify(all)};
+require(require.resolve('@node-red/util', { paths: [require.main.path] })).events.once('flows:started', () => process.send('started'));`,
+  );
+  const program = createRequire(path.join(HOME, 'package.json')).resolve('node-red/red.js');
+  const child = fork(program, ['--userDir', folder, '--settings', path.join(folder, 'settings.js')], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: Buffer) => (log += text.toString()));
+  await new Promise<void>((resolve, reject) => {
+    child.once('message', () => {
+      resolve();
+    });
+    child.once('exit', () => {
+      reject(new Error(`Node-RED ended: ${log}`));
+    });
+  });
+  return { url: `http://127.0.0.1:${port}`, folder, log: () => log, stop: () => stop(child, folder) };
+}
+
+async function stop(child: ChildProcess, folder: string): Promise<void> {
+  const exited = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      resolve();
+    }),
+  );
+  child.removeAllListeners('message');
+  child.kill('SIGINT');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await exited;
+  clearTimeout(timer);
+  fs.rmSync(folder, { recursive: true, force: true });
+}
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** Opens the editor and waits until it is ready; errors of the page fail the test. */
+export async function openEditor(
+  browser: Browser,
+  url: string,
+  locale = 'en-US',
+): Promise<{ page: Page; errors: string[] }> {
+  const context = await browser.newContext({ locale, viewport: { width: 1400, height: 900 } });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  await page.goto(url);
+  await page.waitForSelector('.red-ui-palette-node[data-palette-type="nvr-live-stream"]', {
+    state: 'attached',
+    timeout: 30_000,
+  });
+  await page.waitForSelector('#red-ui-loading-progress, #red-ui-header .red-ui-deploy-button-content', {
+    timeout: 30_000,
+  });
+  return { page, errors };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        resolve(port);
+      });
+    });
+  });
+}
