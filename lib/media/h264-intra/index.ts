@@ -1,0 +1,157 @@
+// An H.264 decoder for keyframes alone: one all-intra frame in, its planes out, bit for bit as the standard has it (8-bit 4:2:0 and 4:0:0).
+
+import { splitAnnexB } from '../../codec/annexb.js';
+import type { PlanarPicture } from '../jpeg/picture.js';
+import { Cabac } from './cabac.js';
+import { Cavlc } from './cavlc.js';
+import { deblock } from './deblock.js';
+import { broken, unsupported } from './errors.js';
+import { Frame } from './frame.js';
+import { MacroblockDecoder } from './macroblock.js';
+import type { Pps, Sps } from './parameter-sets.js';
+import { parsePps, parseSps } from './parameter-sets.js';
+import { BitSource } from './rbsp.js';
+import type { SliceHeader } from './slice-header.js';
+import { NAL, parseSliceHeader, startsPicture } from './slice-header.js';
+import { buildScales } from './transform.js';
+import type { Scales } from './transform.js';
+
+/** Planes of the shown (cropped) picture with what its VUI says of their colours. Without `cb` and `cr`: grey. */
+export interface DecodedPicture extends PlanarPicture {
+  readonly fullRange: boolean;
+  /** H.264 table E-5; 2: not said. */
+  readonly matrixCoefficients: number;
+}
+
+/** All that goes with one size of picture. */
+interface Workshop {
+  readonly frame: Frame;
+  readonly cavlc: Cavlc;
+  readonly cabac: Cabac;
+  readonly macroblocks: MacroblockDecoder;
+}
+
+export class IntraDecoder {
+  readonly #source = new BitSource();
+  readonly #sps = new Map<number, Sps>();
+  readonly #pps = new Map<number, Pps>();
+  readonly #scales = new Map<Pps, Scales>();
+  #workshop: Workshop | undefined;
+
+  /**
+   * `annexB`: a keyframe with its parameter sets in front; what follows its first picture is left alone. The planes are the decoder's own memory,
+   * valid until the next call. NvrError EUNSUPPORTED for streams of a kind it does not read, EDECODE for what is broken or incomplete.
+   */
+  decode(annexB: Uint8Array): DecodedPicture {
+    this.#sps.clear();
+    this.#pps.clear();
+    this.#scales.clear();
+    let first: SliceHeader | undefined;
+    let next = 0;
+    for (const nal of splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength))) {
+      const type = nal[0]! & 31;
+      if (type === NAL.sps || type === NAL.pps) {
+        if (first) break;
+        this.#parameterSet(type, nal);
+      } else if (type >= NAL.partitionA && type <= NAL.partitionC) {
+        throw unsupported('data partitioning');
+      } else if (type === NAL.slice || type === NAL.idr) {
+        this.#source.load(nal);
+        const header = parseSliceHeader(this.#source, nal[0]!, this.#sps, this.#pps);
+        if (header.redundant > 0) continue;
+        if (first && startsPicture(first, header)) break;
+        if (header.firstMb !== next) throw outOfOrder(header, next);
+        first ??= this.#begin(header);
+        next = this.#slice(header);
+      }
+    }
+    if (!first) throw broken('there is no picture in it');
+    const { frame } = this.#workshop!;
+    if (next !== frame.slice.length) throw broken('a part of the picture is missing');
+    deblock(frame);
+    return crop(frame, first.sps);
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    this.#workshop = undefined;
+  }
+
+  #parameterSet(type: number, nal: Uint8Array): void {
+    this.#source.load(nal);
+    if (type === NAL.sps) {
+      const sps = parseSps(this.#source);
+      this.#sps.set(sps.id, sps);
+    } else {
+      const pps = parsePps(this.#source);
+      this.#pps.set(pps.id, pps);
+    }
+  }
+
+  #begin(header: SliceHeader): SliceHeader {
+    if (!this.#workshop?.frame.fits(header.sps)) {
+      // The old memory is let go before the new is asked for.
+      this.#workshop = undefined;
+      const frame = new Frame(header.sps);
+      const cavlc = new Cavlc(this.#source, frame.neighbours);
+      const cabac = new Cabac(this.#source, frame.neighbours);
+      this.#workshop = { frame, cavlc, cabac, macroblocks: new MacroblockDecoder(this.#source, frame) };
+    }
+    this.#workshop.frame.begin();
+    return header;
+  }
+
+  /** Gives the address of the macroblock behind the slice. */
+  #slice(header: SliceHeader): number {
+    const { frame, cavlc, cabac, macroblocks } = this.#workshop!;
+    const { pps, sps } = header;
+    let scales = this.#scales.get(pps);
+    if (!scales) {
+      scales = buildScales(sps, pps);
+      this.#scales.set(pps, scales);
+    }
+    frame.filters.push({
+      mode: header.deblocking,
+      offsetA: header.offsetA,
+      offsetB: header.offsetB,
+      cbQpOffset: pps.cbQpOffset,
+      crQpOffset: pps.crQpOffset,
+    });
+    return macroblocks.decodeSlice(header, frame.filters.length - 1, pps.cabac ? cabac : cavlc, scales);
+  }
+}
+
+/** One picture with a decoder of its own. */
+export function decodeIntraPicture(annexB: Uint8Array): DecodedPicture {
+  return new IntraDecoder().decode(annexB);
+}
+
+function outOfOrder(header: SliceHeader, next: number): Error {
+  // Baseline and Extended profile alone let slices come in any order.
+  const { profileIdc } = header.sps;
+  return profileIdc === 66 || profileIdc === 88
+    ? unsupported('slices in arbitrary order (ASO), or a slice is missing')
+    : broken(
+        header.firstMb > next ? 'a part of the picture is missing' : 'a part of the picture is there twice',
+      );
+}
+
+function crop(frame: Frame, sps: Sps): DecodedPicture {
+  const { left, top, width, height } = sps.crop;
+  const { cStride, yStride } = frame;
+  const chromaAt = (top >> 1) * cStride + (left >> 1);
+  return {
+    width,
+    height,
+    y: bytesOf(frame.y, top * yStride + left),
+    yStride,
+    ...(!frame.grey && { cb: bytesOf(frame.cb, chromaAt), cr: bytesOf(frame.cr, chromaAt) }),
+    cStride,
+    fullRange: sps.fullRange,
+    matrixCoefficients: sps.matrixCoefficients,
+  };
+}
+
+function bytesOf(plane: Uint8ClampedArray, from: number): Uint8Array {
+  return new Uint8Array(plane.buffer as ArrayBuffer, plane.byteOffset + from, plane.length - from);
+}
