@@ -78,6 +78,8 @@ export interface PlayReply {
   range?: { unit: string; start?: number; end?: number };
   /** The granted speed; absent where the server says none. */
   scale?: number;
+  /** ONVIF replay: `no` where the server sends as fast as it can. */
+  rateControl?: string;
   rtpInfo: readonly { url: string; seq?: number; rtptime?: number }[];
 }
 
@@ -150,6 +152,17 @@ export class RtspSession {
       throw error instanceof NvrError
         ? error
         : new NvrError('EPROTOCOL', 'The session could not be opened.', { cause: error });
+    }
+  }
+
+  /** OPTIONS and DESCRIBE alone, as a probe; closes again. Rejects as `open` does. */
+  async describeOnly(): Promise<SessionDescription> {
+    this.state = 'opening';
+    try {
+      await this.describe(parseRtspUri(this.options.uri));
+      return this.description!;
+    } finally {
+      await this.close();
     }
   }
 
@@ -520,9 +533,11 @@ function grantedTransport(value: string | undefined): TransportSpec | undefined 
 function readPlayReply(reply: RtspResponse): PlayReply {
   const scale = Number.parseFloat(reply.headers.get('Scale') ?? '');
   const range = parseRange(reply.headers.get('Range') ?? '');
+  const rateControl = reply.headers.get('Rate-Control')?.trim().toLowerCase();
   return {
     rtpInfo: parseRtpInfo(reply.headers.get('RTP-Info') ?? ''),
     ...(range === undefined ? {} : { range }),
     ...(Number.isFinite(scale) ? { scale } : {}),
+    ...(rateControl === undefined ? {} : { rateControl }),
   };
 }

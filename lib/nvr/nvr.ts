@@ -6,6 +6,9 @@ import { silentLogger, type Logger } from '../log.js';
 import { formatRtspUri } from '../rtsp/uri.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
+import { RtspSession } from '../client/session.js';
+import { PlaybackRuns } from './playback/runs.js';
+import type { TlsSettings } from '../client/socket.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
 
@@ -14,6 +17,8 @@ export interface NvrOptions {
 }
 
 export class Nvr {
+  /** Playback runs, by name. */
+  readonly playback: PlaybackRuns;
   private readonly hubs = new Map<string, Hub>();
   private readonly account: Account;
   private readonly release: () => void;
@@ -28,6 +33,13 @@ export class Nvr {
     const share = shareAccount(settings, () => performance.now());
     this.account = share.account;
     this.release = share.release;
+    this.playback = new PlaybackRuns({
+      settings,
+      account: this.account,
+      session: this.session,
+      uriOf: (path) => this.uriOf(path),
+      hasChannel: (channel, stream) => this.hasChannel(channel, stream),
+    });
   }
 
   /** The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be. */
@@ -58,9 +70,42 @@ export class Nvr {
   /** Ends all sessions with TEARDOWN at once. Idempotent; never rejects. */
   async close(): Promise<void> {
     this.closed = true;
-    await Promise.all([...this.hubs.values()].map((hub) => hub.close()));
+    await Promise.all([this.playback.close(), ...[...this.hubs.values()].map((hub) => hub.close())]);
     this.hubs.clear();
     this.release();
+  }
+
+  /** What every session of this NVR has in common. */
+  private get session(): {
+    credentials: { username: string; password: string } | undefined;
+    tls: TlsSettings | undefined;
+    logger: Logger;
+  } {
+    const { username, password, tlsSettings } = this.settings;
+    return {
+      credentials: username === '' ? undefined : { username, password },
+      tls: tlsSettings,
+      logger: this.logger,
+    };
+  }
+
+  /** Whether the NVR describes the channel's live stream. */
+  private async hasChannel(channel: number, stream: string): Promise<boolean> {
+    const { settings, account } = this;
+    const session = new RtspSession({
+      ...this.session,
+      uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
+      transport: 'tcp',
+      memory: account.memory,
+      gate: account.gate,
+      requestTimeoutMs: settings.requestTimeout * 1000,
+      onUnit: () => undefined,
+      onEnd: () => undefined,
+    });
+    return session.describeOnly().then(
+      () => true,
+      (error: unknown) => !(error instanceof NvrError && error.code === 'ECHANNEL'),
+    );
   }
 
   private uriOf(path: string): string {

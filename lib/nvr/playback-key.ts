@@ -5,7 +5,7 @@ import https from 'node:https';
 import { errorOfSocket } from '../client/status.js';
 import { USER_AGENT } from '../client/session.js';
 import { NvrError } from '../errors.js';
-import { Authenticator } from '../rtsp/auth.js';
+import { Authenticator, parseChallenges } from '../rtsp/auth.js';
 import type { Account } from './account.js';
 import { nvrLocalSeconds } from './nvr-time.js';
 import type { NvrSettings } from './types.js';
@@ -53,7 +53,7 @@ export async function fetchPlaybackKey(
       if (!authenticator.accept(first.challenges)) return first;
       let answer = await ask(authenticator.authorize('GET', path));
       // Only a stale nonce is worth a second try.
-      if (answer.status === 401 && authenticator.accept(answer.challenges))
+      if (answer.status === 401 && isStale(answer) && authenticator.accept(answer.challenges))
         answer = await ask(authenticator.authorize('GET', path));
       return answer;
     });
@@ -81,6 +81,10 @@ export async function fetchPlaybackKey(
   }
   const key = readPlaybackKey(reply.body, reply.contentType);
   return { key, ...(reply.serverTime === undefined ? {} : { serverTime: reply.serverTime }) };
+}
+
+function isStale(reply: HttpReply): boolean {
+  return parseChallenges(reply.challenges).some(({ stale }) => stale === true);
 }
 
 /**

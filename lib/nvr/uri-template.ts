@@ -1,5 +1,6 @@
 // The URIs of an NVR's cameras, from the manual's forms or from a user's own templates.
 
+import { DateTime } from 'luxon';
 import { NvrError } from '../errors.js';
 import type { NvrSettings } from './types.js';
 
@@ -65,4 +66,53 @@ export function expandTemplate(
   if (/[\x00-\x20\x7f]/.test(filled))
     throw new NvrError('EINPUT', 'The URI template must not contain spaces or control characters.');
   return filled.startsWith('/') ? filled : `/${filled}`;
+}
+
+/** What a playback URI may speak of. Times in epoch ms. */
+export interface PlaybackSpan {
+  start: number;
+  end: number | undefined;
+  key: string;
+}
+
+/** Whether the playback template wants a key of the key service. */
+export function needsKey(settings: NvrSettings): boolean {
+  return templatesOf(settings).playback.includes('{pbkey');
+}
+
+/**
+ * Path and query of a recording. `{start:FORMAT}` and `{end:FORMAT}` are `unix` (seconds), `ms`, `iso` (UTC), or luxon's tokens such as
+ * `yyyyMMdd'T'HHmmss`, in the NVR's time zone. Throws EINPUT where the style knows no playback.
+ */
+export function playbackPath(
+  settings: NvrSettings,
+  channel: number,
+  stream: string,
+  span: PlaybackSpan,
+): string {
+  const template = templatesOf(settings).playback;
+  if (template === '')
+    throw new NvrError(
+      'EINPUT',
+      'This URI style knows no playback; give a playback path in the NVR settings.',
+    );
+  return expandTemplate(template, settings, channel, stream, {
+    pbkey: () => span.key,
+    start: (format) => formatTime(span.start, format, settings.timeZone),
+    end: (format) => formatTime(span.end ?? span.start + 24 * 3_600_000, format, settings.timeZone),
+  });
+}
+
+function formatTime(ms: number, format: string, timeZone: string): string {
+  switch (format) {
+    case '':
+    case 'unix':
+      return String(Math.floor(ms / 1000));
+    case 'ms':
+      return String(ms);
+    case 'iso':
+      return new Date(ms).toISOString();
+    default:
+      return DateTime.fromMillis(ms, { zone: timeZone === '' ? 'utc' : timeZone }).toFormat(format);
+  }
 }

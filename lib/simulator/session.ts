@@ -147,7 +147,11 @@ export class SimulatedSession {
 
   private send(unit: SourceUnit): void {
     this.lastTicks = unit.rtpTicks;
-    const packets = this.packetizer.packetize(unit.nals, this.rtpBase + unit.rtpTicks);
+    // With Scale, RTP time goes on at real speed (RFC 2326 12.34).
+    const packets = this.packetizer.packetize(
+      unit.nals,
+      this.rtpBase + Math.round(unit.rtpTicks / this.scale),
+    );
     if (this.isSilent || (this.transport?.kind === 'udp' && this.settings.silentUdp)) return;
     if (!this.asFast && this.transport?.kind === 'tcp' && this.socket.writableLength > BACKLOG_BYTES) return;
     const now = performance.now();

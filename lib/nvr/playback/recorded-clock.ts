@@ -1,0 +1,71 @@
+// When a recorded unit was recorded: the best of the server's claims that can be true, else the run's start plus media time. Pure.
+
+import type { TimeSource, VideoUnit } from '../../codec/unit.js';
+
+/** A claim further than this from where the run should be is not believed. */
+const BELIEVED_MS = 10 * 60_000;
+/** A sender report this close to now, in a run of the past, is the server's clock and not the recording's (quirk 28). */
+const NOW_MS = 2_000;
+const CLOCK_RATE = 90_000;
+
+export interface RecordedTime {
+  readonly time: number;
+  readonly source: TimeSource;
+}
+
+export class RecordedClock {
+  private lastRtp: number | undefined;
+  /** Media ms since the first unit, unwrapped. */
+  private mediaMs = 0;
+  private last: number;
+
+  /** `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media seconds per RTP second (RFC 2326 12.34). */
+  constructor(
+    private readonly startMs: number,
+    private readonly rtptime: number | undefined,
+    private readonly scale: number,
+  ) {
+    this.last = startMs;
+  }
+
+  /** Units in decode order; `nowMs`: this machine's clock, epoch ms. */
+  timeOf(
+    unit: Pick<VideoUnit, 'rtpTime' | 'onvifTime' | 'captureTime' | 'timeSource'>,
+    nowMs: number,
+  ): RecordedTime {
+    this.mediaMs += this.lastRtp === undefined ? 0 : this.toMs(unit.rtpTime - this.lastRtp);
+    const isFirst = this.lastRtp === undefined;
+    this.lastRtp = unit.rtpTime;
+    const expected = this.startMs + this.mediaMs;
+    const found = this.claim(unit, isFirst ? expected : Math.max(expected, this.last - BELIEVED_MS), nowMs);
+    this.last = found.time;
+    return { time: Math.round(found.time), source: found.source };
+  }
+
+  private claim(
+    unit: Pick<VideoUnit, 'rtpTime' | 'onvifTime' | 'captureTime' | 'timeSource'>,
+    expected: number,
+    nowMs: number,
+  ): RecordedTime {
+    const { onvifTime, captureTime } = unit;
+    if (onvifTime !== undefined && isNear(onvifTime, expected)) return { time: onvifTime, source: 'onvif' };
+    if (captureTime !== undefined && unit.timeSource === 'sr' && isNear(captureTime, expected)) {
+      const isServersClock = Math.abs(captureTime - nowMs) < NOW_MS && Math.abs(expected - nowMs) > NOW_MS;
+      if (!isServersClock) return { time: captureTime, source: 'sr' };
+    }
+    if (this.rtptime !== undefined) {
+      const time = this.startMs + this.toMs(unit.rtpTime - this.rtptime);
+      if (isNear(time, expected) && time >= this.startMs - 1_000) return { time, source: 'rtpinfo' };
+    }
+    return { time: expected, source: 'start' };
+  }
+
+  /** A step of RTP time, 32 bits, as media ms. */
+  private toMs(step: number): number {
+    return (((step | 0) * 1000) / CLOCK_RATE) * this.scale;
+  }
+}
+
+function isNear(claim: number, expected: number): boolean {
+  return Math.abs(claim - expected) <= BELIEVED_MS;
+}

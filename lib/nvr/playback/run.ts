@@ -1,0 +1,313 @@
+// One playback run: a key, a session, units with the time they were recorded at, and an end with its reason.
+
+import type { TransportPreference } from '../../client/open-session.js';
+import { openSession } from '../../client/open-session.js';
+import type { RtspSession, SessionEnd, SessionOptions } from '../../client/session.js';
+import type { VideoUnit } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
+import type { Account } from '../account.js';
+import { fetchPlaybackKey } from '../playback-key.js';
+import type { NvrSettings } from '../types.js';
+import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
+import { RecordedClock } from './recorded-clock.js';
+
+export interface PlaybackRequest {
+  readonly run: string;
+  readonly channel: number;
+  readonly stream: string;
+  readonly group: number;
+  /** Epoch ms. */
+  readonly from: number;
+  /** Epoch ms; absent: until the recording ends. */
+  readonly to?: number;
+  /** Times real speed by `Scale`; 0: as fast as the server sends (`Rate-Control: no`). */
+  readonly speed: number;
+}
+
+/** A unit of a run; `time` is the recorded time. `repeated`: sent before, and again after a resume because decoders need the keyframe. */
+export interface RecordedUnit {
+  readonly unit: VideoUnit;
+  readonly repeated: boolean;
+}
+
+/** `reached`: `to` on the media clock. `stopped`: by the user. The others as the session's. */
+export type RunEnd =
+  'reached' | 'stopped' | 'bye' | 'eof' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'replaced';
+
+export interface PlaybackHandlers {
+  onUnit(recorded: RecordedUnit): void;
+  onConnecting?(): void;
+  onPlaying?(transport: string): void;
+  onPaused?(at: number): void;
+  onWarning?(error: NvrError): void;
+  /** The run is over, well or by a fault; once. */
+  onEnd(reason: RunEnd | 'error', error?: NvrError): void;
+}
+
+export interface RunContext {
+  readonly settings: NvrSettings;
+  readonly account: Account;
+  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger'>;
+  uriOf(path: string): string;
+  /** Whether a channel streams at all: tells "no such channel" from "no recording". */
+  hasChannel(channel: number, stream: string): Promise<boolean>;
+}
+
+/** Bytes handed on before the event loop gets a turn, where the server sends as fast as it can. */
+const BURST_BYTES = 1024 * 1024;
+/** Beyond twice the span's length and this, a run whose media clock stands still is ended. */
+const GRACE_MS = 30_000;
+/** Answers that a key which expired between HTTP and RTSP may get. */
+const KEY_REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 454, 455]);
+
+export class PlaybackRun {
+  state: 'opening' | 'playing' | 'paused' | 'ended' = 'opening';
+  /** Recorded time of the newest unit, epoch ms. */
+  reached: number;
+  private from: number;
+  private to: number | undefined;
+  private session: RtspSession | undefined;
+  private generation = 0;
+  private repeatUntil = Number.NEGATIVE_INFINITY;
+  private guard: NodeJS.Timeout | undefined;
+  private burst = 0;
+  private closing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly context: RunContext,
+    readonly request: PlaybackRequest,
+    private readonly handlers: PlaybackHandlers,
+  ) {
+    this.from = this.reached = request.from;
+    this.to = request.to;
+  }
+
+  start(): void {
+    void this.open(this.from);
+  }
+
+  /** TEARDOWN; `resume` goes on from the time reached. */
+  pause(): void {
+    if (this.state !== 'opening' && this.state !== 'playing') return;
+    this.leave();
+    this.state = 'paused';
+    this.handlers.onPaused?.(this.reached);
+  }
+
+  resume(): void {
+    if (this.state !== 'paused') return;
+    this.repeatUntil = this.reached;
+    void this.open(this.reached);
+  }
+
+  /** Goes on from another time. A seek past `to` plays to the recording's end. */
+  seek(from: number): void {
+    if (this.state === 'ended') return;
+    this.leave();
+    this.from = this.reached = from;
+    if (this.to !== undefined && this.to <= from) this.to = undefined;
+    this.repeatUntil = Number.NEGATIVE_INFINITY;
+    void this.open(from);
+  }
+
+  /** Ends the run; resolves when TEARDOWN is through. */
+  stop(reason: 'stopped' | 'replaced' = 'stopped'): Promise<void> {
+    this.finish(reason);
+    return this.closing;
+  }
+
+  private async open(at: number): Promise<void> {
+    this.state = 'opening';
+    const generation = ++this.generation;
+    this.handlers.onConnecting?.();
+    try {
+      await this.closing;
+      const opened = await this.openWithKey(at, generation);
+      if (generation !== this.generation) {
+        await opened.session.close();
+        return;
+      }
+      this.session = opened.session;
+      this.state = 'playing';
+      this.handlers.onPlaying?.(opened.transport);
+      this.warnOfSpeed(opened.session);
+      this.armGuard(generation);
+    } catch (error) {
+      if (generation !== this.generation) return;
+      this.finish(
+        'error',
+        error instanceof NvrError
+          ? error
+          : new NvrError('EPROTOCOL', 'The recording could not be opened.', { cause: error }),
+      );
+    }
+  }
+
+  /** A new key for every PLAY, and one silent retry with another where the first was refused. */
+  private async openWithKey(at: number, generation: number): ReturnType<typeof openSession> {
+    const release = await this.context.account.slots.acquire();
+    try {
+      if (generation !== this.generation) throw new NvrError('EBUSY', 'The run was given up.');
+      return await this.openOnce(at, generation).catch(async (error: unknown) => {
+        if (generation !== this.generation || !isRefusal(error)) throw error;
+        return this.openOnce(at, generation);
+      });
+    } catch (error) {
+      if (isRefusal(error) && error.status !== 403) throw await this.whyNothing(error);
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  private async openOnce(at: number, generation: number): ReturnType<typeof openSession> {
+    const { settings, account, session } = this.context;
+    const { channel, stream, group, speed } = this.request;
+    const span: PlaybackSpan = { start: at, end: this.to, key: '' };
+    if (needsKey(settings)) span.key = (await fetchPlaybackKey(settings, account, group, at)).key;
+    const preference = settings.transport as TransportPreference;
+    const timing: { clock?: RecordedClock } = {};
+    const early: VideoUnit[] = [];
+    let earlyBytes = 0;
+    const startMs = Math.floor(at / 1000) * 1000;
+
+    const opened = await openSession({
+      ...session,
+      uri: this.context.uriOf(playbackPath(settings, channel, stream, span)),
+      preference,
+      memory: account.memory,
+      gate: account.gate,
+      requestTimeoutMs: settings.requestTimeout * 1000,
+      silenceMs: settings.silence * 1000,
+      playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
+      onAttempt: (attempt) => {
+        if (generation === this.generation) this.session = attempt;
+      },
+      onUnit: (unit) => {
+        if (generation !== this.generation || unit.kind !== 'video') return;
+        // Units that come before PLAY's reply wait for what it says of speed and time.
+        if (timing.clock === undefined) {
+          earlyBytes += unit.data.length;
+          if (earlyBytes <= LIMITS.gopBytes) early.push(unit);
+        } else {
+          this.take(unit, timing.clock, generation);
+        }
+      },
+      onWarning: (error) => {
+        if (generation === this.generation) this.handlers.onWarning?.(error);
+      },
+      onEnd: (end) => {
+        if (generation === this.generation) this.onSessionEnd(end);
+      },
+    });
+    if (generation !== this.generation) return opened;
+    const { rtpInfo, scale } = opened.session.playReply;
+    const clock = new RecordedClock(
+      startMs,
+      rtpInfo[0]?.rtptime,
+      speed > 0 && speed !== 1 ? (scale ?? 1) : 1,
+    );
+    // After `playing` has been told.
+    setImmediate(() => {
+      timing.clock = clock;
+      for (const unit of early) this.take(unit, clock, generation);
+    });
+    return opened;
+  }
+
+  private take(unit: VideoUnit, clock: RecordedClock, generation: number): void {
+    if (generation !== this.generation) return;
+    const { time, source } = clock.timeOf(unit, Date.now());
+    if (this.to !== undefined && time >= this.to) {
+      this.finish('reached');
+      return;
+    }
+    unit.time = time;
+    unit.timeSource = source;
+    const repeated = time <= this.repeatUntil;
+    this.reached = Math.max(this.reached, time);
+    this.handlers.onUnit({ unit, repeated });
+    if (this.request.speed === 0) this.breathe(unit.data.length);
+  }
+
+  /** Stops reading now and then: the server then feels back-pressure, and the event loop gets its turn. */
+  private breathe(bytes: number): void {
+    this.burst += bytes;
+    if (this.burst < BURST_BYTES) return;
+    this.burst = 0;
+    const { session } = this;
+    session?.pauseReading();
+    setImmediate(() => session?.resumeReading());
+  }
+
+  private onSessionEnd(end: SessionEnd): void {
+    if (end.withoutMedia) {
+      this.finish(
+        'error',
+        new NvrError('ENORECORDING', 'Nothing is recorded at that time: the NVR sent no media.'),
+      );
+    } else if (end.reason === 'error') {
+      this.finish('error', end.error);
+    } else {
+      this.finish(end.reason);
+    }
+  }
+
+  private async whyNothing(refusal: NvrError): Promise<NvrError> {
+    if (refusal.status !== 404) return refusal;
+    const { channel, stream } = this.request;
+    if (!(await this.context.hasChannel(channel, stream))) return refusal;
+    return new NvrError('ENORECORDING', 'The NVR has no recording of this channel at that time.', {
+      status: 404,
+    });
+  }
+
+  private warnOfSpeed(session: RtspSession): void {
+    const { speed } = this.request;
+    if (speed === 1) return;
+    const { scale, rateControl } = session.playReply;
+    if (speed === 0 ? rateControl === 'no' : scale === speed) return;
+    const granted = speed === 0 ? 'in real time' : `at speed ${scale ?? 1}`;
+    this.handlers.onWarning?.(
+      new NvrError('EUNSUPPORTED', `The NVR does not play at the speed asked for; it plays ${granted}.`),
+    );
+  }
+
+  private armGuard(generation: number): void {
+    clearTimeout(this.guard);
+    if (this.to === undefined) return;
+    const spanMs = (this.to - this.reached) / Math.min(this.request.speed || 1, 1);
+    this.guard = setTimeout(
+      () => {
+        if (generation === this.generation) this.finish('reached');
+      },
+      Math.min(2 * spanMs + GRACE_MS, 2 ** 31 - 1),
+    );
+  }
+
+  private leave(): void {
+    this.generation++;
+    clearTimeout(this.guard);
+    const { session } = this;
+    this.session = undefined;
+    if (session !== undefined)
+      this.closing = Promise.all([this.closing, session.close()]).then(() => undefined);
+  }
+
+  private finish(reason: RunEnd | 'error', error?: NvrError): void {
+    if (this.state === 'ended') return;
+    this.leave();
+    this.state = 'ended';
+    this.handlers.onEnd(reason, error);
+  }
+}
+
+function isRefusal(error: unknown): error is NvrError {
+  return (
+    error instanceof NvrError &&
+    error.status !== undefined &&
+    error.code !== 'EPLAYBACKKEY' &&
+    KEY_REFUSALS.has(error.status)
+  );
+}

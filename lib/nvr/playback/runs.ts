@@ -1,0 +1,42 @@
+// The runs of one NVR: each has a name, and there are at most four at once.
+
+import { NvrError } from '../../errors.js';
+import { PlaybackRun, type PlaybackHandlers, type PlaybackRequest, type RunContext } from './run.js';
+
+const MAX_RUNS = 4;
+
+export class PlaybackRuns {
+  private readonly runs = new Map<string, PlaybackRun>();
+
+  constructor(private readonly context: RunContext) {}
+
+  get(name: string): PlaybackRun | undefined {
+    return this.runs.get(name);
+  }
+
+  /** Starts a run; one of the same name is replaced. Throws EBUSY beyond four. */
+  play(request: PlaybackRequest, handlers: PlaybackHandlers): PlaybackRun {
+    const before = this.runs.get(request.run);
+    if (before === undefined && this.runs.size >= MAX_RUNS) {
+      throw new NvrError(
+        'EBUSY',
+        `${MAX_RUNS} playback runs of this NVR are under way; stop one, or wait for its end.`,
+      );
+    }
+    void before?.stop('replaced');
+    const run = new PlaybackRun(this.context, request, {
+      ...handlers,
+      onEnd: (reason, error) => {
+        if (this.runs.get(request.run) === run) this.runs.delete(request.run);
+        handlers.onEnd(reason, error);
+      },
+    });
+    this.runs.set(request.run, run);
+    run.start();
+    return run;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.runs.values()].map((run) => run.stop()));
+  }
+}
