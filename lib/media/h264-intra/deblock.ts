@@ -99,28 +99,31 @@ function edgeLuma4(
   if (alpha === 0 || beta === 0) return;
   const strong = (alpha >> 2) + 2;
   const end = at + 16 * along;
+  const across2 = 2 * across;
+  const across3 = 3 * across;
+  const across4 = 4 * across;
   for (let i = at; i < end; i += along) {
     const p0 = plane[i - across]!;
     const q0 = plane[i]!;
     const step = Math.abs(p0 - q0);
     if (step >= alpha) continue;
-    const p1 = plane[i - 2 * across]!;
+    const p1 = plane[i - across2]!;
     if (Math.abs(p1 - p0) >= beta) continue;
     const q1 = plane[i + across]!;
     if (Math.abs(q1 - q0) >= beta) continue;
-    const p2 = plane[i - 3 * across]!;
-    const q2 = plane[i + 2 * across]!;
+    const p2 = plane[i - across3]!;
+    const q2 = plane[i + across2]!;
     if (step < strong && Math.abs(p2 - p0) < beta) {
       plane[i - across] = (p2 + 2 * p1 + 2 * p0 + 2 * q0 + q1 + 4) >> 3;
-      plane[i - 2 * across] = (p2 + p1 + p0 + q0 + 2) >> 2;
-      plane[i - 3 * across] = (2 * plane[i - 4 * across]! + 3 * p2 + p1 + p0 + q0 + 4) >> 3;
+      plane[i - across2] = (p2 + p1 + p0 + q0 + 2) >> 2;
+      plane[i - across3] = (2 * plane[i - across4]! + 3 * p2 + p1 + p0 + q0 + 4) >> 3;
     } else {
       plane[i - across] = (2 * p1 + p0 + q1 + 2) >> 2;
     }
     if (step < strong && Math.abs(q2 - q0) < beta) {
       plane[i] = (p1 + 2 * p0 + 2 * q0 + 2 * q1 + q2 + 4) >> 3;
       plane[i + across] = (p0 + q0 + q1 + q2 + 2) >> 2;
-      plane[i + 2 * across] = (2 * plane[i + 3 * across]! + 3 * q2 + q1 + q0 + p0 + 4) >> 3;
+      plane[i + across2] = (2 * plane[i + across3]! + 3 * q2 + q1 + q0 + p0 + 4) >> 3;
     } else {
       plane[i] = (2 * q1 + q0 + p1 + 2) >> 2;
     }
@@ -142,22 +145,24 @@ function edgeLuma3(
   if (alpha === 0 || beta === 0) return;
   const tc0 = TC0[indexA]!;
   const end = at + 16 * along;
+  const across2 = 2 * across;
+  const across3 = 3 * across;
   for (let i = at; i < end; i += along) {
     const p0 = plane[i - across]!;
     const q0 = plane[i]!;
     if (Math.abs(p0 - q0) >= alpha) continue;
-    const p1 = plane[i - 2 * across]!;
+    const p1 = plane[i - across2]!;
     if (Math.abs(p1 - p0) >= beta) continue;
     const q1 = plane[i + across]!;
     if (Math.abs(q1 - q0) >= beta) continue;
-    const p2 = plane[i - 3 * across]!;
-    const q2 = plane[i + 2 * across]!;
+    const p2 = plane[i - across3]!;
+    const q2 = plane[i + across2]!;
     let tc = tc0;
     const mean = (p0 + q0 + 1) >> 1;
     if (Math.abs(p2 - p0) < beta) {
       tc += 1;
       const change = (p2 + mean - 2 * p1) >> 1;
-      plane[i - 2 * across] = p1 + (change < -tc0 ? -tc0 : change > tc0 ? tc0 : change);
+      plane[i - across2] = p1 + (change < -tc0 ? -tc0 : change > tc0 ? tc0 : change);
     }
     if (Math.abs(q2 - q0) < beta) {
       tc += 1;

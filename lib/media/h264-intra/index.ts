@@ -9,7 +9,7 @@ import { broken, unsupported } from './errors.js';
 import { Frame } from './frame.js';
 import { MacroblockDecoder } from './macroblock.js';
 import type { Pps, Sps } from './parameter-sets.js';
-import { parsePps, parseSps } from './parameter-sets.js';
+import { parsePps, parseSps, resolveScaling } from './parameter-sets.js';
 import { BitSource } from './rbsp.js';
 import type { SliceHeader } from './slice-header.js';
 import { NAL, parseSliceHeader, startsPicture } from './slice-header.js';
@@ -31,11 +31,14 @@ interface Workshop {
   readonly macroblocks: MacroblockDecoder;
 }
 
+/** Tables of scales kept, 24 KB each. */
+const MAX_SCALES = 8;
+
 export class IntraDecoder {
   readonly #source = new BitSource();
   readonly #sps = new Map<number, Sps>();
   readonly #pps = new Map<number, Pps>();
-  readonly #scales = new Map<Pps, Scales>();
+  readonly #scales = new Map<string, Scales>();
   #workshop: Workshop | undefined;
 
   /**
@@ -45,7 +48,6 @@ export class IntraDecoder {
   decode(annexB: Uint8Array): DecodedPicture {
     this.#sps.clear();
     this.#pps.clear();
-    this.#scales.clear();
     let first: SliceHeader | undefined;
     let next = 0;
     for (const nal of splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength))) {
@@ -75,6 +77,7 @@ export class IntraDecoder {
   /** Gives the memory back. */
   release(): void {
     this.#workshop = undefined;
+    this.#scales.clear();
   }
 
   #parameterSet(type: number, nal: Uint8Array): void {
@@ -105,11 +108,6 @@ export class IntraDecoder {
   #slice(header: SliceHeader): number {
     const { frame, cavlc, cabac, macroblocks } = this.#workshop!;
     const { pps, sps } = header;
-    let scales = this.#scales.get(pps);
-    if (!scales) {
-      scales = buildScales(sps, pps);
-      this.#scales.set(pps, scales);
-    }
     frame.filters.push({
       mode: header.deblocking,
       offsetA: header.offsetA,
@@ -117,7 +115,25 @@ export class IntraDecoder {
       cbQpOffset: pps.cbQpOffset,
       crQpOffset: pps.crQpOffset,
     });
-    return macroblocks.decodeSlice(header, frame.filters.length - 1, pps.cabac ? cabac : cavlc, scales);
+    return macroblocks.decodeSlice(
+      header,
+      frame.filters.length - 1,
+      pps.cabac ? cabac : cavlc,
+      this.#scalesOf(sps, pps),
+    );
+  }
+
+  /** They are kept by their lists: a camera's keyframes all have the same. */
+  #scalesOf(sps: Sps, pps: Pps): Scales {
+    const lists = resolveScaling(sps, pps);
+    const key = lists === undefined ? '' : lists.join(' ');
+    let scales = this.#scales.get(key);
+    if (!scales) {
+      if (this.#scales.size >= MAX_SCALES) this.#scales.clear();
+      scales = buildScales(lists);
+      this.#scales.set(key, scales);
+    }
+    return scales;
   }
 }
 

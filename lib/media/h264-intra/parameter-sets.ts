@@ -12,6 +12,8 @@ export type ScalingLists = readonly [
   y8: Uint8Array | undefined,
 ];
 
+export type ResolvedLists = readonly [y4: Uint8Array, cb4: Uint8Array, cr4: Uint8Array, y8: Uint8Array];
+
 export interface Sps {
   readonly id: number;
   readonly profileIdc: number;
@@ -180,20 +182,13 @@ export function parsePps(source: BitSource): Pps {
 }
 
 /** The lists that hold for a picture: fall-back rules A and B of table 7-2. Undefined: all flat. */
-export function resolveScaling(
-  sps: Sps,
-  pps: Pps,
-): readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array] | undefined {
+export function resolveScaling(sps: Sps, pps: Pps): ResolvedLists | undefined {
   const fromSps = sps.scaling && fallBack(sps.scaling, DEFAULT_4X4_INTRA, DEFAULT_8X8_INTRA);
   if (!pps.scaling) return fromSps;
   return fallBack(pps.scaling, fromSps?.[0] ?? DEFAULT_4X4_INTRA, fromSps?.[3] ?? DEFAULT_8X8_INTRA);
 }
 
-function fallBack(
-  lists: ScalingLists,
-  first4: Uint8Array,
-  first8: Uint8Array,
-): [Uint8Array, Uint8Array, Uint8Array, Uint8Array] {
+function fallBack(lists: ScalingLists, first4: Uint8Array, first8: Uint8Array): ResolvedLists {
   const y = lists[0] ?? first4;
   const cb = lists[1] ?? y;
   return [y, cb, lists[2] ?? cb, lists[3] ?? first8];

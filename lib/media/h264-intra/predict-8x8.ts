@@ -1,6 +1,7 @@
 // Intra_8x8 prediction (H.264 8.3.2.2): the neighbours are smoothed first.
 
 import { broken } from './errors.js';
+import { fillRow } from './predict-16x16.js';
 import { NEEDS_CORNER, NEEDS_LEFT, NEEDS_TOP } from './predict-4x4.js';
 
 /** The smoothed neighbours in one line: left from the bottom up (0..7), the corner, and above from the left (9..24). */
@@ -37,8 +38,7 @@ export function predict8x8(
       break;
     case 1:
       for (let y = 0; y < 8; y += 1) {
-        const row = at + y * stride;
-        plane.fill(line[7 - y]!, row, row + 8);
+        fillRow(plane, at + y * stride, 8, line[7 - y]!);
       }
       break;
     case 2:
@@ -102,7 +102,7 @@ function predictDc(plane: Uint8ClampedArray, at: number, stride: number, left: b
   if (left) for (let i = 0; i < 8; i += 1) sum += line[i]!;
   if (top) for (let i = ABOVE; i < ABOVE + 8; i += 1) sum += line[i]!;
   const dc = left && top ? (sum + 8) >> 4 : left || top ? (sum + 4) >> 3 : 128;
-  for (let y = 0; y < 8; y += 1) plane.fill(dc, at + y * stride, at + y * stride + 8);
+  for (let y = 0; y < 8; y += 1) fillRow(plane, at + y * stride, 8, dc);
 }
 
 /** The three-tap filter around `i`. */

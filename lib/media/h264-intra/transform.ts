@@ -1,7 +1,6 @@
 // Scaling tables and the inverse transforms (H.264 8.5): residuals are added to the prediction that stands in the plane.
 
-import type { Pps, Sps } from './parameter-sets.js';
-import { resolveScaling } from './parameter-sets.js';
+import type { ResolvedLists } from './parameter-sets.js';
 import { ZIGZAG_4X4, ZIGZAG_8X8 } from './tables.js';
 
 export const QPS = 52;
@@ -34,8 +33,8 @@ const NORM_8X8 = [
   [36, 32, 58, 34, 46, 43],
 ] as const;
 
-export function buildScales(sps: Sps, pps: Pps): Scales {
-  const lists = resolveScaling(sps, pps);
+/** `lists`: those of resolveScaling; undefined: all 16. */
+export function buildScales(lists: ResolvedLists | undefined): Scales {
   const blocks4x4 = new Int32Array(3 * QPS * 16);
   const blocks8x8 = new Int32Array(QPS * 64);
   for (let qp = 0; qp < QPS; qp += 1) {
