@@ -1,9 +1,13 @@
 // What `npm run demo -- --check` waits for: each example flow must deliver, and what it delivers must be real.
 
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs/promises';
+import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
 import { splitAnnexB } from '../codec/annexb.js';
 import { parseH264Sps } from '../codec/h264/sps.js';
+import { jpegSize } from '../media/jpeg/size.js';
 import type { ExampleFlow } from './demo-folder.js';
 
 /** What a node sent, as the report hook tells it. */
@@ -31,11 +35,16 @@ export interface CheckOptions {
 }
 
 /** Looks at one message of its flow: a sentence says what came, undefined waits for another message, a throw condemns. */
-type Judge = (message: SentMessage, options: CheckOptions) => string | undefined;
+type Judge = (
+  message: SentMessage,
+  options: CheckOptions,
+) => string | undefined | Promise<string | undefined>;
 
 /** By the number at the start of the flow's file name. */
 const JUDGES: Readonly<Record<string, Judge>> = {
   '01': judgeKeyframe,
+  '05': judgeSnapshotPage,
+  '05b': judgeSnapshotFile,
 };
 
 const LIMIT_MS = 120_000;
@@ -79,14 +88,16 @@ function checkFlow(flow: ExampleFlow, options: CheckOptions, begun: number): Pro
     void options.exited.then(() => {
       settle('Node-RED ended', false);
     });
-    options.messages((message) => {
-      if (!flow.tabs.includes(message.tab)) return;
+    const look = async (message: SentMessage): Promise<void> => {
       try {
-        const came = judge(message, options);
+        const came = await judge(message, options);
         if (came !== undefined) settle(came, true);
       } catch (error) {
         settle(error instanceof Error ? error.message : String(error), false);
       }
+    };
+    options.messages((message) => {
+      if (flow.tabs.includes(message.tab)) void look(message);
     });
   });
 }
@@ -109,6 +120,45 @@ function judgeKeyframe(message: SentMessage): string | undefined {
   const decoded = ffmpegSize(payload);
   if (decoded !== undefined && decoded !== size) throw new Error(`the keyframe decodes to ${decoded}`);
   return `keyframe ${size}, ${payload.length} bytes${decoded === undefined ? '' : ', decoded by ffmpeg'}`;
+}
+
+/** The snapshot of the button, then the one that the flow's page shows. */
+async function judgeSnapshotPage(message: SentMessage, { url }: CheckOptions): Promise<string | undefined> {
+  const came = judgeSnapshot(message);
+  if (came === undefined) return undefined;
+  const page = await fetch(`${url}/nvr/snapshot`);
+  if (!(await page.text()).includes('snapshot.jpg')) throw new Error('the page shows no picture');
+  const picture = await fetch(`${url}/nvr/snapshot.jpg`);
+  const size = jpegSize(new Uint8Array(await picture.arrayBuffer()));
+  if (picture.headers.get('content-type') !== 'image/jpeg' || size === undefined)
+    throw new Error('the page’s picture is no JPEG');
+  return `${came}, and ${size.width}x${size.height} for the page`;
+}
+
+async function judgeSnapshotFile(
+  message: SentMessage,
+  { folder }: CheckOptions,
+): Promise<string | undefined> {
+  const came = judgeSnapshot(message);
+  if (came === undefined) return undefined;
+  const saved = path.join(folder, 'nvr-snapshots');
+  // The file node comes after the message.
+  for (let looks = 0; looks < 50; looks++) {
+    const [name] = await fs.readdir(saved).catch(() => []);
+    const data = name === undefined ? undefined : await fs.readFile(path.join(saved, name));
+    if (data?.at(-1) === 0xd9 && jpegSize(data) !== undefined) return `${came}, ${name!}`;
+    await wait(100);
+  }
+  throw new Error('the snapshot was not saved');
+}
+
+function judgeSnapshot({ type, payload, video, contentType }: SentMessage): string | undefined {
+  if (type !== 'nvr-snapshot') return undefined;
+  if (contentType !== 'image/jpeg') throw new Error(`a snapshot is ${contentType ?? 'of no kind'}`);
+  const size = payload instanceof Uint8Array ? jpegSize(payload) : undefined;
+  if (size === undefined || size.width !== video?.width || size.height !== video.height)
+    throw new Error('the payload is no JPEG of the size it is said to have');
+  return `JPEG ${size.width}x${size.height}`;
 }
 
 /** What ffmpeg makes of a keyframe; undefined where there is no ffmpeg. */

@@ -82,6 +82,7 @@ function settingsText({ ports, check, folder }: FolderOptions): string {
     uiHost: '127.0.0.1',
     uiPort: ports.editor,
     userDir: folder,
+    fileWorkingDirectory: folder,
     flowFile: 'flows.json',
     credentialSecret: false,
     telemetry: { enabled: false },
