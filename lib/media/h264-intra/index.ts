@@ -50,7 +50,8 @@ export class IntraDecoder {
     this.#pps.clear();
     let first: SliceHeader | undefined;
     let next = 0;
-    for (const nal of splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength))) {
+    const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength));
+    for (const [n, nal] of nals.entries()) {
       const type = nal[0]! & 31;
       if (type === NAL.sps || type === NAL.pps) {
         if (first) break;
@@ -58,13 +59,14 @@ export class IntraDecoder {
       } else if (type >= NAL.partitionA && type <= NAL.partitionC) {
         throw unsupported('data partitioning');
       } else if (type === NAL.slice || type === NAL.idr) {
-        this.#source.load(nal);
-        const header = parseSliceHeader(this.#source, nal[0]!, this.#sps, this.#pps);
+        const header = this.#header(nal);
         if (header.redundant > 0) continue;
         if (first && startsPicture(first, header)) break;
-        if (header.firstMb !== next) throw outOfOrder(header, next);
+        if (header.firstMb < next) throw broken('a part of the picture is there twice');
+        if (header.firstMb > next) throw this.#gap(next, nals.slice(n + 1));
         first ??= this.#begin(header);
         next = this.#slice(header);
+        if (next === this.#workshop!.frame.slice.length) break;
       }
     }
     if (!first) throw broken('there is no picture in it');
@@ -89,6 +91,21 @@ export class IntraDecoder {
       const pps = parsePps(this.#source);
       this.#pps.set(pps.id, pps);
     }
+  }
+
+  #header(nal: Uint8Array): SliceHeader {
+    this.#source.load(nal);
+    return parseSliceHeader(this.#source, nal[0]!, this.#sps, this.#pps);
+  }
+
+  /** What to say of a gap at macroblock `next`: if a later slice fills it, the slices are out of order. */
+  #gap(next: number, later: readonly Uint8Array[]): Error {
+    for (const nal of later) {
+      const type = nal[0]! & 31;
+      if (type !== NAL.slice && type !== NAL.idr) break;
+      if (this.#header(nal).firstMb === next) return unsupported('slices in arbitrary order (ASO)');
+    }
+    return broken('a part of the picture is missing');
   }
 
   #begin(header: SliceHeader): SliceHeader {
@@ -140,16 +157,6 @@ export class IntraDecoder {
 /** One picture with a decoder of its own. */
 export function decodeIntraPicture(annexB: Uint8Array): DecodedPicture {
   return new IntraDecoder().decode(annexB);
-}
-
-function outOfOrder(header: SliceHeader, next: number): Error {
-  // Baseline and Extended profile alone let slices come in any order.
-  const { profileIdc } = header.sps;
-  return profileIdc === 66 || profileIdc === 88
-    ? unsupported('slices in arbitrary order (ASO), or a slice is missing')
-    : broken(
-        header.firstMb > next ? 'a part of the picture is missing' : 'a part of the picture is there twice',
-      );
 }
 
 function crop(frame: Frame, sps: Sps): DecodedPicture {
