@@ -49,7 +49,8 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
 /** A scheme is a word that is not followed by `=`; everything up to the next one is its parameters. */
 function splitChallenges(value: string): { scheme: string; parameters: Map<string, string> }[] {
   const found: { scheme: string; parameters: Map<string, string> }[] = [];
-  const token = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g;
+  // A quote that never ends holds the rest: no byte is looked at twice.
+  const token = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.|\\$)*)(?:"|$)|([^\s,"]*)))?/gs;
   for (const [, name, quoted, bare] of value.matchAll(token)) {
     if (quoted === undefined && bare === undefined) {
       found.push({ scheme: name!, parameters: new Map() });

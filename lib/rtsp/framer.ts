@@ -142,13 +142,14 @@ export class Framer {
     const length = this.carried;
     this.carried = 0;
     let done = 0;
-    while (done < length && this.pending === undefined) {
-      const next = this.step(this.carry, done, length);
+    while (done < length) {
+      const next: number =
+        this.pending === undefined
+          ? this.step(this.carry, done, length)
+          : this.fillBody(this.pending, this.carry, done, length);
       if (next === done) break;
       done = next;
     }
-    if (this.pending !== undefined && done < length)
-      done = this.fillBody(this.pending, this.carry, done, length);
     if (done < length) {
       this.carry.copyWithin(0, done, length);
       this.carried = length - done;
@@ -266,11 +267,11 @@ function bodyLength(headers: Headers): number {
 function parseHead(text: string): Message | undefined {
   const [startLine = '', ...lines] = text.split(/\r?\n/);
   const headers = parseHeaders(lines);
-  const status = /^RTSP\/\d\.\d\s+(\d{3})(?:\s+(.*?))?\s*$/.exec(startLine);
+  const status = /^RTSP\/\d\.\d\s+(\d{3})(?!\d)(.*)$/s.exec(startLine);
   if (status !== null) {
     return {
       kind: 'response',
-      message: { status: Number(status[1]), reason: status[2] ?? '', headers, body: Buffer.alloc(0) },
+      message: { status: Number(status[1]), reason: status[2]!.trim(), headers, body: Buffer.alloc(0) },
     };
   }
   const request = /^([A-Z_]+)\s+(\S+)\s+RTSP\/\d\.\d\s*$/.exec(startLine);

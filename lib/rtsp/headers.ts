@@ -2,6 +2,8 @@
 
 /** RFC 2326 12.37: a session without `timeout` lives 60 s. */
 const DEFAULT_TIMEOUT_SECONDS = 60;
+/** Transports and tracks read from one header. */
+const MAX_OFFERS = 32;
 
 export function parseSession(value: string): { id: string; timeoutSeconds: number } {
   const [id = '', ...parameters] = value.split(';');
@@ -37,13 +39,16 @@ export interface TransportSpec {
 
 /** The first sensible transport of a Transport header (RFC 2326 12.39); what cannot be read is left out. */
 export function parseTransport(value: string): TransportSpec {
-  const specs = value.split(',').map(parseOneTransport);
-  return specs.find(({ profile }) => /^RTP\//i.test(profile)) ?? specs[0]!;
+  const offers = value.split(',', MAX_OFFERS).map((offer) => offer.split(';').map((part) => part.trim()));
+  return readTransport(offers.find((parts) => parts.some(isProfile)) ?? offers[0]!);
 }
 
-function parseOneTransport(value: string): TransportSpec {
-  const parts = value.split(';').map((part) => part.trim());
-  const profile = parts.find((part) => /^RTP\//i.test(part)) ?? 'RTP/AVP';
+function isProfile(part: string): boolean {
+  return /^RTP\//i.test(part);
+}
+
+function readTransport(parts: readonly string[]): TransportSpec {
+  const profile = parts.find(isProfile) ?? 'RTP/AVP';
   const interleaved = pair(parameterOf(parts, 'interleaved'), 255);
   const spec: TransportSpec = {
     profile,
@@ -91,17 +96,28 @@ export interface RtpInfoEntry {
 export function parseRtpInfo(value: string): RtpInfoEntry[] {
   const entries: RtpInfoEntry[] = [];
   for (const piece of value.split(/(?:^|,)\s*(?=url\s*=)/i)) {
-    const url = /^\s*url\s*=\s*(.*?)\s*(?:;\s*(?:seq|rtptime|ssrc)\s*=.*|;?\s*,?\s*)$/is.exec(piece)?.[1];
-    if (url === undefined || url === '') continue;
-    const entry: RtpInfoEntry = { url: url.replace(/^"(.*)"$/, '$1') };
+    if (!/^\s*url\s*=/i.test(piece)) continue;
+    const rest = piece.slice(piece.indexOf('=') + 1);
+    const parameters = rest.search(/;\s*(?:seq|rtptime|ssrc)\s*=/i);
+    const url = withoutTail(parameters === -1 ? rest : rest.slice(0, parameters));
+    if (url === '') continue;
+    const entry: RtpInfoEntry = { url };
     const seq = /;\s*seq\s*=\s*(\d{1,10})/i.exec(piece)?.[1];
     if (seq !== undefined && Number(seq) <= 0xffff) entry.seq = Number(seq);
     const rtptime = /;\s*rtptime\s*=\s*(\d{1,10})/i.exec(piece)?.[1];
     if (rtptime !== undefined && Number(rtptime) <= 0xffff_ffff) entry.rtptime = Number(rtptime);
     entries.push(entry);
-    if (entries.length >= 32) break;
+    if (entries.length >= MAX_OFFERS) break;
   }
   return entries;
+}
+
+/** A URL without the separators behind it and the quotes around it. */
+function withoutTail(text: string): string {
+  let end = text.length;
+  while (end > 0 && ';, \t'.includes(text[end - 1]!)) end--;
+  const url = text.slice(0, end).trim();
+  return /^".*"$/s.test(url) ? url.slice(1, -1) : url;
 }
 
 /** npt in seconds, clock in epoch ms; an open or `now` end is absent. smpte is named only. */
@@ -113,11 +129,11 @@ export interface MediaRange {
 
 /** RFC 2326 12.29 and 3.5 to 3.7. What follows the range on the same line (another header, by a print slip) is left alone. */
 export function parseRange(value: string): MediaRange | undefined {
-  const found = /^\s*(npt|clock|smpte[^=]*)\s*=\s*([^\s;]*)/i.exec(value);
-  if (found === null) return undefined;
-  const unit = found[1]!.toLowerCase();
-  const [from = '', to = ''] = splitRange(found[2]!);
-  if (unit.startsWith('smpte')) return { unit: 'smpte' };
+  const equals = value.indexOf('=');
+  const unit = /^(npt|clock|smpte)/.exec(value.slice(0, Math.max(0, equals)).trim().toLowerCase())?.[1];
+  if (unit === undefined) return undefined;
+  if (unit === 'smpte') return { unit };
+  const [from = '', to = ''] = splitRange(/[^\s;]*/.exec(value.slice(equals + 1).trim())![0]);
   const read = unit === 'npt' ? nptSeconds : clockMs;
   const start = read(from);
   const end = read(to);

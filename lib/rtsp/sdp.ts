@@ -50,6 +50,9 @@ const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; cha
   32: { encoding: 'MPV', clockRate: 90_000 },
 };
 
+/** The lines that are read. The others, and the slow patterns sdp-transform has for some of them, are kept from it. */
+const USED = /^(?:s=|m=|a=(?:rtpmap|fmtp|control|range|framerate|sendonly|recvonly|sendrecv|inactive)\b)/;
+
 /** Never throws but NvrError EPROTOCOL, and that only for what is no SDP at all. Media sections past the limit are left out. */
 export function parseSdp(text: string): SessionDescription {
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
@@ -59,13 +62,7 @@ export function parseSdp(text: string): SessionDescription {
       'DESCRIBE was answered with something that is no session description (SDP).',
     );
   }
-  let raw: unknown;
-  try {
-    raw = parse(lines.join('\r\n'));
-  } catch (error) {
-    throw new NvrError('EPROTOCOL', 'The session description (SDP) cannot be read.', { cause: error });
-  }
-  const session = asRecord(raw);
+  const session = asRecord(parse(lines.filter((line) => USED.test(line)).join('\r\n')));
   const result: SessionDescription = { media: [] };
   assign(result, 'name', textOf(session.name));
   assign(result, 'control', textOf(session.control));

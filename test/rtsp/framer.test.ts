@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
+import { LIMITS } from '../../lib/limits.js';
+import { Framer, type FramerOptions } from '../../lib/rtsp/framer.js';
+import { serializeRequest, serializeResponse } from '../../lib/rtsp/message.js';
+import { plain, request, response } from './arbitraries.js';
+
+type Event = [kind: string, what: unknown];
+
+/** A framer, what it said, and a read buffer that is used again for every read. */
+class Bench {
+  readonly events: Event[] = [];
+  readonly framer: Framer;
+  private readonly read = Buffer.alloc(LIMITS.packetBytes * 2 + 64, 0x0a);
+
+  constructor(options?: FramerOptions) {
+    this.framer = new Framer(
+      {
+        onPacket: (channel, buffer, start, end) =>
+          this.events.push([`packet ${channel}`, buffer.toString('hex', start, end)]),
+        onResponse: (message) => this.events.push(['response', plain(message)]),
+        onRequest: (message) => this.events.push(['request', plain(message)]),
+      },
+      options,
+    );
+  }
+
+  /** Feeds one read; afterwards the buffer is overwritten, as the next read would. */
+  feed(bytes: Buffer | string): this {
+    const chunk = Buffer.from(bytes);
+    chunk.copy(this.read, 7);
+    try {
+      this.framer.feed(this.read, 7, 7 + chunk.length);
+    } finally {
+      this.read.fill(0x0a);
+    }
+    return this;
+  }
+
+  get kinds(): string[] {
+    return this.events.map(([kind]) => kind);
+  }
+}
+
+function frame(channel: number, payload: Buffer | string): Buffer {
+  const bytes = Buffer.from(payload);
+  return Buffer.concat([Buffer.from([0x24, channel, bytes.length >> 8, bytes.length & 0xff]), bytes]);
+}
+
+const OK = 'RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 12345678\r\n\r\n';
+const WITH_BODY = 'RTSP/1.0 200 OK\r\nCSeq: 3\r\nContent-Length: 5\r\n\r\nv=0\r\n';
+
+function throws(code: NvrErrorCode, run: () => unknown): void {
+  assert.throws(run, (error) => error instanceof NvrError && error.code === code);
+}
+
+/** Every way to cut `bytes` in two, then byte by byte, gives the same events. */
+function sameAtEverySplit(bytes: Buffer, expected: Event[], options?: FramerOptions): void {
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const bench = new Bench(options).feed(bytes.subarray(0, cut)).feed(bytes.subarray(cut));
+    assert.deepEqual(bench.events, expected, `cut at ${cut}`);
+  }
+  const bench = new Bench(options);
+  for (const byte of bytes) bench.feed(Buffer.of(byte));
+  assert.deepEqual(bench.events, expected, 'byte by byte');
+}
+
+describe('Framer', () => {
+  it('tells packets, responses and requests apart in one read', () => {
+    const options = 'OPTIONS rtsp://h/ RTSP/1.0\r\nCSeq: 1\r\n\r\n';
+    const bench = new Bench().feed(
+      Buffer.concat([frame(0, 'abc'), Buffer.from(OK), frame(1, ''), Buffer.from(options)]),
+    );
+    assert.deepEqual(bench.kinds, ['packet 0', 'response', 'packet 1', 'request']);
+    assert.equal(bench.framer.skippedBytes, 0);
+    assert.equal(bench.framer.isRtsp, true);
+  });
+
+  it('gives packets in place, without a copy, when a read holds them whole', () => {
+    const bytes = Buffer.concat([frame(0, 'abc'), frame(1, 'de')]);
+    const seen: Buffer[] = [];
+    const framer = new Framer({
+      onPacket: (_channel, buffer) => seen.push(buffer),
+      onResponse: () => undefined,
+      onRequest: () => undefined,
+    });
+    framer.feed(bytes);
+    assert.ok(seen.length === 2 && seen.every((buffer) => buffer === bytes));
+  });
+
+  it('gives the same at every split point: packets, a reply with a body, a reply without, packets again', () => {
+    const bytes = Buffer.concat([
+      frame(0, 'first'),
+      Buffer.from(WITH_BODY),
+      frame(2, '$$RTSP/1.0 200 OK\r\n\r\n'),
+      Buffer.from(OK),
+      frame(1, ''),
+      frame(0, 'last'),
+    ]);
+    const whole = new Bench().feed(bytes);
+    assert.deepEqual(whole.kinds, ['packet 0', 'response', 'packet 2', 'response', 'packet 1', 'packet 0']);
+    sameAtEverySplit(bytes, whole.events);
+  });
+
+  it('gives the same at random split points, whatever the messages and packets are', () => {
+    const unit = fc.oneof(
+      request.map((message) => ({
+        event: ['request', plain(message)] as Event,
+        bytes: serializeRequest(message),
+      })),
+      response.map((message) => ({
+        event: ['response', plain(message)] as Event,
+        bytes: serializeResponse(message),
+      })),
+      fc.tuple(fc.nat(3), fc.uint8Array({ maxLength: 3000 })).map(([channel, payload]) => ({
+        event: [`packet ${channel}`, Buffer.from(payload).toString('hex')] as Event,
+        bytes: frame(channel, Buffer.from(payload)),
+      })),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(unit, { maxLength: 8 }),
+        fc.array(fc.nat(4000), { maxLength: 12 }),
+        (units, sizes) => {
+          const bytes = Buffer.concat(units.map((one) => one.bytes));
+          const bench = new Bench();
+          let at = 0;
+          for (const size of sizes) bench.feed(bytes.subarray(at, (at += size)));
+          bench.feed(bytes.subarray(at));
+          assert.deepEqual(
+            bench.events,
+            units.map((one) => one.event),
+          );
+        },
+      ),
+    );
+  });
+
+  it('quirk 14: finds the frames among junk at every split point, and counts the junk', () => {
+    const options = { isChannelInUse: (channel: number) => channel < 2 };
+    // A `$` on a channel nobody set up, one of an impossible length, an R that begins nothing.
+    const junk = Buffer.from('\r\nxyz$\x70\x00\x01R$\x09\xff\xff..\r\n', 'latin1');
+    const bytes = Buffer.concat([
+      frame(0, 'one'),
+      junk,
+      frame(1, 'two'),
+      junk,
+      Buffer.from(OK),
+      junk,
+      frame(0, '3'),
+    ]);
+    const whole = new Bench(options).feed(bytes);
+    assert.deepEqual(whole.kinds, ['packet 0', 'packet 1', 'response', 'packet 0']);
+    assert.equal(whole.framer.skippedBytes, 3 * junk.length);
+    sameAtEverySplit(bytes, whole.events, options);
+  });
+
+  it('quirk 14: whatever small junk stands between frames, the frames come through', () => {
+    // Nothing in it begins a frame or a line.
+    const junk = fc
+      .uint8Array({ maxLength: 50 })
+      .map((bytes) =>
+        Buffer.from(bytes).map((byte) => (byte === 0x24 || (byte >= 0x41 && byte <= 0x5a) ? 0x2e : byte)),
+      );
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(junk, fc.uint8Array({ minLength: 1, maxLength: 200 })), { maxLength: 6 }),
+        fc.nat(300),
+        (parts, cut) => {
+          const bytes = Buffer.concat([
+            frame(0, 'first'),
+            ...parts.flatMap(([noise, payload]) => [Buffer.from(noise), frame(0, Buffer.from(payload))]),
+          ]);
+          const bench = new Bench({ isChannelInUse: (channel) => channel === 0 });
+          bench.feed(bytes.subarray(0, cut)).feed(bytes.subarray(cut));
+          assert.deepEqual(
+            bench.events.slice(1).map(([, what]) => what),
+            parts.map(([, payload]) => Buffer.from(payload).toString('hex')),
+          );
+          assert.equal(
+            bench.framer.skippedBytes,
+            parts.reduce((sum, [noise]) => sum + noise.length, 0),
+          );
+        },
+      ),
+    );
+  });
+
+  it('quirk 14: gives up past 64 KiB of junk', () => {
+    const bench = new Bench({ isChannelInUse: (channel) => channel === 0 }).feed(frame(0, 'x'));
+    const junk = Buffer.alloc(1000, 0x2e);
+    throws('EPROTOCOL', () => {
+      for (let i = 0; i < 70; i++) bench.feed(junk);
+    });
+    assert.ok(bench.framer.skippedBytes <= LIMITS.junkBytes + 1000);
+  });
+
+  it('quirk 14: small junk between many frames never adds up to the end', () => {
+    const bench = new Bench({ isChannelInUse: (channel) => channel === 0 });
+    const piece = Buffer.concat([frame(0, 'x'), Buffer.alloc(2000, 0x2e)]);
+    for (let i = 0; i < 70; i++) bench.feed(piece);
+    assert.equal(bench.events.length, 70);
+    assert.equal(bench.framer.skippedBytes, 140_000);
+  });
+
+  it('quirk 13: takes data on channels that were never set up', () => {
+    const bench = new Bench({ isChannelInUse: () => false }).feed(frame(6, 'old session'));
+    assert.deepEqual(bench.kinds, ['packet 6']);
+  });
+
+  it('takes packets of 0 and of 65535 bytes', () => {
+    const bench = new Bench();
+    const large = frame(0, Buffer.alloc(65_535, 7));
+    bench.feed(frame(1, '')).feed(large).feed(large.subarray(0, 40_000)).feed(large.subarray(40_000));
+    assert.deepEqual(
+      bench.events.map(([, hex]) => String(hex).length / 2),
+      [0, 65_535, 65_535],
+    );
+  });
+
+  it('hands on at once what stands whole behind a body that came in two reads', () => {
+    const bytes = Buffer.concat([Buffer.from(WITH_BODY), frame(0, 'behind it'), frame(0, 'and again')]);
+    const bench = new Bench().feed(bytes.subarray(0, 10)).feed(bytes.subarray(10));
+    assert.deepEqual(bench.kinds, ['response', 'packet 0', 'packet 0']);
+  });
+
+  it('quirk 11: passes over a continuation line of white space alone, and joins any other', () => {
+    const bench = new Bench().feed(
+      'RTSP/1.0 200 OK\r\nPublic: OPTIONS,\r\n  PLAY\r\n \t \r\nCSeq: 1\r\n\r\n',
+    );
+    const [, message] = bench.events[0] as [string, { headers: [string, string][] }];
+    assert.deepEqual(message.headers, [
+      ['Public', 'OPTIONS, PLAY'],
+      ['CSeq', '1'],
+    ]);
+  });
+
+  it('quirk 11: reads names with spaces before the colon, OPTIONS: for Public:, values with colons, and drops lines that are no header', () => {
+    const bench = new Bench().feed(
+      'RTSP/1.0 200\r\nOPTIONS : PLAY\r\nDate: 12:00:00\r\nnonsense\r\n: nameless\r\n\r\n',
+    );
+    const [, message] = bench.events[0] as [string, { reason: string; headers: unknown }];
+    assert.equal(message.reason, '');
+    assert.deepEqual(message.headers, [
+      ['OPTIONS', 'PLAY'],
+      ['Date', '12:00:00'],
+    ]);
+  });
+
+  it('reads messages whose lines end with a bare LF', () => {
+    const bench = new Bench().feed('RTSP/1.0 404 Not Found\nCSeq: 7\n\n').feed(frame(0, 'x'));
+    assert.deepEqual(bench.kinds, ['response', 'packet 0']);
+  });
+
+  it('quirk 11: refuses a header of more than 16 KiB, with or without an end, in one read or in many', () => {
+    const long = `RTSP/1.0 200 OK\r\nX: ${'a'.repeat(LIMITS.headerBytes)}`;
+    throws('EPROTOCOL', () => new Bench().feed(`${long}\r\n\r\n`));
+    throws('EPROTOCOL', () => new Bench().feed(long));
+    throws('EPROTOCOL', () => {
+      const bench = new Bench();
+      for (let at = 0; at < long.length; at += 100) bench.feed(long.slice(at, at + 100));
+    });
+  });
+
+  it('quirk 11: refuses more than 128 header lines', () => {
+    const lines = (count: number): string => `RTSP/1.0 200 OK\r\n${'X: y\r\n'.repeat(count)}\r\n`;
+    assert.equal(new Bench().feed(lines(LIMITS.headerLines)).events.length, 1);
+    throws('EPROTOCOL', () => new Bench().feed(lines(LIMITS.headerLines + 1)));
+  });
+
+  it('quirk 11: refuses a body of more than 128 KiB before it comes, and takes one of just that', () => {
+    const head = (length: number): string => `RTSP/1.0 200 OK\r\nContent-Length: ${length}\r\n\r\n`;
+    throws('EPROTOCOL', () => new Bench().feed(head(LIMITS.bodyBytes + 1)));
+    const bench = new Bench().feed(head(LIMITS.bodyBytes));
+    bench.feed(Buffer.alloc(100_000, 1)).feed(Buffer.alloc(LIMITS.bodyBytes - 100_000, 1));
+    assert.deepEqual(bench.kinds, ['response']);
+  });
+
+  for (const length of ['-5', 'abc', '', '0']) {
+    it(`takes a Content-Length of '${length}' for no body`, () => {
+      const bench = new Bench().feed(`RTSP/1.0 200 OK\r\nContent-Length: ${length}\r\n\r\n${OK}`);
+      assert.deepEqual(bench.kinds, ['response', 'response']);
+    });
+  }
+
+  it('drops a reply whose start line cannot be read, and goes on behind it', () => {
+    const bench = new Bench().feed(`RTSP/1.0 two hundred\r\nCSeq: 1\r\n\r\n${OK}`);
+    assert.deepEqual(bench.kinds, ['response']);
+  });
+
+  it('takes a line of capitals that is no request for junk', () => {
+    const bench = new Bench().feed(OK);
+    bench.feed('HELLO THERE you\r\nABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n').feed(OK);
+    assert.deepEqual(bench.kinds, ['response', 'response']);
+    assert.ok(bench.framer.skippedBytes > 40);
+  });
+
+  describe('where something else answers', () => {
+    for (const [who, greeting] of [
+      ['an HTTP server', 'HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n'],
+      ['an SSH server', 'SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n'],
+      ['an SMTP server', '220 mail.example.org ESMTP\r\n'],
+      ['an IMAP server', '* OK IMAP4rev1 ready\r\n'],
+      ['a POP3 server', '+OK POP3 ready\r\n'],
+      ['a web page', '<!DOCTYPE html><html>'],
+      ['a JSON service', '{"error": "no"}'],
+      ['a banner', 'Welcome to the telnet console\r\n'],
+      ['random bytes', Buffer.alloc(300, 0x80)],
+    ] as const) {
+      it(`tells ${who} at once`, () => {
+        const bench = new Bench();
+        assert.throws(
+          () => bench.feed(greeting),
+          (error) => error instanceof NvrError && error.code === 'ENOTRTSP' && error.message.includes('port'),
+        );
+        assert.deepEqual(bench.events, []);
+      });
+    }
+
+    it('gives up after 64 KiB of it in small pieces', () => {
+      const bench = new Bench();
+      throws('ENOTRTSP', () => {
+        for (let i = 0; i < 1000; i++) bench.feed(Buffer.alloc(100, 0x80));
+      });
+      assert.equal(bench.framer.isRtsp, false);
+    });
+  });
+});

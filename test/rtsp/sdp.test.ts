@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { NvrError } from '../../lib/errors.js';
+import { LIMITS } from '../../lib/limits.js';
+import { parseSdp } from '../../lib/rtsp/sdp.js';
+
+const sdp = (...lines: string[]): string =>
+  ['v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=x', 't=0 0', ...lines, ''].join('\r\n');
+
+const NVR = `v=0
+o=- 1271956268066958 0 IN IP4 0.0.0.0
+s=Session streamed by "NVRMediaServer"
+i=CH00D
+t=0 0
+a=tool:NVR Streaming Media
+a=type:broadcast
+a=control:*
+a=range:npt=0-
+m=video 0 RTP/AVP 99
+c=IN IP4 0.0.0.0
+a=rtpmap:99 H264/90000
+a=fmtp:99 packetization-mode=1
+a=control:track1
+a=cliprect:0,0,576,720
+a=framerate:25.000000
+a=x-bufferdelay:0
+`;
+
+describe('parseSdp', () => {
+  for (const [name, end] of [
+    ['CRLF', '\r\n'],
+    ['LF', '\n'],
+    ['CR', '\r'],
+  ] as const) {
+    it(`reads the MOVE NVR’s SDP with ${name} line ends`, () => {
+      assert.deepEqual(parseSdp(NVR.replaceAll('\n', end)), {
+        name: 'Session streamed by "NVRMediaServer"',
+        control: '*',
+        range: 'npt=0-',
+        media: [
+          {
+            index: 0,
+            type: 'video',
+            protocol: 'RTP/AVP',
+            control: 'track1',
+            frameRate: 25,
+            payloads: [
+              {
+                type: 99,
+                encoding: 'H264',
+                clockRate: 90_000,
+                channels: 1,
+                fmtp: new Map([['packetization-mode', '1']]),
+              },
+            ],
+          },
+        ],
+      });
+    });
+  }
+
+  it('reads video, audio and metadata tracks with their formats', () => {
+    const { media } = parseSdp(
+      sdp(
+        'm=video 0 RTP/AVP 96 97',
+        'a=rtpmap:96 H265/90000',
+        'a=rtpmap:97 h264/90000',
+        'a=fmtp:96 sprop-vps=QAE=; sprop-sps=QgE= ;Sprop-PPS=RAE=',
+        'a=sendonly',
+        'm=audio 0 RTP/AVP 98',
+        'a=rtpmap:98 mpeg4-generic/48000/2',
+        'a=fmtp:98 streamtype=5;mode=AAC-hbr;config=1190;sizelength=13;flag',
+        'm=application 0 RTP/AVP 107',
+        'a=rtpmap:107 vnd.onvif.metadata/90000',
+        'a=recvonly',
+      ),
+    );
+    assert.deepEqual(
+      media.map(({ type, direction, payloads }) => [type, direction, payloads.map((one) => one.encoding)]),
+      [
+        ['video', 'sendonly', ['H265', 'H264']],
+        ['audio', undefined, ['MPEG4-GENERIC']],
+        ['application', 'recvonly', ['VND.ONVIF.METADATA']],
+      ],
+    );
+    assert.deepEqual(
+      [...media[0]!.payloads[0]!.fmtp],
+      [
+        ['sprop-vps', 'QAE='],
+        ['sprop-sps', 'QgE='],
+        ['sprop-pps', 'RAE='],
+      ],
+    );
+    assert.deepEqual([media[1]!.payloads[0]!.clockRate, media[1]!.payloads[0]!.channels], [48_000, 2]);
+    assert.equal(media[1]!.payloads[0]!.fmtp.get('flag'), '');
+  });
+
+  it('fills in static payload types that no rtpmap explains', () => {
+    const { media } = parseSdp(
+      sdp('m=audio 0 RTP/AVP 0 8 10', 'm=video 0 RTP/AVP 26 35', 'm=video 0 RTP/AVP 127'),
+    );
+    assert.deepEqual(
+      media.map(({ payloads }) =>
+        payloads.map(({ encoding, clockRate, channels }) => [encoding, clockRate, channels]),
+      ),
+      [
+        [
+          ['PCMU', 8000, 1],
+          ['PCMA', 8000, 1],
+          ['L16', 44_100, 2],
+        ],
+        [['JPEG', 90_000, 1]],
+        [],
+      ],
+    );
+  });
+
+  it('an rtpmap wins over the static meaning', () => {
+    const { media } = parseSdp(sdp('m=video 0 RTP/AVP 26', 'a=rtpmap:26 H264/90000'));
+    assert.equal(media[0]!.payloads[0]!.encoding, 'H264');
+  });
+
+  it('quirk 27: takes the lone fmtp of a wrong payload type for the lone payload’s, and no other', () => {
+    const lone = parseSdp(
+      sdp('m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=fmtp:97 packetization-mode=1'),
+    );
+    assert.equal(lone.media[0]!.payloads[0]!.fmtp.get('packetization-mode'), '1');
+    const two = parseSdp(
+      sdp(
+        'm=video 0 RTP/AVP 96 98',
+        'a=rtpmap:96 H264/90000',
+        'a=rtpmap:98 H265/90000',
+        'a=fmtp:97 packetization-mode=1',
+      ),
+    );
+    assert.ok(two.media[0]!.payloads.every(({ fmtp }) => fmtp.size === 0));
+  });
+
+  it('quirk 27: reads media without fmtp, packetization-mode or frame rate, and with an odd profile-level-id', () => {
+    const { media } = parseSdp(
+      sdp(
+        'm=video 0 RTP/AVP 96',
+        'a=rtpmap:96 H264/90000',
+        'm=video 0 RTP/AVP 97',
+        'a=rtpmap:97 H264/90000',
+        'a=fmtp:97 profile-level-id=ZZ;;=x',
+      ),
+    );
+    assert.equal(media[0]!.payloads[0]!.fmtp.size, 0);
+    assert.equal(media[0]!.frameRate, undefined);
+    assert.deepEqual([...media[1]!.payloads[0]!.fmtp], [['profile-level-id', 'ZZ']]);
+  });
+
+  it('quirk 27: reads an SDP whose o= and t= are malformed or missing, and one behind a byte order mark', () => {
+    for (const head of [
+      'v=0\r\no=-\r\nt=\r\n',
+      'v=0\r\no=a b c d e f g h\r\nt=x y z\r\n',
+      '',
+      '\ufeffv=0\r\n',
+      'v = 0\r\n',
+    ]) {
+      const { media } = parseSdp(
+        `${head}m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n`,
+      );
+      assert.deepEqual([media.length, media[0]!.control, media[0]!.payloads.length], [1, 'track1', 1], head);
+    }
+  });
+
+  it('quirk 27: puts usable numbers in place of impossible ones', () => {
+    const { media } = parseSdp(
+      sdp(
+        'm=video 0 RTP/AVP 96',
+        'a=rtpmap:96 H264/0',
+        'a=framerate:-3',
+        'm=video 0 RTP/AVP 97',
+        'a=rtpmap:97 H264',
+        'a=framerate:100000',
+        'm=audio 0 RTP/AVP 98',
+        'a=rtpmap:98 PCMU/99999999999/900',
+      ),
+    );
+    assert.deepEqual(
+      media.map(({ payloads, frameRate }) => [payloads[0]!.clockRate, payloads[0]!.channels, frameRate]),
+      [
+        [90_000, 1, undefined],
+        [90_000, 1, undefined],
+        [8000, 1, undefined],
+      ],
+    );
+  });
+
+  it('reads an empty description with a version as one without media', () => {
+    assert.deepEqual(parseSdp('v=0\r\n'), { media: [] });
+  });
+
+  for (const text of ['', '<html><body>Not found</body></html>', '{"error":1}', '\0\0\0', 'hello']) {
+    it(`refuses ${JSON.stringify(text)}, which is no SDP`, () => {
+      assert.throws(
+        () => parseSdp(text),
+        (error) => error instanceof NvrError && error.code === 'EPROTOCOL',
+      );
+    });
+  }
+
+  it('reads no more than 32 media sections, nor 32 payload types of one', () => {
+    const many = sdp(...new Array<string>(100).fill('m=video 0 RTP/AVP 96'));
+    assert.equal(parseSdp(many).media.length, LIMITS.mediaSections);
+    const types = Array.from({ length: 100 }, (_, i) => i + 28);
+    const wide = sdp(
+      `m=video 0 RTP/AVP ${types.join(' ')}`,
+      ...types.map((type) => `a=rtpmap:${type} H264/90000`),
+    );
+    assert.equal(parseSdp(wide).media[0]!.payloads.length, LIMITS.mediaSections);
+  });
+
+  it('reads several KB of sprop-sei', () => {
+    const sei = 'A'.repeat(9000);
+    const { media } = parseSdp(
+      sdp('m=video 0 RTP/AVP 96', 'a=rtpmap:96 H265/90000', `a=fmtp:96 sprop-sei=${sei}`),
+    );
+    assert.equal(media[0]!.payloads[0]!.fmtp.get('sprop-sei'), sei);
+  });
+
+  it('gives a description or EPROTOCOL for any text', () => {
+    const line = fc.tuple(
+      fc.constantFrom(
+        'v=',
+        'o=',
+        'm=',
+        'a=',
+        'a=rtpmap:',
+        'a=fmtp:',
+        'a=control:',
+        'a=framerate:',
+        'a=imageattr:',
+        't=',
+        'c=',
+        '__proto__=',
+      ),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 20 }), (lines) => {
+        const text = lines.map((parts) => parts.join('')).join('\r\n');
+        try {
+          const { media } = parseSdp(text);
+          assert.ok(media.length <= LIMITS.mediaSections);
+        } catch (error) {
+          assert.ok(error instanceof NvrError && error.code === 'EPROTOCOL', String(error));
+        }
+      }),
+    );
+  });
+
+  it('is not slow on a body of 128 KiB, whatever attribute it is made of', () => {
+    const started = process.cpuUsage();
+    const room = LIMITS.bodyBytes - 100;
+    for (const [head, piece] of [
+      ['a=imageattr:97 send ', '[x=1] '],
+      ['a=imageattr:* recv ', '*'],
+      ['a=simulcast:send ', '1,~'],
+      ['a=simulcast: recv ', 'pt=97 '],
+      ['a=candidate:', '1 1 UDP '],
+      ['a=rtpmap:96 H264', ' '],
+      ['a=fmtp:96 ', 'a;'],
+      ['a=ssrc-group:FID ', '1 '],
+      ['a=source-filter: incl IN ', 'x '],
+      ['a=crypto:1 ', 'x '],
+      ['a=rid:1 send ', 'a '],
+      ['', 'm=video 0 RTP/AVP 96\r\n'],
+      ['', 'a=rtpmap:96 H264/90000\r\n'],
+      ['', 'm='],
+      ['', '\r\n'],
+    ] as const) {
+      const repeated = piece.repeat(Math.floor((room - head.length) / piece.length));
+      parseSdp(`v=0\r\nm=video 0 RTP/AVP 96\r\n${head}${repeated}`);
+    }
+    const { user } = process.cpuUsage(started);
+    assert.ok(user < 2_000_000, `${user / 1000} ms`);
+  });
+});
