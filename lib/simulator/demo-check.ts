@@ -3,11 +3,13 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { splitAnnexB } from '../codec/annexb.js';
 import { parseH264Sps } from '../codec/h264/sps.js';
 import { jpegSize } from '../media/jpeg/size.js';
+import { readTimeSei } from './source.js';
 import type { ExampleFlow } from './demo-folder.js';
 
 /** What a node sent, as the report hook tells it. */
@@ -17,8 +19,8 @@ export interface SentMessage {
   readonly name?: string;
   readonly port: number;
   readonly payload?: unknown;
-  readonly video?: { codec: string; keyframe: boolean; width: number; height: number };
-  readonly event?: { code?: string };
+  readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
+  readonly event?: { code?: string; reason?: string };
   readonly clip?: { file: string; durationMs: number; preRollMs: number };
   readonly contentType?: string;
   readonly topic?: string;
@@ -43,6 +45,8 @@ type Judge = (
 /** By the number at the start of the flow's file name. */
 const JUDGES: Readonly<Record<string, Judge>> = {
   '01': judgeKeyframe,
+  '02': judgeRecording(5_000),
+  '03': judgeRecording(30_000, 'nvr-clips'),
   '05': judgeSnapshotPage,
   '05b': judgeSnapshotFile,
 };
@@ -159,6 +163,30 @@ function judgeSnapshot({ type, payload, video, contentType }: SentMessage): stri
   if (size === undefined || size.width !== video?.width || size.height !== video.height)
     throw new Error('the payload is no JPEG of the size it is said to have');
   return `JPEG ${size.width}x${size.height}`;
+}
+
+/** A run that carries its times, unit by unit, and ends by itself; and, where a folder is named, a file of it. */
+function judgeRecording(spanMs: number, folder?: string): Judge {
+  const times: number[] = [];
+  return ({ type, port, payload, video, event }, options) => {
+    if (type !== 'nvr-playback') return undefined;
+    if (port === 0 && payload instanceof Uint8Array && video !== undefined) {
+      const recorded = readTimeSei(Buffer.from(payload));
+      if (times.length === 0 && !video.keyframe) throw new Error('the run does not begin with a keyframe');
+      if (recorded === undefined || Math.abs(video.time - recorded) > 2)
+        throw new Error('video.time is not the recorded time');
+      times.push(recorded);
+      return undefined;
+    }
+    if (payload === 'error') throw new Error(event?.reason ?? 'an error');
+    if (payload !== 'ended') return undefined;
+    if (event?.reason !== 'reached') throw new Error(`the run ended by ${event?.reason ?? 'nothing'}`);
+    const span = times.at(-1)! - times[0]!;
+    if (Math.abs(span - spanMs) > 1_100) throw new Error(`the run spans ${span} ms`);
+    if (folder !== undefined && readdirSync(path.join(options.folder, folder)).length === 0)
+      throw new Error('no file was written');
+    return `${times.length} frames from ${new Date(times[0]!).toISOString()}, ${(span / 1000).toFixed(1)} s${folder === undefined ? '' : ', in a file'}`;
+  };
 }
 
 /** What ffmpeg makes of a keyframe; undefined where there is no ffmpeg. */

@@ -62,6 +62,11 @@ export class Simulator {
     return this.sessions.length;
   }
 
+  /** Resolves when no session is left. */
+  async idle(): Promise<void> {
+    while (this.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   /** Answers with a wrong name or password so far, RTSP and HTTP together. */
   get failedLogins(): number {
     return this.guard.failedLogins;

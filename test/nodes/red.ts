@@ -5,6 +5,7 @@ import path from 'node:path';
 import helper from 'node-red-node-test-helper';
 import type { Node, NodeMessage } from 'node-red';
 import liveStreamNode from '../../nodes/nvr-live-stream.js';
+import playbackNode from '../../nodes/nvr-playback.js';
 import serverNode from '../../nodes/nvr-server.js';
 
 /** Where the Node-RED under test is resolved from. */
@@ -73,7 +74,7 @@ export function liveFlow(server: object, live: object = {}): object[] {
 }
 
 export async function load(flow: object[], credentials: Credentials = {}): Promise<(id: string) => Sink> {
-  await helper.load([serverNode, liveStreamNode] as never, flow, { nvr: credentials });
+  await helper.load([serverNode, liveStreamNode, playbackNode] as never, flow, { nvr: credentials });
   const sinks = new Map<string, Sink>();
   for (const node of flow as { id: string; type: string }[]) {
     if (node.type === 'helper') sinks.set(node.id, new Sink(helper.getNode(node.id) as Node));

@@ -1,0 +1,293 @@
+// Flow node `nvr-playback`: recorded video by time. Each run has a name; what it sends and tells carries it.
+
+import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
+import { NvrError } from '../lib/errors.js';
+import { parseDuration, parseTime } from '../lib/nvr/nvr-time.js';
+import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../lib/nvr/playback/run.js';
+import { channelNumber } from './shared/channel.js';
+import { contentTypeOf, topicOf, videoInfo } from './shared/messages.js';
+import { nvrOf, serverOf, type NvrServerNode } from './shared/server-node.js';
+import { SettingsReader } from './shared/settings-reader.js';
+import { failed, IDLE, invalidSetting, STOPPED } from './shared/status.js';
+
+type Saved = NodeDef & Record<string, unknown>;
+type Done = (error?: Error) => void;
+type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
+
+interface Message extends NodeMessageInFlow {
+  action?: unknown;
+  from?: unknown;
+  to?: unknown;
+  duration?: unknown;
+  channel?: unknown;
+  stream?: unknown;
+  speed?: unknown;
+  group?: unknown;
+  run?: unknown;
+}
+
+/** A run of this node, and the input message that waits for it. */
+interface Playing {
+  readonly run: PlaybackRun;
+  sequence: number;
+  settle: (error?: Error) => void;
+}
+
+const MAX_NAME = 100;
+
+export = (RED: NodeAPI): void => {
+  function PlaybackNode(this: Node, saved: Saved): void {
+    RED.nodes.createNode(this, saved);
+    this.status(IDLE);
+    let player: Player | undefined;
+    const open = (): Player => (player ??= new Player(this, serverOf(RED, saved.nvr), saved));
+    this.on('input', (message: Message, _send, done) => {
+      try {
+        open().control(message, done);
+      } catch (error) {
+        const told =
+          error instanceof NvrError
+            ? error
+            : new NvrError('EINPUT', 'The message cannot be used.', { cause: error });
+        const property = /^The setting "(\w+)"/.exec(told.message)?.[1];
+        if (property !== undefined) this.status(invalidSetting(property));
+        done(told);
+      }
+    });
+    this.on('close', (_removed: boolean, done: () => void) => {
+      if (player === undefined) done();
+      else void player.close().then(done, done);
+    });
+  }
+  RED.nodes.registerType('nvr-playback', PlaybackNode as never);
+};
+
+class Player {
+  private readonly emit: Emit;
+  private readonly doneWhen: 'ended' | 'playing';
+  private readonly runs = new Map<string, Playing>();
+  private counter = 0;
+  private closed = false;
+
+  constructor(
+    private readonly node: Node,
+    private readonly server: NvrServerNode,
+    private readonly saved: Saved,
+  ) {
+    const reader = new SettingsReader(saved);
+    this.emit = reader.choice<Emit>('emit', ['keyframes', 'accessUnits', 'nalUnits'], 'accessUnits');
+    this.doneWhen = reader.choice('doneWhen', ['ended', 'playing'], 'ended');
+    if (reader.error !== undefined) throw reader.error;
+    nvrOf(server);
+    server.register(node);
+  }
+
+  control(message: Message, done: Done): void {
+    const action = message.action ?? (this.setting(message, 'from') === undefined ? undefined : 'play');
+    if (action === 'play') {
+      this.play(message, done);
+      return;
+    }
+    if (action === 'status') {
+      this.answerStatus(message);
+      done();
+      return;
+    }
+    if (action !== 'pause' && action !== 'resume' && action !== 'seek' && action !== 'stop') {
+      throw new NvrError('EINPUT', 'msg.action must be one of play, pause, resume, seek, stop, status.');
+    }
+    const { run } = this.named(message);
+    if (action === 'pause') run.pause();
+    else if (action === 'resume') run.resume();
+    else if (action === 'stop') void run.stop();
+    else run.seek(this.time(message.from, 'from'));
+    done();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.runs.values()].map(({ run }) => run.stop()));
+    this.server.deregister(this.node);
+  }
+
+  private play(message: Message, done: Done): void {
+    const request = this.request(message);
+    let isDone = false;
+    const settle = (error?: Error): void => {
+      if (isDone) return;
+      isDone = true;
+      done(error);
+    };
+    const tell = (word: string, event: object = {}): void => {
+      this.sendEvent(request, word, event);
+    };
+    const playing: Playing = { run: undefined as never, sequence: 0, settle };
+    const run = nvrOf(this.server).playback.play(
+      { ...request, run: `${this.node.id}/${request.run}` },
+      {
+        onUnit: (unit) => {
+          this.sendUnit(request, playing, unit);
+        },
+        onConnecting: () => {
+          this.node.status({ fill: 'yellow', shape: 'ring', text: 'connecting' });
+          tell('connecting');
+        },
+        onPlaying: (transport) => {
+          this.node.status({ fill: 'green', shape: 'dot', text: 'playing' });
+          tell('playing', { transport });
+          if (this.doneWhen === 'playing') settle();
+        },
+        onPaused: (at) => {
+          this.node.status({ fill: 'grey', shape: 'dot', text: 'paused' });
+          tell('paused', { reached: at });
+        },
+        onWarning: (error) => {
+          tell('warning', { code: error.code, reason: error.message });
+        },
+        onEnd: (reason, error) => {
+          if (this.runs.get(request.run) === playing) this.runs.delete(request.run);
+          this.onEnd(request, reason, error, playing);
+        },
+      },
+    );
+    Object.assign(playing, { run });
+    this.runs.set(request.run, playing);
+  }
+
+  private onEnd(
+    request: PlaybackRequest,
+    reason: string,
+    error: NvrError | undefined,
+    playing: Playing,
+  ): void {
+    const event = { reason, reached: playing.run.reached };
+    if (error === undefined) {
+      this.sendEvent(request, reason === 'stopped' ? 'stopped' : 'ended', event);
+      if (this.runs.size === 0) this.node.status(reason === 'stopped' ? STOPPED : IDLE);
+      playing.settle();
+    } else {
+      this.sendEvent(request, 'error', { ...event, code: error.code, reason: error.message });
+      if (this.runs.size === 0) this.node.status(failed(error.code));
+      playing.settle(error);
+    }
+  }
+
+  private request(message: Message): PlaybackRequest {
+    const { settings } = this.server;
+    const now = Date.now();
+    const from = this.time(this.setting(message, 'from'), 'from');
+    if (from >= now)
+      throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
+    const toSetting = this.setting(message, 'to');
+    const duration = this.setting(message, 'duration');
+    let to: number | undefined;
+    if (
+      message.duration !== undefined ||
+      (message.to === undefined && toSetting === undefined && duration !== undefined)
+    ) {
+      to = from + parseDuration(duration, 'duration');
+    } else if (toSetting !== undefined) {
+      to = this.time(toSetting, 'to');
+    }
+    if (to !== undefined && to <= from) throw new NvrError('EINPUT', '"to" must be later than "from".');
+
+    const reader = new SettingsReader({
+      stream: this.setting(message, 'stream'),
+      speed: this.setting(message, 'speed'),
+      group: this.setting(message, 'group'),
+    });
+    const stream = reader.choice('stream', ['main', 'dual'], 'main');
+    const speed = reader.number('speed', 1, { min: 0, max: 64 });
+    const group = reader.number('group', 0, { min: 0, max: 65_535, integer: true });
+    if (reader.error !== undefined) throw reader.error;
+    const name = message.run === undefined ? `run ${++this.counter}` : textOf(message.run);
+    if (name === '' || name.length > MAX_NAME)
+      throw new NvrError('EINPUT', `msg.run must be text of at most ${MAX_NAME} characters.`);
+    const channel = channelNumber(settings, this.setting(message, 'channel') ?? '1');
+    return { run: name, channel, stream, group, from, speed, ...(to === undefined ? {} : { to }) };
+  }
+
+  /** The message's property, else the node's; what is empty counts as absent. */
+  private setting(
+    message: Message,
+    property: 'from' | 'to' | 'duration' | 'channel' | 'stream' | 'speed' | 'group',
+  ): unknown {
+    for (const value of [message[property], this.saved[property]]) {
+      if (value !== undefined && value !== null && value !== '') return value;
+    }
+    return undefined;
+  }
+
+  private time(value: unknown, name: string): number {
+    return parseTime(value, name, Date.now(), this.server.settings.timeZone);
+  }
+
+  /** The run a message means: the one it names, or the only one there is. */
+  private named(message: Message): Playing {
+    if (message.run === undefined && this.runs.size === 1) return this.runs.values().next().value!;
+    const playing = typeof message.run === 'string' ? this.runs.get(message.run) : undefined;
+    if (playing === undefined) throw new NvrError('EINPUT', 'msg.run names no run that is under way.');
+    return playing;
+  }
+
+  private answerStatus(message: Message): void {
+    const runs = [...this.runs].map(
+      ([
+        run,
+        {
+          run: { state, reached, request },
+        },
+      ]) => ({
+        run,
+        state,
+        reached,
+        channel: request.channel,
+        stream: request.stream,
+        from: request.from,
+        to: request.to,
+      }),
+    );
+    const event = { time: Date.now(), runs };
+    this.node.send([
+      null,
+      Object.assign(message, { topic: message.topic ?? 'nvr/playback/event', payload: 'status', event }),
+    ]);
+  }
+
+  private sendUnit(request: PlaybackRequest, playing: Playing, { unit, repeated }: RecordedUnit): void {
+    if (this.closed || (this.emit === 'keyframes' && !unit.keyframe)) return;
+    const { run, channel, stream } = request;
+    const send = (what: string, payload: Buffer, nalType?: number): void => {
+      const info = videoInfo(unit, ++playing.sequence, channel, stream, nalType);
+      const video = repeated ? { ...info, repeated: true } : info;
+      const message = {
+        topic: topicOf(this.server.settings, channel, what),
+        payload,
+        contentType: contentTypeOf(unit),
+        video,
+        run,
+      };
+      this.node.send([message, null]);
+    };
+    if (this.emit === 'nalUnits' && unit.nals.length > 0) {
+      for (const { type, start, end } of unit.nals) send('nal', unit.data.subarray(start, end), type);
+    } else {
+      send(unit.keyframe ? 'keyframe' : 'frame', unit.data);
+    }
+  }
+
+  private sendEvent({ run, channel, stream }: PlaybackRequest, word: string, event: object): void {
+    if (this.closed) return;
+    const message = {
+      topic: topicOf(this.server.settings, channel, 'event'),
+      payload: word,
+      event: { channel, stream, time: Date.now(), ...event },
+      run,
+    };
+    this.node.send([null, message]);
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
