@@ -5,11 +5,11 @@ import type { MediaUnit, VideoUnit } from '../lib/codec/unit.js';
 import { NvrError } from '../lib/errors.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
 import { channelNumber } from './shared/channel.js';
-import { contentTypeOf, eventInfo, topicOf, videoInfo } from './shared/messages.js';
+import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from './shared/messages.js';
 import { loopDelay, OverloadGuard } from './shared/overload.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
-import { IDLE, invalidSetting, statusOfEvent, STOPPED } from './shared/status.js';
+import { IDLE, invalidSetting, PLAYING, statusOfEvent, STOPPED } from './shared/status.js';
 
 type Saved = NodeDef & Record<string, unknown>;
 type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
@@ -65,7 +65,9 @@ class LiveStream {
   private subscription: HubSubscription | undefined;
   private sequence = 0;
   private guard = new OverloadGuard();
+  /** Units not sent for overload. */
   private dropped = 0;
+  private lacksKeyframe = false;
 
   constructor(
     private readonly node: Node,
@@ -131,6 +133,7 @@ class LiveStream {
           stream: this.stream,
           time: Date.now(),
           ...this.hub.statistics,
+          dropped: this.dropped,
         };
         send([
           null,
@@ -147,7 +150,10 @@ class LiveStream {
 
   private onEvent(event: HubEvent): void {
     const status = statusOfEvent(event);
-    if (status !== undefined) this.node.status(status);
+    if (status !== undefined) {
+      this.node.status(status);
+      this.lacksKeyframe = event.type === 'warning';
+    }
     this.sendEvent(event.type, eventInfo(event));
     if (event.firstOfOutage === true && event.error !== undefined) this.node.error(event.error, {});
   }
@@ -157,10 +163,13 @@ class LiveStream {
       this.sendSideTrack(unit);
       return;
     }
+    if (this.lacksKeyframe) {
+      this.lacksKeyframe = false;
+      this.node.status(PLAYING);
+    }
     const now = performance.now();
     switch (this.guard.judge(unit.keyframe, now - unit.arrival, loopDelay.delay(now), now)) {
       case 'begin':
-        this.dropped = 0;
         this.sendEvent('gap', {
           channel: this.channel,
           stream: this.stream,
@@ -196,21 +205,15 @@ class LiveStream {
   }
 
   private sendSideTrack(unit: Exclude<MediaUnit, VideoUnit>): void {
-    const { codec, time, captureTime, timeSource, rtpTime, damaged } = unit;
-    const shared = {
-      codec,
-      time,
-      ...(captureTime === undefined ? {} : { captureTime }),
-      timeSource,
-      rtpTime,
-      damaged,
-      channel: this.channel,
-    };
-    const info = unit.kind === 'audio' ? { audio: { ...shared, ...unit.format } } : { metadata: shared };
     this.node.send([
       null,
       null,
-      { topic: this.topic(unit.kind), payload: unit.data, contentType: contentTypeOf(unit), ...info },
+      {
+        topic: this.topic(unit.kind),
+        payload: unit.data,
+        contentType: contentTypeOf(unit),
+        ...sideInfo(unit, this.channel),
+      },
     ]);
   }
 

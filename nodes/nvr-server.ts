@@ -58,10 +58,12 @@ export = (RED: NodeAPI): void => {
 /** Certificates are verified unless the user's own TLS settings say otherwise. */
 function readTls(RED: NodeAPI, reader: SettingsReader, saved: SavedServer): TlsSettings | undefined {
   const id = reader.text('tlsConfig', '');
-  if (id === '') return;
+  if (id === '') return undefined;
   const node = RED.nodes.getNode(id) as TlsConfigNode | null;
-  if (typeof node?.addTLSOptions !== 'function')
-    return reader.refuse('tlsConfig', 'names TLS settings that do not exist.', undefined);
+  if (typeof node?.addTLSOptions !== 'function') {
+    reader.refuse('tlsConfig', 'names TLS settings that do not exist.', '');
+    return undefined;
+  }
   const given = node.addTLSOptions({});
   // An empty server name would switch the name's verification off.
   if (given.servername === '') delete given.servername;

@@ -1,6 +1,6 @@
 // The messages that flows are built on: topics, `msg.video`, `msg.event`.
 
-import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
+import type { AudioUnit, MediaUnit, MetadataUnit, VideoUnit } from '../../lib/codec/unit.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import { channelName } from './channel.js';
 
@@ -72,6 +72,25 @@ export function videoInfo(
     width: unit.format.width,
     height: unit.format.height,
     damaged: unit.damaged,
+  };
+}
+
+/** `msg.audio` or `msg.metadata`, a new object for each message. */
+export function sideInfo(unit: AudioUnit | MetadataUnit, channel: number): Record<string, unknown> {
+  const { codec, time, captureTime, timeSource, rtpTime, damaged } = unit;
+  const shared = {
+    codec,
+    time,
+    ...(captureTime === undefined ? {} : { captureTime }),
+    timeSource,
+    rtpTime,
+    damaged,
+    channel,
+  };
+  if (unit.kind === 'metadata') return { metadata: shared };
+  const { config, ...format } = unit.format;
+  return {
+    audio: { ...shared, ...format, ...(config === undefined ? {} : { config: Buffer.from(config) }) },
   };
 }
 

@@ -5,6 +5,7 @@ import type { NvrErrorCode } from '../../lib/errors.js';
 import type { HubEvent } from '../../lib/nvr/types.js';
 
 export const IDLE: NodeStatus = { fill: 'grey', shape: 'ring', text: 'idle' };
+export const PLAYING: NodeStatus = { fill: 'green', shape: 'dot', text: 'playing' };
 export const STOPPED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'stopped' };
 
 /** A setting that cannot be used, by its property's name. */
@@ -22,7 +23,7 @@ export function statusOfEvent(event: HubEvent): NodeStatus | undefined {
     case 'connecting':
       return { fill: 'yellow', shape: 'ring', text: 'connecting' };
     case 'playing':
-      return { fill: 'green', shape: 'dot', text: 'playing' };
+      return PLAYING;
     case 'reconnecting':
       return { fill: 'yellow', shape: 'ring', text: event.code ?? 'retrying' };
     case 'error':

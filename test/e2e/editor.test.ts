@@ -12,6 +12,11 @@ const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screens
 const PASSWORD = 'e2e-secret-password';
 const EXAMPLE = path.join(__dirname, '..', '..', 'examples', '01 - Live keyframes of a camera.json');
 
+interface NodeOfEditor {
+  id: string;
+  type: string;
+}
+
 describe('the editor', function () {
   this.timeout(60_000);
   let simulator: Simulator | undefined;
@@ -27,7 +32,9 @@ describe('the editor', function () {
       node.type === 'nvr-server' ? { ...node, rtspPort: String(simulator!.rtspPort) } : node,
     );
     const server = flow.find(({ type }) => type === 'nvr-server')!;
-    nodeRed = await startNodeRed(ported, { [server.id]: { username: 'demo', password: PASSWORD } });
+    const live = flow.find(({ type }) => type === 'nvr-live-stream')!;
+    const bad = { ...live, id: 'a1f0c0de000000bb', channel: 'x', x: 150, y: 300, wires: [[], []] };
+    nodeRed = await startNodeRed([...ported, bad], { [server.id]: { username: 'demo', password: PASSWORD } });
     browser = await launchBrowser();
   });
 
@@ -44,9 +51,17 @@ describe('the editor', function () {
   async function editNode(page: Page, type: string): Promise<void> {
     await page.evaluate((wanted) => {
       const { RED } = window as unknown as {
-        RED: { nodes: { filterNodes(f: object): object[] }; editor: { edit(node: object): void } };
+        RED: {
+          nodes: { filterNodes(f: object): object[]; eachConfig(f: (node: NodeOfEditor) => void): void };
+          editor: { edit(node: object): void; editConfig(name: string, type: string, id: string): void };
+        };
       };
-      RED.editor.edit(RED.nodes.filterNodes({ type: wanted })[0]!);
+      const found = RED.nodes.filterNodes({ type: wanted })[0];
+      if (found !== undefined) RED.editor.edit(found);
+      else
+        RED.nodes.eachConfig((node) => {
+          if (node.type === wanted) RED.editor.editConfig('', wanted, node.id);
+        });
     }, type);
     await page.waitForSelector('.red-ui-tray-body .form-row', { timeout: 10_000 });
     await page.waitForTimeout(400);
@@ -105,6 +120,119 @@ describe('the editor', function () {
     await page.selectOption('#node-config-input-uriStyle', 'custom');
     assert.equal(await page.locator('.nvr-custom').isVisible(), true);
     await page.screenshot({ path: path.join(SHOTS, 'nvr-server-custom.png') });
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  it('opens the NVR’s dialog in German, and marks a time zone and a channel that are none', async () => {
+    const { page, errors } = await open('de');
+    await editNode(page, 'nvr-server');
+    const text = await page.locator('.red-ui-tray').last().innerText();
+    assert.ok(text.includes('Erster Kanal auf der Leitung') && text.includes('Zeitzone'));
+    assert.ok(
+      !/\b(label|section|hint|transport|uriStyle|firstChannel)\.\w+/.test(text),
+      `untranslated: ${text}`,
+    );
+    await page.fill('#node-config-input-timeZone', 'Mars/Base');
+    await page.locator('#node-config-input-timeZone').blur();
+    await page.waitForSelector('#node-config-input-timeZone.input-error');
+    await page.fill('#node-config-input-timeZone', 'Europe/Berlin');
+    await page.locator('#node-config-input-timeZone').blur();
+    await page.waitForSelector('#node-config-input-timeZone:not(.input-error)');
+    await page.locator('.nvr-channel').first().fill('x');
+    await page.locator('.nvr-channel').first().blur();
+    await page.waitForSelector('.nvr-channel.input-error');
+    await page.screenshot({ path: path.join(SHOTS, 'nvr-server-de.png') });
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  it('tells in the editor’s language which setting a badge is about', async () => {
+    const { page } = await open('de');
+    await page.waitForFunction(() => document.body.innerText.includes('Kanal ungültig'), undefined, {
+      timeout: 20_000,
+    });
+    await page.waitForFunction(() => document.body.innerText.includes('läuft'), undefined, {
+      timeout: 20_000,
+    });
+    await page.screenshot({ path: path.join(SHOTS, 'flow-de.png') });
+    await page.context().close();
+  });
+
+  it('marks a channel that is none, and takes a number, a name of the table or a variable', async () => {
+    const { page } = await open();
+    await editNode(page, 'nvr-live-stream');
+    for (const [channel, good] of [
+      ['x', false],
+      ['gate', true],
+      ['0', false],
+      ['12', true],
+      ['', false],
+      ['${CHANNEL}', true],
+    ] as const) {
+      await page.fill('#node-input-channel', channel);
+      await page.locator('#node-input-channel').blur();
+      await page.waitForSelector(`#node-input-channel${good ? ':not(.input-error)' : '.input-error'}`);
+    }
+    await page.context().close();
+  });
+
+  it('gives the live-stream node its third output with the NVR’s audio setting, and takes it back', async () => {
+    const { page, errors } = await open();
+    const outputs = (): Promise<number[]> =>
+      page.evaluate(() => {
+        const { RED } = window as unknown as {
+          RED: { nodes: { filterNodes(f: object): { outputs: number }[] } };
+        };
+        return RED.nodes.filterNodes({ type: 'nvr-live-stream' }).map((node) => node.outputs);
+      });
+    assert.deepEqual(await outputs(), [2, 2]);
+    await editNode(page, 'nvr-server');
+    await page.check('#node-config-input-audio');
+    await page.locator('#node-config-dialog-ok').click();
+    await page.waitForSelector('#node-config-input-audio', { state: 'detached' });
+    assert.deepEqual(await outputs(), [3, 3]);
+    await page.waitForFunction(() => document.querySelectorAll('.red-ui-flow-port-output').length >= 6);
+    await page.screenshot({ path: path.join(SHOTS, 'third-output.png') });
+    await page.evaluate(() => {
+      const { RED } = window as unknown as { RED: { history: { pop(): void } } };
+      RED.history.pop();
+      RED.history.pop();
+    });
+    assert.deepEqual(await outputs(), [2, 2]);
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  it('shows names from a flow as text, never as HTML', async () => {
+    const { page, errors } = await open();
+    await page.evaluate(() => {
+      const evil = '<img src=x onerror="window.ran = true">';
+      const { RED } = window as unknown as {
+        RED: {
+          nodes: {
+            filterNodes(f: object): Record<string, unknown>[];
+            eachConfig(f: (node: Record<string, unknown>) => void): void;
+          };
+          view: { redraw(all: boolean): void };
+        };
+      };
+      RED.nodes.filterNodes({ type: 'nvr-live-stream' })[0]!.name = evil;
+      RED.nodes.eachConfig((node) => {
+        if (node.type === 'nvr-server')
+          Object.assign(node, { name: evil, channels: [{ channel: 1, name: evil }] });
+      });
+      RED.view.redraw(true);
+    });
+    await editNode(page, 'nvr-live-stream');
+    await page.locator('#node-input-lookup-nvr, #node-input-btn-nvr-edit').last().click();
+    await page.waitForSelector('#node-config-input-rtspPort', { state: 'visible' });
+    await page.waitForTimeout(400);
+    assert.equal(await page.evaluate(() => 'ran' in window), false);
+    assert.equal(
+      await page.locator('.nvr-channel-name').inputValue(),
+      '<img src=x onerror="window.ran = true">',
+    );
     assert.deepEqual(errors, []);
     await page.context().close();
   });

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { NVR_ERROR_CODES } from '../../lib/errors.js';
+
+const NODES = path.join(__dirname, '..', '..', 'nodes');
+const LANGUAGES = ['en-US', 'de'] as const;
+const TYPES = fs
+  .readdirSync(NODES)
+  .filter((name) => name.endsWith('.html'))
+  .map((name) => path.basename(name, '.html'));
+
+const read = (...parts: string[]): string => fs.readFileSync(path.join(NODES, ...parts), 'utf8');
+const badges = (language: string): Record<string, string> =>
+  JSON.parse(read('shared', 'locales', `${language}.json`)) as Record<string, string>;
+
+/** A catalog as `a.b.c` -> text. */
+function flat(value: unknown, prefix = ''): Map<string, string> {
+  if (typeof value === 'string') return new Map([[prefix, value]]);
+  return new Map(
+    Object.entries(value as object).flatMap(([key, inner]) => [
+      ...flat(inner, prefix === '' ? key : `${prefix}.${key}`),
+    ]),
+  );
+}
+
+const catalog = (language: string, type: string): Map<string, string> =>
+  flat(JSON.parse(read('locales', language, `${type}.json`)));
+
+/** Keys that a dialog or its script looks up. */
+function used(html: string): string[] {
+  const marked = [...html.matchAll(/data-i18n="(?:\[\w+\])?([\w.-]+)"/g)].map(([, key]) => key!);
+  const called = [...html.matchAll(/(?:this|node)\._\('([\w.]+)'/g)].map(([, key]) => key!);
+  const byName = [...html.matchAll(/RED\._\('[^:']+:([\w.]+)'/g)].map(([, key]) => key!);
+  return [...marked, ...called, ...byName];
+}
+
+describe('the texts of the editor', () => {
+  for (const type of TYPES) {
+    it(`of ${type} are there in every language, each that the dialog shows and none besides in one alone`, () => {
+      const [english, german] = LANGUAGES.map((language) => catalog(language, type));
+      assert.deepEqual([...german!.keys()].sort(), [...english!.keys()].sort());
+      for (const key of used(read(`${type}.html`))) assert.ok(english!.has(key), `${type}: ${key}`);
+    });
+
+    it(`of ${type} hold the same placeholders in every language`, () => {
+      const [english, german] = LANGUAGES.map((language) => catalog(language, type));
+      for (const [key, text] of english!) {
+        const names = (of: string): string[] => (of.match(/__\w+__/g) ?? []).sort();
+        assert.deepEqual(names(german!.get(key)!), names(text), key);
+      }
+    });
+
+    it(`of ${type} include help in every language, and the dialog stays short`, () => {
+      for (const language of LANGUAGES)
+        assert.ok(read('locales', language, `${type}.html`).includes(`data-help-name="${type}"`));
+      const html = read(`${type}.html`);
+      assert.ok(html.split('\n').length < 300);
+      assert.ok(!/\.html\(|innerHTML|\.append\([^)]*\+/.test(html), 'names are set by text() and val()');
+    });
+  }
+
+  it('have a badge of under 20 characters for every state and code', () => {
+    for (const language of LANGUAGES) {
+      const texts = badges(language);
+      for (const word of [
+        'idle',
+        'connecting',
+        'playing',
+        'retrying',
+        'stopped',
+        'error',
+        ...NVR_ERROR_CODES,
+      ])
+        assert.ok(Object.hasOwn(texts, word), `${language}: ${word}`);
+      for (const text of Object.values(texts)) assert.ok(text.length < 20, `${language}: ${text}`);
+    }
+    assert.deepEqual(Object.keys(badges('de')), Object.keys(badges('en-US')));
+  });
+
+  it('come with a white icon of 40 x 60 for each node of the palette', () => {
+    for (const type of TYPES) {
+      const svg = fs.readFileSync(path.join(NODES, '..', 'icons', `${type}.svg`), 'utf8');
+      assert.match(svg, /^<svg [^>]*width="40" height="60"/);
+      assert.deepEqual([...new Set(svg.match(/#[0-9a-f]{3,6}\b/gi))], ['#fff'], type);
+    }
+  });
+});

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { channelName, channelNumber } from '../../../nodes/shared/channel.js';
+import { readServerSettings } from '../../../nodes/shared/server-settings.js';
+import { SettingsReader } from '../../../nodes/shared/settings-reader.js';
+
+const PORT = { min: 1, max: 65_535, integer: true };
+
+function readServer(saved: Record<string, unknown>): {
+  settings: ReturnType<typeof readServerSettings>;
+  problems: string[];
+} {
+  const reader = new SettingsReader(saved);
+  const settings = readServerSettings(reader, saved);
+  return { settings, problems: reader.problems.map(({ property }) => property) };
+}
+
+describe('the parser of settings', () => {
+  for (const [given, expected] of [
+    ['8554', 8554],
+    [8554, 8554],
+    [' 8554 ', 8554],
+    ['', 554],
+    ['  ', 554],
+    [undefined, 554],
+    [null, 554],
+  ] as const) {
+    it(`takes ${JSON.stringify(given)} for the number ${expected}`, () => {
+      const reader = new SettingsReader({ rtspPort: given });
+      assert.equal(reader.number('rtspPort', 554, PORT), expected);
+      assert.equal(reader.error, undefined);
+    });
+  }
+
+  for (const given of ['0', '65536', '-1', '1.5', '5e', 'NaN', 'Infinity', Number.NaN, true, {}, []]) {
+    it(`refuses ${JSON.stringify(given)} for a port, and names the property`, () => {
+      const reader = new SettingsReader({ rtspPort: given });
+      assert.equal(reader.number('rtspPort', 554, PORT), 554);
+      assert.equal(reader.error?.code, 'EINPUT');
+      assert.equal(reader.error.message, 'The setting "rtspPort" must be a whole number from 1 to 65535.');
+    });
+  }
+
+  it('takes true and false as the editor and as environment variables give them', () => {
+    const reader = new SettingsReader({ a: true, b: 'true', c: false, d: 'false', e: '', f: 'yes' });
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd', 'e'].map((name) => reader.boolean(name, false)),
+      [true, true, false, false, false],
+    );
+    assert.equal(reader.error, undefined);
+    assert.equal(reader.boolean('f', false), false);
+    assert.match(reader.error!.message, /"f"/);
+  });
+
+  it('refuses a choice that is none, and text that is an object', () => {
+    const reader = new SettingsReader({ stream: 'third', channel: { a: 1 } });
+    assert.equal(reader.choice('stream', ['main', 'dual'], 'main'), 'main');
+    assert.equal(reader.text('channel', '1'), '1');
+    assert.deepEqual(
+      reader.problems.map(({ property }) => property),
+      ['stream', 'channel'],
+    );
+  });
+});
+
+describe('the NVR’s settings', () => {
+  it('has the defaults of the contract', () => {
+    assert.deepEqual(readServer({ host: '10.0.0.9' }), {
+      settings: {
+        name: '10.0.0.9',
+        host: '10.0.0.9',
+        rtspPort: 554,
+        httpPort: 80,
+        tls: false,
+        httpTls: false,
+        transport: 'auto',
+        uriStyle: 'move',
+        liveTemplate: '',
+        playbackTemplate: '',
+        streamCodes: { main: 'M', dual: 'D' },
+        firstChannel: 0,
+        channels: [],
+        timeZone: '',
+        requestTimeout: 10,
+        silence: 5,
+        linger: 5,
+        audio: false,
+      },
+      problems: [],
+    });
+  });
+
+  it('takes what the editor saves', () => {
+    const { settings, problems } = readServer({
+      name: 'Home',
+      host: '[fe80::1]',
+      rtspPort: '8554',
+      uriStyle: 'custom',
+      liveTemplate: '/Streaming/Channels/{ch}0{stream}',
+      streamCodes: { main: '1', dual: 2 },
+      firstChannel: '1',
+      channels: [
+        { channel: 3, name: ' Gate ' },
+        { channel: '4', name: '' },
+      ],
+      timeZone: 'Europe/Berlin',
+      silence: '7.5',
+      linger: 0,
+      audio: true,
+    });
+    assert.deepEqual(problems, []);
+    assert.equal(settings.host, 'fe80::1');
+    assert.deepEqual(settings.streamCodes, { main: '1', dual: '2' });
+    assert.deepEqual(settings.channels, [{ channel: 3, name: 'Gate' }]);
+    assert.deepEqual(
+      [settings.firstChannel, settings.silence, settings.linger, settings.audio],
+      [1, 7.5, 0, true],
+    );
+  });
+
+  for (const [property, value] of [
+    ['host', ''],
+    ['host', 'rtsp://10.0.0.9'],
+    ['host', 'user:secret@10.0.0.9'],
+    ['host', '10.0.0.9/live'],
+    ['httpPort', 'x'],
+    ['transport', 'carrier pigeon'],
+    ['uriStyle', 'other'],
+    ['firstChannel', 2],
+    ['streamCodes', 'M'],
+    ['streamCodes', ['M']],
+    ['channels', 'Gate'],
+    ['channels', [{ channel: 0, name: 'Gate' }]],
+    ['channels', [{ channel: 1.5, name: 'Gate' }]],
+    ['channels', [{ channel: 1 }]],
+    ['channels', [null]],
+    ['timeZone', 'Mars/Base'],
+    ['requestTimeout', '0'],
+    ['silence', '0'],
+    ['linger', '-1'],
+  ] as const) {
+    it(`refuses ${property} ${JSON.stringify(value)}`, () => {
+      assert.deepEqual(readServer({ host: '10.0.0.9', [property]: value }).problems, [property]);
+    });
+  }
+
+  it('wants a live template where the style is custom', () => {
+    assert.deepEqual(readServer({ host: 'h', uriStyle: 'custom' }).problems, ['liveTemplate']);
+  });
+});
+
+describe('a channel', () => {
+  const table = {
+    channels: [
+      { channel: 3, name: 'Gate' },
+      { channel: 12, name: 'Übergang 2' },
+    ],
+  };
+
+  for (const [given, expected] of [
+    ['1', 1],
+    [7, 7],
+    [' 9999 ', 9999],
+    ['gate', 3],
+    ['übergang 2', 12],
+  ] as const) {
+    it(`${JSON.stringify(given)} is number ${expected}`, () => {
+      assert.equal(channelNumber(table, given), expected);
+    });
+  }
+
+  for (const given of ['x', '', '0', '-1', '1.5', '10000', '1e3', 0, undefined, null, {}, 'constructor']) {
+    it(`${JSON.stringify(given)} is none`, () => {
+      assert.throws(() => channelNumber(table, given), {
+        name: 'NvrError',
+        code: 'EINPUT',
+        message: /"channel"/,
+      });
+    });
+  }
+
+  it('has the name of the table, else its number', () => {
+    assert.deepEqual([channelName(table, 3), channelName(table, 4)], ['Gate', '4']);
+  });
+});
