@@ -110,48 +110,6 @@ export function compare(clip: Buffer, decoder: IntraDecoder, name: string, raw =
   return all.length;
 }
 
-/** Bits of a NAL unit's payload. */
-export class BitWriter {
-  readonly #bits: number[] = [];
-
-  bits(value: number, count: number): this {
-    for (let i = count - 1; i >= 0; i -= 1) this.#bits.push((value >> i) & 1);
-    return this;
-  }
-
-  ue(value: number): this {
-    const length = 32 - Math.clz32(value + 1);
-    return this.bits(0, length - 1).bits(value + 1, length);
-  }
-
-  se(value: number): this {
-    return this.ue(value > 0 ? 2 * value - 1 : -2 * value);
-  }
-
-  align(bit: number): this {
-    while (this.#bits.length % 8 !== 0) this.#bits.push(bit);
-    return this;
-  }
-
-  /** With rbsp_trailing_bits, or as it stands at a byte's end. */
-  nal(header: number, trailing = true): Buffer {
-    if (trailing) this.bits(1, 1);
-    this.align(0);
-    const bytes = [header];
-    let zeros = 0;
-    for (let i = 0; i < this.#bits.length; i += 8) {
-      const byte = Number.parseInt(this.#bits.slice(i, i + 8).join(''), 2);
-      if (zeros === 2 && byte <= 3) {
-        bytes.push(3);
-        zeros = 0;
-      }
-      zeros = byte === 0 ? zeros + 1 : 0;
-      bytes.push(byte);
-    }
-    return Buffer.from(bytes);
-  }
-}
-
 /** A deterministic source of numbers in [0, 1). */
 export function random(seed: number): () => number {
   let state = seed >>> 0;

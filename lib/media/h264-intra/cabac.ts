@@ -1,14 +1,7 @@
-// CABAC: the arithmetic decoder and the syntax elements of I macroblocks (H.264 9.3), for entropy_coding_mode_flag 1.
+// CABAC: the syntax elements of I macroblocks as bins (H.264 9.3), for entropy_coding_mode_flag 1.
 
-import {
-  AFTER_LPS,
-  AFTER_MPS,
-  CONTEXT_COUNT,
-  LAST_8X8,
-  LPS_RANGE,
-  SIGNIFICANT_8X8,
-  startContexts,
-} from './cabac-tables.js';
+import { ArithmeticDecoder } from './cabac-engine.js';
+import { LAST_8X8, SIGNIFICANT_8X8, startContexts } from './cabac-tables.js';
 import { I_PCM, UNSCALED } from './entropy.js';
 import type { Entropy } from './entropy.js';
 import { broken } from './errors.js';
@@ -47,54 +40,43 @@ const LEVEL_OFFSET = Uint8Array.of(0, 10, 20, 30, 39);
 const MAX_ESCAPE = 20;
 const MAX_QP_DELTA = 53;
 
-/** Fraction bits kept below codIOffset, so that bytes are read two at a time. */
-const FRACTION = 16;
-
-export class Cabac implements Entropy {
+export class Cabac extends ArithmeticDecoder implements Entropy {
   readonly #source: BitSource;
   readonly #neighbours: Neighbours;
-  readonly #contexts = new Uint8Array(CONTEXT_COUNT);
   readonly #places = new Uint8Array(64);
   #grey = false;
-  #data: Uint8Array;
-  /** The next byte to read. */
-  #at = 0;
-  #range = 0;
-  /** codIOffset with FRACTION bits more, of which #ready are read. */
-  #value = 0;
-  #ready = 0;
   #hadQpDelta = false;
 
   constructor(source: BitSource, neighbours: Neighbours) {
+    super();
     this.#source = source;
     this.#neighbours = neighbours;
-    this.#data = source.data;
   }
 
   start(qp: number, grey: boolean): void {
     this.#grey = grey;
     this.#hadQpDelta = false;
-    startContexts(this.#contexts, qp);
-    this.#startEngine((this.#source.at + 7) >> 3);
+    startContexts(this.contexts, qp);
+    this.startEngine(this.#source.data, (this.#source.at + 7) >> 3);
   }
 
   mbType(): number {
     const { flagsLeft, flagsTop, mbX } = this.#neighbours;
     const first = CONTEXT.mbType;
-    if (this.#bin(first + (flagsLeft & FLAG.notNxN) + (flagsTop[mbX]! & FLAG.notNxN)) === 0) return 0;
-    if (this.#terminate()) return I_PCM;
+    if (this.bin(first + (flagsLeft & FLAG.notNxN) + (flagsTop[mbX]! & FLAG.notNxN)) === 0) return 0;
+    if (this.terminate()) return I_PCM;
     let type = 1;
-    if (this.#bin(first + 3) !== 0) type += 12;
-    if (this.#bin(first + 4) !== 0) type += this.#bin(first + 5) !== 0 ? 8 : 4;
-    type += 2 * this.#bin(first + 6);
-    return type + this.#bin(first + 7);
+    if (this.bin(first + 3) !== 0) type += 12;
+    if (this.bin(first + 4) !== 0) type += this.bin(first + 5) !== 0 ? 8 : 4;
+    type += 2 * this.bin(first + 6);
+    return type + this.bin(first + 7);
   }
 
   pcm(count: number): number {
     // codIOffset's nine bits end where the arithmetic code does.
-    const from = (8 * this.#at - this.#ready + 7) >> 3;
+    const from = (this.bitsRead + 7) >> 3;
     if (from + count > this.#source.length) throw broken('it ends too early');
-    this.#startEngine(from + count);
+    this.startEngine(this.#source.data, from + count);
     return from;
   }
 
@@ -102,23 +84,23 @@ export class Cabac implements Entropy {
     const { flagsLeft, flagsTop, mbX } = this.#neighbours;
     const left = (flagsLeft & FLAG.transform8x8) !== 0 ? 1 : 0;
     const top = (flagsTop[mbX]! & FLAG.transform8x8) !== 0 ? 1 : 0;
-    return this.#bin(CONTEXT.transform8x8 + left + top) !== 0;
+    return this.bin(CONTEXT.transform8x8 + left + top) !== 0;
   }
 
   predictionMode(): number {
-    if (this.#bin(CONTEXT.expectedMode) !== 0) return -1;
-    const low = this.#bin(CONTEXT.remainingMode);
-    const middle = this.#bin(CONTEXT.remainingMode);
-    return low + 2 * middle + 4 * this.#bin(CONTEXT.remainingMode);
+    if (this.bin(CONTEXT.expectedMode) !== 0) return -1;
+    const low = this.bin(CONTEXT.remainingMode);
+    const middle = this.bin(CONTEXT.remainingMode);
+    return low + 2 * middle + 4 * this.bin(CONTEXT.remainingMode);
   }
 
   chromaMode(): number {
     const { flagsLeft, flagsTop, mbX } = this.#neighbours;
     const left = (flagsLeft & FLAG.chromaMode) !== 0 ? 1 : 0;
     const top = (flagsTop[mbX]! & FLAG.chromaMode) !== 0 ? 1 : 0;
-    if (this.#bin(CONTEXT.chromaMode + left + top) === 0) return 0;
-    if (this.#bin(CONTEXT.chromaMode + 3) === 0) return 1;
-    return 2 + this.#bin(CONTEXT.chromaMode + 3);
+    if (this.bin(CONTEXT.chromaMode + left + top) === 0) return 0;
+    if (this.bin(CONTEXT.chromaMode + 3) === 0) return 1;
+    return 2 + this.bin(CONTEXT.chromaMode + 3);
   }
 
   codedBlockPattern(): number {
@@ -126,24 +108,24 @@ export class Cabac implements Entropy {
     const top = patternTop[mbX]!;
     const first = CONTEXT.lumaPattern;
     // A context counts the neighbours without coefficients: the left one once, the one above twice.
-    const bit0 = this.#bin(first + 1 - ((patternLeft >> 1) & 1) + 2 - ((top >> 1) & 2));
-    const bit1 = this.#bin(first + 1 - bit0 + 2 - ((top >> 2) & 2));
-    const bit2 = this.#bin(first + 1 - ((patternLeft >> 3) & 1) + 2 - 2 * bit0);
-    const bit3 = this.#bin(first + 1 - bit2 + 2 - 2 * bit1);
+    const bit0 = this.bin(first + 1 - ((patternLeft >> 1) & 1) + 2 - ((top >> 1) & 2));
+    const bit1 = this.bin(first + 1 - bit0 + 2 - ((top >> 2) & 2));
+    const bit2 = this.bin(first + 1 - ((patternLeft >> 3) & 1) + 2 - 2 * bit0);
+    const bit3 = this.bin(first + 1 - bit2 + 2 - 2 * bit1);
     const luma = bit0 + 2 * bit1 + 4 * bit2 + 8 * bit3;
     if (this.#grey) return luma;
     const chromaLeft = patternLeft >> 4;
     const chromaTop = top >> 4;
     const chroma = CONTEXT.chromaPattern;
-    if (this.#bin(chroma + (chromaLeft !== 0 ? 1 : 0) + (chromaTop !== 0 ? 2 : 0)) === 0) return luma;
-    const both = this.#bin(chroma + 4 + (chromaLeft === 2 ? 1 : 0) + (chromaTop === 2 ? 2 : 0));
+    if (this.bin(chroma + (chromaLeft !== 0 ? 1 : 0) + (chromaTop !== 0 ? 2 : 0)) === 0) return luma;
+    const both = this.bin(chroma + 4 + (chromaLeft === 2 ? 1 : 0) + (chromaTop === 2 ? 2 : 0));
     return luma + 16 + 16 * both;
   }
 
   qpDelta(): number {
     let context: number = CONTEXT.qpDelta + (this.#hadQpDelta ? 1 : 0);
     let code = 0;
-    while (this.#bin(context) !== 0) {
+    while (this.bin(context) !== 0) {
       context = CONTEXT.qpDelta + (code === 0 ? 2 : 3);
       code += 1;
       if (code > MAX_QP_DELTA) throw broken('a quantiser is out of range');
@@ -185,10 +167,10 @@ export class Cabac implements Entropy {
     let count = 0;
     let i = 0;
     while (i < 63) {
-      if (this.#bin(CONTEXT.significant8x8 + SIGNIFICANT_8X8[i]!) !== 0) {
+      if (this.bin(CONTEXT.significant8x8 + SIGNIFICANT_8X8[i]!) !== 0) {
         places[count] = i;
         count += 1;
-        if (this.#bin(CONTEXT.last8x8 + LAST_8X8[i]!) !== 0) break;
+        if (this.bin(CONTEXT.last8x8 + LAST_8X8[i]!) !== 0) break;
       }
       i += 1;
     }
@@ -226,13 +208,13 @@ export class Cabac implements Entropy {
   }
 
   endOfSlice(): boolean {
-    if (8 * this.#at - this.#ready > 8 * this.#source.length) throw broken('it ends too early');
-    return this.#terminate();
+    if (this.bitsRead > 8 * this.#source.length) throw broken('it ends too early');
+    return this.terminate();
   }
 
   /** coded_block_flag: a neighbour without coefficients counts as 0, one that is unknown as 1. */
   #coded(category: number, left: number, top: number): boolean {
-    return this.#bin(CONTEXT.coded + 4 * category + (left !== 0 ? 1 : 0) + (top !== 0 ? 2 : 0)) !== 0;
+    return this.bin(CONTEXT.coded + 4 * category + (left !== 0 ? 1 : 0) + (top !== 0 ? 2 : 0)) !== 0;
   }
 
   #codedDc(category: number, flag: number): boolean {
@@ -264,10 +246,10 @@ export class Cabac implements Entropy {
     let count = 0;
     let i = 0;
     while (i < end) {
-      if (this.#bin(significant + i) !== 0) {
+      if (this.bin(significant + i) !== 0) {
         places[count] = i;
         count += 1;
-        if (this.#bin(last + i) !== 0) break;
+        if (this.bin(last + i) !== 0) break;
       }
       i += 1;
     }
@@ -305,17 +287,17 @@ export class Cabac implements Entropy {
     let more = 0;
     for (let i = count - 1; i >= 0; i -= 1) {
       let level = 1;
-      if (this.#bin(context + (more > 0 ? 0 : ones)) === 0) {
+      if (this.bin(context + (more > 0 ? 0 : ones)) === 0) {
         if (ones < 4) ones += 1;
       } else {
         const next = context + 5 + (more < largest ? more : largest);
         more += 1;
         level = 2;
-        while (level < 15 && this.#bin(next) !== 0) level += 1;
+        while (level < 15 && this.bin(next) !== 0) level += 1;
         if (level === 15) level += this.#escape();
       }
       const place = scan[scanAt + places[i]!]!;
-      if (this.#bypass() !== 0) level = -level;
+      if (this.bypass() !== 0) level = -level;
       block[place] = (Math.imul(level, scale[scaleAt + place]!) + 32) >> 6;
     }
   }
@@ -324,82 +306,12 @@ export class Cabac implements Entropy {
   #escape(): number {
     let bits = 0;
     let value = 0;
-    while (this.#bypass() !== 0) {
+    while (this.bypass() !== 0) {
       value += 1 << bits;
       bits += 1;
       if (bits > MAX_ESCAPE) throw broken('a coefficient is out of range');
     }
-    for (bits -= 1; bits >= 0; bits -= 1) value += this.#bypass() << bits;
+    for (bits -= 1; bits >= 0; bits -= 1) value += this.bypass() << bits;
     return value;
-  }
-
-  #startEngine(at: number): void {
-    const data = this.#source.data;
-    this.#data = data;
-    this.#range = 510;
-    this.#value = ((data[at]! << 16) | (data[at + 1]! << 8) | data[at + 2]!) << 1;
-    this.#ready = FRACTION - 1;
-    this.#at = at + 3;
-  }
-
-  /** DecodeDecision (9.3.3.2.1). */
-  #bin(context: number): number {
-    const contexts = this.#contexts;
-    const state = contexts[context]!;
-    const lps = LPS_RANGE[(state << 2) + ((this.#range >> 6) & 3)]!;
-    const range = this.#range - lps;
-    const scaled = range << FRACTION;
-    if (this.#value < scaled) {
-      contexts[context] = AFTER_MPS[state]!;
-      if (range >= 256) {
-        this.#range = range;
-      } else {
-        this.#range = range << 1;
-        this.#value <<= 1;
-        this.#ready -= 1;
-        if (this.#ready < 0) this.#refill();
-      }
-      return state & 1;
-    }
-    contexts[context] = AFTER_LPS[state]!;
-    const shift = Math.clz32(lps) - 23;
-    this.#range = lps << shift;
-    this.#value = (this.#value - scaled) << shift;
-    this.#ready -= shift;
-    if (this.#ready < 0) this.#refill();
-    return (state & 1) ^ 1;
-  }
-
-  /** DecodeBypass (9.3.3.2.3). */
-  #bypass(): number {
-    this.#value <<= 1;
-    this.#ready -= 1;
-    if (this.#ready < 0) this.#refill();
-    const scaled = this.#range << FRACTION;
-    if (this.#value < scaled) return 0;
-    this.#value -= scaled;
-    return 1;
-  }
-
-  /** DecodeTerminate (9.3.3.2.2.3). */
-  #terminate(): boolean {
-    this.#range -= 2;
-    if (this.#value >= this.#range << FRACTION) return true;
-    if (this.#range < 256) {
-      this.#range <<= 1;
-      this.#value <<= 1;
-      this.#ready -= 1;
-      if (this.#ready < 0) this.#refill();
-    }
-    return false;
-  }
-
-  /** Two bytes behind the last bit that was read, which lies -#ready bits above the fraction. */
-  #refill(): void {
-    const data = this.#data;
-    const at = this.#at;
-    this.#value |= ((data[at]! << 8) | data[at + 1]!) << -this.#ready;
-    this.#ready += 16;
-    this.#at = at + 2;
   }
 }

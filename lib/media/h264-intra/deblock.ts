@@ -1,7 +1,7 @@
 // The deblocking filter of an all-intra frame (H.264 8.7): every edge of a macroblock has bS 4, every one inside it bS 3.
 
 import type { Frame, SliceFilter } from './frame.js';
-import { chromaQp } from './macroblock.js';
+import { chromaQp } from './transform.js';
 
 /** Table 8-16 by indexA and indexB, and table 8-17 for bS 3. */
 // prettier-ignore

@@ -11,8 +11,8 @@ import { predict4x4 } from './predict-4x4.js';
 import { predict8x8 } from './predict-8x8.js';
 import type { BitSource } from './rbsp.js';
 import type { SliceHeader } from './slice-header.js';
-import { BLOCK_X, BLOCK_Y, CHROMA_QP } from './tables.js';
-import { QPS, add4x4, add8x8, addDc, transformChromaDc, transformLumaDc } from './transform.js';
+import { BLOCK_X, BLOCK_Y } from './tables.js';
+import { QPS, add4x4, add8x8, addDc, chromaQp, transformChromaDc, transformLumaDc } from './transform.js';
 import type { Scales } from './transform.js';
 
 /** Coefficients of a block of I_PCM, as its neighbours see it. */
@@ -275,12 +275,6 @@ export class MacroblockDecoder {
       addWithDc(block, count, dc[n]!, second === 0 ? cb : cr, at, cStride);
     }
   }
-}
-
-/** 8.5.8: QPc of QPY by chroma_qp_index_offset. */
-export function chromaQp(qp: number, offset: number): number {
-  const index = qp + offset;
-  return CHROMA_QP[index < 0 ? 0 : index > QPS - 1 ? QPS - 1 : index]!;
 }
 
 /** Table 7-11: modes are counted fastest, then chroma's pattern, then luma's. */

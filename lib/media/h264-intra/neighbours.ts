@@ -22,8 +22,6 @@ export class Neighbours {
   mbX = 0;
   flags = 0;
   pattern = 0;
-  hasLeft = false;
-  hasTop = false;
 
   constructor(widthInMbs: number) {
     this.lumaTop = new Uint8Array(4 * widthInMbs);
@@ -38,8 +36,6 @@ export class Neighbours {
     this.mbX = mbX;
     this.flags = 0;
     this.pattern = 0;
-    this.hasLeft = hasLeft;
-    this.hasTop = hasTop;
     if (!hasLeft) {
       this.lumaLeft.fill(UNKNOWN);
       this.chromaLeft.fill(UNKNOWN);

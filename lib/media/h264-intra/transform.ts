@@ -1,7 +1,7 @@
 // Scaling tables and the inverse transforms (H.264 8.5): residuals are added to the prediction that stands in the plane.
 
 import type { ResolvedLists } from './parameter-sets.js';
-import { ZIGZAG_4X4, ZIGZAG_8X8 } from './tables.js';
+import { CHROMA_QP, ZIGZAG_4X4, ZIGZAG_8X8 } from './tables.js';
 
 export const QPS = 52;
 
@@ -54,6 +54,12 @@ export function buildScales(lists: ResolvedLists | undefined): Scales {
     }
   }
   return { blocks4x4, blocks8x8 };
+}
+
+/** 8.5.8: QPc of QPY by chroma_qp_index_offset. */
+export function chromaQp(qp: number, offset: number): number {
+  const index = qp + offset;
+  return CHROMA_QP[index < 0 ? 0 : index > QPS - 1 ? QPS - 1 : index]!;
 }
 
 function class8x8(x: number, y: number): number {
