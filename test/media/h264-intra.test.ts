@@ -311,6 +311,19 @@ describe('H.264 keyframes written by hand', () => {
     assert.ok(rawOf(picture).every((value) => value === 128));
   });
 
+  it('reads past picture order of type 1 and reference marking', () => {
+    const set = new BitWriter().bits(66, 8).bits(0, 8).bits(40, 8).ue(0).ue(0).ue(1).bits(0, 1);
+    // Offsets of 32 bits: the smallest and the largest.
+    set.bits(0, 31).bits(1, 1).bits(0x7fff_ffff, 31).bits(0, 13).bits(1, 1).bits(5, 13);
+    set.ue(2).se(3).se(-70_000).ue(1).bits(0, 1).ue(0).ue(0).bits(0b1100, 4);
+    const writer = new BitWriter().ue(0).ue(7).ue(0).bits(9, 4).se(-2);
+    // Adaptive marking: one short-term picture, one long-term, no more.
+    writer.bits(1, 1).ue(1).ue(4).ue(3).ue(0).ue(1).ue(5).ue(0).se(0);
+    writer.ue(3).ue(0).se(0).bits(1, 1);
+    const picture = decodeIntraPicture(joinAnnexB([set.nal(0x67), pps(), writer.nal(0x41)]));
+    assert.ok(rawOf(picture).every((value) => value === 128));
+  });
+
   it('refuses slice groups, slices in arbitrary order and pictures past 8192 x 4608', () => {
     const writer = (firstMb: number): Buffer => slice(firstMb).ue(3).ue(0).se(0).bits(1, 1).nal(0x65);
     refused('EUNSUPPORTED', joinAnnexB([sps(1, 1), pps(1), writer(0)]), /slice groups/);
