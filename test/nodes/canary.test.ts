@@ -74,10 +74,10 @@ describe('the password', () => {
   beforeEach(function (done) {
     written.length = 0;
     for (const [index, stream] of writers.entries()) {
-      stream.write = ((chunk: string | Uint8Array, ...rest: never[]) => {
+      stream.write = (chunk: string | Uint8Array, ...rest: never[]) => {
         written.push(String(chunk));
         return originals[index]!(chunk, ...rest);
-      });
+      };
     }
     helper.startServer(done);
   });
