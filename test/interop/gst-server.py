@@ -20,8 +20,9 @@ def say(*words):
 
 def arguments():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--launch", required=True, help="pipeline in gst-launch form, with payloaders pay0, pay1 …")
+    parser.add_argument("--launch", help="pipeline of --mount in gst-launch form, with payloaders pay0, pay1 …")
     parser.add_argument("--mount", default="/live")
+    parser.add_argument("--also", nargs=2, action="append", default=[], metavar=("MOUNT", "LAUNCH"), help="one more mount")
     parser.add_argument("--port", default="0")
     parser.add_argument("--auth", choices=["none", "basic", "digest"], default="none")
     parser.add_argument("--user", default="admin")
@@ -43,7 +44,7 @@ def protocols(name):
     }[name]
 
 
-def authentication(options, factory):
+def authentication(options, factories):
     """Credentials and TLS are both the business of GstRTSPAuth."""
     if options.auth == "none" and not options.certificate:
         return None
@@ -62,7 +63,6 @@ def authentication(options, factory):
         permissions = GstRtspServer.RTSPPermissions.new()
         for permission in ("media.factory.access", "media.factory.construct"):
             permissions.add_permission_for_role("user", permission, True)
-        factory.set_permissions(permissions)
     else:
         token = GstRtspServer.RTSPToken.new()
         token.set_string("media.factory.role", "anonymous")
@@ -70,6 +70,7 @@ def authentication(options, factory):
         permissions = GstRtspServer.RTSPPermissions.new()
         for permission in ("media.factory.access", "media.factory.construct"):
             permissions.add_permission_for_role("anonymous", permission, True)
+    for factory in factories:
         factory.set_permissions(permissions)
     return auth
 
@@ -81,14 +82,18 @@ def main():
     server.set_address("127.0.0.1")
     server.set_service(options.port)
 
-    factory = GstRtspServer.RTSPMediaFactory.new()
-    factory.set_launch(options.launch)
-    factory.set_shared(options.shared)
-    factory.set_protocols(protocols(options.protocols))
-    auth = authentication(options, factory)
+    mounts = ([[options.mount, options.launch]] if options.launch else []) + options.also
+    factories = []
+    for mount, launch in mounts:
+        factory = GstRtspServer.RTSPMediaFactory.new()
+        factory.set_launch(launch)
+        factory.set_shared(options.shared)
+        factory.set_protocols(protocols(options.protocols))
+        server.get_mount_points().add_factory(mount, factory)
+        factories.append(factory)
+    auth = authentication(options, factories)
     if auth is not None:
         server.set_auth(auth)
-    server.get_mount_points().add_factory(options.mount, factory)
 
     pool = server.get_session_pool()
 

@@ -5,8 +5,10 @@ import path from 'node:path';
 import readline from 'node:readline';
 
 export interface GstOptions {
-  /** gst-launch form, with payloaders pay0, pay1 … */
-  launch: string;
+  /** What is served at /live, in gst-launch form, with payloaders pay0, pay1 … */
+  launch?: string;
+  /** More mounts: their path, and what is served there. */
+  mounts?: Readonly<Record<string, string>>;
   auth?: 'none' | 'basic' | 'digest';
   password?: string;
   sessionTimeout?: number;
@@ -24,7 +26,9 @@ export interface GstServer {
 }
 
 export async function startGst(options: GstOptions): Promise<GstServer> {
-  const args = [path.join(__dirname, '..', 'interop', 'gst-server.py'), '--launch', options.launch];
+  const args = [path.join(__dirname, '..', 'interop', 'gst-server.py')];
+  if (options.launch !== undefined) args.push('--launch', options.launch);
+  for (const [mount, launch] of Object.entries(options.mounts ?? {})) args.push('--also', mount, launch);
   if (options.port !== undefined) args.push('--port', String(options.port));
   if (options.auth !== undefined) args.push('--auth', options.auth);
   if (options.password !== undefined) args.push('--password', options.password);

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { NvrError } from '../../lib/errors.js';
+import { startGst, type GstServer } from '../support/gst.js';
+import { GSTREAMER, needs } from '../support/tools.js';
+import { itHolds, type Auth, type Cell, type Transport } from './cells.js';
+import { makeCertificate, type Certificate } from './certificate.js';
+import { ACCOUNT, receive, type Received } from './receive.js';
+import { makeLongSource, makeSources, type Source } from './sources.js';
+
+const CODECS = [
+  'H.264 baseline',
+  'H.264 with B-frames',
+  'H.264 in four slices',
+  'H.265',
+  'MJPEG',
+  'AAC beside H.264',
+  'PCMU beside H.264',
+];
+const TRANSPORTS: Transport[] = ['TCP', 'UDP', 'TLS'];
+const AUTHS: Auth[] = ['none', 'Basic', 'Digest'];
+/** As the MOVE NVR's own URIs. */
+const QUERY = '?ch=0000&stype=M';
+
+describe('GStreamer’s server, judged by ffmpeg', () => {
+  let folder: string | undefined;
+  let certificate: Certificate;
+  let sources: Source[];
+  let long: Source;
+  const servers = new Map<string, GstServer>();
+  const longRuns = new Map<string, Promise<Received>>();
+
+  const serverKey = (transport: Transport, auth: Auth): string =>
+    `${transport === 'TLS' ? 'TLS' : 'plain'} ${auth}`;
+
+  before(async function () {
+    this.timeout(60_000);
+    needs(this, 'ffmpeg', 'openssl', GSTREAMER);
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-interop-'));
+    certificate = makeCertificate(folder);
+    [sources, long] = await Promise.all([makeSources(folder), makeLongSource(folder)]);
+    const mounts = Object.fromEntries(sources.map(({ mount, launch }) => [mount, launch]));
+    const account = { password: ACCOUNT.password };
+    const kinds = ['none', 'basic', 'digest'] as const;
+    await Promise.all([
+      ...kinds.flatMap((auth, i) =>
+        (['TCP', 'TLS'] as const).map(async (transport) => {
+          const tls = transport === 'TLS' ? { certificate: certificate.file } : {};
+          servers.set(serverKey(transport, AUTHS[i]!), await startGst({ mounts, auth, ...account, ...tls }));
+        }),
+      ),
+      startGst({ mounts: { [long.mount]: long.launch }, auth: 'digest', ...account, sessionTimeout: 5 }).then(
+        (server) => servers.set('long', server),
+      ),
+    ]);
+    // The two long runs go on beside all the others.
+    for (const transport of ['TCP', 'UDP'] as const)
+      longRuns.set(transport, play('long', long, transport, true));
+  });
+
+  after(async () => {
+    await Promise.allSettled(longRuns.values());
+    await Promise.all([...servers.values()].map((server) => server.stop()));
+    if (folder !== undefined) fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  function play(key: string, source: Source, transport: Transport, login: boolean): Promise<Received> {
+    const scheme = transport === 'TLS' ? 'rtsps' : 'rtsp';
+    const playing = receive({
+      uri: `${scheme}://127.0.0.1:${servers.get(key)!.port}${source.mount}${QUERY}`,
+      transport: transport === 'UDP' ? 'udp' : 'tcp',
+      credentials: login ? ACCOUNT : undefined,
+      tls: transport === 'TLS' ? { ca: certificate.ca } : undefined,
+    });
+    // Its own test tells of a failure.
+    playing.catch(() => undefined);
+    return playing;
+  }
+
+  for (const codec of CODECS) {
+    describe(codec, () => {
+      const cells = TRANSPORTS.flatMap((transport) =>
+        AUTHS.map((auth): Cell => ({ server: 'GStreamer', codec, transport, auth })),
+      );
+      const playing = new Map<Cell, Promise<Received>>();
+      let source: Source;
+
+      before(() => {
+        source = sources.find((one) => one.codec === codec)!;
+        for (const cell of cells)
+          playing.set(
+            cell,
+            play(serverKey(cell.transport, cell.auth), source, cell.transport, cell.auth !== 'none'),
+          );
+      });
+
+      for (const cell of cells) itHolds(cell, async () => source.judge(await playing.get(cell)!));
+    });
+  }
+
+  describe('RTSP over TLS', () => {
+    const uri = (host: string): string =>
+      `rtsps://${host}:${servers.get('TLS none')!.port}${sources[0]!.mount}`;
+    const isTls = (error: unknown): boolean => error instanceof NvrError && error.code === 'ETLS';
+
+    it('refuses a certificate of an unknown authority by default', async () => {
+      await assert.rejects(receive({ uri: uri('127.0.0.1'), transport: 'tcp' }), isTls);
+      await assert.rejects(receive({ uri: uri('127.0.0.1'), transport: 'tcp', tls: {} }), isTls);
+    });
+
+    it('refuses a certificate of another host, though its authority is known', async () => {
+      await assert.rejects(
+        receive({ uri: uri('localhost'), transport: 'tcp', tls: { ca: certificate.ca } }),
+        isTls,
+      );
+    });
+
+    it('takes any certificate only where that is said in so many words', async () => {
+      const { video } = await receive({
+        uri: uri('127.0.0.1'),
+        transport: 'tcp',
+        tls: { rejectUnauthorized: false },
+        until: (units) => units.length > 0,
+      });
+      assert.equal(video[0]!.keyframe, true);
+    });
+
+    it('says ETLS for a server that does not speak TLS', async () => {
+      const { port } = servers.get('plain none')!;
+      await assert.rejects(receive({ uri: `rtsps://127.0.0.1:${port}/x`, transport: 'tcp' }), isTls);
+    });
+  });
+
+  it('says EAUTH for a wrong password', async () => {
+    for (const auth of ['Basic', 'Digest'] as const) {
+      const { port } = servers.get(serverKey('TCP', auth))!;
+      await assert.rejects(
+        receive({
+          uri: `rtsp://127.0.0.1:${port}${sources[0]!.mount}`,
+          transport: 'tcp',
+          credentials: { ...ACCOUNT, password: 'wrong' },
+        }),
+        (error) => error instanceof NvrError && error.code === 'EAUTH',
+      );
+    }
+  });
+
+  describe('a server whose sessions time out after 5 s', () => {
+    for (const transport of ['TCP', 'UDP'] as const) {
+      itHolds({ server: 'GStreamer', codec: 'H.264 for 20 s', transport, auth: 'Digest' }, async () => {
+        const received = await longRuns.get(transport)!;
+        await long.judge(received);
+        assert.equal(received.video.length, 500);
+      });
+    }
+
+    it('let no session expire meanwhile', () => {
+      const { lines } = servers.get('long')!;
+      assert.deepEqual(
+        lines.filter((line) => line.startsWith('EXPIRED')),
+        [],
+      );
+    });
+  });
+});

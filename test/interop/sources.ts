@@ -1,0 +1,175 @@
+// What the servers play: short clips of every codec made with ffmpeg, how GStreamer serves each, and how a judge tells that all of it came.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import type { Received } from './receive.js';
+import { aacHashes, ffmpeg, frameHashes, receivedHashes } from './judge.js';
+
+export interface Source {
+  /** In the names of tests and in the table. */
+  codec: string;
+  mount: string;
+  /** gst-launch form. */
+  launch: string;
+  judge(received: Received): Promise<void>;
+}
+
+const SECONDS = 1.5;
+/** Sound ends before the picture, whose end ends the session. */
+const AUDIO_SECONDS = 1;
+
+/** Makes the clips of all sources in a folder. */
+export async function makeSources(folder: string): Promise<Source[]> {
+  const x264 = (...more: string[]): string[] => [
+    '-c:v',
+    'libx264',
+    '-pix_fmt',
+    'yuv420p',
+    '-g',
+    '25',
+    ...more,
+  ];
+  const h264 = 'h264parse ! rtph264pay config-interval=-1 pt=96 name=pay0';
+  const video = async (
+    codec: string,
+    mount: string,
+    extension: string,
+    encoder: string[],
+    payloader: string,
+  ): Promise<Source> => {
+    const clip = path.join(folder, `${mount}.mp4`);
+    await makeClip(clip, SECONDS, encoder);
+    return {
+      codec,
+      mount: `/${mount}`,
+      launch: `( filesrc location=${clip} ! qtdemux ! ${payloader} )`,
+      judge: (received) => judgeVideo(received, clip, extension, folder),
+    };
+  };
+  return Promise.all([
+    video('H.264 baseline', 'baseline', 'h264', x264('-profile:v', 'baseline'), h264),
+    video('H.264 with B-frames', 'bframes', 'h264', x264('-profile:v', 'high', '-bf', '3'), h264),
+    video(
+      'H.264 in four slices',
+      'slices',
+      'h264',
+      x264('-profile:v', 'main', '-slices', '4', '-bf', '0'),
+      h264,
+    ),
+    video(
+      'H.265',
+      'h265',
+      'hevc',
+      [
+        '-c:v',
+        'libx265',
+        '-pix_fmt',
+        'yuv420p',
+        '-g',
+        '25',
+        '-tag:v',
+        'hvc1',
+        '-x265-params',
+        'log-level=error:pools=1',
+      ],
+      'h265parse ! rtph265pay config-interval=-1 pt=96 name=pay0',
+    ),
+    video(
+      'MJPEG',
+      'mjpeg',
+      'mjpeg',
+      // RFC 2435 knows the standard Huffman tables alone.
+      ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-huffman', 'default', '-q:v', '4'],
+      'jpegparse ! rtpjpegpay name=pay0',
+    ),
+    withAudio('AAC', 'aac', 'aac', folder, 'aacparse ! rtpmp4gpay pt=97 name=pay1', x264(), h264),
+    withAudio('PCMU', 'pcmu', 'wav', folder, 'wavparse ! rtppcmupay name=pay1', x264(), h264),
+  ]);
+}
+
+/** 20 s, for a session that outlives its timeout. */
+export async function makeLongSource(folder: string): Promise<Source> {
+  const clip = path.join(folder, 'long.mp4');
+  await makeClip(clip, 20, [
+    '-c:v',
+    'libx264',
+    '-preset',
+    'veryfast',
+    '-pix_fmt',
+    'yuv420p',
+    '-g',
+    '25',
+    '-bf',
+    '2',
+  ]);
+  return {
+    codec: 'H.264 for 20 s',
+    mount: '/long',
+    launch: `( filesrc location=${clip} ! qtdemux ! h264parse ! rtph264pay config-interval=-1 pt=96 name=pay0 )`,
+    judge: (received) => judgeVideo(received, clip, 'h264', folder),
+  };
+}
+
+async function withAudio(
+  codec: 'AAC' | 'PCMU',
+  mount: string,
+  kind: 'aac' | 'wav',
+  folder: string,
+  chain: string,
+  encoder: string[],
+  videoPayloader: string,
+): Promise<Source> {
+  const clip = path.join(folder, `${mount}.mp4`);
+  await makeClip(clip, SECONDS, encoder);
+  const sound = path.join(folder, `${mount}-sound.${kind}`);
+  const sine = ['-f', 'lavfi', '-i', `sine=f=440:d=${AUDIO_SECONDS}`];
+  if (kind === 'aac') await ffmpeg(...sine, '-ac', '2', '-ar', '48000', '-c:a', 'aac', '-y', sound);
+  else await ffmpeg(...sine, '-ac', '1', '-ar', '8000', '-c:a', 'pcm_mulaw', '-y', sound);
+  return {
+    codec: `${codec} beside H.264`,
+    mount: `/${mount}`,
+    launch: `( filesrc location=${clip} ! qtdemux ! ${videoPayloader} filesrc location=${sound} ! ${chain} )`,
+    judge: async (received) => {
+      await judgeVideo(received, clip, 'h264', folder);
+      const units = received.audio;
+      assert.ok(units.length > 0 && units.every(({ damaged }) => !damaged), `${units.length} audio units`);
+      assert.equal(units[0]!.codec, codec.toLowerCase());
+      if (kind === 'aac') {
+        assert.deepEqual(
+          units.map(({ data }) => md5(data)),
+          await aacHashes(sound),
+        );
+        assert.deepEqual([units[0]!.format.sampleRate, units[0]!.format.channels], [48_000, 2]);
+      } else {
+        const raw = path.join(folder, 'sound.ul');
+        await ffmpeg('-i', sound, '-c', 'copy', '-f', 'mulaw', '-y', raw);
+        assert.deepEqual(Buffer.concat(units.map(({ data }) => data)), await fs.readFile(raw));
+      }
+    },
+  };
+}
+
+async function makeClip(file: string, seconds: number, encoder: string[]): Promise<void> {
+  await ffmpeg('-f', 'lavfi', '-i', `testsrc2=s=320x240:r=25:d=${seconds}`, ...encoder, '-y', file);
+}
+
+async function judgeVideo(
+  received: Received,
+  clip: string,
+  extension: string,
+  folder: string,
+): Promise<void> {
+  const { video, session, end } = received;
+  assert.equal(end.reason, 'bye');
+  assert.equal(session.statistics.lost, 0);
+  assert.ok(video.every(({ damaged }) => !damaged));
+  assert.deepEqual([video[0]!.format.width, video[0]!.format.height], [320, 240]);
+  const data = Buffer.concat(video.map((unit) => unit.data));
+  assert.deepEqual(await receivedHashes(data, extension, folder), await frameHashes(clip));
+}
+
+function md5(data: Buffer): string {
+  return createHash('md5').update(data).digest('hex');
+}
