@@ -23,6 +23,7 @@ async function main(): Promise<number> {
     rtspPort: ports.rtsp,
     httpPort: ports.http,
     channels: 4,
+    onvifReplay: true,
     ...account,
   }).catch((error: unknown) => {
     throw new Error(

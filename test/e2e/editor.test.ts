@@ -63,7 +63,7 @@ describe('the editor', function () {
           if (node.type === wanted) RED.editor.editConfig('', wanted, node.id);
         });
     }, type);
-    await page.waitForSelector('.red-ui-tray-body .form-row', { timeout: 10_000 });
+    await page.waitForSelector('.red-ui-tray-body .form-row', { timeout: 30_000 });
     await page.waitForTimeout(400);
   }
 
