@@ -17,16 +17,15 @@ export class RecordedClock {
   private lastRtp: number | undefined;
   /** Media ms since the first unit, unwrapped. */
   private mediaMs = 0;
-  private last: number;
+  /** The sender reports say *now*. Once seen, it holds for the run: a recording pulled faster than real time runs ahead of now. */
+  private isServersClock = false;
 
   /** `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media seconds per RTP second (RFC 2326 12.34). */
   constructor(
     private readonly startMs: number,
     private readonly rtptime: number | undefined,
     private readonly scale: number,
-  ) {
-    this.last = startMs;
-  }
+  ) {}
 
   /** Units in decode order; `nowMs`: this machine's clock, epoch ms. */
   timeOf(
@@ -34,12 +33,9 @@ export class RecordedClock {
     nowMs: number,
   ): RecordedTime {
     this.mediaMs += this.lastRtp === undefined ? 0 : this.toMs(unit.rtpTime - this.lastRtp);
-    const isFirst = this.lastRtp === undefined;
     this.lastRtp = unit.rtpTime;
-    const expected = this.startMs + this.mediaMs;
-    const found = this.claim(unit, isFirst ? expected : Math.max(expected, this.last - BELIEVED_MS), nowMs);
-    this.last = found.time;
-    return { time: Math.round(found.time), source: found.source };
+    const { time, source } = this.claim(unit, this.startMs + this.mediaMs, nowMs);
+    return { time: Math.round(time), source };
   }
 
   private claim(
@@ -50,8 +46,8 @@ export class RecordedClock {
     const { onvifTime, captureTime } = unit;
     if (onvifTime !== undefined && isNear(onvifTime, expected)) return { time: onvifTime, source: 'onvif' };
     if (captureTime !== undefined && unit.timeSource === 'sr' && isNear(captureTime, expected)) {
-      const isServersClock = Math.abs(captureTime - nowMs) < NOW_MS && Math.abs(expected - nowMs) > NOW_MS;
-      if (!isServersClock) return { time: captureTime, source: 'sr' };
+      this.isServersClock ||= Math.abs(captureTime - nowMs) < NOW_MS && Math.abs(expected - nowMs) > NOW_MS;
+      if (!this.isServersClock) return { time: captureTime, source: 'sr' };
     }
     if (this.rtptime !== undefined) {
       const time = this.startMs + this.toMs(unit.rtpTime - this.rtptime);

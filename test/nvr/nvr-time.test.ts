@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { nvrLocalSeconds, parseDuration, parseTime } from '../../lib/nvr/nvr-time.js';
+
+const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
+const BERLIN = 'Europe/Berlin';
+
+describe('parseTime', () => {
+  const time = (value: unknown, zone = ''): number => parseTime(value, 'from', NOW, zone);
+
+  it('takes epoch ms, a Date, now, and spans from now', () => {
+    assert.equal(time(NOW - 5), NOW - 5);
+    assert.equal(time(String(NOW)), NOW);
+    assert.equal(time(new Date(NOW - 7)), NOW - 7);
+    assert.equal(time('now'), NOW);
+    assert.equal(time('-5m'), NOW - 300_000);
+    assert.equal(time('-1.5 h'), NOW - 5_400_000);
+    assert.equal(time('+90s'), NOW + 90_000);
+  });
+
+  it('takes ISO 8601 with a zone as it says, and without in the NVR’s zone', () => {
+    assert.equal(time('2026-03-29T14:02:00Z'), Date.UTC(2026, 2, 29, 14, 2));
+    assert.equal(time('2026-03-29T14:02:00+02:00', 'America/New_York'), Date.UTC(2026, 2, 29, 12, 2));
+    assert.equal(time('2026-07-01T14:02:00'), Date.UTC(2026, 6, 1, 14, 2));
+    assert.equal(time('2026-07-01 14:02', BERLIN), Date.UTC(2026, 6, 1, 12, 2));
+  });
+
+  it('is right on both nights of the year when the clocks change', () => {
+    assert.equal(time('2026-03-29T01:59:00', BERLIN), Date.UTC(2026, 2, 29, 0, 59));
+    assert.equal(time('2026-03-29T03:00:00', BERLIN), Date.UTC(2026, 2, 29, 1, 0));
+    assert.equal(time('2026-10-25T01:59:00', BERLIN), Date.UTC(2026, 9, 24, 23, 59));
+    assert.equal(time('2026-10-25T03:00:00', BERLIN), Date.UTC(2026, 9, 25, 2, 0));
+  });
+
+  for (const value of [
+    'yesterday',
+    '',
+    '5m',
+    '2026-13-45T99:00',
+    {},
+    [],
+    null,
+    undefined,
+    Number.NaN,
+    12,
+    new Date(Number.NaN),
+    '1990',
+  ]) {
+    it(`refuses ${String(value)} (${typeof value})`, () => {
+      assert.throws(() => time(value), { code: 'EINPUT' });
+    });
+  }
+});
+
+describe('parseDuration', () => {
+  it('takes numbers as milliseconds, text with a unit, and bare text as seconds', () => {
+    assert.deepEqual(
+      [1500, '90s', '2m', '1.5h', '250 ms', '10'].map((value) => parseDuration(value, 'duration')),
+      [1500, 90_000, 120_000, 5_400_000, 250, 10_000],
+    );
+  });
+
+  for (const value of ['-5s', '0', 0, -1, 'long', {}, Number.POSITIVE_INFINITY]) {
+    it(`refuses ${JSON.stringify(value)}`, () => {
+      assert.throws(() => parseDuration(value, 'duration'), { code: 'EINPUT' });
+    });
+  }
+});
+
+describe('nvrLocalSeconds', () => {
+  const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 19);
+
+  it('gives Unix seconds for an NVR that keeps UTC', () => {
+    assert.equal(nvrLocalSeconds(NOW + 999, ''), NOW / 1000);
+  });
+
+  it('gives the local clock’s reading, on both nights when the clocks change', () => {
+    for (const [utc, local] of [
+      ['2026-03-29T00:59:59Z', '2026-03-29T01:59:59'],
+      ['2026-03-29T01:00:00Z', '2026-03-29T03:00:00'],
+      ['2026-10-25T00:59:59Z', '2026-10-25T02:59:59'],
+      ['2026-10-25T01:00:00Z', '2026-10-25T02:00:00'],
+    ] as const) {
+      assert.equal(iso(nvrLocalSeconds(Date.parse(utc), BERLIN)), local);
+    }
+  });
+
+  it('refuses a zone that is none', () => {
+    assert.throws(() => nvrLocalSeconds(NOW, 'Mars/Base'), { code: 'EINPUT' });
+  });
+});

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import type { TimeSource } from '../../lib/codec/unit.js';
+import { RecordedClock } from '../../lib/nvr/playback/recorded-clock.js';
+
+const START = Date.UTC(2026, 10, 23, 12, 0, 0);
+const NOW = START + 3_600_000;
+
+interface Claims {
+  onvifTime?: number;
+  captureTime?: number;
+  timeSource?: TimeSource;
+}
+
+const unit = (
+  rtpTime: number,
+  claims: Claims = {},
+): { rtpTime: number; timeSource: TimeSource } & Claims => ({
+  timeSource: 'arrival',
+  ...claims,
+  rtpTime: rtpTime >>> 0,
+});
+
+describe('RecordedClock', () => {
+  it('counts media time from the start where the server claims nothing, through a wrap of RTP time', () => {
+    const clock = new RecordedClock(START, undefined, 1);
+    const times = [0xffff_f000, 0xffff_f000 + 9000, 0xffff_f000 + 90_000].map((rtp) =>
+      clock.timeOf(unit(rtp), NOW),
+    );
+    assert.deepEqual(
+      times.map(({ time, source }) => [time - START, source]),
+      [
+        [0, 'start'],
+        [100, 'start'],
+        [1000, 'start'],
+      ],
+    );
+  });
+
+  it('takes RTP-Info’s word for where the first unit lies, and not where it lies ten minutes off', () => {
+    const near = new RecordedClock(START, 1000, 1).timeOf(unit(1000 + 45_000), NOW);
+    assert.deepEqual([near.time - START, near.source], [500, 'rtpinfo']);
+    const far = new RecordedClock(START, 1000, 1).timeOf(unit(1000 + 90_000 * 660), NOW);
+    assert.deepEqual([far.time - START, far.source], [0, 'start']);
+  });
+
+  it('takes the ONVIF extension first, then the sender report, each only within ten minutes of where the run should be', () => {
+    const clock = new RecordedClock(START, 0, 1);
+    const both = clock.timeOf(
+      unit(0, { onvifTime: START + 40, captureTime: START + 80, timeSource: 'sr' }),
+      NOW,
+    );
+    assert.deepEqual([both.time - START, both.source], [40, 'onvif']);
+    const report = clock.timeOf(
+      unit(9000, { onvifTime: START - 700_000, captureTime: START + 180, timeSource: 'sr' }),
+      NOW,
+    );
+    assert.deepEqual([report.time - START, report.source], [180, 'sr']);
+  });
+
+  it('quirk 28: believes no sender report that says now, even close to now and pulled faster than real time', () => {
+    const now = START + 30_000;
+    const clock = new RecordedClock(START, 0, 1);
+    for (let second = 0; second < 30; second++) {
+      const claims: Claims = { captureTime: now + second * 1000, timeSource: 'sr' };
+      const { time, source } = clock.timeOf(unit(second * 90_000, claims), now + second * 5);
+      assert.deepEqual([time - START, source], [second * 1000, 'rtpinfo']);
+    }
+  });
+
+  it('counts twice as fast at scale 2, as RTP time goes on at real speed', () => {
+    const clock = new RecordedClock(START, 0, 2);
+    assert.equal(clock.timeOf(unit(0), NOW).time - START, 0);
+    assert.equal(clock.timeOf(unit(90_000), NOW).time - START, 2000);
+  });
+});
