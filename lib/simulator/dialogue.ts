@@ -1,13 +1,16 @@
 // One connection's dialogue, as the MOVE NVR leads it.
 
 import type net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NvrError } from '../errors.js';
 import { Framer } from '../rtsp/framer.js';
-import { formatTransport, parseSession, parseTransport } from '../rtsp/headers.js';
-import { Headers, serializeResponse, type RtspRequest } from '../rtsp/message.js';
+import { formatTransport, parseSession, parseTransport, type TransportSpec } from '../rtsp/headers.js';
+import { Headers, serializeRequest, serializeResponse, type RtspRequest } from '../rtsp/message.js';
+import { describe, tracksOf } from './sdp.js';
+import { SimulatedSession, type SessionTarget } from './session.js';
 import type { Simulator } from './simulator.js';
-import { bindUdpPair, SimulatedSession, type SessionTarget } from './session.js';
-import { LiveSource, RecordingSource } from './source.js';
+import { SimulatedTrack, type TrackTransport } from './track.js';
+import { bindUdpPair } from './udp-pair.js';
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -23,6 +26,9 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+const MAX_PENDING = 64;
+const METHODS = ['OPTIONS', 'DESCRIBE', 'SETUP', 'TEARDOWN', 'PLAY'];
+
 interface Answer {
   status: number;
   headers?: Record<string, string>;
@@ -31,6 +37,13 @@ interface Answer {
 
 export class Dialogue {
   readonly sessions = new Map<string, SimulatedSession>();
+  /** Connected, and no PLAY has been answered yet. */
+  isSettingUp = true;
+  private readonly closed = new AbortController();
+  /** Requests are answered in their order, one after the other. */
+  private turn: Promise<void> = Promise.resolve();
+  private pending = 0;
+  private ownCSeq = 0;
 
   constructor(
     private readonly simulator: Simulator,
@@ -43,7 +56,7 @@ export class Dialogue {
       },
       onResponse: () => undefined,
       onRequest: (request) => {
-        void this.respond(request);
+        this.take(request);
       },
     });
     socket.on('data', (chunk) => {
@@ -55,53 +68,81 @@ export class Dialogue {
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
+      this.closed.abort();
       for (const session of this.sessions.values()) session.end();
       this.sessions.clear();
       this.simulator.forget(this);
     });
   }
 
-  private async respond(request: RtspRequest): Promise<void> {
+  /** A TEARDOWN of the server's own for each session that `isMeant`, and no more media. */
+  tearDown(isMeant: (session: SimulatedSession) => boolean): void {
+    for (const session of this.sessions.values()) {
+      if (!isMeant(session)) continue;
+      session.end();
+      this.sessions.delete(session.id);
+      const headers = new Headers().set('CSeq', String(++this.ownCSeq)).set('Session', session.id);
+      this.write(serializeRequest({ method: 'TEARDOWN', uri: '*', headers, body: Buffer.alloc(0) }));
+    }
+  }
+
+  private take(request: RtspRequest): void {
     this.simulator.note(request);
+    if (this.simulator.faults.isDeaf) return;
+    if (++this.pending > MAX_PENDING) {
+      this.socket.destroy();
+      return;
+    }
+    this.turn = this.turn
+      .then(() => this.respond(request))
+      // Only a closed connection gets here.
+      .catch(() => undefined)
+      .finally(() => this.pending--);
+  }
+
+  private async respond(request: RtspRequest): Promise<void> {
+    const { replyDelayMs } = this.simulator.settings;
+    if (replyDelayMs > 0) await delay(replyDelayMs, undefined, { signal: this.closed.signal });
+    if (this.socket.destroyed) return;
     let answer: Answer;
     try {
       answer = await this.answer(request);
     } catch (error) {
       answer = { status: error instanceof NvrError ? 400 : 503 };
     }
-    if (this.socket.destroyed) return;
+    if (request.method === 'PLAY' && answer.status === 200) this.isSettingUp = false;
     const headers = new Headers()
       .set('CSeq', request.headers.get('CSeq') ?? '0')
       .set('Date', new Date(this.simulator.now()).toUTCString());
     for (const [name, value] of Object.entries(answer.headers ?? {})) headers.set(name, value);
-    const body = Buffer.from(answer.body ?? '');
-    this.socket.write(
-      serializeResponse({ status: answer.status, reason: REASONS[answer.status] ?? 'Error', headers, body }),
+    const reason = REASONS[answer.status] ?? 'Error';
+    this.write(
+      serializeResponse({ status: answer.status, reason, headers, body: Buffer.from(answer.body ?? '') }),
     );
   }
 
+  private write(bytes: Buffer): void {
+    if (!this.socket.destroyed && this.socket.writable) this.socket.write(bytes);
+  }
+
   private async answer(request: RtspRequest): Promise<Answer> {
-    const { settings, guard } = this.simulator;
-    const methods = [
-      'OPTIONS',
-      'DESCRIBE',
-      'SETUP',
-      'TEARDOWN',
-      'PLAY',
-      ...(settings.getParameter ? ['GET_PARAMETER'] : []),
-    ];
+    const { settings, guard, faults } = this.simulator;
+    const { method } = request;
+    const fault = faults.statuses.get(method);
+    if (fault !== undefined) return { status: fault };
+    const methods = settings.getParameter ? [...METHODS, 'GET_PARAMETER'] : METHODS;
     const id = parseSession(request.headers.get('Session') ?? '').id;
     const session = this.sessions.get(id);
     if (id !== '' && (session === undefined || session.isExpired)) return { status: 454 };
     session?.touch();
-    if (request.method === 'OPTIONS')
-      return { status: 200, headers: { Public: methods.join(', '), ...(id === '' ? {} : { Session: id }) } };
-    if (!methods.includes(request.method)) return { status: 501 };
+    const own = id === '' ? {} : { Session: id };
+    if (method === 'OPTIONS') return { status: 200, headers: { Public: methods.join(', '), ...own } };
+    if (!methods.includes(method)) return { status: 501 };
 
-    const challenge = guard.check(request.method, request.headers.get('Authorization'));
+    const challenge = guard.check(method, request.uri, request.headers.get('Authorization'));
     if (challenge !== undefined) return { status: 401, headers: { 'WWW-Authenticate': challenge } };
     if (settings.withoutPrivilege) return { status: 403 };
-    switch (request.method) {
+    switch (method) {
       case 'DESCRIBE':
         return this.describe(request);
       case 'SETUP':
@@ -111,111 +152,76 @@ export class Dialogue {
       case 'TEARDOWN':
         session?.end();
         this.sessions.delete(id);
-        return { status: session === undefined ? 454 : 200, headers: { Session: id } };
+        break;
       default:
-        return { status: session === undefined ? 454 : 200, headers: { Session: id } };
     }
+    return session === undefined ? { status: 454 } : { status: 200, headers: own };
   }
 
   private describe(request: RtspRequest): Answer {
     const target = this.simulator.resolve(request.uri, false);
     if (target === undefined) return { status: 404 };
-    const name = `CH${String(target.channel - 1 + this.simulator.settings.firstChannel).padStart(2, '0')}${target.stream === 'main' ? 'M' : 'D'}`;
-    const [height, width] = target.stream === 'main' ? [360, 640] : [180, 320];
-    const body = [
-      'v=0',
-      'o=- 1271956268066958 0 IN IP4 0.0.0.0',
-      's=Session streamed by "NVRMediaServer"',
-      `i=${name}`,
-      't=0 0',
-      'a=tool:NVR Streaming Media',
-      'a=type:broadcast',
-      'a=control:*',
-      'a=range:npt=0-',
-      'm=video 0 RTP/AVP 99',
-      'c=IN IP4 0.0.0.0',
-      'a=rtpmap:99 H264/90000',
-      'a=fmtp:99 packetization-mode=1',
-      'a=control:track1',
-      `a=cliprect:0,0,${height},${width}`,
-      'a=framerate:12.500000',
-      'a=x-bufferdelay:0',
-      '',
-    ].join('\r\n');
     return {
       status: 200,
       headers: { 'Content-Type': 'application/sdp', 'Content-Base': `${request.uri}/` },
-      body,
+      body: describe(target, this.simulator.settings),
     };
   }
 
   private async setup(request: RtspRequest, known: SimulatedSession | undefined): Promise<Answer> {
-    const { settings } = this.simulator;
-    if (!request.uri.endsWith('/track1')) return { status: 404 };
-    const target = this.simulator.resolve(request.uri.replace(/\/track1$/, ''), true);
-    if (target === undefined) return { status: 404 };
+    const { settings, faults } = this.simulator;
+    const number = Number(/\/track([1-9])$/.exec(request.uri)?.[1]);
     const asked = parseTransport(request.headers.get('Transport') ?? '');
-    if (asked.multicast || settings.refuse.includes(asked.lower)) return { status: 461 };
-    if (known === undefined && this.simulator.sessionCount >= settings.maxSessions) return { status: 453 };
+    if (known?.isPlaying === true || known?.tracks.has(number) === true) return { status: 455 };
+    if (known === undefined && (faults.refusesSessions || this.simulator.isFull)) return { status: 453 };
+    const isRefused = asked.multicast || settings.refuse.includes(asked.lower);
+    if (isRefused || (asked.lower === 'udp' && !hasPorts(asked))) return { status: 461 };
+    // A key is spent by the first SETUP; a second track belongs to the same recording.
+    const target =
+      known?.target ?? this.simulator.resolve(request.uri.replace(/\/track\d$/, ''), !Number.isNaN(number));
+    const format = target === undefined ? undefined : tracksOf(target, settings)[number - 1];
+    if (target === undefined || format === undefined) return { status: 404 };
 
-    const session = known ?? new SimulatedSession(target, this.socket, settings);
+    const session = known ?? this.openSession(target);
+    const transport = await grant(asked, (number - 1) * 2);
+    if (session.isEnded || session.isExpired) {
+      if (transport.kind === 'udp') for (const socket of [transport.rtp, transport.rtcp]) socket.close();
+      return { status: 454 };
+    }
+    if (transport.kind === 'udp') {
+      for (const socket of [transport.rtp, transport.rtcp]) {
+        socket.on('message', () => {
+          session.touch();
+        });
+      }
+    }
+    session.tracks.set(number, new SimulatedTrack(format, transport, this.socket, settings, faults));
+    return {
+      status: 200,
+      headers: {
+        Session: `${session.id};timeout=${settings.sessionTimeout}`,
+        Transport: formatTransport(echo(transport)),
+      },
+    };
+  }
+
+  private openSession(target: SessionTarget): SimulatedSession {
+    const { settings, faults } = this.simulator;
+    const session = new SimulatedSession(target, this.socket, settings, faults);
     this.sessions.set(session.id, session);
-    const head = { Session: `${session.id};timeout=${settings.sessionTimeout}` };
-    if (asked.lower === 'tcp') {
-      const channels = asked.interleaved ?? [0, 1];
-      session.transport = { kind: 'tcp', channels };
-      return {
-        status: 200,
-        headers: {
-          ...head,
-          Transport: formatTransport({
-            profile: 'RTP/AVP/TCP',
-            lower: 'tcp',
-            multicast: false,
-            interleaved: channels,
-          }),
-        },
-      };
-    }
-    if (asked.clientPort === undefined) return { status: 461 };
-    const [rtp, rtcp] = await bindUdpPair();
-    for (const socket of [rtp, rtcp]) {
-      socket.on('message', () => {
-        session.touch();
-      });
-    }
-    session.transport = { kind: 'udp', clientPorts: asked.clientPort, rtp, rtcp };
-    const serverPort: [number, number] = [rtp.address().port, rtcp.address().port];
-    const transport = {
-      profile: 'RTP/AVP/UDP',
-      lower: 'udp',
-      multicast: false,
-      clientPort: asked.clientPort,
-      serverPort,
-    } as const;
-    return { status: 200, headers: { ...head, Transport: formatTransport(transport) } };
+    return session;
   }
 
   private play(request: RtspRequest, session: SimulatedSession): Answer {
     const { settings } = this.simulator;
-    if (session.transport === undefined || session.isPlaying) return { status: 455 };
-    const { target } = session;
-    const now = Date.now();
+    if (session.tracks.size === 0 || session.isPlaying) return { status: 455 };
+    const isRecorded = session.target.recordedFrom !== undefined;
     const asked = Number.parseFloat(request.headers.get('Scale') ?? '');
-    const granted =
-      Number.isFinite(asked) &&
-      asked > 0 &&
-      settings.scale === 'granted' &&
-      target.recordedFrom !== undefined;
+    const granted = Number.isFinite(asked) && asked > 0 && settings.scale === 'granted' && isRecorded;
     const asFast =
-      settings.onvifReplay &&
-      target.recordedFrom !== undefined &&
-      /^no$/i.test(request.headers.get('Rate-Control') ?? '');
-    const source =
-      target.recordedFrom === undefined
-        ? new LiveSource(target.channel, target.stream, now)
-        : new RecordingSource(target.recordedFrom, now, settings);
-    const { seq, rtptime } = session.play(source, { scale: granted ? asked : 1, asFast });
+      settings.onvifReplay && isRecorded && /^no$/i.test(request.headers.get('Rate-Control') ?? '');
+    const started = session.play({ scale: granted ? asked : 1, asFast }, this.simulator.now());
+    const base = request.uri.replace(/\/$/, '');
     return {
       status: 200,
       headers: {
@@ -223,30 +229,40 @@ export class Dialogue {
         Range: 'npt=0.000-',
         ...(granted ? { Scale: String(asked) } : {}),
         ...(asFast ? { 'Rate-Control': 'no' } : {}),
-        'RTP-Info': `url=${request.uri.replace(/\/$/, '')}/track1;seq=${seq};rtptime=${rtptime}`,
+        'RTP-Info': started
+          .map(({ number, seq, rtptime }) => `url=${base}/track${number};seq=${seq};rtptime=${rtptime}`)
+          .join(','),
       },
     };
   }
 }
 
-/** What a URI names: `/live?ch=0000&stype=M`, `/playback?…&pbkey=…`, or the older `/CH00D`. `isOpening`: a key is spent by it. */
-export function resolveTarget(
-  uri: string,
-  simulator: Simulator,
-): { target: SessionTarget; key?: string } | undefined {
-  const path = uri.replace(/^rtsps?:\/\/[^/]*/i, '').replace(/\/$/, '');
-  const legacy = /^\/CH(\d{2})([DM])$/.exec(path);
-  const modern = /^\/(live|playback)\?(.*)$/.exec(path);
-  const query = new Map(
-    (modern?.[2] ?? '').split('&').map((pair) => pair.split(/=(.*)/s, 2) as [string, string]),
-  );
-  const wire = legacy?.[1] ?? query.get('ch');
-  const code = legacy?.[2] ?? query.get('stype');
-  if (wire === undefined || !/^\d{1,4}$/.test(wire) || (code !== 'M' && code !== 'D')) return undefined;
-  const channel = Number(wire) - simulator.settings.firstChannel + 1;
-  if (channel < 1 || channel > simulator.settings.channels || simulator.isUnplugged(channel))
-    return undefined;
-  const target: SessionTarget = { channel, stream: code === 'M' ? 'main' : 'dual' };
-  if (modern?.[1] !== 'playback') return { target };
-  return { target, key: decodeURIComponent(query.get('pbkey') ?? '') };
+function hasPorts({ clientPort }: TransportSpec): boolean {
+  return clientPort?.every((port) => port > 0) === true;
+}
+
+/** `firstChannel`: the interleaved channel where the client names none. */
+async function grant(asked: TransportSpec, firstChannel: number): Promise<TrackTransport> {
+  if (asked.lower === 'tcp')
+    return { kind: 'tcp', channels: asked.interleaved ?? [firstChannel, firstChannel + 1] };
+  const [rtp, rtcp] = await bindUdpPair();
+  return { kind: 'udp', clientPorts: asked.clientPort!, rtp, rtcp };
+}
+
+/** The NVR spells UDP's profile out, and names no `ssrc`. */
+function echo(transport: TrackTransport): TransportSpec {
+  if (transport.kind === 'tcp')
+    return {
+      profile: 'RTP/AVP/TCP',
+      lower: 'tcp',
+      multicast: false,
+      interleaved: [...transport.channels] as [number, number],
+    };
+  return {
+    profile: 'RTP/AVP/UDP',
+    lower: 'udp',
+    multicast: false,
+    clientPort: [...transport.clientPorts] as [number, number],
+    serverPort: [transport.rtp.address().port, transport.rtcp.address().port],
+  };
 }

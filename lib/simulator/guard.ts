@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Settings } from './options.js';
 
-const REALM = 'RTSP Server';
+const MAX_NONCES = 1000;
 
 export class Guard {
   /** Answers that held a wrong password or name. */
@@ -13,48 +13,66 @@ export class Guard {
   constructor(private readonly settings: Settings) {}
 
   /** Undefined: come in. Else the WWW-Authenticate of a 401. */
-  check(method: string, authorization: string | undefined): string | undefined {
-    if (this.settings.username === '' || this.settings.auth === 'none') return undefined;
-    if (authorization !== undefined) {
-      if (this.isRight(method, authorization)) return undefined;
-      this.failedLogins++;
-    }
-    return this.challenge();
+  check(method: string, uri: string, authorization: string | undefined): string | undefined {
+    const { username, auth } = this.settings;
+    if (username === '' || auth === 'none') return undefined;
+    if (authorization === undefined) return this.challenge(false);
+    const verdict =
+      auth === 'basic' ? this.checkBasic(authorization) : this.checkDigest(method, uri, authorization);
+    if (verdict === 'right') return undefined;
+    if (verdict === 'wrong') this.failedLogins++;
+    return this.challenge(verdict === 'stale');
   }
 
-  /** Forgets every nonce handed out: the next request gets a 401 with `stale`-less new one. */
+  /** Forgets every nonce handed out: the next request gets a 401 with `stale=true` and a new one. */
   expireNonces(): void {
     this.nonces.clear();
   }
 
-  private challenge(): string {
-    if (this.settings.auth === 'basic') return `Basic realm="${REALM}"`;
+  private challenge(stale: boolean): string {
+    const { auth, realm } = this.settings;
+    if (auth === 'basic') return `Basic realm="${realm}"`;
     const nonce = randomBytes(16).toString('hex');
     this.nonces.add(nonce);
-    const qop = this.settings.auth === 'digest-qop' ? ', qop="auth"' : '';
-    const algorithm = this.settings.auth === 'digest-sha256' ? ', algorithm=SHA-256, qop="auth"' : '';
-    return `Digest realm="${REALM}", nonce="${nonce}"${qop}${algorithm}`;
+    if (this.nonces.size > MAX_NONCES) this.nonces.delete(this.nonces.values().next().value!);
+    const algorithm = auth === 'digest-sha256' ? ', algorithm=SHA-256' : '';
+    const qop = auth === 'digest' ? '' : ', qop="auth"';
+    return `Digest realm="${realm}", nonce="${nonce}"${algorithm}${qop}${stale ? ', stale=true' : ''}`;
   }
 
-  private isRight(method: string, authorization: string): boolean {
-    const { username, password, auth } = this.settings;
-    if (auth === 'basic') {
-      return authorization === `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-    }
+  private checkBasic(authorization: string): 'right' | 'wrong' {
+    const { username, password } = this.settings;
+    const expected = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    return authorization === expected ? 'right' : 'wrong';
+  }
+
+  private checkDigest(
+    method: string,
+    uri: string,
+    authorization: string,
+  ): 'right' | 'wrong' | 'stale' | 'other' {
+    const { username, password, auth, realm } = this.settings;
     const field = (name: string): string =>
-      new RegExp(`\\b${name}="?([^",]*)"?`).exec(authorization)?.[1] ?? '';
+      new RegExp(`\\b${name}=(?:"([^"]*)"|([^",\\s]*))`).exec(authorization)?.slice(1).find(Boolean) ?? '';
     const hash = (text: string): string =>
       createHash(auth === 'digest-sha256' ? 'sha256' : 'md5')
         .update(text)
         .digest('hex');
     const nonce = field('nonce');
-    if (!this.nonces.has(nonce) || field('username') !== username) return false;
-    const ha1 = hash(`${username}:${REALM}:${password}`);
-    const ha2 = hash(`${method}:${/\buri="([^"]*)"/.exec(authorization)?.[1] ?? ''}`);
-    const expected =
-      auth === 'digest'
-        ? hash(`${ha1}:${nonce}:${ha2}`)
-        : hash(`${ha1}:${nonce}:${field('nc')}:${field('cnonce')}:auth:${ha2}`);
-    return field('response') === expected;
+    const ha1 = hash(`${username}:${realm}:${password}`);
+    const ha2 = hash(`${method}:${field('uri')}`);
+    const middle = auth === 'digest' ? '' : `${field('nc')}:${field('cnonce')}:auth:`;
+    const isSolved = field('response') === hash(`${ha1}:${nonce}:${middle}${ha2}`);
+    if (field('username') !== username || !isSolved) return 'wrong';
+    if (!this.nonces.has(nonce)) return 'stale';
+    return this.accepts(field('uri'), uri) ? 'right' : 'other';
+  }
+
+  /** The spec's golden vectors: SETUP's digest is over the base URI. */
+  private accepts(digestUri: string, requestUri: string): boolean {
+    const { digestUri: policy } = this.settings;
+    if (policy !== 'base' && digestUri === requestUri) return true;
+    const base = requestUri.replace(/(?:\/track\d)?\/?$/, '');
+    return policy !== 'request' && (digestUri === base || digestUri === `${base}/`);
   }
 }

@@ -1,10 +1,12 @@
 // The simulated key service: GET /datasearch/gen_pbkey behind Basic or Digest, in each form that a reply may have.
 
 import http from 'node:http';
+import https from 'node:https';
 import type { Guard } from './guard.js';
 import type { KeyForm, Settings } from './options.js';
 import type { KeyBook } from './recordings.js';
 
+const MAX_LOG = 1000;
 const HUGE_BYTES = 64 * 1024 * 1024;
 
 export interface KeyServiceLog {
@@ -18,27 +20,35 @@ export function createKeyService(
   book: KeyBook,
   log: KeyServiceLog,
 ): http.Server {
-  const server = http.createServer((request, response) => {
+  const answer = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     request.resume();
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-    log.requests.push(request.url ?? '');
-    if (log.requests.length > 1000) log.requests.shift();
+    const uri = request.url ?? '/';
+    const [path = '', query = ''] = uri.split('?', 2);
+    log.requests.push(uri);
+    if (log.requests.length > MAX_LOG) log.requests.shift();
     response.setHeader('Date', new Date(Date.now() + settings.clockSkewMs).toUTCString());
 
-    const challenge = guard.check(request.method ?? 'GET', request.headers.authorization);
+    const challenge = guard.check(request.method ?? 'GET', uri, request.headers.authorization);
     if (challenge !== undefined) {
       response.writeHead(401, { 'WWW-Authenticate': challenge }).end();
     } else if (settings.withoutPrivilege) {
       response.writeHead(403).end();
-    } else if (url.pathname !== '/datasearch/gen_pbkey') {
+    } else if (path !== '/datasearch/gen_pbkey') {
       response.writeHead(404).end();
+    } else if (settings.keyService.refuse !== undefined) {
+      response.writeHead(settings.keyService.refuse).end();
     } else {
-      const start = Number(url.searchParams.get('start_time'));
-      reply(response, settings.keyService.form, () => book.issue(start, Date.now()));
+      const start = new URLSearchParams(query).get('start_time') ?? '';
+      if (/^\d{1,11}$/.test(start))
+        reply(response, settings.keyService.form, () => book.issue(Number(start), Date.now()));
+      else response.writeHead(400).end();
     }
-  });
+  };
+  const server =
+    settings.httpTls === undefined ? http.createServer(answer) : https.createServer(settings.httpTls, answer);
+  server.on('clientError', (_error, socket) => socket.destroy());
   server.keepAliveTimeout = 1000;
   return server;
 }

@@ -1,11 +1,18 @@
-// Access units into RTP packets: single NAL units and FU-A fragments (RFC 6184 5.6, 5.8).
+// RTP packets around payloads (RFC 3550 5.1), and ONVIF's replay extension (Streaming Specification 6.3).
 
-const MTU = 1400;
-const RTP_HEADER = 12;
-const FU_A = 28;
+const NTP_TO_UNIX_SECONDS = 2_208_988_800;
+const ONVIF_REPLAY = 0xabac;
+
+/** What the replay extension of a unit tells. */
+export interface ReplayMark {
+  /** Epoch ms. */
+  readonly recordedMs: number;
+  readonly isKeyframe: boolean;
+  readonly isAfterGap: boolean;
+}
 
 /** The RTP side of one track: sequence numbers, SSRC, counters for its sender reports. */
-export class H264Packetizer {
+export class Packetizer {
   packets = 0;
   /** Payload bytes. */
   bytes = 0;
@@ -17,37 +24,30 @@ export class H264Packetizer {
     public sequence: number,
   ) {}
 
-  packetize(nals: readonly Buffer[], timestamp: number): Buffer[] {
-    const packets: Buffer[] = [];
-    for (const [index, nal] of nals.entries()) {
-      const isLast = index === nals.length - 1;
-      if (nal.length <= MTU) packets.push(this.packet(timestamp, isLast, nal));
-      else this.fragment(nal, timestamp, isLast, packets);
-    }
-    return packets;
+  /** The packets of one unit; `replay` goes into the first. */
+  packetize(payloads: readonly Buffer[], timestamp: number, marks: boolean, replay?: ReplayMark): Buffer[] {
+    return payloads.map((payload, index) => {
+      const extension = index === 0 && replay !== undefined ? replayExtension(replay) : Buffer.alloc(0);
+      const header = Buffer.alloc(12);
+      header[0] = extension.length > 0 ? 0x90 : 0x80;
+      header[1] = (marks && index === payloads.length - 1 ? 0x80 : 0) | this.payloadType;
+      header.writeUInt16BE(this.sequence, 2);
+      header.writeUInt32BE(timestamp >>> 0, 4);
+      header.writeUInt32BE(this.ssrc, 8);
+      this.sequence = (this.sequence + 1) & 0xffff;
+      this.packets++;
+      this.bytes += payload.length;
+      return Buffer.concat([header, extension, payload]);
+    });
   }
+}
 
-  private fragment(nal: Buffer, timestamp: number, isLast: boolean, packets: Buffer[]): void {
-    const header = nal[0]!;
-    for (let at = 1; at < nal.length; at += MTU - 2) {
-      const end = Math.min(nal.length, at + MTU - 2);
-      const fuHeader = (at === 1 ? 0x80 : 0) | (end === nal.length ? 0x40 : 0) | (header & 0x1f);
-      const prefix = Buffer.from([(header & 0xe0) | FU_A, fuHeader]);
-      packets.push(this.packet(timestamp, isLast && end === nal.length, prefix, nal.subarray(at, end)));
-    }
-  }
-
-  private packet(timestamp: number, marker: boolean, ...payload: Buffer[]): Buffer {
-    const header = Buffer.alloc(RTP_HEADER);
-    header[0] = 0x80;
-    header[1] = (marker ? 0x80 : 0) | this.payloadType;
-    header.writeUInt16BE(this.sequence, 2);
-    header.writeUInt32BE(timestamp >>> 0, 4);
-    header.writeUInt32BE(this.ssrc, 8);
-    this.sequence = (this.sequence + 1) & 0xffff;
-    const packet = Buffer.concat([header, ...payload]);
-    this.packets++;
-    this.bytes += packet.length - RTP_HEADER;
-    return packet;
-  }
+function replayExtension({ recordedMs, isKeyframe, isAfterGap }: ReplayMark): Buffer {
+  const extension = Buffer.alloc(16);
+  extension.writeUInt16BE(ONVIF_REPLAY, 0);
+  extension.writeUInt16BE(3, 2);
+  extension.writeUInt32BE((Math.floor(recordedMs / 1000) + NTP_TO_UNIX_SECONDS) >>> 0, 4);
+  extension.writeUInt32BE(Math.floor(((recordedMs % 1000) / 1000) * 2 ** 32), 8);
+  extension[12] = (isKeyframe ? 0x80 : 0) | (isAfterGap ? 0x20 : 0);
+  return extension;
 }

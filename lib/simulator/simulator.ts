@@ -1,19 +1,22 @@
 // An NVR in one process, on the loopback interface: RTSP server, key service, and the faults a test asks for.
 
-import http from 'node:http';
+import type http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { RtspRequest } from '../rtsp/message.js';
-import { Dialogue, resolveTarget } from './dialogue.js';
+import { Dialogue } from './dialogue.js';
+import { Faults } from './faults.js';
 import { Guard } from './guard.js';
 import { createKeyService } from './key-service.js';
 import { withDefaults, type Settings, type SimulatorOptions } from './options.js';
 import { KeyBook } from './recordings.js';
 import type { SessionTarget, SimulatedSession } from './session.js';
 import { isRecorded } from './source.js';
+import { readTarget } from './target.js';
 
 const HOST = '127.0.0.1';
 const MAX_LOG = 10_000;
+const MAX_OPENED = 1000;
 
 export class Simulator {
   readonly settings: Settings;
@@ -22,10 +25,18 @@ export class Simulator {
   /** `METHOD uri` of the requests so far, oldest first; bounded. */
   readonly requests: string[] = [];
   readonly keyRequests: string[] = [];
+  /** The requests themselves, Authorization included, for tests; bounded as well. */
+  readonly requestLog: RtspRequest[] = [];
+  readonly faults = new Faults();
+  /** RTSP connections so far. */
   connectionCount = 0;
+  /** The most RTSP connections there were at once, and those of them that had not got to PLAY. */
+  peakConnections = 0;
+  peakConcurrentSetups = 0;
   private readonly dialogues = new Set<Dialogue>();
-  private readonly unplugged = new Set<number>();
-  /** Which keys' recordings are open, by connection-independent key. */
+  /** With TLS: a connection before its handshake has no dialogue yet. */
+  private readonly sockets = new Set<net.Socket>();
+  /** Where the recordings begin whose key a DESCRIBE has shown and no SETUP has spent. */
   private readonly opened = new Map<string, number>();
   private readonly rtspServer: net.Server;
   private readonly httpServer: http.Server;
@@ -37,12 +48,20 @@ export class Simulator {
     const onSocket = (socket: net.Socket): void => {
       this.connectionCount++;
       socket.setNoDelay(true);
-      this.dialogues.add(new Dialogue(this, socket));
+      const dialogues = this.dialogues.add(new Dialogue(this, socket));
+      const settingUp = [...dialogues].filter(({ isSettingUp }) => isSettingUp);
+      this.peakConnections = Math.max(this.peakConnections, dialogues.size);
+      this.peakConcurrentSetups = Math.max(this.peakConcurrentSetups, settingUp.length);
     };
     this.rtspServer =
       this.settings.tls === undefined
         ? net.createServer(onSocket)
         : tls.createServer(this.settings.tls, onSocket);
+    this.rtspServer.on('connection', (socket: net.Socket) => {
+      this.sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.sockets.delete(socket));
+    });
     this.httpServer = createKeyService(this.settings, this.guard, this.book, { requests: this.keyRequests });
   }
 
@@ -58,13 +77,23 @@ export class Simulator {
     return [...this.dialogues].flatMap((dialogue) => [...dialogue.sessions.values()]);
   }
 
+  /** Sessions that have not expired. */
   get sessionCount(): number {
-    return this.sessions.length;
+    return this.sessions.filter(({ isExpired }) => !isExpired).length;
+  }
+
+  get isFull(): boolean {
+    return this.sessionCount >= this.settings.maxSessions;
+  }
+
+  /** RTSP connections now. */
+  get openConnections(): number {
+    return this.sockets.size;
   }
 
   /** Resolves when no session is left. */
   async idle(): Promise<void> {
-    while (this.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (this.sessionCount > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** Answers with a wrong name or password so far, RTSP and HTTP together. */
@@ -100,13 +129,13 @@ export class Simulator {
     await Promise.all([close(this.rtspServer), close(this.httpServer)]);
   }
 
-  /** Faults. */
+  /** Faults; without a channel they are every channel's. */
 
   dropConnections(): void {
-    for (const { socket } of this.dialogues) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
   }
 
-  /** Media stops, the connections stay. */
+  /** Media of the running sessions stops, the connections stay. */
   goSilent(channel?: number): void {
     for (const session of this.of(channel)) session.isSilent = true;
   }
@@ -115,23 +144,48 @@ export class Simulator {
     for (const session of this.of(channel)) session.isSilent = false;
   }
 
-  /** The camera is pulled out: its sessions fall silent, and a new one gets 404. */
+  /** The camera is pulled out: its sessions fall silent, and a new one gets 404. Its recordings can still be played. */
   unplugCamera(channel: number): void {
-    this.unplugged.add(channel);
-    this.goSilent(channel);
+    this.faults.unplugged.add(channel);
+    for (const session of this.of(channel)) session.isSilent = session.target.recordedFrom === undefined;
   }
 
+  /** The camera is back, and its sessions that still run go on. */
   plugCamera(channel: number): void {
-    this.unplugged.delete(channel);
+    this.faults.unplugged.delete(channel);
+    this.goOn(channel);
   }
 
-  isUnplugged(channel: number): boolean {
-    return this.unplugged.has(channel);
+  /** New sessions get 453 until told otherwise. */
+  refuseSessions(refuses = true): void {
+    this.faults.refusesSessions = refuses;
+  }
+
+  /** Takes connections and requests, and answers nothing until told otherwise. */
+  stopAnswering(isDeaf = true): void {
+    this.faults.isDeaf = isDeaf;
+  }
+
+  /** Answers every request of a method with a status, before any log-in; undefined: as usual again. */
+  answerWith(method: string, status: number | undefined): void {
+    if (status === undefined) this.faults.statuses.delete(method);
+    else this.faults.statuses.set(method, status);
+  }
+
+  /** Every nth RTP packet is lost on the way; 0: none. */
+  losePackets(every: number): void {
+    this.faults.loseEvery = every;
+  }
+
+  /** A channel sends no keyframes until told otherwise. */
+  withholdKeyframes(channel: number, isHeldBack = true): void {
+    if (isHeldBack) this.faults.withoutKeyframes.add(channel);
+    else this.faults.withoutKeyframes.delete(channel);
   }
 
   /** Bytes that are neither RTSP nor media, in every connection. */
   injectJunk(bytes: Buffer): void {
-    for (const { socket } of this.dialogues) socket.write(bytes);
+    for (const { socket } of this.dialogues) if (socket.writable) socket.write(bytes);
   }
 
   /** RTCP BYE in every session that plays. */
@@ -139,28 +193,46 @@ export class Simulator {
     for (const session of this.of(channel)) session.sayGoodbye();
   }
 
+  /** A TEARDOWN from the server in every session, live or playback. */
+  sendTeardown(channel?: number): void {
+    for (const dialogue of this.dialogues)
+      dialogue.tearDown(({ target }) => channel === undefined || target.channel === channel);
+  }
+
+  /** The picture size of another stream, in the running sessions of a channel. */
   changeResolution(channel: number, stream: 'main' | 'dual'): void {
     for (const session of this.of(channel)) session.changeResolution(stream);
+  }
+
+  /** The nonces handed out are no good any more: `stale=true`. */
+  expireNonces(): void {
+    this.guard.expireNonces();
   }
 
   /** For the dialogue. */
 
   /** What a URI names, or undefined: 404. A playback's key is spent when its session is set up. */
   resolve(uri: string, isOpening: boolean): SessionTarget | undefined {
-    const resolved = resolveTarget(uri, this);
-    if (resolved?.key === undefined) return resolved?.target;
-    const known = this.opened.get(resolved.key);
-    const from = known ?? this.book.open(resolved.key, Date.now());
-    if (from === undefined || !isRecorded(this.settings, from, Date.now())) return undefined;
+    const named = readTarget(uri, this.settings);
+    if (named === undefined) return undefined;
+    const { target, key } = named;
+    if (key === undefined) return this.faults.unplugged.has(target.channel) ? undefined : target;
+    const recordedFrom = this.opened.get(key) ?? this.book.open(key, Date.now());
+    if (recordedFrom === undefined || !isRecorded(this.settings, recordedFrom, this.now())) return undefined;
     // Between DESCRIBE and SETUP a key stays open; SETUP spends it.
-    if (isOpening) this.opened.delete(resolved.key);
-    else this.opened.set(resolved.key, from);
-    return { ...resolved.target, recordedFrom: from };
+    if (isOpening) this.opened.delete(key);
+    else this.opened.set(key, recordedFrom);
+    if (this.opened.size > MAX_OPENED) this.opened.delete(this.opened.keys().next().value!);
+    return { ...target, recordedFrom };
   }
 
   note(request: RtspRequest): void {
     this.requests.push(`${request.method} ${request.uri}`);
-    if (this.requests.length > MAX_LOG) this.requests.shift();
+    this.requestLog.push(request);
+    if (this.requests.length > MAX_LOG) {
+      this.requests.shift();
+      this.requestLog.shift();
+    }
   }
 
   forget(dialogue: Dialogue): void {

@@ -1,17 +1,21 @@
-// What a session plays: a live channel that loops its clip, or a recording from a given second on.
+// What a track plays: a clip looped for ever on the clock, or a recording from a given second on.
 
-import { channelClip, loadClip, type Clip } from './clips.js';
+import type { Clip } from './clips.js';
 import type { Settings } from './options.js';
 
 /** The user-data SEI that carries a recorded unit's time: this UUID, then epoch ms in decimal text (H.264 D.1.6). */
 export const TIME_SEI_UUID = Buffer.from('6e76722d73696d2d7265632d74696d65', 'hex');
 
 export interface SourceUnit {
-  nals: readonly Buffer[];
-  /** 90 kHz, counted from the source's start. */
-  rtpTicks: number;
-  /** Media ms from the source's start. */
-  mediaMs: number;
+  readonly parts: readonly Buffer[];
+  readonly keyframe: boolean;
+  /** Ms after PLAY at which the unit is due at speed 1. */
+  readonly dueMs: number;
+  /** Media ms after the session's start: RTP time. Runs ahead of `dueMs` behind a gap in the recordings. */
+  readonly mediaMs: number;
+  /** Epoch ms; absent from live media. */
+  readonly recordedMs?: number;
+  readonly isAfterGap: boolean;
 }
 
 export interface Source {
@@ -19,63 +23,86 @@ export interface Source {
   next(): SourceUnit | undefined;
 }
 
-const CLOCK = 90_000;
+/** Where live media begins: at the last keyframe before now, as with cameras that run all the time. Epoch ms. */
+export function liveStart(video: Clip, nowMs: number): number {
+  const { units, rate } = video;
+  let count = Math.floor((nowMs * rate) / 1000);
+  for (let back = 0; back < units.length && !units[count % units.length]!.keyframe; back++) count--;
+  return (count * 1000) / rate;
+}
 
-/** Never ends. Begins at the present second of the clip, at a keyframe, as cameras that run all the time do. */
+/** Never ends: unit n of all time is unit n mod the clip's length. */
 export class LiveSource implements Source {
-  private index: number;
-  private count = 0;
-  private clip: Clip;
+  private count: number;
+  private shift = 0;
 
-  constructor(channel: number, stream: 'main' | 'dual', nowMs: number) {
-    this.clip = channelClip(channel, stream);
-    const at = Math.floor((nowMs / 1000) * this.clip.fps) % this.clip.units.length;
-    this.index = keyframeAt(this.clip, at);
+  constructor(
+    private clip: Clip,
+    private readonly startMs: number,
+  ) {
+    this.count = firstAt(clip, startMs);
   }
 
-  /** Another picture size from the next keyframe on: the channel's other stream. */
-  change(channel: number, stream: 'main' | 'dual'): void {
-    this.clip = channelClip(channel, stream);
-    this.index = keyframeAt(this.clip, this.index % this.clip.units.length);
+  /** Goes on with another clip at once, from a keyframe of it. */
+  change(clip: Clip): void {
+    this.count = Math.round((this.count * clip.rate) / this.clip.rate);
+    this.clip = clip;
+    this.shift = 0;
+    while (!this.unit().keyframe) this.shift--;
   }
 
   next(): SourceUnit {
-    const unit = this.clip.units[this.index]!;
-    this.index = (this.index + 1) % this.clip.units.length;
-    const mediaMs = (this.count * 1000) / this.clip.fps;
-    const rtpTicks = Math.round((this.count * CLOCK) / this.clip.fps);
+    const unit = this.unit();
+    const mediaMs = (this.count * 1000) / this.clip.rate - this.startMs;
     this.count++;
-    return { nals: unit.nals, rtpTicks, mediaMs };
+    return { ...unit, dueMs: mediaMs, mediaMs, isAfterGap: false };
+  }
+
+  private unit(): Clip['units'][number] {
+    return this.clip.units[(this.count + this.shift) % this.clip.units.length]!;
   }
 }
 
-/** Recorded time T shows second T mod 60; each unit says its T in an SEI. A gap in the recordings is jumped over. */
-export class RecordingSource implements Source {
-  private readonly clip = loadClip('recording', 10);
-  private at: number;
-  private readonly start: number;
+/** Recorded time T shows second T mod 60; each unit of video says its T in an SEI. A gap in the recordings is jumped over. */
+export class RecordedSource implements Source {
+  private count: number;
+  private skippedMs = 0;
 
-  /** `startMs` is put back to its second, where there is a keyframe. `endMs`: the newest recording. */
+  /** `startMs`: whole seconds, where there is a keyframe. `endMs`: the newest recording. */
   constructor(
-    startMs: number,
+    private readonly clip: Clip,
+    private readonly startMs: number,
     private readonly endMs: number,
     private readonly settings: Settings,
   ) {
-    this.start = this.at = Math.floor(startMs / 1000) * 1000;
+    this.count = firstAt(clip, startMs);
   }
 
   next(): SourceUnit | undefined {
-    const gap = gapAt(this.settings, this.at);
-    if (gap !== undefined) this.at = Math.ceil(gap.end / 1000) * 1000;
-    if (this.at >= this.endMs) return undefined;
-    const index = Math.floor((this.at % 60_000) / (1000 / this.clip.fps));
-    const unit = this.clip.units[index]!;
-    const mediaMs = this.at - this.start;
-    // The SEI goes behind the parameter sets, in front of the first slice.
-    const nals = [...unit.nals];
-    nals.splice(nals.findIndex(isSlice), 0, timeSei(this.at));
-    this.at += 1000 / this.clip.fps;
-    return { nals, rtpTicks: Math.round((mediaMs * CLOCK) / 1000), mediaMs };
+    const before = this.timeMs();
+    const gap = gapAt(this.settings, before);
+    if (gap !== undefined) {
+      const resumed = Math.ceil(gap.end / 1000) * 1000;
+      this.count = firstAt(this.clip, resumed);
+      this.skippedMs += this.timeMs() - before;
+    }
+    const recordedMs = this.timeMs();
+    if (recordedMs >= this.endMs) return undefined;
+    const { parts, keyframe } = this.clip.units[this.count % this.clip.units.length]!;
+    this.count++;
+    const mediaMs = recordedMs - this.startMs;
+    return {
+      parts: this.clip.width > 0 ? withTime(parts, recordedMs) : parts,
+      keyframe,
+      mediaMs,
+      dueMs: mediaMs - this.skippedMs,
+      recordedMs,
+      isAfterGap: gap !== undefined,
+    };
+  }
+
+  private timeMs(): number {
+    return (this.count * 1000) / this.clip.rate;
   }
 }
 
@@ -84,37 +111,33 @@ export function isRecorded(settings: Settings, ms: number, nowMs: number): boole
   return ms >= nowMs - settings.recordingHours * 3_600_000 && ms < nowMs && gapAt(settings, ms) === undefined;
 }
 
-function gapAt(settings: Settings, ms: number): { start: number; end: number } | undefined {
-  return settings.gaps.find(({ start, end }) => ms >= start && ms < end);
-}
-
-function isSlice(nal: Buffer): boolean {
-  const type = nal[0]! & 0x1f;
-  return type === 1 || type === 5;
-}
-
-function keyframeAt(clip: Clip, index: number): number {
-  for (let at = index; at >= 0; at--) if (clip.units[at]!.keyframe) return at;
-  return 0;
-}
-
-function timeSei(ms: number): Buffer {
-  const text = Buffer.from(String(ms), 'latin1');
-  // Decimal digits need no emulation prevention.
-  return Buffer.concat([
-    Buffer.from([0x06, 0x05, TIME_SEI_UUID.length + text.length]),
-    TIME_SEI_UUID,
-    text,
-    Buffer.from([0x80]),
-  ]);
-}
-
 /** The recorded time that a unit's SEI tells, epoch ms; undefined where it has none. */
 export function readTimeSei(unit: Buffer): number | undefined {
   const at = unit.indexOf(TIME_SEI_UUID);
   if (at === -1) return undefined;
-  const digits = /^\d+/.exec(
-    unit.toString('latin1', at + TIME_SEI_UUID.length, at + TIME_SEI_UUID.length + 20),
-  )?.[0];
+  const text = unit.toString('latin1', at + TIME_SEI_UUID.length, at + TIME_SEI_UUID.length + 20);
+  const digits = /^\d+/.exec(text)?.[0];
   return digits === undefined ? undefined : Number(digits);
+}
+
+/** The first unit that begins at an instant or after it; a hair before counts as at. */
+function firstAt(clip: Clip, ms: number): number {
+  return Math.ceil((ms * clip.rate) / 1000 - 1e-4);
+}
+
+function gapAt(settings: Settings, ms: number): { start: number; end: number } | undefined {
+  return settings.gaps.find(({ start, end }) => ms >= start && ms < end);
+}
+
+/** The SEI goes behind the parameter sets, in front of the first slice. */
+function withTime(nals: readonly Buffer[], ms: number): Buffer[] {
+  const slice = nals.findIndex((nal) => [1, 5].includes(nal[0]! & 0x1f));
+  return [...nals.slice(0, slice), timeSei(ms), ...nals.slice(slice)];
+}
+
+function timeSei(ms: number): Buffer {
+  // Decimal digits need no emulation prevention.
+  const text = Buffer.from(String(ms), 'latin1');
+  const size = TIME_SEI_UUID.length + text.length;
+  return Buffer.concat([Buffer.of(0x06, 0x05, size), TIME_SEI_UUID, text, Buffer.of(0x80)]);
 }

@@ -1,0 +1,33 @@
+// The server's end of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11).
+
+import dgram from 'node:dgram';
+
+const ATTEMPTS = 50;
+
+/** Rejects where no pair is to be had. */
+export async function bindUdpPair(): Promise<[rtp: dgram.Socket, rtcp: dgram.Socket]> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const first = await bind(0);
+    const port = first.address().port;
+    const partner = port % 2 === 0 ? port + 1 : port - 1;
+    const second = await bind(partner).catch(() => undefined);
+    if (second !== undefined) return port % 2 === 0 ? [first, second] : [second, first];
+    first.close();
+  }
+  throw new Error('no pair of UDP ports is free');
+}
+
+function bind(port: number): Promise<dgram.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = dgram.createSocket('udp4');
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      socket.on('error', () => undefined);
+      resolve(socket);
+    });
+  });
+}
