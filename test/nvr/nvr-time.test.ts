@@ -45,7 +45,7 @@ describe('parseTime', () => {
     new Date(Number.NaN),
     '1990',
   ]) {
-    it(`refuses ${String(value)} (${typeof value})`, () => {
+    it(`refuses ${JSON.stringify([value])}`, () => {
       assert.throws(() => time(value), { code: 'EINPUT' });
     });
   }
