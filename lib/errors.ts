@@ -48,5 +48,11 @@ export class NvrError extends Error {
 
 /** Codes after which an early retry cannot help: the settings, the account or the device must change first. */
 export function isLasting(code: NvrErrorCode): boolean {
-  return code === 'EAUTH' || code === 'EFORBIDDEN' || code === 'ECHANNEL' || code === 'EUNSUPPORTED' || code === 'EINPUT';
+  return (
+    code === 'EAUTH' ||
+    code === 'EFORBIDDEN' ||
+    code === 'ECHANNEL' ||
+    code === 'EUNSUPPORTED' ||
+    code === 'EINPUT'
+  );
 }
