@@ -2,6 +2,7 @@
 
 import type { NvrError, NvrErrorCode } from '../errors.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
+import type { SessionStatistics } from '../client/statistics.js';
 import type { TlsSettings } from '../client/socket.js';
 
 export type TransportPreference = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
@@ -77,25 +78,10 @@ export interface HubSubscription {
   unsubscribe(): void;
 }
 
-/** Read at any time at no cost to the hot path. Counters are totals since the hub's first session began, unless said otherwise. */
-export interface StreamStatistics {
+/** Read at any time at no cost to the hot path. Counters are totals over all of the hub's sessions. */
+export interface StreamStatistics extends SessionStatistics {
   state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
   transport?: string;
-  bytes: number;
-  packets: number;
-  lost: number;
-  late: number;
-  duplicates: number;
-  /** Interarrival jitter of the video track, ms (RFC 3550 6.4.1). */
-  jitterMs: number;
-  /** Round trip of the last answered RTSP request, ms. */
-  rttMs?: number;
-  frames: number;
-  keyframes: number;
-  damaged: number;
-  /** Over about the last 5 s. */
-  fps: number;
-  bitrateKbps: number;
   reconnects: number;
   subscribers: number;
   /** Epoch ms at which the present session began to play. */
