@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { fuzz } from './engine.js';
+import { targets } from './targets.js';
+
+/** For all targets together. */
+const SECONDS = 40;
+
+/** `FUZZ_SEED` repeats a run that failed. */
+const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 32);
+
+describe(`mutated input (FUZZ_SEED=${seed})`, function () {
+  this.timeout(60_000);
+  const all = targets();
+  for (const target of all) {
+    it(`${target.name}: throws nothing but NvrError, gives nothing past the limits, takes no more than its time`, () => {
+      const { runs } = fuzz(target, seed, (SECONDS * 1000) / all.length);
+      assert.ok(runs > 0);
+    });
+  }
+});

@@ -1,0 +1,336 @@
+// What is fuzzed, and what must hold of what each part gives.
+
+import assert from 'node:assert/strict';
+import { Track } from '../../lib/client/track.js';
+import { selectTracks } from '../../lib/client/select-tracks.js';
+import { createDepacketizer } from '../../lib/codec/depacketizer.js';
+import { parseH264Sps } from '../../lib/codec/h264/sps.js';
+import { parseH265Sps } from '../../lib/codec/h265/sps.js';
+import type { MediaUnit } from '../../lib/codec/unit.js';
+import { NvrError } from '../../lib/errors.js';
+import { LIMITS } from '../../lib/limits.js';
+import { parseRtcp } from '../../lib/rtp/rtcp.js';
+import { Authenticator } from '../../lib/rtsp/auth.js';
+import { controlBase, trackUri } from '../../lib/rtsp/control-uri.js';
+import { Framer } from '../../lib/rtsp/framer.js';
+import {
+  parsePublic,
+  parseRange,
+  parseRtpInfo,
+  parseSession,
+  parseTransport,
+} from '../../lib/rtsp/headers.js';
+import type { Headers, RtspRequest, RtspResponse } from '../../lib/rtsp/message.js';
+import { parseSdp } from '../../lib/rtsp/sdp.js';
+import { parseRtspUri } from '../../lib/rtsp/uri.js';
+import * as h264 from '../codec/h264/nals.js';
+import * as h265 from '../codec/h265/nals.js';
+import { media, payload } from '../codec/packetizers/media.js';
+import type { Target } from './engine.js';
+import { mutate, type Random } from './random.js';
+import { conversations, HEADER_VALUES, rtcpPackets, SDPS, streams, type Stream } from './seeds.js';
+
+export function targets(): Target[] {
+  return [
+    framerTarget(),
+    bytesTarget(
+      'headers',
+      Object.values(HEADER_VALUES).flat().map(toBuffer),
+      (bytes) => {
+        readHeaderValue(bytes.toString('latin1'));
+      },
+      LIMITS.headerBytes,
+    ),
+    bytesTarget(
+      'SDP',
+      SDPS.map(toBuffer),
+      (bytes) => {
+        readSdp(bytes.toString('utf8'));
+      },
+      LIMITS.bodyBytes,
+    ),
+    bytesTarget('RTCP', rtcpPackets(), readRtcp),
+    bytesTarget('SPS', [h264.SPS, h264.OTHER_SPS, h265.SPS, h265.OTHER_SPS], readSps),
+    ...Object.entries(streams()).map(([name, stream]) => streamTarget(name, stream)),
+  ];
+}
+
+function bytesTarget(
+  name: string,
+  seeds: readonly Buffer[],
+  read: (bytes: Buffer) => void,
+  limit?: number,
+): Target {
+  return {
+    name,
+    make: (random) => {
+      const bytes = mutate(random.pick(seeds), random, seeds, limit);
+      return {
+        bytes: bytes.length,
+        run: () => {
+          read(bytes);
+        },
+      };
+    },
+  };
+}
+
+/** Conversations in reads of any size, through everything that reads messages. */
+function framerTarget(): Target {
+  const seeds = conversations();
+  return {
+    name: 'framer',
+    make: (random) => {
+      const bytes = mutate(random.pick(seeds), random, seeds);
+      const cuts = new Array<number>(1 + random.below(20)).fill(0).map(() => random.below(bytes.length + 1));
+      cuts.sort((a, b) => a - b);
+      return {
+        bytes: bytes.length,
+        run: () => {
+          readConversation(bytes, cuts);
+        },
+      };
+    },
+  };
+}
+
+function readConversation(bytes: Buffer, cuts: readonly number[]): void {
+  let out = 0;
+  const onMessage = (message: RtspRequest | RtspResponse): void => {
+    assert.ok(message.body.length <= LIMITS.bodyBytes);
+    out += message.body.length + readHeaders(message.headers);
+    if (message.body.length > 0)
+      ignoreTyped(() => {
+        readSdp(message.body.toString('utf8'));
+      });
+  };
+  const framer = new Framer(
+    {
+      onPacket: (_channel, buffer, start, end) => {
+        assert.ok(start <= end && end <= buffer.length && end - start < LIMITS.packetBytes);
+        out += end - start;
+      },
+      onResponse: onMessage,
+      onRequest: onMessage,
+    },
+    { isChannelInUse: (channel) => channel < 2 },
+  );
+  try {
+    let at = 0;
+    for (const cut of [...cuts, bytes.length]) {
+      framer.feed(bytes.subarray(at, cut));
+      at = cut;
+    }
+  } finally {
+    assert.ok(out <= bytes.length, 'more came out than went in');
+    assert.ok(framer.skippedBytes <= bytes.length);
+  }
+}
+
+function readHeaders(headers: Headers): number {
+  let size = 0;
+  let count = 0;
+  for (const [name, value] of headers) {
+    size += name.length + value.length;
+    count++;
+    if (name.toLowerCase() in LOWER)
+      ignoreTyped(() => {
+        readHeaderValue(value);
+      });
+  }
+  assert.ok(count <= LIMITS.headerLines && size <= LIMITS.headerBytes);
+  return size;
+}
+
+const LOWER = Object.fromEntries(Object.keys(HEADER_VALUES).map((name) => [name.toLowerCase(), true]));
+
+/** Any value may stand in any header. */
+function readHeaderValue(value: string): void {
+  const { timeoutSeconds } = parseSession(value);
+  assert.ok(timeoutSeconds > 0 && timeoutSeconds <= 86_400);
+  const transport = parseTransport(value);
+  for (const pair of [transport.interleaved, transport.clientPort, transport.serverPort])
+    for (const one of pair ?? []) assert.ok(one >= 0 && one <= 65_535);
+  assert.ok(parseRtpInfo(value).length <= 32);
+  const range = parseRange(value);
+  for (const end of [range?.start, range?.end]) assert.ok(end === undefined || Number.isFinite(end));
+  parsePublic(value);
+  const auth = new Authenticator({ username: 'u', password: 'canary' });
+  auth.accept([value]);
+  assert.ok(auth.authorize('PLAY', 'rtsp://h/')?.includes('canary') !== true);
+  const base = controlBase({ requestUri: 'rtsp://h/x', contentBase: value, sessionControl: value });
+  for (const policy of ['append', 'resolve', 'query-last'] as const)
+    assert.ok(trackUri(base, value, policy).startsWith('rtsp://h/'));
+  parseRtspUri(value);
+}
+
+function readSdp(text: string): void {
+  const description = parseSdp(text);
+  assert.ok(description.media.length <= LIMITS.mediaSections);
+  for (const one of description.media) {
+    for (const { clockRate, channels } of one.payloads)
+      assert.ok(Number.isInteger(clockRate) && clockRate > 0 && Number.isInteger(channels) && channels > 0);
+  }
+  selectTracks(description, true);
+}
+
+function readRtcp(bytes: Buffer): void {
+  let reports = 0;
+  const count = (): void => {
+    reports++;
+  };
+  parseRtcp(bytes, 0, bytes.length, {
+    onSenderReport: (_ssrc, ntpMs, rtpTime) => {
+      reports++;
+      assert.ok(Number.isNaN(ntpMs) || Number.isInteger(ntpMs));
+      assert.ok(rtpTime >= 0 && rtpTime < 2 ** 32);
+    },
+    onReceiverReport: count,
+    onBye: count,
+  });
+  assert.ok(reports <= bytes.length / 4);
+}
+
+function readSps(bytes: Buffer): void {
+  for (const parse of [parseH264Sps, parseH265Sps]) {
+    const sps = parse(bytes);
+    if (sps === undefined) continue;
+    assert.ok(Number.isInteger(sps.width) && sps.width >= 0 && sps.width <= 65_536, `width ${sps.width}`);
+    assert.ok(
+      Number.isInteger(sps.height) && sps.height >= 0 && sps.height <= 65_536,
+      `height ${sps.height}`,
+    );
+  }
+}
+
+/** The packets of a stream, some mutated, lost, doubled or moved: on a new track, and on one that gets all of them and must not grow. */
+function streamTarget(name: string, stream: Stream): Target {
+  const veteran = trackOf(stream, false);
+  return {
+    name,
+    make: (random) => {
+      const packets = disturb(stream.packets, random);
+      const unordered = random.chance(3);
+      const bytes = packets.reduce((sum, packet) => sum + packet.length, 0);
+      const run = (): void => {
+        play(trackOf(stream, unordered), packets);
+        play(veteran, packets);
+      };
+      return { bytes: 2 * bytes, run };
+    },
+  };
+}
+
+function disturb(source: readonly Buffer[], random: Random): Buffer[] {
+  const from = random.chance(2) ? 0 : random.below(source.length);
+  const packets = source.slice(from, from + 1 + random.below(60));
+  const renumber = random.chance(2);
+  for (let count = 1 + random.below(8); count > 0 && packets.length > 0; count--) {
+    const at = random.below(packets.length);
+    const packet = packets[at]!;
+    switch (random.below(7)) {
+      case 0:
+        packets.splice(at, 1);
+        break;
+      case 1:
+        packets.splice(random.below(packets.length), 0, packet);
+        break;
+      case 2:
+        packets.push(...packets.splice(at, 1));
+        break;
+      case 3:
+        // Often the same packet, to build a unit up.
+        packets.splice(at, 0, ...new Array<Buffer>(random.below(300)).fill(packet));
+        break;
+      default: {
+        // The fixed header stays a header more often than not, so that the payload is read.
+        const head = random.chance(4) ? 0 : Math.min(12, packet.length);
+        packets[at] = Buffer.concat([
+          packet.subarray(0, head),
+          mutate(packet.subarray(head), random, source, LIMITS.packetBytes - 1),
+        ]);
+      }
+    }
+  }
+  return renumber ? packets.map(numbered) : packets;
+}
+
+/** With sequence numbers in a row, so that nothing is taken for lost. */
+function numbered(packet: Buffer, index: number): Buffer {
+  if (packet.length < 12) return packet;
+  const copy = Buffer.from(packet);
+  copy.writeUInt16BE(index & 0xffff, 2);
+  return copy;
+}
+
+function trackOf(stream: Stream, unordered: boolean): Track {
+  const type = payload(stream.encoding, stream.clockRate, stream.fmtp);
+  return new Track({
+    payloadType: stream.packets[0]![1]! & 0x7f,
+    clockRate: stream.clockRate,
+    unordered,
+    ssrc: 7,
+    cname: 'fuzz',
+    epochOffsetMs: 1_700_000_000_000,
+    createDepacketizer: (sink) => createDepacketizer(type, media(type), sink, { boundary: 'learn' }),
+    onUnit: checkUnit,
+    onLoss: () => undefined,
+    onBye: () => undefined,
+  });
+}
+
+function play(track: Track, packets: readonly Buffer[]): void {
+  let now = 0;
+  for (const packet of packets) {
+    track.rtp(packet, 0, packet.length, (now += 3));
+    track.rtcp(packet, 0, packet.length, now);
+    if (now % 90 === 0) track.release(now);
+  }
+  track.settle();
+  track.flush();
+  track.receiverReport(now);
+}
+
+/** Parameter sets may be put in front of a unit that is as large as allowed. */
+const LARGEST = LIMITS.unitBytes + 1024 * 1024;
+const MARK = Buffer.from([0, 0, 0, 1]);
+
+function checkUnit(unit: MediaUnit): void {
+  assert.ok(unit.data.length > 0 && unit.data.length <= LARGEST, `a unit of ${unit.data.length} bytes`);
+  // What is handed out pins no more than a third beside itself.
+  assert.ok(
+    unit.data.buffer.byteLength <= unit.data.length * 1.5 + 4096,
+    `${unit.data.length} bytes pin ${unit.data.buffer.byteLength}`,
+  );
+  assert.ok(Number.isInteger(unit.time) && unit.rtpTime >= 0 && unit.rtpTime < 2 ** 32);
+  if (unit.kind !== 'video') return;
+  if (unit.codec === 'mjpeg') {
+    assert.equal(unit.data.readUInt16BE(0), 0xffd8);
+    return;
+  }
+  assert.ok(unit.nals.length > 0 && unit.nals.length <= LIMITS.unitNals + 600);
+  let at = 0;
+  for (const { start, end } of unit.nals) {
+    assert.equal(start, at);
+    assert.ok(unit.data.subarray(start, start + 4).equals(MARK) && end > start + 4);
+    assert.equal(
+      unit.data.subarray(start + 4, end).includes(MARK.subarray(1)),
+      false,
+      'a start code inside a NAL unit',
+    );
+    at = end;
+  }
+  assert.equal(at, unit.data.length);
+}
+
+function ignoreTyped(read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof NvrError)) throw error;
+  }
+}
+
+function toBuffer(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
+}
