@@ -150,8 +150,8 @@ function splitRange(text: string): string[] {
 }
 
 function nptSeconds(text: string): number | undefined {
-  if (/^\d+(\.\d*)?$/.test(text)) return Number(text);
-  const clock = /^(\d+):(\d{1,2}):(\d{1,2}(?:\.\d*)?)$/.exec(text);
+  if (/^\d{1,12}(\.\d*)?$/.test(text)) return Number(text);
+  const clock = /^(\d{1,9}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)$/.exec(text);
   return clock === null ? undefined : Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3]);
 }
 

@@ -198,6 +198,7 @@ describe('parseRange', () => {
     ['NPT = 5-', { unit: 'npt', start: 5 }],
     ['npt=5', { unit: 'npt', start: 5 }],
     ['npt=a-b', { unit: 'npt' }],
+    [`npt=${'9'.repeat(400)}-${'9'.repeat(400)}:00:00`, { unit: 'npt' }],
     [
       'clock=19961108T142300.25Z-19961108T143520Z',
       { unit: 'clock', start: Date.UTC(1996, 10, 8, 14, 23, 0, 250), end: Date.UTC(1996, 10, 8, 14, 35, 20) },
@@ -210,7 +211,7 @@ describe('parseRange', () => {
     ['smpte=10:12:33:20-', { unit: 'smpte' }],
     ['smpte-30-drop=0:10:00-', { unit: 'smpte' }],
   ] as const) {
-    it(`quirk 22: reads '${value}'`, () => {
+    it(`quirk 22: reads '${value.slice(0, 50)}'`, () => {
       assert.deepEqual(parseRange(value), expected);
     });
   }
