@@ -129,7 +129,8 @@ export class Hub implements CameraHub {
 
   private linger(): void {
     const ms = this.context.settings.linger * 1000;
-    if (ms <= 0 || this.state !== 'playing') void this.close();
+    const isUp = this.state === 'playing' || this.state === 'connecting';
+    if (ms <= 0 || !isUp) void this.close();
     else this.lingerTimer = setTimeout(() => void this.close(), ms);
   }
 

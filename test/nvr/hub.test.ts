@@ -149,6 +149,17 @@ describe('CameraHub', () => {
     assert.equal(hub.statistics.state, 'idle');
   });
 
+  it('keeps the attempt while its only user is replaced before it plays', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    const first = new Watcher(hub);
+    first.subscription.unsubscribe();
+    const second = new Watcher(hub);
+    await second.until(() => second.words.includes('playing'));
+    assert.deepEqual(second.words, ['connecting', 'playing']);
+    assert.equal(server.peers.length, 1);
+  });
+
   it('sends TEARDOWN at once when the NVR is closed', async () => {
     await start();
     const watcher = new Watcher(nvr.camera(1, 'main'));
