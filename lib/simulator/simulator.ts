@@ -36,6 +36,7 @@ export class Simulator {
   private readonly dialogues = new Set<Dialogue>();
   /** With TLS: a connection before its handshake has no dialogue yet. */
   private readonly sockets = new Set<net.Socket>();
+  private readonly httpSockets = new Set<net.Socket>();
   /** Where the recordings begin whose key a DESCRIBE has shown and no SETUP has spent. */
   private readonly opened = new Map<string, number>();
   private readonly rtspServer: net.Server;
@@ -57,12 +58,9 @@ export class Simulator {
       this.settings.tls === undefined
         ? net.createServer(onSocket)
         : tls.createServer(this.settings.tls, onSocket);
-    this.rtspServer.on('connection', (socket: net.Socket) => {
-      this.sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => this.sockets.delete(socket));
-    });
+    keepSockets(this.rtspServer, this.sockets);
     this.httpServer = createKeyService(this.settings, this.guard, this.book, { requests: this.keyRequests });
+    keepSockets(this.httpServer, this.httpSockets);
   }
 
   get rtspPort(): number {
@@ -125,7 +123,7 @@ export class Simulator {
 
   async stop(): Promise<void> {
     this.dropConnections();
-    this.httpServer.closeAllConnections();
+    for (const socket of this.httpSockets) socket.destroy();
     await Promise.all([close(this.rtspServer), close(this.httpServer)]);
   }
 
@@ -242,6 +240,14 @@ export class Simulator {
   private of(channel: number | undefined): SimulatedSession[] {
     return this.sessions.filter(({ target }) => channel === undefined || target.channel === channel);
   }
+}
+
+function keepSockets(server: net.Server, sockets: Set<net.Socket>): void {
+  server.on('connection', (socket: net.Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+  });
 }
 
 function portOf(server: net.Server): number {
