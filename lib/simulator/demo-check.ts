@@ -3,7 +3,6 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { splitAnnexB } from '../codec/annexb.js';
@@ -168,7 +167,8 @@ function judgeSnapshot({ type, payload, video, contentType }: SentMessage): stri
 /** A run that carries its times, unit by unit, and ends by itself; and, where a folder is named, a file of it. */
 function judgeRecording(spanMs: number, folder?: string): Judge {
   const times: number[] = [];
-  return ({ type, port, payload, video, event }, options) => {
+  let bytes = 0;
+  return async ({ type, port, payload, video, event }, options) => {
     if (type !== 'nvr-playback') return undefined;
     if (port === 0 && payload instanceof Uint8Array && video !== undefined) {
       const recorded = readTimeSei(Buffer.from(payload));
@@ -176,6 +176,7 @@ function judgeRecording(spanMs: number, folder?: string): Judge {
       if (recorded === undefined || Math.abs(video.time - recorded) > 2)
         throw new Error('video.time is not the recorded time');
       times.push(recorded);
+      bytes += payload.length;
       return undefined;
     }
     if (payload === 'error') throw new Error(event?.reason ?? 'an error');
@@ -183,10 +184,19 @@ function judgeRecording(spanMs: number, folder?: string): Judge {
     if (event?.reason !== 'reached') throw new Error(`the run ended by ${event?.reason ?? 'nothing'}`);
     const span = times.at(-1)! - times[0]!;
     if (Math.abs(span - spanMs) > 1_100) throw new Error(`the run spans ${span} ms`);
-    if (folder !== undefined && readdirSync(path.join(options.folder, folder)).length === 0)
-      throw new Error('no file was written');
+    if (folder !== undefined) await fileOfSize(path.join(options.folder, folder), bytes);
     return `${times.length} frames from ${new Date(times[0]!).toISOString()}, ${(span / 1000).toFixed(1)} s${folder === undefined ? '' : ', in a file'}`;
   };
+}
+
+/** Waits for the flow's file node to have written all of it. */
+async function fileOfSize(folder: string, bytes: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const names = await fs.readdir(folder).catch(() => []);
+    for (const name of names) if ((await fs.stat(path.join(folder, name))).size === bytes) return;
+    await wait(100);
+  }
+  throw new Error(`no file of ${bytes} bytes was written`);
 }
 
 /** What ffmpeg makes of a keyframe; undefined where there is no ffmpeg. */

@@ -35,13 +35,17 @@ async function main(): Promise<number> {
 
   const folder = check ? fs.mkdtempSync(path.join(ROOT, '.demo-')) : path.join(ROOT, '.demo');
   const flows = writeUserFolder({ root: ROOT, folder, ports, account, check });
+  const stopped = interrupted();
   const nodeRed = startNodeRed(folder);
   try {
-    await nodeRed.started;
+    await Promise.race([
+      nodeRed.started,
+      stopped.then(() => Promise.reject(new Error('Ended before Node-RED had started.'))),
+    ]);
     const url = `http://127.0.0.1:${ports.editor}`;
     if (check) {
       say(`Node-RED runs on ${url}; waiting for each of the ${flows.length} example flows to deliver.`);
-      return await checkFlows({
+      const checked = checkFlows({
         flows,
         url,
         folder,
@@ -49,13 +53,14 @@ async function main(): Promise<number> {
         exited: nodeRed.exited,
         print: say,
       });
+      return await Promise.race([checked, stopped.then(() => 1)]);
     }
     say('');
     say(`  Editor      ${url}   (open the Debug sidebar and watch the keyframes arrive)`);
     say(`  NVR         rtsp://127.0.0.1:${ports.rtsp}/live?ch=0000&stype=M   channels 1 to 4`);
     say(`  Account     ${account.username} / ${account.password}`);
     say('  Ctrl-C ends it all.');
-    const code = await Promise.race([interrupted(), nodeRed.exited.then(() => 1)]);
+    const code = await Promise.race([stopped, nodeRed.exited.then(() => 1)]);
     say('Ending …');
     return code;
   } finally {

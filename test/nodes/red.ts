@@ -73,8 +73,17 @@ export function liveFlow(server: object, live: object = {}): object[] {
   return flowWith(server, [{ id: 'live', type: 'nvr-live-stream', wires: [['out'], ['event']], ...live }]);
 }
 
-export async function load(flow: object[], credentials: Credentials = {}): Promise<(id: string) => Sink> {
-  await helper.load([serverNode, liveStreamNode, playbackNode] as never, flow, { nvr: credentials });
+/** Loads a flow; `credentials` are those of the node `nvr`. Answers the sink of each helper node. */
+export function load(flow: object[], credentials: Credentials = {}): Promise<(id: string) => Sink> {
+  return loadWith(flow, { nvr: credentials });
+}
+
+/** The same with credentials by config node. */
+export async function loadWith(
+  flow: object[],
+  credentials: Record<string, Credentials>,
+): Promise<(id: string) => Sink> {
+  await helper.load([serverNode, liveStreamNode, playbackNode] as never, flow, credentials);
   const sinks = new Map<string, Sink>();
   for (const node of flow as { id: string; type: string }[]) {
     if (node.type === 'helper') sinks.set(node.id, new Sink(helper.getNode(node.id) as Node));
