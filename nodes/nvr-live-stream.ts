@@ -7,6 +7,7 @@ import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from './shared/messages.js';
 import { loopDelay, OverloadGuard } from './shared/overload.js';
+import { refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
 import { IDLE, invalidSetting, PLAYING, statusOfEvent, STOPPED } from './shared/status.js';
@@ -30,7 +31,7 @@ export = (RED: NodeAPI): void => {
         live = new LiveStream(this, serverOf(RED, saved.nvr), saved);
         live.start();
       } catch (error) {
-        refuse(this, error);
+        refuseSettings(this, error);
       }
     });
     this.on('input', (message: Message, send, done) => {
@@ -46,16 +47,6 @@ export = (RED: NodeAPI): void => {
   }
   RED.nodes.registerType('nvr-live-stream', LiveStreamNode as never);
 };
-
-/** A setting that cannot be used: a red badge that names it, and Catch. */
-function refuse(node: Node, error: unknown): void {
-  const told =
-    error instanceof NvrError
-      ? error
-      : new NvrError('EINPUT', 'The node’s settings cannot be used.', { cause: error });
-  node.status(invalidSetting(/"(\w+)"/.exec(told.message)?.[1] ?? 'settings'));
-  node.error(told, {});
-}
 
 class LiveStream {
   private readonly hub: CameraHub;

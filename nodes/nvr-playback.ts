@@ -6,9 +6,10 @@ import { parseDuration, parseTime } from '../lib/nvr/nvr-time.js';
 import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../lib/nvr/playback/run.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, topicOf, videoInfo } from './shared/messages.js';
-import { nvrOf, serverOf, type NvrServerNode } from './shared/server-node.js';
+import { asNvrError, refuseSettings } from './shared/refuse.js';
+import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
-import { failed, IDLE, invalidSetting, STOPPED } from './shared/status.js';
+import { failed, IDLE, STOPPED } from './shared/status.js';
 
 type Saved = NodeDef & Record<string, unknown>;
 type Done = (error?: Error) => void;
@@ -41,20 +42,22 @@ export = (RED: NodeAPI): void => {
     this.status(IDLE);
     let player: Player | undefined;
     const open = (): Player => (player ??= new Player(this, serverOf(RED, saved.nvr), saved));
+    const cancel = whenFlowsRun(RED, () => {
+      try {
+        open();
+      } catch (error) {
+        refuseSettings(this, error);
+      }
+    });
     this.on('input', (message: Message, _send, done) => {
       try {
         open().control(message, done);
       } catch (error) {
-        const told =
-          error instanceof NvrError
-            ? error
-            : new NvrError('EINPUT', 'The message cannot be used.', { cause: error });
-        const property = /^The setting "(\w+)"/.exec(told.message)?.[1];
-        if (property !== undefined) this.status(invalidSetting(property));
-        done(told);
+        done(asNvrError(error));
       }
     });
     this.on('close', (_removed: boolean, done: () => void) => {
+      cancel();
       if (player === undefined) done();
       else void player.close().then(done, done);
     });

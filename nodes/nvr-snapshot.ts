@@ -6,9 +6,10 @@ import { takeSnapshot } from '../lib/nvr/snapshot.js';
 import type { Snapshot, SnapshotOptions } from '../lib/nvr/snapshot.js';
 import { channelNumber } from './shared/channel.js';
 import { topicOf, videoInfo } from './shared/messages.js';
+import { asNvrError, refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
-import { failed, IDLE, invalidSetting } from './shared/status.js';
+import { failed, IDLE } from './shared/status.js';
 
 type Saved = NodeDef & Record<string, unknown>;
 
@@ -33,9 +34,7 @@ export = (RED: NodeAPI): void => {
       try {
         setUp();
       } catch (error) {
-        const told = asNvrError(error);
-        this.status(invalidSetting(/"(\w+)"/.exec(told.message)?.[1] ?? 'settings'));
-        this.error(told, {});
+        refuseSettings(this, error);
       }
     });
     this.on('input', (message: Message, send, done) => {
@@ -109,7 +108,7 @@ class SnapshotCamera {
       return this.fill(message, snapshot, channel, stream);
     } catch (error) {
       if (this.ending.signal.aborted) return undefined;
-      const told = asNvrError(error);
+      const told = asNvrError(error, 'EDECODE', 'The picture could not be made.');
       this.settle(failed(told.code));
       throw told;
     }
@@ -149,9 +148,4 @@ function chosen<T extends string>(property: string, values: readonly T[], given:
   const found = values.find((value) => value === wanted);
   if (found === undefined) throw new NvrError('EINPUT', `msg.${property} must be ${values.join(' or ')}.`);
   return found;
-}
-
-function asNvrError(error: unknown): NvrError {
-  if (error instanceof NvrError) return error;
-  return new NvrError('EDECODE', 'The picture could not be made.', { cause: error });
 }

@@ -107,6 +107,15 @@ describe('nvr-playback', () => {
     assert.equal(sink('catch').messages.length, 0);
   });
 
+  it('an invalid setting: a red badge that names it, EINPUT in Catch, and for each message', async () => {
+    await start({ emit: 'pictures' });
+    const fault = await sink('catch').first(() => true);
+    assert.equal((fault.error as { code: string }).code, 'EINPUT');
+    assert.deepEqual(statuses('play').at(-1), { fill: 'red', shape: 'ring', text: 'bad emit' });
+    send({ from: '-5m' });
+    await sink('catch').next(() => true);
+  });
+
   it('replaces a run of the same name, and refuses a fifth with EBUSY', async () => {
     await start();
     for (const run of ['a', 'b', 'c', 'd']) send({ from: '-10m', run });
@@ -138,7 +147,6 @@ describe('nvr-playback', () => {
     ['a key service that sends HTML', { from: '-5m' }, 'EPLAYBACKKEY', {}, { keyService: { form: 'html' } }],
     ['a key service that hangs', { from: '-5m' }, 'ETIMEDOUT', {}, { keyService: { form: 'hang' } }],
     ['a wrong password', { from: '-5m' }, 'EAUTH', {}, { password: 'another' }],
-    ['an invalid setting', { from: '-5m' }, 'EINPUT', { emit: 'pictures' }, {}],
   ] as const) {
     it(`${what}: ${code} through done, and the password and the key show nowhere`, async () => {
       await start(settings, options);
