@@ -10,7 +10,7 @@ import { loopDelay, OverloadGuard } from './shared/overload.js';
 import { refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
-import { IDLE, invalidSetting, PLAYING, statusOfEvent, STOPPED } from './shared/status.js';
+import { IDLE, PLAYING, statusOfEvent, STOPPED } from './shared/status.js';
 
 type Saved = NodeDef & Record<string, unknown>;
 type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
