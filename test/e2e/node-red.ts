@@ -108,9 +108,16 @@ export async function openEditor(
     state: 'attached',
     timeout: 30_000,
   });
-  await page.waitForSelector('#red-ui-loading-progress, #red-ui-header .red-ui-deploy-button-content', {
-    timeout: 30_000,
-  });
+  // A dialog that is opened before the flow has been imported never shows.
+  await page.waitForFunction(
+    () => {
+      const { RED } = window as unknown as { RED: { nodes: { getWorkspaceOrder(): string[] } } };
+      const progress = document.querySelector<HTMLElement>('#red-ui-loading-progress');
+      return progress?.style.display === 'none' && RED.nodes.getWorkspaceOrder().length > 0;
+    },
+    undefined,
+    { timeout: 30_000 },
+  );
   return { page, errors };
 }
 
