@@ -93,6 +93,8 @@ export class PasswordGate implements LoginGate {
 /** Shared by every `Nvr` with the same host, port, user and password. */
 export class Account {
   readonly slots = new Slots(MAX_SETUPS);
+  /** Health checks under way at once, each with one connection at most. */
+  readonly probes = new Slots(MAX_SETUPS);
   readonly memory = new ServerMemory();
   readonly gate: PasswordGate;
 

@@ -116,6 +116,11 @@ export class Hub implements CameraHub {
     return this.current.session.ping();
   }
 
+  /** Ends the session at once where nobody uses it: a check of 64 cameras must not leave 64 sessions lingering. */
+  async endUnused(): Promise<void> {
+    if (this.seats.size === 0) await this.close();
+  }
+
   /** Ends the session at once and tells the users; resolves when TEARDOWN is through. */
   close(): Promise<void> {
     if (this.state !== 'idle') {

@@ -4,12 +4,13 @@ import { performance } from 'node:perf_hooks';
 import { NvrError } from '../errors.js';
 import { silentLogger, type Logger } from '../log.js';
 import { formatRtspUri } from '../rtsp/uri.js';
+import { HealthProbes } from './health.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
 import { RtspSession } from '../client/session.js';
 import { PlaybackRuns } from './playback/runs.js';
 import type { TlsSettings } from '../client/socket.js';
-import type { CameraHub, NvrSettings } from './types.js';
+import type { NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
 
 export interface NvrOptions {
@@ -19,6 +20,8 @@ export interface NvrOptions {
 export class Nvr {
   /** Playback runs, by name. */
   readonly playback: PlaybackRuns;
+  /** How the cameras are. */
+  readonly health: HealthProbes;
   private readonly hubs = new Map<string, Hub>();
   private readonly account: Account;
   private readonly release: () => void;
@@ -40,10 +43,18 @@ export class Nvr {
       uriOf: (path) => this.uriOf(path),
       hasChannel: (channel, stream) => this.hasChannel(channel, stream),
     });
+    this.health = new HealthProbes({
+      settings,
+      account: this.account,
+      session: this.session,
+      uriOf: (channel, stream) =>
+        this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
+      hub: (channel, stream) => this.camera(channel, stream),
+    });
   }
 
   /** The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be. */
-  camera(channel: number, stream: string): CameraHub {
+  camera(channel: number, stream: string): Hub {
     if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
     const key = `${channel}/${stream}`;
     const known = this.hubs.get(key);
@@ -70,6 +81,7 @@ export class Nvr {
   /** Ends all sessions with TEARDOWN at once. Idempotent; never rejects. */
   async close(): Promise<void> {
     this.closed = true;
+    this.health.close();
     await Promise.all([this.playback.close(), ...[...this.hubs.values()].map((hub) => hub.close())]);
     this.hubs.clear();
     this.release();

@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict';
+import net, { type AddressInfo } from 'node:net';
+import type { NvrErrorCode } from '../../lib/errors.js';
+import { DEPTHS, type Depth, type Health } from '../../lib/nvr/health.js';
+import { Hysteresis } from '../../lib/nvr/hysteresis.js';
+import { Nvr } from '../../lib/nvr/nvr.js';
+import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
+import { startScriptedServer } from '../support/scripted-server.js';
+import { settingsFor } from '../support/settings.js';
+
+const ACCOUNT = { username: 'admin', password: 'geheim-123' };
+
+describe('the health probe', function () {
+  this.timeout(30_000);
+  const endings: (() => unknown)[] = [];
+
+  afterEach(async () => {
+    for (const end of endings.splice(0).reverse()) await end();
+  });
+
+  async function simulate(options: SimulatorOptions = {}): Promise<Simulator> {
+    const simulator = await startSimulator({ ...ACCOUNT, ...options });
+    endings.push(() => simulator.stop());
+    return simulator;
+  }
+
+  function open(rtspPort: number, settings: Partial<NvrSettings> = {}): Nvr {
+    const nvr = new Nvr(settingsFor(rtspPort, { httpPort: 1, ...ACCOUNT, ...settings }));
+    endings.push(() => nvr.close());
+    return nvr;
+  }
+
+  const nvrOf = (simulator: Simulator, settings: Partial<NvrSettings> = {}): Nvr =>
+    open(simulator.rtspPort, { httpPort: simulator.httpPort, ...settings });
+
+  /** A server that does with a connection what it is told. */
+  async function listen(onSocket: (socket: net.Socket) => void): Promise<number> {
+    const sockets = new Set<net.Socket>();
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      onSocket(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    endings.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return (server.address() as AddressInfo).port;
+  }
+
+  it('goes as deep as it is asked, tells each stage as it passes, and leaves nothing open', async () => {
+    const simulator = await simulate();
+    const nvr = nvrOf(simulator);
+    for (const [index, depth] of DEPTHS.entries()) {
+      const told: Depth[] = [];
+      const health = await nvr.health.probe(1, 'main', depth, { onStage: (stage) => told.push(stage) });
+      assert.deepEqual([health.state, health.stage, health.code], ['up', depth, undefined], health.reason);
+      assert.deepEqual(told, DEPTHS.slice(0, index + 1));
+      assert.ok(health.rttMs! > 0 && health.rttMs! < 5000 && health.connectMs! > 0);
+      assert.equal(health.describeMs !== undefined, index >= 2);
+      assert.equal(health.keyframeMs !== undefined, index >= 3);
+      if (index >= 3)
+        assert.deepEqual([health.codec, health.width, health.height, health.fps], ['h264', 640, 360, 12.5]);
+      if (index < 2)
+        assert.equal(
+          simulator.requests.some((line) => line.startsWith('DESCRIBE')),
+          false,
+        );
+      assert.equal(simulator.sessionCount, 0, depth);
+    }
+    assert.equal(simulator.failedLogins, 0);
+  });
+
+  it('answers every depth from a camera’s hub while it plays: no new connection, no new log-in', async () => {
+    const simulator = await simulate();
+    const nvr = nvrOf(simulator);
+    const playing = new Promise<void>((resolve) => {
+      nvr.camera(1, 'main').subscribe({
+        onUnit: () => {
+          resolve();
+        },
+      });
+    });
+    // While it connects, the check waits for it.
+    const early = await nvr.health.probe(1, 'main', 'auth');
+    assert.equal(early.state, 'up');
+    await playing;
+    const describes = (): number => simulator.requests.filter((line) => line.startsWith('DESCRIBE')).length;
+    const before = describes();
+    for (const depth of DEPTHS) {
+      const health = await nvr.health.probe(1, 'main', depth);
+      assert.deepEqual([health.state, health.stage], ['up', depth]);
+      assert.ok(health.rttMs! > 0);
+      assert.deepEqual([health.codec, health.width, health.height], ['h264', 640, 360]);
+    }
+    assert.deepEqual([simulator.connectionCount, describes(), simulator.sessionCount], [1, before, 1]);
+  });
+
+  it('is made once for all who ask for the same at the same time', async () => {
+    const simulator = await simulate();
+    const nvr = nvrOf(simulator);
+    const all = await Promise.all(Array.from({ length: 12 }, () => nvr.health.probe(2, 'main', 'auth')));
+    assert.equal(new Set(all).size, 1);
+    assert.equal(simulator.connectionCount, 1);
+    assert.equal(await nvr.health.probe(2, 'main', 'auth', { freshMs: 5_000 }), all[0]);
+    assert.notEqual(await nvr.health.probe(2, 'main', 'auth'), all[0]);
+  });
+
+  it('checks 64 cameras of one NVR within 5 s, with at most 4 connections at once', async () => {
+    const simulator = await simulate({ channels: 64, replyDelayMs: 20 });
+    const nvr = nvrOf(simulator);
+    const begun = performance.now();
+    const all = await Promise.all(
+      Array.from({ length: 64 }, (_, index) => nvr.health.probe(index + 1, 'main', 'auth')),
+    );
+    const took = performance.now() - begun;
+    assert.ok(all.every(({ state }) => state === 'up'));
+    assert.ok(took < 5000, `${took} ms`);
+    assert.ok(simulator.peakConnections <= 4, `${simulator.peakConnections} connections`);
+  });
+
+  it('has at most 4 connections at once for keyframes too, and leaves no session lingering', async () => {
+    const simulator = await simulate({ channels: 12 });
+    const nvr = nvrOf(simulator);
+    const all = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => nvr.health.probe(index + 1, 'dual', 'media')),
+    );
+    assert.ok(all.every(({ state, width }) => state === 'up' && width === 320));
+    assert.ok(simulator.peakConnections <= 4, `${simulator.peakConnections} connections`);
+    assert.equal(simulator.sessionCount, 0);
+  });
+
+  it('tells of a dead host once: 64 cameras of it cost no 64 time-outs', async () => {
+    const port = await listen(() => undefined);
+    const nvr = open(port, { requestTimeout: 0.3 });
+    const begun = performance.now();
+    const all = await Promise.all(
+      Array.from({ length: 64 }, (_, index) => nvr.health.probe(index + 1, 'main', 'auth')),
+    );
+    assert.ok(all.every(({ state, code }) => state === 'down' && code === 'ETIMEDOUT'));
+    assert.ok(performance.now() - begun < 2000);
+  });
+
+  it('finds the channels of an NVR, and rejects where the NVR cannot be asked', async () => {
+    assert.deepEqual(
+      await nvrOf(await simulate({ channels: 10 })).health.channels('main'),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    );
+    const wrong = nvrOf(await simulate(), { password: 'wrong' });
+    await assert.rejects(wrong.health.channels('main'), { code: 'EAUTH' });
+  });
+
+  it('wakes a hub whose camera is back, long before its own next try', async () => {
+    const simulator = await simulate();
+    simulator.unplugCamera(1);
+    const nvr = nvrOf(simulator);
+    const words: string[] = [];
+    const failed = new Promise<void>((resolve) => {
+      nvr.camera(1, 'main').subscribe({
+        onEvent: (event: HubEvent) => {
+          words.push(event.type);
+          if (event.type === 'error') resolve();
+        },
+      });
+    });
+    await failed;
+    assert.equal((await nvr.health.probe(1, 'main', 'media')).code, 'ECHANNEL');
+    simulator.plugCamera(1);
+    assert.equal((await nvr.health.probe(1, 'main', 'media')).state, 'up');
+    assert.ok(words.includes('playing'));
+  });
+
+  describe('names each cause', () => {
+    interface Case {
+      code: NvrErrorCode;
+      depth?: Depth;
+      stage: Depth;
+      state?: Health['state'];
+      nvr: () => Promise<Nvr>;
+    }
+    const cases: Record<string, Case> = {
+      'a host name that nobody knows': {
+        code: 'EDNS',
+        stage: 'reach',
+        nvr: () => Promise.resolve(open(554, { host: 'nvr.invalid' })),
+      },
+      'a closed port': {
+        code: 'ECONNREFUSED',
+        stage: 'reach',
+        nvr: async () => {
+          const server = net.createServer();
+          await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+          const { port } = server.address() as AddressInfo;
+          await new Promise((resolve) => server.close(resolve));
+          return open(port);
+        },
+      },
+      'a connection that is cut': {
+        code: 'EUNREACHABLE',
+        stage: 'rtsp',
+        nvr: async () => open(await listen((socket) => socket.on('data', () => socket.resetAndDestroy()))),
+      },
+      'a server that says nothing': {
+        code: 'ETIMEDOUT',
+        stage: 'rtsp',
+        nvr: async () => open(await listen(() => undefined), { requestTimeout: 0.3 }),
+      },
+      'a port without TLS': {
+        code: 'ETLS',
+        stage: 'reach',
+        nvr: async () =>
+          open(
+            await listen((socket) => socket.on('data', () => socket.end('RTSP/1.0 400 Bad Request\r\n\r\n'))),
+            {
+              tls: true,
+            },
+          ),
+      },
+      'a web server': {
+        code: 'ENOTRTSP',
+        stage: 'rtsp',
+        nvr: async () =>
+          open(
+            await listen((socket) => socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))),
+          ),
+      },
+      'a description that is none': {
+        code: 'EPROTOCOL',
+        stage: 'auth',
+        nvr: async () => {
+          const server = await startScriptedServer(({ method }) =>
+            method === 'DESCRIBE'
+              ? { headers: { 'Content-Type': 'application/sdp' }, body: '<html>' }
+              : undefined,
+          );
+          endings.push(() => server.close());
+          return open(server.port);
+        },
+      },
+      'a wrong password': {
+        code: 'EAUTH',
+        stage: 'auth',
+        nvr: async () => nvrOf(await simulate(), { password: 'wrong' }),
+      },
+      'an account without the privilege': {
+        code: 'EFORBIDDEN',
+        stage: 'auth',
+        nvr: async () => nvrOf(await simulate({ withoutPrivilege: true })),
+      },
+      'a channel that is none': {
+        code: 'ECHANNEL',
+        stage: 'auth',
+        nvr: async () => nvrOf(await simulate({ channels: 0 })),
+      },
+      'a full NVR': {
+        code: 'ESESSIONS',
+        depth: 'media',
+        stage: 'media',
+        nvr: async () => nvrOf(await simulate({ maxSessions: 0 })),
+      },
+      'a transport that nobody speaks': {
+        code: 'EUNSUPPORTED',
+        depth: 'media',
+        stage: 'media',
+        nvr: async () => nvrOf(await simulate({ refuse: ['tcp', 'udp'] })),
+      },
+      'a stream without keyframes': {
+        code: 'ENOKEYFRAME',
+        depth: 'media',
+        stage: 'media',
+        nvr: async () => {
+          const simulator = await simulate();
+          simulator.withholdKeyframes(1);
+          return nvrOf(simulator, { requestTimeout: 1 });
+        },
+      },
+      'a clock of sender reports that is off': {
+        code: 'ECLOCK',
+        depth: 'media',
+        stage: 'media',
+        state: 'degraded',
+        nvr: async () => nvrOf(await simulate({ clockSkewMs: -60_000 }), { httpPort: 1 }),
+      },
+      'a clock of the key service that is off': {
+        code: 'ECLOCK',
+        stage: 'auth',
+        state: 'degraded',
+        nvr: async () => nvrOf(await simulate({ clockSkewMs: 60_000 })),
+      },
+    };
+    for (const [what, { code, depth = 'auth', stage, state = 'down', nvr }] of Object.entries(cases)) {
+      it(`${what}: ${code}`, async () => {
+        const health = await (await nvr()).health.probe(1, 'main', depth);
+        assert.deepEqual([health.state, health.code, health.stage], [state, code, stage], health.reason);
+        assert.ok(health.reason!.length > 20 && !health.reason!.includes(ACCOUNT.password));
+      });
+    }
+
+    it('an account that is locked out is tried once, not by every check', async () => {
+      const simulator = await simulate();
+      const nvr = nvrOf(simulator, { password: 'wrong' });
+      for (const channel of [1, 2, 3, 1]) {
+        const { code, stage } = await nvr.health.probe(channel, 'main', 'auth');
+        assert.deepEqual([code, stage], ['EAUTH', 'auth']);
+      }
+      assert.equal(simulator.failedLogins, 1);
+    });
+  });
+});
+
+describe('the hysteresis of health', () => {
+  it('lets "down" count after so many failures in a row, and "up" after so many successes', () => {
+    const hysteresis = new Hysteresis(3, 2);
+    const states = [
+      'up',
+      'up',
+      'down',
+      'down',
+      'up',
+      'down',
+      'down',
+      'down',
+      'down',
+      'up',
+      'up',
+      'up',
+    ] as const;
+    const verdicts = states.map((state, index) => hysteresis.judge(state, index * 1000));
+    assert.deepEqual(verdicts.map(({ changed }, index) => (changed ? index : 0)).filter(Boolean), [7, 10]);
+    assert.deepEqual([verdicts[7]!.state, verdicts[7]!.since], ['down', 5000]);
+    assert.deepEqual([verdicts[10]!.state, verdicts[10]!.since], ['up', 9000]);
+  });
+
+  it('tells the first state only where it is not "up"', () => {
+    assert.equal(new Hysteresis(2, 1).judge('up', 0).changed, false);
+    assert.equal(new Hysteresis(1, 1).judge('down', 0).changed, true);
+    assert.equal(new Hysteresis(1, 1).judge('degraded', 0).changed, true);
+    assert.equal(new Hysteresis(2, 1).judge('down', 0).state, undefined);
+  });
+});
