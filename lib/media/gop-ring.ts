@@ -1,0 +1,119 @@
+// The seconds before an alarm: whole GOPs, audio between them, within a bound of seconds and of bytes. No clock: time comes with the units.
+
+import type { AudioUnit, VideoUnit } from '../codec/unit.js';
+
+export type ClipUnit = AudioUnit | VideoUnit;
+
+export interface GopRingOptions {
+  /** Seconds kept in front of the newest unit, 0 to 120; with 0 the GOP at hand is kept. */
+  readonly seconds: number;
+  /** Bytes of media kept at most. */
+  readonly maxBytes?: number;
+  /** Told once, when the bytes first allow fewer seconds than were asked for. */
+  readonly onShrink?: (keptMs: number) => void;
+}
+
+/** 32 MB: 64 s of 4 Mbit/s. */
+export const RING_BYTES = 32 * 1024 * 1024;
+/** GOPs given up at the front before the list is moved up. */
+const COMPACT_AT = 64;
+/** Silence after which a picture no longer shows what is. */
+const BREAK_MS = 2000;
+
+interface Gop {
+  readonly begin: number;
+  end: number;
+  bytes: number;
+  readonly units: ClipUnit[];
+}
+
+export class GopRing {
+  private readonly keepMs: number;
+  private readonly maxBytes: number;
+  private gops: Gop[] = [];
+  private front = 0;
+  private total = 0;
+  private told = false;
+  /** A GOP outgrew the ring: what follows cannot be decoded without it. */
+  private lost = false;
+
+  constructor(private readonly options: GopRingOptions) {
+    this.keepMs = Math.min(Math.max(options.seconds, 0), 120) * 1000;
+    this.maxBytes = options.maxBytes ?? RING_BYTES;
+  }
+
+  /** Bytes of media held. */
+  get bytes(): number {
+    return this.total;
+  }
+
+  /** Milliseconds from the first unit held to the last. */
+  get spanMs(): number {
+    const first = this.gops[this.front];
+    return first === undefined ? 0 : this.gops.at(-1)!.end - first.begin;
+  }
+
+  /** Takes the next unit in order of arrival. What comes before the first keyframe is not kept. */
+  push(unit: ClipUnit): void {
+    const opens = unit.kind === 'video' && unit.keyframe && !unit.damaged;
+    if (opens) {
+      this.lost = false;
+      this.gops.push({ begin: unit.arrival, end: unit.arrival, bytes: 0, units: [] });
+    }
+    const gop = this.gops.at(-1);
+    if (gop === undefined || this.lost) return;
+    gop.units.push(unit);
+    gop.end = unit.arrival;
+    gop.bytes += unit.data.length;
+    this.total += unit.data.length;
+    this.dropOld(unit.arrival - this.keepMs);
+    this.dropLarge();
+  }
+
+  /** Everything from the last keyframe at or before `from` (monotonic ms) on; from the first one after it, where nothing was held at that time. */
+  since(from: number): ClipUnit[] {
+    let at = this.front;
+    while (at < this.gops.length && this.isOver(at, from)) at++;
+    return this.gops.slice(at).flatMap(({ units }) => units);
+  }
+
+  clear(): void {
+    this.gops = [];
+    this.front = 0;
+    this.total = 0;
+  }
+
+  /** Whether a GOP shows nothing of the time from `from` on. It shows the time up to the next one, unless the stream broke off. */
+  private isOver(at: number, from: number): boolean {
+    const next = this.gops[at + 1];
+    return next !== undefined && Math.min(next.begin, this.gops[at]!.end + BREAK_MS) <= from;
+  }
+
+  private dropOld(from: number): void {
+    while (this.isOver(this.front, from)) this.dropFirst();
+  }
+
+  private dropLarge(): void {
+    if (this.total <= this.maxBytes) return;
+    while (this.total > this.maxBytes && this.front < this.gops.length - 1) this.dropFirst();
+    if (this.total > this.maxBytes) {
+      this.clear();
+      this.lost = true;
+    }
+    if (this.told) return;
+    this.told = true;
+    this.options.onShrink?.(this.spanMs);
+  }
+
+  private dropFirst(): void {
+    this.total -= this.gops[this.front]!.bytes;
+    this.gops[this.front] = EMPTY;
+    this.front++;
+    if (this.front < COMPACT_AT || this.front * 2 < this.gops.length) return;
+    this.gops = this.gops.slice(this.front);
+    this.front = 0;
+  }
+}
+
+/** What stands where a GOP was until the list is moved up: it holds no memory. */
+const EMPTY: Gop = { begin: 0, end: 0, bytes: 0, units: [] };

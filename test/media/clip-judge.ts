@@ -1,0 +1,68 @@
+// ffmpeg and ffprobe as the judges of a recorded clip.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import assert from 'node:assert/strict';
+
+import { frameHashes } from '../support/tools.js';
+
+export interface Packet {
+  readonly codecType: 'video' | 'audio';
+  /** Seconds. */
+  readonly pts: number;
+  readonly duration: number;
+  readonly key: boolean;
+}
+
+/** Decodes everything; a word of complaint condemns the clip. Answers the frames' hashes in order of presentation. */
+export function judgeClip(file: string): string[] {
+  const args = ['-v', 'error', '-xerror', '-err_detect', 'explode', '-i', file, '-f', 'null', '-'];
+  const done = spawnSync('ffmpeg', args, { maxBuffer: 64 << 20 });
+  assert.equal(done.stderr.toString(), '', `ffmpeg complains of ${file}`);
+  assert.equal(done.status, 0);
+  const [first] = packets(file).filter(({ codecType }) => codecType === 'video');
+  assert.equal(first?.key, true, 'the first frame is a keyframe');
+  return frameHashes(file);
+}
+
+/** In order of the file. */
+export function packets(file: string): Packet[] {
+  const args = [
+    '-v',
+    'error',
+    '-show_entries',
+    'packet=codec_type,pts_time,duration_time,flags',
+    '-of',
+    'json',
+    file,
+  ];
+  const { packets: found } = JSON.parse(
+    execFileSync('ffprobe', args, { maxBuffer: 64 << 20 }).toString(),
+  ) as {
+    packets: { codec_type: 'video' | 'audio'; pts_time: string; duration_time: string; flags: string }[];
+  };
+  return found.map((packet) => ({
+    codecType: packet.codec_type,
+    pts: Number(packet.pts_time),
+    duration: Number(packet.duration_time),
+    key: packet.flags.startsWith('K'),
+  }));
+}
+
+export const videoTimes = (file: string): number[] => times(file, 'video');
+export const audioTimes = (file: string): number[] => times(file, 'audio');
+
+function times(file: string, kind: Packet['codecType']): number[] {
+  return packets(file)
+    .filter(({ codecType }) => codecType === kind)
+    .map(({ pts }) => pts)
+    .sort((a, b) => a - b);
+}
+
+/** Seconds from the first picture to the end of the last one. */
+export function duration(file: string): number {
+  const shown = packets(file).filter(({ codecType }) => codecType === 'video');
+  return (
+    Math.max(...shown.map(({ pts, duration: length }) => pts + length)) -
+    Math.min(...shown.map(({ pts }) => pts))
+  );
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+
+import type { AudioUnit, VideoUnit } from '../../lib/codec/unit.js';
+import { GopRing, type ClipUnit } from '../../lib/media/gop-ring.js';
+
+/** `K`: a keyframe, `p`: a picture that refers to it, `a`: sound, `x`: a damaged keyframe. */
+function unit(kind: string, arrival: number, bytes = 10): ClipUnit {
+  const common = {
+    data: Buffer.alloc(bytes),
+    arrival,
+    rtpTime: 0,
+    rtpSequence: 0,
+    time: arrival,
+    timeSource: 'arrival' as const,
+    damaged: kind === 'x',
+  };
+  if (kind === 'a')
+    return {
+      ...common,
+      kind: 'audio',
+      codec: 'aac',
+      format: { codec: 'aac', sampleRate: 16_000, channels: 1 },
+    };
+  const format = { codec: 'h264', width: 320, height: 180 } as const;
+  return {
+    ...common,
+    kind: 'video',
+    codec: 'h264',
+    keyframe: kind === 'K' || kind === 'x',
+    nals: [],
+    format,
+  };
+}
+
+/** A unit each 100 ms. */
+function fill(ring: GopRing, kinds: string, from = 0, bytes = 10): void {
+  Array.from(kinds).forEach((kind, index) => {
+    ring.push(unit(kind, from + index * 100, bytes));
+  });
+}
+
+const arrivals = (units: readonly ClipUnit[]): number[] => units.map(({ arrival }) => arrival);
+
+describe('the ring of GOPs before an alarm', () => {
+  it('begins at the first keyframe, and at no damaged one', () => {
+    const ring = new GopRing({ seconds: 10 });
+    fill(ring, 'appxpaKpa');
+    assert.deepEqual(arrivals(ring.since(0)), [600, 700, 800]);
+  });
+
+  it('answers from the last keyframe at or before the asked time on, sound included', () => {
+    const ring = new GopRing({ seconds: 10 });
+    fill(ring, 'KpapKpapKpap');
+    assert.deepEqual(arrivals(ring.since(799)), [400, 500, 600, 700, 800, 900, 1000, 1100]);
+    assert.deepEqual(arrivals(ring.since(800)), [800, 900, 1000, 1100]);
+    assert.deepEqual(arrivals(ring.since(5000)), [800, 900, 1000, 1100]);
+    assert.equal(ring.since(-1).length, 12);
+  });
+
+  it('keeps whole GOPs that reach back as far as was asked, and no more', () => {
+    const ring = new GopRing({ seconds: 1 });
+    fill(ring, 'Kppp'.repeat(20));
+    // The newest unit is of 7900: a keyframe at or before 6900 is needed.
+    assert.equal(ring.since(0)[0]!.arrival, 6800);
+    assert.equal(ring.bytes, 12 * 10);
+    assert.equal(ring.spanMs, 1100);
+  });
+
+  it('keeps the GOP at hand where no seconds are asked for', () => {
+    const ring = new GopRing({ seconds: 0 });
+    fill(ring, 'KpppKpp');
+    assert.deepEqual(arrivals(ring.since(600)), [400, 500, 600]);
+  });
+
+  it('does not take what was before an outage for what is now', () => {
+    const ring = new GopRing({ seconds: 5 });
+    fill(ring, 'KpppKppp');
+    fill(ring, 'Kppp', 3_600_000);
+    assert.deepEqual(arrivals(ring.since(3_600_000 - 4000)), [3_600_000, 3_600_100, 3_600_200, 3_600_300]);
+    assert.equal(ring.bytes, 40);
+  });
+
+  it('shrinks to its bytes, and says so once', () => {
+    const told: number[] = [];
+    const ring = new GopRing({ seconds: 100, maxBytes: 1000, onShrink: (ms) => told.push(ms) });
+    fill(ring, 'Kppp'.repeat(50), 0, 100);
+    assert.ok(ring.bytes <= 1000);
+    assert.deepEqual(told, [600]);
+    assert.equal((ring.since(0)[0] as VideoUnit).keyframe, true);
+  });
+
+  it('holds nothing of a GOP that alone is too large, and takes the next one', () => {
+    const ring = new GopRing({ seconds: 10, maxBytes: 500 });
+    fill(ring, 'Kppppppppp', 0, 100);
+    assert.equal(ring.bytes, 0);
+    fill(ring, 'Kpp', 2000, 100);
+    assert.deepEqual(arrivals(ring.since(0)), [2000, 2100, 2200]);
+  });
+
+  it('holds at most its bytes, begins with a keyframe and covers what it can, whatever comes', () => {
+    const kinds = fc.array(
+      fc.tuple(fc.constantFrom('K', 'p', 'p', 'p', 'a', 'x'), fc.nat(400), fc.nat(200)),
+      { maxLength: 300 },
+    );
+    fc.assert(
+      fc.property(kinds, fc.nat(20), (units, seconds) => {
+        const ring = new GopRing({ seconds, maxBytes: 3000 });
+        let now = 0;
+        for (const [kind, step, bytes] of units) {
+          ring.push(unit(kind, (now += step), bytes));
+          assert.ok(ring.bytes <= 3000);
+        }
+        const held = ring.since(-Infinity);
+        assert.equal(
+          held.reduce((sum, { data }) => sum + data.length, 0),
+          ring.bytes,
+        );
+        if (held.length > 0) assert.equal((held[0] as VideoUnit).keyframe, true);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('takes a unit in the same time however many it holds', () => {
+    const ring = new GopRing({ seconds: 120, maxBytes: 1 << 30 });
+    const took = (from: number): number => {
+      const start = performance.now();
+      for (let i = 0; i < 8000; i++) ring.push(unit(i % 2 === 0 ? 'K' : 'p', from + i, 1));
+      return performance.now() - start;
+    };
+    took(0);
+    const few = took(8000);
+    took(16_000);
+    took(24_000);
+    const many = took(32_000);
+    assert.ok(many < few * 5 + 50, `${few} ms, then ${many} ms`);
+  });
+});
