@@ -158,7 +158,7 @@ export class HealthProbes {
           if (this.hostFailure !== undefined && this.hostFailure.at >= asked) throw this.hostFailure.failure;
           await this.stages(hub, channel, stream, depth, known, onStage, options.linger ?? false);
         } finally {
-          setTimeout(release, GOODBYE_MS);
+          void goodbye().then(release);
         }
       }
       if (known.clockOffsetMs === undefined && reaches(depth, 'auth')) {
@@ -217,9 +217,10 @@ export class HealthProbes {
     try {
       await this.describe(this.context.uriOf(channel, stream), depth, known, onStage);
     } finally {
-      setTimeout(release, GOODBYE_MS);
+      release();
     }
     if (!reaches(depth, 'media')) return;
+    await goodbye();
     const { state } = hub.statistics;
     // The camera answers again: its other users need not wait for their next try.
     if (state === 'waiting' || state === 'failed') hub.restart();
@@ -413,6 +414,11 @@ function judge(known: Known, depth: Depth): Health {
     return clean({ ...known, state: 'degraded', stage: depth, reason, checkedAt });
   }
   return clean({ ...known, state: 'up', stage: depth, checkedAt });
+}
+
+/** The timer may be late, and the end of the connection unread yet: one more round of the event loop. */
+function goodbye(): Promise<void> {
+  return new Promise((resolve) => setTimeout(() => setImmediate(resolve), GOODBYE_MS));
 }
 
 function reaches(depth: Depth, stage: Depth): boolean {

@@ -73,9 +73,19 @@ describe('the texts of the editor', () => {
         ...NVR_ERROR_CODES,
       ])
         assert.ok(Object.hasOwn(texts, word), `${language}: ${word}`);
-      for (const text of Object.values(texts)) assert.ok(text.length < 20, `${language}: ${text}`);
+      for (const [key, text] of Object.entries(texts))
+        if (!/^(sentence|test|stage) /.test(key)) assert.ok(text.length < 20, `${language}: ${text}`);
     }
     assert.deepEqual(Object.keys(badges('de')), Object.keys(badges('en-US')));
+  });
+
+  it('have a sentence of its own for every code, for people to act on', () => {
+    for (const language of LANGUAGES) {
+      const texts = badges(language);
+      const sentences = NVR_ERROR_CODES.map((code) => texts[`sentence ${code}`]);
+      for (const sentence of sentences) assert.match(sentence ?? '', /^[A-ZÄÖÜ].{25,200}\.$/);
+      assert.equal(new Set(sentences).size, NVR_ERROR_CODES.length);
+    }
   });
 
   it('come with a white icon of 40 x 60 for each node of the palette', () => {
