@@ -5,8 +5,8 @@ import { targets } from './targets.js';
 /** For all targets together. */
 const SECONDS = 40;
 
-/** `FUZZ_SEED` repeats a run that failed. */
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 32);
+/** The same inputs every time; `FUZZ_SEED` tries others, and `npm run fuzz` new ones each round. */
+const seed = Number(process.env.FUZZ_SEED ?? 20_261_123);
 
 describe(`mutated input (FUZZ_SEED=${seed})`, function () {
   this.timeout(60_000);
