@@ -10,7 +10,7 @@ import { Hub } from './hub.js';
 import { RtspSession } from '../client/session.js';
 import { PlaybackRuns } from './playback/runs.js';
 import type { TlsSettings } from '../client/socket.js';
-import type { NvrSettings } from './types.js';
+import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
 
 export interface NvrOptions {
@@ -49,12 +49,16 @@ export class Nvr {
       session: this.session,
       uriOf: (channel, stream) =>
         this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
-      hub: (channel, stream) => this.camera(channel, stream),
+      hub: (channel, stream) => this.hubOf(channel, stream),
     });
   }
 
   /** The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be. */
-  camera(channel: number, stream: string): Hub {
+  camera(channel: number, stream: string): CameraHub {
+    return this.hubOf(channel, stream);
+  }
+
+  private hubOf(channel: number, stream: string): Hub {
     if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
     const key = `${channel}/${stream}`;
     const known = this.hubs.get(key);
