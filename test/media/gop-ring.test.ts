@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 
-import type { AudioUnit, VideoUnit } from '../../lib/codec/unit.js';
+import type { VideoUnit } from '../../lib/codec/unit.js';
 import { GopRing, type ClipUnit } from '../../lib/media/gop-ring.js';
 
 /** `K`: a keyframe, `p`: a picture that refers to it, `a`: sound, `x`: a damaged keyframe. */
