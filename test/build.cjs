@@ -15,6 +15,8 @@ execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', roo
 for (const name of fs.readdirSync(from('nodes'))) {
   if (name.endsWith('.html')) fs.copyFileSync(from('nodes', name), to('nodes', name));
 }
+// What the dialogs of all nodes share travels with the config node's, which each of them needs.
+fs.appendFileSync(to('nodes', 'nvr-server.html'), fs.readFileSync(from('nodes', 'shared', 'editor.html')));
 for (const language of fs.readdirSync(from('nodes', 'locales'))) {
   const folder = from('nodes', 'locales', language);
   fs.mkdirSync(to('nodes', 'locales', language), { recursive: true });

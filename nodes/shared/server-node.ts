@@ -3,6 +3,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
+import type { Trace } from '../../lib/nvr/trace.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import type { SettingProblem } from './settings-reader.js';
 
@@ -12,6 +13,10 @@ export interface NvrServerNode extends Node {
   /** A plain object: core passes the config node's errors and status to the tabs of these nodes. */
   users: Record<string, Node>;
   settings: NvrSettings;
+  /** The properties as core hands them over, variables filled in; no credentials. */
+  saved: Readonly<Record<string, unknown>>;
+  /** What was said to the NVR while its trace is on. */
+  exchanges: Trace;
   /** Absent while a setting cannot be used. */
   nvr: Nvr | undefined;
   problem: SettingProblem | undefined;

@@ -1,16 +1,41 @@
 // The nvr-server node's saved properties as the library's settings.
 
+import type { Node, NodeAPI } from 'node-red';
+import type { TlsSettings } from '../../lib/client/socket.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { MAX_CHANNEL } from '../../lib/nvr/uri-template.js';
 import { SettingsReader } from './settings-reader.js';
 
+type Saved = Readonly<Record<string, unknown>>;
+
+/** Core's tls-config node. */
+interface TlsConfigNode extends Node {
+  addTLSOptions?(options: TlsSettings): TlsSettings;
+}
+
 const PORT = { min: 1, max: 65_535, integer: true };
 const MAX_NAME = 200;
+
+/** All of an NVR's settings; what cannot be used is told by the reader. */
+export function settingsOf(
+  RED: NodeAPI,
+  reader: SettingsReader,
+  saved: Saved,
+  account: { username?: string; password?: string },
+): NvrSettings {
+  const tlsSettings = readTls(RED, reader, saved);
+  return {
+    ...readServerSettings(reader, saved),
+    username: account.username ?? '',
+    password: account.password ?? '',
+    ...(tlsSettings === undefined ? {} : { tlsSettings }),
+  };
+}
 
 /** Reads everything but the credentials and TLS material, which Node-RED keeps elsewhere. */
 export function readServerSettings(
   reader: SettingsReader,
-  saved: Readonly<Record<string, unknown>>,
+  saved: Saved,
 ): Omit<NvrSettings, 'username' | 'password' | 'tlsSettings'> {
   const host = reader.text('host', '');
   if (host === '') reader.refuse('host', 'must name the NVR: a host name or an IP address.', '');
@@ -103,4 +128,19 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Certificates are verified unless the user's own TLS settings say otherwise. */
+function readTls(RED: NodeAPI, reader: SettingsReader, saved: Saved): TlsSettings | undefined {
+  const id = reader.text('tlsConfig', '');
+  if (id === '') return undefined;
+  const node = RED.nodes.getNode(id) as TlsConfigNode | null;
+  if (typeof node?.addTLSOptions !== 'function') {
+    reader.refuse('tlsConfig', 'names TLS settings that do not exist.', '');
+    return undefined;
+  }
+  const given = node.addTLSOptions({});
+  // An empty server name would switch the name's verification off.
+  if (given.servername === '') delete given.servername;
+  return saved.tls === true || saved.httpTls === true ? given : undefined;
 }

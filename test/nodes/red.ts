@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import helper from 'node-red-node-test-helper';
 import type { Node, NodeMessage } from 'node-red';
+import healthPingNode from '../../nodes/nvr-health-ping.js';
 import liveStreamNode from '../../nodes/nvr-live-stream.js';
 import playbackNode from '../../nodes/nvr-playback.js';
 import serverNode from '../../nodes/nvr-server.js';
@@ -83,7 +84,7 @@ export async function loadWith(
   flow: object[],
   credentials: Record<string, Credentials>,
 ): Promise<(id: string) => Sink> {
-  await helper.load([serverNode, liveStreamNode, playbackNode] as never, flow, credentials);
+  await helper.load([serverNode, liveStreamNode, playbackNode, healthPingNode] as never, flow, credentials);
   const sinks = new Map<string, Sink>();
   for (const node of flow as { id: string; type: string }[]) {
     if (node.type === 'helper') sinks.set(node.id, new Sink(helper.getNode(node.id) as Node));

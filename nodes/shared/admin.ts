@@ -1,0 +1,143 @@
+// The editor's admin endpoints: test a connection, fetch the test's picture, trace an NVR. All POST, all behind `nvr.write`.
+
+import { randomUUID } from 'node:crypto';
+import type { NodeAPI } from 'node-red';
+import { NvrError } from '../../lib/errors.js';
+import type { Nvr } from '../../lib/nvr/nvr.js';
+import { takeSnapshot } from '../../lib/nvr/snapshot.js';
+import { channelNumber } from './channel.js';
+import { asNvrError } from './refuse.js';
+import { nodeOf, testedNvr } from './tested-nvr.js';
+
+/** The parts of Express's request and response that are used. */
+interface Request {
+  readonly body?: unknown;
+}
+interface Response {
+  readonly headersSent: boolean;
+  status(code: number): this;
+  type(type: string): this;
+  set(name: string, value: string): this;
+  json(body: unknown): void;
+  send(body: unknown): void;
+  write(text: string): void;
+  end(): void;
+}
+
+const PERMISSION = 'nvr.write';
+const TRACE_MS = 10 * 60_000;
+/** Tests at once: each is a connection, a session and a decoder at most. */
+const MAX_TESTS = 4;
+const PICTURE_MS = 60_000;
+/** An account that was refused is remembered this long: whoever clicks again must not lock it. */
+const REFUSED_MS = 60_000;
+
+const pictures = new Map<string, Buffer>();
+let tests = 0;
+
+/** Once per runtime. */
+export function registerAdmin(RED: NodeAPI): void {
+  const mayWrite = RED.auth.needsPermission(PERMISSION);
+  const on = (path: string, handle: (body: Record<string, unknown>, response: Response) => unknown): void => {
+    RED.httpAdmin.post(`/nvr-flow/${path}`, mayWrite, (request: Request, response: unknown) => {
+      const { body } = request;
+      const answer = response as Response;
+      Promise.resolve()
+        .then(() =>
+          handle(typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}, answer),
+        )
+        .catch((error: unknown) => {
+          const { code, message } = asNvrError(error);
+          if (answer.headersSent) answer.end();
+          else answer.status(code === 'EBUSY' ? 503 : 400).json({ code, reason: message });
+        });
+    });
+  };
+  on('test', (body, response) => test(RED, body, response));
+  on('picture', (body, response) => {
+    const picture = typeof body.id === 'string' ? pictures.get(body.id) : undefined;
+    if (picture === undefined) throw new NvrError('EINPUT', 'There is no such picture any more.');
+    response.type('image/jpeg').set('Cache-Control', 'no-store').send(picture);
+  });
+  on('trace', (body, response) => {
+    trace(RED, body, response);
+  });
+}
+
+/** Answers with a line of JSON per stage, and a last one with `health`. */
+async function test(RED: NodeAPI, body: Record<string, unknown>, response: Response): Promise<void> {
+  if (tests >= MAX_TESTS) throw new NvrError('EBUSY', `At most ${MAX_TESTS} tests run at once.`);
+  const { nvr, isOwn } = testedNvr(RED, body);
+  let keepMs = 0;
+  tests++;
+  try {
+    const channel = channelOf(nvr, body.channel);
+    const stream = body.stream === 'dual' ? 'dual' : 'main';
+    const hub = nvr.camera(channel, stream);
+    response.type('application/x-ndjson').set('Cache-Control', 'no-store').set('X-Accel-Buffering', 'no');
+    const tell = (line: object): void => {
+      response.write(`${JSON.stringify(line)}\n`);
+    };
+    const health = await nvr.health.probe(channel, stream, 'media', {
+      linger: true,
+      onStage: (stage, known) => {
+        tell({ stage, ...known });
+      },
+    });
+    if (health.code === 'EAUTH') keepMs = REFUSED_MS;
+    const picture = health.state === 'down' ? undefined : await pictureOf(hub);
+    tell({ health: { channel, ...health }, ...(picture === undefined ? {} : { picture }) });
+    response.end();
+  } finally {
+    tests--;
+    if (keepMs > 0 && isOwn) setTimeout(() => void nvr.close(), keepMs).unref();
+    else if (isOwn) await nvr.close();
+  }
+}
+
+/** The channel of the dialog; for all, or none, the first that the table names. */
+function channelOf({ settings }: Nvr, given: unknown): number {
+  if (given === undefined || given === '' || given === '*') return settings.channels[0]?.channel ?? 1;
+  return channelNumber(settings, given);
+}
+
+/** Keeps a JPEG for a minute and answers its id; a picture that cannot be made fails no test. */
+async function pictureOf(hub: ReturnType<Nvr['camera']>): Promise<string | undefined> {
+  try {
+    const { data, contentType } = await takeSnapshot(hub, {
+      ...{ format: 'jpeg', quality: 80, width: 480, maxAge: 30, timeout: 5 },
+      ...{ decoder: 'builtin', ffmpegPath: '' },
+    });
+    if (contentType !== 'image/jpeg') return undefined;
+    const id = randomUUID();
+    pictures.set(id, data);
+    if (pictures.size > 2 * MAX_TESTS) pictures.delete(pictures.keys().next().value!);
+    setTimeout(() => pictures.delete(id), PICTURE_MS).unref();
+    return id;
+  } catch {
+    return undefined;
+  }
+}
+
+function trace(RED: NodeAPI, body: Record<string, unknown>, response: Response): void {
+  const server = typeof body.id === 'string' ? nodeOf(RED, body.id) : undefined;
+  if (server === undefined)
+    throw new NvrError('EINPUT', 'The NVR is not deployed yet: deploy first, then trace.');
+  switch (body.action) {
+    case 'start':
+      server.exchanges.start(TRACE_MS);
+      break;
+    case 'stop':
+      server.exchanges.stop();
+      break;
+    case 'read':
+      response.type('text/plain').set('Cache-Control', 'no-store').send(server.exchanges.text());
+      return;
+    case 'status':
+      break;
+    default:
+      throw new NvrError('EINPUT', 'The action must be one of start, stop, read, status.');
+  }
+  const { isOn, endsAt, length } = server.exchanges;
+  response.json({ isOn, endsAt, messages: length });
+}
