@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { joinAnnexB } from '../../lib/codec/annexb.js';
+import { decodeIntraPicture } from '../../lib/media/h264-intra/index.js';
+import { recordingClip } from '../../lib/simulator/clips.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { NvrError } from '../../lib/errors.js';
 import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../../lib/nvr/playback/run.js';
@@ -13,6 +17,24 @@ import { settingsFor } from '../support/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'playback-pw' };
 const GOP_MS = 1000;
+
+/** What a keyframe shows, as a hash of its decoded luma. */
+function pictureHash(keyframe: Buffer): string {
+  const { y, yStride, width, height } = decodeIntraPicture(keyframe);
+  const hash = createHash('sha1');
+  for (let row = 0; row < height; row++) hash.update(y.subarray(row * yStride, row * yStride + width));
+  return hash.digest('hex');
+}
+
+let table: string[] | undefined;
+
+/** The hash of each burnt-in second's keyframe, from the clip itself. */
+function secondHashes(): string[] {
+  table ??= recordingClip()
+    .units.filter(({ keyframe }) => keyframe)
+    .map(({ parts }) => pictureHash(joinAnnexB([...parts])));
+  return table;
+}
 
 interface Played {
   run: PlaybackRun;
@@ -79,7 +101,7 @@ describe('playback', () => {
   const ago = (seconds: number): number => Date.now() - seconds * 1000;
 
   for (const transport of ['tcp', 'udp'] as const) {
-    it(`begins at the asked time to within one GOP, for 20 random times, over ${transport}`, async () => {
+    it(`begins at the asked time to within one GOP, by SEI and by picture, for 20 random times, over ${transport}`, async () => {
       await start({}, { transport });
       for (let round = 0; round < 5; round++) {
         await Promise.all(
@@ -92,6 +114,10 @@ describe('playback', () => {
               `${played.seis[0]! - from} ms off`,
             );
             assert.equal(played.units[0]!.unit.keyframe, true);
+            assert.equal(
+              pictureHash(played.units[0]!.unit.data),
+              secondHashes()[(played.seis[0]! / 1000) % 60],
+            );
             for (const [index, { unit }] of played.units.entries()) {
               assert.ok(
                 Math.abs(unit.time - played.seis[index]!) <= 2,
