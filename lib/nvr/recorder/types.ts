@@ -1,0 +1,129 @@
+// What the recorder is told, what it needs of the machine, and what it tells.
+
+import type fsPromises from 'node:fs/promises';
+import type { VideoUnit } from '../../codec/unit.js';
+import type { NvrError } from '../../errors.js';
+import type { ClipGap } from '../../media/mp4-writer.js';
+import type { HubEvent } from '../types.js';
+
+export interface RecorderOptions {
+  /** Tells this recorder's files from those of others in the same folder. */
+  readonly id: string;
+  /** For file names: the NVR's name, the channel's name or number. */
+  readonly nvr: string;
+  readonly channel: string;
+  readonly mode: 'alarm' | 'continuous';
+  /** Seconds, 0 to 120. */
+  readonly preRoll: number;
+  readonly postRoll: number;
+  /** Seconds of a clip at most, its pre-roll included. */
+  readonly maxLength: number;
+  /** Absolute. Made when the recorder is armed; should it vanish later, it is not made again (a disk may have been unmounted). */
+  readonly folder: string;
+  /** Template below `folder`: {nvr} {channel} {stream} {reason} and letters of a time, such as {yyyy} or {HHmmss}. */
+  readonly fileName: string;
+  /** Seconds of a continuous segment. */
+  readonly segment: number;
+  /** Files that ended longer ago are deleted; 0: none. */
+  readonly keepDays: number;
+  /** The oldest files beyond this are deleted; 0: none. */
+  readonly keepGiB: number;
+  /** IANA name, of times in file names; empty: UTC. */
+  readonly timeZone: string;
+  /** Bytes of the pre-roll. */
+  readonly ringBytes?: number;
+  /** Bytes that may wait for the disk, the pre-roll apart. */
+  readonly queueBytes?: number;
+}
+
+export type RecorderFs = Pick<
+  typeof fsPromises,
+  | 'lstat'
+  | 'mkdir'
+  | 'open'
+  | 'readFile'
+  | 'realpath'
+  | 'rename'
+  | 'rmdir'
+  | 'stat'
+  | 'unlink'
+  | 'writeFile'
+  | 'appendFile'
+>;
+
+export interface RecorderDeps {
+  readonly fs: RecorderFs;
+  /** Epoch ms. */
+  readonly now: () => number;
+  /** Monotonic ms, of the clock that dates `unit.arrival`. */
+  readonly monotonic: () => number;
+  readonly timers: { set(run: () => void, ms: number): unknown; clear(timer: unknown): void };
+  /** The JPEG to be put beside a clip; undefined: none can be made. */
+  readonly thumbnail?: (keyframe: VideoUnit) => Promise<Buffer | undefined>;
+}
+
+export interface Alarm {
+  /** Epoch ms. */
+  readonly time: number;
+  readonly reason: string;
+}
+
+/** `msg.clip` of the message contract. Times are epoch ms on this machine's clock. */
+export interface ClipInfo {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+  readonly durationMs: number;
+  readonly frames: number;
+  readonly bytes: number;
+  readonly codec: string;
+  readonly width: number;
+  readonly height: number;
+  /** Codec of the sound, or false. */
+  readonly audio: string | false;
+  /** From the first frame to the first alarm. */
+  readonly preRollMs: number;
+  readonly reason: string;
+  readonly alarms: readonly Alarm[];
+  readonly damaged: number;
+  /** Where the stream was lost: ms into the clip, and for how long. */
+  readonly gaps: readonly ClipGap[];
+  readonly thumbnail?: string;
+  /** Finished at the start after a crash or a kill. */
+  readonly recovered?: true;
+}
+
+/** `clip` tells which clip is meant: the number that `alarm` answered. In continuous mode it is one number for all segments. */
+export type RecorderEvent =
+  | { readonly type: 'armed' }
+  | {
+      readonly type: 'recording';
+      readonly clip: number;
+      readonly file: string;
+      readonly reason: string;
+      readonly preRollMs: number;
+    }
+  | { readonly type: 'extended'; readonly clip: number; readonly reason: string; readonly alarms: number }
+  /** `last`: nothing more comes of this clip's number. */
+  | { readonly type: 'finished'; readonly clip: number; readonly info: ClipInfo; readonly last: boolean }
+  /** `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success. */
+  | {
+      readonly type: 'failed';
+      readonly clip: number;
+      readonly error: NvrError;
+      readonly file?: string;
+      readonly firstOfOutage: boolean;
+    }
+  | {
+      readonly type: 'deleted';
+      readonly file: string;
+      readonly bytes: number;
+      readonly reason: 'age' | 'size';
+    }
+  | { readonly type: 'warning'; readonly error: NvrError };
+
+export interface RecorderListener {
+  onEvent(event: RecorderEvent): void;
+  /** The story of the stream behind it. */
+  onHubEvent?(event: HubEvent): void;
+}

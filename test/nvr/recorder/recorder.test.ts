@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { audioTimes, duration, judgeClip, videoTimes } from '../../media/clip-judge.js';
+import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
+import { needs } from '../../support/tools.js';
+import { EPOCH, Rig } from './rig.js';
+
+describe('the recorder', function () {
+  this.timeout(30_000);
+  let rig: Rig;
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  it('makes a clip that begins before the alarm, at a keyframe within one GOP of the pre-roll', async () => {
+    rig = new Rig();
+    const from = source({ seconds: 8 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from), 13_500);
+    const { clip, began } = rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.deepEqual([clip, began], [1, true]);
+    // The alarm is at 3.5 s of the source: the keyframe at or before 1.5 s is that of 1 s; the end lies at 5.5 s.
+    const hashes = judgeClip(info.file);
+    assert.deepEqual(hashes, from.hashes.slice(25, 138));
+    assert.equal(info.start, EPOCH + 11_000);
+    assert.equal(info.preRollMs, 2500);
+    assert.equal(info.frames, 113);
+    assert.ok(Math.abs(info.durationMs - 4520) <= 1 && Math.abs(duration(info.file) - 4.52) < 0.001);
+    assert.equal(info.end, info.start + info.durationMs);
+    assert.deepEqual([info.codec, info.width, info.height, info.audio], ['h264', 320, 180, false]);
+    assert.deepEqual(info.alarms, [{ time: EPOCH + 13_500, reason: 'door' }]);
+    assert.equal(info.bytes, fs.statSync(info.file).size);
+    assert.equal(
+      path.relative(rig.folder, info.file),
+      path.join('Home', 'Gate', '2025-10-09', '085323-door.mp4'),
+    );
+    assert.deepEqual(rig.words(), ['armed', 'recording', 'finished']);
+  });
+
+  it('makes one longer clip of alarms within the post-roll, and lists them', async () => {
+    rig = new Rig();
+    const from = source({ seconds: 8 });
+    rig.recorder.arm();
+    let rest = rig.feed(videoUnits(from), 12_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rest = rig.feed(rest, 14_000);
+    assert.deepEqual(rig.recorder.alarm({ reason: 'window' }), { clip: 1, began: false });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.deepEqual(
+      info.alarms.map(({ reason }) => reason),
+      ['door', 'window'],
+    );
+    // 0.5 s is before the first alarm's pre-roll; 6 s the end of the second one's post-roll.
+    assert.deepEqual(judgeClip(info.file), from.hashes.slice(0, 150));
+    assert.equal(info.reason, 'door');
+    assert.deepEqual(rig.words(), ['armed', 'extended', 'recording', 'finished']);
+  });
+
+  it('holds an alarm until it is over', async () => {
+    rig = new Rig({ postRoll: 1, preRoll: 0 });
+    rig.recorder.arm();
+    let rest = rig.feed(videoUnits(source({ seconds: 8 })), 11_000);
+    rig.recorder.alarm({ reason: 'held', held: true });
+    rest = rig.feed(rest, 15_000);
+    assert.equal(rig.recorder.status.state, 'recording');
+    rig.recorder.endAlarm();
+    rig.feed(rest);
+    assert.equal((await rig.clip()).frames, 125);
+  });
+
+  it('ends a clip at its maximum length, however many alarms come, and begins another', async () => {
+    rig = new Rig({ maxLength: 3, preRoll: 1, postRoll: 10 });
+    rig.recorder.arm();
+    let rest = rig.feed(videoUnits(source({ seconds: 8 })), 12_000);
+    rig.recorder.alarm({ reason: 'one', held: true });
+    rest = rig.feed(rest, 13_990);
+    rig.recorder.alarm({ reason: 'two' });
+    rest = rig.feed(rest, 14_100);
+    assert.deepEqual(rig.recorder.alarm({ reason: 'three' }), { clip: 2, began: true });
+    rig.feed(rest);
+    const first = await rig.clip(1);
+    assert.ok(Math.abs(first.durationMs - 3000) <= 40, `${first.durationMs} ms`);
+    assert.equal(first.alarms.length, 2);
+    const second = await rig.clip(2);
+    assert.equal(
+      second.start,
+      EPOCH + 13_000,
+      'the pre-roll of the second clip is whole, though the first one holds it too',
+    );
+  });
+
+  it('does not begin earlier than the NVR’s wrong clock says, but by this machine’s: two hours back', async () => {
+    rig = new Rig();
+    const from = source({ seconds: 8 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from, { claim: -2 * 3_600_000 }), 13_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.equal(info.start, EPOCH + 11_000);
+    assert.match(info.file, /2025-10-09.085323-door\.mp4$/);
+    assert.deepEqual(judgeClip(info.file), from.hashes.slice(25, 138));
+  });
+
+  it('keeps sound in sync, and declares none where none was heard', async () => {
+    rig = new Rig();
+    const units = interleave(videoUnits(source({ seconds: 8 })), audioUnits('aac', 8));
+    rig.recorder.arm();
+    const rest = rig.feed(units, 13_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.equal(info.audio, 'aac');
+    judgeClip(info.file);
+    const heard = audioTimes(info.file);
+    // The first frame of sound behind the keyframe of 1 s is number 16.
+    assert.ok(Math.abs(heard[0]! - (16 * 0.064 - 1)) < 0.04, String(heard[0]));
+    assert.ok(Math.abs(heard.at(-1)! - videoTimes(info.file).at(-1)!) < 0.1);
+  });
+
+  it('writes G.711 as MOV', async () => {
+    rig = new Rig();
+    rig.recorder.arm();
+    const rest = rig.feed(interleave(videoUnits(source()), audioUnits('pcma', 4)), 12_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    rig.to(20_000);
+    const info = await rig.clip();
+    assert.equal(path.extname(info.file), '.mov');
+    assert.equal(info.audio, 'pcma');
+    judgeClip(info.file);
+  });
+
+  it('continues a clip through a loss of the network, with the gap marked', async () => {
+    rig = new Rig({ postRoll: 8 });
+    const from = source({ seconds: 4 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from).slice(0, 60), 11_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    rig.hub.tell({ type: 'reconnecting', code: 'ETIMEDOUT' });
+    rig.feed(videoUnits(from, { begin: 16_000, rtpBase: 5, epoch: EPOCH + 16_000 }));
+    rig.to(30_000);
+    const info = await rig.clip();
+    assert.deepEqual(judgeClip(info.file), [...from.hashes.slice(0, 60), ...from.hashes.slice(0, 88)]);
+    assert.deepEqual(info.gaps, [{ at: 2360, ms: 3640 }]);
+    assert.ok(Math.abs(duration(info.file) - 9.52) < 0.04);
+  });
+
+  it('closes the clip with what it has when the stream does not come back', async () => {
+    rig = new Rig({ postRoll: 8 });
+    const from = source({ seconds: 4 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from).slice(0, 60), 11_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    rig.to(19_600);
+    assert.deepEqual(judgeClip((await rig.clip()).file), from.hashes.slice(0, 60));
+  });
+
+  it('says that no video came, and stays armed', async () => {
+    rig = new Rig();
+    rig.recorder.arm();
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(20_000);
+    assert.equal((await rig.event('failed')).error.code, 'EUNREACHABLE');
+    rig.feed(
+      videoUnits(source())
+        .slice(1, 20)
+        .map((unit) => ({ ...unit, arrival: unit.arrival + 20_000 })),
+    );
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(
+      videoUnits(source())
+        .slice(1, 20)
+        .map((unit) => ({ ...unit, arrival: unit.arrival + 21_000 })),
+    );
+    rig.to(50_000);
+    assert.equal((await rig.event('failed', 2)).error.code, 'ENOKEYFRAME');
+    assert.equal(rig.recorder.status.state, 'armed');
+  });
+
+  it('begins another file when the picture’s format changes, and tells of both', async () => {
+    rig = new Rig({ postRoll: 5 });
+    const small = source();
+    const large = source({ size: '640x360', seconds: 2 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(small), 12_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    rig.feed(videoUnits(large, { begin: 14_000, epoch: EPOCH + 14_000 }));
+    rig.to(30_000);
+    const [one, two] = [await rig.clip(1), await rig.clip(2)];
+    assert.deepEqual(judgeClip(one.file), small.hashes);
+    assert.deepEqual(judgeClip(two.file), large.hashes);
+    assert.deepEqual([two.width, two.preRollMs], [640, 0]);
+    assert.match(two.file, /door-2\.mp4$/);
+    const finished = rig.events.filter((event) => event.type === 'finished');
+    assert.deepEqual(
+      finished.map(({ last }) => last),
+      [false, true],
+    );
+  });
+
+  it('leaves out what a damaged unit spoils', async () => {
+    rig = new Rig();
+    const from = source({ seconds: 8 });
+    const units = videoUnits(from).map((unit, index) => (index === 60 ? { ...unit, damaged: true } : unit));
+    rig.recorder.arm();
+    const rest = rig.feed(units, 13_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.equal(info.damaged, 1);
+    assert.deepEqual(judgeClip(info.file), [...from.hashes.slice(25, 60), ...from.hashes.slice(75, 138)]);
+  });
+
+  it('puts a number behind a name that is taken, and shows a watcher finished clips alone', async () => {
+    rig = new Rig({ fileName: '{channel}.mp4' });
+    rig.recorder.arm();
+    let rest = rig.feed(videoUnits(source({ seconds: 8 })), 11_000);
+    rig.recorder.alarm({ reason: 'a' });
+    rest = rig.feed(rest, 12_000);
+    const recording = await rig.event('recording');
+    assert.equal(path.basename(recording.file), 'Gate.mp4');
+    assert.deepEqual(rig.files(), ['Gate.mp4.part']);
+    rest = rig.feed(rest, 14_000);
+    await rig.clip(1);
+    assert.deepEqual(rig.files(), ['Gate.mp4']);
+    rig.recorder.alarm({ reason: 'b' });
+    rig.feed(rest);
+    await rig.clip(2);
+    assert.deepEqual(rig.files(), ['Gate-2.mp4', 'Gate.mp4']);
+  });
+
+  it('finishes the clip at hand when it is disarmed or stopped, and refuses alarms while disarmed', async () => {
+    rig = new Rig({ postRoll: 60, maxLength: 100 });
+    rig.recorder.arm();
+    let rest = rig.feed(videoUnits(source({ seconds: 8 })), 12_000);
+    rig.recorder.alarm({ reason: 'a' });
+    rest = rig.feed(rest, 13_000);
+    rig.recorder.stop();
+    await rig.clip(1);
+    rig.recorder.alarm({ reason: 'b' });
+    rig.feed(rest);
+    await rig.recorder.disarm();
+    assert.equal(rig.events.filter(({ type }) => type === 'finished').length, 2);
+    assert.equal(rig.hub.subscribers.size, 0);
+    assert.throws(() => rig.recorder.alarm({ reason: 'c' }), { code: 'EINPUT' });
+    assert.equal(rig.recorder.status.state, 'disarmed');
+  });
+
+  it('warns once when the pre-roll does not fit in memory, and makes a shorter one', async () => {
+    rig = new Rig({ preRoll: 6, ringBytes: 60_000 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(source({ seconds: 8 })), 17_000);
+    assert.ok(rig.recorder.status.preRollBytes <= 60_000);
+    const warnings = rig.events.filter((event) => event.type === 'warning');
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!.error.message, /clips begin \d\.\d s before an alarm/);
+    rig.recorder.alarm({ reason: 'a' });
+    rig.feed(rest);
+    rig.to(30_000);
+    const info = await rig.clip();
+    judgeClip(info.file);
+    assert.ok(info.preRollMs < 6000 && info.preRollMs > 0);
+  });
+
+  it('puts a thumbnail of the last keyframe before the alarm beside the clip', async () => {
+    const shown: number[] = [];
+    rig = new Rig(
+      {},
+      {},
+      {
+        thumbnail: (keyframe) => {
+          shown.push(keyframe.arrival);
+          return Promise.resolve(Buffer.from('jpeg'));
+        },
+      },
+    );
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(source({ seconds: 8 })), 13_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.deepEqual(shown, [13_000]);
+    assert.equal(info.thumbnail, info.file.replace('.mp4', '.jpg'));
+    assert.equal(fs.readFileSync(info.thumbnail, 'utf8'), 'jpeg');
+  });
+
+  it('records without end in segments cut at keyframes, with no frame lost or twice', async () => {
+    rig = new Rig({ mode: 'continuous', segment: 2, fileName: '{yyyy}{MM}{dd}-{HHmmss}.mp4' });
+    const from = source({ seconds: 8 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from), 12_500);
+    assert.deepEqual(rig.recorder.alarm({ reason: 'door' }), { clip: 0, began: false });
+    rig.feed(rest);
+    await rig.recorder.disarm();
+    const infos = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    assert.deepEqual(
+      infos.map(({ frames }) => frames),
+      [50, 50, 50, 50],
+    );
+    assert.deepEqual(
+      infos.flatMap(({ file }) => judgeClip(file)),
+      from.hashes,
+    );
+    assert.deepEqual(
+      rig.files(),
+      ['085320', '085322', '085324', '085326'].map((time) => `20251009-${time}.mp4`),
+    );
+    assert.deepEqual(
+      infos.flatMap(({ alarms }) => alarms.map(({ reason }) => reason)),
+      ['door'],
+    );
+  });
+
+  it('refuses options that cannot be', () => {
+    rig = new Rig();
+    assert.throws(() => new Rig({ folder: 'relative' }), { code: 'EINPUT' });
+    assert.throws(() => new Rig({ preRoll: 20, maxLength: 20 }), { code: 'EINPUT' });
+    assert.throws(() => new Rig({ fileName: '../{reason}.mp4' }), { code: 'EINPUT' });
+  });
+});
