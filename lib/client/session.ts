@@ -114,6 +114,7 @@ export class RtspSession {
   private authenticator: Authenticator | undefined;
   private keepAlive: KeepAlive | undefined;
   private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
+  private farewell: NodeJS.Timeout | undefined;
   private settling: NodeJS.Timeout | undefined;
   private dismantled: Promise<void> | undefined;
   private ticker: NodeJS.Timeout | undefined;
@@ -296,8 +297,7 @@ export class RtspSession {
         if (choice.media.type === 'video') this.options.onLoss?.(missing);
       },
       onBye: () => {
-        if (choice.media.type === 'video')
-          this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
+        if (choice.media.type === 'video') this.onBye();
       },
     });
     const udp =
@@ -468,6 +468,15 @@ export class RtspSession {
     }, SETTLE_MS);
   }
 
+  /** On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that disorder is allowed. */
+  private onBye(): void {
+    const end = (): void => {
+      this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
+    };
+    if (this.options.transport === 'udp') this.farewell ??= setTimeout(end, LIMITS.reorderMs);
+    else end();
+  }
+
   private assign(channels: readonly [number, number], track: Track): void {
     this.channels[channels[0]] = { track, rtcp: false };
     this.channels[channels[1]] = { track, rtcp: true };
@@ -486,6 +495,7 @@ export class RtspSession {
   private async dismantle(): Promise<void> {
     clearInterval(this.ticker);
     clearTimeout(this.settling);
+    clearTimeout(this.farewell);
     this.keepAlive?.stop();
     for (const { udp } of this.tracks) udp?.close();
     const connection = this.connection;

@@ -88,7 +88,6 @@ export class Track {
       },
       onBye: (ssrc) => {
         if (this.ssrc !== -1 && ssrc !== this.ssrc) return;
-        this.flush();
         this.options.onBye();
       },
     });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { UdpPair } from '../../lib/client/udp.js';
-import { parseRtcp } from '../../lib/rtp/rtcp.js';
+import { buildBye, parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { keyframePackets, startScriptedServer } from '../support/scripted-server.js';
@@ -142,6 +142,40 @@ describe('UDP transport', () => {
     await rtcp.until(() => rtcp.got.length === 2);
     assert.equal(rtcp.got[1]![0]! & 0x1f, 1, 'one report block');
     assert.ok(parseRtcp(rtcp.got[1]!, 0, rtcp.got[1]!.length, {}));
+    await session.close();
+    await server.close();
+    rtp.socket.close();
+    rtcp.socket.close();
+  });
+
+  it('row 20: takes the last packets though the goodbye has overtaken them', async () => {
+    const [rtp, rtcp] = await Promise.all([Peer.bind(), Peer.bind()]);
+    let clientPort = 0;
+    const server = await startScriptedServer(({ method, headers }) => {
+      if (method !== 'SETUP') return undefined;
+      clientPort = Number(/client_port=(\d+)/.exec(headers.get('Transport')!)![1]);
+      const ports = `client_port=${clientPort}-${clientPort + 1};server_port=${rtp.port}-${rtcp.port}`;
+      return { headers: { Session: 'u', Transport: `RTP/AVP/UDP;unicast;${ports}` } };
+    });
+    let units = 0;
+    let end!: (reason: string) => void;
+    const ended = new Promise<string>((resolve) => (end = resolve));
+    const session = new RtspSession({
+      uri: `rtsp://127.0.0.1:${server.port}/live`,
+      transport: 'udp',
+      memory: new ServerMemory(),
+      onUnit: () => units++,
+      onEnd: ({ reason }) => {
+        end(reason);
+      },
+    });
+    await session.open();
+    const [sps, pps, idr] = keyframePackets(1, 0);
+    await new Promise((resolve) => { rtp.socket.send(sps!, clientPort, '127.0.0.1', resolve); });
+    await new Promise((resolve) => { rtcp.socket.send(buildBye(0x1234), clientPort + 1, '127.0.0.1', resolve); });
+    for (const packet of [pps!, idr!]) rtp.send(packet, clientPort);
+    assert.equal(await ended, 'bye');
+    assert.equal(units, 1);
     await session.close();
     await server.close();
     rtp.socket.close();
