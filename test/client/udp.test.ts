@@ -171,8 +171,12 @@ describe('UDP transport', () => {
     });
     await session.open();
     const [sps, pps, idr] = keyframePackets(1, 0);
-    await new Promise((resolve) => { rtp.socket.send(sps!, clientPort, '127.0.0.1', resolve); });
-    await new Promise((resolve) => { rtcp.socket.send(buildBye(0x1234), clientPort + 1, '127.0.0.1', resolve); });
+    await new Promise((resolve) => {
+      rtp.socket.send(sps!, clientPort, '127.0.0.1', resolve);
+    });
+    await new Promise((resolve) => {
+      rtcp.socket.send(buildBye(0x1234), clientPort + 1, '127.0.0.1', resolve);
+    });
     for (const packet of [pps!, idr!]) rtp.send(packet, clientPort);
     assert.equal(await ended, 'bye');
     assert.equal(units, 1);
