@@ -20,6 +20,7 @@ export interface SentMessage {
   readonly payload?: unknown;
   readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
   readonly event?: { code?: string; reason?: string };
+  readonly health?: { cameras?: { channel: number; state: string; codec?: string }[] };
   readonly clip?: { file: string; durationMs: number; preRollMs: number };
   readonly contentType?: string;
   readonly topic?: string;
@@ -46,6 +47,7 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '01': judgeKeyframe,
   '02': judgeRecording(5_000),
   '03': judgeRecording(30_000, 'nvr-clips'),
+  '04': judgeCameras,
   '05': judgeSnapshotPage,
   '05b': judgeSnapshotFile,
 };
@@ -123,6 +125,26 @@ function judgeKeyframe(message: SentMessage): string | undefined {
   const decoded = ffmpegSize(payload);
   if (decoded !== undefined && decoded !== size) throw new Error(`the keyframe decodes to ${decoded}`);
   return `keyframe ${size}, ${payload.length} bytes${decoded === undefined ? '' : ', decoded by ffmpeg'}`;
+}
+
+/** A check of every camera, and the page with a row for each. */
+async function judgeCameras(
+  { type, port, payload, health }: SentMessage,
+  { url }: CheckOptions,
+): Promise<string | undefined> {
+  if (type !== 'nvr-health-ping' || port !== 0) return undefined;
+  const cameras = health?.cameras ?? [];
+  if (cameras.length === 0 || typeof payload !== 'number') throw new Error('the check found no camera');
+  if (cameras.some(({ state, codec }) => state !== 'up' || codec === undefined))
+    throw new Error('a camera is not up');
+  // The flow keeps the check for its page just after the message.
+  for (let looks = 0; looks < 50; looks++) {
+    const page = await (await fetch(`${url}/nvr/cameras`)).text();
+    if ((page.match(/class="up">up</g) ?? []).length === cameras.length)
+      return `${cameras.length} cameras up, in ${payload} ms, and on the page`;
+    await wait(100);
+  }
+  throw new Error('the page shows no row for each camera');
 }
 
 /** The snapshot of the button, then the one that the flow's page shows. */

@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { jpegSize } from '../../lib/media/jpeg/size.js';
+import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
+import { needs } from '../support/tools.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+
+/** Where screenshots go, for people to look at. */
+const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
+const PASSWORD = 'e2e-secret-password';
+const ACCOUNT = { username: 'demo', password: PASSWORD };
+const EXAMPLE = path.join(__dirname, '..', '..', 'examples', '01 - Live keyframes of a camera.json');
+const HEALTH = {
+  type: 'nvr-health-ping',
+  depth: 'auth',
+  channel: '*',
+  stream: 'main',
+  interval: '0',
+  wires: [[], []],
+};
+/** bcrypt of `e2e-admin`. */
+const HASH = '$2b$08$r7PFi/U96ReZIQpv1QfsbOoIlX99o4HswLg.zNWquMBgskIhK3biu';
+
+interface FlowNode {
+  id: string;
+  type: string;
+  [property: string]: unknown;
+}
+
+function flowFor(simulator: Simulator): { flow: FlowNode[]; server: FlowNode } {
+  const example = JSON.parse(fs.readFileSync(EXAMPLE, 'utf8')) as FlowNode[];
+  const { rtspPort, httpPort } = simulator;
+  const flow = example.map((node) =>
+    node.type === 'nvr-server'
+      ? { ...node, rtspPort: String(rtspPort), httpPort: String(httpPort) }
+      : node.type === 'nvr-live-stream'
+        ? { ...node, d: true }
+        : node,
+  );
+  const server = flow.find(({ type }) => type === 'nvr-server')!;
+  const tab = flow.find(({ type }) => type === 'tab')!;
+  return {
+    flow: [...flow, { ...HEALTH, id: 'a1f0c0de000000cc', z: tab.id, nvr: server.id, x: 150, y: 320 }],
+    server,
+  };
+}
+
+/** A POST to an admin endpoint: the status, and the answer's lines of JSON. */
+async function post(
+  url: string,
+  endpoint: string,
+  body: object,
+  token?: string,
+): Promise<{ status: number; text: string; lines: Record<string, unknown>[] }> {
+  const answer = await fetch(`${url}/nvr-flow/${endpoint}`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  const text = await answer.text();
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { status: answer.status, text, lines };
+}
+
+describe('the test of a connection', function () {
+  this.timeout(90_000);
+  let simulator: Simulator;
+  let nodeRed: RunningNodeRed;
+  let server: FlowNode;
+
+  before(async () => {
+    simulator = await startSimulator(ACCOUNT);
+    const made = flowFor(simulator);
+    server = made.server;
+    nodeRed = await startNodeRed(made.flow, { [server.id]: ACCOUNT });
+  });
+
+  after(async () => {
+    await nodeRed.stop();
+    await simulator.stop();
+  });
+
+  it('runs for the stored account, tells its stages, and serves the picture once it is there', async () => {
+    const { status, lines } = await post(nodeRed.url, 'test', {
+      id: server.id,
+      server,
+      stored: 'account',
+      channel: 'Gate',
+    });
+    assert.equal(status, 200);
+    assert.deepEqual(
+      lines.slice(0, -1).map(({ stage }) => stage),
+      ['reach', 'rtsp', 'auth', 'media'],
+    );
+    const { health, picture } = lines.at(-1) as { health: Record<string, unknown>; picture: string };
+    assert.deepEqual([health.state, health.codec, health.width, health.channel], ['up', 'h264', 640, 1]);
+    const image = await fetch(`${nodeRed.url}/nvr-flow/picture`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ id: picture }),
+    });
+    assert.equal(image.headers.get('content-type'), 'image/jpeg');
+    assert.equal(jpegSize(new Uint8Array(await image.arrayBuffer()))?.width, 480);
+  });
+
+  it('uses the stored password with the stored host, ports and user alone', async () => {
+    const other = await startSimulator(ACCOUNT);
+    try {
+      for (const change of [
+        { host: 'localhost' },
+        { rtspPort: String(other.rtspPort) },
+        { httpPort: '81' },
+        { tls: true },
+        { httpTls: true },
+      ]) {
+        for (const stored of ['account', 'password']) {
+          const body = {
+            id: server.id,
+            server: { ...server, ...change },
+            stored,
+            username: 'demo',
+            channel: '1',
+          };
+          const { status, lines } = await post(nodeRed.url, 'test', body);
+          assert.deepEqual([status, lines[0]?.code], [400, 'EINPUT'], JSON.stringify(change));
+        }
+      }
+      const user = { id: server.id, server, stored: 'password', username: 'somebody else', channel: '1' };
+      assert.equal((await post(nodeRed.url, 'test', user)).status, 400);
+      assert.equal(other.connectionCount, 0);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('looks up no variable that was not deployed', async () => {
+    const body = { id: server.id, server: { ...server, host: '${HOME}' }, username: '', password: '' };
+    const { status, text } = await post(nodeRed.url, 'test', body);
+    assert.equal(status, 400);
+    assert.ok(!text.includes(process.env.HOME ?? '/nowhere'));
+  });
+
+  it('works before the first deploy, and names the code of what goes wrong', async () => {
+    const fresh = { ...server, id: 'never-deployed' };
+    const good = await post(nodeRed.url, 'test', { id: fresh.id, server: fresh, ...ACCOUNT, channel: '2' });
+    assert.equal((good.lines.at(-1)?.health as { state: string }).state, 'up');
+    const before = simulator.failedLogins;
+    for (let click = 0; click < 3; click++) {
+      const wrong = await post(nodeRed.url, 'test', {
+        id: fresh.id,
+        server: fresh,
+        username: 'demo',
+        password: 'wrong',
+      });
+      const { code, stage } = wrong.lines.at(-1)?.health as { code: string; stage: string };
+      assert.deepEqual([code, stage], ['EAUTH', 'auth']);
+    }
+    assert.equal(simulator.failedLogins - before, 1, 'clicking again does not lock the account');
+    await simulator.idle();
+  });
+
+  it('traces an NVR while that is on, without a secret', async () => {
+    await post(nodeRed.url, 'trace', { id: server.id, action: 'start' });
+    await post(nodeRed.url, 'test', { id: server.id, server, stored: 'account', channel: '3' });
+    await post(nodeRed.url, 'trace', { id: server.id, action: 'stop' });
+    const { text, status } = await post(nodeRed.url, 'trace', { id: server.id, action: 'read' });
+    assert.equal(status, 200);
+    assert.match(text, /> DESCRIBE rtsp:\/\/127\.0\.0\.1:\d+\/live\?ch=0002&stype=M RTSP\/1\.0/);
+    assert.match(text, /< RTSP\/1\.0 401/);
+    assert.match(text, /Authorization: \*\*\*/);
+    assert.ok(!text.includes(PASSWORD) && !/response=/.test(text));
+    assert.equal((await post(nodeRed.url, 'trace', { id: 'nobody', action: 'read' })).status, 400);
+  });
+
+  it('shows in no log', () => {
+    assert.ok(!nodeRed.log().includes(PASSWORD));
+  });
+
+  describe('in the dialog', () => {
+    let browser: Browser;
+
+    before(async function () {
+      needs(this, 'chromium');
+      fs.mkdirSync(SHOTS, { recursive: true });
+      browser = await launchBrowser();
+    });
+
+    after(async () => {
+      // Absent where the tool is missing.
+      await (browser as Browser | undefined)?.close();
+    });
+
+    async function edit(page: Page, type: string): Promise<void> {
+      await page.waitForFunction(
+        () =>
+          (
+            window as unknown as { RED: { nodes: { filterNodes(f: object): object[] } } }
+          ).RED.nodes.filterNodes({
+            type: 'nvr-health-ping',
+          }).length > 0,
+      );
+      await page.evaluate((wanted) => {
+        const { RED } = window as unknown as {
+          RED: {
+            nodes: { filterNodes(f: object): object[]; eachConfig(f: (node: FlowNode) => void): void };
+            editor: { edit(node: object): void; editConfig(name: string, type: string, id: string): void };
+          };
+        };
+        const found = RED.nodes.filterNodes({ type: wanted })[0];
+        if (found !== undefined) RED.editor.edit(found);
+        else
+          RED.nodes.eachConfig((node) => {
+            if (node.type === wanted) RED.editor.editConfig('', wanted, node.id);
+          });
+      }, type);
+      await page.waitForSelector('.red-ui-tray-body .form-row', { timeout: 30_000 });
+      await page.waitForTimeout(400);
+    }
+
+    for (const [type, place, locale] of [
+      ['nvr-server', '#nvr-server-test', 'en-US'],
+      ['nvr-health-ping', '#nvr-health-test', 'de'],
+      ['nvr-live-stream', '#nvr-live-test', 'en-US'],
+    ] as const) {
+      it(`shows stages, format and picture in ${type}, in ${locale}`, async () => {
+        const { page, errors } = await openEditor(browser, nodeRed.url, locale);
+        await edit(page, type);
+        await page.locator(`${place} button`).first().click();
+        await page.waitForSelector(`${place} img`, { timeout: 30_000 });
+        await page.waitForFunction(
+          (at) => document.querySelector<HTMLImageElement>(`${at} img`)!.naturalWidth === 480,
+          place,
+        );
+        const text = await page.locator(place).innerText();
+        assert.match(text, /H264, 640 x 360, 12\.5 fps/);
+        assert.ok(text.includes(locale === 'de' ? 'Anmeldung und Kamera' : 'log-in and camera'), text);
+        await page.locator(`${place} img`).scrollIntoViewIfNeeded();
+        await page.screenshot({ path: path.join(SHOTS, `test-${type}-${locale}.png`) });
+        assert.deepEqual(errors, []);
+        await page.context().close();
+      });
+    }
+
+    it('says what is wrong and what to do, in the editor’s language', async () => {
+      const { page, errors } = await openEditor(browser, nodeRed.url, 'de');
+      await edit(page, 'nvr-server');
+      await page.fill('#node-config-input-password', 'falsch');
+      await page.locator('#nvr-server-test button').click();
+      await page.waitForSelector('#nvr-server-test .nvr-test-sentence', { timeout: 30_000 });
+      const text = await page.locator('#nvr-server-test').innerText();
+      assert.ok(text.includes('EAUTH') && text.includes('Benutzer oder Kennwort ist falsch'), text);
+      await page.locator('#nvr-server-trace button').first().scrollIntoViewIfNeeded();
+      await page.locator('.nvr-trace-start').click();
+      await page.waitForFunction(() =>
+        /läuft bis/.test(document.querySelector('.nvr-trace-note')!.textContent),
+      );
+      await page.screenshot({ path: path.join(SHOTS, 'test-nvr-server-EAUTH-de.png') });
+      const download = page.waitForEvent('download');
+      await page.locator('.nvr-trace-read').click();
+      assert.equal((await download).suggestedFilename(), 'nvr-trace.txt');
+      assert.deepEqual(errors, []);
+      await page.context().close();
+    });
+  });
+});
+
+describe('the admin endpoints', function () {
+  this.timeout(60_000);
+  const endpoints = ['test', 'picture', 'trace'];
+
+  it('refuse everyone without the permission nvr.write', async () => {
+    const simulator = await startSimulator(ACCOUNT);
+    const { flow, server } = flowFor(simulator);
+    const users = [
+      { username: 'admin', password: HASH, permissions: '*' },
+      { username: 'viewer', password: HASH, permissions: 'read' },
+      { username: 'tester', password: HASH, permissions: ['nvr.write'] },
+    ];
+    const nodeRed = await startNodeRed(
+      flow,
+      { [server.id]: ACCOUNT },
+      { adminAuth: { type: 'credentials', users } },
+    );
+    try {
+      const tokenOf = async (username: string): Promise<string> => {
+        const answer = await fetch(`${nodeRed.url}/auth/token`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({
+            ...{ client_id: 'node-red-admin', grant_type: 'password', scope: '' },
+            ...{ username, password: 'e2e-admin' },
+          }),
+        });
+        return ((await answer.json()) as { access_token: string }).access_token;
+      };
+      const body = { id: server.id, server, stored: 'account', action: 'status' };
+      const viewer = await tokenOf('viewer');
+      for (const endpoint of endpoints) {
+        for (const token of [undefined, 'made-up', viewer]) {
+          const { status, text } = await post(nodeRed.url, endpoint, body, token);
+          assert.equal(status, 401, endpoint);
+          assert.match(text, /^(Unauthorized)?$/);
+        }
+      }
+      assert.equal(simulator.connectionCount, 0);
+      for (const user of ['admin', 'tester']) {
+        const { lines } = await post(nodeRed.url, 'test', body, await tokenOf(user));
+        assert.equal((lines.at(-1)?.health as { state: string }).state, 'up');
+      }
+      for (const endpoint of endpoints)
+        assert.equal((await fetch(`${nodeRed.url}/nvr-flow/${endpoint}`)).status, 404, 'there is no GET');
+    } finally {
+      await nodeRed.stop();
+      await simulator.stop();
+    }
+  });
+});
