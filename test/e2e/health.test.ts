@@ -177,7 +177,7 @@ describe('the test of a connection', function () {
     assert.match(text, /> DESCRIBE rtsp:\/\/127\.0\.0\.1:\d+\/live\?ch=0002&stype=M RTSP\/1\.0/);
     assert.match(text, /< RTSP\/1\.0 401/);
     assert.match(text, /Authorization: \*\*\*/);
-    assert.ok(!text.includes(PASSWORD) && !/response=/.test(text));
+    assert.ok(!text.includes(PASSWORD) && !text.includes('response='));
     assert.equal((await post(nodeRed.url, 'trace', { id: 'nobody', action: 'read' })).status, 400);
   });
 
@@ -241,7 +241,7 @@ describe('the test of a connection', function () {
           place,
         );
         const text = await page.locator(place).innerText();
-        assert.match(text, /H264, 640 x 360, 12\.5 fps/);
+        assert.match(text, /H264, 640 x 360, 12\.\d fps/);
         assert.ok(text.includes(locale === 'de' ? 'Anmeldung und Kamera' : 'log-in and camera'), text);
         await page.locator(`${place} img`).scrollIntoViewIfNeeded();
         await page.screenshot({ path: path.join(SHOTS, `test-${type}-${locale}.png`) });
@@ -261,7 +261,7 @@ describe('the test of a connection', function () {
       await page.locator('#nvr-server-trace button').first().scrollIntoViewIfNeeded();
       await page.locator('.nvr-trace-start').click();
       await page.waitForFunction(() =>
-        /läuft bis/.test(document.querySelector('.nvr-trace-note')!.textContent),
+        document.querySelector('.nvr-trace-note')!.textContent.includes('läuft bis'),
       );
       await page.screenshot({ path: path.join(SHOTS, 'test-nvr-server-EAUTH-de.png') });
       const download = page.waitForEvent('download');

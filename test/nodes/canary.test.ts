@@ -4,8 +4,9 @@ import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { startSimulator, type SimulatorOptions } from '../../lib/simulator/index.js';
+import type { NvrServerNode } from '../../nodes/shared/server-node.js';
 import { startScriptedServer } from '../support/scripted-server.js';
-import { helper, liveFlow, load, type Message } from './red.js';
+import { flowWith, helper, liveFlow, load, type Message, type Sink } from './red.js';
 
 /** Long, and with characters that URIs, JSON and base64 spell differently. */
 const CANARY = 'kanarie/vogel%&"+ ü 7Q';
@@ -172,6 +173,118 @@ describe('the password', () => {
       } finally {
         await server.close();
       }
+    });
+  }
+
+  /** Live, health, snapshot and playback at once, with a trace on and an ffmpeg that tells how it was called. */
+  async function watchAll(options: SimulatorOptions, server: object = {}): Promise<string> {
+    const simulator = await startSimulator({ username: USER, password: CANARY, ...options });
+    const taps = await Promise.all([startTap(simulator.rtspPort), startTap(simulator.httpPort)]);
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-canary-'));
+    const told = path.join(folder, 'called');
+    const program = path.join(folder, 'ffmpeg.cjs');
+    fs.writeFileSync(
+      program,
+      `#!${process.execPath}\nrequire('fs').appendFileSync(${JSON.stringify(told)}, JSON.stringify([process.argv, process.env]));process.exit(1);`,
+      { mode: 0o755 },
+    );
+    const [rtspPort, httpPort] = taps.map(({ port }) => String(port));
+    const flow = flowWith({ rtspPort, httpPort, requestTimeout: '0.5', ...server }, [
+      { id: 'live', type: 'nvr-live-stream', channel: '1', wires: [['out'], ['event']] },
+      {
+        id: 'health',
+        type: 'nvr-health-ping',
+        channel: '2',
+        depth: 'session',
+        interval: '0',
+        failures: '1',
+        wires: [['out'], ['event']],
+      },
+      {
+        id: 'all',
+        type: 'nvr-health-ping',
+        channel: '*',
+        interval: '0',
+        failures: '1',
+        wires: [['out'], ['event']],
+      },
+      {
+        id: 'snapshot',
+        type: 'nvr-snapshot',
+        channel: '3',
+        timeout: '2',
+        decoder: 'ffmpeg',
+        ffmpegPath: program,
+        wires: [['out']],
+      },
+      {
+        id: 'playback',
+        type: 'nvr-playback',
+        from: '-10s',
+        duration: '1s',
+        speed: '0',
+        wires: [['out'], ['event']],
+      },
+    ]);
+    try {
+      const sink = await load(flow, { username: USER, password: CANARY });
+      const { exchanges } = helper.getNode('nvr') as NvrServerNode;
+      exchanges.start(60_000);
+      const settled = (id: string): Promise<Message> =>
+        Promise.race(['complete', 'catch'].map((name) => sink(name).first((message) => message.who === id)));
+      for (const id of ['health', 'all', 'snapshot', 'playback']) {
+        const action = id === 'playback' ? { action: 'play' } : {};
+        (helper.getNode(id) as { receive(message: object): void }).receive({ who: id, ...action });
+        await settled(id);
+      }
+      const shown = (id: string): string => everything((sink(id) satisfies Sink).messages);
+      const log = JSON.stringify(helper.log().args.map((args) => args.map((arg) => everything(arg))));
+      const places: Record<string, string> = {
+        ...Object.fromEntries(['out', 'event', 'catch', 'status', 'complete'].map((id) => [id, shown(id)])),
+        log,
+        trace: exchanges.text(),
+        'standard output': written.join(''),
+        'a child process': fs.existsSync(told) ? fs.readFileSync(told, 'utf8') : '',
+      };
+      const wire = taps.map((tap) => tap.bytes()).join('');
+      const keys = new Set([...wire.matchAll(/[?&]pbkey=([^&\s"]{6,})/g)].map(([, key]) => key!));
+      for (const [where, text] of Object.entries(places)) {
+        assertClean(where, text);
+        for (const key of keys) assert.ok(!text.includes(key), `${where} holds a playback key`);
+      }
+      assertClean('the wire', wire);
+      assert.ok(!/Authorization: (?!\*\*\*)/i.test(places.trace!), 'the trace holds an Authorization');
+      return `${places.trace!}\n${places['a child process']!}\n${keys.size} keys`;
+    } finally {
+      for (const tap of taps) tap.close();
+      await helper.unload();
+      await simulator.stop();
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  it('shows nowhere while health, snapshot and playback work, in no trace and in no child’s argv', async () => {
+    const seen = await watchAll({});
+    assert.match(seen, /> DESCRIBE /);
+    assert.match(seen, /Authorization: \*\*\*/);
+    assert.match(seen, /pbkey=\*\*\*/);
+    assert.match(seen, /"-f","h264"|ffmpeg\.cjs/);
+    assert.match(seen, /[1-9]\d* keys$/);
+  });
+
+  for (const [what, options, server] of [
+    ['the account is refused', { password: 'something else' }],
+    ['the account has no privilege', { withoutPrivilege: true }],
+    ['there are no channels', { channels: 0 }],
+    ['the NVR is full', { maxSessions: 0 }],
+    ['the transports are refused', { refuse: ['tcp', 'udp'] }],
+    ['the key service answers with a web page', { keyService: { form: 'html' } }],
+    ['the NVR’s clock is off', { clockSkewMs: 3_600_000 }],
+    ['the host is unknown', {}, { host: 'nvr.invalid' }],
+    ['TLS is spoken to a plain port', {}, { tls: true, httpTls: true }],
+  ] as [string, SimulatorOptions, object?][]) {
+    it(`shows nowhere, for health, snapshot and playback, when ${what}`, async () => {
+      await watchAll(options, server);
     });
   }
 

@@ -8,6 +8,7 @@ import healthPingNode from '../../nodes/nvr-health-ping.js';
 import liveStreamNode from '../../nodes/nvr-live-stream.js';
 import playbackNode from '../../nodes/nvr-playback.js';
 import serverNode from '../../nodes/nvr-server.js';
+import snapshotNode from '../../nodes/nvr-snapshot.js';
 
 /** Where the Node-RED under test is resolved from. */
 export const NODE_RED_HOME = process.env.NODE_RED_HOME ?? path.join(__dirname, '..', '..');
@@ -84,7 +85,11 @@ export async function loadWith(
   flow: object[],
   credentials: Record<string, Credentials>,
 ): Promise<(id: string) => Sink> {
-  await helper.load([serverNode, liveStreamNode, playbackNode, healthPingNode] as never, flow, credentials);
+  await helper.load(
+    [serverNode, liveStreamNode, playbackNode, snapshotNode, healthPingNode] as never,
+    flow,
+    credentials,
+  );
   const sinks = new Map<string, Sink>();
   for (const node of flow as { id: string; type: string }[]) {
     if (node.type === 'helper') sinks.set(node.id, new Sink(helper.getNode(node.id) as Node));
