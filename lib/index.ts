@@ -26,6 +26,16 @@ export type {
   VideoFormat,
   VideoUnit,
 } from './codec/unit.js';
+export {
+  DEPTHS,
+  type Depth,
+  type Health,
+  type HealthProbes,
+  type HealthState,
+  type ProbeOptions,
+} from './nvr/health.js';
+export { Hysteresis, type Verdict } from './nvr/hysteresis.js';
+export { Trace, type TraceOptions } from './nvr/trace.js';
 export { Nvr, type NvrOptions } from './nvr/nvr.js';
 export type {
   CameraHub,

@@ -113,6 +113,7 @@ export class HealthProbes {
     if (running !== undefined) return running;
     const probe = this.run(channel, stream, depth, options)
       .then((health) => {
+        if (this.recent.size > 1000) this.recent.clear();
         this.recent.set(key, { at: performance.now(), health });
         return health;
       })
