@@ -36,8 +36,10 @@ export interface ConnectionOptions {
   /** How the bytes travel; TCP or TLS unless said otherwise. */
   open?: (options: PipeOptions) => Promise<Pipe>;
   isChannelInUse(channel: number): boolean;
-  /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. `arrival`: monotonic ms of the socket read. */
-  onPacket(channel: number, buffer: Buffer, start: number, end: number, arrival: number): void;
+  /** A socket read begins to be handed on: `length` bytes from the start of `buffer`. `arrival`: its monotonic ms. */
+  onReadStart?(buffer: Buffer, length: number, arrival: number): void;
+  /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. Called straight from the framer. */
+  onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
   /** All that one socket read brought has been handed on. */
   onRead?(): void;
   /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
@@ -77,9 +79,7 @@ export class RtspConnection {
     this.log = options.logger ?? silentLogger;
     this.framer = new Framer(
       {
-        onPacket: (channel, buffer, start, end) => {
-          options.onPacket(channel, buffer, start, end, this.readAt);
-        },
+        onPacket: options.onPacket,
         onResponse: (response) => {
           this.onResponse(response);
         },
@@ -102,6 +102,7 @@ export class RtspConnection {
       connectTimeoutMs: options.timeoutMs,
       onData: (buffer, length) => {
         connection.readAt = performance.now();
+        options.onReadStart?.(buffer, length, connection.readAt);
         connection.framer.feed(buffer, 0, length);
         options.onRead?.();
       },

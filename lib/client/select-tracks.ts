@@ -1,6 +1,7 @@
 // Which of a session's media sections are set up: the first readable video, and audio and metadata where they are wanted.
 
 import { createDepacketizer, type Depacketizer } from '../codec/depacketizer.js';
+import type { ReadWindow } from '../codec/read-window.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import type { MediaDescription, SessionDescription } from '../rtsp/sdp.js';
@@ -9,7 +10,7 @@ export interface TrackChoice {
   media: MediaDescription;
   payloadType: number;
   clockRate: number;
-  createDepacketizer(sink: (unit: MediaUnit) => void): Depacketizer;
+  createDepacketizer(sink: (unit: MediaUnit) => void, window?: ReadWindow): Depacketizer;
 }
 
 export interface Selection {
@@ -58,7 +59,8 @@ function firstReadable(
           media,
           payloadType: payload.type,
           clockRate: payload.clockRate,
-          createDepacketizer: (sink) => createDepacketizer(payload, media, sink, { boundary: 'learn' }),
+          createDepacketizer: (sink, window) =>
+            createDepacketizer(payload, media, sink, { boundary: 'learn', ...(window && { window }) }),
         };
       } catch (error) {
         refused.push(

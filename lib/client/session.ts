@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { ReadWindow } from '../codec/read-window.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -121,6 +122,7 @@ export class RtspSession {
   private lastMediaAt = 0;
   private lastReceived = 0;
   private lastReportAt = 0;
+  private readonly window = new ReadWindow();
   private readonly meter = new RateMeter();
   private readonly ssrc = randomBytes(4).readUInt32BE(0);
   private readonly cname = randomBytes(8).toString('hex');
@@ -255,8 +257,11 @@ export class RtspSession {
       logger: this.options.logger,
       ...(this.options.openPipe === undefined ? {} : { open: this.options.openPipe }),
       isChannelInUse: (channel) => this.channels[channel] !== undefined,
-      onPacket: (channel, buffer, start, end, arrival) => {
-        this.onPacket(channel, buffer, start, end, arrival);
+      onReadStart: (buffer, length, arrival) => {
+        this.window.open(buffer, length, arrival);
+      },
+      onPacket: (channel, buffer, start, end) => {
+        this.onPacket(channel, buffer, start, end);
       },
       onRead: () => {
         this.watchHeldUnits();
@@ -287,7 +292,7 @@ export class RtspSession {
       ssrc: this.ssrc,
       cname: this.cname,
       epochOffsetMs: Date.now() - performance.now(),
-      createDepacketizer: (sink) => choice.createDepacketizer(sink),
+      createDepacketizer: (sink) => choice.createDepacketizer(sink, this.window),
       onUnit: (unit) => {
         if (this.state === 'ended') return;
         this.meter.count(unit);
@@ -448,20 +453,20 @@ export class RtspSession {
     return fps > 0 ? Math.max(silenceMs, 5_000 / fps) : silenceMs;
   }
 
-  private onPacket(channel: number, buffer: Buffer, start: number, end: number, arrival: number): void {
+  private onPacket(channel: number, buffer: Buffer, start: number, end: number): void {
     const target = this.channels[channel];
     // Row 13: data of an older session, on channels that were never set up.
     if (target === undefined) return;
     const second = buffer[start + 1];
     // Row 13: RTCP (packet types 200..204) may come on an RTP channel.
     if (target.rtcp || (second !== undefined && second >= 200 && second <= 204))
-      target.track.rtcp(buffer, start, end, arrival);
-    else target.track.rtp(buffer, start, end, arrival);
+      target.track.rtcp(buffer, start, end, this.window.arrival ?? 0);
+    else target.track.rtp(buffer, start, end, this.window.arrival ?? 0);
   }
 
   /** At a stream's start a unit may wait for what follows it; where nothing does, it is whole. */
   private watchHeldUnits(): void {
-    if (this.settling !== undefined || !this.tracks.some(({ track }) => track.isHolding)) return;
+    if (this.settling !== undefined || !this.isHolding()) return;
     this.settling = setTimeout(() => {
       this.settling = undefined;
       for (const { track } of this.tracks) track.settle();
@@ -475,6 +480,11 @@ export class RtspSession {
     };
     if (this.options.transport === 'udp') this.farewell ??= setTimeout(end, LIMITS.reorderMs);
     else end();
+  }
+
+  private isHolding(): boolean {
+    for (const { track } of this.tracks) if (track.isHolding) return true;
+    return false;
   }
 
   private assign(channels: readonly [number, number], track: Track): void {

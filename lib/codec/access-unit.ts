@@ -4,6 +4,7 @@ import { hasStartCode, splitAnnexB } from './annexb.js';
 import { emptyFacts, type NalFacts, type NalRules } from './nal-rules.js';
 import type { SetsInFront } from './parameter-sets.js';
 import { PictureFormat } from './picture-format.js';
+import type { ReadWindow } from './read-window.js';
 import type { MediaUnit, ParameterSetPolicy, VideoUnit } from './unit.js';
 import { UnitBuffer } from './unit-buffer.js';
 
@@ -12,6 +13,13 @@ import { UnitBuffer } from './unit-buffer.js';
  * is held back until what follows it, or `settle`, tells which of the two the stream is.
  */
 export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
+
+/**
+ * Some devices send several NAL units as one, with start codes inside (quirks row 25). They do so from the start: a stream whose first NAL units are clean is believed about large
+ * ones, where looking through every byte would cost as much as reading it. Parameter sets and SEI stay small, and are always looked through.
+ */
+const CLEAN_NALS = 1024;
+const SMALL_NAL = 1024;
 
 /** Plain counters, readable at any time. */
 export interface AssemblerStats {
@@ -29,6 +37,7 @@ export interface AssemblerOptions {
   /** Frames per second by the SDP, where the SPS has no timing. */
   frameRate?: number;
   boundary?: BoundaryPolicy;
+  window?: ReadWindow;
 }
 
 /**
@@ -44,7 +53,7 @@ export class AccessUnitAssembler<Info> {
   readonly #sink: (unit: MediaUnit) => void;
   readonly #setPolicy: ParameterSetPolicy;
   readonly #picture: PictureFormat<Info>;
-  readonly #buffer = new UnitBuffer();
+  readonly #buffer: UnitBuffer;
   readonly #facts: NalFacts = emptyFacts();
   #boundary: BoundaryPolicy;
   #setsOutVersion = 0;
@@ -83,6 +92,8 @@ export class AccessUnitAssembler<Info> {
   #keyBegins = -1;
   #deltaBegins = -1;
   #markersSeen = false;
+  /** NAL units in a row without a start code inside. */
+  #cleanNals = 0;
   #lostWhole = false;
   #closedSequence = 0;
   /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
@@ -98,6 +109,7 @@ export class AccessUnitAssembler<Info> {
     this.#setPolicy = options.parameterSets ?? 'keyframe';
     this.#picture = new PictureFormat(rules, options.frameRate);
     this.#boundary = options.boundary ?? 'marker';
+    this.#buffer = new UnitBuffer(options.window);
   }
 
   /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
@@ -143,14 +155,23 @@ export class AccessUnitAssembler<Info> {
     if (!this.#nalOpen) return;
     this.#nalOpen = false;
     const buffer = this.#buffer;
-    const whole = buffer.memory.subarray(buffer.lastNal, buffer.end);
-    if (!hasStartCode(whole)) {
-      this.#takeNal();
-      return;
+    if (this.#cleanNals < CLEAN_NALS || buffer.end - buffer.lastNal < SMALL_NAL) {
+      this.#cleanNals += 1;
+      if (this.#splitNal()) return;
     }
+    this.#takeNal();
+  }
+
+  // Start codes inside the last NAL unit make it several.
+  #splitNal(): boolean {
+    const buffer = this.#buffer;
+    const whole = buffer.memory.subarray(buffer.lastNal, buffer.end);
+    if (!hasStartCode(whole)) return false;
+    this.#cleanNals = 0;
     const copy = Buffer.from(whole);
     buffer.dropLast();
     for (const piece of splitAnnexB(copy)) this.nal(piece, 0, piece.length);
+    return true;
   }
 
   /** Drops the open NAL unit, of which a part is missing, and flags the unit. */
@@ -217,6 +238,7 @@ export class AccessUnitAssembler<Info> {
     this.#nalOpen = false;
     this.#clear();
     this.#endedByMarker = undefined;
+    this.#cleanNals = 0;
     this.#lostWhole = false;
     this.#gap = false;
   }
@@ -391,8 +413,8 @@ export class AccessUnitAssembler<Info> {
       arrival: this.#unitArrival,
       time: 0,
       timeSource: 'arrival',
-      ...(Number.isNaN(this.#unitOnvifTime) ? undefined : { onvifTime: this.#unitOnvifTime }),
     };
+    if (!Number.isNaN(this.#unitOnvifTime)) (unit as { onvifTime?: number }).onvifTime = this.#unitOnvifTime;
     this.stats.units += 1;
     if (damaged) this.stats.damagedUnits += 1;
     this.#lostWhole = false;

@@ -55,7 +55,7 @@ export class BitReader {
       }
       const take = Math.min(left, this.#bitsLeft);
       this.#bitsLeft -= take;
-      value = value * 2 ** take + ((this.#byte >> this.#bitsLeft) & ((1 << take) - 1));
+      value = value * (1 << take) + ((this.#byte >> this.#bitsLeft) & ((1 << take) - 1));
       left -= take;
     }
     return value;
@@ -75,7 +75,7 @@ export class BitReader {
         return 0;
       }
     }
-    return zeros === 0 ? 0 : 2 ** zeros - 1 + this.bits(zeros);
+    return zeros === 0 ? 0 : (zeros < 31 ? 1 << zeros : 2 ** zeros) - 1 + this.bits(zeros);
   }
 
   /** se(v). */

@@ -14,6 +14,7 @@ import { MjpegDepacketizer } from './mjpeg.js';
 import { OnvifMetadataDepacketizer } from './onvif-metadata.js';
 import { OpusDepacketizer } from './opus.js';
 import type { BoundaryPolicy } from './access-unit.js';
+import type { ReadWindow } from './read-window.js';
 import type { MediaUnit, ParameterSetPolicy } from './unit.js';
 
 /**
@@ -44,6 +45,8 @@ export interface VideoOptions {
   parameterSets?: ParameterSetPolicy;
   /** H.264 and H.265: when a unit ends. Default `marker`; `learn` costs the first unit up to a frame's time, and never tears it. */
   boundary?: BoundaryPolicy;
+  /** H.264 and H.265: what the socket read that brought the packets holds. Saves copies, changes nothing else. */
+  window?: ReadWindow;
 }
 
 /**

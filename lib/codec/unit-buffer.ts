@@ -3,6 +3,7 @@
 import { LIMITS } from '../limits.js';
 import { START_CODE_BYTES } from './annexb.js';
 import type { SetsInFront } from './parameter-sets.js';
+import type { ReadWindow } from './read-window.js';
 import type { NalRange } from './unit.js';
 
 /** First guesses of a unit's size, before the stream has shown its own. */
@@ -32,6 +33,16 @@ export class UnitBuffer {
   readonly #types: number[] = [];
   #keyBytes = FIRST_KEY_BYTES;
   #deltaBytes = FIRST_DELTA_BYTES;
+  readonly #window: ReadWindow | undefined;
+  // Of the read `#aheadRead`, the bytes up to `#aheadEnd` are already here: byte i at index `#aheadShift` + i, as far as nothing was written over it.
+  #aheadRead = -1;
+  #aheadEnd = 0;
+  #aheadShift = 0;
+
+  /** `window`: what the read at hand holds. A run of payloads in it is copied once, and moved together where it lies: a move costs a fraction of a copy. */
+  constructor(window?: ReadWindow) {
+    this.#window = window;
+  }
 
   /** Type of the first NAL unit, -1 if there is none. */
   get firstType(): number {
@@ -70,6 +81,7 @@ export class UnitBuffer {
     if (this.#starts.length === 0) {
       this.#front = headroom;
       this.#end = headroom;
+      this.#aheadRead = -1;
     }
     const wanted = this.#front + guess;
     // Memory left by a larger unit would have too much slack to be handed out without a copy.
@@ -86,8 +98,24 @@ export class UnitBuffer {
   /** Copies bytes into the open NAL unit. False: past a limit, nothing copied. */
   append(source: Buffer, start: number, end: number): boolean {
     if (!this.#ensure(end - start)) return false;
-    this.#end += source.copy(this.#memory, this.#end, start, end);
+    const window = this.#window;
+    if (window?.buffer === source && end <= window.end) this.#appendFromRead(window, source, start, end);
+    else this.#end += source.copy(this.#memory, this.#end, start, end);
     return true;
+  }
+
+  #appendFromRead(window: ReadWindow, source: Buffer, start: number, end: number): void {
+    const memory = this.#memory;
+    const at = this.#aheadShift + start;
+    if (window.read === this.#aheadRead && end <= this.#aheadEnd && at >= this.#end) {
+      memory.copyWithin(this.#end, at, at + end - start);
+    } else {
+      const taken = source.copy(memory, this.#end, start, window.end);
+      this.#aheadRead = window.read;
+      this.#aheadEnd = start + taken;
+      this.#aheadShift = this.#end - start;
+    }
+    this.#end += end - start;
   }
 
   /** Adds one byte, a NAL header rebuilt from a fragment's. */
@@ -102,6 +130,7 @@ export class UnitBuffer {
   dropLast(): void {
     this.#end = this.#starts.pop()!;
     this.#types.pop();
+    this.#aheadRead = -1;
   }
 
   /** Takes the NAL units from `index` on away: copies of them, without start codes. */
@@ -114,6 +143,7 @@ export class UnitBuffer {
         ),
       );
     this.#end = this.#starts[index] ?? this.#end;
+    this.#aheadRead = -1;
     this.#starts.length = this.#types.length = Math.min(index, this.#starts.length);
     return nals;
   }
@@ -197,6 +227,7 @@ export class UnitBuffer {
     const shift = front - this.#front;
     if (shift !== 0) for (let i = 0; i < this.#starts.length; i += 1) this.#starts[i]! += shift;
     this.#memory = memory;
+    this.#aheadRead = -1;
     this.#front += shift;
     this.#end += shift;
   }

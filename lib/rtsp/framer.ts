@@ -63,6 +63,8 @@ export class Framer {
       if (this.pending !== undefined) at = this.fillBody(this.pending, chunk, at, end);
       else if (this.carried > 0) at = this.continueCarried(chunk, at, end);
       else {
+        if (this.junkRun === 0) at = this.passFrames(chunk, at, end);
+        if (at === end) return;
         const next = this.step(chunk, at, end);
         if (next === at) {
           this.keep(chunk, at, end);
@@ -71,6 +73,20 @@ export class Framer {
         at = next;
       }
     }
+  }
+
+  /** The hot path: hands on the whole frames that follow each other from `at` on, and answers where they end. */
+  private passFrames(buffer: Buffer, from: number, end: number): number {
+    const { handler } = this;
+    let at = from;
+    while (at + FRAME_HEADER <= end && buffer[at] === DOLLAR) {
+      const next = at + FRAME_HEADER + ((buffer[at + 2]! << 8) | buffer[at + 3]!);
+      if (next > end) break;
+      this.isRtsp = true;
+      handler.onPacket(buffer[at + 1]!, buffer, at + FRAME_HEADER, next);
+      at = next;
+    }
+    return at;
   }
 
   /** Handles one frame, message or run of junk at `at`; answers where the next begins, or `at` itself if more bytes are needed. */
