@@ -3,86 +3,34 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { ReadWindow } from '../codec/read-window.js';
-import type { MediaUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { Logger } from '../log.js';
 import { Authenticator } from '../rtsp/auth.js';
 import { controlBase, trackUri } from '../rtsp/control-uri.js';
-import {
-  formatTransport,
-  parsePublic,
-  parseRange,
-  parseRtpInfo,
-  parseSession,
-  parseTransport,
-  type TransportSpec,
-} from '../rtsp/headers.js';
+import { formatTransport, parsePublic, parseSession, type TransportSpec } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
 import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
-import { RtspConnection, type LoginGate } from './connection.js';
+import { RtspConnection } from './connection.js';
 import { KeepAlive } from './keep-alive.js';
-import { controlUriOrder, WRONG_URI_STATUSES, type Lower, type ServerMemory } from './quirks.js';
+import { controlUriOrder, WRONG_URI_STATUSES } from './quirks.js';
 import { selectTracks, type TrackChoice } from './select-tracks.js';
-import type { Pipe, PipeOptions, TlsSettings } from './socket.js';
+import {
+  credentialsOf,
+  grantedTransport,
+  readPlayReply,
+  type EndReason,
+  type PlayReply,
+  type SessionOptions,
+} from './session-options.js';
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfStatus } from './status.js';
 import { Track } from './track.js';
 import { UdpPair } from './udp.js';
 
+export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
+
 export const USER_AGENT = 'node-red-mobotix-nvr';
-
-export interface SessionOptions {
-  /** `rtsp://` or `rtsps://`; credentials in it are used and never sent as part of it. */
-  uri: string;
-  credentials?: { username: string; password: string } | undefined;
-  /** The lower transport of this session; fallback between them is `openSession`'s. */
-  transport: Lower;
-  tls?: TlsSettings | undefined;
-  /** Set up audio and metadata tracks too. */
-  extras?: boolean;
-  /** PLAY's Range; `npt=0.000-` by default. */
-  range?: string;
-  /** More headers of PLAY: `Scale`, `Rate-Control`. */
-  playHeaders?: Readonly<Record<string, string>>;
-  /** Milliseconds for the connection, and for each reply. */
-  requestTimeoutMs?: number;
-  /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
-  silenceMs?: number;
-  memory: ServerMemory;
-  gate?: LoginGate | undefined;
-  logger?: Logger | undefined;
-  /** How the bytes travel; TCP or TLS unless said otherwise. */
-  openPipe?: (options: PipeOptions) => Promise<Pipe>;
-  onUnit(unit: MediaUnit): void;
-  /** Packets of the video are missing: told before the unit that they were lost in, or that follows. */
-  onLoss?(missing: number): void;
-  /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
-  onWarning?(error: NvrError): void;
-  /** The session is over, and not by `close`. At most once, only after `open` resolved. */
-  onEnd(end: SessionEnd): void;
-}
-
-export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
-
-export interface SessionEnd {
-  reason: EndReason;
-  error: NvrError;
-  /** No RTP packet ever came. */
-  withoutMedia: boolean;
-}
-
-/** What PLAY's reply said (RFC 2326 10.5). */
-export interface PlayReply {
-  /** Where delivery begins: npt in seconds, or clock in epoch ms. */
-  range?: { unit: string; start?: number; end?: number };
-  /** The granted speed; absent where the server says none. */
-  scale?: number;
-  /** ONVIF replay: `no` where the server sends as fast as it can. */
-  rateControl?: string;
-  rtpInfo: readonly { url: string; seq?: number; rtptime?: number }[];
-}
 
 interface SetUpTrack {
   readonly choice: TrackChoice;
@@ -532,32 +480,4 @@ export class RtspSession {
   private sessionHeader(): Record<string, string> {
     return this.sessionId === undefined ? {} : { Session: this.sessionId };
   }
-}
-
-function credentialsOf(
-  uri: ReturnType<typeof parseRtspUri>,
-): { username: string; password: string } | undefined {
-  return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
-}
-
-/** A Transport reply that cannot be read is taken for a bare yes (row 7). */
-function grantedTransport(value: string | undefined): TransportSpec | undefined {
-  if (value === undefined) return undefined;
-  try {
-    return parseTransport(value);
-  } catch {
-    return undefined;
-  }
-}
-
-function readPlayReply(reply: RtspResponse): PlayReply {
-  const scale = Number.parseFloat(reply.headers.get('Scale') ?? '');
-  const range = parseRange(reply.headers.get('Range') ?? '');
-  const rateControl = reply.headers.get('Rate-Control')?.trim().toLowerCase();
-  return {
-    rtpInfo: parseRtpInfo(reply.headers.get('RTP-Info') ?? ''),
-    ...(range === undefined ? {} : { range }),
-    ...(Number.isFinite(scale) ? { scale } : {}),
-    ...(rateControl === undefined ? {} : { rateControl }),
-  };
 }

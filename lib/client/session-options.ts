@@ -1,0 +1,84 @@
+// What a session is told when it is made, what it tells when it ends, and how the replies in between are read.
+
+import type { MediaUnit } from '../codec/unit.js';
+import type { NvrError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { parseRange, parseRtpInfo, parseTransport, type TransportSpec } from '../rtsp/headers.js';
+import type { RtspResponse } from '../rtsp/message.js';
+import type { RtspUri } from '../rtsp/uri.js';
+import type { LoginGate } from './connection.js';
+import type { Lower, ServerMemory } from './quirks.js';
+import type { Pipe, PipeOptions, TlsSettings } from './socket.js';
+
+export interface SessionOptions {
+  /** `rtsp://` or `rtsps://`; credentials in it are used and never sent as part of it. */
+  uri: string;
+  credentials?: { username: string; password: string } | undefined;
+  /** The lower transport of this session; fallback between them is `openSession`'s. */
+  transport: Lower;
+  tls?: TlsSettings | undefined;
+  /** Set up audio and metadata tracks too. */
+  extras?: boolean;
+  /** PLAY's Range; `npt=0.000-` by default. */
+  range?: string;
+  /** More headers of PLAY: `Scale`, `Rate-Control`. */
+  playHeaders?: Readonly<Record<string, string>>;
+  /** Milliseconds for the connection, and for each reply. */
+  requestTimeoutMs?: number;
+  /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
+  silenceMs?: number;
+  memory: ServerMemory;
+  gate?: LoginGate | undefined;
+  logger?: Logger | undefined;
+  /** How the bytes travel; TCP or TLS unless said otherwise. */
+  openPipe?: (options: PipeOptions) => Promise<Pipe>;
+  onUnit(unit: MediaUnit): void;
+  /** Packets of the video are missing: told before the unit that they were lost in, or that follows. */
+  onLoss?(missing: number): void;
+  /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
+  onWarning?(error: NvrError): void;
+  /** The session is over, and not by `close`. At most once, only after `open` resolved. */
+  onEnd(end: SessionEnd): void;
+}
+
+export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
+
+export interface SessionEnd {
+  reason: EndReason;
+  error: NvrError;
+  /** No RTP packet ever came. */
+  withoutMedia: boolean;
+}
+
+/** What PLAY's reply said (RFC 2326 10.5). */
+export interface PlayReply {
+  /** Where delivery begins: npt in seconds, or clock in epoch ms. */
+  range?: { unit: string; start?: number; end?: number };
+  /** The granted speed; absent where the server says none. */
+  scale?: number;
+  /** ONVIF replay: `no` where the server sends as fast as it can. */
+  rateControl?: string;
+  rtpInfo: readonly { url: string; seq?: number; rtptime?: number }[];
+}
+
+/** The credentials a URI bears. */
+export function credentialsOf(uri: RtspUri): { username: string; password: string } | undefined {
+  return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
+}
+
+/** What SETUP's reply grants; without a Transport it is taken for a bare yes (row 7). */
+export function grantedTransport(value: string | undefined): TransportSpec | undefined {
+  return value === undefined ? undefined : parseTransport(value);
+}
+
+export function readPlayReply(reply: RtspResponse): PlayReply {
+  const scale = Number.parseFloat(reply.headers.get('Scale') ?? '');
+  const range = parseRange(reply.headers.get('Range') ?? '');
+  const rateControl = reply.headers.get('Rate-Control')?.trim().toLowerCase();
+  return {
+    rtpInfo: parseRtpInfo(reply.headers.get('RTP-Info') ?? ''),
+    ...(range === undefined ? {} : { range }),
+    ...(Number.isFinite(scale) ? { scale } : {}),
+    ...(rateControl === undefined ? {} : { rateControl }),
+  };
+}
