@@ -156,7 +156,7 @@ export class Mp4Writer {
   /** Lets go of what is held, after a failure. */
   async abandon(): Promise<void> {
     this.held = undefined;
-    await this.output.cancel().catch(() => undefined);
+    if (this.output.state !== 'finalized') await this.output.cancel().catch(() => undefined);
   }
 
   private async addVideo(unit: VideoUnit): Promise<void> {

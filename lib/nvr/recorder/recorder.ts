@@ -21,7 +21,9 @@ export interface RecorderStatus {
   readonly preRollBytes: number;
   /** Bytes that wait for the disk. */
   readonly waitingBytes: number;
-  /** Of this recorder, in the folder; 0 while the folder cannot be read. */
+  /** The folder has been read, and what an earlier run left is finished. */
+  readonly ready: boolean;
+  /** Of this recorder, in the folder. */
   readonly files: number;
   readonly fileBytes: number;
 }
@@ -103,6 +105,7 @@ export class Recorder {
       preRollMs: Math.round(ring.spanMs),
       preRollBytes: ring.bytes,
       waitingBytes: [...this.clips].reduce((sum, { waitingBytes }) => sum + waitingBytes, 0),
+      ready: store.isRead,
       files: store.files,
       fileBytes: store.bytes,
     };

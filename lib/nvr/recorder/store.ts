@@ -26,6 +26,10 @@ export class ClipStore {
     private readonly warn: (error: NvrError) => void,
   ) {}
 
+  get isRead(): boolean {
+    return this.loaded !== undefined;
+  }
+
   get files(): number {
     return this.loaded?.files ?? 0;
   }

@@ -27,7 +27,7 @@ interface Timer {
 }
 
 export class Rig {
-  readonly folder = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
+  readonly folder: string;
   readonly hub = new FakeHub();
   readonly events: RecorderEvent[] = [];
   readonly recorder: Recorder;
@@ -43,6 +43,7 @@ export class Rig {
     fsChanges: Partial<RecorderFs> = {},
     extra: Partial<RecorderDeps> = {},
   ) {
+    this.folder = options.folder ?? nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
     const deps: RecorderDeps = {
       fs: { ...fs, ...fsChanges },
       now: () => EPOCH + this.now,
@@ -101,6 +102,11 @@ export class Rig {
     }
     if (until !== Infinity) this.to(until);
     return units.slice(now.length);
+  }
+
+  /** Resolves once the folder has been looked through. */
+  async ready(): Promise<void> {
+    while (!this.recorder.status.ready) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** The first event of a type, past or to come. */
