@@ -2,7 +2,7 @@
 
 import { createDepacketizer, type Depacketizer } from '../codec/depacketizer.js';
 import type { ReadWindow } from '../codec/read-window.js';
-import type { MediaUnit } from '../codec/unit.js';
+import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import type { MediaDescription, SessionDescription } from '../rtsp/sdp.js';
 
@@ -19,8 +19,14 @@ export interface Selection {
   refused: NvrError[];
 }
 
+export interface SelectOptions {
+  /** Audio and metadata too. */
+  extras?: boolean | undefined;
+  parameterSets?: ParameterSetPolicy | undefined;
+}
+
 /** Throws EUNSUPPORTED where there is no video, or none in a codec we can read. */
-export function selectTracks(description: SessionDescription, extras: boolean): Selection {
+export function selectTracks(description: SessionDescription, options: SelectOptions = {}): Selection {
   const refused: NvrError[] = [];
   const tracks: TrackChoice[] = [];
   const videos = description.media.filter((media) => media.type === 'video');
@@ -30,16 +36,16 @@ export function selectTracks(description: SessionDescription, extras: boolean): 
       'The server describes no video; check the channel, the stream and the URI style.',
     );
   }
-  const video = firstReadable(videos, refused);
+  const video = firstReadable(videos, refused, options.parameterSets);
   if (video === undefined) throw refused[0]!;
   tracks.push(video);
 
-  if (extras) {
+  if (options.extras === true) {
     for (const type of ['audio', 'application']) {
       const wanted = description.media.filter(
         (media) => media.type === type && media.direction !== 'sendonly',
       );
-      const choice = firstReadable(wanted, refused);
+      const choice = firstReadable(wanted, refused, undefined);
       if (choice !== undefined) tracks.push(choice);
     }
   }
@@ -49,6 +55,7 @@ export function selectTracks(description: SessionDescription, extras: boolean): 
 function firstReadable(
   candidates: readonly MediaDescription[],
   refused: NvrError[],
+  parameterSets: ParameterSetPolicy | undefined,
 ): TrackChoice | undefined {
   for (const media of candidates) {
     for (const payload of media.payloads) {
@@ -60,7 +67,11 @@ function firstReadable(
           payloadType: payload.type,
           clockRate: payload.clockRate,
           createDepacketizer: (sink, window) =>
-            createDepacketizer(payload, media, sink, { boundary: 'learn', ...(window && { window }) }),
+            createDepacketizer(payload, media, sink, {
+              boundary: 'learn',
+              ...(parameterSets && { parameterSets }),
+              ...(window && { window }),
+            }),
         };
       } catch (error) {
         refused.push(

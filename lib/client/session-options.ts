@@ -1,6 +1,6 @@
 // What a session is told when it is made, what it tells when it ends, and how the replies in between are read.
 
-import type { MediaUnit } from '../codec/unit.js';
+import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import type { NvrError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { parseRange, parseRtpInfo, parseTransport, type TransportSpec } from '../rtsp/headers.js';
@@ -19,6 +19,8 @@ export interface SessionOptions {
   tls?: TlsSettings | undefined;
   /** Set up audio and metadata tracks too. */
   extras?: boolean;
+  /** When VPS, SPS and PPS stand in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the default), when they changed, or never. */
+  parameterSets?: ParameterSetPolicy;
   /** PLAY's Range; `npt=0.000-` by default. */
   range?: string;
   /** More headers of PLAY: `Scale`, `Rate-Control`. */

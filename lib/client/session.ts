@@ -86,7 +86,7 @@ export class RtspSession {
     try {
       const given = parseRtspUri(this.options.uri);
       const connection = await this.describe(given);
-      const selection = selectTracks(this.description!, this.options.extras ?? false);
+      const selection = selectTracks(this.description!, this.options);
       for (const choice of selection.tracks) {
         const isFirst = this.tracks.length === 0;
         try {

@@ -15,11 +15,11 @@ import { UnitBuffer } from './unit-buffer.js';
 export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
 
 /**
- * Some devices send several NAL units as one, with start codes inside (quirks row 25). They do so from the start: a stream whose first NAL units are clean is believed about large
- * ones, where looking through every byte would cost as much as reading it. Parameter sets and SEI stay small, and are always looked through.
+ * Some devices send several NAL units as one, with start codes inside (quirks row 25). Those that do, do so from the start, or put parameter sets in front of a slice. So every byte is
+ * looked through until this many NAL units in a row were clean; from then on the first bytes of each, as looking through a large slice costs as much as reading it.
  */
 const CLEAN_NALS = 1024;
-const SMALL_NAL = 1024;
+const LOOKED_THROUGH_BYTES = 1024;
 
 /** Plain counters, readable at any time. */
 export interface AssemblerStats {
@@ -154,24 +154,23 @@ export class AccessUnitAssembler<Info> {
     this.#orphans = false;
     if (!this.#nalOpen) return;
     this.#nalOpen = false;
-    const buffer = this.#buffer;
-    if (this.#cleanNals < CLEAN_NALS || buffer.end - buffer.lastNal < SMALL_NAL) {
-      this.#cleanNals += 1;
-      if (this.#splitNal()) return;
+    const { memory, lastNal, end } = this.#buffer;
+    const sure = this.#cleanNals >= CLEAN_NALS;
+    if (hasStartCode(memory.subarray(lastNal, sure ? Math.min(end, lastNal + LOOKED_THROUGH_BYTES) : end))) {
+      this.#cleanNals = 0;
+      this.#splitNal();
+      return;
     }
+    if (!sure) this.#cleanNals += 1;
     this.#takeNal();
   }
 
   // Start codes inside the last NAL unit make it several.
-  #splitNal(): boolean {
-    const buffer = this.#buffer;
-    const whole = buffer.memory.subarray(buffer.lastNal, buffer.end);
-    if (!hasStartCode(whole)) return false;
-    this.#cleanNals = 0;
-    const copy = Buffer.from(whole);
-    buffer.dropLast();
-    for (const piece of splitAnnexB(copy)) this.nal(piece, 0, piece.length);
-    return true;
+  #splitNal(): void {
+    const { memory, lastNal, end } = this.#buffer;
+    const whole = Buffer.from(memory.subarray(lastNal, end));
+    this.#buffer.dropLast();
+    for (const piece of splitAnnexB(whole)) this.nal(piece, 0, piece.length);
   }
 
   /** Drops the open NAL unit, of which a part is missing, and flags the unit. */

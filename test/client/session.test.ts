@@ -8,10 +8,13 @@ import type { MediaUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
 import { buildBye } from '../../lib/rtp/rtcp.js';
 import {
+  idrSlice,
   interleaved,
   keyframePackets,
+  PPS,
   rtp,
   SDP,
+  SPS,
   startScriptedServer,
   type Script,
   type ScriptedServer,
@@ -104,6 +107,30 @@ describe('RtspSession', () => {
       ['1', '2', '3', '4', '5'],
     );
   });
+
+  for (const [policy, nalTypes] of [
+    ['keyframe', [7, 8, 5, 7, 8, 5]],
+    ['change', [7, 8, 5, 5]],
+    ['never', [5, 5]],
+  ] as const) {
+    it(`puts the description's parameter sets in front as it is told: ${policy}`, async () => {
+      const sprop = `${SPS.toString('base64')},${PPS.toString('base64')}`;
+      const pictures = [0, 1].map((i) => interleaved(0, rtp(i + 1, i * 3600, true, idrSlice())));
+      await start(
+        ({ method }) =>
+          method === 'PLAY'
+            ? { after: Buffer.concat(pictures), headers: { Session: 'S1' }, close: true }
+            : undefined,
+        { sdp: SDP.replace('packetization-mode=1', `$&; sprop-parameter-sets=${sprop}`) },
+      );
+      await bench.open({ parameterSets: policy });
+      await bench.ended;
+      assert.deepEqual(
+        bench.units.flatMap((unit) => (unit.kind === 'video' ? unit.nals.map(({ type }) => type) : [])),
+        nalTypes,
+      );
+    });
+  }
 
   it('row 13: takes RTP that comes before the PLAY reply, RTCP on an RTP channel, and ignores channels never set up', async () => {
     await start(({ method }) =>

@@ -171,7 +171,7 @@ function readSdp(text: string): void {
     for (const { clockRate, channels } of one.payloads)
       assert.ok(Number.isInteger(clockRate) && clockRate > 0 && Number.isInteger(channels) && channels > 0);
   }
-  selectTracks(description, true);
+  selectTracks(description, { extras: true });
 }
 
 function readRtcp(bytes: Buffer): void {
