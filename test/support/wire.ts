@@ -1,0 +1,73 @@
+// A session on a wire that a test holds, and streams to put on it.
+
+import { ServerMemory } from '../../lib/client/quirks.js';
+import { RtspSession } from '../../lib/client/session.js';
+import type { Pipe, PipeOptions } from '../../lib/client/socket.js';
+import type { MediaUnit } from '../../lib/codec/unit.js';
+import { fuA } from '../codec/packetizers/h264.js';
+import { idrSlice, interleaved, PPS, rtp, SDP, SPS } from './scripted-server.js';
+
+/** A session whose server is a function; what "the socket" reads is put in one buffer, again and again. */
+export class Wire {
+  readonly units: MediaUnit[] = [];
+  private readonly buffer = Buffer.alloc(256 * 1024);
+  private pipe!: PipeOptions;
+  readonly session = new RtspSession({
+    uri: 'rtsp://127.0.0.1/live',
+    transport: 'tcp',
+    memory: new ServerMemory(),
+    openPipe: (options) => this.open(options),
+    onUnit: (unit) => this.units.push(unit),
+    onEnd: ({ error }) => {
+      throw error;
+    },
+  });
+
+  read(bytes: Buffer): void {
+    bytes.copy(this.buffer);
+    this.pipe.onData(this.buffer, bytes.length);
+    this.buffer.fill(0xee, 0, bytes.length);
+  }
+
+  private open(options: PipeOptions): Promise<Pipe> {
+    this.pipe = options;
+    return Promise.resolve({
+      localAddress: '127.0.0.1',
+      remoteAddress: '127.0.0.1',
+      unsent: 0,
+      write: (data: Buffer) => {
+        this.answer(data.toString('latin1'));
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+      destroy: () => undefined,
+    });
+  }
+
+  private answer(request: string): void {
+    const [, method = '', cseq = ''] = /^(\w+) [^]*CSeq: (\d+)/.exec(request) ?? [];
+    if (method === '') return;
+    const body = method === 'DESCRIBE' ? SDP : '';
+    const head = `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 1\r\nContent-Length: ${body.length}\r\n\r\n`;
+    queueMicrotask(() => {
+      this.read(Buffer.from(head + body));
+    });
+  }
+}
+
+export const PACKETS_OF_A_UNIT = 1000;
+/** What a stream begins with. */
+export const PARAMETER_SETS = Buffer.concat(
+  [rtp(0, 0, false, SPS), rtp(1, 0, false, PPS)].map((packet) => interleaved(0, packet)),
+);
+
+/** Units of many fragments, as interleaved frames; sequence numbers run on from 2. */
+export function largeUnits(count: number): Buffer[] {
+  let sequence = 2;
+  return Array.from({ length: count }, (_, i) => {
+    const parts = fuA(idrSlice(0x55, PACKETS_OF_A_UNIT * 200), 202);
+    return Buffer.concat(
+      parts.map(({ bytes, ends }) => interleaved(0, rtp(sequence++, i * 3600, ends, bytes))),
+    );
+  });
+}
