@@ -1,54 +1,27 @@
 import assert from 'node:assert/strict';
-import net, { type AddressInfo } from 'node:net';
-import type { NvrErrorCode } from '../../lib/errors.js';
-import { DEPTHS, type Depth, type Health } from '../../lib/nvr/health.js';
+import { DEPTHS, type Depth } from '../../lib/nvr/health.js';
 import { Hysteresis } from '../../lib/nvr/hysteresis.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
-import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { startScriptedServer } from '../support/scripted-server.js';
+import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
 import { settingsFor } from '../support/settings.js';
-
-const ACCOUNT = { username: 'admin', password: 'geheim-123' };
+import { ACCOUNT, CAUSES, Rig } from './health-causes.js';
 
 describe('the health probe', function () {
   this.timeout(30_000);
-  const endings: (() => unknown)[] = [];
+  const rig = new Rig();
+  const simulate = (options?: SimulatorOptions): Promise<Simulator> => rig.simulate(options);
 
-  afterEach(async () => {
-    for (const end of endings.splice(0).reverse()) await end();
-  });
-
-  async function simulate(options: SimulatorOptions = {}): Promise<Simulator> {
-    const simulator = await startSimulator({ ...ACCOUNT, ...options });
-    endings.push(() => simulator.stop());
-    return simulator;
-  }
+  afterEach(() => rig.end());
 
   function open(rtspPort: number, settings: Partial<NvrSettings> = {}): Nvr {
     const nvr = new Nvr(settingsFor(rtspPort, { httpPort: 1, ...ACCOUNT, ...settings }));
-    endings.push(() => nvr.close());
+    rig.endings.push(() => nvr.close());
     return nvr;
   }
 
   const nvrOf = (simulator: Simulator, settings: Partial<NvrSettings> = {}): Nvr =>
     open(simulator.rtspPort, { httpPort: simulator.httpPort, ...settings });
-
-  /** A server that does with a connection what it is told. */
-  async function listen(onSocket: (socket: net.Socket) => void): Promise<number> {
-    const sockets = new Set<net.Socket>();
-    const server = net.createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      onSocket(socket);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    endings.push(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    return (server.address() as AddressInfo).port;
-  }
 
   it('goes as deep as it is asked, tells each stage as it passes, and leaves nothing open', async () => {
     const simulator = await simulate();
@@ -133,7 +106,7 @@ describe('the health probe', function () {
   });
 
   it('tells of a dead host once: 64 cameras of it cost no 64 time-outs', async () => {
-    const port = await listen(() => undefined);
+    const port = await rig.listen(() => undefined);
     const nvr = open(port, { requestTimeout: 0.3 });
     const begun = performance.now();
     const all = await Promise.all(
@@ -173,126 +146,10 @@ describe('the health probe', function () {
   });
 
   describe('names each cause', () => {
-    interface Case {
-      code: NvrErrorCode;
-      depth?: Depth;
-      stage: Depth;
-      state?: Health['state'];
-      nvr: () => Promise<Nvr>;
-    }
-    const cases: Record<string, Case> = {
-      'a host name that nobody knows': {
-        code: 'EDNS',
-        stage: 'reach',
-        nvr: () => Promise.resolve(open(554, { host: 'nvr.invalid' })),
-      },
-      'a closed port': {
-        code: 'ECONNREFUSED',
-        stage: 'reach',
-        nvr: async () => {
-          const server = net.createServer();
-          await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-          const { port } = server.address() as AddressInfo;
-          await new Promise((resolve) => server.close(resolve));
-          return open(port);
-        },
-      },
-      'a connection that is cut': {
-        code: 'EUNREACHABLE',
-        stage: 'rtsp',
-        nvr: async () => open(await listen((socket) => socket.on('data', () => socket.resetAndDestroy()))),
-      },
-      'a server that says nothing': {
-        code: 'ETIMEDOUT',
-        stage: 'rtsp',
-        nvr: async () => open(await listen(() => undefined), { requestTimeout: 0.3 }),
-      },
-      'a port without TLS': {
-        code: 'ETLS',
-        stage: 'reach',
-        nvr: async () =>
-          open(
-            await listen((socket) => socket.on('data', () => socket.end('RTSP/1.0 400 Bad Request\r\n\r\n'))),
-            {
-              tls: true,
-            },
-          ),
-      },
-      'a web server': {
-        code: 'ENOTRTSP',
-        stage: 'rtsp',
-        nvr: async () =>
-          open(
-            await listen((socket) => socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))),
-          ),
-      },
-      'a description that is none': {
-        code: 'EPROTOCOL',
-        stage: 'auth',
-        nvr: async () => {
-          const server = await startScriptedServer(({ method }) =>
-            method === 'DESCRIBE'
-              ? { headers: { 'Content-Type': 'application/sdp' }, body: '<html>' }
-              : undefined,
-          );
-          endings.push(() => server.close());
-          return open(server.port);
-        },
-      },
-      'a wrong password': {
-        code: 'EAUTH',
-        stage: 'auth',
-        nvr: async () => nvrOf(await simulate(), { password: 'wrong' }),
-      },
-      'an account without the privilege': {
-        code: 'EFORBIDDEN',
-        stage: 'auth',
-        nvr: async () => nvrOf(await simulate({ withoutPrivilege: true })),
-      },
-      'a channel that is none': {
-        code: 'ECHANNEL',
-        stage: 'auth',
-        nvr: async () => nvrOf(await simulate({ channels: 0 })),
-      },
-      'a full NVR': {
-        code: 'ESESSIONS',
-        depth: 'media',
-        stage: 'media',
-        nvr: async () => nvrOf(await simulate({ maxSessions: 0 })),
-      },
-      'a transport that nobody speaks': {
-        code: 'EUNSUPPORTED',
-        depth: 'media',
-        stage: 'media',
-        nvr: async () => nvrOf(await simulate({ refuse: ['tcp', 'udp'] })),
-      },
-      'a stream without keyframes': {
-        code: 'ENOKEYFRAME',
-        depth: 'media',
-        stage: 'media',
-        nvr: async () => {
-          const simulator = await simulate();
-          simulator.withholdKeyframes(1);
-          return nvrOf(simulator, { requestTimeout: 1 });
-        },
-      },
-      'a clock of sender reports that is off': {
-        code: 'ECLOCK',
-        depth: 'media',
-        stage: 'media',
-        state: 'degraded',
-        nvr: async () => nvrOf(await simulate({ clockSkewMs: -60_000 }), { httpPort: 1 }),
-      },
-      'a clock of the key service that is off': {
-        code: 'ECLOCK',
-        stage: 'auth',
-        state: 'degraded',
-        nvr: async () => nvrOf(await simulate({ clockSkewMs: 60_000 })),
-      },
-    };
-    for (const [what, { code, depth = 'auth', stage, state = 'down', nvr }] of Object.entries(cases)) {
+    for (const [what, { code, depth = 'auth', stage, state = 'down', start }] of Object.entries(CAUSES)) {
       it(`${what}: ${code}`, async () => {
-        const health = await (await nvr()).health.probe(1, 'main', depth);
+        const { rtspPort = 554, ...settings } = await start(rig);
+        const health = await open(rtspPort, settings).health.probe(1, 'main', depth);
         assert.deepEqual([health.state, health.code, health.stage], [state, code, stage], health.reason);
         assert.ok(health.reason!.length > 20 && !health.reason!.includes(ACCOUNT.password));
       });
