@@ -19,17 +19,18 @@ export function controlBase({
   sessionControl,
 }: ControlBaseSources): string {
   const origin = originOf(requestUri);
-  if (sessionControl !== undefined && isAbsolute(sessionControl)) return origin + pathOf(sessionControl);
+  if (sessionControl !== undefined && isAbsolute(sessionControl))
+    return origin + pathOf(wireSafe(sessionControl));
   for (const header of [contentBase, contentLocation]) {
     const value = header?.trim() ?? '';
-    if (value !== '') return origin + pathOf(value);
+    if (value !== '') return origin + pathOf(wireSafe(value));
   }
   return requestUri;
 }
 
 /** The URI to SET UP a track at. `base` is `controlBase`'s answer. */
 export function trackUri(base: string, control: string | undefined, policy: ControlUriPolicy): string {
-  const value = control?.trim() ?? '';
+  const value = wireSafe(control?.trim() ?? '');
   if (value === '' || value === '*') return base;
   const origin = originOf(base);
   if (isAbsolute(value)) return origin + pathOf(value);
@@ -49,6 +50,12 @@ export function trackUri(base: string, control: string | undefined, policy: Cont
       return `${origin}${path.replace(/\/$/, '')}/${value.replace(/^\//, '')}${rest}`;
     }
   }
+}
+
+/** White space and control characters, which no request line can hold, percent-encoded: `a=control:track 1`. */
+function wireSafe(uri: string): string {
+  // eslint-disable-next-line no-control-regex -- those are the ones meant
+  return uri.replace(/[\s\x00-\x1f\x7f]/g, encodeURIComponent);
 }
 
 /** By the scheme alone: `new URL('video:1')` would be absolute too. */

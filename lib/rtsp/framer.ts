@@ -1,5 +1,6 @@
 // Cuts what a socket reads into interleaved packets, responses and requests (RFC 2326 4, 10.12). Fed in place, copies only what straddles reads.
 
+import { isUtf8 } from 'node:buffer';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { Headers, type RtspRequest, type RtspResponse } from './message.js';
@@ -27,6 +28,8 @@ const RTSP_VERSION = Buffer.from('RTSP/1.', 'latin1');
 const METHOD = /^[A-Z][A-Z_]{2,23} /;
 /** A frame longer than this on a channel nobody set up is junk that happens to hold a `$`. */
 const PLAUSIBLE_STRANGER_BYTES = 16 * 1024;
+/** What a peer says before any RTSP, as far as it is kept to be judged. A peer that says more is taken for something else. */
+const GREETING_BYTES = 256;
 
 type Message = { kind: 'response'; message: RtspResponse } | { kind: 'request'; message: RtspRequest };
 
@@ -42,6 +45,9 @@ export class Framer {
   /** A message whose header is complete and whose body is not. */
   private pending: { message: Message; body: Buffer; filled: number } | undefined;
   private junkRun = 0;
+  /** The last byte of the present run of junk: tells whether a line begins behind it, however the reads were cut. */
+  private junkTail = 0;
+  private greeting = '';
   /** Something of RTSP has been seen: what follows is junk between frames, not another protocol. */
   isRtsp = false;
   private readonly isChannelInUse: (channel: number) => boolean;
@@ -80,10 +86,12 @@ export class Framer {
     const { handler } = this;
     let at = from;
     while (at + FRAME_HEADER <= end && buffer[at] === DOLLAR) {
-      const next = at + FRAME_HEADER + ((buffer[at + 2]! << 8) | buffer[at + 3]!);
-      if (next > end) break;
+      const channel = buffer[at + 1]!;
+      const length = (buffer[at + 2]! << 8) | buffer[at + 3]!;
+      const next = at + FRAME_HEADER + length;
+      if (next > end || !this.isPlausible(channel, length)) break;
       this.isRtsp = true;
-      handler.onPacket(buffer[at + 1]!, buffer, at + FRAME_HEADER, next);
+      handler.onPacket(channel, buffer, at + FRAME_HEADER, next);
       at = next;
     }
     return at;
@@ -104,8 +112,9 @@ export class Framer {
       return next;
     }
     // A CRLF between messages is allowed (RFC 2326 4.1); it proves nothing.
-    if (buffer[at] === CR || buffer[at] === LF) return this.countJunk(at, at + 1);
-    const verdict = startsMessage(buffer, at, end);
+    if (buffer[at] === CR || buffer[at] === LF) return this.countJunk(buffer, at, at + 1);
+    const verdict =
+      this.junkRun > 0 && !mayBegin(buffer[at]!, this.junkTail) ? 'no' : startsMessage(buffer, at, end);
     if (verdict === 'unknown') return at;
     if (verdict === 'no') return this.skip(buffer, at, end);
     const headEnd = endOfHead(buffer, Math.max(at, at + this.searched - 3), end);
@@ -118,7 +127,7 @@ export class Framer {
     this.searched = 0;
     if (headEnd - at > LIMITS.headerBytes)
       throw new NvrError('EPROTOCOL', `The server sent a header of more than ${LIMITS.headerBytes} bytes.`);
-    this.begin(parseHead(buffer.toString('latin1', at, headEnd)));
+    this.begin(parseHead(textOf(buffer.subarray(at, headEnd))));
     return headEnd;
   }
 
@@ -196,20 +205,21 @@ export class Framer {
   private isPlausible(channel: number, length: number): boolean {
     return (
       length > 0 &&
-      (this.isChannelInUse(channel) ||
-        (length <= PLAUSIBLE_STRANGER_BYTES && channel < 32 && this.junkRun === 0))
+      ((length <= PLAUSIBLE_STRANGER_BYTES && channel < 32 && this.junkRun === 0) ||
+        this.isChannelInUse(channel))
     );
   }
 
   /** Passes over junk up to the next byte that may begin something (quirk 14). */
   private skip(buffer: Buffer, at: number, end: number): number {
-    if (!this.isRtsp) this.judgeStranger(buffer, at, end);
     let next = at + 1;
     while (next < end && !mayBegin(buffer[next]!, buffer[next - 1]!)) next++;
-    return this.countJunk(at, next);
+    return this.countJunk(buffer, at, next);
   }
 
-  private countJunk(at: number, next: number): number {
+  private countJunk(buffer: Buffer, at: number, next: number): number {
+    if (!this.isRtsp) this.judgeStranger(buffer, at, next);
+    this.junkTail = buffer[next - 1]!;
     this.skippedBytes += next - at;
     this.junkRun += next - at;
     if (this.junkRun > LIMITS.junkBytes) {
@@ -225,13 +235,13 @@ export class Framer {
 
   /** The first thing a peer says tells most other protocols at once. */
   private judgeStranger(buffer: Buffer, at: number, end: number): void {
-    const text = buffer.toString('latin1', at, Math.min(end, at + 64));
+    const more = buffer.toString('latin1', at, Math.min(end, at + GREETING_BYTES));
+    const text = (this.greeting + more).replace(/^[\r\n]+/, '');
+    this.greeting = text;
     if (/^(HTTP\/\d|SSH-|220[ -]|\* OK|\+OK|<[!?a-z]|\{|\[)/i.test(text))
       throw notRtsp(text.startsWith('HTTP/') ? 'an HTTP server' : undefined);
     // A line of text that is not RTSP is a banner.
-    if (/^[\x20-\x7e\t]{3,}\r?\n/.test(text)) throw notRtsp();
-    // Bytes that no text and no frame begins with, and enough of them.
-    if (end - at >= 256) throw notRtsp();
+    if (/^[\x20-\x7e\t]{3,}\r?\n/m.test(text) || text.length >= GREETING_BYTES) throw notRtsp();
   }
 }
 
@@ -277,6 +287,11 @@ function endOfHead(buffer: Buffer, from: number, end: number): number {
 function bodyLength(headers: Headers): number {
   const length = Number.parseInt(headers.get('Content-Length') ?? '0', 10);
   return length > 0 ? length : 0;
+}
+
+/** UTF-8 where it is, so that a realm or a path goes back as the bytes it came in; else Latin-1, which takes any byte. */
+function textOf(head: Buffer): string {
+  return head.toString(isUtf8(head) ? 'utf8' : 'latin1');
 }
 
 /** A message without its body; undefined for a start line that cannot be read, which then counts for nothing. */

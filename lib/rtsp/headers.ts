@@ -5,10 +5,14 @@ const DEFAULT_TIMEOUT_SECONDS = 60;
 /** Transports and tracks read from one header. */
 const MAX_OFFERS = 32;
 
+/** The id ends at the first white space: what follows may be another header, by a print slip. */
 export function parseSession(value: string): { id: string; timeoutSeconds: number } {
   const [id = '', ...parameters] = value.split(';');
   const timeout = Number.parseInt(parameterOf(parameters, 'timeout') ?? '', 10);
-  return { id: id.trim(), timeoutSeconds: timeout > 0 ? Math.min(timeout, 86_400) : DEFAULT_TIMEOUT_SECONDS };
+  return {
+    id: id.trim().replace(/\s.*$/s, ''),
+    timeoutSeconds: timeout > 0 ? Math.min(timeout, 86_400) : DEFAULT_TIMEOUT_SECONDS,
+  };
 }
 
 /** The methods of a Public header, in upper case. */

@@ -37,17 +37,24 @@ export interface SessionDescription {
   media: MediaDescription[];
 }
 
-/** Static payload types that cameras use (RFC 3551 6). */
+/** Static payload types (RFC 3551 6): those that cameras use, and those that an error should name. */
 const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; channels?: number }>> = {
   0: { encoding: 'PCMU', clockRate: 8000 },
   2: { encoding: 'G726-32', clockRate: 8000 },
+  3: { encoding: 'GSM', clockRate: 8000 },
+  4: { encoding: 'G723', clockRate: 8000 },
   8: { encoding: 'PCMA', clockRate: 8000 },
   9: { encoding: 'G722', clockRate: 8000 },
   10: { encoding: 'L16', clockRate: 44_100, channels: 2 },
   11: { encoding: 'L16', clockRate: 44_100 },
   14: { encoding: 'MPA', clockRate: 90_000 },
+  15: { encoding: 'G728', clockRate: 8000 },
+  18: { encoding: 'G729', clockRate: 8000 },
   26: { encoding: 'JPEG', clockRate: 90_000 },
+  31: { encoding: 'H261', clockRate: 90_000 },
   32: { encoding: 'MPV', clockRate: 90_000 },
+  33: { encoding: 'MP2T', clockRate: 90_000 },
+  34: { encoding: 'H263', clockRate: 90_000 },
 };
 
 /** The lines that are read. The others, and the slow patterns sdp-transform has for some of them, are kept from it. */

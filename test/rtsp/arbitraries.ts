@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { Headers, type RtspRequest, type RtspResponse } from '../../lib/rtsp/message.js';
 
 const word = fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,12}$/);
-const value = fc.stringMatching(/^[!-~]([ -~]{0,30}[!-~])?$/);
+/** What a field may hold: printable, UTF-8, without white space at its ends. */
+const value = fc.stringMatching(/^[!-~]([ -~äß日]{0,30}[!-~ü])?$/);
 
 /** Fields without Content-Length, which the writer adds by itself. */
 export const headers: fc.Arbitrary<Headers> = fc

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { controlBase, trackUri, type ControlUriPolicy } from '../../lib/rtsp/control-uri.js';
+import { Headers, serializeRequest } from '../../lib/rtsp/message.js';
 
 const NVR = 'rtsp://h/live?ch=0000&stype=D';
 
@@ -102,6 +103,13 @@ describe('trackUri', () => {
     }
   });
 
+  it('percent-encodes white space and control characters, which no request line can hold', () => {
+    const base = controlBase({ requestUri: 'rtsp://h/x', contentBase: 'rtsp://h/front gate/' });
+    assert.equal(base, 'rtsp://h/front%20gate/');
+    assert.equal(trackUri(base, 'track\t1\x00', 'append'), 'rtsp://h/front%20gate/track%091%00');
+    assert.equal(controlBase({ requestUri: 'rtsp://h/x', sessionControl: 'rtsp://h/a b' }), 'rtsp://h/a%20b');
+  });
+
   it('quirk 4: video:1 is a name, not an absolute URI', () => {
     assert.equal(trackUri('rtsp://h/live/', 'video:1', 'append'), 'rtsp://h/live/video:1');
     assert.equal(controlBase({ requestUri: 'rtsp://h/live', sessionControl: 'video:1' }), 'rtsp://h/live');
@@ -121,7 +129,11 @@ describe('trackUri', () => {
         fc.constantFrom(...policies),
         (contentBase, sessionControl, control, policy) => {
           const base = controlBase({ requestUri: 'rtsp://h:8554/x', contentBase, sessionControl });
-          assert.match(trackUri(base, control, policy), /^rtsp:\/\/h:8554(\/|$)/);
+          const uri = trackUri(base, control, policy);
+          assert.match(uri, /^rtsp:\/\/h:8554(\/|$)/);
+          assert.doesNotThrow(() =>
+            serializeRequest({ method: 'SETUP', uri, headers: new Headers(), body: Buffer.alloc(0) }),
+          );
         },
       ),
     );

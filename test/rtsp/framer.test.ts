@@ -187,6 +187,44 @@ describe('Framer', () => {
     );
   });
 
+  it('quirk 14: junk made of beginnings is told from frames the same at every split point', () => {
+    const options = { isChannelInUse: (channel: number) => channel < 2 };
+    // Pieces of frames, replies and requests, on lines of their own and inside others.
+    const piece = fc.constantFrom(
+      ...['$', '$\0', '$\x01\0\x02', '\0', 'R', 'RTSP/1', 'RTSP/1.0 ', 'OPTIONS ', 'PLAY rtsp://h RTSP/1.0'],
+      ...['\r', '\n', '\r\n', '\r\n\r\n', ' ', 'x', 'A'],
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
+        const bytes = Buffer.concat([
+          frame(0, 'one'),
+          Buffer.from(pieces.join(''), 'latin1'),
+          frame(1, 'two'),
+          Buffer.from(`x${OK}`),
+          frame(0, 'three'),
+        ]);
+        const whole = new Bench(options).feed(bytes);
+        sameAtEverySplit(bytes, whole.events, options);
+        const parts = new Bench(options);
+        for (const byte of bytes) parts.feed(Buffer.of(byte));
+        assert.equal(parts.framer.skippedBytes, whole.framer.skippedBytes);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('quirk 14: takes no request from the middle of a line of junk, wherever the read was cut', () => {
+    const bytes = Buffer.concat([
+      frame(0, 'x'),
+      Buffer.from('.OPTIONS rtsp://h RTSP/1.0\r\n\r\n'),
+      frame(0, 'y'),
+    ]);
+    sameAtEverySplit(bytes, [
+      ['packet 0', '78'],
+      ['packet 0', '79'],
+    ]);
+  });
+
   it('quirk 14: gives up past 64 KiB of junk', () => {
     const bench = new Bench({ isChannelInUse: (channel) => channel === 0 }).feed(frame(0, 'x'));
     const junk = Buffer.alloc(1000, 0x2e);
@@ -246,6 +284,16 @@ describe('Framer', () => {
       ['OPTIONS', 'PLAY'],
       ['Date', '12:00:00'],
     ]);
+  });
+
+  it('reads a field of UTF-8 as such, and one of other bytes as Latin-1', () => {
+    const head = (name: Buffer): Buffer =>
+      Buffer.concat([Buffer.from('RTSP/1.0 200 OK\r\nX: '), name, Buffer.from('\r\n\r\n')]);
+    const bench = new Bench().feed(head(Buffer.from('Süd')));
+    bench.feed(head(Buffer.from('Süd', 'latin1')));
+    for (const [, message] of bench.events)
+      assert.deepEqual((message as { headers: unknown }).headers, [['X', 'Süd']]);
+    assert.equal(bench.events.length, 2);
   });
 
   it('reads messages whose lines end with a bare LF', () => {
@@ -318,12 +366,89 @@ describe('Framer', () => {
       });
     }
 
-    it('gives up after 64 KiB of it in small pieces', () => {
+    for (const greeting of [
+      'HTTP/1.1 400 Bad Request\r\n',
+      'SSH-2.0-OpenSSH_9.2p1\r\n',
+      'Welcome, Router OPTIONS\r\n',
+      '\r\n\xff\xfd\x18\r\nlogin:\r\n',
+    ]) {
+      it(`tells ${JSON.stringify(greeting.slice(0, 16))} wherever the reads are cut`, () => {
+        const bytes = Buffer.from(greeting, 'latin1');
+        for (let cut = 0; cut <= bytes.length; cut++) {
+          const bench = new Bench();
+          throws('ENOTRTSP', () => bench.feed(bytes.subarray(0, cut)).feed(bytes.subarray(cut)));
+        }
+        const bench = new Bench();
+        throws('ENOTRTSP', () => {
+          for (const byte of bytes) bench.feed(Buffer.of(byte));
+        });
+      });
+    }
+
+    it('gives up after 256 bytes of it in small pieces', () => {
       const bench = new Bench();
       throws('ENOTRTSP', () => {
-        for (let i = 0; i < 1000; i++) bench.feed(Buffer.alloc(100, 0x80));
+        for (let i = 0; i < 256; i++) bench.feed(Buffer.of(0x80));
       });
       assert.equal(bench.framer.isRtsp, false);
+    });
+
+    it('gives up after 64 KiB of empty lines', () => {
+      const bench = new Bench();
+      throws('ENOTRTSP', () => {
+        for (let i = 0; i < 70; i++) bench.feed('\r\n'.repeat(500));
+      });
+    });
+
+    it('forgives a few odd bytes before the first reply', () => {
+      assert.deepEqual(new Bench().feed(`\r\n\0\0${OK}`).kinds, ['response']);
+    });
+  });
+
+  describe('the time it takes', () => {
+    /** Feeds byte by byte, and says how long it took in milliseconds of this process. */
+    function byteByByte(bytes: Buffer): { ms: number; packets: number } {
+      let packets = 0;
+      const framer = new Framer(
+        { onPacket: () => packets++, onResponse: () => undefined, onRequest: () => undefined },
+        { isChannelInUse: (channel) => channel < 2 },
+      );
+      const started = process.cpuUsage();
+      for (let at = 0; at < bytes.length; at++) framer.feed(bytes, at, at + 1);
+      return { ms: process.cpuUsage(started).user / 1000, packets };
+    }
+
+    it('is not quadratic: 1 MiB of the largest frames byte by byte', () => {
+      const { ms, packets } = byteByByte(
+        Buffer.concat(new Array<Buffer>(16).fill(frame(0, Buffer.alloc(65_535)))),
+      );
+      assert.equal(packets, 16);
+      assert.ok(ms < 5000, `${ms} ms`);
+    });
+
+    it('is not quadratic: 1 MiB of small frames, replies and junk byte by byte', () => {
+      const round = Buffer.concat([
+        frame(0, Buffer.alloc(1400)),
+        Buffer.from(WITH_BODY),
+        Buffer.from('.$\x70\0\x01RTSP OPTIONS\r\n\rAB \rAB '.repeat(40), 'latin1'),
+        frame(1, Buffer.alloc(60)),
+      ]);
+      const rounds = Math.ceil((1024 * 1024) / round.length);
+      const { ms, packets } = byteByByte(Buffer.concat(new Array<Buffer>(rounds).fill(round)));
+      assert.equal(packets, 2 * rounds);
+      assert.ok(ms < 5000, `${ms} ms`);
+    });
+
+    it('is not quadratic: a header of 16 KiB byte by byte, as a request line or as a reply', () => {
+      for (const start of ['OPTIONS rtsp://h/', 'RTSP/1.0 200 OK\r\nX: ']) {
+        const bytes = Buffer.from(start + 'a'.repeat(LIMITS.headerBytes - start.length - 100));
+        assert.ok(byteByByte(bytes).ms < 2000, start);
+      }
+    });
+
+    it('is not quadratic: 64 KiB of lines that might each begin a request', () => {
+      const bytes = Buffer.concat([frame(0, 'x'), Buffer.from('\rAB '.repeat(16_000))]);
+      assert.ok(byteByByte(bytes).ms < 5000);
     });
   });
 });

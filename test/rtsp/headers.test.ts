@@ -27,6 +27,22 @@ describe('parseSession', () => {
       assert.deepEqual(parseSession(value), { id: '538A2CBB', timeoutSeconds });
     });
   }
+
+  it('leaves alone the header that a print slip put on the same line', () => {
+    assert.equal(parseSession('538A2CBB Range: npt=0.000-').id, '538A2CBB');
+  });
+
+  it('reads back any id and timeout', () => {
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[\w$.+-]{1,40}$/),
+        fc.integer({ min: 1, max: 86_400 }),
+        (id, timeoutSeconds) => {
+          assert.deepEqual(parseSession(`${id};timeout=${timeoutSeconds}`), { id, timeoutSeconds });
+        },
+      ),
+    );
+  });
 });
 
 describe('parsePublic', () => {
@@ -183,6 +199,31 @@ describe('parseRtpInfo', () => {
     });
   }
 
+  it('reads back any tracks, commas and semicolons in their URLs included', () => {
+    const entry = fc.record(
+      {
+        url: fc.stringMatching(/^rtsp:\/\/h\/[a-z0-9?&=,;]{0,20}[a-z0-9]$/),
+        seq: fc.nat(0xffff),
+        rtptime: fc.nat(0xffff_ffff),
+      },
+      { requiredKeys: ['url'], noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 8 }), (entries) => {
+        // A URL that itself says `,url=` or `;seq=` cannot be told from the list's own.
+        fc.pre(entries.every(({ url }) => !/,\s*url=|;(seq|rtptime|ssrc)=/.test(url)));
+        const text = entries.map(({ url, seq, rtptime }) =>
+          [
+            `url=${url}`,
+            ...(seq === undefined ? [] : [`seq=${seq}`]),
+            ...(rtptime === undefined ? [] : [`rtptime=${rtptime}`]),
+          ].join(';'),
+        );
+        assert.deepEqual(parseRtpInfo(text.join(',')), entries);
+      }),
+    );
+  });
+
   it('reads no more than 32 tracks', () => {
     assert.equal(parseRtpInfo(new Array(100).fill('url=a;seq=1').join(',')).length, 32);
   });
@@ -215,6 +256,27 @@ describe('parseRange', () => {
       assert.deepEqual(parseRange(value), expected);
     });
   }
+
+  it('reads back any span, in seconds and in clock time', () => {
+    const milliseconds = fc.nat(200_000_000_000);
+    fc.assert(
+      fc.property(milliseconds, fc.option(milliseconds, { nil: undefined }), (from, to) => {
+        const end = to === undefined ? {} : { end: to / 1000 };
+        const npt = (ms: number): string => (ms / 1000).toFixed(3);
+        assert.deepEqual(parseRange(`npt=${npt(from)}-${to === undefined ? '' : npt(to)}`), {
+          unit: 'npt',
+          start: from / 1000,
+          ...end,
+        });
+        const clock = (ms: number): string => new Date(ms).toISOString().replace(/[-:]/g, '');
+        assert.deepEqual(parseRange(`clock=${clock(from)}-${to === undefined ? '' : clock(to)}`), {
+          unit: 'clock',
+          start: from,
+          ...(to === undefined ? {} : { end: to }),
+        });
+      }),
+    );
+  });
 
   it('leaves alone the header that a print slip put on the same line', () => {
     assert.deepEqual(parseRange('npt=0.000- Session: 538A2CBB'), { unit: 'npt', start: 0 });

@@ -97,7 +97,7 @@ describe('parseSdp', () => {
 
   it('fills in static payload types that no rtpmap explains', () => {
     const { media } = parseSdp(
-      sdp('m=audio 0 RTP/AVP 0 8 10', 'm=video 0 RTP/AVP 26 35', 'm=video 0 RTP/AVP 127'),
+      sdp('m=audio 0 RTP/AVP 0 8 10 14', 'm=video 0 RTP/AVP 26 33 35', 'm=video 0 RTP/AVP 127'),
     );
     assert.deepEqual(
       media.map(({ payloads }) =>
@@ -108,8 +108,12 @@ describe('parseSdp', () => {
           ['PCMU', 8000, 1],
           ['PCMA', 8000, 1],
           ['L16', 44_100, 2],
+          ['MPA', 90_000, 1],
         ],
-        [['JPEG', 90_000, 1]],
+        [
+          ['JPEG', 90_000, 1],
+          ['MP2T', 90_000, 1],
+        ],
         [],
       ],
     );
