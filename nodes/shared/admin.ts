@@ -29,6 +29,8 @@ const TRACE_MS = 10 * 60_000;
 /** Tests at once: each is a connection, a session and a decoder at most. */
 const MAX_TESTS = 4;
 const PICTURE_MS = 60_000;
+/** A camera's own JPEG comes as it is: beyond this size none is kept. */
+const MAX_PICTURE_BYTES = 2 * 2 ** 20;
 /** An account that was refused is remembered this long: whoever clicks again must not lock it. */
 const REFUSED_MS = 60_000;
 
@@ -85,8 +87,7 @@ async function test(RED: NodeAPI, body: Record<string, unknown>, response: Respo
       },
     });
     if (health.code === 'EAUTH') keepMs = REFUSED_MS;
-    const picture = health.state === 'down' ? undefined : await pictureOf(hub);
-    tell({ health: { channel, ...health }, ...(picture === undefined ? {} : { picture }) });
+    tell({ health: { channel, ...health }, ...(health.state === 'down' ? {} : await pictureOf(hub)) });
     response.end();
   } finally {
     tests--;
@@ -101,21 +102,25 @@ function channelOf({ settings }: Nvr, given: unknown): number {
   return channelNumber(settings, given);
 }
 
-/** Keeps a JPEG for a minute and answers its id; a picture that cannot be made fails no test. */
-async function pictureOf(hub: ReturnType<Nvr['camera']>): Promise<string | undefined> {
+/** Keeps a JPEG for a minute and answers its id; a picture that cannot be made fails no test, and the reason is told. */
+async function pictureOf(
+  hub: ReturnType<Nvr['camera']>,
+): Promise<{ picture: string } | { noPicture: string }> {
   try {
     const { data, contentType } = await takeSnapshot(hub, {
       ...{ format: 'jpeg', quality: 80, width: 480, maxAge: 30, timeout: 5 },
       ...{ decoder: 'builtin', ffmpegPath: '' },
     });
-    if (contentType !== 'image/jpeg') return undefined;
+    if (contentType !== 'image/jpeg' || data.length > MAX_PICTURE_BYTES)
+      throw new NvrError('EUNSUPPORTED', `a picture of ${data.length} bytes is too large for the dialog`);
     const id = randomUUID();
     pictures.set(id, data);
     if (pictures.size > 2 * MAX_TESTS) pictures.delete(pictures.keys().next().value!);
     setTimeout(() => pictures.delete(id), PICTURE_MS).unref();
-    return id;
-  } catch {
-    return undefined;
+    return { picture: id };
+  } catch (error) {
+    const { code, message } = asNvrError(error, 'EDECODE', 'the picture could not be made');
+    return { noPicture: `${code}: ${message}` };
   }
 }
 

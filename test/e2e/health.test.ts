@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { needs } from '../support/tools.js';
+import { recordRoutes } from '../nodes/routes.js';
 import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
 
 /** Where screenshots go, for people to look at. */
@@ -19,6 +20,23 @@ const HEALTH = {
   channel: '*',
   stream: 'main',
   interval: '0',
+  wires: [[], []],
+};
+const SNAPSHOT = {
+  type: 'nvr-snapshot',
+  channel: 'Gate',
+  stream: 'dual',
+  format: 'jpeg',
+  decoder: 'auto',
+  wires: [[]],
+};
+const PLAYBACK = {
+  type: 'nvr-playback',
+  channel: '2',
+  stream: 'main',
+  from: '-10s',
+  emit: 'accessUnits',
+  doneWhen: 'ended',
   wires: [[], []],
 };
 /** bcrypt of `e2e-admin`. */
@@ -42,10 +60,11 @@ function flowFor(simulator: Simulator): { flow: FlowNode[]; server: FlowNode } {
   );
   const server = flow.find(({ type }) => type === 'nvr-server')!;
   const tab = flow.find(({ type }) => type === 'tab')!;
-  return {
-    flow: [...flow, { ...HEALTH, id: 'a1f0c0de000000cc', z: tab.id, nvr: server.id, x: 150, y: 320 }],
-    server,
-  };
+  const more = [HEALTH, SNAPSHOT, PLAYBACK].map((node, index) => ({
+    ...node,
+    ...{ id: `a1f0c0de000000c${index}`, z: tab.id, nvr: server.id, x: 150, y: 320 + 60 * index },
+  }));
+  return { flow: [...flow, ...more], server };
 }
 
 /** A POST to an admin endpoint: the status, and the answer's lines of JSON. */
@@ -64,8 +83,8 @@ async function post(
     body: JSON.stringify(body),
   });
   const text = await answer.text();
-  const lines = text
-    .split('\n')
+  const isJson = answer.headers.get('content-type')?.includes('json') === true;
+  const lines = (isJson ? text.split('\n') : [])
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   return { status: answer.status, text, lines };
@@ -230,18 +249,39 @@ describe('the test of a connection', function () {
       ['nvr-server', '#nvr-server-test', 'en-US'],
       ['nvr-health-ping', '#nvr-health-test', 'de'],
       ['nvr-live-stream', '#nvr-live-test', 'en-US'],
+      ['nvr-playback', '#nvr-playback-test', 'de'],
+      ['nvr-snapshot', '#nvr-snapshot-test', 'en-US'],
     ] as const) {
       it(`shows stages, format and picture in ${type}, in ${locale}`, async () => {
         const { page, errors } = await openEditor(browser, nodeRed.url, locale);
         await edit(page, type);
         await page.locator(`${place} button`).first().click();
         await page.waitForSelector(`${place} img`, { timeout: 30_000 });
+        // The dual stream is smaller than the dialog's picture may be, and none is made larger.
+        const [size, width] = type === 'nvr-snapshot' ? ['320 x 180', 320] : ['640 x 360', 480];
         await page.waitForFunction(
-          (at) => document.querySelector<HTMLImageElement>(`${at} img`)!.naturalWidth === 480,
-          place,
+          ([at, wanted]) => document.querySelector<HTMLImageElement>(`${at} img`)!.naturalWidth === wanted,
+          [place, width] as [string, number],
         );
+        const image = page.locator(`${place} img`);
+        const channel = type === 'nvr-playback' ? 2 : 1;
+        assert.equal(
+          await image.getAttribute('alt'),
+          `${locale === 'de' ? 'Bild von Kanal' : 'Picture of channel'} ${channel}`,
+        );
+        const url = (await image.getAttribute('src'))!;
+        assert.match(url, /^blob:/);
+        const isAlive = page.evaluate(
+          (blob) =>
+            fetch(blob).then(
+              () => true,
+              () => false,
+            ),
+          url,
+        );
+        assert.equal(await isAlive, false, 'the URL of the picture is given back');
         const text = await page.locator(place).innerText();
-        assert.match(text, /H264, 640 x 360, [\d.]+ fps/);
+        assert.match(text, new RegExp(`H264, ${size}, [\\d.,]+ fps`));
         assert.ok(text.includes(locale === 'de' ? 'Anmeldung und Kamera' : 'log-in and camera'), text);
         await page.locator(`${place} img`).scrollIntoViewIfNeeded();
         await page.screenshot({ path: path.join(SHOTS, `test-${type}-${locale}.png`) });
@@ -275,6 +315,28 @@ describe('the test of a connection', function () {
       await page.context().close();
     });
 
+    it('says why it shows no picture, where none can be made or had', async () => {
+      const { page, errors } = await openEditor(browser, nodeRed.url, 'de');
+      const health = { state: 'up', stage: 'media', codec: 'h264', width: 1920, height: 1080, channel: 1 };
+      for (const last of [{ noPicture: 'EUNSUPPORTED: field pictures' }, { picture: 'gone' }]) {
+        await page.unrouteAll();
+        await page.route('**/nvr-flow/test', (route) =>
+          route.fulfill({ body: `${JSON.stringify({ health, ...last })}\n` }),
+        );
+        await edit(page, 'nvr-snapshot');
+        await page.locator('#nvr-snapshot-test button').click();
+        await page.waitForSelector('#nvr-snapshot-test .fa-picture-o', { timeout: 30_000 });
+        const text = await page.locator('#nvr-snapshot-test').innerText();
+        assert.ok(text.includes('Ein Bild kann nicht gezeigt werden.'), text);
+        assert.equal(text.includes('field pictures'), 'noPicture' in last);
+        assert.equal(await page.locator('#nvr-snapshot-test img').count(), 0);
+        await page.locator('#node-dialog-cancel').click();
+        await page.waitForSelector('#nvr-snapshot-test', { state: 'detached' });
+      }
+      assert.deepEqual(errors, []);
+      await page.context().close();
+    });
+
     it('says what is wrong and what to do, in the editor’s language', async () => {
       const { page, errors } = await openEditor(browser, nodeRed.url, 'de');
       await edit(page, 'nvr-server');
@@ -300,7 +362,7 @@ describe('the test of a connection', function () {
 
 describe('the admin endpoints', function () {
   this.timeout(60_000);
-  const endpoints = ['test', 'picture', 'trace'];
+  const endpoints = recordRoutes().map(({ route }) => route.replace('/nvr-flow/', ''));
 
   it('refuse everyone without the permission nvr.write', async () => {
     const simulator = await startSimulator(ACCOUNT);
@@ -338,8 +400,20 @@ describe('the admin endpoints', function () {
       }
       assert.equal(simulator.connectionCount, 0);
       for (const user of ['admin', 'tester']) {
-        const { lines } = await post(nodeRed.url, 'test', body, await tokenOf(user));
+        const token = await tokenOf(user);
+        const { lines } = await post(nodeRed.url, 'test', body, token);
         assert.equal((lines.at(-1)?.health as { state: string }).state, 'up');
+        const { picture: id } = lines.at(-1) as { picture: string };
+        for (const other of [undefined, 'made-up', viewer]) {
+          const { status, text } = await post(nodeRed.url, 'picture', { id }, other);
+          assert.deepEqual(
+            [status, text.length < 20],
+            [401, true],
+            'a picture that is there is not shown either',
+          );
+        }
+        assert.equal((await post(nodeRed.url, 'picture', { id }, token)).status, 200);
+        assert.equal((await post(nodeRed.url, 'picture', { id: 'guessed' }, token)).status, 400);
       }
       for (const endpoint of endpoints)
         assert.equal((await fetch(`${nodeRed.url}/nvr-flow/${endpoint}`)).status, 404, 'there is no GET');

@@ -60,6 +60,13 @@ describe('the texts of the editor', () => {
     });
   }
 
+  it('stand beside a test button in every dialog: of the connection at the NVR, of the camera at each node', () => {
+    for (const type of TYPES) {
+      const what = type === 'nvr-server' ? 'testConnection' : 'testCamera';
+      assert.ok(read(`${type}.html`).includes(`RED.nvr.${what}($('#`), type);
+    }
+  });
+
   it('have a badge of under 20 characters for every state and code', () => {
     for (const language of LANGUAGES) {
       const texts = badges(language);
