@@ -1,11 +1,11 @@
-// Reads sixteen paced cameras in one process: node cameras.js <floor|library> <port> <count>. Reads until its parent goes.
+// Reads paced cameras in one process: node cameras.js <floor|library> <port> <count> [Mbit/s]. Reads until its parent goes.
 
 import net from 'node:net';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 
-const [kind, port = '0', count = '16'] = process.argv.slice(2);
-const uri = `rtsp://127.0.0.1:${port}/camera`;
+const [kind, port = '0', count = '16', megabits = '4'] = process.argv.slice(2);
+const uri = `rtsp://127.0.0.1:${port}/camera?mbit=${megabits}`;
 let units = 0;
 
 function floor(): void {

@@ -1,10 +1,12 @@
 // The bench's server, in a process of its own: pre-packetized H.264 as fast as the socket takes it, or paced as a camera sends it.
 //
 //   /bulk?mb=N     64 KB writes          /packets?mb=N  one write per RTP packet
-//   /camera        4 Mbit/s, 25 pictures a second, one write per packet, without end
+//   /camera        4 Mbit/s, 25 pictures a second, one write per packet, without end; /camera?mbit=2 2 Mbit/s
+//   /udp?rate=N&packets=M  M packets over UDP, N a second
 
+import dgram from 'node:dgram';
 import net from 'node:net';
-import { FPS, makePictures, pack, packPicture, type Packed } from './stream.js';
+import { FPS, makePictures, pack, packPicture, type Packed, type Picture } from './stream.js';
 
 const WRITE_BYTES = 64 * 1024;
 /** Packets written before other sockets get their turn. */
@@ -21,7 +23,8 @@ const SDP = [
   '',
 ].join('\r\n');
 
-const pictures = makePictures();
+const pictures = makePictures(4);
+let smallPictures: Picture[] | undefined;
 const largest = pack(pictures, Number(process.argv[2] ?? 64) * 1024 * 1024);
 let cameras = 0;
 
@@ -29,31 +32,41 @@ const server = net.createServer((socket) => {
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
   let text = '';
+  let clientPort = 0;
   socket.on('data', (chunk) => {
     // Receiver reports come in between; a request ends with an empty line.
     text += chunk.toString('latin1');
     for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
-      const request = /([A-Z_]+) (\S+) RTSP\/1\.0\r\n[^]*?CSeq: *(\d+)/i.exec(text.slice(0, end));
+      const head = text.slice(0, end);
+      const request = /([A-Z_]+) (\S+) RTSP\/1\.0\r\n[^]*?CSeq: *(\d+)/i.exec(head);
+      clientPort = Number(/client_port=(\d+)/.exec(head)?.[1] ?? clientPort);
       text = text.slice(end + 4);
-      if (request !== null) answer(socket, request[1]!, request[2]!, request[3]!);
+      if (request !== null) answer(socket, request[1]!, request[2]!, request[3]!, clientPort);
     }
   });
 });
 
-function answer(socket: net.Socket, method: string, uri: string, cseq: string): void {
+function answer(socket: net.Socket, method: string, uri: string, cseq: string, clientPort: number): void {
   const body = method === 'DESCRIBE' ? SDP : '';
   const lines = ['RTSP/1.0 200 OK', `CSeq: ${cseq}`];
   if (method === 'OPTIONS') lines.push('Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN');
+  else if (method === 'SETUP' && clientPort > 0)
+    lines.push(`Transport: RTP/AVP;unicast;client_port=${clientPort}-${clientPort + 1}`, 'Session: 1');
   else if (method === 'SETUP') lines.push('Transport: RTP/AVP/TCP;unicast;interleaved=0-1', 'Session: 1');
   else if (method !== 'DESCRIBE') lines.push('Session: 1');
   if (body !== '') lines.push('Content-Type: application/sdp', `Content-Length: ${body.length}`);
   socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
-  if (method === 'PLAY') send(socket, uri);
+  if (method === 'PLAY') send(socket, uri, clientPort);
 }
 
-function send(socket: net.Socket, uri: string): void {
+function send(socket: net.Socket, uri: string, clientPort: number): void {
+  if (uri.includes('/udp')) {
+    const [rate, packets] = [/rate=(\d+)/, /packets=(\d+)/].map((pattern) => Number(pattern.exec(uri)?.[1]));
+    sendDatagrams(socket, clientPort, rate!, packets!);
+    return;
+  }
   if (uri.includes('/camera')) {
-    pace(socket);
+    pace(socket, uri.includes('mbit=2') ? (smallPictures ??= makePictures(2)) : pictures);
     return;
   }
   const size = Number(/mb=(\d+)/.exec(uri)?.[1] ?? 1) * 1024 * 1024;
@@ -95,8 +108,29 @@ function sendPackets(socket: net.Socket, { bytes, ends }: Packed, from: number, 
   socket.end();
 }
 
+/** At an even rate, as far as timers allow; the connection ends when the last packets have had time to arrive. */
+function sendDatagrams(socket: net.Socket, clientPort: number, rate: number, packets: number): void {
+  const udp = dgram.createSocket({ type: 'udp4', sendBufferSize: 4 << 20 });
+  const begun = performance.now();
+  const { bytes, ends } = largest;
+  let sent = 0;
+  const timer = setInterval(() => {
+    const due = Math.min(packets, Math.floor(((performance.now() - begun) * rate) / 1000));
+    for (; sent < due; sent++) {
+      // Without the four bytes of the interleaved frame.
+      udp.send(bytes.subarray((sent === 0 ? 0 : ends[sent - 1]!) + 4, ends[sent]), clientPort, '127.0.0.1');
+    }
+    if (sent < packets) return;
+    clearInterval(timer);
+    setTimeout(() => {
+      udp.close();
+      socket.end();
+    }, 500);
+  }, 1);
+}
+
 /** Cameras send at different moments. */
-function pace(socket: net.Socket): void {
+function pace(socket: net.Socket, pictures: readonly Picture[]): void {
   const interval = 1000 / FPS;
   let index = 0;
   let sent = 0;

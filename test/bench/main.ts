@@ -6,58 +6,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { build, built, folder, median, spread, startGenerator, usage } from './common.js';
 import type { Reading } from './reader.js';
 
 const run = promisify(execFile);
-const ROOT = path.join(__dirname, '..', '..');
 const ROUNDS = 5;
 const CAMERAS = 16;
 const WINDOW_MS = 4000;
 /** Enough for the fast readers, less for the slow ones. */
 const MEGABYTES = { onread: 512, data: 512, library: 512, ffmpeg: 128, yellowstone: 128 };
 type Kind = keyof typeof MEGABYTES;
-
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-bench-'));
-
-/** What is measured is compiled as it is shipped. */
-function build(): void {
-  const config = path.join(folder, 'tsconfig.json');
-  const sources = ['main', 'generator', 'reader', 'cameras'].map((name) =>
-    path.join(__dirname, `${name}.ts`),
-  );
-  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
-  fs.writeFileSync(path.join(folder, 'package.json'), '{}');
-  fs.writeFileSync(
-    config,
-    JSON.stringify({
-      extends: path.join(ROOT, 'tsconfig.json'),
-      compilerOptions: {
-        rootDir: ROOT,
-        outDir: folder,
-        declaration: false,
-        typeRoots: [path.join(ROOT, 'node_modules/@types')],
-      },
-      files: sources,
-      include: [],
-    }),
-  );
-  execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', config], { stdio: 'inherit' });
-}
-
-const built = (name: string): string => path.join(folder, 'test', 'bench', `${name}.js`);
-
-async function startGenerator(): Promise<{ port: number; child: ChildProcess }> {
-  const child = fork(built('generator'), [String(Math.max(...Object.values(MEGABYTES)))]);
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => {
-      resolve((message as { port: number }).port);
-    });
-    child.once('exit', () => {
-      reject(new Error('the generator ended'));
-    });
-  });
-  return { port, child };
-}
 
 function hasFfmpeg(): boolean {
   try {
@@ -123,10 +81,6 @@ async function readWithFfmpeg(port: number, mode: string, megabytes: number): Pr
   };
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-const spread = (values: readonly number[]): string =>
-  `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
-
 async function throughput(
   port: number,
   mode: string,
@@ -169,16 +123,6 @@ async function throughput(
     ].flat();
     console.log(`| ${names[kind]}${kind === floor ? ' (the floor)' : ''} | ${ratios.join(' | ')} |`);
   }
-}
-
-/** User and system milliseconds, and resident MB, of a process. */
-function usage(pid: number): { cpuMs: number; rssMb: number } {
-  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  return {
-    cpuMs: (Number(fields[11]) + Number(fields[12])) * 10,
-    rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
-  };
 }
 
 /** All readers at once, so that each window is the same for all. */
@@ -237,7 +181,7 @@ async function main(): Promise<void> {
   const ffmpeg = hasFfmpeg();
   if (!ffmpeg) throw new Error('The bench makes its clip with ffmpeg, which is not installed.');
   const yellowstone = only === undefined ? await installYellowstone() : undefined;
-  const generator = await startGenerator();
+  const generator = await startGenerator(Math.max(...Object.values(MEGABYTES)));
   try {
     const kinds: Kind[] = ['onread', 'data', 'library'];
     if (only !== 'quick') kinds.push('ffmpeg');

@@ -14,8 +14,9 @@ const HEADER_BYTES = 12;
 /** The packets of one picture, as RTP payloads. */
 export type Picture = readonly Buffer[];
 
-/** 10 s of 1080p at 4 Mbit/s. */
-export function makePictures(): Picture[] {
+/** 10 s of 1080p at `megabits` Mbit/s. */
+export function makePictures(megabits: number): Picture[] {
+  const rate = `${megabits}M`;
   const clip = execFileSync(
     'ffmpeg',
     [
@@ -30,7 +31,7 @@ export function makePictures(): Picture[] {
         'noise=alls=12:allf=t',
       ],
       ...['-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'main', '-pix_fmt', 'yuv420p'],
-      ...['-b:v', '4M', '-minrate', '4M', '-maxrate', '4M', '-bufsize', '1M', '-g', String(KEY_EVERY)],
+      ...['-b:v', rate, '-minrate', rate, '-maxrate', rate, '-bufsize', '1M', '-g', String(KEY_EVERY)],
       ...['-x264-params', 'aud=1:nal-hrd=cbr:sliced-threads=0', '-f', 'h264', '-'],
     ],
     { maxBuffer: 64 << 20 },
