@@ -7,6 +7,7 @@ import type { Node, NodeMessage } from 'node-red';
 import healthPingNode from '../../nodes/nvr-health-ping.js';
 import liveStreamNode from '../../nodes/nvr-live-stream.js';
 import playbackNode from '../../nodes/nvr-playback.js';
+import recordNode from '../../nodes/nvr-record.js';
 import serverNode from '../../nodes/nvr-server.js';
 import snapshotNode from '../../nodes/nvr-snapshot.js';
 
@@ -86,7 +87,7 @@ export async function loadWith(
   credentials: Record<string, Credentials>,
 ): Promise<(id: string) => Sink> {
   await helper.load(
-    [serverNode, liveStreamNode, playbackNode, snapshotNode, healthPingNode] as never,
+    [serverNode, liveStreamNode, playbackNode, snapshotNode, recordNode, healthPingNode] as never,
     flow,
     credentials,
   );

@@ -137,7 +137,8 @@ export class Recorder {
     this.ring.clear();
     this.sound = new Sound();
     await Promise.all([...this.clips].map((clip) => clip.end()));
-    await this.store.close();
+    // It may have been armed again meanwhile.
+    if (this.status.state === 'disarmed') await this.store.close();
   }
 
   /** Begins a clip, or extends the one that is recorded; in continuous mode it is listed in the segment at hand. Throws EINPUT while disarmed. */

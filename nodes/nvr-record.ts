@@ -1,0 +1,395 @@
+// Flow node `nvr-record`: an alarm makes a clip that begins before it, or segments are recorded without end. Clips on output 1, their story and the stream's on output 2.
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow, NodeStatus } from 'node-red';
+import type { VideoUnit } from '../lib/codec/unit.js';
+import { NvrError, type NvrErrorCode } from '../lib/errors.js';
+import { DEFAULT_FILE_NAME } from '../lib/nvr/recorder/file-name.js';
+import { Recorder } from '../lib/nvr/recorder/recorder.js';
+import type { ClipInfo, RecorderEvent, RecorderOptions } from '../lib/nvr/recorder/types.js';
+import { sharedSnapshotPool } from '../lib/nvr/snapshot-pool.js';
+import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
+import { channelName, channelNumber } from './shared/channel.js';
+import { eventInfo, topicOf } from './shared/messages.js';
+import { asNvrError, refuseSettings } from './shared/refuse.js';
+import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
+import { SettingsReader } from './shared/settings-reader.js';
+import { failed, IDLE, statusOfEvent } from './shared/status.js';
+
+type Saved = NodeDef & Record<string, unknown>;
+type Send = (messages: (NodeMessage | null)[]) => void;
+type Done = (error?: Error) => void;
+
+interface Message extends NodeMessageInFlow {
+  action?: unknown;
+  reason?: unknown;
+}
+
+/** A first alarm's message, which waits for its clip. */
+interface Waiting {
+  readonly message: Message;
+  readonly send: Send;
+  readonly done: Done;
+}
+
+const ACTIONS = 'start, stop, arm, disarm, status';
+const ARMED: NodeStatus = { fill: 'green', shape: 'dot', text: 'armed' };
+const RECORDING: NodeStatus = { fill: 'blue', shape: 'dot', text: 'recording' };
+const DISARMED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'disarmed' };
+const MAX_REASON = 200;
+const THUMBNAIL_QUALITY = 80;
+/** Node-RED gives up on a node that takes 15 s to close. */
+const CLOSE_MS = 12_000;
+
+export = (RED: NodeAPI): void => {
+  function RecordNode(this: Node, saved: Saved): void {
+    RED.nodes.createNode(this, saved);
+    this.status(IDLE);
+    let camera: RecordCamera | undefined;
+    const open = (): RecordCamera =>
+      (camera ??= new RecordCamera(RED, this, serverOf(RED, saved.nvr), saved));
+    const cancel = whenFlowsRun(RED, () => {
+      try {
+        open();
+      } catch (error) {
+        refuseSettings(this, error);
+      }
+    });
+    this.on('input', (message: Message, send, done) => {
+      try {
+        open().take(message, send, done);
+      } catch (error) {
+        done(asNvrError(error));
+      }
+    });
+    this.on('close', (_removed: boolean, done: () => void) => {
+      cancel();
+      if (camera === undefined) done();
+      else void camera.close().then(done, done);
+    });
+  }
+  RED.nodes.registerType('nvr-record', RecordNode as never);
+};
+
+class RecordCamera {
+  private readonly hub: CameraHub;
+  private readonly recorder: Recorder;
+  private readonly isContinuous: boolean;
+  /** By the number of the clip. */
+  private readonly waiting = new Map<number, Waiting>();
+  /** The stream's badge while it does not play. */
+  private trouble: NodeStatus | undefined = IDLE;
+  /** Why the last clip failed. */
+  private failure: NvrErrorCode | undefined;
+  /** Waits for the keyframe that was missed. */
+  private keyframeWait: HubSubscription | undefined;
+  private armed = false;
+  private closed = false;
+
+  constructor(
+    private readonly RED: NodeAPI,
+    private readonly node: Node,
+    private readonly server: NvrServerNode,
+    saved: Saved,
+  ) {
+    const reader = new SettingsReader(saved);
+    const channel = reader.text('channel', '1');
+    const stream = reader.choice('stream', ['main', 'dual'], 'main');
+    const settings = readSettings(reader, path.join(RED.settings.userDir ?? process.cwd(), 'nvr-clips'));
+    const thumbnail = reader.boolean('thumbnail', false);
+    if (reader.error !== undefined) throw reader.error;
+    const nvr = nvrOf(server);
+    const number = channelNumber(server.settings, channel);
+    const { name, timeZone } = server.settings;
+    this.isContinuous = settings.mode === 'continuous';
+    this.hub = nvr.camera(number, stream);
+    const options = {
+      ...settings,
+      id: node.id,
+      nvr: name,
+      channel: channelName(server.settings, number),
+      timeZone,
+    };
+    const deps = {
+      fs,
+      now: () => Date.now(),
+      monotonic: () => performance.now(),
+      timers: {
+        set: (run: () => void, ms: number) => setTimeout(run, ms),
+        clear: (timer: unknown) => {
+          clearTimeout(timer as NodeJS.Timeout | undefined);
+        },
+      },
+      ...(thumbnail && { thumbnail: jpegOf }),
+    };
+    this.recorder = new Recorder(this.hub, options, deps, {
+      onEvent: (event) => {
+        this.onEvent(event);
+      },
+      onHubEvent: (event) => {
+        this.onHubEvent(event);
+      },
+    });
+    server.register(node);
+    this.arm();
+  }
+
+  /** Calls `done` once: at once, or with the clip that the message began. Throws EINPUT. */
+  take(message: Message, send: Send, done: Done): void {
+    switch (message.action) {
+      case undefined:
+      case null:
+      case '':
+        this.alarm(message, send, done);
+        return;
+      case 'start':
+        if (this.isContinuous) this.arm();
+        else {
+          this.record(message, true, send, done);
+          return;
+        }
+        break;
+      case 'stop':
+        if (this.isContinuous) {
+          this.disarm(done);
+          return;
+        }
+        this.recorder.stop();
+        this.showStatus();
+        break;
+      case 'arm':
+        this.arm();
+        break;
+      case 'disarm':
+        this.disarm(done);
+        return;
+      case 'status':
+        send([null, this.statusMessage(message)]);
+        break;
+      default:
+        throw new NvrError('EINPUT', `msg.action must be one of ${ACTIONS}.`);
+    }
+    done();
+  }
+
+  /** Finishes what is recorded, within the time that Node-RED gives. Never rejects. */
+  async close(): Promise<void> {
+    const finished = this.recorder.disarm();
+    this.keyframeWait?.unsubscribe();
+    this.server.deregister(this.node);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([finished, late]);
+    clearTimeout(timer);
+    this.closed = true;
+    for (const { done } of this.waiting.values()) done();
+    this.waiting.clear();
+  }
+
+  /** A disarmed recorder is not told of alarms: to ignore them is what it was disarmed for. */
+  private alarm(message: Message, send: Send, done: Done): void {
+    const { payload } = message;
+    if (isOff(payload)) this.recorder.endAlarm();
+    else if (this.armed) {
+      this.record(message, payload === true, send, done);
+      return;
+    }
+    done();
+  }
+
+  private record(message: Message, held: boolean, send: Send, done: Done): void {
+    const { clip, began } = this.recorder.alarm({ reason: reasonOf(message), held });
+    if (began) this.waiting.set(clip, { message, send, done });
+    else done();
+    this.showStatus();
+  }
+
+  private arm(): void {
+    this.armed = true;
+    this.recorder.arm();
+    this.showStatus();
+  }
+
+  private disarm(done: Done): void {
+    if (!this.armed) {
+      done();
+      return;
+    }
+    this.armed = false;
+    const finished = this.recorder.disarm();
+    this.showStatus();
+    void finished.then(() => {
+      if (!this.armed) this.sendEvent('stopped', {});
+      done();
+    });
+  }
+
+  private onEvent(event: RecorderEvent): void {
+    if (this.closed) return;
+    switch (event.type) {
+      case 'armed':
+        this.sendEvent('armed', {});
+        break;
+      case 'recording':
+      case 'extended':
+      case 'deleted':
+        this.sendEvent(event.type, eventOf(event));
+        break;
+      case 'finished':
+        this.failure = undefined;
+        this.sendEvent('finished', { clip: event.clip, ...flat(event.info) });
+        this.sendClip(event.clip, event.info, event.last);
+        break;
+      case 'failed':
+        this.failure = event.error.code;
+        this.sendEvent('failed', { ...eventOf(event), ...faultOf(event.error) });
+        this.settle(event.clip, event.error, event.firstOfOutage);
+        break;
+      case 'warning':
+        this.sendEvent('warning', faultOf(event.error));
+        break;
+    }
+    this.showStatus();
+  }
+
+  /** The message of the first alarm goes with the last of its files; what no message waits for is a message of its own. */
+  private sendClip(clip: number, info: ClipInfo, last: boolean): void {
+    const waiting = this.waiting.get(clip);
+    const filled = (message: NodeMessage): NodeMessage => {
+      const topic = message.topic ?? topicOf(this.server.settings, this.hub.channel, 'clip');
+      return Object.assign(message, { topic, payload: info.file, clip: { ...info } });
+    };
+    if (waiting === undefined) {
+      this.node.send([filled({}), null]);
+      return;
+    }
+    const { message, send, done } = waiting;
+    send([filled(last ? message : this.RED.util.cloneMessage(message)), null]);
+    if (!last) return;
+    this.waiting.delete(clip);
+    done();
+  }
+
+  private settle(clip: number, error: NvrError, isNews: boolean): void {
+    const waiting = this.waiting.get(clip);
+    this.waiting.delete(clip);
+    if (waiting !== undefined) waiting.done(error);
+    else if (isNews) this.node.error(error, {});
+  }
+
+  private onHubEvent(event: HubEvent): void {
+    if (this.closed) return;
+    const status = statusOfEvent(event);
+    if (status !== undefined) this.trouble = event.type === 'playing' ? undefined : status;
+    if (event.type === 'warning' && event.code === 'ENOKEYFRAME') this.awaitKeyframe();
+    this.showStatus();
+    this.sendEvent(event.type, eventInfo(event));
+    if (event.firstOfOutage === true && event.error !== undefined) this.node.error(event.error, {});
+  }
+
+  private awaitKeyframe(): void {
+    this.keyframeWait?.unsubscribe();
+    this.keyframeWait = this.hub.subscribe({
+      onUnit: (unit) => {
+        if (unit.kind !== 'video') return;
+        this.keyframeWait?.unsubscribe();
+        this.keyframeWait = undefined;
+        this.trouble = undefined;
+        this.showStatus();
+      },
+    });
+  }
+
+  private showStatus(): void {
+    if (!this.closed) this.node.status(this.badge());
+  }
+
+  private badge(): NodeStatus {
+    if (!this.armed) return DISARMED;
+    if (this.trouble !== undefined) return this.trouble;
+    if (this.failure !== undefined) return failed(this.failure);
+    return this.recorder.status.state === 'recording' ? RECORDING : ARMED;
+  }
+
+  /** `state` is the recorder's, `streamState` the stream's. */
+  private statusMessage(message: Message): NodeMessage {
+    const { statistics, channel, stream } = this.hub;
+    const event = {
+      channel,
+      stream,
+      time: Date.now(),
+      ...statistics,
+      streamState: statistics.state,
+      ...this.recorder.status,
+    };
+    return Object.assign(message, { topic: message.topic ?? this.eventTopic, payload: 'status', event });
+  }
+
+  private sendEvent(word: string, more: object): void {
+    const { channel, stream } = this.hub;
+    const event = { channel, stream, time: Date.now(), ...more };
+    this.node.send([null, { topic: this.eventTopic, payload: word, event }]);
+  }
+
+  private get eventTopic(): string {
+    return topicOf(this.server.settings, this.hub.channel, 'event');
+  }
+}
+
+function readSettings(
+  reader: SettingsReader,
+  ownFolder: string,
+): Omit<RecorderOptions, 'id' | 'nvr' | 'channel' | 'timeZone'> {
+  return {
+    mode: reader.choice('mode', ['alarm', 'continuous'], 'alarm'),
+    preRoll: reader.number('preRoll', 10, { min: 0, max: 120 }),
+    postRoll: reader.number('postRoll', 10, { min: 0, max: 3600 }),
+    maxLength: reader.number('maxLength', 300, { min: 1, max: 86_400 }),
+    folder: reader.text('folder', path.resolve(ownFolder)),
+    fileName: reader.text('fileName', DEFAULT_FILE_NAME),
+    segment: reader.number('segment', 300, { min: 1, max: 86_400 }),
+    keepDays: reader.number('keepDays', 0, { min: 0, max: 36_500 }),
+    keepGiB: reader.number('keepGiB', 0, { min: 0, max: 1_000_000 }),
+  };
+}
+
+function isOff(payload: unknown): boolean {
+  return payload === false || payload === 0 || (typeof payload === 'string' && /^\s*off\s*$/i.test(payload));
+}
+
+/** `msg.reason`, else the last part of the topic. */
+function reasonOf({ reason, topic }: Message): string {
+  const given: unknown = isText(reason) ? reason : topic;
+  const text = isText(given) ? String(given) : '';
+  const own = isText(reason) ? text : text.slice(text.lastIndexOf('/') + 1);
+  return own.slice(0, MAX_REASON).trim() || 'alarm';
+}
+
+function isText(value: unknown): value is string | number {
+  return typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
+}
+
+/** A recorder's event as `msg.event`, without the word and what is meant for the node alone. */
+function eventOf(event: RecorderEvent): Record<string, unknown> {
+  const { type: _type, error: _error, firstOfOutage: _first, ...info } = event as Record<string, unknown>;
+  return info;
+}
+
+/** Lists become their lengths: events are flat. */
+function flat({ alarms, gaps, ...info }: ClipInfo): Record<string, unknown> {
+  return { ...info, alarms: alarms.length, gaps: gaps.length };
+}
+
+function faultOf({ code, message }: NvrError): { code: string; reason: string } {
+  return { code, reason: message };
+}
+
+async function jpegOf({ codec, data }: VideoUnit): Promise<Buffer> {
+  if (codec === 'mjpeg') return data;
+  const jpeg = await sharedSnapshotPool().decode({ codec, data, quality: THUMBNAIL_QUALITY });
+  return Buffer.from(jpeg.data.buffer, jpeg.data.byteOffset, jpeg.data.byteLength);
+}
