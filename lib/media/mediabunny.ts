@@ -11,6 +11,11 @@ export function mediabunny(): typeof Mediabunny {
   return loaded;
 }
 
-export type { EncodedAudioPacketSource, EncodedVideoPacketSource, Output } from 'mediabunny' with {
+export type {
+  EncodedAudioPacketSource,
+  EncodedPacket,
+  EncodedVideoPacketSource,
+  Output,
+} from 'mediabunny' with {
   'resolution-mode': 'import',
 };

@@ -29,7 +29,8 @@ export interface ClipFacts {
   readonly gaps: readonly ClipGap[];
 }
 
-const VIDEO_RATE = 90_000;
+/** Ticks a second of the pictures' times. */
+export const VIDEO_RATE = 90_000;
 /** Bytes of one GOP: it is held until the next one begins. */
 const GOP_BYTES = 64 * 1024 * 1024;
 /** Pictures without sound after which the sound is taken to have ended: nothing is written while it is waited for. */

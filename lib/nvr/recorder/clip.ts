@@ -216,7 +216,7 @@ export class Clip {
     const { writer, part, first, thumbnail } = this.current!;
     const preRollMs = this.preRollMs(first);
     const facts = await writer.finish();
-    const file = await part.finish();
+    const { file, bytes, notPlain } = await part.finish(this.context.options.plain ?? false);
     this.current = undefined;
     if (this.isOver()) return;
     const { options } = this.context;
@@ -229,7 +229,7 @@ export class Clip {
       .closed(part.file, {
         file,
         end,
-        bytes: facts.bytes,
+        bytes,
         ...(picture !== undefined && { thumbnail: picture }),
       })
       .catch(() => undefined);
@@ -238,6 +238,7 @@ export class Clip {
       start: first.time,
       end,
       ...facts,
+      bytes,
       codec,
       width,
       height,
@@ -247,6 +248,8 @@ export class Clip {
       alarms: [...this.plan.takeAlarms()],
       ...(picture !== undefined && { thumbnail: path.join(options.folder, picture) }),
     };
+    if (notPlain !== undefined)
+      this.context.emit({ type: 'warning', error: diskError(notPlain, options.folder) });
     this.context.emit({ type: 'finished', clip: this.plan.number, info, last });
   }
 

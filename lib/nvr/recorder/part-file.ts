@@ -5,6 +5,7 @@ import path from 'node:path';
 import { NvrError } from '../../errors.js';
 import type { ClipSink } from '../../media/mp4-writer.js';
 import { codeOf } from './disk.js';
+import { makePlain } from './plain-mp4.js';
 import { below, exists, makeFolders, pathOf, plainFile } from './paths.js';
 import type { RecorderFs } from './types.js';
 
@@ -18,6 +19,8 @@ export interface Finished {
 const CHUNK = 64 * 1024;
 const MAX_SUFFIX = 9999;
 const PART = '.part';
+/** A plain file on its way. */
+const PLAIN_PART = '.plain.part';
 /** Top-level boxes of one file. */
 const MAX_BOXES = 1_000_000;
 
@@ -25,7 +28,7 @@ const MAX_BOXES = 1_000_000;
 const writing = new Set<string>();
 
 export class PartFile implements ClipSink {
-  private size = 0;
+  private bytes = 0;
 
   private constructor(
     private readonly fs: RecorderFs,
@@ -70,21 +73,39 @@ export class PartFile implements ClipSink {
         data,
         at,
         Math.min(CHUNK, data.length - at),
-        this.size,
+        this.bytes,
       );
-      this.size += bytesWritten;
+      this.bytes += bytesWritten;
       at += bytesWritten;
     }
   }
 
-  /** Gives the file its name. Answers its path from the folder. */
-  async finish(): Promise<string> {
+  /** Makes the file a plain one if that is asked for, and gives it its name. */
+  async finish(plain: boolean): Promise<Finished & { notPlain?: unknown }> {
     const full = pathOf(this.root, this.file);
     try {
       await this.handle.close();
-      return below(this.root, await giveName(this.fs, full));
+      const notPlain = plain ? await this.makePlain(full) : undefined;
+      const { bytes } = this;
+      const file = below(this.root, await giveName(this.fs, full));
+      return { file, bytes, ...(notPlain !== undefined && { notPlain }) };
     } finally {
       writing.delete(full + PART);
+    }
+  }
+
+  /** The part is replaced at once, when its like is whole: whatever happens, one of them is there. Answers why it could not be done. */
+  private async makePlain(full: string): Promise<unknown> {
+    const { fs } = this;
+    try {
+      await makePlain(fs, full + PART, full + PLAIN_PART);
+      const { size } = await fs.stat(full + PLAIN_PART);
+      await fs.rename(full + PLAIN_PART, full + PART);
+      this.bytes = size;
+      return undefined;
+    } catch (error) {
+      await fs.unlink(full + PLAIN_PART).catch(() => undefined);
+      return error;
     }
   }
 
@@ -103,6 +124,7 @@ export class PartFile implements ClipSink {
 export async function finishPart(fs: RecorderFs, root: string, file: string): Promise<Finished | undefined> {
   const full = pathOf(root, file);
   const part = full + PART;
+  await fs.unlink(full + PLAIN_PART).catch(() => undefined);
   const found = await plainFile(fs, part);
   if (found === undefined) {
     const named = await plainFile(fs, full);

@@ -1,6 +1,7 @@
 // What a clip holds whose recording was cut short: read back from the file.
 
 import { mediabunny } from '../../media/mediabunny.js';
+import { sourceOf } from './plain-mp4.js';
 import type { RecorderFs } from './types.js';
 
 export interface ReadClip {
@@ -14,18 +15,10 @@ const AUDIO: Readonly<Record<string, string>> = { aac: 'aac', ulaw: 'pcmu', alaw
 
 /** Nothing but zeros for a file that cannot be read: it is there all the same. */
 export async function readClip(fs: RecorderFs, file: string): Promise<ReadClip> {
-  const { Input, CustomSource, ALL_FORMATS } = mediabunny();
+  const { Input, ALL_FORMATS } = mediabunny();
   const handle = await fs.open(file, 'r');
   try {
-    const source = new CustomSource({
-      getSize: async () => (await handle.stat()).size,
-      read: async (start, end) => {
-        const bytes = Buffer.alloc(end - start);
-        const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-        return bytes.subarray(0, bytesRead);
-      },
-    });
-    const input = new Input({ source, formats: ALL_FORMATS });
+    const input = new Input({ source: sourceOf(handle), formats: ALL_FORMATS });
     const video = await input.getPrimaryVideoTrack();
     const audio = await input.getPrimaryAudioTrack();
     const codec = await audio?.getCodec();

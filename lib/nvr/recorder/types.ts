@@ -28,6 +28,8 @@ export interface RecorderOptions {
   readonly keepDays: number;
   /** The oldest files beyond this are deleted; 0: none. */
   readonly keepGiB: number;
+  /** Files are turned into plain ones, with their index in front, when they are closed: for players that know no fragments. */
+  readonly plain?: boolean;
   /** IANA name, of times in file names; empty: UTC. */
   readonly timeZone: string;
   /** Bytes of the pre-roll. */
