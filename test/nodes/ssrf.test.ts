@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
+import fs from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import type { NvrServerNode } from '../../nodes/shared/server-node.js';
 import { flowWith, helper, load, type Sink } from './red.js';
@@ -16,6 +19,7 @@ const ADDRESSES = [
 const PORTS = ['port', 'rtspPort', 'httpPort', 'serverPort', 'clientPort'];
 /** Properties that a node does read: here they hold a decoy's address. */
 const READ = ['channel', 'stream', 'format', 'from', 'to', 'duration', 'speed', 'group', 'run', 'action'];
+const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-ssrf-'));
 const NODES: Record<string, { node: object; ask: object; again?: object; until?: string }> = {
   'nvr-live-stream': {
     node: { inputs: 1, wires: [['out'], ['event']] },
@@ -29,6 +33,11 @@ const NODES: Record<string, { node: object; ask: object; again?: object; until?:
     until: 'playing',
   },
   'nvr-snapshot': { node: { timeout: '5', wires: [['out']] }, ask: {} },
+  'nvr-record': {
+    node: { preRoll: '0', postRoll: '0', folder: FOLDER, wires: [['out'], ['event']] },
+    ask: {},
+    until: 'playing',
+  },
   'nvr-health-ping': { node: { depth: 'session', interval: '0', wires: [['out'], ['event']] }, ask: {} },
 };
 
@@ -68,6 +77,10 @@ describe('no property of a message changes where a connection goes:', () => {
         resolve();
       });
     });
+  });
+
+  after(() => {
+    fs.rmSync(FOLDER, { recursive: true, force: true });
   });
 
   /** A message all of whose other properties name the decoy, in one form of an address. */
