@@ -67,6 +67,15 @@ async function startTap(port: number): Promise<{ port: number; bytes(): string; 
   };
 }
 
+/** What all files below a folder hold, with their names. */
+function filesBelow(folder: string): string {
+  const entries = fs.readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => path.join(parentPath, name));
+  return files.map((file) => `${file} ${fs.readFileSync(file, 'latin1')}`).join('\n');
+}
+
 describe('the password', () => {
   const written: string[] = [];
   const writers = [process.stdout, process.stderr] as const;
@@ -176,7 +185,7 @@ describe('the password', () => {
     });
   }
 
-  /** Live, health, snapshot and playback at once, with a trace on and an ffmpeg that tells how it was called. */
+  /** Live, health, snapshot, recording and playback at once, with a trace on and an ffmpeg that tells how it was called. */
   async function watchAll(options: SimulatorOptions, server: object = {}): Promise<string> {
     const simulator = await startSimulator({ username: USER, password: CANARY, ...options });
     const taps = await Promise.all([startTap(simulator.rtspPort), startTap(simulator.httpPort)]);
@@ -218,6 +227,15 @@ describe('the password', () => {
         wires: [['out']],
       },
       {
+        id: 'record',
+        type: 'nvr-record',
+        channel: '4',
+        preRoll: '0',
+        postRoll: '0.2',
+        folder: path.join(folder, 'clips'),
+        wires: [['out'], ['event']],
+      },
+      {
         id: 'playback',
         type: 'nvr-playback',
         from: '-10s',
@@ -232,7 +250,7 @@ describe('the password', () => {
       exchanges.start(60_000);
       const settled = (id: string): Promise<Message> =>
         Promise.race(['complete', 'catch'].map((name) => sink(name).first((message) => message.who === id)));
-      for (const id of ['health', 'all', 'snapshot', 'playback']) {
+      for (const id of ['health', 'all', 'snapshot', 'record', 'playback']) {
         const action = id === 'playback' ? { action: 'play' } : {};
         (helper.getNode(id) as { receive(message: object): void }).receive({ who: id, ...action });
         await settled(id);
@@ -244,6 +262,7 @@ describe('the password', () => {
         log,
         trace: exchanges.text(),
         'standard output': written.join(''),
+        'a clip or its journal': filesBelow(path.join(folder, 'clips')),
         'a child process': fs.existsSync(told) ? fs.readFileSync(told, 'utf8') : '',
       };
       const wire = taps.map((tap) => tap.bytes()).join('');
