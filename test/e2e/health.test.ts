@@ -39,6 +39,8 @@ const PLAYBACK = {
   doneWhen: 'ended',
   wires: [[], []],
 };
+/** Disabled, as the live stream is: what the tests count is theirs. */
+const RECORD = { type: 'nvr-record', channel: '1', stream: 'main', mode: 'alarm', d: true, wires: [[], []] };
 /** bcrypt of `e2e-admin`. */
 const HASH = '$2b$08$r7PFi/U96ReZIQpv1QfsbOoIlX99o4HswLg.zNWquMBgskIhK3biu';
 
@@ -60,7 +62,7 @@ function flowFor(simulator: Simulator): { flow: FlowNode[]; server: FlowNode } {
   );
   const server = flow.find(({ type }) => type === 'nvr-server')!;
   const tab = flow.find(({ type }) => type === 'tab')!;
-  const more = [HEALTH, SNAPSHOT, PLAYBACK].map((node, index) => ({
+  const more = [HEALTH, SNAPSHOT, PLAYBACK, RECORD].map((node, index) => ({
     ...node,
     ...{ id: `a1f0c0de000000c${index}`, z: tab.id, nvr: server.id, x: 150, y: 320 + 60 * index },
   }));
@@ -251,6 +253,7 @@ describe('the test of a connection', function () {
       ['nvr-live-stream', '#nvr-live-test', 'en-US'],
       ['nvr-playback', '#nvr-playback-test', 'de'],
       ['nvr-snapshot', '#nvr-snapshot-test', 'en-US'],
+      ['nvr-record', '#nvr-record-test', 'de'],
     ] as const) {
       it(`shows stages, format and picture in ${type}, in ${locale}`, async () => {
         const { page, errors } = await openEditor(browser, nodeRed.url, locale);
