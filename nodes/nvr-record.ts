@@ -235,6 +235,9 @@ class RecordCamera {
         this.sendEvent('armed', {});
         break;
       case 'recording':
+        this.failure = undefined;
+        this.sendEvent('recording', eventOf(event));
+        break;
       case 'extended':
       case 'deleted':
         this.sendEvent(event.type, eventOf(event));
@@ -285,6 +288,7 @@ class RecordCamera {
     if (this.closed) return;
     const status = statusOfEvent(event);
     if (status !== undefined) this.trouble = event.type === 'playing' ? undefined : status;
+    if (event.type === 'playing' && this.failure !== 'EDISK') this.failure = undefined;
     if (event.type === 'warning' && event.code === 'ENOKEYFRAME') this.awaitKeyframe();
     this.showStatus();
     this.sendEvent(event.type, eventInfo(event));

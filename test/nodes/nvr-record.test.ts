@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import sinon from 'sinon';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
 import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
@@ -460,6 +461,39 @@ describe('nvr-record', function () {
       assert.match(file!, /-held\.mp4$/);
       assert.ok(judge(path.join(folder, file!)).startsWithKeyframe);
       while (simulator.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
+    });
+
+    it('waits no longer than Node-RED for a disk that hangs, and gives the camera back at once', async () => {
+      const sink = await deploy();
+      const opening = new Promise<void>((resolve) => {
+        sinon.stub(fs.promises, 'open').callsFake(() => {
+          resolve();
+          return new Promise(() => undefined);
+        });
+      });
+      send({ payload: 'motion' });
+      await opening;
+      const clock = sinon.useFakeTimers({
+        toFake: ['setTimeout', 'clearTimeout'],
+        shouldClearNativeTimers: true,
+      });
+      let waited = 0;
+      try {
+        const gone = { is: false };
+        const unloaded = helper.unload().then(() => (gone.is = true));
+        while (!gone.is) {
+          await new Promise((resolve) => setImmediate(resolve));
+          if (simulator.sessionCount > 0) continue;
+          clock.tick(100);
+          waited += 100;
+        }
+        await unloaded;
+      } finally {
+        clock.restore();
+        sinon.restore();
+      }
+      assert.ok(waited > 5000 && waited < 15_000, `${waited} ms`);
+      assert.equal(sink('out').messages.length, 0);
     });
 
     it('finishes what a killed process left, and sends it', async () => {

@@ -46,6 +46,20 @@ describe('the recorder', function () {
     assert.deepEqual(rig.words(), ['armed', 'recording', 'finished']);
   });
 
+  it('keeps to its limits when it is armed again while it is still being disarmed', async () => {
+    rig = new Rig({ keepGiB: 1 / 1024 ** 3 });
+    rig.recorder.arm();
+    await rig.ready();
+    const gone = rig.recorder.disarm();
+    rig.recorder.arm();
+    await gone;
+    const rest = rig.feed(videoUnits(source({ seconds: 8 })), 13_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const { file } = await rig.clip();
+    assert.equal((await rig.event('deleted')).file, file);
+  });
+
   it('makes one longer clip of alarms within the post-roll, and lists them', async () => {
     rig = new Rig();
     const from = source({ seconds: 8 });
