@@ -15,37 +15,47 @@ export function reciprocals(quant: Uint8Array): Float64Array {
   return Float64Array.from(quant, (q, n) => 1 / (q * SCALE[n >> 3]! * SCALE[n & 7]! * 8));
 }
 
-/** In place, 64 level-shifted samples row by row. */
-export function forwardDct(block: Float64Array): void {
-  for (let i = 0; i < 64; i += 8) pass(block, i, 1);
-  for (let i = 0; i < 8; i++) pass(block, i, 8);
+/** The second half: the columns of a block whose rows have been through `transformLine`, in place. */
+export function transformColumns(block: Float64Array): void {
+  for (let i = 0; i < 8; i++) {
+    transformLine(
+      block,
+      i,
+      8,
+      block[i]!,
+      block[i + 8]!,
+      block[i + 16]!,
+      block[i + 24]!,
+      block[i + 32]!,
+      block[i + 40]!,
+      block[i + 48]!,
+      block[i + 56]!,
+    );
+  }
 }
 
-function pass(block: Float64Array, at: number, step: number): void {
-  const at1 = at + step;
-  const at2 = at1 + step;
-  const at3 = at2 + step;
-  const at4 = at3 + step;
-  const at5 = at4 + step;
-  const at6 = at5 + step;
-  const at7 = at6 + step;
-  const s0 = block[at]!;
-  const s1 = block[at1]!;
-  const s2 = block[at2]!;
-  const s3 = block[at3]!;
-  const s4 = block[at4]!;
-  const s5 = block[at5]!;
-  const s6 = block[at6]!;
-  const s7 = block[at7]!;
-
+/** Transforms eight level-shifted samples into the line of `block` that begins at `at`: a row with `step` 1, a column with 8. */
+export function transformLine(
+  block: Float64Array,
+  at: number,
+  step: number,
+  s0: number,
+  s1: number,
+  s2: number,
+  s3: number,
+  s4: number,
+  s5: number,
+  s6: number,
+  s7: number,
+): void {
   const even0 = s0 + s7 + (s3 + s4);
   const even3 = s0 + s7 - (s3 + s4);
   const even1 = s1 + s6 + (s2 + s5);
   const even2 = (s1 + s6 - (s2 + s5) + even3) * COS_4;
   block[at] = even0 + even1;
-  block[at4] = even0 - even1;
-  block[at2] = even3 + even2;
-  block[at6] = even3 - even2;
+  block[at + 4 * step] = even0 - even1;
+  block[at + 2 * step] = even3 + even2;
+  block[at + 6 * step] = even3 - even2;
 
   const odd0 = s3 - s4 + (s2 - s5);
   const odd1 = (s2 - s5 + (s1 - s6)) * COS_4;
@@ -55,8 +65,8 @@ function pass(block: Float64Array, at: number, step: number): void {
   const high = odd2 * COS_2_PLUS_6 + turn;
   const sum = s0 - s7 + odd1;
   const difference = s0 - s7 - odd1;
-  block[at5] = difference + low;
-  block[at3] = difference - low;
-  block[at1] = sum + high;
-  block[at7] = sum - high;
+  block[at + 5 * step] = difference + low;
+  block[at + 3 * step] = difference - low;
+  block[at + step] = sum + high;
+  block[at + 7 * step] = sum - high;
 }
