@@ -89,11 +89,12 @@ describe('nvr-record', function () {
 
   after(() => sharedSnapshotPool().close());
 
-  function flow(settings: object = {}): object[] {
+  function flow(settings: object = {}, nvr: object = {}): object[] {
     const server = {
       rtspPort: String(simulator.rtspPort),
       channels: [{ channel: 2, name: 'Gate' }],
       linger: '0',
+      ...nvr,
     };
     const record = {
       id: 'record',
@@ -110,8 +111,8 @@ describe('nvr-record', function () {
   }
 
   /** The node, and a live-stream node of the same camera beside it. Resolves when the pre-roll is whole. */
-  async function deploy(settings: object = {}, keyframes = 2): Promise<Sinks> {
-    const sink = await load(flow(settings), ACCOUNT);
+  async function deploy(settings: object = {}, keyframes = 2, nvr: object = {}): Promise<Sinks> {
+    const sink = await load(flow(settings, nvr), ACCOUNT);
     await keyframesOf(sink, keyframes);
     return sink;
   }
@@ -256,6 +257,17 @@ describe('nvr-record', function () {
       const clip = clipOf(await sink('out').first(() => true));
       assert.ok(Math.abs(clip.durationMs - 2000) <= 4 * FRAME_MS, `${clip.durationMs} ms`);
       assert.equal(clip.reason, 'alarm');
+    });
+
+    it('a clip of H.265 with its sound, and a picture of it', async () => {
+      await simulator.stop();
+      simulator = await startSimulator({ ...ACCOUNT, channels: 4, codec: 'h265', audio: true });
+      const sink = await deploy({ thumbnail: 'true' }, 2, { audio: true });
+      send({ payload: 'motion' });
+      const clip = clipOf(await sink('out').first(() => true));
+      assert.deepEqual([clip.codec, clip.audio], ['h265', 'aac']);
+      assert.equal(judge(clip.file).frames, clip.frames);
+      assert.deepEqual(jpegSize(fs.readFileSync(clip.thumbnail!)), { width: 640, height: 360 });
     });
 
     it('a picture beside the clip, if it is asked for', async () => {
@@ -407,7 +419,10 @@ describe('nvr-record', function () {
     });
 
     it('fails with EDISK where nothing may be written', async function () {
-      if (process.platform !== 'linux') this.skip();
+      if (process.platform !== 'linux') {
+        console.log('      skipped: only Linux has /sys, where nobody may make a folder');
+        this.skip();
+      }
       const sink = await deploy({ folder: '/sys/nvr-clips' }, 1);
       assert.equal(codeOf(await sink('catch').first(() => true)), 'EDISK');
       const caught = sink('catch').next(({ payload }) => payload === 'motion');
@@ -461,6 +476,22 @@ describe('nvr-record', function () {
       assert.match(file!, /-held\.mp4$/);
       assert.ok(judge(path.join(folder, file!)).startsWithKeyframe);
       while (simulator.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
+    });
+
+    it('alone, sends the clip that it had to finish, and nobody’s session is touched', async () => {
+      const sink = await deploy({ postRoll: '60' });
+      send({ payload: 'motion', reason: 'door' });
+      await sink('event').word('recording');
+      await sink('pictures').next(() => true);
+      await helper.setFlows(flow({ postRoll: '0.4' }), 'nodes');
+      const clip = clipOf(await sink('out').first(() => true));
+      assert.equal(judge(clip.file).frames, clip.frames);
+      await sink('pictures').next(() => true);
+      send({ payload: 'motion', reason: 'again' });
+      const again = await sink('out').first(({ payload }) => String(payload).endsWith('-again.mp4'));
+      assert.equal(judge(clipOf(again).file).frames, clipOf(again).frames);
+      assert.equal(simulator.connectionCount, 1);
+      assert.equal(sink('catch').messages.length, 0);
     });
 
     it('waits no longer than Node-RED for a disk that hangs, and gives the camera back at once', async () => {
