@@ -358,6 +358,7 @@ function readSettings(
     segment: reader.number('segment', 300, { min: 1, max: 86_400 }),
     keepDays: reader.number('keepDays', 0, { min: 0, max: 36_500 }),
     keepGiB: reader.number('keepGiB', 0, { min: 0, max: 1_000_000 }),
+    plain: reader.boolean('plain', false),
   };
 }
 

@@ -8,6 +8,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { splitAnnexB } from '../codec/annexb.js';
 import { parseH264Sps } from '../codec/h264/sps.js';
 import { jpegSize } from '../media/jpeg/size.js';
+import type { ClipInfo } from '../nvr/recorder/types.js';
+import { judgeAlarmClip, judgeContinuous } from './judge-clips.js';
 import { readTimeSei } from './source.js';
 import type { ExampleFlow } from './demo-folder.js';
 
@@ -19,9 +21,9 @@ export interface SentMessage {
   readonly port: number;
   readonly payload?: unknown;
   readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
-  readonly event?: { code?: string; reason?: string };
+  readonly event?: { code?: string; reason?: string; file?: string };
   readonly health?: { cameras?: { channel: number; state: string; codec?: string }[] };
-  readonly clip?: { file: string; durationMs: number; preRollMs: number };
+  readonly clip?: Omit<ClipInfo, 'gaps' | 'audio'>;
   readonly contentType?: string;
   readonly topic?: string;
 }
@@ -37,7 +39,7 @@ export interface CheckOptions {
 }
 
 /** Looks at one message of its flow: a sentence says what came, undefined waits for another message, a throw condemns. */
-type Judge = (
+export type Judge = (
   message: SentMessage,
   options: CheckOptions,
 ) => string | undefined | Promise<string | undefined>;
@@ -50,6 +52,8 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '04': judgeCameras,
   '05': judgeSnapshotPage,
   '05b': judgeSnapshotFile,
+  '06': judgeAlarmClip(),
+  '07': judgeContinuous(),
 };
 
 const LIMIT_MS = 120_000;

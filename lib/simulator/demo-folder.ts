@@ -30,6 +30,8 @@ export interface FolderOptions {
   check: boolean;
 }
 
+/** Some 10 kB each, of which two are kept. */
+const SHORT_SEGMENTS = { segment: '3', keepGiB: '0.00003' };
 const PACKAGE = '@nvr-flow/node-red-mobotix-nvr';
 
 /** Writes the folder anew and answers the example flows in it. */
@@ -68,12 +70,16 @@ export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
   return flows;
 }
 
-/** The examples name the simulator's usual ports; an unattended run has free ones, and keeps its files to itself. */
-function adapt(node: FlowNode, { ports, folder }: FolderOptions): FlowNode {
+/** The examples name the simulator's usual ports; an unattended run has free ones, keeps its files to itself, and has no 5 minutes for a segment. */
+function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNode {
   if (node.type === 'nvr-server')
     return { ...node, rtspPort: String(ports.rtsp), httpPort: String(ports.http) };
   if (node.type === 'nvr-record' && node.folder === '')
-    return { ...node, folder: path.join(folder, 'nvr-clips') };
+    return {
+      ...node,
+      folder: path.join(folder, 'nvr-clips'),
+      ...(check && node.mode === 'continuous' && SHORT_SEGMENTS),
+    };
   return node;
 }
 

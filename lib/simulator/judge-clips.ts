@@ -1,0 +1,91 @@
+// The demo's judges of recorded clips: the file is read, and its first picture's burnt-in clock compared with the alarm.
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { mediabunny } from '../media/mediabunny.js';
+import { sourceOf } from '../nvr/recorder/plain-mp4.js';
+import { channelClip } from './clips.js';
+import type { Judge, SentMessage } from './demo-check.js';
+
+const MIN_PRE_ROLL_MS = 9_000;
+
+/** One clip of two alarms, which begins at least 9 s before the first one by its own picture. */
+export function judgeAlarmClip(): Judge {
+  let begun = 0;
+  return async ({ type, port, payload, clip, event }: SentMessage) => {
+    if (type !== 'nvr-record') return undefined;
+    if (payload === 'failed') throw new Error(event?.reason ?? 'the clip failed');
+    if (port === 1 && payload === 'recording') begun++;
+    if (port !== 0) return undefined;
+    if (clip === undefined || payload !== clip.file) throw new Error('the message has no clip');
+    if (begun !== 1 || clip.alarms.length !== 2)
+      throw new Error(`two alarms made ${begun} clips, the first one of ${clip.alarms.length} alarms`);
+    const read = await readRecording(clip.file);
+    if (read.frames !== clip.frames)
+      throw new Error(`the file holds ${read.frames} of ${clip.frames} frames`);
+    const [first, second] = clip.alarms;
+    const shownMs = agoByPicture(read.first, first!.time);
+    if (clip.preRollMs < MIN_PRE_ROLL_MS || shownMs < MIN_PRE_ROLL_MS)
+      throw new Error(`the clip begins ${clip.preRollMs} ms before the alarm, and shows ${shownMs} ms`);
+    if (clip.start + clip.durationMs < second!.time + 4_000)
+      throw new Error('the second alarm made it no longer');
+    const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+    return `clip of ${seconds(clip.durationMs)} s, ${clip.frames} frames, from ${seconds(shownMs)} s before the alarm by its own clock`;
+  };
+}
+
+/** Files one after the other, of which the oldest is deleted, and nothing else. */
+export function judgeContinuous(): Judge {
+  const files: string[] = [];
+  let strange: string | undefined;
+  return async ({ type, port, payload, clip, event }: SentMessage) => {
+    if (type !== 'nvr-record') return undefined;
+    if (payload === 'failed') throw new Error(event?.reason ?? 'the recording failed');
+    if (port === 0 && clip !== undefined) {
+      files.push(clip.file);
+      if (strange === undefined) {
+        strange = path.join(path.dirname(clip.file), 'not of this node.mp4');
+        await fs.writeFile(strange, 'x'.repeat(100_000));
+      }
+      return undefined;
+    }
+    if (payload !== 'deleted' || strange === undefined || files.length < 2) return undefined;
+    if (event?.file !== files[0]) throw new Error('another file than the oldest was deleted');
+    await fs.access(strange);
+    if (await exists(files[0]!)) throw new Error('the oldest file is still there');
+    const { frames } = await readRecording(files.at(-1)!);
+    return `${files.length} files, the oldest deleted, ${frames} frames in the newest`;
+  };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return fs.access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The first picture, as an access unit in AVC form, and how many there are. */
+async function readRecording(file: string): Promise<{ first: Uint8Array; frames: number }> {
+  const { ALL_FORMATS, EncodedPacketSink, Input } = mediabunny();
+  const handle = await fs.open(file, 'r');
+  try {
+    const input = new Input({ source: sourceOf(handle), formats: ALL_FORMATS });
+    const track = await input.getPrimaryVideoTrack();
+    const first = track === null ? null : await new EncodedPacketSink(track).getFirstPacket();
+    if (track === null || first === null) throw new Error(`${file} holds no picture`);
+    return { first: first.data, frames: (await track.computePacketStats()).packetCount };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** How long before `time` (epoch ms) a live picture of channel 1 was sent, by the clock in it: which picture of the clip it is. The clip begins anew every 20 s. */
+function agoByPicture(picture: Uint8Array, time: number): number {
+  const { units, rate } = channelClip(1, 'main', 'h264');
+  const bytes = Buffer.from(picture.buffer, picture.byteOffset, picture.byteLength);
+  const index = units.findIndex(({ keyframe, parts }) => keyframe && bytes.includes(parts.at(-1)!));
+  if (index < 0) throw new Error('the first picture is no keyframe of channel 1');
+  const lengthMs = (units.length * 1000) / rate;
+  return Math.round((((time - (index * 1000) / rate) % lengthMs) + lengthMs) % lengthMs);
+}
