@@ -12,15 +12,21 @@ import { judgeClip } from '../../media/clip-judge.js';
 import { frameHashes } from '../../support/tools.js';
 import { Rig } from './rig.js';
 
-/** One recording, killed `delayMs` after it began; answers what was left and found. */
-export async function killOnce(delayMs: number): Promise<{ parts: number; frames: number }> {
+/** One recording, killed somewhere behind its picture number `pictures`, however fast this machine is; answers what was left and found. */
+export async function killOnce(pictures: number): Promise<{ parts: number; frames: number }> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-killed-'));
   try {
     const child = fork(path.join(__dirname, 'record-child.ts'), [folder], {
       execArgv: ['--require', 'tsx/cjs'],
     });
-    for (;;) if ((await once(child, 'message'))[0] === 'recording') break;
-    await wait(delayMs);
+    await new Promise<void>((resolve) => {
+      let began = false;
+      child.on('message', (message) => {
+        began ||= message === 'recording';
+        if (began && typeof message === 'number' && message >= pictures) resolve();
+      });
+    });
+    await wait(Math.random() * 30);
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;

@@ -23,7 +23,7 @@ const recorder = new Recorder(
     maxLength: 60,
     folder,
     fileName: '{yyyy}{MM}{dd}-{HHmmss}.mp4',
-    segment: 4,
+    segment: 8,
     keepDays: 0,
     keepGiB: 0,
     timeZone: '',
@@ -47,4 +47,5 @@ setInterval(() => {
   at = index * 80;
   const unit: VideoUnit = clipUnit(index++, EPOCH);
   hub.emit(unit);
+  process.send?.(index);
 }, 8);
