@@ -11,7 +11,7 @@ export const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-bench-'));
 /** What is measured is compiled as it is shipped. */
 export function build(): void {
   const config = path.join(folder, 'tsconfig.json');
-  const sources = ['generator', 'reader', 'cameras', 'latency'].map((name) =>
+  const sources = ['generator', 'reader', 'cameras', 'latency', 'recorders'].map((name) =>
     path.join(__dirname, `${name}.ts`),
   );
   fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
