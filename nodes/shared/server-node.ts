@@ -43,16 +43,16 @@ export function nvrOf(server: NvrServerNode): Nvr {
 
 /** Starts that wait for the flows to run; one listener for all, since a flow may hold hundreds of nodes. */
 const waiting = new Set<() => void>();
-let listening = false;
+
+function flowsStarted(): void {
+  for (const once of [...waiting]) once();
+}
 
 /** Runs `start` once the flows run, so that what it reports reaches Catch and Status nodes made after this node. Answers how to call it off. */
 export function whenFlowsRun(RED: NodeAPI, start: () => void): () => void {
-  if (!listening) {
-    listening = true;
-    RED.events.on('flows:started', () => {
-      for (const once of [...waiting]) once();
-    });
-  }
+  // Another runtime in this process has another emitter, and a restarted one may have lost its listeners.
+  if (!RED.events.listeners('flows:started').includes(flowsStarted))
+    RED.events.on('flows:started', flowsStarted);
   const once = (): void => {
     if (!waiting.delete(once)) return;
     clearTimeout(timer);
