@@ -1,17 +1,16 @@
-// Units of one picture format to a fragmented MP4, or MOV where the sound is G.711: a fragment a GOP, each handed to the sink whole.
+// Units of one picture format to a fragmented MP4, or MOV where the sound is G.711: a fragment a GOP, written when the next one begins.
 
 import type { AudioFormat, AudioUnit, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
-import type { ClipUnit } from './gop-ring.js';
+import { decoderConfig, type DecoderConfig } from './decoder-config.js';
+import { FragmentFile, type ClipSink } from './fragment-file.js';
 import { FragmentTimes } from './fragment-times.js';
+import type { ClipUnit } from './gop-ring.js';
 import { MediaClock } from './media-clock.js';
 import { mediabunny } from './mediabunny.js';
 import type { EncodedAudioPacketSource, EncodedVideoPacketSource, Output } from './mediabunny.js';
 
-/** Where the file goes. Bytes are handed on in order, each call ends a box, and the next call waits for the promise. */
-export interface ClipSink {
-  write(data: Uint8Array): Promise<void>;
-}
+export type { ClipSink } from './fragment-file.js';
 
 export interface ClipGap {
   /** Milliseconds into the clip of the last picture before it. */
@@ -49,13 +48,16 @@ export function isWritable(unit: ClipUnit): boolean {
 
 export class Mp4Writer {
   readonly extension: '.mp4' | '.mov';
+  private readonly codec: 'avc' | 'hevc';
   private readonly output: Output;
+  private readonly file: FragmentFile;
   private readonly video: EncodedVideoPacketSource;
   private readonly audio: EncodedAudioPacketSource | undefined;
   private readonly clock = new MediaClock(VIDEO_RATE);
   private readonly audioClock: MediaClock | undefined;
   private readonly sets: Buffer;
   private begun: Promise<void> | undefined;
+  private config: DecoderConfig | undefined;
   private audioBegun = false;
   private audioOpen: boolean;
   private quietMs = 0;
@@ -71,7 +73,6 @@ export class Mp4Writer {
   /** What was left out is referred to until the next keyframe. */
   private broken = false;
   private frames = 0;
-  private bytes = 0;
   private damaged = 0;
   private readonly gaps: ClipGap[] = [];
 
@@ -85,32 +86,36 @@ export class Mp4Writer {
     const { codec } = first;
     if (codec === 'mjpeg')
       throw new NvrError('EUNSUPPORTED', 'MJPEG cannot be recorded; use an H.264 or H.265 stream.');
+    this.codec = VIDEO_CODECS[codec];
     this.sets = parameterSets(first);
     const isMov = audioFormat?.codec === 'pcmu' || audioFormat?.codec === 'pcma';
     this.extension = isMov ? '.mov' : '.mp4';
     const {
       Output,
-      StreamTarget,
+      NullTarget,
       Mp4OutputFormat,
       MovOutputFormat,
       EncodedVideoPacketSource,
       EncodedAudioPacketSource,
     } = mediabunny();
-    const options = { fastStart: 'fragmented' } as const;
-    const times = new FragmentTimes([VIDEO_RATE, audioFormat?.sampleRate ?? 1]);
-    const stream = new WritableStream<{ data: Uint8Array; position: number }>({
-      write: async ({ data, position }) => {
-        if (position !== this.bytes) throw new Error('the file is not written in order');
-        times.apply(data);
-        await sink.write(data);
-        this.bytes += data.length;
+    this.file = new FragmentFile(sink, new FragmentTimes([VIDEO_RATE, audioFormat?.sampleRate ?? 1]));
+    const box = (data: Uint8Array): void => {
+      this.file.box(data);
+    };
+    const options = {
+      fastStart: 'fragmented',
+      onFtyp: box,
+      onMoov: box,
+      onMoof: (data: Uint8Array) => {
+        this.file.moof(data);
       },
-    });
+    } as const;
     this.output = new Output({
       format: isMov ? new MovOutputFormat(options) : new Mp4OutputFormat(options),
-      target: new StreamTarget(stream),
+      // The muxer makes the boxes; what it would copy, and copy again, goes past it.
+      target: new NullTarget(),
     });
-    this.video = new EncodedVideoPacketSource(VIDEO_CODECS[codec]);
+    this.video = new EncodedVideoPacketSource(this.codec);
     // The time scale is made of the frame rate: RTP's own leaves nothing to round.
     this.output.addVideoTrack(this.video, { frameRate: VIDEO_RATE });
     const audioCodec = audioFormat === undefined ? undefined : audioCodecOf(audioFormat);
@@ -123,8 +128,8 @@ export class Mp4Writer {
   }
 
   get facts(): ClipFacts {
-    const { frames, bytes, damaged, gaps } = this;
-    return { frames, bytes, damaged, gaps, durationMs: Math.round(this.endMs) };
+    const { frames, damaged, gaps } = this;
+    return { frames, bytes: this.file.bytes, damaged, gaps, durationMs: Math.round(this.endMs) };
   }
 
   /** Codec of the sound that is in the file. */
@@ -139,7 +144,7 @@ export class Mp4Writer {
 
   /** The next unit in order of arrival, the first one included. Rejects with what the sink rejected with. */
   async add(unit: ClipUnit): Promise<void> {
-    this.begun ??= this.output.start();
+    this.begun ??= this.begin();
     await this.guard(this.begun);
     await this.guard(unit.kind === 'video' ? this.addVideo(unit) : this.addAudio(unit));
   }
@@ -150,6 +155,7 @@ export class Mp4Writer {
       await this.guard(this.release(this.frameMs));
       this.endMs += this.frameMs;
       await this.guard(this.output.finalize());
+      await this.guard(this.file.close());
     }
     return this.facts;
   }
@@ -158,6 +164,11 @@ export class Mp4Writer {
   async abandon(): Promise<void> {
     this.held = undefined;
     if (this.output.state !== 'finalized') await this.output.cancel().catch(() => undefined);
+  }
+
+  private async begin(): Promise<void> {
+    this.config = await decoderConfig(this.codec, this.first);
+    await this.output.start();
   }
 
   private async addVideo(unit: VideoUnit): Promise<void> {
@@ -204,7 +215,6 @@ export class Mp4Writer {
       this.audioOpen = false;
       this.audio!.close();
     }
-    const { codec, codecString, width, height } = unit.format;
     const { EncodedPacket } = mediabunny();
     const packet = new EncodedPacket(
       unit.data,
@@ -212,13 +222,9 @@ export class Mp4Writer {
       ms / 1000,
       durationMs / 1000,
     );
-    await this.video.add(packet, {
-      decoderConfig: {
-        codec: codecString ?? (codec === 'h265' ? 'hvc1.1.6.L93.B0' : 'avc1.64001f'),
-        codedWidth: width,
-        codedHeight: height,
-      },
-    });
+    this.file.hold(0, unit);
+    await this.video.add(packet, { decoderConfig: this.config! });
+    await this.file.flush();
   }
 
   private async addAudio(unit: AudioUnit): Promise<void> {
@@ -234,6 +240,7 @@ export class Mp4Writer {
     const samples = codec === 'aac' ? 1024 : unit.data.length / channels;
     const { EncodedPacket } = mediabunny();
     const packet = new EncodedPacket(unit.data, 'key', ms / 1000, samples / sampleRate);
+    this.file.hold(1, { data: unit.data });
     await this.audio!.add(packet, {
       decoderConfig: {
         codec: codec === 'aac' ? 'mp4a.40.2' : codec === 'pcmu' ? 'ulaw' : 'alaw',
@@ -242,6 +249,7 @@ export class Mp4Writer {
         ...(config !== undefined && { description: config }),
       },
     });
+    await this.file.flush();
   }
 
   /** The muxer's rejection, or the sink's that is behind it. After one, nothing more is written. */

@@ -15,8 +15,6 @@ export interface Finished {
   readonly bytes: number;
 }
 
-/** What is written at once: a kill costs no more, and other files get their turn. */
-const CHUNK = 64 * 1024;
 const MAX_SUFFIX = 9999;
 const PART = '.part';
 /** A plain file on its way. */
@@ -69,12 +67,7 @@ export class PartFile implements ClipSink {
 
   async write(data: Uint8Array): Promise<void> {
     for (let at = 0; at < data.length;) {
-      const { bytesWritten } = await this.handle.write(
-        data,
-        at,
-        Math.min(CHUNK, data.length - at),
-        this.bytes,
-      );
+      const { bytesWritten } = await this.handle.write(data, at, data.length - at, this.bytes);
       this.bytes += bytesWritten;
       at += bytesWritten;
     }

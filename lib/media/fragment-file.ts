@@ -1,0 +1,171 @@
+// The bytes of a fragmented MP4: the boxes are the muxer's, the media goes from the units to the file in one copy, past the muxer (ISO 14496-12 8.8, 14496-15 5.3).
+
+import type { NalRange } from '../codec/unit.js';
+import type { FragmentTimes } from './fragment-times.js';
+import { decodeTimeAt, trackOf, trafs, truns } from './moof.js';
+
+/** Where the file goes. Bytes are handed on in order; they are valid until the promise is settled, and the next call waits for that. */
+export interface ClipSink {
+  write(data: Uint8Array): Promise<void>;
+}
+
+/** What goes into an mdat. */
+export interface Sample {
+  readonly data: Buffer;
+  /** H.264, H.265: the NAL units that `data` consists of, each of which has its start code replaced by its length. */
+  readonly nals?: readonly NalRange[];
+}
+
+type Piece = Uint8Array | Sample;
+
+/** Of the index at the file's end. */
+interface Entry {
+  readonly time: bigint;
+  readonly at: number;
+}
+
+/** What is written at once: other files get their turn in between. */
+const CHUNK = 256 * 1024;
+
+export class FragmentFile {
+  /** Given to the sink. */
+  bytes = 0;
+
+  /** Samples that the muxer knows of and has not put into a fragment, by track. */
+  private readonly held: Sample[][] = [[], []];
+  private pieces: Piece[] = [];
+  /** Position of the end of what is in `pieces`. */
+  private end = 0;
+  private readonly index: Entry[] = [];
+  private readonly chunk = Buffer.allocUnsafeSlow(CHUNK);
+  private filled = 0;
+  private readonly length = Buffer.alloc(4);
+
+  constructor(
+    private readonly sink: ClipSink,
+    private readonly times: FragmentTimes,
+  ) {}
+
+  /** To be called before the muxer is told of the sample. `track`: from 0, in order of the muxer's ids. */
+  hold(track: 0 | 1, sample: Sample): void {
+    this.held[track]!.push(sample);
+  }
+
+  /** A box of the muxer's that stands for itself. */
+  box(data: Uint8Array): void {
+    this.pieces.push(data);
+    this.end += data.length;
+  }
+
+  /** The muxer's moof: the samples that it lists follow it in an mdat. */
+  moof(data: Uint8Array): void {
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.times.apply(view);
+    const at = this.end;
+    this.box(data);
+    const samples: Sample[] = [];
+    for (const traf of trafs(view)) {
+      const track = trackOf(view, traf);
+      const runs = [...truns(view, traf)];
+      const count = runs.reduce((sum, run) => sum + run.count, 0);
+      samples.push(...(this.held[track]?.splice(0, count) ?? []));
+      const timeAt = decodeTimeAt(view, traf);
+      if (track !== 0 || timeAt < 0) continue;
+      const first = runs[0]?.first ?? -1;
+      const offset = first < 0 ? 0 : view.getInt32(first);
+      this.index.push({ time: view.getBigUint64(timeAt) + BigInt(offset), at });
+    }
+    this.box(mdat(samples.reduce((sum, sample) => sum + sample.data.length, 0)));
+    this.pieces.push(...samples);
+    for (const sample of samples) this.end += sample.data.length;
+  }
+
+  /** Hands on what has been told since the last call. Rejects with what the sink rejects with. */
+  async flush(): Promise<void> {
+    if (this.pieces.length === 0) return;
+    const { pieces } = this;
+    this.pieces = [];
+    for (const piece of pieces) {
+      if (piece instanceof Uint8Array) await this.put(piece, 0, piece.length);
+      else if (piece.nals === undefined) await this.put(piece.data, 0, piece.data.length);
+      else await this.putNals(piece.data, piece.nals);
+    }
+    await this.write();
+  }
+
+  /** The index of the fragments, by which players seek (ISO 14496-12 8.8.9 to 8.8.11). The last box of a file. */
+  close(): Promise<void> {
+    this.box(mfra(this.index));
+    return this.flush();
+  }
+
+  private async putNals(data: Buffer, nals: readonly NalRange[]): Promise<void> {
+    for (const { start, end } of nals) {
+      if (end - start <= CHUNK - this.filled) {
+        // The start code is as long as the length that replaces it.
+        data.copy(this.chunk, this.filled, start, end);
+        this.chunk.writeUInt32BE(end - start - 4, this.filled);
+        this.filled += end - start;
+        continue;
+      }
+      this.length.writeUInt32BE(end - start - 4);
+      await this.put(this.length, 0, 4);
+      await this.put(data, start + 4, end);
+    }
+  }
+
+  private async put(data: Uint8Array, start: number, end: number): Promise<void> {
+    for (let at = start; at < end;) {
+      const part = Math.min(end - at, CHUNK - this.filled);
+      this.chunk.set(data.subarray(at, at + part), this.filled);
+      this.filled += part;
+      at += part;
+      if (this.filled === CHUNK) await this.write();
+    }
+  }
+
+  private async write(): Promise<void> {
+    if (this.filled === 0) return;
+    await this.sink.write(this.chunk.subarray(0, this.filled));
+    this.bytes += this.filled;
+    this.filled = 0;
+  }
+}
+
+function mdat(bytes: number): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32BE(8 + bytes);
+  header.write('mdat', 4, 'latin1');
+  return header;
+}
+
+function mfra(index: readonly Entry[]): Buffer {
+  const ENTRY = 28;
+  const tfraBytes = 24 + index.length * ENTRY;
+  const box = Buffer.alloc(8 + tfraBytes + 16);
+  let at = 0;
+  const word = (value: number): void => {
+    at = box.writeUInt32BE(value, at);
+  };
+  const name = (text: string): void => {
+    at += box.write(text, at, 'latin1');
+  };
+  word(box.length);
+  name('mfra');
+  word(tfraBytes);
+  name('tfra');
+  word(0x0100_0000); // version 1: 64 bits for times and places
+  word(1); // the pictures' track
+  word(0x3f); // numbers of 32 bits
+  word(index.length);
+  for (const { time, at: place } of index) {
+    at = box.writeBigUInt64BE(time, at);
+    at = box.writeBigUInt64BE(BigInt(place), at);
+    for (let i = 0; i < 3; i++) word(1); // first traf, trun and sample
+  }
+  word(16);
+  name('mfro');
+  word(0);
+  word(box.length);
+  return box;
+}
