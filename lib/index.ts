@@ -5,6 +5,7 @@ export { LIMITS } from './limits.js';
 export { silentLogger, type Logger } from './log.js';
 export { redact } from './redact.js';
 export { openSession, type OpenedSession, type OpenOptions } from './client/open-session.js';
+export { httpTunnel } from './client/http-tunnel.js';
 export { ServerMemory } from './client/quirks.js';
 export {
   RtspSession,

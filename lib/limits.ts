@@ -21,6 +21,8 @@ export const LIMITS = {
   reorderMs: 100,
   /** RTSP requests awaiting a reply on one connection. */
   pendingRequests: 16,
+  /** Bytes that wait for an HTTP tunnel's next POST. */
+  tunnelBytes: 256 * 1024,
   /** Redirects followed for one session. */
   redirects: 5,
   /** Media sections read from one SDP. */

@@ -26,6 +26,9 @@ export interface LoginGate {
 export interface ConnectionOptions {
   host: string;
   port: number;
+  /** The URI's path and query, and the credentials for this host: for a bearer that makes requests of its own. */
+  path?: string;
+  credentials?: { username: string; password: string } | undefined;
   tls?: TlsSettings | undefined;
   /** Milliseconds for the connection, and for each reply. */
   timeoutMs: number;
@@ -33,7 +36,7 @@ export interface ConnectionOptions {
   authenticator?: Authenticator | undefined;
   gate?: LoginGate | undefined;
   logger?: Logger | undefined;
-  /** How the bytes travel; TCP or TLS unless said otherwise. */
+  /** How the bytes travel; TCP or TLS unless said otherwise, `httpTunnel` for instance. */
   open?: (options: PipeOptions) => Promise<Pipe>;
   isChannelInUse(channel: number): boolean;
   /** A socket read begins to be handed on: `length` bytes from the start of `buffer`. `arrival`: its monotonic ms. */
@@ -91,7 +94,7 @@ export class RtspConnection {
     );
   }
 
-  /** Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS. */
+  /** Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, and with what else the bearer fails with. */
   static async open(options: ConnectionOptions): Promise<RtspConnection> {
     const connection = new RtspConnection(options);
     const open = options.open ?? openPipe;
@@ -100,6 +103,12 @@ export class RtspConnection {
       port: options.port,
       tls: options.tls,
       connectTimeoutMs: options.timeoutMs,
+      request: {
+        path: options.path ?? '/',
+        userAgent: options.userAgent,
+        credentials: options.credentials,
+        gate: options.gate,
+      },
       onData: (buffer, length) => {
         connection.readAt = performance.now();
         options.onReadStart?.(buffer, length, connection.readAt);

@@ -197,6 +197,8 @@ export class RtspSession {
     const connection = await RtspConnection.open({
       host: target.host,
       port: target.port,
+      path: target.path,
+      credentials: authenticator === undefined ? undefined : credentials,
       tls: target.tls ? (this.options.tls ?? {}) : undefined,
       timeoutMs: this.options.requestTimeoutMs ?? 10_000,
       userAgent: USER_AGENT,

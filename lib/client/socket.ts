@@ -3,6 +3,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { NvrError } from '../errors.js';
+import type { LoginGate } from './connection.js';
 import { errorOfSocket } from './status.js';
 
 /** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false. */
@@ -29,22 +30,38 @@ export interface Pipe {
   destroy(): void;
 }
 
+/** What a bearer with requests of its own, an HTTP tunnel, asks for, and as whom. */
+export interface BearerRequest {
+  /** The URI's path and query. It may hold a playback key: no error quotes it. */
+  path: string;
+  userAgent: string;
+  credentials?: { username: string; password: string } | undefined;
+  gate?: LoginGate | undefined;
+}
+
 export interface PipeOptions {
   host: string;
   port: number;
   tls?: TlsSettings | undefined;
   connectTimeoutMs: number;
+  request?: BearerRequest | undefined;
   /** `buffer` is reused by the next read: valid during the call only. */
   onData(buffer: Buffer, length: number): void;
   /** The peer closed (no error), or the connection failed. At most once, and only after `openPipe` resolved. */
   onClose(error?: NvrError): void;
 }
 
+/** A socket's own pipe. */
+export interface SocketPipe extends Pipe {
+  /** Closes once all that was written is sent; resolves when it is closed. `onClose` is not called. */
+  end(): Promise<void>;
+}
+
 /** Twice what a server writes at once: fewer reads for a fast one. */
 const READ_BUFFER_BYTES = 128 * 1024;
 
 /** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS. */
-export function openPipe(options: PipeOptions): Promise<Pipe> {
+export function openPipe(options: PipeOptions): Promise<SocketPipe> {
   const where = `${options.host}:${options.port}`;
   return new Promise((resolve, reject) => {
     let settled = false;
@@ -96,8 +113,11 @@ export function openPipe(options: PipeOptions): Promise<Pipe> {
     socket.on('error', (error) => {
       fail(errorOfSocket(error, where));
     });
-    socket.on('close', () => {
-      fail(undefined);
+    const gone = new Promise<void>((done) => {
+      socket.on('close', () => {
+        fail(undefined);
+        done();
+      });
     });
     socket.once(ready, () => {
       if (closed) return;
@@ -119,6 +139,11 @@ export function openPipe(options: PipeOptions): Promise<Pipe> {
         },
         resume: () => {
           socket.resume();
+        },
+        end: () => {
+          closed = true;
+          socket.destroySoon();
+          return gone;
         },
         destroy: () => {
           closed = true;

@@ -45,7 +45,7 @@ export interface Health {
 export interface HealthContext {
   readonly settings: NvrSettings;
   readonly account: Account;
-  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger'>;
+  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'>;
   /** The URI of the live stream. */
   uriOf(channel: number, stream: string): string;
   hub(channel: number, stream: string): Hub;
@@ -249,18 +249,22 @@ export class HealthProbes {
       session.credentials === undefined || !reaches(depth, 'auth')
         ? undefined
         : new Authenticator(session.credentials);
-    let stage: Depth = 'reach';
+    let stage = 'reach' as Depth;
     let connection: RtspConnection | undefined;
     const walk = async (): Promise<void> => {
       connection = await RtspConnection.open({
         host: target.host,
         port: target.port,
+        path: target.path,
+        credentials: session.credentials,
         tls: target.tls ? (session.tls ?? {}) : undefined,
         timeoutMs: ms,
         userAgent: USER_AGENT,
         authenticator,
         gate: account.gate,
         logger: session.logger,
+        // To reach is to connect: a tunnel may want a log-in.
+        ...(session.openPipe === undefined || depth === 'reach' ? {} : { open: session.openPipe }),
         isChannelInUse: () => false,
         onPacket: () => undefined,
         onServerRequest: () => undefined,
@@ -300,7 +304,10 @@ export class HealthProbes {
     } catch (error) {
       const code = error instanceof NvrError ? error.code : undefined;
       // OPTIONS may ask for the log-in already.
-      fail(code === 'EAUTH' || code === 'EFORBIDDEN' ? 'auth' : stage, error);
+      if (code === 'EAUTH' || code === 'EFORBIDDEN') stage = 'auth';
+      // It was reached, and refuses the tunnel.
+      else if (code === 'EUNSUPPORTED' && stage === 'reach') stage = 'rtsp';
+      fail(stage, error);
     } finally {
       if (connection !== undefined) {
         this.connections.delete(connection);

@@ -8,6 +8,7 @@ import { isLasting, NvrError } from '../errors.js';
 import type { Account } from './account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
+import { preferenceOf, toldTransport } from './transport.js';
 import type {
   CameraHub,
   HubEvent,
@@ -22,7 +23,7 @@ export interface HubContext {
   readonly settings: NvrSettings;
   readonly account: Account;
   /** What every session of this NVR has in common. */
-  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'extras'>;
+  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'extras' | 'openPipe'>;
   readonly uri: string;
   readonly channel: number;
   readonly stream: string;
@@ -83,7 +84,9 @@ export class Hub implements CameraHub {
       ...this.ledger.total(this.current?.session.statistics),
       state: this.state,
       subscribers: this.seats.size,
-      ...(this.current === undefined ? {} : { transport: this.current.transport }),
+      ...(this.current === undefined
+        ? {}
+        : { transport: toldTransport(this.context.settings, this.current.transport) }),
       ...(this.playingSince === undefined ? {} : { playingSince: this.playingSince }),
     };
   }
@@ -193,7 +196,7 @@ export class Hub implements CameraHub {
 
   private open(generation: number): Promise<OpenedSession> {
     const { settings, account, session, uri } = this.context;
-    if (settings.transport === 'multicast' || settings.transport === 'http') {
+    if (settings.transport === 'multicast') {
       throw new NvrError(
         'EUNSUPPORTED',
         `The transport "${settings.transport}" is not supported yet; choose auto, tcp or udp.`,
@@ -202,7 +205,7 @@ export class Hub implements CameraHub {
     return openSession({
       ...session,
       uri,
-      preference: settings.transport,
+      preference: preferenceOf(settings.transport),
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
@@ -235,7 +238,7 @@ export class Hub implements CameraHub {
     this.current = opened;
     this.state = 'playing';
     this.playingSince = Date.now();
-    this.emit('playing', { transport: opened.transport });
+    this.emit('playing', { transport: toldTransport(this.context.settings, opened.transport) });
     if (this.announced !== undefined) this.emit('format', formatFields(this.announced));
     this.expectKeyframe();
   }

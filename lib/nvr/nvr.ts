@@ -7,9 +7,9 @@ import { formatRtspUri } from '../rtsp/uri.js';
 import { HealthProbes } from './health.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
-import { RtspSession } from '../client/session.js';
+import { httpTunnel } from '../client/http-tunnel.js';
+import { RtspSession, type SessionOptions } from '../client/session.js';
 import { PlaybackRuns } from './playback/runs.js';
-import type { TlsSettings } from '../client/socket.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
 
@@ -70,13 +70,7 @@ export class Nvr {
       channel,
       stream,
       uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
-      session: {
-        credentials:
-          settings.username === '' ? undefined : { username: settings.username, password: settings.password },
-        tls: settings.tlsSettings,
-        logger: this.logger,
-        extras: settings.audio,
-      },
+      session: { ...this.session, extras: settings.audio },
     });
     this.hubs.set(key, hub);
     return hub;
@@ -92,16 +86,13 @@ export class Nvr {
   }
 
   /** What every session of this NVR has in common. */
-  private get session(): {
-    credentials: { username: string; password: string } | undefined;
-    tls: TlsSettings | undefined;
-    logger: Logger;
-  } {
-    const { username, password, tlsSettings } = this.settings;
+  private get session(): Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'> {
+    const { username, password, tlsSettings, transport } = this.settings;
     return {
       credentials: username === '' ? undefined : { username, password },
       tls: tlsSettings,
       logger: this.logger,
+      ...(transport === 'http' ? { openPipe: httpTunnel } : {}),
     };
   }
 

@@ -8,6 +8,7 @@ import { NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
 import { fetchPlaybackKey } from '../playback-key.js';
+import { preferenceOf, toldTransport } from '../transport.js';
 import type { NvrSettings } from '../types.js';
 import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
 import { RecordedClock } from './recorded-clock.js';
@@ -48,7 +49,7 @@ export interface PlaybackHandlers {
 export interface RunContext {
   readonly settings: NvrSettings;
   readonly account: Account;
-  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger'>;
+  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'>;
   uriOf(path: string): string;
   /** Whether a channel streams at all: tells "no such channel" from "no recording". */
   hasChannel(channel: number, stream: string): Promise<boolean>;
@@ -130,7 +131,7 @@ export class PlaybackRun {
       }
       this.session = opened.session;
       this.state = 'playing';
-      this.handlers.onPlaying?.(opened.transport);
+      this.handlers.onPlaying?.(toldTransport(this.context.settings, opened.transport));
       this.warnOfSpeed(opened.session);
       this.armGuard(generation);
     } catch (error) {
@@ -166,7 +167,7 @@ export class PlaybackRun {
     const { channel, stream, group, speed } = this.request;
     const span: PlaybackSpan = { start: at, end: this.to, key: '' };
     if (needsKey(settings)) span.key = (await fetchPlaybackKey(settings, account, group, at)).key;
-    const preference = settings.transport as TransportPreference;
+    const preference = preferenceOf(settings.transport) as TransportPreference;
     const timing: { clock?: RecordedClock } = {};
     const early: VideoUnit[] = [];
     let earlyBytes = 0;
@@ -308,6 +309,8 @@ function isRefusal(error: unknown): error is NvrError {
     error instanceof NvrError &&
     error.status !== undefined &&
     error.code !== 'EPLAYBACKKEY' &&
+    // A 404 of HTTP tells of the tunnel, not of a recording.
+    error.code !== 'EUNSUPPORTED' &&
     KEY_REFUSALS.has(error.status)
   );
 }

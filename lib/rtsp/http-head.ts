@@ -1,0 +1,90 @@
+// The head of an HTTP answer (RFC 1945 6), collected however the reads cut it. Fed bytes, opens nothing.
+
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { Headers } from './message.js';
+
+export interface HttpAnswer {
+  status: number;
+  reason: string;
+  headers: Headers;
+}
+
+/** Bytes, at most, after which something that does not begin as HTTP is judged. */
+const STRANGER_BYTES = 128;
+const SAID_CHARS = 80;
+const LF = 0x0a;
+const CR = 0x0d;
+
+export class HttpHead {
+  /** Once the head is complete. */
+  answer: HttpAnswer | undefined;
+  /** What speaks here is not HTTP; `said` has its words. */
+  isOther = false;
+
+  private readonly bytes = Buffer.allocUnsafe(LIMITS.headerBytes);
+  private length = 0;
+
+  /**
+   * Takes what was read, the first `length` bytes of `buffer`; nothing of it is kept after the call. Answers how many of them
+   * belonged to the head: all of them while `answer` is undefined. Throws EPROTOCOL past a limit.
+   */
+  take(buffer: Buffer, length: number): number {
+    const before = this.length;
+    const taken = buffer.copy(this.bytes, before, 0, Math.min(length, LIMITS.headerBytes - before));
+    this.length += taken;
+    if (this.beginsOtherwise) {
+      this.isOther = this.length >= STRANGER_BYTES || this.text().includes('\n');
+      return length;
+    }
+    const end = endOfHead(this.bytes, before, this.length);
+    if (end !== -1) {
+      this.answer = parse(this.text(end));
+      this.isOther = this.answer === undefined;
+      return this.isOther ? length : end - before;
+    }
+    if (this.length >= LIMITS.headerBytes)
+      throw new NvrError('EPROTOCOL', 'The server’s HTTP answer has a head without end.');
+    return length;
+  }
+
+  /** The first line so far, printable, 80 characters at most. */
+  get said(): string {
+    const [line = ''] = this.text(Math.min(this.length, 4 * SAID_CHARS)).split(/[\r\n]/, 1);
+    return line.replace(/[^\x20-\x7e]/g, '?').slice(0, SAID_CHARS);
+  }
+
+  /** What came so far cannot become HTTP. */
+  get beginsOtherwise(): boolean {
+    const start = this.text(Math.min(this.length, 5));
+    return start !== 'HTTP/'.slice(0, start.length);
+  }
+
+  private text(end = this.length): string {
+    return this.bytes.toString('latin1', 0, end);
+  }
+}
+
+/** The index behind the empty line; only bytes from `from` up to `length` are looked at. Bare LFs are taken. */
+function endOfHead(bytes: Buffer, from: number, length: number): number {
+  for (let at = from; at < length; at++) {
+    if (bytes[at] !== LF) continue;
+    if (bytes[at - 1] === LF || (bytes[at - 1] === CR && bytes[at - 2] === LF)) return at + 1;
+  }
+  return -1;
+}
+
+/** undefined: the status line cannot be read. */
+function parse(text: string): HttpAnswer | undefined {
+  const [first = '', ...lines] = text.split(/\r?\n/);
+  const status = /^HTTP\/\d+(?:\.\d+)? +(\d{3})(?: +(.*))?$/.exec(first);
+  if (status === null) return undefined;
+  if (lines.length > LIMITS.headerLines)
+    throw new NvrError('EPROTOCOL', `The server’s HTTP answer has more than ${LIMITS.headerLines} lines.`);
+  const headers = new Headers();
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon > 0) headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
+  }
+  return { status: Number(status[1]), reason: (status[2] ?? '').trim(), headers };
+}
