@@ -17,6 +17,7 @@ export interface Memory {
   rings: number;
 }
 
+/** Of one alarm to all. */
 export interface Clips {
   frames: number[];
   files: string[];
@@ -28,7 +29,7 @@ const [port = '0', count = '16', folder = ''] = process.argv.slice(2);
 const nvr = new Nvr(
   settingsFor(Number(port), { uriStyle: 'custom', liveTemplate: '/camera?ch={ch}', transport: 'tcp' }),
 );
-const clips: Clips = { frames: [], files: [], waits: [] };
+let clips: Clips = { frames: [], files: [], waits: [] };
 let told: () => void = () => undefined;
 
 const recorders = Array.from({ length: Number(count) }, (_, i) => {
@@ -93,6 +94,7 @@ async function obey(word: string): Promise<Memory | Clips | undefined> {
       for (const recorder of recorders) recorder.arm();
       return undefined;
     default: {
+      clips = { frames: [], files: [], waits: [] };
       const all = new Promise<void>((resolve) => (told = resolve));
       for (const recorder of recorders) recorder.alarm({ reason: 'bench' });
       await all;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { MediaUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { GopRing } from '../../media/gop-ring.js';
+import { mediabunny } from '../../media/mediabunny.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
 import { AlarmWindow } from './alarm-window.js';
 import { Clip, type ClipContext } from './clip.js';
@@ -114,6 +115,8 @@ export class Recorder {
   /** Keeps the pre-roll, or begins to record without end; finishes what an earlier run left. Idempotent. */
   arm(): void {
     if (this.subscription !== undefined) return;
+    // An alarm shall not wait for it: it takes a second on a small machine.
+    mediabunny();
     this.subscription = this.hub.subscribe({
       onUnit: (unit) => {
         this.onUnit(unit);
