@@ -2,7 +2,8 @@
 
 import type { Test } from 'mocha';
 
-export type Transport = 'TCP' | 'UDP' | 'TLS';
+/** HTTP: tunnelled in it; HTTPS: and that in TLS. */
+export type Transport = 'TCP' | 'UDP' | 'TLS' | 'HTTP' | 'HTTPS';
 export type Auth = 'none' | 'Basic' | 'Digest' | 'Digest with qop' | 'Digest SHA-256';
 
 export interface Cell {

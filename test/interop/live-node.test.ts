@@ -9,7 +9,7 @@ import { frameHashes, receivedHashes } from './judge.js';
 import { makeLongSource } from './sources.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim' };
-const TRANSPORTS = ['tcp', 'udp'] as const;
+const TRANSPORTS = ['tcp', 'udp', 'http'] as const;
 
 describe('a live-stream node on GStreamer’s server', function () {
   this.timeout(60_000);
@@ -34,7 +34,7 @@ describe('a live-stream node on GStreamer’s server', function () {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  it('delivers bit-exact video for 20 s over TCP and over UDP, through a session time-out of 5 s', async () => {
+  it('delivers bit-exact video for 20 s over TCP, over UDP and tunnelled in HTTP, through a session time-out of 5 s', async () => {
     const source = await makeLongSource(folder!);
     const flow: object[] = [{ id: 'tab', type: 'tab', label: 'tab' }];
     for (const transport of TRANSPORTS) {

@@ -20,6 +20,9 @@ const CODECS = [
   'PCMU beside H.264',
 ];
 const TRANSPORTS: Transport[] = ['TCP', 'UDP', 'TLS'];
+/** Tunnels carry the bytes of TCP, whatever they mean. */
+const TUNNELLED_CODECS = ['H.264 with B-frames', 'AAC beside H.264'];
+const TUNNELS: Transport[] = ['HTTP', 'HTTPS'];
 const AUTHS: Auth[] = ['none', 'Basic', 'Digest'];
 /** As the MOVE NVR's own URIs. */
 const QUERY = '?ch=0000&stype=M';
@@ -32,8 +35,9 @@ describe('GStreamer’s server, judged by ffmpeg', () => {
   const servers = new Map<string, GstServer>();
   const longRuns = new Map<string, Promise<Received>>();
 
+  const isTls = (transport: Transport): boolean => transport === 'TLS' || transport === 'HTTPS';
   const serverKey = (transport: Transport, auth: Auth): string =>
-    `${transport === 'TLS' ? 'TLS' : 'plain'} ${auth}`;
+    `${isTls(transport) ? 'TLS' : 'plain'} ${auth}`;
 
   before(async function () {
     this.timeout(60_000);
@@ -67,12 +71,13 @@ describe('GStreamer’s server, judged by ffmpeg', () => {
   });
 
   function play(key: string, source: Source, transport: Transport, login: boolean): Promise<Received> {
-    const scheme = transport === 'TLS' ? 'rtsps' : 'rtsp';
+    const scheme = isTls(transport) ? 'rtsps' : 'rtsp';
     const playing = receive({
       uri: `${scheme}://127.0.0.1:${servers.get(key)!.port}${source.mount}${QUERY}`,
       transport: transport === 'UDP' ? 'udp' : 'tcp',
+      tunnelled: TUNNELS.includes(transport),
       credentials: login ? ACCOUNT : undefined,
-      tls: transport === 'TLS' ? { ca: certificate.ca } : undefined,
+      tls: isTls(transport) ? { ca: certificate.ca } : undefined,
     });
     // Its own test tells of a failure.
     playing.catch(() => undefined);
@@ -81,7 +86,8 @@ describe('GStreamer’s server, judged by ffmpeg', () => {
 
   for (const codec of CODECS) {
     describe(codec, () => {
-      const cells = TRANSPORTS.flatMap((transport) =>
+      const tunnels = TUNNELLED_CODECS.includes(codec) ? TUNNELS : [];
+      const cells = [...TRANSPORTS, ...tunnels].flatMap((transport) =>
         AUTHS.map((auth): Cell => ({ server: 'GStreamer', codec, transport, auth })),
       );
       const playing = new Map<Cell, Promise<Received>>();
@@ -103,17 +109,17 @@ describe('GStreamer’s server, judged by ffmpeg', () => {
   describe('RTSP over TLS', () => {
     const uri = (host: string): string =>
       `rtsps://${host}:${servers.get('TLS none')!.port}${sources[0]!.mount}`;
-    const isTls = (error: unknown): boolean => error instanceof NvrError && error.code === 'ETLS';
+    const isEtls = (error: unknown): boolean => error instanceof NvrError && error.code === 'ETLS';
 
     it('refuses a certificate of an unknown authority by default', async () => {
-      await assert.rejects(receive({ uri: uri('127.0.0.1'), transport: 'tcp' }), isTls);
-      await assert.rejects(receive({ uri: uri('127.0.0.1'), transport: 'tcp', tls: {} }), isTls);
+      await assert.rejects(receive({ uri: uri('127.0.0.1'), transport: 'tcp' }), isEtls);
+      await assert.rejects(receive({ uri: uri('127.0.0.1'), transport: 'tcp', tls: {} }), isEtls);
     });
 
     it('refuses a certificate of another host, though its authority is known', async () => {
       await assert.rejects(
         receive({ uri: uri('localhost'), transport: 'tcp', tls: { ca: certificate.ca } }),
-        isTls,
+        isEtls,
       );
     });
 
@@ -129,7 +135,7 @@ describe('GStreamer’s server, judged by ffmpeg', () => {
 
     it('says ETLS for a server that does not speak TLS', async () => {
       const { port } = servers.get('plain none')!;
-      await assert.rejects(receive({ uri: `rtsps://127.0.0.1:${port}/x`, transport: 'tcp' }), isTls);
+      await assert.rejects(receive({ uri: `rtsps://127.0.0.1:${port}/x`, transport: 'tcp' }), isEtls);
     });
   });
 

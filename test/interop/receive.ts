@@ -1,5 +1,6 @@
 // Plays a URI to its end and keeps what came.
 
+import { httpTunnel } from '../../lib/client/http-tunnel.js';
 import { ServerMemory, type Lower } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd } from '../../lib/client/session.js';
 import type { TlsSettings } from '../../lib/client/socket.js';
@@ -17,13 +18,16 @@ export interface Received {
 export interface Playing {
   uri: string;
   transport: Lower;
+  /** In HTTP. */
+  tunnelled?: boolean;
   credentials?: { username: string; password: string } | undefined;
   tls?: TlsSettings | undefined;
   /** Enough: the session is closed. */
   until?: (video: readonly VideoUnit[]) => boolean;
 }
 
-export async function receive({ uri, transport, credentials, tls, until }: Playing): Promise<Received> {
+export async function receive(playing: Playing): Promise<Received> {
+  const { uri, transport, tunnelled = false, credentials, tls, until } = playing;
   const video: VideoUnit[] = [];
   const audio: AudioUnit[] = [];
   let session!: RtspSession;
@@ -33,6 +37,7 @@ export async function receive({ uri, transport, credentials, tls, until }: Playi
       credentials,
       transport,
       tls,
+      ...(tunnelled ? { openPipe: httpTunnel } : {}),
       extras: true,
       memory: new ServerMemory(),
       onUnit: (unit) => {

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { httpTunnel } from '../../lib/client/http-tunnel.js';
+import { ServerMemory } from '../../lib/client/quirks.js';
+import { RtspSession } from '../../lib/client/session.js';
+import type { Pipe } from '../../lib/client/socket.js';
+import { NvrError } from '../../lib/errors.js';
+import { Nvr } from '../../lib/nvr/nvr.js';
+import type { HubEvent } from '../../lib/nvr/types.js';
+import { startGst, type GstServer } from '../support/gst.js';
+import { settingsFor } from '../support/settings.js';
+import { GSTREAMER, needs } from '../support/tools.js';
+import { makeCertificate, type Certificate } from './certificate.js';
+import { ACCOUNT } from './receive.js';
+
+const LAUNCH =
+  '( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc key-int-max=10 tune=zerolatency ! h264parse ! rtph264pay config-interval=-1 pt=96 name=pay0 )';
+
+describe('RTSP tunnelled in HTTP by GStreamer’s server', () => {
+  let server: GstServer | undefined;
+  let folder: string | undefined;
+
+  before(function () {
+    needs(this, GSTREAMER);
+  });
+
+  afterEach(async () => {
+    await server?.stop();
+    server = undefined;
+    if (folder !== undefined) fs.rmSync(folder, { recursive: true, force: true });
+    folder = undefined;
+  });
+
+  for (const tls of [false, true]) {
+    it(`streams a camera of an NVR whose transport is HTTP${tls ? ', over TLS' : ''}`, async function () {
+      let certificate: Certificate | undefined;
+      if (tls) {
+        needs(this, 'openssl');
+        folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-tunnel-'));
+        certificate = makeCertificate(folder);
+      }
+      server = await startGst({
+        launch: LAUNCH,
+        auth: 'digest',
+        password: ACCOUNT.password,
+        ...(certificate === undefined ? {} : { certificate: certificate.file }),
+      });
+      const nvr = new Nvr(
+        settingsFor(server.port, {
+          ...ACCOUNT,
+          transport: 'http',
+          tls,
+          ...(certificate === undefined ? {} : { tlsSettings: { ca: certificate.ca } }),
+        }),
+      );
+      const camera = nvr.camera(1, 'main');
+      const events: HubEvent[] = [];
+      let units = 0;
+      await new Promise<void>((resolve) => {
+        camera.subscribe({
+          onEvent: (event) => events.push(event),
+          onUnit: () => {
+            if (++units === 25) resolve();
+          },
+        });
+      });
+      assert.equal(events.find(({ type }) => type === 'playing')?.transport, 'http');
+      assert.deepEqual([camera.statistics.transport, camera.statistics.lost], ['http', 0]);
+      const health = await nvr.health.probe(1, 'main', 'session');
+      assert.deepEqual([health.state, health.stage], ['up', 'session']);
+      await nvr.close();
+    });
+  }
+
+  it('goes on over POST after POST while the session lasts', async () => {
+    server = await startGst({ launch: LAUNCH });
+    let written = 0;
+    let onUnit = (): void => undefined;
+    let ended: NvrError | undefined;
+    const session = new RtspSession({
+      uri: `rtsp://127.0.0.1:${server.port}/live`,
+      transport: 'tcp',
+      memory: new ServerMemory(),
+      openPipe: async (options): Promise<Pipe> => {
+        const pipe = await httpTunnel(options);
+        const write = pipe.write.bind(pipe);
+        pipe.write = (data) => {
+          written += Math.ceil(data.length / 3) * 4;
+          write(data);
+        };
+        return pipe;
+      },
+      onUnit: () => {
+        onUnit();
+      },
+      onEnd: ({ error }) => (ended = error),
+    });
+    await session.open();
+    while (written < 3 * 32_767) await session.ping();
+    // The stream goes on.
+    await new Promise<void>((resolve) => (onUnit = resolve));
+    assert.equal(ended, undefined);
+    await session.close();
+    assert.ok(server.lines.includes('TEARDOWN'));
+  });
+
+  it('is told apart from a wrong password', async () => {
+    server = await startGst({ launch: LAUNCH, auth: 'basic', password: ACCOUNT.password });
+    const nvr = new Nvr(
+      settingsFor(server.port, { transport: 'http', username: 'admin', password: 'wrong password' }),
+    );
+    const health = await nvr.health.probe(1, 'main', 'auth');
+    assert.deepEqual([health.stage, health.code], ['auth', 'EAUTH']);
+    await nvr.close();
+  });
+});
