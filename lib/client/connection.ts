@@ -108,6 +108,7 @@ export class RtspConnection {
         userAgent: options.userAgent,
         credentials: options.credentials,
         gate: options.gate,
+        logger: connection.log,
       },
       onData: (buffer, length) => {
         connection.readAt = performance.now();

@@ -269,6 +269,7 @@ class Tunnel implements Pipe {
         if (head.isOther) throw this.stranger(method, head);
         answer = head.answer;
         if (answer === undefined) return;
+        this.request.logger?.debug(`< ${this.printable(head.said)}`);
         listener.onAnswer(answer);
         if (taken === length) return;
         buffer.copyWithin(0, taken, length);
@@ -278,6 +279,7 @@ class Tunnel implements Pipe {
         listener.onClose(error);
       },
     });
+    this.request.logger?.debug(redact(`> ${request.toString('utf8').trimEnd()}`));
     pipe.write(request);
     return pipe;
   }

@@ -3,6 +3,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { NvrError } from '../errors.js';
+import type { Logger } from '../log.js';
 import type { LoginGate } from './connection.js';
 import { errorOfSocket } from './status.js';
 
@@ -37,6 +38,7 @@ export interface BearerRequest {
   userAgent: string;
   credentials?: { username: string; password: string } | undefined;
   gate?: LoginGate | undefined;
+  logger?: Logger | undefined;
 }
 
 export interface PipeOptions {

@@ -237,6 +237,28 @@ describe('the HTTP tunnel', () => {
       pipe.destroy();
     });
 
+    it('traces what is said, with the key and the log-in struck out', async () => {
+      http = await startHttp(({ headers }) =>
+        headers.has('Authorization') ? undefined : refuse('Basic realm="cam"'),
+      );
+      const lines: string[] = [];
+      const logger = { debug: (line: string) => void lines.push(line), warn: () => undefined };
+      const { pipe } = await open(http.port, { credentials: ACCOUNT, logger });
+      pipe.destroy();
+      assert.deepEqual(
+        lines.map((line) => line.split('\r\n')[0]),
+        [
+          '> GET /playback?ch=0000&pbkey=*** HTTP/1.0',
+          '< HTTP/1.0 401 Unauthorized',
+          '> GET /playback?ch=0000&pbkey=*** HTTP/1.0',
+          '< HTTP/1.0 200 OK',
+        ],
+      );
+      const all = lines.join('\n');
+      assert.match(all, /Authorization: \*\*\*/);
+      for (const secret of [KEY, ACCOUNT.password, basic.slice(6)]) assert.ok(!all.includes(secret));
+    });
+
     it('asks a locked account once, and never again', async () => {
       http = await startHttp(() => refuse('Basic realm="cam"'));
       const gate = new PasswordGate(() => 0);

@@ -297,3 +297,10 @@ function realPictures(): SourcePicture[] {
   }
   return pictures.slice(0, -1);
 }
+
+export const HTTP_HEADS = [
+  'HTTP/1.0 200 OK\r\nServer: GStreamer RTSP Server\r\nContent-Type: application/x-rtsp-tunnelled\r\n\r\n$',
+  'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm="cam", nonce="1"\r\nConnection: close\r\n\r\n<html>',
+  'HTTP/1.0 200\nServer: x\n\n',
+  'RTSP/1.0 405 Method Not Allowed\r\n\r\n',
+];

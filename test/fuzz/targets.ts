@@ -11,6 +11,7 @@ import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
 import { parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Authenticator } from '../../lib/rtsp/auth.js';
+import { HttpHead } from '../../lib/rtsp/http-head.js';
 import { controlBase, trackUri } from '../../lib/rtsp/control-uri.js';
 import { Framer } from '../../lib/rtsp/framer.js';
 import {
@@ -28,7 +29,15 @@ import * as h265 from '../codec/h265/nals.js';
 import { media, payload } from '../codec/packetizers/media.js';
 import type { Target } from './engine.js';
 import { mutate, type Random } from './random.js';
-import { conversations, HEADER_VALUES, rtcpPackets, SDPS, streams, type Stream } from './seeds.js';
+import {
+  conversations,
+  HEADER_VALUES,
+  HTTP_HEADS,
+  rtcpPackets,
+  SDPS,
+  streams,
+  type Stream,
+} from './seeds.js';
 
 export function targets(): Target[] {
   return [
@@ -49,6 +58,7 @@ export function targets(): Target[] {
       },
       LIMITS.bodyBytes,
     ),
+    bytesTarget('HTTP head', HTTP_HEADS.map(toBuffer), readHttpHead, LIMITS.headerBytes),
     bytesTarget('RTCP', rtcpPackets(), readRtcp),
     bytesTarget('SPS', [h264.SPS, h264.OTHER_SPS, h265.SPS, h265.OTHER_SPS], readSps),
     ...Object.entries(streams()).map(([name, stream]) => streamTarget(name, stream)),
@@ -76,6 +86,21 @@ function bytesTarget(
 }
 
 /** Conversations in reads of any size, through everything that reads messages. */
+/** However the reads cut it, the same head comes of it, and every byte belongs to it or not. */
+function readHttpHead(bytes: Buffer): void {
+  const whole = new HttpHead();
+  const taken = whole.take(Buffer.from(bytes), bytes.length);
+  assert.ok(taken >= 0 && taken <= bytes.length);
+  assert.ok(whole.said.length <= 80);
+  if (whole.answer === undefined) return;
+  const cut = new HttpHead();
+  for (let at = 0; at < taken; at++) {
+    assert.equal(cut.answer, undefined);
+    assert.equal(cut.take(bytes.subarray(at, at + 1), 1), 1);
+  }
+  assert.deepEqual(cut.answer, whole.answer);
+}
+
 function framerTarget(): Target {
   const seeds = conversations();
   return {
