@@ -1,53 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import sinon from 'sinon';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
-import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
-import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
-import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { needs } from '../support/tools.js';
-import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
-
-const ACCOUNT = { username: 'admin', password: 'geheim-123' };
-/** Of the simulator's clips. */
-const GOP_MS = 2000;
-const FRAME_MS = 80;
-
-interface Fault {
-  error: { code: string; message: string };
-}
-
-type Sinks = (id: string) => Sink;
-
-const clipOf = (message: Message): ClipInfo => message.clip as ClipInfo;
-const eventOf = (message: Message): Record<string, unknown> => message.event as Record<string, unknown>;
-const codeOf = (message: Message): string => (message as unknown as Fault).error.code;
-const words = (sink: Sinks): unknown[] => sink('event').messages.map(({ payload }) => payload);
-const send = (message: object, id = 'record'): void => {
-  (helper.getNode(id) as { receive(message: object): void }).receive(message);
-};
-
-/** What ffmpeg makes of a clip: decodes all of it, or throws. */
-function judge(file: string): { frames: number; durationMs: number; startsWithKeyframe: boolean } {
-  const errors = execFileSync('ffmpeg', ['-v', 'error', '-xerror', '-i', file, '-f', 'null', '-']);
-  assert.equal(errors.toString(), '');
-  const shown = execFileSync('ffprobe', [
-    ...['-v', 'error', '-select_streams', 'v', '-show_packets', '-show_format', '-of', 'json', file],
-  ]);
-  const { packets, format } = JSON.parse(shown.toString()) as {
-    packets: { flags: string }[];
-    format: { duration: string };
-  };
-  return {
-    frames: packets.length,
-    durationMs: Math.round(Number(format.duration) * 1000),
-    startsWithKeyframe: packets[0]!.flags.startsWith('K'),
-  };
-}
+import { startSimulator } from '../../lib/simulator/index.js';
+import { load, statuses, type Message } from './red.js';
+import {
+  ACCOUNT,
+  GOP_MS,
+  FRAME_MS,
+  clipOf,
+  codeOf,
+  eventOf,
+  judge,
+  send,
+  useRecordRig,
+  words,
+  type Fault,
+} from './record-rig.js';
 
 /** Whether a node is where an error came from. */
 const isOf = (error: unknown, id: string): boolean => (error as { source: { id: string } }).source.id === id;
@@ -60,74 +31,8 @@ function firstPicture(file: string): Buffer {
 
 describe('nvr-record', function () {
   this.timeout(30_000);
-  let simulator: Simulator;
-  let folder: string;
-
-  before(function () {
-    needs(this, 'ffmpeg', 'ffprobe');
-  });
-
-  beforeEach(function (done) {
-    helper.startServer(done);
-  });
-
-  beforeEach(async () => {
-    simulator = await startSimulator({ ...ACCOUNT, channels: 4 });
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-record-node-'));
-  });
-
-  afterEach(async () => {
-    await helper.unload();
-    await simulator.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
-    await new Promise<void>((resolve) => {
-      helper.stopServer(() => {
-        resolve();
-      });
-    });
-  });
-
-  after(() => sharedSnapshotPool().close());
-
-  function flow(settings: object = {}, nvr: object = {}): object[] {
-    const server = {
-      rtspPort: String(simulator.rtspPort),
-      channels: [{ channel: 2, name: 'Gate' }],
-      linger: '0',
-      ...nvr,
-    };
-    const record = {
-      id: 'record',
-      type: 'nvr-record',
-      channel: 'gate',
-      preRoll: '1',
-      postRoll: '0.5',
-      folder,
-      wires: [['out'], ['event']],
-      ...settings,
-    };
-    const live = { id: 'live', type: 'nvr-live-stream', channel: '2', wires: [['pictures'], ['liveEvent']] };
-    return flowWith(server, [record, live], ['out', 'event', 'pictures', 'liveEvent']);
-  }
-
-  /** The node, and a live-stream node of the same camera beside it. Resolves when the pre-roll is whole. */
-  async function deploy(settings: object = {}, keyframes = 2, nvr: object = {}): Promise<Sinks> {
-    const sink = await load(flow(settings, nvr), ACCOUNT);
-    await keyframesOf(sink, keyframes);
-    return sink;
-  }
-
-  /** Counts from the start. */
-  const keyframesOf = (sink: Sinks, count: number): Promise<Message> =>
-    sink('pictures').first(() => sink('pictures').messages.length >= count);
-
-  /** Every file below the folder, but for the journal. */
-  const files = (): string[] =>
-    fs
-      .readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.nvr-record-'))
-      .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-      .sort();
+  const rig = useRecordRig();
+  const { deploy, files, flow, keyframesOf } = rig;
 
   describe('makes of an alarm', () => {
     it('a clip that begins before it, and sends the alarm’s message with it', async () => {
@@ -141,8 +46,11 @@ describe('nvr-record', function () {
         [clip.file, 'site/yard/motion', 'kept'],
       );
       const day = new Date(alarmed).toISOString().slice(0, 10);
-      assert.match(path.relative(folder, clip.file), new RegExp(`^Home/Gate/${day}/\\d{6}-motion\\.mp4$`));
-      assert.deepEqual(files(), [path.relative(folder, clip.file)]);
+      assert.match(
+        path.relative(rig.folder, clip.file),
+        new RegExp(`^Home/Gate/${day}/\\d{6}-motion\\.mp4$`),
+      );
+      assert.deepEqual(files(), [path.relative(rig.folder, clip.file)]);
 
       const { frames, durationMs, startsWithKeyframe } = judge(clip.file);
       assert.ok(startsWithKeyframe);
@@ -260,8 +168,8 @@ describe('nvr-record', function () {
     });
 
     it('a clip of H.265 with its sound, and a picture of it', async () => {
-      await simulator.stop();
-      simulator = await startSimulator({ ...ACCOUNT, channels: 4, codec: 'h265', audio: true });
+      await rig.simulator.stop();
+      rig.simulator = await startSimulator({ ...ACCOUNT, channels: 4, codec: 'h265', audio: true });
       const sink = await deploy({ thumbnail: 'true' }, 2, { audio: true });
       send({ payload: 'motion' });
       const clip = clipOf(await sink('out').first(() => true));
@@ -291,16 +199,16 @@ describe('nvr-record', function () {
     'x'.repeat(5000),
   ]) {
     it(`keeps a clip in its folder whose reason is ${JSON.stringify(hostile.slice(0, 30))}`, async () => {
-      const above = fs.readdirSync(path.dirname(folder));
+      const above = fs.readdirSync(path.dirname(rig.folder));
       const sink = await deploy({ preRoll: '0', postRoll: '0.2', fileName: '{reason}/{reason}.mp4' }, 1);
       send({
         ...{ payload: 'alarm', reason: hostile, topic: hostile, folder: hostile, fileName: hostile },
         ...{ file: hostile, filename: hostile, path: hostile, clip: { file: hostile } },
       });
       const { file } = clipOf(await sink('out').first(() => true));
-      assert.equal(path.dirname(path.dirname(file)), folder);
+      assert.equal(path.dirname(path.dirname(file)), rig.folder);
       assert.equal(files().length, 1);
-      const news = fs.readdirSync(path.dirname(folder)).filter((name) => !above.includes(name));
+      const news = fs.readdirSync(path.dirname(rig.folder)).filter((name) => !above.includes(name));
       assert.deepEqual(
         news.filter((name) => !name.startsWith('nvr-') && !/node-red|tsx|^\./.test(name)),
         [],
@@ -382,185 +290,6 @@ describe('nvr-record', function () {
         assert.deepEqual(files(), []);
       });
     }
-  });
-
-  describe('when the disk refuses', () => {
-    it('fails with EDISK where the folder is a file, and others keep their stream', async () => {
-      const file = path.join(folder, 'file');
-      fs.writeFileSync(file, 'mine');
-      const sink = await deploy({ folder: file });
-      const told = await sink('catch').first(() => true);
-      assert.equal(codeOf(told), 'EDISK');
-      const caught = sink('catch').next(({ payload }) => payload === 'motion');
-      send({ payload: 'motion', mine: 'kept' });
-      assert.equal(codeOf(await caught), 'EDISK');
-      const failed = await sink('event').first(({ payload }) => payload === 'failed');
-      assert.equal(eventOf(failed).code, 'EDISK');
-      assert.deepEqual(statuses('record').at(-1), { fill: 'red', shape: 'ring', text: 'EDISK' });
-      await sink('pictures').next(() => true);
-      assert.equal(sink('out').messages.length, 0);
-      assert.equal(simulator.sessionCount, 1);
-      assert.equal(fs.readFileSync(file, 'utf8'), 'mine');
-    });
-
-    it('stays armed: a folder that comes back takes the next clip, and the badge is green again', async () => {
-      const inner = path.join(folder, 'disk');
-      const sink = await deploy({ folder: inner });
-      fs.rmSync(inner, { recursive: true });
-      send({ payload: 'lost' });
-      assert.equal(codeOf(await sink('catch').first(() => true)), 'EDISK');
-      assert.equal(fs.existsSync(inner), false, 'a disk that is not mounted is not written beside');
-      fs.mkdirSync(inner);
-      send({ payload: 'found' });
-      const clip = clipOf(await sink('out').first(() => true));
-      assert.equal(judge(clip.file).frames, clip.frames);
-      assert.equal(statuses('record').at(-1)!.text, 'armed');
-      assert.equal(sink('catch').messages.length, 1);
-    });
-
-    it('fails with EDISK where nothing may be written', async function () {
-      if (process.platform !== 'linux') {
-        console.log('      skipped: only Linux has /sys, where nobody may make a folder');
-        this.skip();
-      }
-      const sink = await deploy({ folder: '/sys/nvr-clips' }, 1);
-      assert.equal(codeOf(await sink('catch').first(() => true)), 'EDISK');
-      const caught = sink('catch').next(({ payload }) => payload === 'motion');
-      send({ payload: 'motion' });
-      assert.equal(codeOf(await caught), 'EDISK');
-      await sink('pictures').next(() => true);
-    });
-  });
-
-  describe('without end', () => {
-    it('records segments cut at keyframes, sends each, lists alarms, and deletes the oldest of its own', async () => {
-      fs.mkdirSync(path.join(folder, 'Home'));
-      fs.writeFileSync(path.join(folder, 'Home', 'mine.mp4'), Buffer.alloc(1 << 20));
-      const sink = await deploy({ mode: 'continuous', segment: '1', keepGiB: String(10_000 / 1024 ** 3) }, 2);
-      send({ payload: 'motion', reason: 'door' });
-      assert.equal((await sink('complete').first(() => true)).payload, 'motion');
-      const deleted = eventOf(await sink('event').word('deleted'));
-      assert.equal(deleted.reason, 'size');
-      const sent = sink('out').messages.map(clipOf);
-      assert.ok(sent.length >= 2);
-      assert.equal(sent[0]!.file, deleted.file);
-      assert.equal(fs.existsSync(deleted.file as string), false);
-      assert.ok(fs.existsSync(path.join(folder, 'Home', 'mine.mp4')));
-      assert.ok(sent.flatMap(({ alarms }) => alarms).some(({ reason }) => reason === 'door'));
-      for (const [index, { end }] of sent.entries()) {
-        const next = sent[index + 1];
-        if (next !== undefined)
-          assert.ok(Math.abs(next.start - end) <= 2 * FRAME_MS, 'nothing is lost between them');
-      }
-      send({ action: 'stop' });
-      await sink('event').word('stopped');
-      const last = clipOf(sink('out').messages.at(-1)!);
-      const judged = judge(last.file);
-      assert.ok(judged.startsWithKeyframe && judged.frames === last.frames);
-      assert.equal(sink('out').messages[0]!.topic, 'nvr/Home/Gate/clip');
-      send({ action: 'start' });
-      await sink('event').first(() => words(sink).filter((word) => word === 'armed').length === 2);
-    });
-  });
-
-  describe('when it is deployed anew', () => {
-    it('finishes the clip that is recorded, and gives the camera back', async () => {
-      const sink = await deploy({ id: 'record' });
-      send({ payload: true, reason: 'held' });
-      await sink('event').word('recording');
-      await sink('pictures').next(() => true);
-      assert.equal(files()[0]!.endsWith('.part'), true);
-      await helper.unload();
-      const [file, ...others] = files();
-      assert.deepEqual(others, []);
-      assert.match(file!, /-held\.mp4$/);
-      assert.ok(judge(path.join(folder, file!)).startsWithKeyframe);
-      while (simulator.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
-    });
-
-    it('alone, sends the clip that it had to finish, and nobody’s session is touched', async () => {
-      const sink = await deploy({ postRoll: '60' });
-      send({ payload: 'motion', reason: 'door' });
-      await sink('event').word('recording');
-      await sink('pictures').next(() => true);
-      await helper.setFlows(flow({ postRoll: '0.4' }), 'nodes');
-      const clip = clipOf(await sink('out').first(() => true));
-      assert.equal(judge(clip.file).frames, clip.frames);
-      await sink('pictures').next(() => true);
-      send({ payload: 'motion', reason: 'again' });
-      const again = await sink('out').first(({ payload }) => String(payload).endsWith('-again.mp4'));
-      assert.equal(judge(clipOf(again).file).frames, clipOf(again).frames);
-      assert.equal(simulator.connectionCount, 1);
-      assert.equal(sink('catch').messages.length, 0);
-    });
-
-    it('waits no longer than Node-RED for a disk that hangs, and gives the camera back at once', async () => {
-      const sink = await deploy();
-      const opening = new Promise<void>((resolve) => {
-        sinon.stub(fs.promises, 'open').callsFake(() => {
-          resolve();
-          return new Promise(() => undefined);
-        });
-      });
-      send({ payload: 'motion' });
-      await opening;
-      const clock = sinon.useFakeTimers({
-        toFake: ['setTimeout', 'clearTimeout'],
-        shouldClearNativeTimers: true,
-      });
-      let waited = 0;
-      try {
-        const gone = { is: false };
-        const unloaded = helper.unload().then(() => (gone.is = true));
-        while (!gone.is) {
-          await new Promise((resolve) => setImmediate(resolve));
-          if (simulator.sessionCount > 0) continue;
-          clock.tick(100);
-          waited += 100;
-        }
-        await unloaded;
-      } finally {
-        clock.restore();
-        sinon.restore();
-      }
-      assert.ok(waited > 5000 && waited < 15_000, `${waited} ms`);
-      assert.equal(sink('out').messages.length, 0);
-    });
-
-    it('finishes what a killed process left, and sends it', async () => {
-      const first = await deploy();
-      send({ payload: true, reason: 'held' });
-      const { file } = eventOf(await first('event').word('recording')) as { file: string };
-      await first('pictures').next(() => true);
-      await first('pictures').next(() => true);
-      const journal = fs.readdirSync(folder).find((name) => name.endsWith('.jsonl'))!;
-      const left = [fs.readFileSync(`${file}.part`), fs.readFileSync(path.join(folder, journal))] as const;
-      await helper.unload();
-      fs.rmSync(file);
-      fs.writeFileSync(`${file}.part`, left[0]);
-      fs.writeFileSync(path.join(folder, journal), left[1]);
-      await new Promise<void>((resolve) => {
-        helper.stopServer(() => {
-          resolve();
-        });
-      });
-      await new Promise<void>((resolve) => {
-        helper.startServer(resolve);
-      });
-      const sink = await load(flow(), ACCOUNT);
-      const clip = clipOf(await sink('out').first(() => true));
-      assert.deepEqual([clip.file, clip.recovered], [file, true]);
-      assert.equal(judge(file).frames, clip.frames);
-    });
-
-    it('records into the user folder where none is named', async () => {
-      helper.settings({ userDir: folder });
-      const sink = await deploy({ folder: '', preRoll: '0', postRoll: '0.1' }, 1);
-      send({ payload: 'motion' });
-      const { file } = clipOf(await sink('out').first(() => true));
-      helper.settings({});
-      assert.ok(file.startsWith(path.join(folder, 'nvr-clips', 'Home')), file);
-    });
   });
 
   it('tells Catch of a wrong password once, and of a clip without a picture each time', async () => {
