@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Context } from 'mocha';
 import { httpTunnel } from '../../lib/client/http-tunnel.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
-import type { Pipe } from '../../lib/client/socket.js';
+import type { Pipe, TlsSettings } from '../../lib/client/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent } from '../../lib/nvr/types.js';
@@ -33,26 +34,34 @@ describe('RTSP tunnelled in HTTP by GStreamer’s server', () => {
     folder = undefined;
   });
 
+  /** With Digest; resolves to what its clients need to know of TLS. */
+  async function start(context: Context, tls: boolean): Promise<TlsSettings | undefined> {
+    let certificate: Certificate | undefined;
+    if (tls) {
+      needs(context, 'openssl');
+      folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-tunnel-'));
+      certificate = makeCertificate(folder);
+    }
+    server = await startGst({
+      launch: LAUNCH,
+      auth: 'digest',
+      password: ACCOUNT.password,
+      ...(certificate === undefined ? {} : { certificate: certificate.file }),
+    });
+    return certificate === undefined ? undefined : { ca: certificate.ca };
+  }
+
   for (const tls of [false, true]) {
-    it(`streams a camera of an NVR whose transport is HTTP${tls ? ', over TLS' : ''}`, async function () {
-      let certificate: Certificate | undefined;
-      if (tls) {
-        needs(this, 'openssl');
-        folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-tunnel-'));
-        certificate = makeCertificate(folder);
-      }
-      server = await startGst({
-        launch: LAUNCH,
-        auth: 'digest',
-        password: ACCOUNT.password,
-        ...(certificate === undefined ? {} : { certificate: certificate.file }),
-      });
+    const overTls = tls ? ', over TLS' : '';
+
+    it(`streams a camera of an NVR whose transport is HTTP${overTls}`, async function () {
+      const tlsSettings = await start(this, tls);
       const nvr = new Nvr(
-        settingsFor(server.port, {
+        settingsFor(server!.port, {
           ...ACCOUNT,
           transport: 'http',
           tls,
-          ...(certificate === undefined ? {} : { tlsSettings: { ca: certificate.ca } }),
+          ...(tlsSettings === undefined ? {} : { tlsSettings }),
         }),
       );
       const camera = nvr.camera(1, 'main');
@@ -72,39 +81,41 @@ describe('RTSP tunnelled in HTTP by GStreamer’s server', () => {
       assert.deepEqual([health.state, health.stage], ['up', 'session']);
       await nvr.close();
     });
-  }
 
-  it('goes on over POST after POST while the session lasts', async () => {
-    server = await startGst({ launch: LAUNCH });
-    let written = 0;
-    let onUnit = (): void => undefined;
-    let ended: NvrError | undefined;
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
-      memory: new ServerMemory(),
-      openPipe: async (options): Promise<Pipe> => {
-        const pipe = await httpTunnel(options);
-        const write = pipe.write.bind(pipe);
-        pipe.write = (data) => {
-          written += Math.ceil(data.length / 3) * 4;
-          write(data);
-        };
-        return pipe;
-      },
-      onUnit: () => {
-        onUnit();
-      },
-      onEnd: ({ error }) => (ended = error),
+    it(`goes on over POST after POST while the session lasts${overTls}`, async function () {
+      const tlsSettings = await start(this, tls);
+      let written = 0;
+      let onUnit = (): void => undefined;
+      let ended: NvrError | undefined;
+      const session = new RtspSession({
+        uri: `${tls ? 'rtsps' : 'rtsp'}://127.0.0.1:${server!.port}/live`,
+        credentials: ACCOUNT,
+        tls: tlsSettings,
+        transport: 'tcp',
+        memory: new ServerMemory(),
+        openPipe: async (options): Promise<Pipe> => {
+          const pipe = await httpTunnel(options);
+          const write = pipe.write.bind(pipe);
+          pipe.write = (data) => {
+            written += Math.ceil(data.length / 3) * 4;
+            write(data);
+          };
+          return pipe;
+        },
+        onUnit: () => {
+          onUnit();
+        },
+        onEnd: ({ error }) => (ended = error),
+      });
+      await session.open();
+      while (written < 3 * 32_767) await session.ping();
+      // The stream goes on.
+      await new Promise<void>((resolve) => (onUnit = resolve));
+      assert.equal(ended, undefined);
+      await session.close();
+      assert.ok(server!.lines.includes('TEARDOWN'));
     });
-    await session.open();
-    while (written < 3 * 32_767) await session.ping();
-    // The stream goes on.
-    await new Promise<void>((resolve) => (onUnit = resolve));
-    assert.equal(ended, undefined);
-    await session.close();
-    assert.ok(server.lines.includes('TEARDOWN'));
-  });
+  }
 
   it('is told apart from a wrong password', async () => {
     server = await startGst({ launch: LAUNCH, auth: 'basic', password: ACCOUNT.password });
