@@ -1,6 +1,7 @@
 // The H.264 sequence parameter set: size of the shown picture, frame rate, profile, and what a slice header needs (H.264 7.3.2.1.1, E.1.1).
 
 import { BitReader } from '../bit-reader.js';
+import { plausibleRate, readVuiHead } from '../vui.js';
 
 export interface H264Sps {
   readonly id: number;
@@ -24,8 +25,6 @@ export interface H264Sps {
 }
 
 const MAX_SIDE = 16_384;
-const MAX_FRAME_RATE = 480;
-const EXTENDED_SAR = 255;
 
 /** Profiles whose SPS tells chroma format, bit depths and scaling lists. */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([
@@ -96,12 +95,6 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   };
 }
 
-/** Frames per second rounded to 1/1000; undefined for what no camera does. */
-export function plausibleRate(rate: number): number | undefined {
-  const rounded = Math.round(rate * 1000) / 1000;
-  return rounded > 0 && rounded <= MAX_FRAME_RATE ? rounded : undefined;
-}
-
 function readChroma(reader: BitReader): { formatIdc: number; separatePlanes: boolean } {
   const formatIdc = reader.ue();
   const separatePlanes = formatIdc === 3 && reader.flag();
@@ -138,22 +131,7 @@ function skipPictureOrder(reader: BitReader): void {
 }
 
 function readVui(reader: BitReader): { fullRange: boolean; frameRate?: number } {
-  // aspect_ratio_info
-  if (reader.flag() && reader.bits(8) === EXTENDED_SAR) reader.skip(32);
-  // overscan_info
-  if (reader.flag()) reader.flag();
-  let fullRange = false;
-  // video_signal_type
-  if (reader.flag()) {
-    reader.skip(3);
-    fullRange = reader.flag();
-    if (reader.flag()) reader.skip(24);
-  }
-  // chroma_loc_info
-  if (reader.flag()) {
-    reader.ue();
-    reader.ue();
-  }
+  const fullRange = readVuiHead(reader);
   const timed = reader.flag();
   const unitsInTick = timed ? reader.bits(32) : 0;
   const timeScale = timed ? reader.bits(32) : 0;

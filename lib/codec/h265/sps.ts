@@ -1,7 +1,7 @@
 // The H.265 sequence parameter set: size of the shown picture, frame rate, profile, tier and level (H.265 7.3.2.2, 7.3.3, E.2.1).
 
 import { BitReader } from '../bit-reader.js';
-import { plausibleRate } from '../h264/sps.js';
+import { plausibleRate, readVuiHead } from '../vui.js';
 
 export interface H265Sps {
   readonly id: number;
@@ -35,7 +35,6 @@ interface Profile {
 }
 
 const MAX_SIDE = 16_384;
-const EXTENDED_SAR = 255;
 const MAX_SUB_LAYERS_MINUS1 = 6;
 const MAX_SHORT_TERM_SETS = 64;
 const MAX_PICTURES_IN_SET = 16;
@@ -175,22 +174,7 @@ function skipShortTermSets(reader: BitReader): boolean {
 }
 
 function readVui(reader: BitReader): { fullRange: boolean; frameRate?: number } {
-  // aspect_ratio_info
-  if (reader.flag() && reader.bits(8) === EXTENDED_SAR) reader.skip(32);
-  // overscan_info
-  if (reader.flag()) reader.flag();
-  let fullRange = false;
-  // video_signal_type
-  if (reader.flag()) {
-    reader.skip(3);
-    fullRange = reader.flag();
-    if (reader.flag()) reader.skip(24);
-  }
-  // chroma_loc_info
-  if (reader.flag()) {
-    reader.ue();
-    reader.ue();
-  }
+  const fullRange = readVuiHead(reader);
   reader.skip(3); // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
   // default_display_window: a hint, not part of the output size
   if (reader.flag()) for (let i = 0; i < 4; i += 1) reader.ue();
