@@ -45,5 +45,5 @@ export type {
   HubSubscription,
   NvrSettings,
   StreamStatistics,
-  TransportPreference,
+  TransportSetting,
 } from './nvr/types.js';

@@ -4,8 +4,8 @@ import { NvrError } from '../errors.js';
 import type { Lower, ServerMemory } from './quirks.js';
 import { RtspSession, type SessionOptions } from './session.js';
 
-/** `auto`: TCP, and UDP on 461. `udp-first`: UDP, and TCP on 461 or silence. `tcp`, `udp`: that one alone. */
-export type TransportPreference = 'auto' | 'udp-first' | 'tcp' | 'udp';
+/** `auto`: TCP, and UDP on 461. `udp-first`: UDP, and TCP on 461 or silence. The others: that one alone. */
+export type TransportPreference = 'auto' | 'udp-first' | Lower;
 
 export interface OpenedSession {
   session: RtspSession;
@@ -19,7 +19,7 @@ export interface OpenOptions extends Omit<SessionOptions, 'transport'> {
 }
 
 export function transportOrder(preference: TransportPreference, memory: ServerMemory): Lower[] {
-  if (preference === 'tcp' || preference === 'udp') return [preference];
+  if (preference !== 'auto' && preference !== 'udp-first') return [preference];
   const first = memory.transport ?? (preference === 'udp-first' ? 'udp' : 'tcp');
   return first === 'tcp' ? ['tcp', 'udp'] : ['udp', 'tcp'];
 }

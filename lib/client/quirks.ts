@@ -8,7 +8,8 @@ export type KeepAlivePolicy = 'get-parameter' | 'options' | 'rtcp';
 /** What the digest is computed over: RFC 2617 says the request URI; some servers check the base URI (row 10). */
 export type DigestUriPolicy = 'request' | 'base';
 
-export type Lower = 'tcp' | 'udp';
+/** `udp` is unicast. */
+export type Lower = 'tcp' | 'udp' | 'multicast';
 
 /** One per server. Fields start undefined, "not yet learnt", and are set by the first session that finds out. */
 export class ServerMemory {

@@ -7,7 +7,7 @@ import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { Authenticator } from '../rtsp/auth.js';
 import { controlBase, trackUri } from '../rtsp/control-uri.js';
-import { formatTransport, parsePublic, parseSession, type TransportSpec } from '../rtsp/headers.js';
+import { formatTransport, parsePublic, parseSession } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
 import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
@@ -26,18 +26,15 @@ import {
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfStatus } from './status.js';
 import { Track } from './track.js';
-import { UdpPair } from './udp.js';
+import { ChannelTable, openTransport, type TrackTransport } from './track-transport.js';
 
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
 
 export const USER_AGENT = 'node-red-mobotix-nvr';
 
 interface SetUpTrack {
-  readonly choice: TrackChoice;
   readonly track: Track;
-  readonly udp: UdpPair | undefined;
-  /** Interleaved channels of RTP and RTCP. */
-  readonly channels: readonly [number, number];
+  readonly transport: TrackTransport;
 }
 
 const TICK_MS = 1_000;
@@ -54,8 +51,7 @@ export class RtspSession {
 
   private connection: RtspConnection | undefined;
   private readonly tracks: SetUpTrack[] = [];
-  /** Interleaved channel -> track; odd entries of a pair are RTCP. */
-  private readonly channels: ({ track: Track; rtcp: boolean } | undefined)[] = [];
+  private readonly channels = new ChannelTable();
   private sessionId: string | undefined;
   private sessionTimeoutSeconds = 60;
   private baseUri = '';
@@ -206,7 +202,7 @@ export class RtspSession {
       gate: this.options.gate,
       logger: this.options.logger,
       ...(this.options.openPipe === undefined ? {} : { open: this.options.openPipe }),
-      isChannelInUse: (channel) => this.channels[channel] !== undefined,
+      isChannelInUse: (channel) => this.channels.get(channel) !== undefined,
       onReadStart: (buffer, length, arrival) => {
         this.window.open(buffer, length, arrival);
       },
@@ -238,7 +234,7 @@ export class RtspSession {
     const track = new Track({
       payloadType: choice.payloadType,
       clockRate: choice.clockRate,
-      unordered: this.options.transport === 'udp',
+      unordered: this.isUdp,
       ssrc: this.ssrc,
       cname: this.cname,
       epochOffsetMs: Date.now() - performance.now(),
@@ -255,53 +251,33 @@ export class RtspSession {
         if (choice.media.type === 'video') this.onBye();
       },
     });
-    const udp =
-      this.options.transport !== 'udp'
-        ? undefined
-        : await UdpPair.bind({
-            localAddress: connection.localAddress,
-            remoteAddress: connection.remoteAddress,
-            onRtp: (packet, arrival) => {
-              track.rtp(packet, 0, packet.length, arrival);
-              this.watchHeldUnits();
-            },
-            onRtcp: (packet, arrival) => {
-              track.rtcp(packet, 0, packet.length, arrival);
-            },
-            onError: (error) => {
-              this.end('error', error);
-            },
-          });
-    const channel = this.tracks.length * 2;
-    const asked: TransportSpec =
-      udp === undefined
-        ? { profile: 'RTP/AVP/TCP', lower: 'tcp', multicast: false, interleaved: [channel, channel + 1] }
-        : { profile: 'RTP/AVP', lower: 'udp', multicast: false, clientPort: [udp.rtpPort, udp.rtpPort + 1] };
-    // Known before the reply is: its first packets may ride in the same read.
-    if (udp === undefined) this.assign([channel, channel + 1], track);
-
-    let reply: RtspResponse;
+    const transport = await openTransport(this.options.transport, {
+      connection,
+      track,
+      channels: this.channels,
+      channel: this.tracks.length * 2,
+      onRead: () => {
+        this.watchHeldUnits();
+      },
+      onError: (error) => {
+        this.end('error', error);
+      },
+    });
     try {
-      reply = await this.requestSetup(connection, choice, formatTransport(asked));
+      const reply = await this.requestSetup(connection, choice, formatTransport(transport.asked));
+      const session = reply.headers.get('Session');
+      if (session !== undefined) {
+        const parsed = parseSession(session);
+        this.sessionId = parsed.id;
+        this.sessionTimeoutSeconds = parsed.timeoutSeconds;
+      }
+      await transport.accept(grantedTransport(reply.headers.get('Transport')));
     } catch (error) {
-      udp?.close();
-      this.channels[channel] = this.channels[channel + 1] = undefined;
+      transport.close();
       throw error;
     }
-    const session = reply.headers.get('Session');
-    if (session !== undefined) {
-      const parsed = parseSession(session);
-      this.sessionId = parsed.id;
-      this.sessionTimeoutSeconds = parsed.timeoutSeconds;
-    }
-    const granted = grantedTransport(reply.headers.get('Transport'));
-    const channels = granted?.interleaved ?? [channel, channel + 1];
-    if (udp === undefined) this.assign(channels, track);
-    this.tracks.push({ choice, track, udp, channels });
-    if (udp !== undefined) {
-      udp.setServerPorts(granted?.serverPort?.[0], granted?.serverPort?.[1]);
-      udp.punch(track.receiverReport(performance.now()));
-    }
+    if (this.isOver()) transport.close();
+    else this.tracks.push({ track, transport });
   }
 
   /** SETUP over each form of the track's URI that the server might mean, the remembered one first (row 1). */
@@ -377,18 +353,14 @@ export class RtspSession {
 
     if (now - this.lastReportAt >= REPORT_MS) {
       this.lastReportAt = now;
-      for (const { track, udp, channels } of this.tracks) {
-        const report = track.receiverReport(now);
-        if (udp === undefined) this.connection?.sendPacket(channels[1], report);
-        else udp.sendRtcp(report);
-      }
+      for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
     }
     const silence = now - this.lastMediaAt;
     const allowed = this.allowedSilenceMs(media === 0);
     if (silence >= allowed) {
       const text =
         media === 0
-          ? `The server accepted PLAY over ${this.options.transport.toUpperCase()} and sent no media.`
+          ? noMedia(this.options.transport)
           : `The stream went silent for ${Math.round(silence / 1000)} s.`;
       this.end('silence', new NvrError('ETIMEDOUT', text));
     }
@@ -397,14 +369,13 @@ export class RtspSession {
   /** max(silence, 5 frame times): a camera at 0.5 frames a second is slow, not silent (row 16). */
   private allowedSilenceMs(withoutMedia: boolean): number {
     const silenceMs = this.options.silenceMs ?? 5_000;
-    if (withoutMedia)
-      return this.options.transport === 'udp' ? Math.min(UDP_SILENCE_MS, silenceMs) : silenceMs;
+    if (withoutMedia) return this.isUdp ? Math.min(UDP_SILENCE_MS, silenceMs) : silenceMs;
     const fps = this.meter.fps;
     return fps > 0 ? Math.max(silenceMs, 5_000 / fps) : silenceMs;
   }
 
   private onPacket(channel: number, buffer: Buffer, start: number, end: number): void {
-    const target = this.channels[channel];
+    const target = this.channels.get(channel);
     // Row 13: data of an older session, on channels that were never set up.
     if (target === undefined) return;
     const second = buffer[start + 1];
@@ -428,18 +399,13 @@ export class RtspSession {
     const end = (): void => {
       this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
     };
-    if (this.options.transport === 'udp') this.farewell ??= setTimeout(end, LIMITS.reorderMs);
+    if (this.isUdp) this.farewell ??= setTimeout(end, LIMITS.reorderMs);
     else end();
   }
 
   private isHolding(): boolean {
     for (const { track } of this.tracks) if (track.isHolding) return true;
     return false;
-  }
-
-  private assign(channels: readonly [number, number], track: Track): void {
-    this.channels[channels[0]] = { track, rtcp: false };
-    this.channels[channels[1]] = { track, rtcp: true };
   }
 
   private end(reason: EndReason, error: NvrError): void {
@@ -457,7 +423,7 @@ export class RtspSession {
     clearTimeout(this.settling);
     clearTimeout(this.farewell);
     this.keepAlive?.stop();
-    for (const { udp } of this.tracks) udp?.close();
+    for (const { transport } of this.tracks) transport.close();
     const connection = this.connection;
     if (connection === undefined) return;
     if (this.sessionId !== undefined && connection.isOpen) {
@@ -475,6 +441,10 @@ export class RtspSession {
     return sum;
   }
 
+  private get isUdp(): boolean {
+    return this.options.transport !== 'tcp';
+  }
+
   private isOver(): boolean {
     return this.state === 'ended';
   }
@@ -482,4 +452,10 @@ export class RtspSession {
   private sessionHeader(): Record<string, string> {
     return this.sessionId === undefined ? {} : { Session: this.sessionId };
   }
+}
+
+function noMedia(transport: SessionOptions['transport']): string {
+  return transport === 'multicast'
+    ? 'The server accepted PLAY over multicast and nothing came; switches (IGMP) and firewalls on the way must let it through.'
+    : `The server accepted PLAY over ${transport.toUpperCase()} and sent no media.`;
 }

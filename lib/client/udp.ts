@@ -1,4 +1,4 @@
-// A track's pair of UDP sockets: RTP on an even port, RTCP on the next (RFC 3550 11), from one peer only (row 19).
+// A track's pair of UDP sockets: RTP and RTCP, as a rule on an even port and the next (RFC 3550 11), from one peer only (row 19).
 
 import dgram from 'node:dgram';
 import net from 'node:net';
@@ -36,6 +36,15 @@ class TurnClock {
 
 const clock = new TurnClock();
 
+/** Where the packets of a pair come from and go to, if that is not the RTSP peer. */
+export interface UdpGroup {
+  /** Where reports go. */
+  readonly address: string;
+  readonly rtcpPort: number;
+  /** Who sends the media. */
+  readonly source?: string;
+}
+
 export class UdpPair {
   /** Datagrams from other addresses than the peer's. */
   strangers = 0;
@@ -46,13 +55,15 @@ export class UdpPair {
   private closed = false;
   private readonly remote: string;
 
-  private constructor(
+  /** Takes sockets that are bound. `group`: what they are members of. */
+  constructor(
     private readonly rtp: dgram.Socket,
     private readonly rtcp: dgram.Socket,
     private readonly options: UdpPairOptions,
+    private readonly group?: UdpGroup,
   ) {
     this.rtpPort = rtp.address().port;
-    this.remote = plainAddress(options.remoteAddress);
+    this.remote = plainAddress(group?.source ?? options.remoteAddress);
     this.listen(rtp, (packet, arrival, port) => {
       this.serverRtpPort = port;
       options.onRtp(packet, arrival);
@@ -96,7 +107,9 @@ export class UdpPair {
   }
 
   sendRtcp(packet: Buffer): void {
-    this.send(this.rtcp, packet, this.serverRtcpPort);
+    const { group } = this;
+    if (group === undefined) this.send(this.rtcp, packet, this.serverRtcpPort);
+    else this.send(this.rtcp, packet, group.rtcpPort, group.address);
   }
 
   close(): void {
@@ -106,10 +119,10 @@ export class UdpPair {
     this.rtcp.close();
   }
 
-  private send(socket: dgram.Socket, packet: Buffer, port: number): void {
+  private send(socket: dgram.Socket, packet: Buffer, port: number, address = this.remote): void {
     if (this.closed || port === 0) return;
     // An unreachable port comes back as an error here; media or its silence tells the rest.
-    socket.send(packet, port, this.remote, () => undefined);
+    socket.send(packet, port, address, () => undefined);
   }
 
   private listen(socket: dgram.Socket, take: (packet: Buffer, arrival: number, port: number) => void): void {
@@ -136,9 +149,10 @@ export class UdpPair {
   }
 }
 
-function bindSocket(address: string, port: number): Promise<dgram.Socket> {
+/** `shared`: other sockets may be bound to it too. Rejects with EUNREACHABLE. */
+export function bindSocket(address: string, port: number, shared = false): Promise<dgram.Socket> {
   return new Promise((resolve, reject) => {
-    const socket = dgram.createSocket({ type: net.isIPv6(address) ? 'udp6' : 'udp4' });
+    const socket = dgram.createSocket({ type: net.isIPv6(address) ? 'udp6' : 'udp4', reuseAddr: shared });
     const refuse = (error: Error): void => {
       socket.close();
       reject(
@@ -159,6 +173,6 @@ function bindSocket(address: string, port: number): Promise<dgram.Socket> {
 }
 
 /** `::ffff:10.0.0.1` and `10.0.0.1` are one address. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.toLowerCase().startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

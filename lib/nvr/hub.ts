@@ -196,16 +196,10 @@ export class Hub implements CameraHub {
 
   private open(generation: number): Promise<OpenedSession> {
     const { settings, account, session, uri } = this.context;
-    if (settings.transport === 'multicast') {
-      throw new NvrError(
-        'EUNSUPPORTED',
-        `The transport "${settings.transport}" is not supported yet; choose auto, tcp or udp.`,
-      );
-    }
     return openSession({
       ...session,
       uri,
-      preference: preferenceOf(settings.transport),
+      preference: preferenceOf(settings),
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,

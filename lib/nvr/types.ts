@@ -3,9 +3,11 @@
 import type { NvrError, NvrErrorCode } from '../errors.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import type { SessionStatistics } from '../client/statistics.js';
+import type { TransportPreference } from '../client/open-session.js';
 import type { TlsSettings } from '../client/socket.js';
 
-export type TransportPreference = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
+/** `http`: RTSP tunnelled in HTTP. */
+export type TransportSetting = TransportPreference | 'http';
 
 export interface NvrSettings {
   name: string;
@@ -17,7 +19,7 @@ export interface NvrSettings {
   /** The key service over HTTPS. */
   httpTls: boolean;
   tlsSettings?: TlsSettings;
-  transport: TransportPreference;
+  transport: TransportSetting;
   uriStyle: 'move' | 'legacy' | 'custom';
   liveTemplate: string;
   playbackTemplate: string;

@@ -10,7 +10,7 @@ import { describe, tracksOf } from './sdp.js';
 import { SimulatedSession, type SessionTarget } from './session.js';
 import type { Simulator } from './simulator.js';
 import { SimulatedTrack, type TrackTransport } from './track.js';
-import { bindUdpPair } from './udp-pair.js';
+import { bindUdpPair, openGroup } from './udp-pair.js';
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+const HOST = '127.0.0.1';
 const MAX_PENDING = 64;
 const METHODS = ['OPTIONS', 'DESCRIBE', 'SETUP', 'TEARDOWN', 'PLAY'];
 
@@ -174,8 +175,9 @@ export class Dialogue {
     const asked = parseTransport(request.headers.get('Transport') ?? '');
     if (known?.isPlaying === true || known?.tracks.has(number) === true) return { status: 455 };
     if (known === undefined && (faults.refusesSessions || this.simulator.isFull)) return { status: 453 };
-    const isRefused = asked.multicast || settings.refuse.includes(asked.lower);
-    if (isRefused || (asked.lower === 'udp' && !hasPorts(asked))) return { status: 461 };
+    const isRefused = asked.multicast ? !settings.multicast : settings.refuse.includes(asked.lower);
+    const lacksPorts = asked.lower === 'udp' && !asked.multicast && !hasPorts(asked);
+    if (isRefused || lacksPorts) return { status: 461 };
     // A key is spent by the first SETUP; a second track belongs to the same recording.
     const target =
       known?.target ?? this.simulator.resolve(request.uri.replace(/\/track\d$/, ''), !Number.isNaN(number));
@@ -245,8 +247,12 @@ function hasPorts({ clientPort }: TransportSpec): boolean {
 async function grant(asked: TransportSpec, firstChannel: number): Promise<TrackTransport> {
   if (asked.lower === 'tcp')
     return { kind: 'tcp', channels: asked.interleaved ?? [firstChannel, firstChannel + 1] };
+  if (asked.multicast) {
+    const { address, rtp, rtcp } = await openGroup();
+    return { kind: 'udp', address, ports: [rtp.address().port, rtcp.address().port], rtp, rtcp };
+  }
   const [rtp, rtcp] = await bindUdpPair();
-  return { kind: 'udp', clientPorts: asked.clientPort!, rtp, rtcp };
+  return { kind: 'udp', address: HOST, ports: asked.clientPort!, rtp, rtcp };
 }
 
 /** The NVR spells UDP's profile out, and names no `ssrc`. */
@@ -258,11 +264,22 @@ function echo(transport: TrackTransport): TransportSpec {
       multicast: false,
       interleaved: [...transport.channels] as [number, number],
     };
+  const ports = [...transport.ports] as [number, number];
+  if (transport.address !== HOST)
+    return {
+      profile: 'RTP/AVP',
+      lower: 'udp',
+      multicast: true,
+      destination: transport.address,
+      source: HOST,
+      port: ports,
+      ttl: 0,
+    };
   return {
     profile: 'RTP/AVP/UDP',
     lower: 'udp',
     multicast: false,
-    clientPort: [...transport.clientPorts] as [number, number],
+    clientPort: ports,
     serverPort: [transport.rtp.address().port, transport.rtcp.address().port],
   };
 }

@@ -48,6 +48,8 @@ export interface SimulatorOptions {
   sessionTimeout?: number;
   /** Refuses these lower transports with 461. */
   refuse?: readonly ('tcp' | 'udp')[];
+  /** Grants multicast, each session a group of its own on the loopback interface; 461 otherwise. */
+  multicast?: boolean;
   /** Takes SETUP and PLAY over UDP and sends nothing, as behind a firewall. */
   silentUdp?: boolean;
   /** Advertises GET_PARAMETER; true by default. */
@@ -117,6 +119,7 @@ export function withDefaults(options: SimulatorOptions): Settings {
     maxSessions: options.maxSessions ?? 64,
     sessionTimeout: options.sessionTimeout ?? 60,
     refuse: options.refuse ?? [],
+    multicast: options.multicast ?? false,
     silentUdp: options.silentUdp ?? false,
     getParameter: options.getParameter ?? true,
     recordingHours: options.recordingHours ?? 6,

@@ -14,7 +14,9 @@ export type TrackTransport =
   | { readonly kind: 'tcp'; readonly channels: readonly [number, number] }
   | {
       readonly kind: 'udp';
-      readonly clientPorts: readonly [number, number];
+      /** Where packets go: the client, or the group. */
+      readonly address: string;
+      readonly ports: readonly [number, number];
       readonly rtp: dgram.Socket;
       readonly rtcp: dgram.Socket;
     };
@@ -114,13 +116,14 @@ export class SimulatedTrack {
     const { transport } = this;
     if (transport.kind === 'tcp') {
       this.write(kept.flatMap((packet) => [frameHeader(transport.channels[0], packet.length), packet]));
-    } else for (const packet of kept) sendDatagram(transport.rtp, packet, transport.clientPorts[0]);
+    } else
+      for (const packet of kept) sendDatagram(transport.rtp, packet, transport.ports[0], transport.address);
   }
 
   private sendRtcp(packet: Buffer): void {
     const { transport } = this;
     if (transport.kind === 'tcp') this.write([frameHeader(transport.channels[1], packet.length), packet]);
-    else sendDatagram(transport.rtcp, packet, transport.clientPorts[1]);
+    else sendDatagram(transport.rtcp, packet, transport.ports[1], transport.address);
   }
 
   private write(pieces: readonly Buffer[]): void {
@@ -128,8 +131,8 @@ export class SimulatedTrack {
   }
 }
 
-function sendDatagram(socket: dgram.Socket, packet: Buffer, port: number): void {
-  socket.send(packet, port, '127.0.0.1', () => undefined);
+function sendDatagram(socket: dgram.Socket, packet: Buffer, port: number, address: string): void {
+  socket.send(packet, port, address, () => undefined);
 }
 
 /** RFC 2326 10.12. */

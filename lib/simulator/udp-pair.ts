@@ -1,5 +1,6 @@
-// The server's end of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11).
+// The server's end of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11), for unicast or for a multicast group.
 
+import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
 
 const ATTEMPTS = 50;
@@ -15,6 +16,18 @@ export async function bindUdpPair(): Promise<[rtp: dgram.Socket, rtcp: dgram.Soc
     first.close();
   }
   throw new Error('no pair of UDP ports is free');
+}
+
+/** A group of the scope that organizations have for themselves (RFC 2365 6.1), and the ports of those in it: they are as free as the server's own. */
+export async function openGroup(): Promise<{ address: string; rtp: dgram.Socket; rtcp: dgram.Socket }> {
+  const [rtp, rtcp] = await bindUdpPair();
+  for (const socket of [rtp, rtcp]) {
+    socket.setMulticastInterface('127.0.0.1');
+    // Nothing leaves this machine.
+    socket.setMulticastTTL(0);
+    socket.setMulticastLoopback(true);
+  }
+  return { address: `239.255.${randomInt(256)}.${randomInt(1, 255)}`, rtp, rtcp };
 }
 
 function bind(port: number): Promise<dgram.Socket> {

@@ -1,6 +1,5 @@
 // One playback run: a key, a session, units with the time they were recorded at, and an end with its reason.
 
-import type { TransportPreference } from '../../client/open-session.js';
 import { openSession } from '../../client/open-session.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -8,7 +7,7 @@ import { NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
 import { fetchPlaybackKey } from '../playback-key.js';
-import { preferenceOf, toldTransport } from '../transport.js';
+import { playbackPreferenceOf, toldTransport } from '../transport.js';
 import type { NvrSettings } from '../types.js';
 import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
 import { RecordedClock } from './recorded-clock.js';
@@ -167,7 +166,6 @@ export class PlaybackRun {
     const { channel, stream, group, speed } = this.request;
     const span: PlaybackSpan = { start: at, end: this.to, key: '' };
     if (needsKey(settings)) span.key = (await fetchPlaybackKey(settings, account, group, at)).key;
-    const preference = preferenceOf(settings.transport) as TransportPreference;
     const timing: { clock?: RecordedClock } = {};
     const early: VideoUnit[] = [];
     let earlyBytes = 0;
@@ -176,7 +174,7 @@ export class PlaybackRun {
     const opened = await openSession({
       ...session,
       uri: this.context.uriOf(playbackPath(settings, channel, stream, span)),
-      preference,
+      preference: playbackPreferenceOf(settings),
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,

@@ -1,0 +1,92 @@
+// RTP from a multicast group: which one a server names, and its membership (RFC 2326 12.39, RFC 3550 11).
+
+import type dgram from 'node:dgram';
+import net from 'node:net';
+import { NvrError } from '../errors.js';
+import type { TransportSpec } from '../rtsp/headers.js';
+import { bindSocket, plainAddress, UdpPair, type UdpPairOptions } from './udp.js';
+
+export interface MulticastGroup {
+  readonly address: string;
+  readonly rtpPort: number;
+  readonly rtcpPort: number;
+  /** Hops that our reports may go. */
+  readonly ttl: number;
+  /** Who sends, where that is another host than the RTSP server. */
+  readonly source?: string;
+}
+
+const DEFAULT_TTL = 1;
+
+/** What SETUP's reply names. Throws EUNSUPPORTED where that is no group. */
+export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
+  const address = granted?.destination ?? '';
+  const ports = granted?.port ?? granted?.clientPort ?? granted?.serverPort;
+  if (granted === undefined || !isGroup(address) || ports === undefined || ports.includes(0)) {
+    const named = `${address} ${ports?.join('-') ?? ''}`
+      .replace(/[^\x20-\x7e]/g, '?')
+      .slice(0, 80)
+      .trim();
+    throw new NvrError(
+      'EUNSUPPORTED',
+      `The server granted multicast without a group and its ports (it names ${named === '' ? 'neither' : `"${named}"`}); choose another transport.`,
+    );
+  }
+  const { source, ttl = DEFAULT_TTL } = granted;
+  return {
+    address,
+    rtpPort: ports[0],
+    rtcpPort: ports[1],
+    ttl,
+    ...(source !== undefined && net.isIP(source) !== 0 && { source }),
+  };
+}
+
+/**
+ * Joins on the interface of the RTSP connection. Several sessions of a machine may be in one group at a time.
+ * Rejects with EUNREACHABLE where the port or the membership cannot be had.
+ */
+export async function joinGroup(group: MulticastGroup, options: UdpPairOptions): Promise<UdpPair> {
+  const local = plainAddress(options.localAddress);
+  const rtp = await member(group, group.rtpPort, local);
+  try {
+    const rtcp = await member(group, group.rtcpPort, local);
+    return new UdpPair(rtp, rtcp, options, group);
+  } catch (error) {
+    rtp.close();
+    throw error;
+  }
+}
+
+async function member(group: MulticastGroup, port: number, local: string): Promise<dgram.Socket> {
+  const { address, ttl } = group;
+  const isV6 = net.isIPv6(address);
+  // Bound to the group, Linux keeps other groups' packets on that port away; elsewhere only the sender's address tells.
+  const own = process.platform === 'linux' ? address : isV6 ? '::' : '0.0.0.0';
+  const socket = await bindSocket(own, port, true);
+  try {
+    // Which of the interfaces IPv6 takes is the system's affair.
+    if (isV6) {
+      socket.addMembership(address);
+    } else {
+      socket.addMembership(address, local);
+      socket.setMulticastInterface(local);
+    }
+    socket.setMulticastTTL(ttl);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw new NvrError(
+      'EUNREACHABLE',
+      `The multicast group ${address} cannot be joined from this machine; choose another transport.`,
+      { cause: error },
+    );
+  }
+}
+
+/** 224.0.0.0/4 (RFC 5771), ff00::/8 (RFC 4291 2.7). */
+function isGroup(address: string): boolean {
+  if (net.isIPv6(address)) return /^ff/i.test(address);
+  const first = Number(address.split('.', 1)[0]);
+  return net.isIPv4(address) && first >= 224 && first <= 239;
+}
