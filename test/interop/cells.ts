@@ -3,7 +3,7 @@
 import type { Test } from 'mocha';
 
 /** HTTP: tunnelled in it; HTTPS: and that in TLS. */
-export type Transport = 'TCP' | 'UDP' | 'TLS' | 'HTTP' | 'HTTPS';
+export type Transport = 'TCP' | 'UDP' | 'multicast' | 'TLS' | 'HTTP' | 'HTTPS';
 export type Auth = 'none' | 'Basic' | 'Digest' | 'Digest with qop' | 'Digest SHA-256';
 
 export interface Cell {

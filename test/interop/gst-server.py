@@ -28,20 +28,9 @@ def arguments():
     parser.add_argument("--user", default="admin")
     parser.add_argument("--password", default="")
     parser.add_argument("--session-timeout", type=int, default=0)
-    parser.add_argument("--protocols", choices=["all", "tcp", "udp", "http"], default="all")
     parser.add_argument("--certificate", help="PEM file with certificate and key: RTSP over TLS")
     parser.add_argument("--shared", action="store_true")
     return parser.parse_args()
-
-
-def protocols(name):
-    lower = GstRtsp.RTSPLowerTrans
-    return {
-        "all": lower.TCP | lower.UDP,
-        "tcp": lower.TCP,
-        "udp": lower.UDP,
-        "http": lower.HTTP | lower.TCP,
-    }[name]
 
 
 def authentication(options, factories):
@@ -88,7 +77,7 @@ def main():
         factory = GstRtspServer.RTSPMediaFactory.new()
         factory.set_launch(launch)
         factory.set_shared(options.shared)
-        factory.set_protocols(protocols(options.protocols))
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP | GstRtsp.RTSPLowerTrans.UDP)
         server.get_mount_points().add_factory(mount, factory)
         factories.append(factory)
     auth = authentication(options, factories)

@@ -12,7 +12,6 @@ export interface GstOptions {
   auth?: 'none' | 'basic' | 'digest';
   password?: string;
   sessionTimeout?: number;
-  protocols?: 'all' | 'tcp' | 'udp' | 'http';
   certificate?: string;
   port?: number;
 }
@@ -33,7 +32,6 @@ export async function startGst(options: GstOptions): Promise<GstServer> {
   if (options.auth !== undefined) args.push('--auth', options.auth);
   if (options.password !== undefined) args.push('--password', options.password);
   if (options.sessionTimeout !== undefined) args.push('--session-timeout', String(options.sessionTimeout));
-  if (options.protocols !== undefined) args.push('--protocols', options.protocols);
   if (options.certificate !== undefined) args.push('--certificate', options.certificate);
   const child = spawn('/usr/bin/python3', args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let errors = '';
