@@ -163,6 +163,11 @@ export class RtspSession {
         if (hops >= LIMITS.redirects)
           throw new NvrError('EPROTOCOL', `The server redirected more than ${LIMITS.redirects} times.`);
         const next = parseRtspUri(location);
+        if (target.tls && !next.tls)
+          throw new NvrError(
+            'ETLS',
+            'The server redirects to a connection without TLS; switch RTSP over TLS off if that is what you want.',
+          );
         // Row 12: credentials go to the host they were given for, and to no other.
         if (next.host.toLowerCase() !== given.host.toLowerCase()) credentials = undefined;
         target = { tls: next.tls, host: next.host, port: next.port, path: next.path };

@@ -293,37 +293,6 @@ describe('RtspSession', () => {
     });
   }
 
-  it('row 12: follows redirects, at most 5, and sends no credentials to another host', async () => {
-    const other = await startScriptedServer(({ method, headers }) =>
-      method === 'DESCRIBE' && !headers.has('Authorization')
-        ? { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="x"' } }
-        : undefined,
-    );
-    try {
-      await start(({ method }) =>
-        method === 'DESCRIBE'
-          ? { status: 302, headers: { Location: `rtsp://localhost:${other.port}/moved` } }
-          : undefined,
-      );
-      const error = await bench.fails({ credentials: { username: 'admin', password: 'secret99' } });
-      assert.equal(error.code, 'EAUTH');
-      assert.ok(
-        other.requests.length > 0 && other.requests.every(({ headers }) => !headers.has('Authorization')),
-      );
-    } finally {
-      await other.close();
-    }
-  });
-
-  it('row 12: gives up after 5 redirects', async () => {
-    await start(({ method, uri }) =>
-      method === 'DESCRIBE' ? { status: 301, headers: { Location: uri } } : undefined,
-    );
-    const error = await bench.fails();
-    assert.equal(error.code, 'EPROTOCOL');
-    assert.equal(scripted.requests.filter(({ method }) => method === 'DESCRIBE').length, 6);
-  });
-
   it('row 15: answers the server’s requests, 501 to what it does not know, and ends on its TEARDOWN', async () => {
     await start();
     await bench.open();
