@@ -64,3 +64,9 @@ export function usage(pid: number): { cpuMs: number; rssMb: number } {
     rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
   };
 }
+
+/** User and system milliseconds of all children that have ended. */
+export function endedCpuMs(): number {
+  const fields = fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[13]) + Number(fields[14])) * 10;
+}

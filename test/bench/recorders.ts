@@ -7,8 +7,8 @@ import { DEFAULT_FILE_NAME } from '../../lib/nvr/recorder/file-name.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
 import { settingsFor } from '../support/settings.js';
 
-export const PRE_ROLL = 10;
-export const POST_ROLL = 5;
+const PRE_ROLL = 10;
+const POST_ROLL = 5;
 
 export interface Memory {
   /** Bytes of all array buffers, after a collection. */
