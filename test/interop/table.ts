@@ -3,6 +3,12 @@
 import Mocha from 'mocha';
 import { cellOf, type Auth } from './cells.js';
 
+/** Why a cell is empty, or a row is missing. */
+const NOTES = [
+  'GStreamer’s server knows Digest with MD5 and without qop alone, and keeps the port of a multicast group from clients on its own machine: the simulator stands in for both. What the one has proved, the other need not.',
+  'A tunnel in HTTP carries the bytes of TCP, whatever they mean: two codecs speak for all.',
+  'STAP-B, MTAP, interleaved mode, AAC LATM, G.726, L16 and Opus are sent by no server here: packetizers after the RFCs prove them (test/codec).',
+];
 const COLUMNS: readonly Auth[] = ['none', 'Basic', 'Digest', 'Digest with qop', 'Digest SHA-256'];
 
 class TableReporter extends Mocha.reporters.Spec {
@@ -38,13 +44,13 @@ class TableReporter extends Mocha.reporters.Spec {
       ['server', 'codec', 'transport', ...COLUMNS],
       ...[...this.rows].map(([key, row]) => [
         ...key.split(' | '),
-        ...COLUMNS.map((auth) => row.get(auth) ?? ''),
+        ...COLUMNS.map((auth) => row.get(auth) ?? '-'),
       ]),
     ];
     const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
     const text = lines.map((line) => `| ${line.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`);
     text.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
-    console.log(text.join('\n'));
+    console.log([...text, '', ...NOTES.map((note) => `- ${note}`)].join('\n'));
   }
 }
 
