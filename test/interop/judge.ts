@@ -15,14 +15,21 @@ export async function ffmpeg(...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** What ffmpeg writes to its standard output. */
+export async function ffmpegBytes(...args: string[]): Promise<Buffer> {
+  const options = { maxBuffer: 64 << 20, encoding: 'buffer' } as const;
+  const { stdout } = await run('ffmpeg', ['-v', 'error', '-nostdin', ...args], options);
+  return stdout;
+}
+
 /** One hash per decoded frame of a file's video. */
 export function frameHashes(file: string): Promise<string[]> {
   return hashes('-i', file, '-map', '0:v:0', '-fps_mode', 'passthrough');
 }
 
-/** One hash per access unit of an ADTS file. */
-export function aacHashes(file: string): Promise<string[]> {
-  return hashes('-i', file, '-c', 'copy', '-bsf:a', 'aac_adtstoasc');
+/** One hash per coded packet. */
+export function packetHashes(...input: string[]): Promise<string[]> {
+  return hashes(...input, '-c', 'copy');
 }
 
 /** The frame hashes of received video; `extension` tells ffmpeg what it is. The same bytes are decoded once. */

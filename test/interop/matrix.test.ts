@@ -8,6 +8,7 @@ import { GSTREAMER, needs } from '../support/tools.js';
 import { itHolds, type Auth, type Cell, type Transport } from './cells.js';
 import { makeCertificate, type Certificate } from './certificate.js';
 import { ACCOUNT, receive, type Received } from './receive.js';
+import { SOUNDS } from './sounds.js';
 import { makeLongSource, makeSources, type Source } from './sources.js';
 
 const CODECS = [
@@ -16,8 +17,7 @@ const CODECS = [
   'H.264 in four slices',
   'H.265',
   'MJPEG',
-  'AAC beside H.264',
-  'PCMU beside H.264',
+  ...SOUNDS.map(({ codec }) => `${codec} beside H.264`),
 ];
 const TRANSPORTS: Transport[] = ['TCP', 'UDP', 'TLS'];
 /** Tunnels carry the bytes of TCP, whatever they mean. */

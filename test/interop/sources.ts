@@ -1,11 +1,10 @@
 // What the servers play: short clips of every codec made with ffmpeg, how GStreamer serves each, and how a judge tells that all of it came.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Received } from './receive.js';
-import { aacHashes, ffmpeg, frameHashes, receivedHashes } from './judge.js';
+import { ffmpeg, frameHashes, receivedHashes } from './judge.js';
+import { judgeSound, makeSound, SOUNDS, type Sound } from './sounds.js';
 
 export interface Source {
   /** In the names of tests and in the table. */
@@ -17,8 +16,6 @@ export interface Source {
 }
 
 const SECONDS = 1.5;
-/** Sound ends before the picture, whose end ends the session. */
-const AUDIO_SECONDS = 1;
 
 /** Makes the clips of all sources in a folder. */
 export async function makeSources(folder: string): Promise<Source[]> {
@@ -84,8 +81,7 @@ export async function makeSources(folder: string): Promise<Source[]> {
       ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-huffman', 'default', '-q:v', '4'],
       'jpegparse ! rtpjpegpay name=pay0',
     ),
-    withAudio('AAC', 'aac', 'aac', folder, 'aacparse ! rtpmp4gpay pt=97 name=pay1', x264(), h264),
-    withAudio('PCMU', 'pcmu', 'wav', folder, 'wavparse ! rtppcmupay name=pay1', x264(), h264),
+    ...SOUNDS.map((sound) => withSound(sound, folder, x264(), h264)),
   ]);
 }
 
@@ -112,41 +108,22 @@ export async function makeLongSource(folder: string): Promise<Source> {
   };
 }
 
-async function withAudio(
-  codec: 'AAC' | 'PCMU',
-  mount: string,
-  kind: 'aac' | 'wav',
+async function withSound(
+  sound: Sound,
   folder: string,
-  chain: string,
   encoder: string[],
   videoPayloader: string,
 ): Promise<Source> {
-  const clip = path.join(folder, `${mount}.mp4`);
-  await makeClip(clip, SECONDS, encoder);
-  const sound = path.join(folder, `${mount}-sound.${kind}`);
-  const sine = ['-f', 'lavfi', '-i', `sine=f=440:d=${AUDIO_SECONDS}`];
-  if (kind === 'aac') await ffmpeg(...sine, '-ac', '2', '-ar', '48000', '-c:a', 'aac', '-y', sound);
-  else await ffmpeg(...sine, '-ac', '1', '-ar', '8000', '-c:a', 'pcm_mulaw', '-y', sound);
+  const clip = path.join(folder, `${sound.name}.mp4`);
+  const file = path.join(folder, `${sound.name}-sound.${sound.extension}`);
+  await Promise.all([makeClip(clip, SECONDS, encoder), makeSound(sound, file)]);
   return {
-    codec: `${codec} beside H.264`,
-    mount: `/${mount}`,
-    launch: `( filesrc location=${clip} ! qtdemux ! ${videoPayloader} filesrc location=${sound} ! ${chain} )`,
+    codec: `${sound.codec} beside H.264`,
+    mount: `/${sound.name}`,
+    launch: `( filesrc location=${clip} ! qtdemux ! ${videoPayloader} filesrc location=${file} ${sound.chain} )`,
     judge: async (received) => {
       await judgeVideo(received, clip, 'h264', folder);
-      const units = received.audio;
-      assert.ok(units.length > 0 && units.every(({ damaged }) => !damaged), `${units.length} audio units`);
-      assert.equal(units[0]!.codec, codec.toLowerCase());
-      if (kind === 'aac') {
-        assert.deepEqual(
-          units.map(({ data }) => md5(data)),
-          await aacHashes(sound),
-        );
-        assert.deepEqual([units[0]!.format.sampleRate, units[0]!.format.channels], [48_000, 2]);
-      } else {
-        const raw = path.join(folder, 'sound.ul');
-        await ffmpeg('-i', sound, '-c', 'copy', '-f', 'mulaw', '-y', raw);
-        assert.deepEqual(Buffer.concat(units.map(({ data }) => data)), await fs.readFile(raw));
-      }
+      await judgeSound(sound, received.audio, file);
     },
   };
 }
@@ -168,8 +145,4 @@ async function judgeVideo(
   assert.deepEqual([video[0]!.format.width, video[0]!.format.height], [320, 240]);
   const data = Buffer.concat(video.map((unit) => unit.data));
   assert.deepEqual(await receivedHashes(data, extension, folder), await frameHashes(clip));
-}
-
-function md5(data: Buffer): string {
-  return createHash('md5').update(data).digest('hex');
 }

@@ -7,7 +7,7 @@ import { cellOf, type Auth } from './cells.js';
 const NOTES = [
   'GStreamer’s server knows Digest with MD5 and without qop alone, and keeps the port of a multicast group from clients on its own machine: the simulator stands in for both. What the one has proved, the other need not.',
   'A tunnel in HTTP carries the bytes of TCP, whatever they mean: two codecs speak for all.',
-  'STAP-B, MTAP, interleaved mode, AAC LATM, G.726, L16 and Opus are sent by no server here: packetizers after the RFCs prove them (test/codec).',
+  'STAP-B, MTAP, the interleaved mode and AAL2’s order of G.726 are sent by no server here: packetizers after the RFCs prove them (test/codec).',
 ];
 const COLUMNS: readonly Auth[] = ['none', 'Basic', 'Digest', 'Digest with qop', 'Digest SHA-256'];
 
