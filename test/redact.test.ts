@@ -20,6 +20,24 @@ describe('redact', () => {
     assert.equal(clean, 'plain *** and coded ***');
   });
 
+  it('strikes out the keys of a session description, and leaves what says how they are used', () => {
+    const clean = redact(
+      [
+        'RTSP/1.0 200 OK',
+        '',
+        'v=0',
+        'k=clear:c2VjcmV0LTE',
+        'a=key-mgmt:mikey c2VjcmV0LTI',
+        'm=video 0 RTP/SAVP 96',
+        'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0LTM|2^20|1:4;inline:c2VjcmV0LTQ|2^20|2:4 FEC_ORDER=FEC_SRTP',
+        'A=CRYPTO:2 AES_CM_128_HMAC_SHA1_32 INLINE:c2VjcmV0LTU',
+      ].join('\r\n'),
+    );
+    assert.ok(!clean.includes('c2VjcmV0'), clean);
+    for (const kept of ['m=video 0 RTP/SAVP 96', 'AES_CM_128_HMAC_SHA1_80', 'a=key-mgmt:', 'FEC_ORDER'])
+      assert.ok(clean.includes(kept), kept);
+  });
+
   it('leaves other text alone', () => {
     const text = 'SETUP rtsp://h:554/CH00D/track1 RTSP/1.0\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1';
     assert.equal(redact(text), text);

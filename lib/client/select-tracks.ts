@@ -29,27 +29,61 @@ export interface SelectOptions {
 export function selectTracks(description: SessionDescription, options: SelectOptions = {}): Selection {
   const refused: NvrError[] = [];
   const tracks: TrackChoice[] = [];
+  // Which way a picture goes is not asked: none goes to a camera, though some say `sendonly` of what they send.
   const videos = description.media.filter((media) => media.type === 'video');
-  if (videos.length === 0) {
-    throw new NvrError(
-      'EUNSUPPORTED',
-      'The server describes no video; check the channel, the stream and the URI style.',
-    );
-  }
+  if (videos.length === 0) throw withoutVideo(description);
   const video = firstReadable(videos, refused, options.parameterSets);
   if (video === undefined) throw refused[0]!;
   tracks.push(video);
 
   if (options.extras === true) {
     for (const type of ['audio', 'application']) {
-      const wanted = description.media.filter(
-        (media) => media.type === type && media.direction !== 'sendonly',
-      );
+      const offered = description.media.filter((media) => media.type === type);
+      const wanted = offered.filter((media) => !isBackChannel(media));
       const choice = firstReadable(wanted, refused, undefined);
       if (choice !== undefined) tracks.push(choice);
+      else if (wanted.length === 0 && offered.length > 0) refused.push(backChannel(offered[0]!));
     }
   }
   return { tracks, refused };
+}
+
+/** Media that goes from the client to the camera (ONVIF Streaming Specification, "Back Channel Connection"). */
+function isBackChannel({ type, direction }: MediaDescription): boolean {
+  return type !== 'video' && direction === 'sendonly';
+}
+
+function backChannel({ type }: MediaDescription): NvrError {
+  return new NvrError(
+    'EUNSUPPORTED',
+    `The server offers its ${type} as "sendonly": a back-channel, to the camera, which is not supported.`,
+  );
+}
+
+function withoutVideo({ media }: SessionDescription): NvrError {
+  const back = media.find(isBackChannel);
+  if (back !== undefined) return backChannel(back);
+  return new NvrError(
+    'EUNSUPPORTED',
+    'The server describes no video; check the channel, the stream and the URI style.',
+  );
+}
+
+/** Why a track is not even tried. */
+function refusalOf({ type, protocol, direction, encrypted }: MediaDescription): NvrError | undefined {
+  if (encrypted === true || /\bSAVPF?\b/i.test(protocol)) {
+    const profile = protocol.replace(/[^\x20-\x7e]/g, '?').slice(0, 40);
+    return new NvrError(
+      'EUNSUPPORTED',
+      `The camera encrypts its ${type} with SRTP ("${profile}"), which is not supported; switch secure RTP off in the camera, and use RTSP over TLS instead.`,
+    );
+  }
+  if (direction === 'inactive')
+    return new NvrError(
+      'EUNSUPPORTED',
+      `The server describes its ${type} as "inactive"; choose another stream.`,
+    );
+  return undefined;
 }
 
 function firstReadable(
@@ -58,6 +92,11 @@ function firstReadable(
   parameterSets: ParameterSetPolicy | undefined,
 ): TrackChoice | undefined {
   for (const media of candidates) {
+    const refusal = refusalOf(media);
+    if (refusal !== undefined) {
+      refused.push(refusal);
+      continue;
+    }
     for (const payload of media.payloads) {
       try {
         // Made once to see whether it can be; the session makes its own.

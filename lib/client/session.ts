@@ -24,7 +24,7 @@ import {
   type SessionOptions,
 } from './session-options.js';
 import { RateMeter, type SessionStatistics } from './statistics.js';
-import { errorOfStatus } from './status.js';
+import { errorOfReply } from './status.js';
 import { Track } from './track.js';
 import { ChannelTable, openTransport, type TrackTransport } from './track-transport.js';
 
@@ -152,8 +152,7 @@ export class RtspSession {
       const uri = formatRtspUri(target);
       const connection = await this.connect(target, credentials);
       const options = await connection.request('OPTIONS', uri);
-      if (options.status === 401 || options.status === 403)
-        throw errorOfStatus(options.status, options.reason, 'OPTIONS');
+      if (options.status === 401 || options.status === 403) throw errorOfReply(options, 'OPTIONS');
       // Row 11: `OPTIONS:` in place of `Public:`.
       this.methods = parsePublic(options.headers.get('Public') ?? options.headers.get('OPTIONS') ?? '');
 
@@ -174,7 +173,7 @@ export class RtspSession {
         connection.destroy();
         continue;
       }
-      if (reply.status !== 200) throw errorOfStatus(reply.status, reply.reason, 'DESCRIBE');
+      if (reply.status !== 200) throw errorOfReply(reply, 'DESCRIBE');
       this.description = parseSdp(reply.body.toString('utf8'));
       this.baseUri = controlBase({
         requestUri: uri,
@@ -307,7 +306,7 @@ export class RtspSession {
       first ??= reply;
       if (!WRONG_URI_STATUSES.has(reply.status)) break;
     }
-    throw errorOfStatus(first!.status, first!.reason, 'SETUP');
+    throw errorOfReply(first!, 'SETUP');
   }
 
   private async play(connection: RtspConnection): Promise<void> {
@@ -319,7 +318,7 @@ export class RtspSession {
       // Row 22: a closed Range is refused by some; the caller stops on the clock.
       reply = await connection.request('PLAY', this.baseUri, { Range: open, ...extra });
     }
-    if (reply.status !== 200) throw errorOfStatus(reply.status, reply.reason, 'PLAY');
+    if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
     if (this.isOver())
       throw new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
     this.playReply = readPlayReply(reply);

@@ -1,6 +1,7 @@
 // RTSP statuses and Node's socket errors, said in this package's codes and in words that tell a user what to do.
 
 import { NvrError, type NvrErrorCode } from '../errors.js';
+import type { RtspResponse } from '../rtsp/message.js';
 
 /** The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method. */
 export function errorOfStatus(status: number, reason: string, what: string): NvrError {
@@ -42,6 +43,13 @@ export function errorOfStatus(status: number, reason: string, what: string): Nvr
     default:
       return make('EPROTOCOL', 'the server refused; check that host, port and URI style fit the device.');
   }
+}
+
+/** The same of a reply; what it says is unsupported is named (RFC 2326 12.43). */
+export function errorOfReply({ status, reason, headers }: RtspResponse, what: string): NvrError {
+  const unsupported = headers.get('Unsupported');
+  const words = unsupported === undefined ? reason : `${reason} (Unsupported: ${unsupported})`;
+  return errorOfStatus(status, words, what);
 }
 
 /** A socket's, a resolver's or TLS's error in this package's codes. `where` is host:port. */
@@ -101,5 +109,5 @@ export function errorOfSocket(error: unknown, where: string): NvrError {
 }
 
 function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 160);
 }

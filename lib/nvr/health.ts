@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import { RtspConnection } from '../client/connection.js';
 import { RtspSession, USER_AGENT, type SessionOptions } from '../client/session.js';
-import { errorOfStatus } from '../client/status.js';
+import { errorOfReply } from '../client/status.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../errors.js';
 import { Authenticator } from '../rtsp/auth.js';
@@ -284,7 +284,7 @@ export class HealthProbes {
 
       stage = 'auth';
       if (options.status === 401 || options.status === 403)
-        throw errorOfStatus(options.status, options.reason, 'OPTIONS');
+        throw errorOfReply(options, 'OPTIONS');
       const asked = performance.now();
       const reply = await connection.request('DESCRIBE', uri, { Accept: 'application/sdp' }, rest());
       let description: SessionDescription;
@@ -292,7 +292,7 @@ export class HealthProbes {
         connection.destroy();
         description = await this.follow(given, rest());
       } else {
-        if (reply.status !== 200) throw errorOfStatus(reply.status, reply.reason, 'DESCRIBE');
+        if (reply.status !== 200) throw errorOfReply(reply, 'DESCRIBE');
         description = parseSdp(reply.body.toString('utf8'));
       }
       known.describeMs = tenths(performance.now() - asked);

@@ -26,8 +26,10 @@ export interface MediaDescription {
   control?: string;
   /** Frames per second. */
   frameRate?: number;
-  /** sendonly, recvonly, sendrecv, inactive. */
+  /** sendonly, recvonly, sendrecv, inactive; the session's where the media has none of its own (RFC 4566 6). */
   direction?: string;
+  /** Keys for SRTP are offered (`a=crypto`, RFC 4568; `a=fingerprint`, RFC 5763). */
+  encrypted?: true;
 }
 
 export interface SessionDescription {
@@ -60,6 +62,9 @@ const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; cha
 /** The lines that are read. The others, and the slow patterns sdp-transform has for some of them, are kept from it. */
 const USED = /^(?:s=|m=|a=(?:rtpmap|fmtp|control|range|framerate|sendonly|recvonly|sendrecv|inactive)\b)/;
 
+/** What a key is replaced by: only that there is one is of interest. */
+const KEYED = 'a=crypto:1 x x';
+
 /** Never throws but NvrError EPROTOCOL, and that only for what is no SDP at all. Media sections past the limit are left out. */
 export function parseSdp(text: string): SessionDescription {
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
@@ -69,16 +74,22 @@ export function parseSdp(text: string): SessionDescription {
       'DESCRIBE was answered with something that is no session description (SDP).',
     );
   }
-  const session = asRecord(parse(lines.filter((line) => USED.test(line)).join('\r\n')));
+  const used = lines.map((line) => (/^a=(?:crypto|fingerprint):/.test(line) ? KEYED : line));
+  const session = asRecord(parse(used.filter((line) => line === KEYED || USED.test(line)).join('\r\n')));
   const result: SessionDescription = { media: [] };
   assign(result, 'name', textOf(session.name));
   assign(result, 'control', textOf(session.control));
   assign(result, 'range', invalidOf(session, 'range'));
   for (const [index, media] of asArray(session.media).entries()) {
     if (index >= LIMITS.mediaSections) break;
-    result.media.push(readMedia(asRecord(media), index));
+    result.media.push(readMedia({ ...shared(session), ...asRecord(media) }, index));
   }
   return result;
+}
+
+/** What a session says for all media that do not say otherwise. */
+function shared({ direction, crypto }: Record<string, unknown>): Record<string, unknown> {
+  return { ...(direction !== undefined && { direction }), ...(crypto !== undefined && { crypto }) };
 }
 
 function readMedia(media: Record<string, unknown>, index: number): MediaDescription {
@@ -86,6 +97,7 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
   const description: MediaDescription = { index, type, protocol: textOf(media.protocol) ?? '', payloads: [] };
   assign(description, 'control', textOf(media.control));
   assign(description, 'direction', textOf(media.direction));
+  if (asArray(media.crypto).length > 0) description.encrypted = true;
   const rate = Number.parseFloat(textOf(media.framerate) ?? '');
   if (rate > 0 && rate <= 1000) description.frameRate = rate;
 

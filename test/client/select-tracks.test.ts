@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { selectTracks, type Selection } from '../../lib/client/select-tracks.js';
+import { ServerMemory } from '../../lib/client/quirks.js';
+import { RtspSession } from '../../lib/client/session.js';
+import { NvrError } from '../../lib/errors.js';
+import { parseSdp } from '../../lib/rtsp/sdp.js';
+import { startScriptedServer } from '../support/scripted-server.js';
+
+const HEAD = ['v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=x', 't=0 0'];
+const VIDEO = ['m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=control:video'];
+const SECURE = ['m=video 0 RTP/SAVP 97', 'a=rtpmap:97 H264/90000', 'a=control:secure'];
+const CRYPTO = 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4';
+const SOUND = ['m=audio 0 RTP/AVP 0', 'a=control:sound'];
+const TALK = ['m=audio 0 RTP/AVP 8', 'a=control:talk', 'a=sendonly'];
+
+const choose = (...lines: readonly (string | readonly string[])[]): Selection =>
+  selectTracks(parseSdp([...HEAD, ...lines.flat()].join('\r\n')), { extras: true });
+const controls = ({ tracks }: Selection): unknown[] => tracks.map(({ media }) => media.control);
+const refusals = ({ refused }: Selection): string[] =>
+  refused.map(({ code, message }) => `${code} ${message}`);
+const unsupported = (pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof NvrError && error.code === 'EUNSUPPORTED');
+  assert.match(error.message, pattern);
+  return true;
+};
+
+describe('the choice of tracks', () => {
+  describe('of a camera that encrypts its media', () => {
+    for (const profile of ['RTP/SAVP', 'RTP/SAVPF', 'UDP/TLS/RTP/SAVPF', 'rtp/savp'])
+      it(`refuses ${profile} in the server’s own words`, () => {
+        const lines = SECURE.map((line) => line.replace('RTP/SAVP', profile));
+        assert.throws(() => choose(lines), unsupported(new RegExp(`SRTP \\("${profile}"\\).*RTSP over TLS`)));
+      });
+
+    for (const line of [CRYPTO, 'a=fingerprint:sha-256 12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD'])
+      it(`refuses RTP/AVP with ${line.slice(0, 13)}, of the media or of all, and quotes no key`, () => {
+        const isRefused = unsupported(/^(?!.*(WVNf|12:DF)).*SRTP \("RTP\/AVP"\)/);
+        assert.throws(() => choose(VIDEO, line), isRefused);
+        assert.throws(() => choose(line, VIDEO), isRefused);
+      });
+
+    it('takes the picture that is offered in the clear beside it', () => {
+      const selection = choose(SECURE, CRYPTO, VIDEO);
+      assert.deepEqual(controls(selection), ['video']);
+      assert.match(refusals(selection)[0]!, /^EUNSUPPORTED .*SRTP/);
+    });
+
+    it('goes without the sound where that alone is encrypted', () => {
+      const selection = choose(VIDEO, SOUND, CRYPTO);
+      assert.deepEqual(controls(selection), ['video']);
+      assert.match(refusals(selection)[0]!, /^EUNSUPPORTED .*encrypts its audio/);
+    });
+  });
+
+  describe('of a camera with a back-channel', () => {
+    it('takes the camera’s own sound, and says nothing of the other', () => {
+      const selection = choose(VIDEO, TALK, SOUND, 'a=recvonly');
+      assert.deepEqual(controls(selection), ['video', 'sound']);
+      assert.deepEqual(selection.refused, []);
+    });
+
+    it('refuses a back-channel that is the only sound, and takes the picture', () => {
+      const selection = choose(VIDEO, TALK);
+      assert.deepEqual(controls(selection), ['video']);
+      assert.match(refusals(selection)[0]!, /^EUNSUPPORTED .*"sendonly": a back-channel/);
+    });
+
+    it('refuses a stream that is nothing else', () => {
+      assert.throws(() => choose(TALK), unsupported(/audio as "sendonly": a back-channel/));
+    });
+
+    it('heeds the direction that is said of all media, where one says none of its own', () => {
+      assert.deepEqual(controls(choose('a=sendonly', VIDEO, SOUND, 'a=recvonly')), ['video', 'sound']);
+      assert.deepEqual(controls(choose('a=sendonly', VIDEO, SOUND)), ['video']);
+    });
+
+    it('takes a picture though it is called "sendonly": none goes to a camera', () => {
+      assert.deepEqual(controls(choose(VIDEO, 'a=sendonly')), ['video']);
+    });
+  });
+
+  it('passes over media that is inactive', () => {
+    assert.throws(() => choose(VIDEO, 'a=inactive'), unsupported(/"inactive"/));
+    assert.deepEqual(controls(choose(VIDEO, SOUND, 'a=inactive')), ['video']);
+  });
+
+  it('says what a server calls unsupported, in its own words', async () => {
+    const server = await startScriptedServer(({ method }) =>
+      method === 'DESCRIBE'
+        ? {
+            status: 551,
+            reason: 'Option not supported',
+            headers: { Unsupported: 'www.onvif.org/ver20/backchannel' },
+          }
+        : undefined,
+    );
+    const session = new RtspSession({
+      uri: `rtsp://127.0.0.1:${server.port}/live`,
+      transport: 'tcp',
+      memory: new ServerMemory(),
+      onUnit: () => undefined,
+      onEnd: () => undefined,
+    });
+    await assert.rejects(
+      session.open(),
+      unsupported(/551 Option not supported \(Unsupported: www\.onvif\.org\/ver20\/backchannel\)/),
+    );
+    await server.close();
+  });
+});
