@@ -283,8 +283,7 @@ export class HealthProbes {
       if (depth === 'rtsp') return;
 
       stage = 'auth';
-      if (options.status === 401 || options.status === 403)
-        throw errorOfReply(options, 'OPTIONS');
+      if (options.status === 401 || options.status === 403) throw errorOfReply(options, 'OPTIONS');
       const asked = performance.now();
       const reply = await connection.request('DESCRIBE', uri, { Accept: 'application/sdp' }, rest());
       let description: SessionDescription;
