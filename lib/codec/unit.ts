@@ -36,7 +36,12 @@ interface UnitBase {
   readonly arrival: number;
   /** Epoch milliseconds of the ONVIF 0xABAC header extension, where the unit's packets carried one. */
   readonly onvifTime?: number;
-  /** Epoch milliseconds on this machine's clock, monotonic per stream. 0 until the session's timeline has set it. */
+  /**
+   * Monotonic milliseconds, fractional, on the one time line of all tracks of a session, in presentation order: when the unit would have arrived at
+   * the stream's least delay. Set by the session's clock; `arrival` stands for it where none has run.
+   */
+  mediaTime?: number;
+  /** Epoch milliseconds on this machine's clock, monotonic per stream. 0 until the session's clock has set it. */
   time: number;
   /** Epoch milliseconds of the server's claim; absent if it makes none. Set by the session's timeline. */
   captureTime?: number;
@@ -53,8 +58,12 @@ export interface VideoUnit extends UnitBase {
   readonly nals: readonly NalRange[];
   /** IDR, or an all-intra picture with a recovery point SEI (H.265: IRAP; MJPEG: always). */
   readonly keyframe: boolean;
-  /** Something of this unit was lost; what is here is whole NAL units, never torn ones. */
+  /** Data of this unit's own was lost; what is here is whole NAL units, never torn ones. */
   readonly damaged: boolean;
+  /** `lost`: what this unit builds on may be missing, from a loss until the next clean keyframe. */
+  reference?: 'lost';
+  /** No keyframe, but a decoder can begin here: a recovery point of periodic intra refresh (H.264 D.2.8, H.265 D.3.8). Its pictures are whole after that many frames. */
+  readonly recoveryFrames?: number;
   readonly format: VideoFormat;
 }
 
