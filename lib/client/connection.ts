@@ -23,7 +23,22 @@ export interface LoginGate {
   run<T extends { status: number }>(login: () => Promise<T>): Promise<T>;
 }
 
-export interface ConnectionOptions {
+/** Who hears what a connection brings. */
+export interface ConnectionListener {
+  isChannelInUse(channel: number): boolean;
+  /** A socket read begins to be handed on: `length` bytes from the start of `buffer`. `arrival`: its monotonic ms. */
+  onReadStart?(buffer: Buffer, length: number, arrival: number): void;
+  /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. Called straight from the framer. */
+  onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
+  /** All that one socket read brought has been handed on. */
+  onRead?(): void;
+  /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
+  onServerRequest(request: RtspRequest): void;
+  /** The connection is gone; pending requests have been rejected. At most once. */
+  onClose(error?: NvrError): void;
+}
+
+export interface ConnectionOptions extends ConnectionListener {
   host: string;
   port: number;
   /** The URI's path and query, and the credentials for this host: for a bearer that makes requests of its own. */
@@ -38,17 +53,6 @@ export interface ConnectionOptions {
   logger?: Logger | undefined;
   /** How the bytes travel; TCP or TLS unless said otherwise, `httpTunnel` for instance. */
   open?: (options: PipeOptions) => Promise<Pipe>;
-  isChannelInUse(channel: number): boolean;
-  /** A socket read begins to be handed on: `length` bytes from the start of `buffer`. `arrival`: its monotonic ms. */
-  onReadStart?(buffer: Buffer, length: number, arrival: number): void;
-  /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. Called straight from the framer. */
-  onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
-  /** All that one socket read brought has been handed on. */
-  onRead?(): void;
-  /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
-  onServerRequest(request: RtspRequest): void;
-  /** The connection is gone; pending requests have been rejected. At most once. */
-  onClose(error?: NvrError): void;
 }
 
 interface Pending {

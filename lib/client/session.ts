@@ -5,18 +5,17 @@ import { performance } from 'node:perf_hooks';
 import { ReadWindow } from '../codec/read-window.js';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { Authenticator } from '../rtsp/auth.js';
-import { controlBase, trackUri } from '../rtsp/control-uri.js';
-import { formatTransport, parsePublic, parseSession } from '../rtsp/headers.js';
+import type { Authenticator } from '../rtsp/auth.js';
+import { trackUri } from '../rtsp/control-uri.js';
+import { formatTransport, parseSession } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
-import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
-import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
-import { RtspConnection } from './connection.js';
+import type { SessionDescription } from '../rtsp/sdp.js';
+import type { ConnectionListener, RtspConnection } from './connection.js';
+import { describe } from './describe.js';
 import { KeepAlive } from './keep-alive.js';
 import { controlUriOrder, WRONG_URI_STATUSES } from './quirks.js';
 import { selectTracks, type TrackChoice } from './select-tracks.js';
 import {
-  credentialsOf,
   grantedTransport,
   readPlayReply,
   type EndReason,
@@ -27,10 +26,9 @@ import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
 import { Track } from './track.js';
 import { ChannelTable, openTransport, type TrackTransport } from './track-transport.js';
+import { Watchdog } from './watchdog.js';
 
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
-
-export const USER_AGENT = 'node-red-mobotix-nvr';
 
 interface SetUpTrack {
   readonly track: Track;
@@ -42,8 +40,6 @@ const REPORT_MS = 5_000;
 /** The slices of one picture come closer together than this. */
 const SETTLE_MS = 30;
 const TEARDOWN_MS = 1_000;
-/** UDP that is dead from the start is given up sooner: a firewall, mostly (row 21). */
-const UDP_SILENCE_MS = 3_000;
 
 export class RtspSession {
   description: SessionDescription | undefined;
@@ -63,15 +59,16 @@ export class RtspSession {
   private settling: NodeJS.Timeout | undefined;
   private dismantled: Promise<void> | undefined;
   private ticker: NodeJS.Timeout | undefined;
-  private lastMediaAt = 0;
-  private lastReceived = 0;
   private lastReportAt = 0;
   private readonly window = new ReadWindow();
   private readonly meter = new RateMeter();
+  private readonly watchdog: Watchdog;
   private readonly ssrc = randomBytes(4).readUInt32BE(0);
   private readonly cname = randomBytes(8).toString('hex');
 
-  constructor(private readonly options: SessionOptions) {}
+  constructor(private readonly options: SessionOptions) {
+    this.watchdog = new Watchdog(options);
+  }
 
   /**
    * Connects, describes, sets up and plays. Rejects with an NvrError that names the cause; everything is closed then.
@@ -80,8 +77,7 @@ export class RtspSession {
   async open(): Promise<void> {
     this.state = 'opening';
     try {
-      const given = parseRtspUri(this.options.uri);
-      const connection = await this.describe(given);
+      const connection = await this.describe();
       const selection = selectTracks(this.description!, this.options);
       for (const choice of selection.tracks) {
         const isFirst = this.tracks.length === 0;
@@ -106,7 +102,7 @@ export class RtspSession {
   async describeOnly(): Promise<SessionDescription> {
     this.state = 'opening';
     try {
-      await this.describe(parseRtspUri(this.options.uri));
+      await this.describe();
       return this.description!;
     } finally {
       await this.close();
@@ -134,7 +130,7 @@ export class RtspSession {
   }
 
   resumeReading(): void {
-    this.lastMediaAt = performance.now();
+    this.watchdog.begin(performance.now());
     this.connection?.resume();
   }
 
@@ -145,94 +141,46 @@ export class RtspSession {
     );
   }
 
-  private async describe(given: ReturnType<typeof parseRtspUri>): Promise<RtspConnection> {
-    let target = given;
-    let credentials = this.options.credentials ?? credentialsOf(given);
-    for (let hops = 0; ; hops++) {
-      const uri = formatRtspUri(target);
-      const connection = await this.connect(target, credentials);
-      const options = await connection.request('OPTIONS', uri);
-      if (options.status === 401 || options.status === 403) throw errorOfReply(options, 'OPTIONS');
-      // Row 11: `OPTIONS:` in place of `Public:`.
-      this.methods = parsePublic(options.headers.get('Public') ?? options.headers.get('OPTIONS') ?? '');
-
-      const reply = await connection.request('DESCRIBE', uri, { Accept: 'application/sdp' });
-      const location = reply.headers.get('Location');
-      if (reply.status >= 300 && reply.status < 400 && location !== undefined) {
-        if (hops >= LIMITS.redirects)
-          throw new NvrError('EPROTOCOL', `The server redirected more than ${LIMITS.redirects} times.`);
-        const next = parseRtspUri(location);
-        if (target.tls && !next.tls)
-          throw new NvrError(
-            'ETLS',
-            'The server redirects to a connection without TLS; switch RTSP over TLS off if that is what you want.',
-          );
-        // Row 12: credentials go to the host they were given for, and to no other.
-        if (next.host.toLowerCase() !== given.host.toLowerCase()) credentials = undefined;
-        target = { tls: next.tls, host: next.host, port: next.port, path: next.path };
-        connection.destroy();
-        continue;
-      }
-      if (reply.status !== 200) throw errorOfReply(reply, 'DESCRIBE');
-      this.description = parseSdp(reply.body.toString('utf8'));
-      this.baseUri = controlBase({
-        requestUri: uri,
-        contentBase: reply.headers.get('Content-Base'),
-        contentLocation: reply.headers.get('Content-Location'),
-        sessionControl: this.description.control,
-      });
-      return connection;
-    }
-  }
-
-  private async connect(
-    target: ReturnType<typeof parseRtspUri>,
-    credentials: { username: string; password: string } | undefined,
-  ): Promise<RtspConnection> {
-    const authenticator =
-      credentials === undefined || credentials.username === '' ? undefined : new Authenticator(credentials);
-    if (authenticator !== undefined && this.options.memory.digestUri !== undefined)
-      authenticator.digestUri = this.options.memory.digestUri;
-    this.authenticator = authenticator;
-    const connection = await RtspConnection.open({
-      host: target.host,
-      port: target.port,
-      path: target.path,
-      credentials: authenticator === undefined ? undefined : credentials,
-      tls: target.tls ? (this.options.tls ?? {}) : undefined,
-      timeoutMs: this.options.requestTimeoutMs ?? 10_000,
-      userAgent: USER_AGENT,
-      authenticator,
-      gate: this.options.gate,
-      logger: this.options.logger,
-      ...(this.options.openPipe === undefined ? {} : { open: this.options.openPipe }),
-      isChannelInUse: (channel) => this.channels.get(channel) !== undefined,
-      onReadStart: (buffer, length, arrival) => {
-        this.window.open(buffer, length, arrival);
-      },
-      onPacket: (channel, buffer, start, end) => {
-        this.onPacket(channel, buffer, start, end);
-      },
-      onRead: () => {
-        this.watchHeldUnits();
-      },
-      onServerRequest: (request) => {
-        const reason = request.method === 'REDIRECT' ? 'redirect' : 'teardown';
-        this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${request.method}).`));
-      },
-      onClose: (error) => {
-        if (error === undefined)
-          this.end('eof', new NvrError('EUNREACHABLE', 'The server closed the connection.'));
-        else this.end('error', error);
+  private async describe(): Promise<RtspConnection> {
+    const described = await describe({
+      options: this.options,
+      listener: this.listener,
+      adopt: (connection) => {
+        if (this.isOver()) {
+          connection.destroy();
+          throw closedMeanwhile();
+        }
+        this.connection = connection;
       },
     });
-    if (this.isOver()) {
-      connection.destroy();
-      throw new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
-    }
-    this.connection = connection;
-    return connection;
+    this.description = described.description;
+    this.baseUri = described.baseUri;
+    this.methods = described.methods;
+    this.authenticator = described.authenticator;
+    return described.connection;
   }
+
+  private readonly listener: ConnectionListener = {
+    isChannelInUse: (channel) => this.channels.get(channel) !== undefined,
+    onReadStart: (buffer, length, arrival) => {
+      this.window.open(buffer, length, arrival);
+    },
+    onPacket: (channel, buffer, start, end) => {
+      this.onPacket(channel, buffer, start, end);
+    },
+    onRead: () => {
+      this.watchHeldUnits();
+    },
+    onServerRequest: ({ method }) => {
+      const reason = method === 'REDIRECT' ? 'redirect' : 'teardown';
+      this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${method}).`));
+    },
+    onClose: (error) => {
+      if (error === undefined)
+        this.end('eof', new NvrError('EUNREACHABLE', 'The server closed the connection.'));
+      else this.end('error', error);
+    },
+  };
 
   private async setup(connection: RtspConnection, choice: TrackChoice): Promise<void> {
     const track = new Track({
@@ -319,18 +267,18 @@ export class RtspSession {
       reply = await connection.request('PLAY', this.baseUri, { Range: open, ...extra });
     }
     if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
-    if (this.isOver())
-      throw new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
+    if (this.isOver()) throw closedMeanwhile();
     this.playReply = readPlayReply(reply);
 
     this.state = 'playing';
-    this.lastMediaAt = this.lastReportAt = performance.now();
+    this.lastReportAt = performance.now();
+    this.watchdog.begin(this.lastReportAt);
     this.keepAlive = new KeepAlive({
       memory: this.options.memory,
       hasGetParameter: this.methods.has('GET_PARAMETER'),
       timeoutMs: this.sessionTimeoutSeconds * 1000,
       request: (method) => connection.request(method, this.baseUri, this.sessionHeader()),
-      mediaFlows: () => performance.now() - this.lastMediaAt < 2 * TICK_MS + 500,
+      mediaFlows: () => this.watchdog.mediaFlows(performance.now()),
       onExpired: (error) => {
         this.end('expired', error);
       },
@@ -341,11 +289,6 @@ export class RtspSession {
   }
 
   private tick(now: number): void {
-    const media = this.received();
-    if (media !== this.lastReceived) {
-      this.lastReceived = media;
-      this.lastMediaAt = now;
-    }
     this.meter.sample(
       now,
       this.tracks.map(({ track }) => track),
@@ -359,23 +302,14 @@ export class RtspSession {
       this.lastReportAt = now;
       for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
     }
-    const silence = now - this.lastMediaAt;
-    const allowed = this.allowedSilenceMs(media === 0);
-    if (silence >= allowed) {
+    const silence = this.watchdog.look(now, this.received(), this.meter.fps);
+    if (silence !== undefined) {
       const text =
-        media === 0
+        this.received() === 0
           ? noMedia(this.options.transport)
           : `The stream went silent for ${Math.round(silence / 1000)} s.`;
       this.end('silence', new NvrError('ETIMEDOUT', text));
     }
-  }
-
-  /** max(silence, 5 frame times): a camera at 0.5 frames a second is slow, not silent (row 16). */
-  private allowedSilenceMs(withoutMedia: boolean): number {
-    const silenceMs = this.options.silenceMs ?? 5_000;
-    if (withoutMedia) return this.isUdp ? Math.min(UDP_SILENCE_MS, silenceMs) : silenceMs;
-    const fps = this.meter.fps;
-    return fps > 0 ? Math.max(silenceMs, 5_000 / fps) : silenceMs;
   }
 
   private onPacket(channel: number, buffer: Buffer, start: number, end: number): void {
@@ -456,6 +390,10 @@ export class RtspSession {
   private sessionHeader(): Record<string, string> {
     return this.sessionId === undefined ? {} : { Session: this.sessionId };
   }
+}
+
+function closedMeanwhile(): NvrError {
+  return new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
 }
 
 function noMedia(transport: SessionOptions['transport']): string {

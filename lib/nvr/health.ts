@@ -2,7 +2,8 @@
 
 import { performance } from 'node:perf_hooks';
 import { RtspConnection } from '../client/connection.js';
-import { RtspSession, USER_AGENT, type SessionOptions } from '../client/session.js';
+import { USER_AGENT } from '../client/describe.js';
+import { RtspSession, type SessionOptions } from '../client/session.js';
 import { errorOfReply } from '../client/status.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../errors.js';

@@ -3,7 +3,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { errorOfSocket } from '../client/status.js';
-import { USER_AGENT } from '../client/session.js';
+import { USER_AGENT } from '../client/describe.js';
 import { NvrError } from '../errors.js';
 import { Authenticator, parseChallenges } from '../rtsp/auth.js';
 import type { Account } from './account.js';

@@ -3,7 +3,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { performance } from 'node:perf_hooks';
-import { USER_AGENT } from '../client/session.js';
+import { USER_AGENT } from '../client/describe.js';
 import type { NvrSettings } from './types.js';
 import { needsKey } from './uri-template.js';
 
