@@ -39,6 +39,12 @@ function same(a: VideoFormat, b: VideoFormat): boolean {
     a.height === b.height &&
     a.frameRate === b.frameRate &&
     a.profile === b.profile &&
-    a.codecString === b.codecString
+    a.codecString === b.codecString &&
+    a.sar?.width === b.sar?.width &&
+    a.sar?.height === b.sar?.height &&
+    a.colour?.primaries === b.colour?.primaries &&
+    a.colour?.transfer === b.colour?.transfer &&
+    a.colour?.matrix === b.colour?.matrix &&
+    a.colour?.fullRange === b.colour?.fullRange
   );
 }

@@ -3,6 +3,21 @@
 export type VideoCodec = 'h264' | 'h265' | 'mjpeg';
 export type AudioCodec = 'aac' | 'g726' | 'l16' | 'opus' | 'pcma' | 'pcmu';
 
+/** The shape of one sample, e.g. 16 to 11: a picture of square pixels is `width / height` times as wide. Both are from 1 to 65535. */
+export interface SampleAspect {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How samples become colours, in the codes of H.264 and H.265 tables E.3 to E.5 (ISO 23091-2); 2: not said. */
+export interface ColourDescription {
+  readonly primaries: number;
+  readonly transfer: number;
+  readonly matrix: number;
+  /** Samples use 0..255 in place of 16..235. */
+  readonly fullRange: boolean;
+}
+
 /** What is known of the picture. The same object, by identity, is carried by every unit until something in it changes. */
 export interface VideoFormat {
   readonly codec: VideoCodec;
@@ -15,6 +30,10 @@ export interface VideoFormat {
   readonly profile?: string;
   /** RFC 6381 codec string, e.g. `avc1.64001f`, `hvc1.1.6.L93.B0`; absent for MJPEG. */
   readonly codecString?: string;
+  /** The shape of a pixel as the VUI says it; absent where it is square or not said. */
+  readonly sar?: SampleAspect;
+  /** Absent where the VUI says nothing of colours, and for MJPEG. */
+  readonly colour?: ColourDescription;
 }
 
 /** One NAL unit inside `VideoUnit.data`: `start` is where its 4-byte start code begins, `end` is one past its last byte. */

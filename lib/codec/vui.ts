@@ -1,29 +1,81 @@
 // What the video usability information of H.264 (E.1.1) and of H.265 (E.2.1) have in common.
 
-import type { BitReader } from './bit-reader.js';
+import type { ColourDescription, SampleAspect } from './unit.js';
+
+/** What reads bits: each decoder has a reader of its own. */
+export interface VuiBits {
+  flag(): boolean;
+  /** Up to 24 bits. */
+  bits(count: number): number;
+  ue(): number;
+}
+
+export interface VuiHead {
+  /** Absent: square, not said, or of a shape no camera has. */
+  readonly sar?: SampleAspect;
+  /** Absent where nothing is said, or in as many words. */
+  readonly colour?: ColourDescription;
+}
+
+/** The code of tables E.3 to E.5 for what is not said. */
+export const UNSPECIFIED = 2;
 
 const MAX_FRAME_RATE = 480;
 const EXTENDED_SAR = 255;
+/** Pixels further from square than this are taken for a mistake. */
+const MAX_ASPECT = 4;
 
-/** Reads from the aspect ratio up to the chroma location. Answers whether samples use 0..255 in place of 16..235. */
-export function readVuiHead(reader: BitReader): boolean {
-  // aspect_ratio_info
-  if (reader.flag() && reader.bits(8) === EXTENDED_SAR) reader.skip(32);
+/** Width and height of a sample by aspect_ratio_idc, from 1 on (table E.1). */
+const ASPECTS: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [12, 11],
+  [10, 11],
+  [16, 11],
+  [40, 33],
+  [24, 11],
+  [20, 11],
+  [32, 11],
+  [80, 33],
+  [18, 11],
+  [15, 11],
+  [64, 33],
+  [160, 99],
+  [4, 3],
+  [3, 2],
+  [2, 1],
+];
+
+/** Reads from the aspect ratio up to the chroma location. */
+export function readVuiHead(reader: VuiBits): VuiHead {
+  const sar = reader.flag() ? readAspect(reader) : undefined;
   // overscan_info
   if (reader.flag()) reader.flag();
-  let fullRange = false;
-  // video_signal_type
-  if (reader.flag()) {
-    reader.skip(3);
-    fullRange = reader.flag();
-    if (reader.flag()) reader.skip(24);
-  }
+  const colour = reader.flag() ? readColour(reader) : undefined;
   // chroma_loc_info
   if (reader.flag()) {
     reader.ue();
     reader.ue();
   }
-  return fullRange;
+  return { ...(sar && { sar }), ...(colour && { colour }) };
+}
+
+function readAspect(reader: VuiBits): SampleAspect | undefined {
+  const code = reader.bits(8);
+  const [width, height] =
+    code === EXTENDED_SAR ? [reader.bits(16), reader.bits(16)] : (ASPECTS[code - 1] ?? [1, 1]);
+  const plausible = width > 0 && height > 0 && width <= MAX_ASPECT * height && height <= MAX_ASPECT * width;
+  return plausible && width !== height ? { width, height } : undefined;
+}
+
+// video_signal_type
+function readColour(reader: VuiBits): ColourDescription | undefined {
+  reader.bits(3); // video_format
+  const fullRange = reader.flag();
+  const described = reader.flag();
+  const code = (): number => (described ? reader.bits(8) : UNSPECIFIED);
+  const [primaries, transfer, matrix] = [code(), code(), code()];
+  const said = fullRange || primaries !== UNSPECIFIED || transfer !== UNSPECIFIED || matrix !== UNSPECIFIED;
+  return said ? { primaries, transfer, matrix, fullRange } : undefined;
 }
 
 /** Frames per second rounded to 1/1000; undefined for what no camera does. */

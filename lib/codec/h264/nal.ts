@@ -53,8 +53,16 @@ export class H264Rules implements NalRules<H264Sps> {
   }
 
   format(sps: H264Sps): Omit<VideoFormat, 'codec'> {
-    const { width, height, profile, codecString, frameRate } = sps;
-    return { width, height, profile, codecString, ...(frameRate !== undefined && { frameRate }) };
+    const { width, height, profile, codecString, frameRate, sar, colour } = sps;
+    return {
+      width,
+      height,
+      profile,
+      codecString,
+      ...(frameRate !== undefined && { frameRate }),
+      ...(sar && { sar }),
+      ...(colour && { colour }),
+    };
   }
 
   #readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {

@@ -1,6 +1,7 @@
 // The H.264 sequence parameter set: size of the shown picture, frame rate, profile, and what a slice header needs (H.264 7.3.2.1.1, E.1.1).
 
 import { BitReader } from '../bit-reader.js';
+import type { ColourDescription, SampleAspect } from '../unit.js';
 import { plausibleRate, readVuiHead } from '../vui.js';
 
 export interface H264Sps {
@@ -20,9 +21,14 @@ export interface H264Sps {
   readonly framesOnly: boolean;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
   readonly frameRate?: number;
-  /** Samples use 0..255 in place of 16..235. */
-  readonly fullRange: boolean;
+  /** The shape of a pixel; absent where it is square or not said. */
+  readonly sar?: SampleAspect;
+  /** Absent where the VUI says nothing of colours. */
+  readonly colour?: ColourDescription;
 }
+
+/** What is read of the VUI. */
+type Vui = Pick<H264Sps, 'frameRate' | 'sar' | 'colour'>;
 
 const MAX_SIDE = 16_384;
 
@@ -46,7 +52,7 @@ const PROFILES: ReadonlyMap<number, string> = new Map([
   [244, 'High 4:4:4 Predictive'],
 ]);
 
-/** Parses a whole SPS NAL unit, header byte included. Undefined for what cannot be one. A broken VUI costs the frame rate only. */
+/** Parses a whole SPS NAL unit, header byte included. Undefined for what cannot be one. A broken VUI costs what it says only. */
 export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const reader = new BitReader(nal, 1);
   const profileIdc = reader.bits(8);
@@ -80,7 +86,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const height = heightInMapUnits * 16 * (framesOnly ? 1 : 2) - cropY * (top + bottom);
   if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
 
-  const vui = hasVui ? readVui(reader) : { fullRange: false };
+  const vui = hasVui ? readVui(reader) : {};
   return {
     id,
     profileIdc,
@@ -130,15 +136,15 @@ function skipPictureOrder(reader: BitReader): void {
   }
 }
 
-function readVui(reader: BitReader): { fullRange: boolean; frameRate?: number } {
-  const fullRange = readVuiHead(reader);
+function readVui(reader: BitReader): Vui {
+  const head = readVuiHead(reader);
   const timed = reader.flag();
   const unitsInTick = timed ? reader.bits(32) : 0;
   const timeScale = timed ? reader.bits(32) : 0;
-  if (reader.overrun) return { fullRange: false };
+  if (reader.overrun) return {};
   // A tick is a field's time: two to a frame (E.2.1).
   const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick / 2) : undefined;
-  return frameRate === undefined ? { fullRange } : { fullRange, frameRate };
+  return frameRate === undefined ? head : { ...head, frameRate };
 }
 
 function profileName(idc: number, constraints: number): string {

@@ -51,8 +51,16 @@ export class H265Rules implements NalRules<H265Sps> {
   }
 
   format(sps: H265Sps): Omit<VideoFormat, 'codec'> {
-    const { width, height, profile, codecString, frameRate } = sps;
-    return { width, height, profile, codecString, ...(frameRate !== undefined && { frameRate }) };
+    const { width, height, profile, codecString, frameRate, sar, colour } = sps;
+    return {
+      width,
+      height,
+      profile,
+      codecString,
+      ...(frameRate !== undefined && { frameRate }),
+      ...(sar && { sar }),
+      ...(colour && { colour }),
+    };
   }
 
   #readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {

@@ -1,6 +1,7 @@
 // The H.265 sequence parameter set: size of the shown picture, frame rate, profile, tier and level (H.265 7.3.2.2, 7.3.3, E.2.1).
 
 import { BitReader } from '../bit-reader.js';
+import type { ColourDescription, SampleAspect } from '../unit.js';
 import { plausibleRate, readVuiHead } from '../vui.js';
 
 export interface H265Sps {
@@ -19,9 +20,14 @@ export interface H265Sps {
   readonly height: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
   readonly frameRate?: number;
-  /** Samples use 0..255 in place of 16..235. */
-  readonly fullRange: boolean;
+  /** The shape of a pixel; absent where it is square or not said. */
+  readonly sar?: SampleAspect;
+  /** Absent where the VUI says nothing of colours. */
+  readonly colour?: ColourDescription;
 }
+
+/** What is read of the VUI. */
+type Vui = Pick<H265Sps, 'frameRate' | 'sar' | 'colour'>;
 
 interface Profile {
   space: number;
@@ -49,7 +55,7 @@ const PROFILES: ReadonlyMap<number, string> = new Map([
   [9, 'Screen Content'],
 ]);
 
-/** Parses a whole SPS NAL unit, its two header bytes included. Undefined for what cannot be one. What is broken behind the picture's size costs the frame rate only. */
+/** Parses a whole SPS NAL unit, its two header bytes included. Undefined for what cannot be one. What is broken behind the picture's size costs what the VUI says only. */
 export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const reader = new BitReader(nal, 2);
   const vpsId = reader.bits(4);
@@ -74,7 +80,7 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const height = codedHeight - (planar === 1 ? 2 : 1) * (top + bottom);
   if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
 
-  const timing = skipToVui(reader, maxSubLayersMinus1) ? readVui(reader) : { fullRange: false };
+  const timing = skipToVui(reader, maxSubLayersMinus1) ? readVui(reader) : {};
   return {
     id,
     vpsId,
@@ -173,17 +179,17 @@ function skipShortTermSets(reader: BitReader): boolean {
   return !reader.overrun;
 }
 
-function readVui(reader: BitReader): { fullRange: boolean; frameRate?: number } {
-  const fullRange = readVuiHead(reader);
+function readVui(reader: BitReader): Vui {
+  const head = readVuiHead(reader);
   reader.skip(3); // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
   // default_display_window: a hint, not part of the output size
   if (reader.flag()) for (let i = 0; i < 4; i += 1) reader.ue();
   const timed = reader.flag();
   const unitsInTick = timed ? reader.bits(32) : 0;
   const timeScale = timed ? reader.bits(32) : 0;
-  if (reader.overrun) return { fullRange: false };
+  if (reader.overrun) return {};
   const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick) : undefined;
-  return frameRate === undefined ? { fullRange } : { fullRange, frameRate };
+  return frameRate === undefined ? head : { ...head, frameRate };
 }
 
 function codecString({ space, idc, compatibility, highTier, levelIdc, constraints }: Profile): string {

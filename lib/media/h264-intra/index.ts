@@ -1,6 +1,7 @@
 // An H.264 decoder for keyframes alone: one all-intra frame in, its planes out, bit for bit as the standard has it (8-bit 4:2:0 and 4:0:0).
 
 import { splitAnnexB } from '../../codec/annexb.js';
+import { UNSPECIFIED } from '../../codec/vui.js';
 import type { PlanarPicture } from '../jpeg/picture.js';
 import { Cabac } from './cabac.js';
 import { Cavlc } from './cavlc.js';
@@ -170,8 +171,8 @@ function crop(frame: Frame, sps: Sps): DecodedPicture {
     yStride,
     ...(!frame.grey && { cb: bytesOf(frame.cb, chromaAt), cr: bytesOf(frame.cr, chromaAt) }),
     cStride,
-    fullRange: sps.fullRange,
-    matrixCoefficients: sps.matrixCoefficients,
+    fullRange: sps.colour?.fullRange ?? false,
+    matrixCoefficients: sps.colour?.matrix ?? UNSPECIFIED,
   };
 }
 

@@ -1,5 +1,8 @@
 // Sequence and picture parameter sets, with all that decoding an intra picture needs of them (H.264 7.3.2.1, 7.3.2.2).
 
+import type { ColourDescription, SampleAspect } from '../../codec/unit.js';
+import { readVuiHead } from '../../codec/vui.js';
+import type { VuiHead } from '../../codec/vui.js';
 import { broken, unsupported } from './errors.js';
 import type { BitSource } from './rbsp.js';
 import { DEFAULT_4X4_INTRA, DEFAULT_8X8_INTRA } from './tables.js';
@@ -36,9 +39,8 @@ export interface Sps {
     readonly width: number;
     readonly height: number;
   };
-  readonly fullRange: boolean;
-  /** Table E-5; 2: not said. */
-  readonly matrixCoefficients: number;
+  readonly sar?: SampleAspect;
+  readonly colour?: ColourDescription;
 }
 
 export interface Pps {
@@ -58,8 +60,6 @@ export interface Pps {
 /** Samples of the largest picture worth the memory: 8192 x 4608, either way up. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
-
-const EXTENDED_SAR = 255;
 
 /** Profiles whose SPS tells chroma format, bit depths and scaling lists. */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([
@@ -118,7 +118,7 @@ export function parseSps(source: BitSource): Sps {
   const crop = readCrop(source, 16 * widthInMbs, 16 * heightInMbs, chromaFormat === 0, framesOnly);
   const hasVui = source.flag();
   source.checkEnd();
-  const colours = hasVui ? readVui(source) : { fullRange: false, matrixCoefficients: 2 };
+  const vui = hasVui ? readVui(source) : {};
   return {
     id,
     profileIdc,
@@ -134,7 +134,7 @@ export function parseSps(source: BitSource): Sps {
     framesOnly,
     mbaff,
     crop,
-    ...colours,
+    ...vui,
   };
 }
 
@@ -256,20 +256,7 @@ function readCrop(
   return { left, top, width: width - left - right, height: height - top - bottom };
 }
 
-function readVui(source: BitSource): { fullRange: boolean; matrixCoefficients: number } {
-  // aspect_ratio_info
-  if (source.flag() && source.bits(8) === EXTENDED_SAR) source.at += 32;
-  // overscan_info
-  if (source.flag()) source.flag();
-  let fullRange = false;
-  let matrixCoefficients = 2;
-  // video_signal_type
-  if (source.flag()) {
-    source.bits(3);
-    fullRange = source.flag();
-    if (source.flag()) matrixCoefficients = source.bits(24) & 255;
-  }
-  return source.at > source.end
-    ? { fullRange: false, matrixCoefficients: 2 }
-    : { fullRange, matrixCoefficients };
+function readVui(source: BitSource): VuiHead {
+  const head = readVuiHead(source);
+  return source.at > source.end ? {} : head;
 }

@@ -14,7 +14,7 @@ const X265: [name: string, hex: string, expected: Record<string, unknown>][] = [
       frameRate: 25,
       profile: 'Main',
       codecString: 'hvc1.1.6.L120.90',
-      fullRange: false,
+      colour: undefined,
     },
   ],
   [
@@ -31,7 +31,7 @@ const X265: [name: string, hex: string, expected: Record<string, unknown>][] = [
       frameRate: 12.5,
       profile: 'Main 10',
       codecString: 'hvc1.2.4.L63.90',
-      fullRange: true,
+      colour: { primaries: 1, transfer: 2, matrix: 2, fullRange: true },
     },
   ],
   [
@@ -129,7 +129,7 @@ describe('parseH265Sps', () => {
       const sps = parseH265Sps(Buffer.from(bytes, 'hex'));
       assert.ok(sps);
       for (const [key, value] of Object.entries(expected))
-        assert.equal(sps[key as keyof typeof sps], value, key);
+        assert.deepEqual(sps[key as keyof typeof sps], value, key);
     });
   }
 
