@@ -25,6 +25,10 @@ export interface H264Sps {
   readonly sar?: SampleAspect;
   /** Absent where the VUI says nothing of colours. */
   readonly colour?: ColourDescription;
+  /** 0: monochrome, 1: 4:2:0, 2: 4:2:2, 3: 4:4:4. */
+  readonly chromaFormat: number;
+  readonly lumaDepth: number;
+  readonly chromaDepth: number;
 }
 
 /** What is read of the VUI. */
@@ -59,7 +63,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const constraints = reader.bits(8);
   const levelIdc = reader.bits(8);
   const id = reader.ue();
-  const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : { formatIdc: 1, separatePlanes: false };
+  const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : PLAIN_CHROMA;
   reader.ue(); // log2_max_frame_num_minus4
   skipPictureOrder(reader);
   reader.ue(); // max_num_ref_frames
@@ -97,21 +101,34 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
     width,
     height,
     framesOnly,
+    chromaFormat: chroma.formatIdc,
+    lumaDepth: chroma.lumaDepth,
+    chromaDepth: chroma.chromaDepth,
     ...vui,
   };
 }
 
-function readChroma(reader: BitReader): { formatIdc: number; separatePlanes: boolean } {
+interface Chroma {
+  readonly formatIdc: number;
+  readonly separatePlanes: boolean;
+  readonly lumaDepth: number;
+  readonly chromaDepth: number;
+}
+
+/** What the other profiles have. */
+const PLAIN_CHROMA: Chroma = { formatIdc: 1, separatePlanes: false, lumaDepth: 8, chromaDepth: 8 };
+
+function readChroma(reader: BitReader): Chroma {
   const formatIdc = reader.ue();
   const separatePlanes = formatIdc === 3 && reader.flag();
-  reader.ue(); // bit_depth_luma_minus8
-  reader.ue(); // bit_depth_chroma_minus8
+  const lumaDepth = reader.ue() + 8;
+  const chromaDepth = reader.ue() + 8;
   reader.flag(); // qpprime_y_zero_transform_bypass_flag
   if (reader.flag()) {
     const lists = formatIdc === 3 ? 12 : 8;
     for (let i = 0; i < lists; i += 1) if (reader.flag()) skipScalingList(reader, i < 6 ? 16 : 64);
   }
-  return { formatIdc, separatePlanes };
+  return { formatIdc, separatePlanes, lumaDepth, chromaDepth };
 }
 
 function skipScalingList(reader: BitReader, size: number): void {

@@ -7,6 +7,10 @@ import { plausibleRate, readVuiHead } from '../vui.js';
 export interface H265Sps {
   readonly id: number;
   readonly vpsId: number;
+  /** general_profile_space up to general_level_idc, 12 bytes as they stand (7.3.3). */
+  readonly generalProfile: readonly number[];
+  readonly temporalLayers: number;
+  readonly temporalIdNested: boolean;
   readonly profileSpace: number;
   readonly profileIdc: number;
   readonly highTier: boolean;
@@ -24,12 +28,17 @@ export interface H265Sps {
   readonly sar?: SampleAspect;
   /** Absent where the VUI says nothing of colours. */
   readonly colour?: ColourDescription;
+  /** 0: monochrome, 1: 4:2:0, 2: 4:2:2, 3: 4:4:4. */
+  readonly chromaFormat: number;
+  readonly lumaDepth: number;
+  readonly chromaDepth: number;
 }
 
 /** What is read of the VUI. */
 type Vui = Pick<H265Sps, 'frameRate' | 'sar' | 'colour'>;
 
 interface Profile {
+  bytes: number[];
   space: number;
   highTier: boolean;
   idc: number;
@@ -60,7 +69,7 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const reader = new BitReader(nal, 2);
   const vpsId = reader.bits(4);
   const maxSubLayersMinus1 = reader.bits(3);
-  reader.flag(); // sps_temporal_id_nesting_flag
+  const temporalIdNested = reader.flag();
   if (maxSubLayersMinus1 > MAX_SUB_LAYERS_MINUS1) return undefined;
   const profile = readProfileTierLevel(reader, maxSubLayersMinus1);
   const id = reader.ue();
@@ -80,10 +89,15 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const height = codedHeight - (planar === 1 ? 2 : 1) * (top + bottom);
   if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
 
+  const lumaDepth = reader.ue() + 8;
+  const chromaDepth = reader.ue() + 8;
   const timing = skipToVui(reader, maxSubLayersMinus1) ? readVui(reader) : {};
   return {
     id,
     vpsId,
+    generalProfile: profile.bytes,
+    temporalLayers: maxSubLayersMinus1 + 1,
+    temporalIdNested,
     profileSpace: profile.space,
     profileIdc: profile.idc,
     highTier: profile.highTier,
@@ -92,30 +106,37 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
     codecString: codecString(profile),
     width,
     height,
+    chromaFormat: chroma,
+    lumaDepth,
+    chromaDepth,
     ...timing,
   };
 }
 
 function readProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): Profile {
-  const space = reader.bits(2);
-  const highTier = reader.flag();
-  const idc = reader.bits(5);
+  const bytes = Array.from({ length: 12 }, () => reader.bits(8));
+  const head = bytes[0]!;
   let compatibility = 0;
-  for (let i = 0; i < 32; i += 1) compatibility += reader.bit() * 2 ** i;
-  const constraints = Array.from({ length: 6 }, () => reader.bits(8));
-  const levelIdc = reader.bits(8);
+  for (let i = 0; i < 32; i += 1)
+    if ((bytes[1 + (i >> 3)]! & (0x80 >> (i & 7))) !== 0) compatibility += 2 ** i;
   const present: { profile: boolean; level: boolean }[] = [];
   for (let i = 0; i < maxSubLayersMinus1; i += 1)
     present.push({ profile: reader.flag(), level: reader.flag() });
   if (maxSubLayersMinus1 > 0) reader.skip(2 * (8 - maxSubLayersMinus1));
   for (const layer of present) reader.skip((layer.profile ? 88 : 0) + (layer.level ? 8 : 0));
-  return { space, highTier, idc, compatibility, constraints, levelIdc };
+  return {
+    bytes,
+    space: head >> 6,
+    highTier: (head & 0x20) !== 0,
+    idc: head & 0x1f,
+    compatibility,
+    constraints: bytes.slice(5, 11),
+    levelIdc: bytes[11]!,
+  };
 }
 
-/** Reads from behind the conformance window to the VUI. False: there is none, or no way to it. */
+/** Reads from behind the bit depths to the VUI. False: there is none, or no way to it. */
 function skipToVui(reader: BitReader, maxSubLayersMinus1: number): boolean {
-  reader.ue(); // bit_depth_luma_minus8
-  reader.ue(); // bit_depth_chroma_minus8
   const pocBits = reader.ue() + 4;
   const layers = reader.flag() ? maxSubLayersMinus1 + 1 : 1;
   for (let i = 0; i < layers * 3; i += 1) reader.ue(); // sps_max_dec_pic_buffering, num_reorder, latency

@@ -30,7 +30,16 @@ const X264: [name: string, hex: string, expected: Record<string, unknown>][] = [
   [
     '1280x720 at 50, 4:2:2',
     '677a0020bcd9405005bb0110000003001000000640f1831960',
-    { width: 1280, height: 720, frameRate: 50, profile: 'High 4:2:2', codecString: 'avc1.7a0020' },
+    {
+      width: 1280,
+      height: 720,
+      frameRate: 50,
+      profile: 'High 4:2:2',
+      codecString: 'avc1.7a0020',
+      chromaFormat: 2,
+      lumaDepth: 8,
+      chromaDepth: 8,
+    },
   ],
   [
     '322x242 at 15, 4:4:4: crop units of one pixel',

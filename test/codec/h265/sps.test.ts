@@ -54,7 +54,31 @@ const X265: [name: string, hex: string, expected: Record<string, unknown>][] = [
   [
     '640x360 at 25, monochrome with a temporal layer',
     '4201020408000003009fc800000300003f0000c0140805a5965662b349265780b6040000030004000003006420',
-    { width: 640, height: 360, frameRate: 25, codecString: 'hvc1.4.10.L63.9F.C8' },
+    {
+      width: 640,
+      height: 360,
+      frameRate: 25,
+      codecString: 'hvc1.4.10.L63.9F.C8',
+      chromaFormat: 0,
+      temporalLayers: 2,
+      temporalIdNested: false,
+    },
+  ],
+  [
+    '720x576 of 27:20 pixels with the colours of HD',
+    '42010101600000030090000003000003005aa005a20090596566924cafff001b00146a02020208000003000800000300c840',
+    {
+      width: 720,
+      height: 576,
+      frameRate: 25,
+      sar: { width: 27, height: 20 },
+      colour: { primaries: 1, transfer: 1, matrix: 1, fullRange: false },
+      generalProfile: [1, 96, 0, 0, 0, 144, 0, 0, 0, 0, 0, 90],
+      temporalLayers: 1,
+      temporalIdNested: true,
+      lumaDepth: 8,
+      chromaDepth: 8,
+    },
   ],
 ];
 
