@@ -1,6 +1,77 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+// The floors of lib/, lowest first, and the folders that each may import from besides its own (ARCHITECTURE.md).
+const FLOORS = {
+  rtsp: [],
+  rtp: [],
+  codec: ['rtsp', 'rtp'],
+  media: ['codec'],
+  client: ['rtsp', 'rtp', 'codec'],
+  nvr: ['rtsp', 'rtp', 'codec', 'client', 'media'],
+  simulator: ['rtsp', 'rtp', 'codec'],
+};
+
+/** Floors that are fed bytes and the time: they open no socket, start no timer and read no clock. */
+const SANS_IO = ['rtsp', 'rtp', 'codec', 'media'];
+
+const IO_MODULES = ['net', 'tls', 'dgram', 'http', 'https', 'dns', 'timers', 'timers/promises', 'perf_hooks'];
+const CLOCKS_AND_TIMERS = [
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'clearTimeout',
+  'clearInterval',
+  'clearImmediate',
+  'performance',
+];
+const CLOCK_WORDS = 'reads a clock or starts a timer: below client/ the time is an argument.';
+
+/** The import rules of one floor. */
+function floor(name) {
+  const others = Object.keys(FLOORS).filter((other) => other !== name && !FLOORS[name].includes(other));
+  const isSansIo = SANS_IO.includes(name);
+  return {
+    files: [`lib/${name}/**/*.ts`],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^(node-red|@node-red/|(\\.\\./)+nodes/)', message: 'lib/ knows nothing of Node-RED.' },
+            {
+              regex: `^(\\.\\./)+(${others.join('|')})/`,
+              message: `lib/${name}/ imports only ${[...FLOORS[name], 'its own files'].join(', ')}.`,
+            },
+            ...(name === 'simulator'
+              ? [
+                  {
+                    regex: '/codec/(?!annexb)',
+                    message:
+                      'Of codec/ the simulator takes annexb alone, so that it proves scenarios apart from the client.',
+                  },
+                ]
+              : []),
+            ...(isSansIo
+              ? [{ regex: `^node:(${IO_MODULES.join('|')})$`, message: `lib/${name}/ is sans-IO.` }]
+              : []),
+          ],
+        },
+      ],
+      ...(isSansIo && {
+        'no-restricted-globals': [
+          'error',
+          ...CLOCKS_AND_TIMERS.map((global) => ({ name: global, message: `${global} ${CLOCK_WORDS}` })),
+        ],
+        'no-restricted-properties': [
+          'error',
+          { object: 'Date', property: 'now', message: `Date.now ${CLOCK_WORDS}` },
+        ],
+      }),
+    },
+  };
+}
+
 export default tseslint.config(
   { ignores: ['dist/', '.demo/', 'coverage/', 'node_modules/'] },
   {
@@ -29,6 +100,7 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
+  ...Object.keys(FLOORS).map(floor),
   {
     files: ['test/**/*.ts'],
     rules: {

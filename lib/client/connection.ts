@@ -14,14 +14,9 @@ import {
   type RtspRequest,
   type RtspResponse,
 } from '../rtsp/message.js';
+import type { LoginGate } from './login-gate.js';
 import type { DigestUriPolicy } from './quirks.js';
 import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './socket.js';
-
-/** Decides when credentials may be sent. A status of 401 is a refusal, any other an acceptance. */
-export interface LoginGate {
-  /** Rejects with EAUTH, without asking the server, while it is known to refuse them. */
-  run<T extends { status: number }>(login: () => Promise<T>): Promise<T>;
-}
 
 /** Who hears what a connection brings. */
 export interface ConnectionListener {

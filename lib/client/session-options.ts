@@ -6,7 +6,7 @@ import type { Logger } from '../log.js';
 import { parseRange, parseRtpInfo, parseTransport, type TransportSpec } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import type { RtspUri } from '../rtsp/uri.js';
-import type { LoginGate } from './connection.js';
+import type { LoginGate } from './login-gate.js';
 import type { Lower, ServerMemory } from './quirks.js';
 import type { Pipe, PipeOptions, TlsSettings } from './socket.js';
 

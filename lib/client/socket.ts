@@ -4,7 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { NvrError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { LoginGate } from './connection.js';
+import type { LoginGate } from './login-gate.js';
 import { errorOfSocket } from './status.js';
 
 /** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false. */

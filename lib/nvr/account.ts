@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { WRONG_PASSWORD } from '../client/backoff.js';
-import type { LoginGate } from '../client/connection.js';
+import type { LoginGate } from '../client/login-gate.js';
 import { ServerMemory } from '../client/quirks.js';
 import { NvrError } from '../errors.js';
 import type { NvrSettings } from './types.js';

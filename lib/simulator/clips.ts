@@ -3,7 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { splitAnnexB } from '../codec/annexb.js';
-import type { AudioKind, VideoKind } from './formats.js';
+
+export type VideoKind = 'h264' | 'h265' | 'mjpeg';
+export type AudioKind = 'aac' | 'pcmu' | 'pcma';
 
 /** One unit of media: an access unit's NAL units without start codes and delimiter, a JPEG, an AAC frame without ADTS, 20 ms of G.711. */
 export interface ClipUnit {

@@ -1,23 +1,48 @@
-// `npm run demo`: the simulator, a real Node-RED with the example flows deployed, and where to look. `--check` runs it unattended.
+// The demo: the simulator and a real Node-RED with the example flows deployed.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
-import { checkFlows, type SentMessage } from './demo-check.js';
-import { writeUserFolder, type DemoPorts } from './demo-folder.js';
+import { writeUserFolder, type DemoPorts, type ExampleFlow } from './demo-folder.js';
 import { startSimulator } from './index.js';
 
-const ROOT = path.resolve(__dirname, '..', '..', '..');
-const PORTS: DemoPorts = { editor: 1880, rtsp: 8554, http: 8080 };
+/** A person's demo has ports that can be remembered. */
+export const DEMO_PORTS: DemoPorts = { editor: 1880, rtsp: 8554, http: 8080 };
 const START_MS = 60_000;
 
-async function main(): Promise<number> {
-  const check = process.argv.includes('--check');
-  const ports = check ? { editor: await freePort(), rtsp: 0, http: 0 } : PORTS;
-  if (!check) await assertFree(ports.editor, 'Node-RED');
+export interface DemoOptions {
+  /** The package's root: the nodes and examples that are shown. */
+  root: string;
+  /** The Node-RED user folder, written anew. */
+  folder: string;
+  /** 0: any free port. */
+  ports: DemoPorts;
+  /** Whether the nodes' messages are reported to `onMessage`. */
+  reports: boolean;
+}
 
+/** What runs: the simulated NVR and a Node-RED beside it. */
+export interface Demo {
+  readonly ports: DemoPorts;
+  readonly account: { readonly username: string; readonly password: string };
+  readonly flows: readonly ExampleFlow[];
+  /** Where Node-RED listens. */
+  readonly url: string;
+  /** Resolves when Node-RED has deployed the flows; rejects with a sentence. */
+  readonly started: Promise<void>;
+  readonly exited: Promise<void>;
+  /** What the nodes sent, as the report hook tells it. */
+  onMessage(take: (message: unknown) => void): void;
+  stop(): Promise<void>;
+}
+
+/** Starts the simulator and Node-RED with the example flows. Rejects with a sentence that names the port where one is taken. */
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { root, folder, reports } = options;
+  const ports = { ...options.ports };
+  if (ports.editor === 0) ports.editor = await freePort();
+  else await assertFree(ports.editor, 'Node-RED');
   const account = { username: 'demo', password: 'demo-password' };
   const simulator = await startSimulator({
     rtspPort: ports.rtsp,
@@ -32,53 +57,32 @@ async function main(): Promise<number> {
   });
   ports.rtsp = simulator.rtspPort;
   ports.http = simulator.httpPort;
-
-  const folder = check ? fs.mkdtempSync(path.join(ROOT, '.demo-')) : path.join(ROOT, '.demo');
-  const flows = writeUserFolder({ root: ROOT, folder, ports, account, check });
-  const stopped = interrupted();
-  const nodeRed = startNodeRed(folder);
-  try {
-    await Promise.race([
-      nodeRed.started,
-      stopped.then(() => Promise.reject(new Error('Ended before Node-RED had started.'))),
-    ]);
-    const url = `http://127.0.0.1:${ports.editor}`;
-    if (check) {
-      say(`Node-RED runs on ${url}; waiting for each of the ${flows.length} example flows to deliver.`);
-      const checked = checkFlows({
-        flows,
-        url,
-        folder,
-        messages: nodeRed.onMessage,
-        exited: nodeRed.exited,
-        print: say,
-      });
-      return await Promise.race([checked, stopped.then(() => 1)]);
-    }
-    say('');
-    say(`  Editor      ${url}   (open the Debug sidebar and watch the keyframes arrive)`);
-    say(`  NVR         rtsp://127.0.0.1:${ports.rtsp}/live?ch=0000&stype=M   channels 1 to 4`);
-    say(`  Account     ${account.username} / ${account.password}`);
-    say('  Ctrl-C ends it all.');
-    const code = await Promise.race([stopped, nodeRed.exited.then(() => 1)]);
-    say('Ending …');
-    return code;
-  } finally {
-    await nodeRed.stop();
-    await simulator.stop();
-    if (check) fs.rmSync(folder, { recursive: true, force: true });
-  }
+  const flows = writeUserFolder({ root, folder, ports, account, check: reports });
+  const nodeRed = startNodeRed(root, folder);
+  return {
+    ports,
+    account,
+    flows,
+    url: `http://127.0.0.1:${ports.editor}`,
+    started: nodeRed.started,
+    exited: nodeRed.exited,
+    onMessage: nodeRed.onMessage,
+    stop: async () => {
+      await nodeRed.stop();
+      await simulator.stop();
+    },
+  };
 }
 
 interface RunningNodeRed {
   started: Promise<void>;
   exited: Promise<void>;
-  onMessage: (take: (message: SentMessage) => void) => void;
+  onMessage: (take: (message: unknown) => void) => void;
   stop(): Promise<void>;
 }
 
-function startNodeRed(folder: string): RunningNodeRed {
-  const program = require.resolve('node-red/red.js', { paths: [process.env.NODE_RED_HOME ?? ROOT] });
+function startNodeRed(root: string, folder: string): RunningNodeRed {
+  const program = require.resolve('node-red/red.js', { paths: [process.env.NODE_RED_HOME ?? root] });
   const child = fork(program, ['--userDir', folder, '--settings', path.join(folder, 'settings.js')], {
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -119,7 +123,7 @@ function startNodeRed(folder: string): RunningNodeRed {
     exited,
     onMessage: (take) => {
       child.on('message', (message) => {
-        if (typeof message === 'object') take(message as SentMessage);
+        if (typeof message === 'object') take(message);
       });
     },
     stop: () => stopChild(child, exited),
@@ -132,16 +136,6 @@ async function stopChild(child: ChildProcess, exited: Promise<void>): Promise<vo
   const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await exited;
   clearTimeout(timer);
-}
-
-function interrupted(): Promise<number> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        resolve(0);
-      });
-    }
-  });
 }
 
 /** Rejects with a sentence that names the port where something else has it. */
@@ -172,23 +166,6 @@ function freePort(): Promise<number> {
   });
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-const started = performance.now();
-main().then(
-  (code) => {
-    if (process.argv.includes('--check'))
-      say(`Checked in ${Math.round((performance.now() - started) / 1000)} s.`);
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    process.stderr.write(`${messageOf(error)}\n`);
-    process.exitCode = 1;
-  },
-);

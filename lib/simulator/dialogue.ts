@@ -6,9 +6,11 @@ import { NvrError } from '../errors.js';
 import { Framer } from '../rtsp/framer.js';
 import { formatTransport, parseSession, parseTransport, type TransportSpec } from '../rtsp/headers.js';
 import { Headers, serializeRequest, serializeResponse, type RtspRequest } from '../rtsp/message.js';
+import type { Faults } from './faults.js';
+import type { Guard } from './guard.js';
+import type { Settings } from './options.js';
 import { describe, tracksOf } from './sdp.js';
 import { SimulatedSession, type SessionTarget } from './session.js';
-import type { Simulator } from './simulator.js';
 import { SimulatedTrack, type TrackTransport } from './track.js';
 import { bindUdpPair, openGroup } from './udp-pair.js';
 
@@ -36,6 +38,21 @@ interface Answer {
   body?: string;
 }
 
+/** What a dialogue asks of the NVR that it belongs to. */
+export interface DialogueHost {
+  readonly settings: Settings;
+  readonly guard: Guard;
+  readonly faults: Faults;
+  /** No further session may be set up. */
+  readonly isFull: boolean;
+  /** The NVR's own clock, epoch ms. */
+  now(): number;
+  /** What a URI names, or undefined: 404. A playback's key is spent when its session is set up. */
+  resolve(uri: string, isOpening: boolean): SessionTarget | undefined;
+  note(request: RtspRequest): void;
+  forget(dialogue: Dialogue): void;
+}
+
 export class Dialogue {
   readonly sessions = new Map<string, SimulatedSession>();
   /** Connected, and no PLAY has been answered yet. */
@@ -47,7 +64,7 @@ export class Dialogue {
   private ownCSeq = 0;
 
   constructor(
-    private readonly simulator: Simulator,
+    private readonly simulator: DialogueHost,
     readonly socket: net.Socket,
   ) {
     const framer = new Framer({

@@ -1,12 +1,9 @@
 // How each encoding is described in SDP and put into RTP payloads.
 
-import { AAC_CONFIG_HEX, AAC_RATE } from './clips.js';
+import { AAC_CONFIG_HEX, AAC_RATE, type AudioKind, type VideoKind } from './clips.js';
 import { aacPayload, g711Payload } from './payload-audio.js';
 import { jpegPayloads } from './payload-jpeg.js';
 import { h264Payloads, h265Payloads } from './payload-nal.js';
-
-export type VideoKind = 'h264' | 'h265' | 'mjpeg';
-export type AudioKind = 'aac' | 'pcmu' | 'pcma';
 
 export interface TrackFormat {
   readonly media: 'video' | 'audio';

@@ -3,7 +3,7 @@
 import type { SimulatorOptions } from './options.js';
 import { Simulator } from './simulator.js';
 
-export type { AudioKind, VideoKind } from './formats.js';
+export type { AudioKind, VideoKind } from './clips.js';
 export type { AuthScheme, KeyForm, SimulatorOptions } from './options.js';
 export { readTimeSei, TIME_SEI_UUID } from './source.js';
 export { Simulator };

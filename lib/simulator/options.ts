@@ -1,6 +1,6 @@
 // What a simulated NVR can be told to be like.
 
-import type { AudioKind, VideoKind } from './formats.js';
+import type { AudioKind, VideoKind } from './clips.js';
 
 export type AuthScheme = 'digest' | 'digest-qop' | 'digest-sha256' | 'basic' | 'none';
 

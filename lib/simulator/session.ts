@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type net from 'node:net';
 import { audioClip, channelClip, recordingClip, type Clip } from './clips.js';
 import type { Faults } from './faults.js';
-import type { VideoKind } from './formats.js';
+import type { VideoKind } from './clips.js';
 import type { Settings } from './options.js';
 import { LiveSource, liveStart, RecordedSource, type Source } from './source.js';
 import { BACKLOG_BYTES, type SimulatedTrack } from './track.js';

@@ -4,7 +4,7 @@ import type http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { RtspRequest } from '../rtsp/message.js';
-import { Dialogue } from './dialogue.js';
+import { Dialogue, type DialogueHost } from './dialogue.js';
 import { Faults } from './faults.js';
 import { Guard } from './guard.js';
 import { createKeyService } from './key-service.js';
@@ -18,7 +18,7 @@ const HOST = '127.0.0.1';
 const MAX_LOG = 10_000;
 const MAX_OPENED = 1000;
 
-export class Simulator {
+export class Simulator implements DialogueHost {
   readonly settings: Settings;
   readonly guard: Guard;
   readonly book: KeyBook;
@@ -207,9 +207,6 @@ export class Simulator {
     this.guard.expireNonces();
   }
 
-  /** For the dialogue. */
-
-  /** What a URI names, or undefined: 404. A playback's key is spent when its session is set up. */
   resolve(uri: string, isOpening: boolean): SessionTarget | undefined {
     const named = readTarget(uri, this.settings);
     if (named === undefined) return undefined;

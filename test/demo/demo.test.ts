@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 
 const ROOT = path.join(__dirname, '..', '..');
-const DEMO = path.join(ROOT, 'dist', 'lib', 'simulator', 'demo.js');
+const DEMO = path.join(__dirname, 'main.ts');
 
 interface Run {
   readonly pid: number;
@@ -14,9 +14,9 @@ interface Run {
   interrupt(): void;
 }
 
-/** The built demo, as `npm run demo` starts it. */
+/** As `npm run demo` starts it, with the built nodes. */
 function start(...args: string[]): Run {
-  const child = spawn(process.execPath, [DEMO, ...args], { cwd: ROOT });
+  const child = spawn(process.execPath, ['--require', 'tsx/cjs', DEMO, ...args], { cwd: ROOT });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (text: Buffer) => (output += text.toString()));

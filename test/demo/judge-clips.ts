@@ -2,10 +2,10 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { mediabunny } from '../media/mediabunny.js';
-import { sourceOf } from '../nvr/recorder/plain-mp4.js';
-import { channelClip } from './clips.js';
-import type { Judge, SentMessage } from './demo-check.js';
+import { mediabunny } from '../../lib/media/mediabunny.js';
+import { sourceOf } from '../../lib/nvr/recorder/plain-mp4.js';
+import { channelClip } from '../../lib/simulator/clips.js';
+import type { Judge, SentMessage } from './judge.js';
 
 const MIN_PRE_ROLL_MS = 9_000;
 

@@ -5,44 +5,13 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { splitAnnexB } from '../codec/annexb.js';
-import { parseH264Sps } from '../codec/h264/sps.js';
-import { jpegSize } from '../media/jpeg/size.js';
-import type { ClipInfo } from '../nvr/recorder/types.js';
+import { splitAnnexB } from '../../lib/codec/annexb.js';
+import { parseH264Sps } from '../../lib/codec/h264/sps.js';
+import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { judgeAlarmClip, judgeContinuous } from './judge-clips.js';
-import { readTimeSei } from './source.js';
-import type { ExampleFlow } from './demo-folder.js';
-
-/** What a node sent, as the report hook tells it. */
-export interface SentMessage {
-  readonly tab: string;
-  readonly type: string;
-  readonly name?: string;
-  readonly port: number;
-  readonly payload?: unknown;
-  readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
-  readonly event?: { code?: string; reason?: string; file?: string };
-  readonly health?: { cameras?: { channel: number; state: string; codec?: string }[] };
-  readonly clip?: Omit<ClipInfo, 'gaps' | 'audio'>;
-  readonly contentType?: string;
-  readonly topic?: string;
-}
-
-export interface CheckOptions {
-  flows: readonly ExampleFlow[];
-  /** Where Node-RED listens. */
-  url: string;
-  folder: string;
-  messages(take: (message: SentMessage) => void): void;
-  exited: Promise<void>;
-  print(line: string): void;
-}
-
-/** Looks at one message of its flow: a sentence says what came, undefined waits for another message, a throw condemns. */
-export type Judge = (
-  message: SentMessage,
-  options: CheckOptions,
-) => string | undefined | Promise<string | undefined>;
+import { readTimeSei } from '../../lib/simulator/source.js';
+import type { ExampleFlow } from '../../lib/simulator/demo-folder.js';
+import type { CheckOptions, Judge, SentMessage } from './judge.js';
 
 /** By the number at the start of the flow's file name. */
 const JUDGES: Readonly<Record<string, Judge>> = {

@@ -1,0 +1,7 @@
+// Who may log in, and when: asked before every request that carries credentials.
+
+/** Decides when credentials may be sent. A status of 401 is a refusal, any other an acceptance. */
+export interface LoginGate {
+  /** Rejects with EAUTH, without asking the server, while it is known to refuse them. */
+  run<T extends { status: number }>(login: () => Promise<T>): Promise<T>;
+}
