@@ -13,8 +13,10 @@ export const LIMITS = {
   junkBytes: 64 * 1024,
   /** Bytes of a NAL unit, and of an access unit. */
   unitBytes: 8 * 1024 * 1024,
-  /** NAL units of one access unit. */
-  unitNals: 2048,
+  /** NAL units of one access unit: a slice for each macroblock of the largest picture (36,864 at level 5.2), and what stands in front. */
+  unitNals: 40_000,
+  /** NAL units that wait for their turn where they are sent out of decoding order. */
+  waitingNals: 2048,
   /** Packets held back to put a UDP stream in order. */
   reorderPackets: 64,
   /** Milliseconds a packet is held back for a missing earlier one. */

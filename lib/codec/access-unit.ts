@@ -1,6 +1,8 @@
 // Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out, damage is flagged.
 
 import { hasStartCode, splitAnnexB } from './annexb.js';
+import { CutSlices } from './cut-slices.js';
+import { ReferenceState } from './entry.js';
 import { emptyFacts, type NalFacts, type NalRules } from './nal-rules.js';
 import type { SetsInFront } from './parameter-sets.js';
 import { PictureFormat } from './picture-format.js';
@@ -38,14 +40,17 @@ export interface AssemblerOptions {
   frameRate?: number;
   boundary?: BoundaryPolicy;
   window?: ReadWindow;
+  /** Keep slices that a loss cuts off, as far as they came: see `VideoUnit.cut`. */
+  cutSlices?: boolean;
 }
+
+const NOTHING = { data: Buffer.alloc(0), nals: [] };
 
 /**
  * Assembles access units of H.264 and H.265.
  *
  * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost inside it, its first slice is not its picture's first, its end never came, or packets were lost right
- * before it and it does not begin as the stream's units do (a keyframe without the parameter sets it always brings). A delta unit after one that was dropped whole is flagged as well, since nothing else would tell; a complete keyframe never is.
- * Complete units between a loss and the next keyframe are *not* flagged: whether to show them is the hub's choice, which also knows of gaps that took whole units.
+ * before it and it does not begin as the stream's units do (a keyframe without the parameter sets it always brings). That a unit builds on what was lost is told by its `reference`.
  */
 export class AccessUnitAssembler<Info> {
   readonly stats: AssemblerStats = { units: 0, damagedUnits: 0, droppedUnits: 0, droppedNals: 0 };
@@ -54,6 +59,8 @@ export class AccessUnitAssembler<Info> {
   readonly #setPolicy: ParameterSetPolicy;
   readonly #picture: PictureFormat<Info>;
   readonly #buffer: UnitBuffer;
+  readonly #cuts: CutSlices | undefined;
+  readonly #references = new ReferenceState();
   readonly #facts: NalFacts = emptyFacts();
   #boundary: BoundaryPolicy;
   #setsOutVersion = 0;
@@ -76,9 +83,12 @@ export class AccessUnitAssembler<Info> {
   #orphans = false;
   #nalArrival = 0;
   #slices = 0;
+  /** A slice, whole or torn, was looked at. */
+  #looked = false;
   #sync = false;
   #allIntra = true;
-  #recovery = false;
+  /** Pictures until the recovery point that an SEI of the unit announced; -1: none. */
+  #recovery = -1;
   #ppsId = 0;
   #damaged = false;
   /** Nothing was missing up to the first slice. */
@@ -88,13 +98,12 @@ export class AccessUnitAssembler<Info> {
   // What went before.
   #gap = false;
   #afterGap = false;
-  /** NAL type with which keyframes and delta units begin, -1 while none was seen. */
+  /** NAL type with which entries and other units begin, -1 while none was seen. */
   #keyBegins = -1;
   #deltaBegins = -1;
   #markersSeen = false;
   /** NAL units in a row without a start code inside. */
   #cleanNals = 0;
-  #lostWhole = false;
   #closedSequence = 0;
   /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
   #endedByMarker: VideoUnit | undefined;
@@ -110,6 +119,7 @@ export class AccessUnitAssembler<Info> {
     this.#picture = new PictureFormat(rules, options.frameRate);
     this.#boundary = options.boundary ?? 'marker';
     this.#buffer = new UnitBuffer(options.window);
+    if (options.cutSlices === true) this.#cuts = new CutSlices();
   }
 
   /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
@@ -121,6 +131,7 @@ export class AccessUnitAssembler<Info> {
     if (!this.#begun) {
       this.#begin(rtpTime, arrivalMs);
       this.#afterGap = this.#gap;
+      if (this.#gap) this.#references.lose();
     }
     this.#gap = false;
     this.#unitSequence = sequence;
@@ -178,8 +189,27 @@ export class AccessUnitAssembler<Info> {
     if (!this.#nalOpen) return;
     this.#nalOpen = false;
     this.#orphans = true;
+    this.#takeTorn();
     this.#buffer.dropLast();
     this.missing();
+  }
+
+  // What came of a torn slice tells what its picture is, and may be of use.
+  #takeTorn(): void {
+    const { memory, lastNal, end, count } = this.#buffer;
+    if (end - lastNal <= this.#rules.headerBytes) return;
+    const facts = this.#facts;
+    this.#rules.inspect(memory, lastNal, end, facts);
+    if (!facts.slice) return;
+    this.#look(facts);
+    this.#cuts?.keep(memory, lastNal, end, facts.type, count - 1);
+  }
+
+  #look(facts: NalFacts): void {
+    if (!this.#looked) this.#ppsId = facts.ppsId;
+    this.#looked = true;
+    this.#sync ||= facts.sync;
+    this.#allIntra &&= facts.intra;
   }
 
   /** Something of the unit in progress is missing or makes no sense. */
@@ -238,7 +268,7 @@ export class AccessUnitAssembler<Info> {
     this.#clear();
     this.#endedByMarker = undefined;
     this.#cleanNals = 0;
-    this.#lostWhole = false;
+    this.#references.lose();
     this.#gap = false;
   }
 
@@ -277,6 +307,7 @@ export class AccessUnitAssembler<Info> {
   #tooLarge(): void {
     this.#nalOpen = false;
     this.#buffer.clear();
+    this.#cuts?.clear();
     this.#slices = 0;
     this.#overflow = true;
     this.#damaged = true;
@@ -312,13 +343,12 @@ export class AccessUnitAssembler<Info> {
     }
     if (this.#openAt < 0) this.#closedSequence = this.#sequence;
     if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), this.#number);
-    this.#recovery ||= facts.recovery;
+    if (facts.recovery >= 0) this.#recovery = facts.recovery;
     if (facts.slice) this.#takeSlice(facts);
   }
 
   #takeSlice(facts: NalFacts): void {
     if (this.#slices === 0) {
-      this.#ppsId = facts.ppsId;
       if (!facts.first) this.#firstSliceMissing();
       this.#startSound = !this.#damaged;
       this.#endedByMarker = undefined;
@@ -328,8 +358,7 @@ export class AccessUnitAssembler<Info> {
       this.#held = false;
     }
     this.#slices += 1;
-    this.#sync ||= facts.sync;
-    this.#allIntra &&= facts.intra;
+    this.#look(facts);
   }
 
   #firstSliceMissing(): void {
@@ -360,15 +389,27 @@ export class AccessUnitAssembler<Info> {
     this.#buffer.append(slice, 0, slice.length);
   }
 
-  // Nothing is left of the unit: the next delta unit tells.
+  // No whole slice is left of the unit.
   #discard(): void {
-    this.#lostWhole = true;
     this.stats.droppedUnits += 1;
+    if (this.#cuts !== undefined && this.#cuts.count > 0) {
+      this.#end(this.#unitSequence, false);
+      return;
+    }
+    this.#references.lose(this.#isKeyframe());
     this.#clear();
+  }
+
+  // IRAP or IDR; or all-intra, and said to be a beginning by an SEI or by the parameter sets in front of it.
+  #isKeyframe(): boolean {
+    if (this.#sync) return true;
+    if (!this.#looked || !this.#allIntra) return false;
+    return this.#recovery >= 0 || this.#rules.sets.carries(this.#ppsId, this.#number);
   }
 
   #clear(): void {
     this.#buffer.clear();
+    this.#cuts?.clear();
     this.#forget();
   }
 
@@ -377,33 +418,28 @@ export class AccessUnitAssembler<Info> {
     this.#held = false;
     this.#openAt = -1;
     this.#slices = 0;
+    this.#looked = false;
     this.#sync = false;
     this.#allIntra = true;
-    this.#recovery = false;
+    this.#recovery = -1;
     this.#damaged = false;
+    this.#startSound = false;
     this.#overflow = false;
     this.#afterGap = false;
     this.#number += 1;
   }
 
   #end(sequence: number, byMarker: boolean): void {
-    const { codec, delimiter } = this.#rules;
-    const keyframe = this.#sync || (this.#recovery && this.#allIntra);
+    const keyframe = this.#isKeyframe();
+    const entry = keyframe || this.#recovery >= 0;
     const next = this.#openAt < 0 ? [] : this.#buffer.takeFrom(this.#openAt);
     const nextArrival = this.#openArrival;
-    const startMissing = this.#startMissing(keyframe);
-    const damaged = this.#damaged || startMissing || (this.#lostWhole && !keyframe);
-    if (keyframe || this.#picture.format.width === 0) this.#picture.refresh(this.#ppsId);
-    const { data, nals } = this.#buffer.finish(
-      keyframe,
-      keyframe ? this.#setsInFront() : undefined,
-      delimiter,
-    );
+    const damaged = this.#startMissing(entry) || this.#damaged;
+    if (entry || this.#picture.format.width === 0) this.#picture.refresh(this.#ppsId);
     const unit: VideoUnit = {
       kind: 'video',
-      codec,
-      data,
-      nals,
+      codec: this.#rules.codec,
+      ...this.#bytes(entry),
       keyframe,
       damaged,
       format: this.#picture.format,
@@ -412,11 +448,12 @@ export class AccessUnitAssembler<Info> {
       arrival: this.#unitArrival,
       time: 0,
       timeSource: 'arrival',
+      ...(this.#recovery >= 0 && !keyframe && { recoveryFrames: this.#recovery }),
     };
     if (!Number.isNaN(this.#unitOnvifTime)) (unit as { onvifTime?: number }).onvifTime = this.#unitOnvifTime;
+    this.#references.mark(unit);
     this.stats.units += 1;
     if (damaged) this.stats.damagedUnits += 1;
-    this.#lostWhole = false;
     this.#endedByMarker = byMarker ? unit : undefined;
     const rtpTime = this.#rtpTime;
     this.#forget();
@@ -428,12 +465,22 @@ export class AccessUnitAssembler<Info> {
     for (const nal of next) this.nal(nal, 0, nal.length);
   }
 
+  // The unit's bytes, parameter sets in front of an entry; with those that a loss cut off beside them.
+  #bytes(entry: boolean): Pick<VideoUnit, 'data' | 'nals' | 'cut'> {
+    const { count } = this.#buffer;
+    const whole = this.#buffer.finish(entry, entry ? this.#setsInFront() : undefined, this.#rules.delimiter);
+    if (this.#cuts === undefined || this.#cuts.count === 0) return whole;
+    const cut = this.#cuts.join(whole, whole.nals.length - count);
+    this.#cuts.clear();
+    return { ...(this.#slices > 0 ? whole : NOTHING), cut };
+  }
+
   // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise its own beginning is noted.
-  #startMissing(keyframe: boolean): boolean {
+  #startMissing(entry: boolean): boolean {
     const begins = this.#buffer.firstType;
-    const usual = keyframe ? this.#keyBegins : this.#deltaBegins;
+    const usual = entry ? this.#keyBegins : this.#deltaBegins;
     if (this.#afterGap) return usual >= 0 && begins !== usual;
-    if (this.#startSound && keyframe) this.#keyBegins = begins;
+    if (this.#startSound && entry) this.#keyBegins = begins;
     else if (this.#startSound) this.#deltaBegins = begins;
     return false;
   }

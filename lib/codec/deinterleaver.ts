@@ -161,7 +161,7 @@ export class Deinterleaver implements NalTarget {
     return (
       this.#counted > this.#options.depth ||
       span > (this.#options.maxDonDiff ?? Infinity) ||
-      this.#waiting.length > LIMITS.unitNals ||
+      this.#waiting.length > LIMITS.waitingNals ||
       this.#bytes > LIMITS.unitBytes
     );
   }

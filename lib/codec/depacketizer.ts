@@ -36,4 +36,6 @@ export interface VideoOptions {
   boundary?: BoundaryPolicy;
   /** H.264 and H.265: what the socket read that brought the packets holds. Saves copies, changes nothing else. */
   window?: ReadWindow;
+  /** H.264 and H.265: keep slices that a loss cuts off, as `VideoUnit.cut`. Units without a whole slice then come too, with nothing in `data`. */
+  cutSlices?: boolean;
 }

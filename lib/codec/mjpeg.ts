@@ -65,7 +65,8 @@ export class MjpegDepacketizer implements Depacketizer {
   #offset = 0;
   #headerWritten = false;
   #sequence = 0;
-  #damagedNext = false;
+  /** A picture, or its end, was lost. */
+  #afterLoss = false;
   /** False until a picture's beginning was seen: joining in the middle of one is no damage. */
   #joined = false;
 
@@ -110,7 +111,7 @@ export class MjpegDepacketizer implements Depacketizer {
 
   gap(): void {
     this.#broken = this.#open;
-    this.#damagedNext = true;
+    this.#afterLoss = true;
   }
 
   flush(): void {
@@ -129,7 +130,7 @@ export class MjpegDepacketizer implements Depacketizer {
   #begin(packet: RtpPacketView, arrivalMs: number, atOffset0: boolean): void {
     const extended = packet.extensionProfile === ONVIF_JPEG_FIRST;
     // Offset 0 may also be the second packet, where the first held an extension and was lost.
-    const atStart = atOffset0 && (extended || !this.#extendedStream || !this.#damagedNext);
+    const atStart = atOffset0 && (extended || !this.#extendedStream || !this.#afterLoss);
     this.#open = true;
     this.#broken = !atStart;
     this.#joined ||= atStart;
@@ -253,7 +254,7 @@ export class MjpegDepacketizer implements Depacketizer {
   #finish(): void {
     if (!this.#broken && this.#offset > 0 && (this.#endsLikeJpeg() || this.#data.append(JPEG_END)))
       this.#emit();
-    else this.#damagedNext ||= this.#joined;
+    else this.#afterLoss ||= this.#joined;
     this.#close();
   }
 
@@ -266,8 +267,7 @@ export class MjpegDepacketizer implements Depacketizer {
       const size = { codec: 'mjpeg' as const, width: this.#width, height: this.#height };
       this.#format = this.#frameRate === undefined ? size : { ...size, frameRate: this.#frameRate };
     }
-    const damaged = this.#damagedNext;
-    this.#damagedNext = false;
+    this.#afterLoss = false;
     this.#sink({
       kind: 'video',
       codec: 'mjpeg',
@@ -275,7 +275,8 @@ export class MjpegDepacketizer implements Depacketizer {
       data: this.#data.take(),
       nals: [],
       keyframe: true,
-      damaged,
+      // A picture with a hole is no JPEG, and none comes: what comes is whole.
+      damaged: false,
       format: this.#format,
     });
   }

@@ -16,8 +16,8 @@ export interface NalFacts {
   sync: boolean;
   /** A slice of intra macroblocks only. */
   intra: boolean;
-  /** An SEI with a recovery point. */
-  recovery: boolean;
+  /** An SEI with a recovery point: pictures until it is reached; -1: none. */
+  recovery: number;
   parameterSet: boolean;
   /** The PPS id a slice names. */
   ppsId: number;
@@ -48,7 +48,7 @@ export function emptyFacts(): NalFacts {
     opens: false,
     sync: false,
     intra: false,
-    recovery: false,
+    recovery: -1,
     parameterSet: false,
     ppsId: 0,
   };

@@ -102,6 +102,12 @@ export class ParameterSets<Info> {
     return [pps, sps, vps].every((set) => set === undefined || set.seenIn === unit);
   }
 
+  /** Does the access unit with this number itself carry the SPS and the PPS that a slice with this PPS id names? */
+  carries(ppsId: number, unit: number): boolean {
+    const pps = this.get('pps', ppsId);
+    return pps?.seenIn === unit && this.get('sps', pps.refersTo)?.seenIn === unit;
+  }
+
   /** All sets, VPS before SPS before PPS; undefined if none is known. */
   inFront(): SetsInFront | undefined {
     if (this.#sets.size === 0) return undefined;

@@ -75,12 +75,19 @@ export interface VideoUnit extends UnitBase {
   readonly data: Buffer;
   /** The NAL units of `data`, in order; empty for MJPEG. */
   readonly nals: readonly NalRange[];
-  /** IDR, or an all-intra picture with a recovery point SEI (H.265: IRAP; MJPEG: always). */
+  /** IDR, or an all-intra picture with a recovery point SEI or with its parameter sets in front (H.265: IRAP; MJPEG: always). */
   readonly keyframe: boolean;
   /** Data of this unit's own was lost; what is here is whole NAL units, never torn ones. */
   readonly damaged: boolean;
-  /** `lost`: what this unit builds on may be missing, from a loss until the next clean keyframe. */
+  /** `lost`: what this unit builds on may be missing, from a loss (or the beginning in the middle of a GOP) until the next clean keyframe. */
   reference?: 'lost';
+  /** A damaged keyframe, and no clean one came for three GOPs: who waits for a keyframe takes this one. */
+  standIn?: true;
+  /**
+   * Where slices were cut off at a loss and the session was asked for them: the unit with them, as far as they came. Decoders show their upper part. `data`
+   * then holds whole NAL units alone as ever, and nothing at all where no slice is whole.
+   */
+  readonly cut?: Pick<VideoUnit, 'data' | 'nals'>;
   /** No keyframe, but a decoder can begin here: a recovery point of periodic intra refresh (H.264 D.2.8, H.265 D.3.8). Its pictures are whole after that many frames. */
   readonly recoveryFrames?: number;
   readonly format: VideoFormat;

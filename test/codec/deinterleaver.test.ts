@@ -151,7 +151,7 @@ describe('Deinterleaver', () => {
 
   it('holds no more NAL units and bytes than the limits, whatever depth the server asks for', () => {
     const many = interleaved(32_767);
-    for (let don = 0; don < LIMITS.unitNals + 10; don += 1)
+    for (let don = 0; don < LIMITS.waitingNals + 10; don += 1)
       many.payload(stapB([delta({ size: 1 })], don)).next();
     assert.equal(many.units.length, 9);
     const large = interleaved(32_767);

@@ -198,7 +198,7 @@ describe("MjpegDepacketizer with ONVIF's JPEG extension", () => {
       units.map((unit) => [unit.rtpTime, unit.damaged]),
       [
         [1, false],
-        [3, true],
+        [3, false],
       ],
     );
   });

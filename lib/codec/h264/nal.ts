@@ -3,6 +3,7 @@
 import { BitReader } from '../bit-reader.js';
 import type { NalFacts, NalRules } from '../nal-rules.js';
 import { ParameterSets, type SetFacts } from '../parameter-sets.js';
+import { recoveryPoint } from '../sei.js';
 import type { VideoFormat } from '../unit.js';
 import { parseH264Sps, type H264Sps } from './sps.js';
 
@@ -17,11 +18,8 @@ export const H264_NAL = {
   delimiter: 9,
 } as const;
 
-const RECOVERY_POINT = 6;
 /** slice_type I and SI, and the same with "all slices of this picture" (H.264 table 7-6). */
 const INTRA_SLICE_TYPES: ReadonlySet<number> = new Set([2, 4, 7, 9]);
-/** SEI messages looked at in one NAL unit. */
-const SEI_MESSAGES = 64;
 
 export class H264Rules implements NalRules<H264Sps> {
   readonly codec = 'h264';
@@ -46,7 +44,8 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.sync = type === H264_NAL.idr;
     facts.parameterSet = type === H264_NAL.sps || type === H264_NAL.pps;
     facts.opens = type === H264_NAL.delimiter || type === H264_NAL.sps;
-    facts.recovery = type === H264_NAL.sei && hasRecoveryPoint(this.#reader.reset(data, start + 1, end));
+    facts.recovery =
+      type === H264_NAL.sei ? recoveryPoint(this.#reader.reset(data, start + 1, end), false) : -1;
     facts.first = false;
     facts.intra = false;
     if (facts.slice) this.#readSlice(data, start, end, facts);
@@ -72,28 +71,6 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.ppsId = reader.ue();
     // A second first slice is another picture, unless it may be the second field of this one.
     facts.opens = facts.first && this.sets.activeSps(facts.ppsId)?.info?.framesOnly === true;
-  }
-}
-
-/** Does an SEI hold a recovery point message? `reader` stands behind the NAL unit's header. */
-export function hasRecoveryPoint(reader: BitReader): boolean {
-  for (let i = 0; i < SEI_MESSAGES; i += 1) {
-    const type = seiNumber(reader);
-    const size = seiNumber(reader);
-    if (reader.overrun) return false;
-    if (type === RECOVERY_POINT && size > 0) return true;
-    reader.skip(size * 8);
-  }
-  return false;
-}
-
-// Both numbers of an SEI message are a run of 255s and a last byte (H.264 7.3.2.3.1).
-function seiNumber(reader: BitReader): number {
-  let value = 0;
-  for (;;) {
-    const byte = reader.bits(8);
-    value += byte;
-    if (byte !== 255 || reader.overrun) return value;
   }
 }
 

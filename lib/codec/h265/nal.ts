@@ -2,6 +2,7 @@
 
 import type { NalFacts, NalRules } from '../nal-rules.js';
 import { BitReader } from '../bit-reader.js';
+import { recoveryPoint } from '../sei.js';
 import { ParameterSets, type SetFacts } from '../parameter-sets.js';
 import type { VideoFormat } from '../unit.js';
 import { parseH265Sps, type H265Sps } from './sps.js';
@@ -15,6 +16,7 @@ export const H265_NAL = {
   sps: 33,
   pps: 34,
   delimiter: 35,
+  prefixSei: 39,
 } as const;
 
 export class H265Rules implements NalRules<H265Sps> {
@@ -42,7 +44,10 @@ export class H265Rules implements NalRules<H265Sps> {
     facts.slice = baseLayer && type <= H265_NAL.lastSlice;
     facts.sync = isIrap(type);
     facts.parameterSet = baseLayer && isParameterSet(type);
-    facts.recovery = false;
+    facts.recovery =
+      type === H265_NAL.prefixSei && baseLayer
+        ? recoveryPoint(this.#reader.reset(data, start + 2, end), true)
+        : -1;
     facts.intra = false;
     facts.first = false;
     facts.opens =

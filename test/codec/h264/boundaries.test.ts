@@ -204,7 +204,7 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('flags the delta unit after one that was lost whole, and no complete keyframe', () => {
+    it('says of the units after one that was lost whole, up to the next keyframe, what they build on', () => {
       const key = fuA(idr({ size: 900 }), 400).map(({ bytes }) => bytes);
       const feed = h264();
       feed
@@ -224,9 +224,10 @@ describe('H264Depacketizer', () => {
         .payload(idr(), true)
         .next()
         .payload(delta(), true);
+      assert.ok(feed.units.every((unit) => !unit.damaged));
       assert.deepEqual(
-        feed.units.map((unit) => unit.damaged),
-        [true, false, false, false],
+        feed.units.map((unit) => unit.reference),
+        ['lost', 'lost', undefined, undefined],
       );
       assert.equal(feed.depacketizer.stats.droppedUnits, 2);
     });
@@ -244,7 +245,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[0]!.keyframe, false);
     });
 
-    it('drops a unit past the limit on bytes, flags the next delta unit, and goes on', () => {
+    it('drops a unit past the limit on bytes, and goes on with units that build on it', () => {
       const feed = h264();
       feed.payload(Buffer.of(0x7c, 0x85, 0x88, 0x80));
       const piece = Buffer.concat([Buffer.of(0x7c, 0x05), Buffer.alloc(60_000, 0x77)]);
@@ -253,8 +254,11 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units.length, 0);
       feed.next().payload(delta(), true).next().payload(delta(), true);
       assert.deepEqual(
-        feed.units.map((unit) => unit.damaged),
-        [true, false],
+        feed.units.map((unit) => [unit.damaged, unit.reference]),
+        [
+          [false, 'lost'],
+          [false, 'lost'],
+        ],
       );
       assert.equal(feed.depacketizer.stats.droppedUnits, 1);
     });
@@ -272,14 +276,13 @@ describe('H264Depacketizer', () => {
       for (let i = 0; i < LIMITS.unitNals + 1; i += 1) many.payload(delta({ firstMb: i, size: 1 }));
       many.next().payload(delta(), true);
       assert.deepEqual(
-        many.units.map((unit) => unit.damaged),
-        [true],
+        many.units.map((unit) => [types(unit), unit.reference]),
+        [[[1], 'lost']],
       );
       const glued = h264();
-      glued
-        .payload(Buffer.from(`01${'00000106'.repeat(10_000)}`, 'hex'))
-        .next()
-        .payload(delta(), true);
+      const nal = Buffer.from(`41${'00000106'.repeat(LIMITS.unitNals + 1)}`, 'hex');
+      for (const { bytes } of fuA(nal, 60_000)) glued.payload(bytes);
+      glued.next().payload(delta(), true);
       assert.deepEqual(glued.units.map(types), [[1]]);
     });
 

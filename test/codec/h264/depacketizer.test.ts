@@ -249,8 +249,11 @@ describe('H264Depacketizer', () => {
         .next()
         .payload(delta(), true);
       assert.deepEqual(
-        feed.units.map((unit) => unit.damaged),
-        [true, false],
+        feed.units.map((unit) => [unit.damaged, unit.reference]),
+        [
+          [false, 'lost'],
+          [false, 'lost'],
+        ],
       );
       assert.equal(feed.depacketizer.stats.droppedUnits, 1);
     });
