@@ -29,6 +29,11 @@ export const LIMITS = {
   redirects: 5,
   /** Media sections read from one SDP. */
   mediaSections: 32,
-  /** Bytes of the GOP a hub keeps; beyond that the keyframe alone. */
+  /** Bytes of memory of the GOP a hub keeps; beyond that the keyframe alone. */
   gopBytes: 8 * 1024 * 1024,
+  /** Units of it: 5 min at 30 frames a second. */
+  gopUnits: 9_000,
+  /** Bytes of memory, and units, that all stores of one camera's stream hold together. */
+  cameraBytes: 64 * 1024 * 1024,
+  cameraUnits: 65_536,
 } as const;

@@ -1,6 +1,7 @@
 // Config node `nvr-server`: one NVR's address, account and settings; owns the library's Nvr that all flow nodes share.
 
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { processMemory } from '../lib/nvr/memory-budget.js';
 import { Nvr } from '../lib/nvr/nvr.js';
 import { Trace } from '../lib/nvr/trace.js';
 import { registerAdmin } from './shared/admin.js';
@@ -55,4 +56,13 @@ export = (RED: NodeAPI): void => {
     credentials: { username: { type: 'text' }, password: { type: 'password' } },
   });
   registerAdmin(RED);
+  setMemory(RED);
 };
+
+/** `nvrMemoryMB` of settings.js bounds what all NVRs of this process keep. */
+function setMemory(RED: NodeAPI): void {
+  const reader = new SettingsReader(RED.settings as unknown as Record<string, unknown>);
+  const megabytes = reader.number('nvrMemoryMB', 0, { min: 16, max: 1_000_000 });
+  for (const { message } of reader.problems) RED.log.warn(`${message} The usual bound is used.`);
+  if (megabytes > 0) processMemory().bytes = megabytes * 1024 * 1024;
+}

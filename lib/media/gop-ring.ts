@@ -1,15 +1,20 @@
-// The seconds before an alarm: whole GOPs, audio between them, within a bound of seconds and of bytes. No clock: time comes with the units.
+// The seconds before an alarm: whole GOPs, audio between them, within bounds of seconds, of memory and of units. No clock: time comes with the units.
 
+import { unitCost } from '../codec/unit-cost.js';
 import type { AudioUnit, VideoUnit } from '../codec/unit.js';
+import { LIMITS } from '../limits.js';
+import { UNCOUNTED, type UnitMemory, type Yielding } from './unit-memory.js';
 
 export type ClipUnit = AudioUnit | VideoUnit;
 
 export interface GopRingOptions {
   /** Seconds kept in front of the newest unit, 0 to 120; with 0 the GOP at hand is kept. */
   readonly seconds: number;
-  /** Bytes of media kept at most. */
+  /** Bytes of memory kept at most. */
   readonly maxBytes?: number;
-  /** Told once, when the bytes first allow fewer seconds than were asked for. */
+  /** Where what is kept is counted. */
+  readonly memory?: UnitMemory;
+  /** Told once, when memory first allows fewer seconds than were asked for. */
   readonly onShrink?: (keptMs: number) => void;
 }
 
@@ -27,12 +32,14 @@ interface Gop {
   readonly units: ClipUnit[];
 }
 
-export class GopRing {
+export class GopRing implements Yielding {
   private readonly keepMs: number;
   private readonly maxBytes: number;
+  private readonly memory: UnitMemory;
   private gops: Gop[] = [];
   private front = 0;
   private total = 0;
+  private count = 0;
   private told = false;
   /** A GOP outgrew the ring: what follows cannot be decoded without it. */
   private lost = false;
@@ -40,9 +47,10 @@ export class GopRing {
   constructor(private readonly options: GopRingOptions) {
     this.keepMs = Math.min(Math.max(options.seconds, 0), 120) * 1000;
     this.maxBytes = options.maxBytes ?? RING_BYTES;
+    this.memory = options.memory ?? UNCOUNTED;
   }
 
-  /** Bytes of media held. */
+  /** Bytes of memory held. */
   get bytes(): number {
     return this.total;
   }
@@ -62,12 +70,27 @@ export class GopRing {
     }
     const gop = this.gops.at(-1);
     if (gop === undefined || this.lost) return;
+    this.memory.add(this);
+    if (!this.memory.hold(unit)) {
+      this.giveUp();
+      return;
+    }
+    const cost = unitCost(unit);
     gop.units.push(unit);
     gop.end = unit.arrival;
-    gop.bytes += unit.data.length;
-    this.total += unit.data.length;
+    gop.bytes += cost;
+    this.total += cost;
+    this.count++;
     this.dropOld(unit.arrival - this.keepMs);
     this.dropLarge();
+  }
+
+  /** Lets go of the oldest GOP; the one at hand stays. */
+  yield(): boolean {
+    if (this.front >= this.gops.length - 1) return false;
+    this.dropFirst();
+    this.tell();
+    return true;
   }
 
   /** Everything from the last keyframe at or before `from` (monotonic ms) on; from the first one after it, where nothing was held at that time. */
@@ -78,9 +101,12 @@ export class GopRing {
   }
 
   clear(): void {
+    for (const { units } of this.gops) for (const unit of units) this.memory.release(unit);
+    this.memory.remove(this);
     this.gops = [];
     this.front = 0;
     this.total = 0;
+    this.count = 0;
   }
 
   /** Whether a GOP shows nothing of the time from `from` on. It shows the time up to the next one, unless the stream broke off. */
@@ -94,19 +120,34 @@ export class GopRing {
   }
 
   private dropLarge(): void {
-    if (this.total <= this.maxBytes) return;
-    while (this.total > this.maxBytes && this.front < this.gops.length - 1) this.dropFirst();
-    if (this.total > this.maxBytes) {
-      this.clear();
-      this.lost = true;
-    }
+    if (!this.isLarge()) return;
+    while (this.isLarge() && this.front < this.gops.length - 1) this.dropFirst();
+    if (this.isLarge()) this.giveUp();
+    else this.tell();
+  }
+
+  private isLarge(): boolean {
+    return this.total > this.maxBytes || this.count > LIMITS.cameraUnits;
+  }
+
+  /** The GOP at hand is too large: nothing is held up to the next one. */
+  private giveUp(): void {
+    this.clear();
+    this.lost = true;
+    this.tell();
+  }
+
+  private tell(): void {
     if (this.told) return;
     this.told = true;
     this.options.onShrink?.(this.spanMs);
   }
 
   private dropFirst(): void {
-    this.total -= this.gops[this.front]!.bytes;
+    const { bytes, units } = this.gops[this.front]!;
+    for (const unit of units) this.memory.release(unit);
+    this.total -= bytes;
+    this.count -= units.length;
     this.gops[this.front] = EMPTY;
     this.front++;
     if (this.front < COMPACT_AT || this.front * 2 < this.gops.length) return;

@@ -1,38 +1,68 @@
-// The last keyframe and what followed it, within a bound of bytes.
+// The last keyframe and what followed it, within bounds of memory and of units.
 
+import { unitCost } from '../codec/unit-cost.js';
 import type { VideoUnit } from '../codec/unit.js';
 import { LIMITS } from '../limits.js';
+import { UNCOUNTED, type UnitMemory, type Yielding } from '../media/unit-memory.js';
 
-export class GopStore {
+export class GopStore implements Yielding {
   units: readonly VideoUnit[] = [];
+  /** Of memory. */
+  bytes = 0;
   private list: VideoUnit[] = [];
-  private bytes = 0;
   private full = false;
 
-  constructor(private readonly maxBytes: number = LIMITS.gopBytes) {}
+  constructor(
+    private readonly memory: UnitMemory = UNCOUNTED,
+    private readonly maxBytes: number = LIMITS.gopBytes,
+  ) {}
 
-  /** A keyframe starts a new GOP; above the bound the keyframe alone is kept. */
+  /** A keyframe starts a new GOP; above the bounds the keyframe alone is kept. */
   add(unit: VideoUnit): void {
     if (unit.keyframe) {
-      this.list = [unit];
-      this.bytes = unit.data.length;
-      this.full = false;
+      this.clear();
+      this.memory.add(this);
+      this.take(unit);
     } else if (this.list.length > 0 && !this.full) {
-      this.bytes += unit.data.length;
-      if (this.bytes > this.maxBytes) {
-        this.full = true;
-        this.list = [this.list[0]!];
-      } else {
-        this.list.push(unit);
-      }
+      const fits = this.bytes + unitCost(unit) <= this.maxBytes && this.list.length < LIMITS.gopUnits;
+      if (!fits || !this.take(unit)) this.shrink();
     }
-    this.units = this.list;
+  }
+
+  /** The keyframe alone is what it must hold. */
+  yield(): boolean {
+    if (this.list.length < 2) return false;
+    this.shrink();
+    return true;
   }
 
   clear(): void {
-    this.list = [];
-    this.units = this.list;
+    for (const unit of this.list) this.memory.release(unit);
+    this.memory.remove(this);
+    this.units = this.list = [];
     this.bytes = 0;
     this.full = false;
+  }
+
+  private shrink(): void {
+    const [keyframe, ...rest] = this.list;
+    for (const unit of rest) this.memory.release(unit);
+    // A list that has been handed out grows, and never shrinks.
+    this.units = this.list = [keyframe!];
+    this.bytes = unitCost(keyframe!);
+    this.full = true;
+  }
+
+  private take(unit: VideoUnit): boolean {
+    if (!this.memory.hold(unit)) return false;
+    // To make room, this store may have been asked to yield.
+    if (this.full) {
+      this.memory.release(unit);
+      return false;
+    }
+    this.list.push(unit);
+    this.units = this.list;
+    this.bytes += unitCost(unit);
+    return true;
   }
 }

@@ -5,6 +5,7 @@ import { openSession, type OpenedSession } from '../client/open-session.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import { isLasting, NvrError } from '../errors.js';
+import type { UnitMemory } from '../media/unit-memory.js';
 import type { Account } from './account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
@@ -24,6 +25,7 @@ export interface HubContext {
   readonly account: Account;
   /** What every session of this NVR has in common. */
   readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'extras' | 'openPipe'>;
+  readonly memory: UnitMemory;
   readonly uri: string;
   readonly channel: number;
   readonly stream: string;
@@ -47,7 +49,7 @@ export class Hub implements CameraHub {
   private state: State = 'idle';
   private readonly seats = new Set<Seat>();
   private readonly backoff = new Backoff();
-  private readonly kept = new GopStore();
+  private readonly kept: GopStore;
   private readonly ledger = new Ledger();
   /** Raised whenever what is under way no longer counts: its late results are then dropped. */
   private generation = 0;
@@ -73,6 +75,11 @@ export class Hub implements CameraHub {
   constructor(private readonly context: HubContext) {
     this.channel = context.channel;
     this.stream = context.stream;
+    this.kept = new GopStore(context.memory);
+  }
+
+  get memory(): UnitMemory {
+    return this.context.memory;
   }
 
   get gop(): readonly VideoUnit[] {

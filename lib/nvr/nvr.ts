@@ -7,6 +7,7 @@ import { formatRtspUri } from '../rtsp/uri.js';
 import { HealthProbes } from './health.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
+import { processMemory, type MemoryBudget } from './memory-budget.js';
 import { httpTunnel } from '../client/http-tunnel.js';
 import { RtspSession, type SessionOptions } from '../client/session.js';
 import { PlaybackRuns } from './playback/runs.js';
@@ -15,6 +16,8 @@ import { expandTemplate, templatesOf } from './uri-template.js';
 
 export interface NvrOptions {
   logger?: Logger;
+  /** Default: that of the process. */
+  memory?: MemoryBudget;
 }
 
 export class Nvr {
@@ -26,6 +29,7 @@ export class Nvr {
   private readonly account: Account;
   private readonly release: () => void;
   private readonly logger: Logger;
+  private readonly memory: MemoryBudget;
   private closed = false;
 
   constructor(
@@ -33,6 +37,7 @@ export class Nvr {
     options: NvrOptions = {},
   ) {
     this.logger = options.logger ?? silentLogger;
+    this.memory = options.memory ?? processMemory();
     const share = shareAccount(settings, () => performance.now());
     this.account = share.account;
     this.release = share.release;
@@ -40,6 +45,7 @@ export class Nvr {
       settings,
       account: this.account,
       session: this.session,
+      memory: this.memory,
       uriOf: (path) => this.uriOf(path),
       hasChannel: (channel, stream) => this.hasChannel(channel, stream),
     });
@@ -67,6 +73,7 @@ export class Nvr {
     const hub = new Hub({
       settings,
       account: this.account,
+      memory: this.memory.camera(),
       channel,
       stream,
       uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),

@@ -2,6 +2,7 @@
 
 import type { NvrError, NvrErrorCode } from '../errors.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
+import type { UnitMemory } from '../media/unit-memory.js';
 import type { SessionStatistics } from '../client/statistics.js';
 import type { TransportPreference } from '../client/open-session.js';
 import type { TlsSettings } from '../client/socket.js';
@@ -96,8 +97,10 @@ export interface CameraHub {
   readonly stream: string;
   readonly format: VideoFormat | undefined;
   readonly statistics: StreamStatistics;
-  /** The last keyframe and what followed it, oldest first; empty before the first keyframe and while no session plays. Above 8 MiB the keyframe alone. */
+  /** The last keyframe and what followed it, oldest first; empty before the first keyframe and while no session plays. Where memory is short (8 MiB at most), the keyframe alone. */
   readonly gop: readonly VideoUnit[];
+  /** Where those who keep units of this camera have them counted. */
+  readonly memory: UnitMemory;
   subscribe(subscriber: HubSubscriber): HubSubscription;
   /** Ends the present session and starts another at once (action `restart`, changed credentials). */
   restart(): void;

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 
 import type { VideoUnit } from '../../lib/codec/unit.js';
+import { unitCost } from '../../lib/codec/unit-cost.js';
+import { LIMITS } from '../../lib/limits.js';
+import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { GopRing, type ClipUnit } from '../../lib/media/gop-ring.js';
+
+/** Memory of one unit with so many bytes. */
+const cost = (bytes: number): number => unitCost({ data: Buffer.alloc(bytes) });
 
 /** `K`: a keyframe, `p`: a picture that refers to it, `a`: sound, `x`: a damaged keyframe. */
 function unit(kind: string, arrival: number, bytes = 10): ClipUnit {
@@ -63,7 +69,7 @@ describe('the ring of GOPs before an alarm', () => {
     fill(ring, 'Kppp'.repeat(20));
     // The newest unit is of 7900: a keyframe at or before 6900 is needed.
     assert.equal(ring.since(0)[0]!.arrival, 6800);
-    assert.equal(ring.bytes, 12 * 10);
+    assert.equal(ring.bytes, 12 * cost(10));
     assert.equal(ring.spanMs, 1100);
   });
 
@@ -78,20 +84,20 @@ describe('the ring of GOPs before an alarm', () => {
     fill(ring, 'KpppKppp');
     fill(ring, 'Kppp', 3_600_000);
     assert.deepEqual(arrivals(ring.since(3_600_000 - 4000)), [3_600_000, 3_600_100, 3_600_200, 3_600_300]);
-    assert.equal(ring.bytes, 40);
+    assert.equal(ring.bytes, 4 * cost(10));
   });
 
   it('shrinks to its bytes, and says so once', () => {
     const told: number[] = [];
-    const ring = new GopRing({ seconds: 100, maxBytes: 1000, onShrink: (ms) => told.push(ms) });
+    const ring = new GopRing({ seconds: 100, maxBytes: 10 * cost(100), onShrink: (ms) => told.push(ms) });
     fill(ring, 'Kppp'.repeat(50), 0, 100);
-    assert.ok(ring.bytes <= 1000);
+    assert.ok(ring.bytes <= 10 * cost(100));
     assert.deepEqual(told, [600]);
     assert.equal((ring.since(0)[0] as VideoUnit).keyframe, true);
   });
 
   it('holds nothing of a GOP that alone is too large, and takes the next one', () => {
-    const ring = new GopRing({ seconds: 10, maxBytes: 500 });
+    const ring = new GopRing({ seconds: 10, maxBytes: 5 * cost(100) });
     fill(ring, 'Kppppppppp', 0, 100);
     assert.equal(ring.bytes, 0);
     fill(ring, 'Kpp', 2000, 100);
@@ -105,15 +111,15 @@ describe('the ring of GOPs before an alarm', () => {
     );
     fc.assert(
       fc.property(kinds, fc.nat(20), (units, seconds) => {
-        const ring = new GopRing({ seconds, maxBytes: 3000 });
+        const ring = new GopRing({ seconds, maxBytes: 30_000 });
         let now = 0;
         for (const [kind, step, bytes] of units) {
           ring.push(unit(kind, (now += step), bytes));
-          assert.ok(ring.bytes <= 3000);
+          assert.ok(ring.bytes <= 30_000);
         }
         const held = ring.since(-Infinity);
         assert.equal(
-          held.reduce((sum, { data }) => sum + data.length, 0),
+          held.reduce((sum, one) => sum + unitCost(one), 0),
           ring.bytes,
         );
         if (held.length > 0) assert.equal((held[0] as VideoUnit).keyframe, true);
@@ -135,5 +141,48 @@ describe('the ring of GOPs before an alarm', () => {
     took(24_000);
     const many = took(32_000);
     assert.ok(many < few * 5 + 50, `${few} ms, then ${many} ms`);
+  });
+
+  it('holds so many units and no more, however small: a keyframe and then tiny pictures for ever', () => {
+    const ring = new GopRing({ seconds: 120, maxBytes: Infinity });
+    ring.push(unit('K', 0, 1));
+    for (let i = 1; i < LIMITS.cameraUnits; i++) ring.push(unit('p', i / 1000, 1));
+    assert.equal(ring.since(0).length, LIMITS.cameraUnits);
+    ring.push(unit('p', 100, 1));
+    assert.equal(ring.since(0).length, 0);
+    fill(ring, 'Kp', 200);
+    assert.equal(ring.since(0).length, 2);
+  });
+
+  it('gives its oldest GOPs up for others, says so once, and keeps the one at hand', () => {
+    const budget = new MemoryBudget({ bytes: 12 * cost(10) });
+    const told: number[] = [];
+    const ring = new GopRing({
+      seconds: 100,
+      memory: budget.camera(),
+      onShrink: (ms) => told.push(ms),
+    });
+    fill(ring, 'KpppKpppKppp');
+    const other = budget.camera();
+    const extra = Array.from({ length: 8 }, (_, i) => unit('p', i));
+    for (const one of extra) assert.equal(other.hold(one), true);
+    assert.deepEqual(arrivals(ring.since(0)), [800, 900, 1000, 1100]);
+    assert.deepEqual(told, [700]);
+    assert.equal(other.hold(unit('p', 9)), false);
+    assert.equal(ring.since(0).length, 4);
+    for (const one of extra) other.release(one);
+    ring.clear();
+    assert.equal(budget.used, 0);
+    assert.equal(budget.stores.size, 0);
+  });
+
+  it('waits for the next keyframe where there is no room for the GOP at hand', () => {
+    const budget = new MemoryBudget({ bytes: 3 * cost(10) });
+    const ring = new GopRing({ seconds: 10, memory: budget.camera() });
+    fill(ring, 'Kpppp');
+    assert.equal(ring.since(0).length, 0);
+    assert.equal(budget.used, 0);
+    fill(ring, 'Kp', 1000);
+    assert.equal(ring.since(0).length, 2);
   });
 });

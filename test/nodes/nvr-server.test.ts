@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import liveStreamNode from '../../nodes/nvr-live-stream.js';
 import serverNode from '../../nodes/nvr-server.js';
+import { processMemory } from '../../lib/nvr/memory-budget.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { needs } from '../support/tools.js';
 import { helper, liveFlow, load, NODE_RED_HOME, Sink, statuses } from './red.js';
@@ -43,6 +44,26 @@ describe('nvr-server', () => {
     // The helper's spy sees all nodes; the NVR's node comes first.
     assert.deepEqual(statuses('nvr')[0], { fill: 'red', shape: 'ring', text: 'bad httpPort' });
     assert.equal((helper.getNode('nvr') as { nvr: unknown }).nvr, undefined);
+  });
+
+  it('bounds the process’s memory by nvrMemoryMB of settings.js, and says so where that is no number', async () => {
+    const usual = processMemory().bytes;
+    try {
+      helper.settings({ nvrMemoryMB: '96' });
+      await load(liveFlow({ rtspPort: 1 }));
+      assert.equal(processMemory().bytes, 96 * 1024 * 1024);
+      await helper.unload();
+      helper.settings({ nvrMemoryMB: 'much' });
+      await load(liveFlow({ rtspPort: 1 }));
+      assert.equal(processMemory().bytes, 96 * 1024 * 1024);
+      assert.ok(
+        JSON.stringify(helper.log().args).includes('nvrMemoryMB'),
+        'a line of the log names the setting',
+      );
+    } finally {
+      helper.settings({});
+      processMemory().bytes = usual;
+    }
   });
 
   it('logs in with the account that Node-RED keeps, and with none where the user name is empty', async () => {

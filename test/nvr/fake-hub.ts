@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 
 import type { VideoCodec, VideoUnit } from '../../lib/codec/unit.js';
+import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
 import type {
   CameraHub,
   HubEvent,
@@ -15,6 +16,7 @@ export class FakeHub implements CameraHub {
   readonly channel = 1;
   readonly stream = 'main';
   readonly format = undefined;
+  readonly memory: UnitMemory = UNCOUNTED;
   gop: VideoUnit[] = [];
   packets = 0;
   readonly subscribers = new Set<HubSubscriber>();

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';
+import { unitCost } from '../../lib/codec/unit-cost.js';
+import { LIMITS } from '../../lib/limits.js';
+import { UNCOUNTED } from '../../lib/media/unit-memory.js';
 import { GopStore } from '../../lib/nvr/gop-store.js';
+import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
+
+/** Of one unit, beside its payload. */
+const BESIDE = unitCost({ data: Buffer.alloc(0) });
 
 const unit = (keyframe: boolean, bytes: number): VideoUnit =>
   ({ keyframe, data: Buffer.alloc(bytes) }) as VideoUnit;
 
 describe('GopStore', () => {
   it('keeps the last keyframe and what followed it, and nothing before the first', () => {
-    const store = new GopStore(100);
+    const store = new GopStore(UNCOUNTED, 100 + 2 * BESIDE);
     store.add(unit(false, 1));
     assert.equal(store.units.length, 0);
     const key = unit(true, 10);
@@ -25,7 +32,7 @@ describe('GopStore', () => {
   });
 
   it('keeps the keyframe alone above its bound, until the next one', () => {
-    const store = new GopStore(100);
+    const store = new GopStore(UNCOUNTED, 100 + 2 * BESIDE);
     store.add(unit(true, 60));
     store.add(unit(false, 30));
     store.add(unit(false, 30));
@@ -38,11 +45,49 @@ describe('GopStore', () => {
   });
 
   it('does not change a list that it has handed out', () => {
-    const store = new GopStore(100);
+    const store = new GopStore(UNCOUNTED, 100 + 2 * BESIDE);
     store.add(unit(true, 10));
     const before = store.units;
     store.add(unit(true, 10));
     assert.equal(before.length, 1);
     assert.notEqual(before, store.units);
+  });
+
+  it('counts units as they cost: small ones without end fill it, too', () => {
+    const store = new GopStore(UNCOUNTED, 1000 * (BESIDE + 6));
+    store.add(unit(true, 6));
+    for (let i = 0; i < 999; i++) store.add(unit(false, 6));
+    assert.equal(store.units.length, 1000);
+    store.add(unit(false, 6));
+    assert.equal(store.units.length, 1);
+  });
+
+  it('holds so many units and no more, however small', () => {
+    const store = new GopStore(UNCOUNTED, Infinity);
+    store.add(unit(true, 1));
+    for (let i = 1; i < LIMITS.gopUnits; i++) store.add(unit(false, 1));
+    assert.equal(store.units.length, LIMITS.gopUnits);
+    store.add(unit(false, 1));
+    assert.equal(store.units.length, 1);
+  });
+
+  it('keeps the keyframe alone where the camera’s memory is full, and gives everything back', () => {
+    const budget = new MemoryBudget({ bytes: 3 * (BESIDE + 10) });
+    const memory = budget.camera();
+    const store = new GopStore(memory);
+    for (let round = 0; round < 2; round++) {
+      store.add(unit(true, 10));
+      store.add(unit(false, 10));
+      store.add(unit(false, 10));
+      assert.equal(store.units.length, 3);
+      store.add(unit(false, 10));
+      assert.equal(store.units.length, 1);
+      assert.equal(budget.used, BESIDE + 10);
+      store.add(unit(false, 10));
+      assert.equal(store.units.length, 1);
+    }
+    store.clear();
+    assert.equal(budget.used, 0);
+    assert.equal(budget.stores.size, 0);
   });
 });

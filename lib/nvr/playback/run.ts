@@ -6,6 +6,7 @@ import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
+import type { MemoryBudget } from '../memory-budget.js';
 import { fetchPlaybackKey } from '../playback-key.js';
 import { playbackPreferenceOf, toldTransport } from '../transport.js';
 import type { NvrSettings } from '../types.js';
@@ -49,6 +50,7 @@ export interface RunContext {
   readonly settings: NvrSettings;
   readonly account: Account;
   readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'>;
+  readonly memory: MemoryBudget;
   uriOf(path: string): string;
   /** Whether a channel streams at all: tells "no such channel" from "no recording". */
   hasChannel(channel: number, stream: string): Promise<boolean>;
@@ -168,7 +170,7 @@ export class PlaybackRun {
     if (needsKey(settings)) span.key = (await fetchPlaybackKey(settings, account, group, at)).key;
     const timing: { clock?: RecordedClock } = {};
     const early: VideoUnit[] = [];
-    let earlyBytes = 0;
+    const memory = this.context.memory.camera(LIMITS.gopBytes);
     const startMs = Math.floor(at / 1000) * 1000;
 
     const opened = await openSession({
@@ -187,8 +189,7 @@ export class PlaybackRun {
         if (generation !== this.generation || unit.kind !== 'video') return;
         // Units that come before PLAY's reply wait for what it says of speed and time.
         if (timing.clock === undefined) {
-          earlyBytes += unit.data.length;
-          if (earlyBytes <= LIMITS.gopBytes) early.push(unit);
+          if (memory.hold(unit)) early.push(unit);
         } else {
           this.take(unit, timing.clock, generation);
         }
@@ -199,8 +200,14 @@ export class PlaybackRun {
       onEnd: (end) => {
         if (generation === this.generation) this.onSessionEnd(end);
       },
+    }).catch((error: unknown) => {
+      memory.close();
+      throw error;
     });
-    if (generation !== this.generation) return opened;
+    if (generation !== this.generation) {
+      memory.close();
+      return opened;
+    }
     const { rtpInfo, scale } = opened.session.playReply;
     const clock = new RecordedClock(
       startMs,
@@ -210,6 +217,7 @@ export class PlaybackRun {
     // After `playing` has been told.
     setImmediate(() => {
       timing.clock = clock;
+      memory.close();
       for (const unit of early) this.take(unit, clock, generation);
     });
     return opened;

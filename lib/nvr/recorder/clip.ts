@@ -1,9 +1,11 @@
 // One recording: units wait in a bounded queue for the disk and go to a file, or to several where the picture's format changes or segments are asked for.
 
 import path from 'node:path';
+import { unitCost } from '../../codec/unit-cost.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
+import type { UnitMemory } from '../../media/unit-memory.js';
 import { Mp4Writer } from '../../media/mp4-writer.js';
 import { diskError } from './disk.js';
 import { clipPath } from './file-name.js';
@@ -17,6 +19,7 @@ export interface ClipContext {
   readonly deps: RecorderDeps;
   readonly stream: string;
   readonly sound: Sound;
+  readonly memory: UnitMemory;
   readonly journal: () => Promise<Journal>;
   readonly emit: (event: RecorderEvent) => void;
 }
@@ -32,7 +35,7 @@ export interface ClipPlan {
   readonly segmentMs?: number;
 }
 
-/** Bytes that may wait for the disk beside the pre-roll: 64 s of 4 Mbit/s. */
+/** Bytes of memory that may wait for the disk beside the pre-roll: 64 s of 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
 /** Time the disk has for what is left at the end. */
 const FINISH_MS = 30_000;
@@ -72,7 +75,7 @@ export class Clip {
     readonly plan: ClipPlan,
     preRoll: readonly ClipUnit[],
   ) {
-    const bytes = preRoll.reduce((sum, { data }) => sum + data.length, 0);
+    const bytes = preRoll.reduce((sum, unit) => sum + unitCost(unit), 0);
     this.maxWaiting = bytes + (context.options.queueBytes ?? QUEUE_BYTES);
     for (const unit of preRoll) this.push(unit);
   }
@@ -82,7 +85,7 @@ export class Clip {
     return this.state === 'open';
   }
 
-  /** Bytes that wait for the disk. */
+  /** Bytes of memory that wait for the disk. */
   get waitingBytes(): number {
     return this.waiting;
   }
@@ -91,8 +94,14 @@ export class Clip {
   push(unit: ClipUnit): void {
     if (this.state !== 'open') return;
     if (unit.kind === 'video') this.look(unit);
+    if (!this.context.memory.hold(unit)) {
+      const reason =
+        'The memory that this camera, or all cameras together, may use is full: the disk is too slow for them, or nvrMemoryMB in settings.js too small.';
+      void this.fail(new NvrError('EOVERLOAD', reason));
+      return;
+    }
     this.queue.push(unit);
-    this.waiting += unit.data.length;
+    this.waiting += unitCost(unit);
     if (this.waiting > this.maxWaiting) {
       const seconds = Math.round((unit.arrival - this.queue[this.front]!.arrival) / 1000);
       void this.fail(
@@ -133,11 +142,19 @@ export class Clip {
       const unit = this.queue[this.front];
       if (unit === undefined || this.isOver()) break;
       this.shift();
-      await this.take(unit);
-      this.waiting -= unit.data.length;
+      try {
+        await this.take(unit);
+      } finally {
+        this.letGo(unit);
+      }
     }
     if (this.state === 'ending') await this.finish();
     this.pumping = false;
+  }
+
+  private letGo(unit: ClipUnit): void {
+    this.context.memory.release(unit);
+    this.waiting -= unitCost(unit);
   }
 
   private shift(): void {
@@ -267,7 +284,9 @@ export class Clip {
   private async fail(cause: unknown): Promise<void> {
     if (this.isOver()) return;
     this.state = 'over';
+    for (const unit of this.queue.slice(this.front)) this.letGo(unit);
     this.queue = [];
+    this.front = 0;
     const { current } = this;
     const { options, deps, emit } = this.context;
     const kept = current === undefined ? undefined : await this.rescue(current);
@@ -279,7 +298,6 @@ export class Clip {
       firstOfOutage: true,
     });
     deps.timers.clear(this.endTimer);
-    this.waiting = 0;
     this.resolveEnd();
   }
 

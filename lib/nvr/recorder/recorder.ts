@@ -91,6 +91,7 @@ export class Recorder {
     );
     this.ring = new GopRing({
       seconds: options.preRoll,
+      memory: hub.memory,
       ...(options.ringBytes !== undefined && { maxBytes: options.ringBytes }),
       onShrink: (keptMs) => {
         this.warnOfRing(keptMs);
@@ -242,6 +243,7 @@ export class Recorder {
       options,
       deps,
       sound,
+      memory: hub.memory,
       stream: hub.stream,
       journal: () => this.store.journal(),
       emit: (event) => {
@@ -292,7 +294,7 @@ export class Recorder {
 
   private warnOfRing(keptMs: number): void {
     const seconds = (keptMs / 1000).toFixed(1);
-    const reason = `The pre-roll of ${this.options.preRoll} s does not fit in memory at this bit rate; clips begin ${seconds} s before an alarm.`;
+    const reason = `The pre-roll of ${this.options.preRoll} s does not fit in the memory that this camera, or all cameras together (nvrMemoryMB in settings.js), may use; clips begin ${seconds} s before an alarm.`;
     this.emit({ type: 'warning', error: new NvrError('EOVERLOAD', reason) });
   }
 

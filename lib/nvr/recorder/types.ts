@@ -32,9 +32,9 @@ export interface RecorderOptions {
   readonly plain?: boolean;
   /** IANA name, of times in file names; empty: UTC. */
   readonly timeZone: string;
-  /** Bytes of the pre-roll. */
+  /** Bytes of memory of the pre-roll. */
   readonly ringBytes?: number;
-  /** Bytes that may wait for the disk, the pre-roll apart. */
+  /** Bytes of memory that may wait for the disk, the pre-roll apart. */
   readonly queueBytes?: number;
 }
 

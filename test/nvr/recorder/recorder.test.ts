@@ -275,10 +275,10 @@ describe('the recorder', function () {
   });
 
   it('warns once when the pre-roll does not fit in memory, and makes a shorter one', async () => {
-    rig = new Rig({ preRoll: 6, ringBytes: 60_000 });
+    rig = new Rig({ preRoll: 6, ringBytes: 120_000 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(source({ seconds: 8 })), 17_000);
-    assert.ok(rig.recorder.status.preRollBytes <= 60_000);
+    assert.ok(rig.recorder.status.preRollBytes <= 120_000);
     const warnings = rig.events.filter((event) => event.type === 'warning');
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!.error.message, /clips begin \d\.\d s before an alarm/);

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+
+import { unitCost } from '../../lib/codec/unit-cost.js';
+import type { VideoUnit } from '../../lib/codec/unit.js';
+import { LIMITS } from '../../lib/limits.js';
+import { GopRing } from '../../lib/media/gop-ring.js';
+import { GopStore } from '../../lib/nvr/gop-store.js';
+import { MemoryBudget, usualBytes } from '../../lib/nvr/memory-budget.js';
+import { videoUnit } from './fake-hub.js';
+
+const MIB = 1024 * 1024;
+const unit = (bytes = 10, keyframe = false, arrival = 0): VideoUnit => ({
+  ...videoUnit({ data: Buffer.alloc(bytes), keyframe }),
+  arrival,
+});
+const COST = unitCost(unit());
+
+describe('the memory budget', () => {
+  it('counts a unit once, however many stores of a camera hold it', () => {
+    const budget = new MemoryBudget({ bytes: 10 * COST });
+    const memory = budget.camera();
+    const one = unit();
+    assert.ok(memory.hold(one) && memory.hold(one) && memory.hold(one));
+    assert.equal(budget.used, COST);
+    memory.release(one);
+    memory.release(one);
+    assert.equal(budget.used, COST);
+    memory.release(one);
+    memory.release(one);
+    assert.equal(budget.used, 0);
+    assert.equal(budget.units, 0);
+  });
+
+  it('has no room beyond the process’s bytes, and some again when others let go', () => {
+    const budget = new MemoryBudget({ bytes: 3 * COST });
+    const [first, second] = [budget.camera(), budget.camera()];
+    const held = unit();
+    assert.ok(first.hold(held) && first.hold(unit()) && second.hold(unit()));
+    assert.equal(second.hold(unit()), false);
+    assert.equal(budget.used, 3 * COST);
+    first.release(held);
+    assert.ok(second.hold(unit()));
+  });
+
+  it('holds a camera to its own bytes and units while the process has more', () => {
+    const budget = new MemoryBudget({ bytes: Infinity });
+    const narrow = budget.camera(2 * COST);
+    assert.ok(narrow.hold(unit()) && narrow.hold(unit()));
+    assert.equal(narrow.hold(unit()), false);
+    assert.ok(budget.camera().hold(unit()));
+    const many = budget.camera(Infinity);
+    for (let i = 0; i < LIMITS.cameraUnits; i++) many.hold(unit(0));
+    assert.equal(many.hold(unit(0)), false);
+  });
+
+  it('bounds the units of all cameras, since their objects lie in a heap of its own size', () => {
+    const budget = new MemoryBudget({ bytes: Infinity, units: 3 });
+    for (let i = 0; i < 3; i++) assert.ok(budget.camera().hold(unit()));
+    assert.equal(budget.camera().hold(unit()), false);
+  });
+
+  it('takes from the largest store: a camera that sends much does not empty those that send little', () => {
+    const budget = new MemoryBudget({ bytes: 100 * COST });
+    const ringOf = (): GopRing => new GopRing({ seconds: 120, memory: budget.camera() });
+    const [modest, greedy] = [ringOf(), ringOf()];
+    for (let i = 0; i < 20; i++) modest.push(unit(10, i % 5 === 0, i));
+    for (let i = 0; i < 1000; i++) greedy.push(unit(10, i % 5 === 0, i));
+    assert.equal(modest.bytes, 20 * COST);
+    assert.ok(greedy.bytes >= 70 * COST && greedy.bytes <= 80 * COST);
+  });
+
+  it('gives everything back at once', () => {
+    const budget = new MemoryBudget({ bytes: 10 * COST });
+    const memory = budget.camera();
+    const store = new GopStore(memory);
+    store.add(unit(10, true));
+    memory.hold(unit());
+    memory.close();
+    assert.deepEqual([budget.used, budget.units, memory.used, budget.stores.size], [0, 0, 0, 0]);
+  });
+
+  it('never counts past its bounds, and ends at nothing, whatever stores do', () => {
+    const step = fc.record({
+      camera: fc.nat(2),
+      store: fc.constantFrom('gop', 'ring', 'queue', 'drain', 'clear'),
+      keyframe: fc.boolean(),
+      bytes: fc.nat(2000),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+        const budget = new MemoryBudget({ bytes: 20_000, units: 25 });
+        const cameras = Array.from({ length: 3 }, () => {
+          const memory = budget.camera(9_000);
+          const ring = new GopRing({ seconds: 1, memory });
+          return { memory, ring, gop: new GopStore(memory), queue: [] as VideoUnit[] };
+        });
+        steps.forEach(({ camera, store, keyframe, bytes }, index) => {
+          const { memory, ring, gop, queue } = cameras[camera]!;
+          const one = unit(bytes, keyframe, index * 100);
+          if (store === 'gop') gop.add(one);
+          if (store === 'ring') ring.push(one);
+          if (store === 'gop') ring.push(one);
+          if (store === 'queue' && memory.hold(one)) queue.push(one);
+          if (store === 'drain') for (const old of queue.splice(0)) memory.release(old);
+          if (store === 'clear') ring.clear();
+          assert.ok(budget.used <= 20_000 && budget.units <= 25 && memory.used <= 9_000);
+          assert.equal(
+            budget.used,
+            cameras.reduce((sum, { memory: { used } }) => sum + used, 0),
+          );
+        });
+        for (const { memory, ring, gop, queue } of cameras) {
+          gop.clear();
+          ring.clear();
+          for (const old of queue) memory.release(old);
+        }
+        assert.deepEqual([budget.used, budget.units, budget.stores.size], [0, 0, 0]);
+      }),
+    );
+  });
+
+  it('is a quarter of what the process may use, a container’s limit counted, and 256 MiB at least', () => {
+    assert.equal(usualBytes(16_384 * MIB, undefined), 4096 * MIB);
+    assert.equal(usualBytes(16_384 * MIB, 0), 4096 * MIB);
+    assert.equal(usualBytes(16_384 * MIB, 2 ** 63), 4096 * MIB);
+    assert.equal(usualBytes(16_384 * MIB, 2048 * MIB), 512 * MIB);
+    assert.equal(usualBytes(512 * MIB, undefined), 256 * MIB);
+  });
+});
