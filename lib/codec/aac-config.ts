@@ -21,6 +21,9 @@ const LAST_PLAIN_TYPE = 4;
 /** ER AAC LC, ER AAC LTP and ER AAC LD: resilience flags and a protection config follow. */
 const ERROR_RESILIENT = [17, 19, AAC_LD];
 
+/** A config with a program config element and its comment has 300 bytes; each message of the sound carries a copy. */
+export const CONFIG_BYTES = 512;
+
 export interface AacConfig {
   /** The config itself, whole bytes. */
   readonly bytes: Buffer;
@@ -36,6 +39,7 @@ export interface AacConfig {
 
 /** Reads a config of whole bytes; undefined if it is none. */
 export function parseAacConfig(bytes: Buffer): AacConfig | undefined {
+  if (bytes.length > CONFIG_BYTES) return undefined;
   const fields = readAacConfig(new Bits(bytes));
   return fields && { ...fields, bytes };
 }

@@ -112,7 +112,8 @@ export class AacDepacketizer implements Depacketizer {
     const size = this.#layout.constantSize;
     let count = 0;
     let at = start;
-    for (; at + size <= end; at += size) this.#emit(ownCopy(buffer, at, at + size), sequence, count++);
+    for (; at + size <= end && count < LIMITS.packetUnits; at += size)
+      this.#emit(ownCopy(buffer, at, at + size), sequence, count++);
     if (at !== end) this.#damagedNext = true;
   }
 
@@ -120,7 +121,7 @@ export class AacDepacketizer implements Depacketizer {
     const layout = this.#layout;
     let at = start;
     let position = 0;
-    for (let count = 0; bits.left > 0 && at < end; count++) {
+    for (let count = 0; bits.left > 0 && at < end && count < LIMITS.packetUnits; count++) {
       const size = bits.read(layout.size);
       if (count === 0) bits.read(layout.index);
       else position += 1 + bits.read(layout.indexDelta);

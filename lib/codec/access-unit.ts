@@ -23,6 +23,9 @@ export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
 const CLEAN_NALS = 1024;
 const LOOKED_THROUGH_BYTES = 1024;
 
+/** PPS ids of one unit that are looked after: real ones name one or two. */
+const PPS_IDS = 16;
+
 /** Plain counters, readable at any time. */
 export interface AssemblerStats {
   units: number;
@@ -64,6 +67,9 @@ export class AccessUnitAssembler<Info> {
   readonly #facts: NalFacts = emptyFacts();
   #boundary: BoundaryPolicy;
   #setsOutVersion = 0;
+  // Number of the last entry, 0 before the first, and the PPS it names.
+  #entryNumber = 0;
+  #entryPps = 0;
   // Running number of the unit in progress; 0 stands for the SDP in the parameter sets' books.
   #number = 1;
 
@@ -90,6 +96,8 @@ export class AccessUnitAssembler<Info> {
   /** Pictures until the recovery point that an SEI of the unit announced; -1: none. */
   #recovery = -1;
   #ppsId = 0;
+  /** What its slices name. */
+  readonly #ppsIds: number[] = [];
   #damaged = false;
   /** Nothing was missing up to the first slice. */
   #startSound = false;
@@ -208,6 +216,8 @@ export class AccessUnitAssembler<Info> {
   #look(facts: NalFacts): void {
     if (!this.#looked) this.#ppsId = facts.ppsId;
     this.#looked = true;
+    const ids = this.#ppsIds;
+    if (ids.length < PPS_IDS && !ids.includes(facts.ppsId)) ids.push(facts.ppsId);
     this.#sync ||= facts.sync;
     this.#allIntra &&= facts.intra;
   }
@@ -419,6 +429,7 @@ export class AccessUnitAssembler<Info> {
     this.#openAt = -1;
     this.#slices = 0;
     this.#looked = false;
+    this.#ppsIds.length = 0;
     this.#sync = false;
     this.#allIntra = true;
     this.#recovery = -1;
@@ -468,7 +479,7 @@ export class AccessUnitAssembler<Info> {
   // The unit's bytes, parameter sets in front of an entry; with those that a loss cut off beside them.
   #bytes(entry: boolean): Pick<VideoUnit, 'data' | 'nals' | 'cut'> {
     const { count } = this.#buffer;
-    const whole = this.#buffer.finish(entry, entry ? this.#setsInFront() : undefined, this.#rules.delimiter);
+    const whole = this.#buffer.finish(entry, this.#setsInFront(entry), this.#rules.delimiter);
     if (this.#cuts === undefined || this.#cuts.count === 0) return whole;
     const cut = this.#cuts.join(whole, whole.nals.length - count);
     this.#cuts.clear();
@@ -485,11 +496,25 @@ export class AccessUnitAssembler<Info> {
     return false;
   }
 
-  #setsInFront(): SetsInFront | undefined {
-    const sets = this.#rules.sets;
+  // In front of an entry, what its slices need; in front of other units, what was in none since that entry: a PPS that the SDP alone has, and that P-pictures alone name.
+  #setsInFront(entry: boolean): SetsInFront | undefined {
+    const { sets } = this.#rules;
+    if (this.#setPolicy === 'never') return undefined;
+    if (!entry) {
+      if (this.#setPolicy === 'change' || this.#entryNumber === 0 || this.#knowsSets()) return undefined;
+      return sets.inFront(this.#ppsIds, this.#entryNumber, this.#number);
+    }
     const changed = sets.version !== this.#setsOutVersion;
     this.#setsOutVersion = sets.version;
-    if (this.#setPolicy === 'never' || (this.#setPolicy === 'change' && !changed)) return undefined;
-    return sets.complete(this.#ppsId, this.#number) ? undefined : sets.inFront();
+    this.#entryNumber = this.#number;
+    this.#entryPps = this.#ppsId;
+    if (this.#setPolicy === 'change' && !changed) return undefined;
+    return sets.inFront(this.#ppsIds, this.#number, this.#number);
+  }
+
+  // Nearly all pictures name the one PPS that the entry before them names.
+  #knowsSets(): boolean {
+    const changed = this.#rules.sets.version !== this.#setsOutVersion;
+    return !changed && this.#ppsIds.length === 1 && this.#ppsIds[0] === this.#entryPps;
   }
 }

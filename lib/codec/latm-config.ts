@@ -1,7 +1,7 @@
 // LATM's StreamMuxConfig (ISO/IEC 14496-3 1.7.3.2): how the access units of an AAC stream lie in its mux elements.
 
 import type { AacConfig } from './aac-config.js';
-import { readAacConfig } from './aac-config.js';
+import { CONFIG_BYTES, readAacConfig } from './aac-config.js';
 import type { Bits } from './bits.js';
 import { copyBits } from './bits.js';
 
@@ -38,6 +38,7 @@ export function readLatmConfig(data: Uint8Array, bits: Bits): LatmConfig | undef
     if (bits.position > start + length || length > bits.position + bits.left - start) return undefined;
     bits.moveTo(start + length);
   }
+  if (bits.position - start > CONFIG_BYTES * 8) return undefined;
   const bytes = copyBits(data, start, bits.position);
 
   // Some senders (GStreamer) end the SDP's config here; past the end everything is 0, which is what they mean.

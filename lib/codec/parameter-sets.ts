@@ -22,7 +22,7 @@ export interface ParameterSet<Info> extends SetFacts<Info> {
   seenIn: number;
 }
 
-/** All sets as Annex B, with the NAL types in order: what goes in front of a keyframe. */
+/** Sets as Annex B, with the NAL types in order: what goes in front of a unit. */
 export interface SetsInFront {
   readonly bytes: Buffer;
   readonly types: readonly number[];
@@ -33,6 +33,8 @@ export interface SetsInFront {
 const SET_BYTES = 8 * 1024;
 const ALL_BYTES = 64 * 1024;
 const ALL_SETS = 128;
+/** Bytes that go in front of one unit, start codes included: real ones are a tenth of a KB. */
+const FRONT_BYTES = 8 * 1024;
 const ORDER: Record<SetKind, number> = { vps: 0, sps: 1, pps: 2 };
 
 export class ParameterSets<Info> {
@@ -42,29 +44,28 @@ export class ParameterSets<Info> {
   // Least recently seen first.
   readonly #sets = new Map<string, ParameterSet<Info>>();
   #bytes = 0;
-  #front: SetsInFront | undefined;
 
   /** `describe` parses a NAL unit; undefined for what is no usable parameter set. */
   constructor(describe: (nal: Buffer) => SetFacts<Info> | undefined) {
     this.#describe = describe;
   }
 
-  /** Bytes that all sets take in front of a keyframe, start codes included. */
+  /** Bytes that may have to go in front of a unit. */
   get frontBytes(): number {
-    return this.#bytes + this.#sets.size * START_CODE_BYTES;
+    return Math.min(this.#bytes + this.#sets.size * START_CODE_BYTES, FRONT_BYTES);
   }
 
   /** Learns a parameter set, replacing the one of its kind and id. The bytes are copied. `seenIn`: the access unit's running number, 0 for the SDP. */
   learn(nal: Buffer, seenIn: number): void {
     if (nal.length > SET_BYTES) return;
-    const known = this.#findBytes(nal);
-    if (known !== undefined) {
+    const facts = this.#describe(nal);
+    if (facts === undefined) return;
+    const known = this.get(facts.kind, facts.id);
+    if (known?.nal.equals(nal) === true) {
       known.seenIn = seenIn;
       this.#touch(known);
       return;
     }
-    const facts = this.#describe(nal);
-    if (facts === undefined) return;
     const own = Buffer.allocUnsafeSlow(nal.length);
     nal.copy(own);
     this.#remove(key(facts.kind, facts.id));
@@ -75,7 +76,6 @@ export class ParameterSets<Info> {
       this.#remove(oldest);
     }
     this.version += 1;
-    this.#front = undefined;
   }
 
   get(kind: SetKind, id: number | undefined): ParameterSet<Info> | undefined {
@@ -94,38 +94,37 @@ export class ParameterSets<Info> {
     return this.get('sps', this.get('pps', ppsId)?.refersTo) ?? this.latest('sps');
   }
 
-  /** Does the access unit with this number itself carry what a slice with this PPS id needs? */
-  complete(ppsId: number, unit: number): boolean {
-    const pps = this.get('pps', ppsId) ?? this.latest('pps');
-    const sps = this.activeSps(ppsId);
-    const vps = this.get('vps', sps?.refersTo) ?? this.latest('vps');
-    return [pps, sps, vps].every((set) => set === undefined || set.seenIn === unit);
-  }
-
   /** Does the access unit with this number itself carry the SPS and the PPS that a slice with this PPS id names? */
   carries(ppsId: number, unit: number): boolean {
     const pps = this.get('pps', ppsId);
     return pps?.seenIn === unit && this.get('sps', pps.refersTo)?.seenIn === unit;
   }
 
-  /** All sets, VPS before SPS before PPS; undefined if none is known. */
-  inFront(): SetsInFront | undefined {
-    if (this.#sets.size === 0) return undefined;
-    if (this.#front === undefined) {
-      const sets = [...this.#sets.values()].sort((a, b) => ORDER[a.kind] - ORDER[b.kind] || a.id - b.id);
-      this.#front = {
-        bytes: joinAnnexB(sets.map((set) => set.nal)),
-        types: sets.map((set) => set.type),
-        sizes: sets.map((set) => set.nal.length + START_CODE_BYTES),
-      };
-    }
-    return this.#front;
+  /**
+   * What goes in front of the access unit with the number `unit`, whose slices name these PPS ids: those of the sets they need, VPS before SPS before PPS, that are in no unit from `since` on;
+   * all of them where that is `unit` itself. They count as carried by it then. Undefined: nothing is missing, or it is more than anyone needs.
+   */
+  inFront(ppsIds: readonly number[], since: number, unit: number): SetsInFront | undefined {
+    const needed = this.#needed(ppsIds);
+    const missing = needed.filter(({ seenIn }) => seenIn < since);
+    if (missing.length === 0) return undefined;
+    const sets = since === unit ? needed : missing;
+    sets.sort((a, b) => ORDER[a.kind] - ORDER[b.kind] || a.id - b.id);
+    const sizes = sets.map(({ nal }) => nal.length + START_CODE_BYTES);
+    if (sizes.reduce((sum, size) => sum + size, 0) > FRONT_BYTES) return undefined;
+    for (const set of sets) set.seenIn = unit;
+    return { bytes: joinAnnexB(sets.map(({ nal }) => nal)), types: sets.map(({ type }) => type), sizes };
   }
 
-  // The same bytes come back with every keyframe: no parsing then.
-  #findBytes(nal: Buffer): ParameterSet<Info> | undefined {
-    for (const set of this.#sets.values()) if (set.nal.equals(nal)) return set;
-    return undefined;
+  #needed(ppsIds: readonly number[]): ParameterSet<Info>[] {
+    const needed = new Set<ParameterSet<Info> | undefined>();
+    for (const id of ppsIds) {
+      const sps = this.activeSps(id);
+      needed.add(this.get('pps', id) ?? this.latest('pps'));
+      needed.add(sps);
+      needed.add(this.get('vps', sps?.refersTo) ?? this.latest('vps'));
+    }
+    return [...needed].filter((set) => set !== undefined);
   }
 
   #touch(set: ParameterSet<Info>): void {

@@ -212,6 +212,27 @@ describe('AacDepacketizer', () => {
     );
   });
 
+  it('takes 64 units of a packet at most: a packet of tiny ones makes no flood', () => {
+    const many = depacketizer();
+    const sizes = new Array<number>(4000).fill(1);
+    const packet = Buffer.concat([auHeaders(sizes, OPTIONS), Buffer.alloc(4000, 1)]);
+    feed(many.aac, [rtp({ sequence: 1, payload: packet }), rtp({ sequence: 2, payload: packet })]);
+    assert.equal(many.units.length, 128);
+    assert.deepEqual(
+      many.units.flatMap(({ damaged }, i) => (damaged ? [i] : [])),
+      [64],
+    );
+    const constant = depacketizer({ ...HBR, sizelength: '0', constantsize: '1' });
+    feed(constant.aac, [rtp({ payload: Buffer.alloc(60_000) })]);
+    assert.equal(constant.units.length, 64);
+  });
+
+  it('does not carry a config that is none: each message of the sound would copy it', () => {
+    const { aac, units } = depacketizer({ ...HBR, config: `1410${'00'.repeat(40_000)}` }, 16_000, 2);
+    feed(aac, packetizeAac(frames(1), OPTIONS));
+    assert.equal(units[0]!.format.config?.toString('hex'), '1410');
+  });
+
   it('moves the RTP time of interleaved units by their index', () => {
     const { aac, units } = depacketizer();
     const headers = bitsSection('0000000000001' + '000' + '0000000000001' + '010');

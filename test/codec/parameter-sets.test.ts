@@ -17,19 +17,36 @@ const set = (kind: number, id: number, refersTo = 0, size = 4): Buffer => {
 };
 
 describe('ParameterSets', () => {
-  it('puts VPS before SPS before PPS, each kind by id, with 4-byte start codes', () => {
+  it('puts what a slice needs in front, VPS before SPS before PPS, with 4-byte start codes, and nothing else', () => {
     const sets = new ParameterSets(describeSet);
-    assert.equal(sets.inFront(), undefined);
-    for (const nal of [set(3, 1), set(3, 0), set(2, 0), set(1, 0)]) sets.learn(nal, 0);
-    const front = sets.inFront()!;
-    assert.deepEqual(front.types, [1, 2, 3, 3]);
-    assert.deepEqual(front.sizes, [8, 8, 8, 8]);
-    assert.equal(
-      front.bytes.toString('hex'),
-      '00000001010000000000000102000000000000010300000000000001' + '03000100',
-    );
-    assert.equal(sets.frontBytes, front.bytes.length);
-    assert.equal(sets.inFront(), front);
+    assert.equal(sets.inFront([0], 1, 1), undefined);
+    for (const nal of [set(3, 1), set(3, 0), set(2, 5), set(2, 0), set(1, 0)]) sets.learn(nal, 0);
+    const front = sets.inFront([0], 1, 1)!;
+    assert.deepEqual(front.types, [1, 2, 3]);
+    assert.deepEqual(front.sizes, [8, 8, 8]);
+    assert.equal(front.bytes.toString('hex'), '000000010100000000000001020000000000000103000000');
+    assert.deepEqual(sets.inFront([1, 0], 2, 2)?.types, [1, 2, 3, 3]);
+    assert.ok(sets.frontBytes >= front.bytes.length);
+  });
+
+  it('counts what was put in front as carried: only what a unit since then lacks comes again', () => {
+    const sets = new ParameterSets(describeSet);
+    for (const nal of [set(2, 0), set(3, 0), set(3, 1)]) sets.learn(nal, 0);
+    assert.equal(sets.inFront([0], 4, 4)?.sizes.length, 2);
+    assert.equal(sets.inFront([0], 4, 5), undefined);
+    assert.deepEqual(sets.inFront([1], 4, 6)?.types, [3]);
+    assert.equal(sets.inFront([1], 4, 7), undefined);
+    assert.equal(sets.inFront([0], 8, 8)?.sizes.length, 2);
+  });
+
+  it('puts 8 KB in front at most: more is no set that a camera needs', () => {
+    const sets = new ParameterSets(describeSet);
+    sets.learn(set(2, 0, 0, 4000), 0);
+    sets.learn(set(3, 0, 0, 4000), 0);
+    sets.learn(set(3, 1, 0, 5000), 0);
+    assert.equal(sets.inFront([0], 1, 1)?.bytes.length, 8008);
+    assert.equal(sets.inFront([1], 2, 2), undefined);
+    assert.ok(sets.frontBytes <= 8192);
   });
 
   it('changes its version with the bytes of a set, and not when the same come again', () => {
@@ -41,7 +58,7 @@ describe('ParameterSets', () => {
     sets.learn(set(2, 0, 0, 9), 6);
     assert.equal(sets.version, 2);
     assert.equal(sets.get('sps', 0)?.info, 'sps 9');
-    assert.equal(sets.inFront()?.sizes.length, 1);
+    assert.equal(sets.inFront([0], 7, 7)?.sizes.length, 1);
   });
 
   it('knows which sets a slice needs, and falls back to the latest', () => {
@@ -51,9 +68,10 @@ describe('ParameterSets', () => {
     sets.learn(set(3, 7, 0), 2);
     assert.equal(sets.activeSps(7)?.id, 0);
     assert.equal(sets.activeSps(8)?.id, 1);
-    assert.equal(sets.complete(7, 2), false);
-    sets.learn(set(2, 0), 2);
-    assert.equal(sets.complete(7, 2), true);
+    assert.deepEqual(sets.inFront([7], 2, 2)?.types, [2, 3]);
+    sets.learn(set(2, 0), 3);
+    sets.learn(set(3, 7, 0), 3);
+    assert.equal(sets.inFront([7], 3, 3), undefined);
   });
 
   it('ignores what is no set or far too large', () => {
@@ -69,12 +87,14 @@ describe('ParameterSets', () => {
       many.learn(set(3, id), 0);
       many.learn(set(3, 0), 0);
     }
-    assert.equal(many.inFront()?.sizes.length, 128);
+    const kept = (sets: ParameterSets<string>, ids: number): number =>
+      Array.from({ length: ids }, (_, id) => sets.get('pps', id)).filter((one) => one !== undefined).length;
+    assert.equal(kept(many, 200), 128);
     assert.ok(many.get('pps', 0));
     assert.equal(many.get('pps', 1), undefined);
     const large = new ParameterSets(describeSet);
     for (let id = 0; id < 20; id += 1) large.learn(set(3, id, 0, 8000), 0);
-    assert.equal(large.inFront()?.sizes.length, 8);
+    assert.equal(kept(large, 20), 8);
   });
 
   it('keeps its own copy of the bytes', () => {

@@ -85,11 +85,37 @@ describe('H264Depacketizer', () => {
       assert.deepEqual(types(feed.units[0]), [7, 8, 7, 5]);
     });
 
-    it('keeps several PPS ids and takes the format from the SPS that the picture uses', () => {
+    it('puts the SPS and the PPS that the picture names in front, of several PPS ids', () => {
       const pps1 = Buffer.from('685ee3cb20', 'hex');
       const feed = h264({ fmtp: { 'sprop-parameter-sets': SPROP } });
       feed.payload(pps1, false).payload(idr({ ppsId: 1 }), true);
-      assert.deepEqual(hexOf(feed.units[0]), hex(SPS, PPS, pps1, pps1, idr({ ppsId: 1 })));
+      assert.deepEqual(hexOf(feed.units[0]), hex(SPS, pps1, pps1, idr({ ppsId: 1 })));
+    });
+
+    it('puts a PPS that the SDP alone has in front of the first picture that names it, once a GOP', () => {
+      const pps1 = Buffer.from('685ee3cb20', 'hex');
+      const sprop = [SPS, PPS, pps1].map((nal) => nal.toString('base64')).join();
+      const feed = h264({ fmtp: { 'sprop-parameter-sets': sprop } });
+      for (let gop = 0; gop < 2; gop++) {
+        feed.payload(idr(), true).next().payload(delta(), true).next();
+        feed
+          .payload(delta({ ppsId: 1 }), true)
+          .next()
+          .payload(delta({ ppsId: 1 }), true)
+          .next();
+      }
+      const gop = [[7, 8, 5], [1], [8, 1], [1]];
+      assert.deepEqual(feed.units.map(types), [...gop, ...gop]);
+      assert.deepEqual(hexOf(feed.units[2]), hex(pps1, delta({ ppsId: 1 })));
+    });
+
+    it('does not repeat parameter sets without end in front of tiny keyframes', () => {
+      const feed = h264({ fmtp: { 'sprop-parameter-sets': SPROP } });
+      for (let id = 1; id < 100; id++)
+        feed.payload(Buffer.concat([new BitWriter().ue(id).ue(0).nal(0x68), Buffer.alloc(600, 0x55)]));
+      feed.payload(idr({ size: 1 }), true).next();
+      for (let i = 0; i < 100; i++) feed.payload(idr({ size: 1 }), true).next();
+      for (const { data } of feed.units.slice(1)) assert.ok(data.length < 100, `${data.length} bytes`);
     });
 
     it('policy change: only in front of the first keyframe after a change', () => {
