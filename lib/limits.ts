@@ -23,6 +23,9 @@ export const LIMITS = {
   reorderPackets: 64,
   /** Milliseconds a packet is held back for a missing earlier one. */
   reorderMs: 100,
+  /** Packets of another source, and their bytes, that wait until it is known whether it is ours. */
+  heldPackets: 4096,
+  heldBytes: 4 * 1024 * 1024,
   /** RTSP requests awaiting a reply on one connection. */
   pendingRequests: 16,
   /** Bytes that wait for an HTTP tunnel's next POST. */

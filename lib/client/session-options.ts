@@ -3,7 +3,13 @@
 import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import type { NvrError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { parseRange, parseRtpInfo, parseTransport, type TransportSpec } from '../rtsp/headers.js';
+import {
+  parseRange,
+  parseRtpInfo,
+  parseTransport,
+  type RtpInfoEntry,
+  type TransportSpec,
+} from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import type { RtspUri } from '../rtsp/uri.js';
 import type { LoginGate } from './login-gate.js';
@@ -60,7 +66,7 @@ export interface PlayReply {
   scale?: number;
   /** ONVIF replay: `no` where the server sends as fast as it can. */
   rateControl?: string;
-  rtpInfo: readonly { url: string; seq?: number; rtptime?: number }[];
+  rtpInfo: readonly RtpInfoEntry[];
 }
 
 /** The credentials a URI bears. */
@@ -71,6 +77,16 @@ export function credentialsOf(uri: RtspUri): { username: string; password: strin
 /** What SETUP's reply grants; without a Transport it is taken for a bare yes (row 7). */
 export function grantedTransport(value: string | undefined): TransportSpec | undefined {
   return value === undefined ? undefined : parseTransport(value);
+}
+
+/** RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. Row 8: the URL may be another, its query dropped. */
+export function rtpInfoOf(
+  entries: readonly RtpInfoEntry[],
+  uri: string,
+  index: number,
+  count: number,
+): RtpInfoEntry | undefined {
+  return entries.find(({ url }) => url === uri) ?? (entries.length === count ? entries[index] : undefined);
 }
 
 export function readPlayReply(reply: RtspResponse): PlayReply {

@@ -10,6 +10,7 @@ import { trackUri } from '../rtsp/control-uri.js';
 import { formatTransport, parseSession } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
+import { ChannelTable } from './channels.js';
 import type { ConnectionListener, RtspConnection } from './connection.js';
 import { describe } from './describe.js';
 import { KeepAlive } from './keep-alive.js';
@@ -18,6 +19,7 @@ import { selectTracks, type TrackChoice } from './select-tracks.js';
 import {
   grantedTransport,
   readPlayReply,
+  rtpInfoOf,
   type EndReason,
   type PlayReply,
   type SessionOptions,
@@ -25,12 +27,15 @@ import {
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
 import { Track } from './track.js';
-import { ChannelTable, openTransport, type TrackTransport } from './track-transport.js';
+import { openTransport, type TrackTransport } from './track-transport.js';
 import { Watchdog } from './watchdog.js';
 
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
 
 interface SetUpTrack {
+  /** What RTP-Info may call it. */
+  readonly uri: string;
+  readonly payloadType: number;
   readonly track: Track;
   readonly transport: TrackTransport;
 }
@@ -161,12 +166,12 @@ export class RtspSession {
   }
 
   private readonly listener: ConnectionListener = {
-    isChannelInUse: (channel) => this.channels.get(channel) !== undefined,
+    isChannelInUse: (channel) => this.channels.isInUse(channel),
     onReadStart: (buffer, length, arrival) => {
       this.window.open(buffer, length, arrival);
     },
     onPacket: (channel, buffer, start, end) => {
-      this.onPacket(channel, buffer, start, end);
+      this.channels.take(channel, buffer, start, end, this.window.arrival ?? 0);
     },
     onRead: () => {
       this.watchHeldUnits();
@@ -185,6 +190,7 @@ export class RtspSession {
   private async setup(connection: RtspConnection, choice: TrackChoice): Promise<void> {
     const track = new Track({
       payloadType: choice.payloadType,
+      alsoAnnounced: choice.media.payloads.map(({ type }) => type),
       clockRate: choice.clockRate,
       unordered: this.isUdp,
       ssrc: this.ssrc,
@@ -207,7 +213,6 @@ export class RtspSession {
       connection,
       track,
       channels: this.channels,
-      channel: this.tracks.length * 2,
       onRead: () => {
         this.watchHeldUnits();
       },
@@ -215,21 +220,29 @@ export class RtspSession {
         this.end('error', error);
       },
     });
+    let uri: string;
     try {
-      const reply = await this.requestSetup(connection, choice, formatTransport(transport.asked));
+      const { reply, uri: setUpAt } = await this.requestSetup(
+        connection,
+        choice,
+        formatTransport(transport.asked),
+      );
       const session = reply.headers.get('Session');
       if (session !== undefined) {
         const parsed = parseSession(session);
         this.sessionId = parsed.id;
         this.sessionTimeoutSeconds = parsed.timeoutSeconds;
       }
-      await transport.accept(grantedTransport(reply.headers.get('Transport')));
+      uri = setUpAt;
+      const granted = grantedTransport(reply.headers.get('Transport'));
+      track.expect({ ssrc: granted?.ssrc });
+      await transport.accept(granted);
     } catch (error) {
       transport.close();
       throw error;
     }
     if (this.isOver()) transport.close();
-    else this.tracks.push({ track, transport });
+    else this.tracks.push({ uri, payloadType: choice.payloadType, track, transport });
   }
 
   /** SETUP over each form of the track's URI that the server might mean, the remembered one first (row 1). */
@@ -237,7 +250,7 @@ export class RtspSession {
     connection: RtspConnection,
     choice: TrackChoice,
     transport: string,
-  ): Promise<RtspResponse> {
+  ): Promise<{ reply: RtspResponse; uri: string }> {
     let first: RtspResponse | undefined;
     const tried = new Set<string>();
     for (const policy of controlUriOrder(this.options.memory)) {
@@ -249,7 +262,7 @@ export class RtspSession {
       if (reply.status === 200) {
         this.options.memory.controlUri = policy;
         if (this.authenticator !== undefined) this.options.memory.digestUri = this.authenticator.digestUri;
-        return reply;
+        return { reply, uri };
       }
       first ??= reply;
       if (!WRONG_URI_STATUSES.has(reply.status)) break;
@@ -269,6 +282,10 @@ export class RtspSession {
     if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
     if (this.isOver()) throw closedMeanwhile();
     this.playReply = readPlayReply(reply);
+    for (const [index, { track, uri }] of this.tracks.entries()) {
+      const info = rtpInfoOf(this.playReply.rtpInfo, uri, index, this.tracks.length);
+      track.expect({ ssrc: info?.ssrc, sequence: info?.seq });
+    }
 
     this.state = 'playing';
     this.lastReportAt = performance.now();
@@ -303,24 +320,30 @@ export class RtspSession {
       for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
     }
     const silence = this.watchdog.look(now, this.received(), this.meter.fps);
-    if (silence !== undefined) {
-      const text =
-        this.received() === 0
-          ? noMedia(this.options.transport)
-          : `The stream went silent for ${Math.round(silence / 1000)} s.`;
-      this.end('silence', new NvrError('ETIMEDOUT', text));
-    }
+    if (silence !== undefined) this.end('silence', this.whySilent(silence));
   }
 
-  private onPacket(channel: number, buffer: Buffer, start: number, end: number): void {
-    const target = this.channels.get(channel);
-    // Row 13: data of an older session, on channels that were never set up.
-    if (target === undefined) return;
-    const second = buffer[start + 1];
-    // Row 13: RTCP (packet types 200..204) may come on an RTP channel.
-    if (target.rtcp || (second !== undefined && second >= 200 && second <= 204))
-      target.track.rtcp(buffer, start, end, this.window.arrival ?? 0);
-    else target.track.rtp(buffer, start, end, this.window.arrival ?? 0);
+  /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */
+  get payloadMismatch(): NvrError | undefined {
+    const video = this.tracks[0];
+    const came = video?.track.foreignType;
+    if (video === undefined || came === undefined || video.track.received > 0) return undefined;
+    return new NvrError(
+      'EPROTOCOL',
+      `The camera sends packets of payload type ${came}, and its description announces ${video.payloadType}: set its codec anew, restart it, or update its firmware.`,
+    );
+  }
+
+  private whySilent(ms: number): NvrError {
+    const mismatch = this.payloadMismatch;
+    if (mismatch !== undefined) return mismatch;
+    if (this.received() === 0) return new NvrError('ETIMEDOUT', noMedia(this.options.transport));
+    const instead = this.tracks[0]?.track.foreignType;
+    const only =
+      instead === undefined
+        ? ''
+        : ` What came instead has payload type ${instead}, which its description does not announce.`;
+    return new NvrError('ETIMEDOUT', `The stream went silent for ${Math.round(ms / 1000)} s.${only}`);
   }
 
   /** At a stream's start a unit may wait for what follows it; where nothing does, it is whole. */
@@ -350,7 +373,7 @@ export class RtspSession {
     if (this.state !== 'playing') return;
     for (const { track } of this.tracks) track.flush();
     this.state = 'ended';
-    const withoutMedia = this.received() === 0;
+    const withoutMedia = this.received() === 0 && this.payloadMismatch === undefined;
     this.keepAlive?.ended(reason);
     this.dismantled = this.dismantle();
     this.options.onEnd({ reason, error, withoutMedia });

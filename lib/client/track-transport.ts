@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { NvrError } from '../errors.js';
 import type { TransportSpec } from '../rtsp/headers.js';
+import type { ChannelTable } from './channels.js';
 import type { RtspConnection } from './connection.js';
 import { groupOf, joinGroup } from './multicast.js';
 import type { Lower } from './quirks.js';
@@ -23,30 +24,10 @@ export interface TransportContext {
   readonly connection: RtspConnection;
   readonly track: Track;
   readonly channels: ChannelTable;
-  /** Interleaved channel of RTP to ask for; RTCP's is the next. */
-  readonly channel: number;
   /** Packets of a read were handed on, from a socket of the track's own. */
   readonly onRead: () => void;
   /** Such a socket failed. */
   readonly onError: (error: NvrError) => void;
-}
-
-/** Whose packets an interleaved channel carries. */
-export class ChannelTable {
-  private readonly entries: ({ readonly track: Track; readonly rtcp: boolean } | undefined)[] = [];
-
-  get(channel: number): { readonly track: Track; readonly rtcp: boolean } | undefined {
-    return this.entries[channel];
-  }
-
-  assign([rtp, rtcp]: readonly [number, number], track: Track): void {
-    this.entries[rtp] = { track, rtcp: false };
-    this.entries[rtcp] = { track, rtcp: true };
-  }
-
-  clear([rtp, rtcp]: readonly [number, number]): void {
-    this.entries[rtp] = this.entries[rtcp] = undefined;
-  }
 }
 
 /** Rejects with EUNREACHABLE where no UDP ports can be had. */
@@ -61,22 +42,26 @@ export function openTransport(lower: Lower, context: TransportContext): Promise<
   }
 }
 
-function interleaved({ connection, track, channels, channel }: TransportContext): TrackTransport {
-  let own: [number, number] = [channel, channel + 1];
+function interleaved({ connection, track, channels }: TransportContext): TrackTransport {
+  const asked = channels.freePair();
+  let granted = asked;
   // Known before the reply is: its first packets may ride in the same read.
-  channels.assign(own, track);
+  channels.add(asked, track);
   return {
-    asked: { profile: 'RTP/AVP/TCP', lower: 'tcp', multicast: false, interleaved: own },
-    accept: (granted) => {
-      own = granted?.interleaved ?? own;
-      channels.assign(own, track);
+    asked: { profile: 'RTP/AVP/TCP', lower: 'tcp', multicast: false, interleaved: asked },
+    accept: (reply) => {
+      granted = reply?.interleaved ?? asked;
+      // Some name the channels of another track again, and mean it or not: what was asked for stays as well.
+      if (!channels.isAnothers(granted, track)) channels.remove(asked, track);
+      channels.add(granted, track);
       return Promise.resolve();
     },
     sendReport: (report) => {
-      connection.sendPacket(own[1], report);
+      connection.sendPacket(granted[1], report);
     },
     close: () => {
-      channels.clear(own);
+      channels.remove(asked, track);
+      channels.remove(granted, track);
     },
   };
 }
@@ -92,6 +77,7 @@ async function unicast(context: TransportContext): Promise<TrackTransport> {
     },
     accept: (granted) => {
       pair.setServerPorts(granted?.serverPort?.[0], granted?.serverPort?.[1]);
+      pair.acceptFrom(granted?.source);
       pair.punch(context.track.receiverReport(performance.now()));
       return Promise.resolve();
     },

@@ -2,6 +2,7 @@
 
 import type { Depacketizer } from '../codec/depacketizer.js';
 import type { MediaUnit } from '../codec/unit.js';
+import { Admission, type ExpectedSource } from '../rtp/admission.js';
 import { RtpPacketView } from '../rtp/packet.js';
 import { ReorderBuffer } from '../rtp/reorder.js';
 import { RtpReceiver } from '../rtp/receiver.js';
@@ -14,6 +15,8 @@ const CLOCK_STEP_MS = 1_000;
 export interface TrackOptions {
   /** The SDP's payload type; packets of another one are counted and ignored (row 23). */
   payloadType: number;
+  /** Others that the SDP announces for the track. */
+  alsoAnnounced?: readonly number[];
   /** RTP clock rate, Hz. */
   clockRate: number;
   /** Packets may come out of order (UDP). */
@@ -31,21 +34,39 @@ export interface TrackOptions {
   onBye(): void;
 }
 
+interface SenderReport {
+  readonly ssrc: number;
+  readonly ntpMs: number;
+  readonly rtpTime: number;
+  readonly ntpMiddle: number;
+  readonly arrival: number;
+}
+
 export class Track {
-  /** RTP packets accepted, of any payload type: what the silence watchdog watches. */
+  /** The track's own RTP packets: what the silence watchdog watches. */
   received = 0;
-  /** Packets of a payload type the SDP does not know, or that are no RTP. */
-  ignored = 0;
   readonly receiver: RtpReceiver;
 
+  private readonly admission: Admission;
   private readonly view = new RtpPacketView();
   private readonly timeline: Timeline;
   private readonly depacketizer: Depacketizer;
   private readonly reorder: ReorderBuffer | undefined;
   private ssrc = -1;
   private arrival = 0;
+  /** Packets that were admitted and cannot be read. */
+  private unreadable = 0;
+  /** The last sender report of a source that is not ours, or not yet. */
+  private foreignReport: SenderReport | undefined;
 
   constructor(private readonly options: TrackOptions) {
+    this.admission = new Admission({
+      payloadType: options.payloadType,
+      alsoAnnounced: options.alsoAnnounced,
+      onHeld: (packet, arrival) => {
+        this.take(packet, 0, packet.length, arrival);
+      },
+    });
     this.receiver = new RtpReceiver(options.clockRate);
     this.timeline = new Timeline(options.clockRate, options.epochOffsetMs);
     this.depacketizer = options.createDepacketizer((unit) => {
@@ -68,8 +89,38 @@ export class Track {
     return this.receiver.duplicates + (this.reorder?.duplicates ?? 0);
   }
 
+  /** Packets that are not the track's own: of another payload type or source, or no RTP. */
+  get ignored(): number {
+    return this.admission.refused + this.unreadable;
+  }
+
+  /** A payload type that is not announced, if packets of it have come since the last of the track's own. */
+  get foreignType(): number | undefined {
+    const { foreignType } = this.admission;
+    return foreignType === -1 ? undefined : foreignType;
+  }
+
+  /** A reply tells where the track's packets come from. */
+  expect(source: ExpectedSource): void {
+    this.admission.expect(source);
+  }
+
+  /** Its source is known. */
+  get isHeard(): boolean {
+    return this.admission.ssrc !== -1;
+  }
+
+  /** Whether the description announces that payload type for this track: how tracks on one channel are told apart. */
+  announces(type: number): boolean {
+    return type === this.options.payloadType || this.options.alsoAnnounced?.includes(type) === true;
+  }
+
   /** One RTP packet; the buffer is read during the call only, unless the track is `unordered`. */
   rtp(buffer: Buffer, start: number, end: number, arrival: number): void {
+    if (this.admission.admits(buffer, start, end, arrival)) this.take(buffer, start, end, arrival);
+  }
+
+  private take(buffer: Buffer, start: number, end: number, arrival: number): void {
     if (this.reorder === undefined) {
       this.accept(buffer, start, end, arrival);
     } else {
@@ -82,13 +133,12 @@ export class Track {
   rtcp(buffer: Buffer, start: number, end: number, arrival: number): void {
     parseRtcp(buffer, start, end, {
       onSenderReport: (ssrc, ntpMs, rtpTime, ntpMiddle) => {
-        if (this.ssrc !== -1 && ssrc !== this.ssrc) return;
-        this.receiver.senderReport(ntpMiddle, arrival);
-        this.timeline.senderReport(ntpMs, rtpTime);
+        const report = { ssrc, ntpMs, rtpTime, ntpMiddle, arrival };
+        if (ssrc === this.ssrc) this.learn(report);
+        else this.foreignReport = report;
       },
       onBye: (ssrc) => {
-        if (this.ssrc !== -1 && ssrc !== this.ssrc) return;
-        this.options.onBye();
+        if (this.admission.isOurs(ssrc) !== false) this.options.onBye();
       },
     });
   }
@@ -105,6 +155,7 @@ export class Track {
 
   /** Lets go what waited too long for a missing packet. */
   release(now: number): void {
+    this.admission.release(now);
     this.arrival = now;
     this.reorder?.flush(now);
   }
@@ -117,6 +168,7 @@ export class Track {
 
   /** The stream has ended: what is complete goes out. */
   flush(): void {
+    this.admission.flush();
     this.reorder?.flush(Number.POSITIVE_INFINITY);
     this.depacketizer.flush();
   }
@@ -132,7 +184,7 @@ export class Track {
   private accept(buffer: Buffer, start: number, end: number, arrival: number): void {
     const view = this.view;
     if (!view.parse(buffer, start, end)) {
-      this.ignored++;
+      this.unreadable++;
       return;
     }
     this.received++;
@@ -144,6 +196,8 @@ export class Track {
         this.receiver.reset();
       }
       this.ssrc = view.ssrc;
+      if (this.foreignReport?.ssrc === view.ssrc) this.learn(this.foreignReport);
+      this.foreignReport = undefined;
     }
     const missing = this.receiver.update(view, arrival);
     if (missing < 0) return;
@@ -151,10 +205,12 @@ export class Track {
       this.options.onLoss(missing);
       this.depacketizer.gap();
     }
-    if (view.payloadType !== this.options.payloadType) {
-      this.ignored++;
-      return;
-    }
-    this.depacketizer.push(view, arrival);
+    // One that only fills its place in the sequence: comfort noise, a tone.
+    if (view.payloadType === this.options.payloadType) this.depacketizer.push(view, arrival);
+  }
+
+  private learn({ ntpMs, rtpTime, ntpMiddle, arrival }: SenderReport): void {
+    this.receiver.senderReport(ntpMiddle, arrival);
+    this.timeline.senderReport(ntpMs, rtpTime);
   }
 }

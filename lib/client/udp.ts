@@ -54,6 +54,8 @@ export class UdpPair {
   private serverRtcpPort = 0;
   private closed = false;
   private readonly remote: string;
+  /** Who else may send media. */
+  private source: string | undefined;
 
   /** Takes sockets that are bound. `group`: what they are members of. */
   constructor(
@@ -63,13 +65,13 @@ export class UdpPair {
     private readonly group?: UdpGroup,
   ) {
     this.rtpPort = rtp.address().port;
-    this.remote = plainAddress(group?.source ?? options.remoteAddress);
-    this.listen(rtp, (packet, arrival, port) => {
-      this.serverRtpPort = port;
+    this.remote = group?.source === undefined ? plainAddress(options.remoteAddress) : canonical(group.source);
+    this.listen(rtp, (packet, arrival, peerPort) => {
+      if (peerPort !== undefined) this.serverRtpPort = peerPort;
       options.onRtp(packet, arrival);
     });
-    this.listen(rtcp, (packet, arrival, port) => {
-      this.serverRtcpPort = port;
+    this.listen(rtcp, (packet, arrival, peerPort) => {
+      if (peerPort !== undefined) this.serverRtcpPort = peerPort;
       options.onRtcp(packet, arrival);
     });
   }
@@ -95,6 +97,12 @@ export class UdpPair {
   setServerPorts(rtpPort: number | undefined, rtcpPort: number | undefined): void {
     if (this.serverRtpPort === 0) this.serverRtpPort = rtpPort ?? 0;
     if (this.serverRtcpPort === 0) this.serverRtcpPort = rtcpPort ?? 0;
+  }
+
+  /** SETUP's `source=`: a server with several addresses, or one that leaves its media to another host. Nothing is ever sent there. */
+  acceptFrom(source: string | undefined): void {
+    const address = (source ?? '').replace(/^\[(.*)\]$/, '$1');
+    if (net.isIP(address) !== 0) this.source = canonical(address);
   }
 
   /** One packet each way opens the path through a firewall. */
@@ -125,15 +133,20 @@ export class UdpPair {
     socket.send(packet, port, address, () => undefined);
   }
 
-  private listen(socket: dgram.Socket, take: (packet: Buffer, arrival: number, port: number) => void): void {
+  /** `peerPort` is the RTSP server's own; what others send tells nothing of it. */
+  private listen(
+    socket: dgram.Socket,
+    take: (packet: Buffer, arrival: number, peerPort: number | undefined) => void,
+  ): void {
     socket.on('message', (packet, from) => {
       if (this.closed) return;
-      if (from.address !== this.remote && plainAddress(from.address) !== this.remote) {
+      const isPeer = from.address === this.remote || plainAddress(from.address) === this.remote;
+      if (!isPeer && plainAddress(from.address) !== this.source) {
         this.strangers++;
         return;
       }
       try {
-        take(packet, clock.now(), from.port);
+        take(packet, clock.now(), isPeer ? from.port : undefined);
       } catch (error) {
         this.options.onError(
           error instanceof NvrError
@@ -170,6 +183,13 @@ export function bindSocket(address: string, port: number, shared = false): Promi
       resolve(socket);
     });
   });
+}
+
+/** As datagrams bear it: `::1` for `0:0:0:0:0:0:0:1`. */
+function canonical(address: string): string {
+  const plain = plainAddress(address);
+  const family = net.isIPv6(plain) ? 'ipv6' : 'ipv4';
+  return new net.SocketAddress({ address: plain.replace(/%.*$/, ''), family }).address;
 }
 
 /** `::ffff:10.0.0.1` and `10.0.0.1` are one address. */

@@ -80,6 +80,7 @@ export class RtpPacketView {
   }
 }
 
-function uint32(buffer: Buffer, at: number): number {
+/** Big-endian, by index: on the hot path. */
+export function uint32(buffer: Buffer, at: number): number {
   return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!) >>> 0;
 }

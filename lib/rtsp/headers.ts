@@ -92,6 +92,8 @@ export function formatTransport(spec: TransportSpec): string {
 
 export interface RtpInfoEntry {
   url: string;
+  /** RFC 7826 18.45; some servers of RTSP 1.0 say it as well. */
+  ssrc?: number;
   seq?: number;
   rtptime?: number;
 }
@@ -102,10 +104,12 @@ export function parseRtpInfo(value: string): RtpInfoEntry[] {
   for (const piece of value.split(/(?:^|,)\s*(?=url\s*=)/i)) {
     if (!/^\s*url\s*=/i.test(piece)) continue;
     const rest = piece.slice(piece.indexOf('=') + 1);
-    const parameters = rest.search(/;\s*(?:seq|rtptime|ssrc)\s*=/i);
+    const parameters = rest.search(/[;\s]\s{0,8}(?:seq|rtptime|ssrc)\s*=/i);
     const url = withoutTail(parameters === -1 ? rest : rest.slice(0, parameters));
     if (url === '') continue;
     const entry: RtpInfoEntry = { url };
+    const ssrc = /[;\s]\s{0,8}ssrc\s{0,8}=\s{0,8}(?:0x)?([0-9a-f]{1,8})(?![0-9a-z])/i.exec(piece)?.[1];
+    if (ssrc !== undefined && Number.parseInt(ssrc, 16) !== 0) entry.ssrc = Number.parseInt(ssrc, 16);
     const seq = /;\s*seq\s*=\s*(\d{1,10})/i.exec(piece)?.[1];
     if (seq !== undefined && Number(seq) <= 0xffff) entry.seq = Number(seq);
     const rtptime = /;\s*rtptime\s*=\s*(\d{1,10})/i.exec(piece)?.[1];

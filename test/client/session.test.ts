@@ -337,14 +337,14 @@ describe('RtspSession', () => {
     await start(({ method }) => {
       if (method !== 'PLAY') return undefined;
       const stranger = interleaved(0, rtp(7, 1, true, Buffer.from([1, 2, 3]), { payloadType: 50 }));
-      const second = keyframePackets(30_000, 5).map((packet) => {
+      const second = keyframePackets(4, 5).map((packet) => {
         packet.writeUInt32BE(0x9999, 8);
         return interleaved(0, packet);
       });
-      return { after: Buffer.concat([media(), stranger, ...second]) };
+      return { after: Buffer.concat([media(), stranger, ...second]), close: true };
     });
     await bench.open();
-    await bench.firstUnit;
+    await bench.ended;
     assert.equal(bench.units.length, 2);
     assert.ok(bench.units.every((unit) => unit.kind === 'video' && unit.keyframe && !unit.damaged));
   });
