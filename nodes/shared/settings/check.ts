@@ -1,0 +1,183 @@
+// The one check of a setting's value, in the runtime as the flow starts and in the editor as one types. The build puts the compiled file into
+// the editor's pages: it imports types alone, and uses what Node.js and browsers have in common.
+
+import type { Setting, TextRule } from './setting.js';
+
+/** What is wrong with a value: the key of a sentence, and the numbers in it. */
+export interface Problem {
+  readonly sentence: keyof typeof SENTENCES;
+  readonly words?: Readonly<Record<string, number | string>>;
+}
+
+/** Sentences in English, which begin behind the setting's name; the German catalog has the same keys. `__x__` is filled in. */
+export const SENTENCES = {
+  number: 'must be a number from __min__ to __max__.',
+  integer: 'must be a whole number from __min__ to __max__.',
+  boolean: 'must be true or false.',
+  choice: 'must be one of __values__.',
+  text: 'must be text.',
+  long: 'must have at most __max__ characters.',
+  required: 'must not be empty.',
+  nvr: 'names no NVR; choose one.',
+  address: 'must be a host name or an IP address.',
+  addressParts: 'must be a host name or an IP address alone, without a scheme, a path or an account.',
+  folder: 'must be an absolute path.',
+  fileName: 'must be a path below the folder, with / between its levels.',
+  path: 'must begin with / and hold no spaces, no ? and no #.',
+  timeZone: 'must be an IANA name such as Europe/Berlin.',
+  origins: 'must list origins such as https://example.org, separated by spaces or commas.',
+  channel: 'must be a number from 1 to 9999, or a name of the NVR’s channel table.',
+  channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
+  channels: 'must pair numbers from 1 to 9999 with names.',
+  codes: 'must map main and dual to the codes that the NVR knows.',
+} as const;
+
+/** What a check may look at besides the value. */
+export interface CheckContext {
+  /** The NVR's channel table, where it is known. */
+  readonly channels?: readonly { readonly channel: number; readonly name: string }[];
+}
+
+const MAX_TEXT = 1024;
+const MAX_CHANNEL = 9999;
+const MAX_NAME = 200;
+
+/** Empty means the default. */
+export function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+}
+
+/** A whole property or a part of it that Node-RED replaces by an environment variable. */
+export function isVariable(value: unknown): boolean {
+  return typeof value === 'string' && /\$\{[^{}]*\}/.test(value);
+}
+
+/** What is wrong with a value as the editor or a flow file holds it; undefined: it can be used. */
+export function problemOf(setting: Setting, value: unknown, context: CheckContext = {}): Problem | undefined {
+  if (isEmpty(value)) {
+    if (setting.kind === 'config' && setting.required === true) return { sentence: 'nvr' };
+    return setting.kind === 'text' && setting.required === true ? { sentence: 'required' } : undefined;
+  }
+  switch (setting.kind) {
+    case 'number':
+      return numberProblem(setting, value);
+    case 'boolean':
+      return [true, false, 'true', 'false'].includes(value as never) ? undefined : { sentence: 'boolean' };
+    case 'choice': {
+      const values = Object.keys(setting.options);
+      return values.includes(textOf(value))
+        ? undefined
+        : { sentence: 'choice', words: { values: values.join(', ') } };
+    }
+    case 'channel':
+      return channelProblem(setting.list === true, value, context);
+    case 'channels':
+      return Array.isArray(value) && value.every(isChannelRow) ? undefined : { sentence: 'channels' };
+    case 'codes':
+      return isCodes(value) ? undefined : { sentence: 'codes' };
+    case 'config':
+      return typeof value === 'string' ? undefined : { sentence: 'nvr' };
+    case 'time':
+    case 'text': {
+      if (typeof value !== 'string' && typeof value !== 'number') return { sentence: 'text' };
+      const text = String(value).trim();
+      const max = setting.kind === 'text' ? (setting.maxLength ?? MAX_TEXT) : MAX_TEXT;
+      if (text.length > max) return { sentence: 'long', words: { max } };
+      return setting.kind === 'text' && setting.rule !== undefined
+        ? TEXT_RULES[setting.rule](text)
+        : undefined;
+    }
+  }
+}
+
+/** A problem's sentence with its numbers filled in. */
+export function sentenceOf({ sentence, words = {} }: Problem): string {
+  let text: string = SENTENCES[sentence];
+  for (const [name, word] of Object.entries(words)) text = text.split(`__${name}__`).join(String(word));
+  return text;
+}
+
+/** The levels of a channel list: numbers and ranges; undefined where it is none. */
+export function channelRanges(text: string): [from: number, to: number][] | undefined {
+  const ranges: [number, number][] = [];
+  for (const part of text.split(',')) {
+    const range = /^\s{0,9}(\d{1,4})\s{0,9}(?:-\s{0,9}(\d{1,4})\s{0,9})?$/.exec(part);
+    const from = Number(range?.[1] ?? 0);
+    const to = Number(range?.[2] ?? range?.[1] ?? 0);
+    if (from < 1 || to < from) return undefined;
+    ranges.push([from, to]);
+  }
+  return ranges;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value).trim()
+    : '';
+}
+
+function numberProblem(
+  { min, max, integer = false }: { min: number; max: number; integer?: boolean },
+  value: unknown,
+): Problem | undefined {
+  const number = typeof value === 'number' ? value : typeof value === 'string' ? Number(value.trim()) : NaN;
+  if (number >= min && number <= max && (!integer || Number.isInteger(number))) return undefined;
+  return { sentence: integer ? 'integer' : 'number', words: { min, max } };
+}
+
+function channelProblem(list: boolean, value: unknown, { channels = [] }: CheckContext): Problem | undefined {
+  const text = textOf(value);
+  const isKnown = (part: string): boolean =>
+    channels.some(({ name }) => name.trim().toLowerCase() === part.trim().toLowerCase()) ||
+    (/^\d{1,4}$/.test(part.trim()) && Number(part) > 0);
+  if (isKnown(text)) return undefined;
+  if (!list) return { sentence: 'channel' };
+  const fits = (part: string): boolean => isKnown(part) || channelRanges(part) !== undefined;
+  return text === '*' || text.split(',').every(fits) ? undefined : { sentence: 'channelList' };
+}
+
+function isChannelRow(row: unknown): boolean {
+  if (typeof row !== 'object' || row === null) return false;
+  const { channel, name } = row as { channel?: unknown; name?: unknown };
+  const number = Number(channel);
+  return (
+    Number.isInteger(number) &&
+    number >= 1 &&
+    number <= MAX_CHANNEL &&
+    typeof name === 'string' &&
+    name.length <= MAX_NAME
+  );
+}
+
+function isCodes(value: unknown): boolean {
+  if (typeof value === 'object') return !Array.isArray(value);
+  try {
+    const parsed: unknown = JSON.parse(textOf(value));
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  } catch {
+    return false;
+  }
+}
+
+/** Checks of texts. */
+const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefined>> = {
+  address: (text) => (/[\s/@?#]|:\/\//.test(text) ? { sentence: 'addressParts' } : undefined),
+  folder: (text) => (/^(\/|[a-z]:[\\/]|\\\\)/i.test(text) ? undefined : { sentence: 'folder' }),
+  fileName: (text) =>
+    !text.includes('\\') && text.split('/').every((level) => level.trim() !== '' && !/^\.+$/.test(level))
+      ? undefined
+      : { sentence: 'fileName' },
+  path: (text) => (/^\/[^\s?#]*$/.test(text) ? undefined : { sentence: 'path' }),
+  timeZone: (text) => {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: text });
+      return undefined;
+    } catch {
+      return { sentence: 'timeZone' };
+    }
+  },
+  origins: (text) =>
+    text.split(/[\s,]/).every((origin) => origin === '' || /^https?:\/\/[^/\s,]+$/.test(origin))
+      ? undefined
+      : { sentence: 'origins' },
+};

@@ -1,0 +1,89 @@
+// A node's saved properties as typed settings. Numbers arrive from the editor as strings, empty means the default.
+
+import { NvrError } from '../../../lib/errors.js';
+import { isEmpty, problemOf, sentenceOf, type CheckContext } from './check.js';
+import type { Setting, SettingsOf, SettingsTable } from './setting.js';
+
+/** One setting that cannot be used. */
+export interface SettingProblem {
+  readonly property: string;
+  readonly message: string;
+}
+
+export class SettingError extends NvrError {
+  constructor(
+    readonly property: string,
+    message: string,
+  ) {
+    super('EINPUT', message);
+  }
+}
+
+/** Every setting of a table. Throws a SettingError that names the first one that cannot be used. */
+export function readSettings<T extends SettingsTable>(
+  table: T,
+  saved: Readonly<Record<string, unknown>>,
+  context: CheckContext = {},
+): SettingsOf<T> {
+  const [problem] = problemsOf(table, saved, context);
+  if (problem !== undefined) throw new SettingError(problem.property, problem.message);
+  const read = Object.entries(table).map(([name, setting]) => [name, readSetting(setting, saved[name])]);
+  return Object.fromEntries(read) as SettingsOf<T>;
+}
+
+/** What cannot be used of the saved properties, in the table's order. */
+export function problemsOf(
+  table: SettingsTable,
+  saved: Readonly<Record<string, unknown>>,
+  context: CheckContext = {},
+): SettingProblem[] {
+  return Object.entries(table).flatMap(([property, setting]) => {
+    const problem = problemOf(setting, saved[property], context);
+    return problem === undefined
+      ? []
+      : [{ property, message: `The setting "${property}" ${sentenceOf(problem)}` }];
+  });
+}
+
+/** The table's defaults as the editor saves them: numbers as text. */
+export function defaultsOf(table: SettingsTable): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, setting]) => [
+      name,
+      setting.kind === 'number' ? String(setting.default ?? '') : setting.default,
+    ]),
+  );
+}
+
+/** One checked value. */
+function readSetting(setting: Setting, value: unknown): unknown {
+  if (isEmpty(value)) return setting.default;
+  switch (setting.kind) {
+    case 'number':
+      return Number(value);
+    case 'boolean':
+      return value === true || value === 'true';
+    case 'channels':
+      return (value as { channel: unknown; name: string }[])
+        .map(({ channel, name }) => ({ channel: Number(channel), name: name.trim() }))
+        .filter(({ name }) => name !== '');
+    case 'codes':
+      return readCodes(setting.default, value);
+    case 'choice':
+    case 'channel':
+    case 'config':
+    case 'time':
+    case 'text':
+      return String(value).trim();
+  }
+}
+
+function readCodes(usual: Readonly<Record<string, string>>, value: unknown): Record<string, string> {
+  const given = (typeof value === 'string' ? JSON.parse(value) : value) as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(usual).map(([name, code]) => {
+      const own = given[name];
+      return [name, (typeof own === 'string' || typeof own === 'number') && own !== '' ? String(own) : code];
+    }),
+  );
+}

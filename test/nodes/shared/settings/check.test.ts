@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { problemOf, sentenceOf } from '../../../../nodes/shared/settings/check.js';
+import type { Setting } from '../../../../nodes/shared/settings/setting.js';
+
+const said = { label: ['Label', 'Wort'], help: ['Help.', 'Hilfe.'] } as const;
+const channels = [
+  { channel: 3, name: 'Gate' },
+  { channel: 4, name: '7-9' },
+];
+
+function sentence(setting: Setting, value: unknown): string | undefined {
+  const problem = problemOf(setting, value, { channels });
+  return problem === undefined ? undefined : sentenceOf(problem);
+}
+
+describe('the check of a setting', () => {
+  const port: Setting = { ...said, kind: 'number', default: 554, min: 1, max: 65_535, integer: true };
+
+  for (const value of ['8554', 8554, ' 8554 ', '', '  ', undefined, null, '1', '65535'])
+    it(`takes ${JSON.stringify(value)} for a port`, () => {
+      assert.equal(sentence(port, value), undefined);
+    });
+
+  for (const value of ['0', '65536', '-1', '1.5', '5e', 'NaN', 'Infinity', Number.NaN, true, {}, []])
+    it(`refuses ${JSON.stringify(value)} for a port, with its bounds`, () => {
+      assert.equal(sentence(port, value), 'must be a whole number from 1 to 65535.');
+    });
+
+  it('takes true and false as the editor and a variable give them', () => {
+    const flag: Setting = { ...said, kind: 'boolean', default: false };
+    for (const value of [true, false, 'true', 'false', '']) assert.equal(sentence(flag, value), undefined);
+    for (const value of ['yes', 1, 0]) assert.equal(sentence(flag, value), 'must be true or false.');
+  });
+
+  it('names the values of a choice', () => {
+    const stream: Setting = {
+      ...said,
+      kind: 'choice',
+      default: 'main',
+      options: { main: said.label, dual: said.label },
+    };
+    assert.equal(sentence(stream, 'dual'), undefined);
+    assert.equal(sentence(stream, 'Main'), 'must be one of main, dual.');
+    assert.equal(sentence(stream, 'constructor'), 'must be one of main, dual.');
+  });
+
+  it('asks for what is required alone', () => {
+    const host: Setting = { ...said, kind: 'text', default: '', required: true };
+    assert.equal(sentence(host, ' '), 'must not be empty.');
+    assert.equal(sentence({ ...host, required: false }, ''), undefined);
+    const nvr: Setting = { ...said, kind: 'config', default: '', type: 'nvr-server', required: true };
+    assert.equal(sentence(nvr, ''), 'names no NVR; choose one.');
+  });
+
+  it('bounds every text', () => {
+    const name: Setting = { ...said, kind: 'text', default: '', maxLength: 5 };
+    assert.equal(sentence(name, '12345'), undefined);
+    assert.equal(sentence(name, '123456'), 'must have at most 5 characters.');
+    assert.equal(sentence(name, {}), 'must be text.');
+  });
+
+  describe('of a channel', () => {
+    const one: Setting = { ...said, kind: 'channel', default: '1' };
+    const list: Setting = { ...one, list: true };
+
+    for (const value of ['1', 1, '9999', 'Gate', ' gate ', '7-9'])
+      it(`takes ${JSON.stringify(value)} for one and in a list`, () => {
+        assert.equal(sentence(one, value), undefined);
+        assert.equal(sentence(list, value), undefined);
+      });
+
+    for (const value of ['1-4,7', '*', 'Gate, 2', '1 - 3'])
+      it(`takes ${JSON.stringify(value)} in a list alone`, () => {
+        assert.match(sentence(one, value)!, /a number from 1 to 9999/);
+        assert.equal(sentence(list, value), undefined);
+      });
+
+    for (const value of ['0', '-1', '10000', 'Door', '4-1', '1,', '1,,2', {}, true])
+      it(`refuses ${JSON.stringify(value)} for one and in a list`, () => {
+        assert.match(sentence(one, value)!, /^must be a number/);
+        assert.match(sentence(list, value)!, /^must be channel numbers/);
+      });
+  });
+
+  describe('of a text with a rule', () => {
+    const rule = (name: 'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins'): Setting => ({
+      ...said,
+      kind: 'text',
+      default: '',
+      rule: name,
+    });
+    for (const [name, good, bad] of [
+      ['address', ['nvr.local', '192.168.1.2', 'fe80::1', '[::1]'], ['rtsp://x', 'a b', 'x/y', 'u@h']],
+      ['folder', ['/data', 'C:\\clips', '\\\\nas\\clips'], ['clips', './x', '~']],
+      ['fileName', ['{nvr}/{HHmmss}.mp4', 'a.mp4'], ['/x', 'a//b', '../x', 'a\\b']],
+      ['path', ['/cams', '/a/b-c'], ['cams', '/a b', '/a?x', '/a#x']],
+      ['timeZone', ['Europe/Berlin', 'UTC'], ['Berlin', 'Mars/Base']],
+      ['origins', ['https://a.org', 'http://a:1880, https://b.org'], ['a.org', 'https://a.org/x']],
+    ] as const)
+      it(`${name}: takes ${good.join(' and ')}, refuses ${bad.join(' and ')}`, () => {
+        for (const value of good) assert.equal(sentence(rule(name), value), undefined, value);
+        for (const value of bad) assert.notEqual(sentence(rule(name), value), undefined, value);
+      });
+  });
+
+  it('answers any value of any kind without throwing', () => {
+    const kinds: Setting[] = [
+      port,
+      { ...said, kind: 'channel', default: '1', list: true },
+      { ...said, kind: 'channels', default: [] },
+      { ...said, kind: 'codes', default: { main: 'M', dual: 'D' } },
+      { ...said, kind: 'time', default: '' },
+      { ...said, kind: 'choice', default: 'a', options: { a: said.label } },
+      { ...said, kind: 'text', default: '', rule: 'fileName' },
+    ];
+    fc.assert(
+      fc.property(fc.constantFrom(...kinds), fc.anything(), (setting, value) => {
+        problemOf(setting, value, { channels });
+      }),
+    );
+  });
+});

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { migrate } from '../../../../nodes/shared/settings/migrations.js';
+import { defaultsOf, readSettings, SettingError } from '../../../../nodes/shared/settings/read.js';
+import { settingsTable } from '../../../../nodes/shared/settings/setting.js';
+
+const said = { label: ['Label', 'Wort'], help: ['Help.', 'Hilfe.'] } as const;
+const table = settingsTable({
+  channel: { ...said, kind: 'channel', default: '1' },
+  preRoll: { ...said, kind: 'number', default: 10, min: 0, max: 120 },
+  width: { ...said, kind: 'number', default: undefined, min: 16, max: 8192 },
+  plain: { ...said, kind: 'boolean', default: false },
+  mode: { ...said, kind: 'choice', default: 'alarm', options: { alarm: said.label, continuous: said.label } },
+  streamCodes: { ...said, kind: 'codes', default: { main: 'M', dual: 'D' } },
+  channels: { ...said, kind: 'channels', default: [] },
+});
+
+describe('reading settings', () => {
+  it('gives the defaults for what is empty, absent or null', () => {
+    assert.deepEqual(readSettings(table, { preRoll: '', width: null, plain: undefined }), {
+      channel: '1',
+      preRoll: 10,
+      width: undefined,
+      plain: false,
+      mode: 'alarm',
+      streamCodes: { main: 'M', dual: 'D' },
+      channels: [],
+    });
+  });
+
+  it('reads what the editor saves, text for numbers included', () => {
+    const saved = {
+      channel: ' 3 ',
+      preRoll: '2.5',
+      width: '640',
+      plain: 'true',
+      mode: 'continuous',
+      streamCodes: '{"main": 1}',
+      channels: [
+        { channel: '3', name: ' Gate ' },
+        { channel: 4, name: ' ' },
+      ],
+    };
+    assert.deepEqual(readSettings(table, saved), {
+      channel: '3',
+      preRoll: 2.5,
+      width: 640,
+      plain: true,
+      mode: 'continuous',
+      streamCodes: { main: '1', dual: 'D' },
+      channels: [{ channel: 3, name: 'Gate' }],
+    });
+  });
+
+  it('names the first property that cannot be used', () => {
+    assert.throws(
+      () => readSettings(table, { preRoll: '200', mode: 'x' }),
+      (error) =>
+        error instanceof SettingError &&
+        error.code === 'EINPUT' &&
+        error.property === 'preRoll' &&
+        error.message === 'The setting "preRoll" must be a number from 0 to 120.',
+    );
+  });
+
+  it('reads its own defaults, as the editor saves them, back to themselves', () => {
+    assert.deepEqual(readSettings(table, defaultsOf(table)), readSettings(table, {}));
+  });
+});
+
+describe('migrating saved settings', () => {
+  const migrations = [
+    { type: 'a', to: 2, change: (saved: object) => ({ ...saved, second: true }) },
+    { type: 'a', to: 1, change: (saved: object) => ({ ...saved, first: true }) },
+    { type: 'b', to: 1, change: () => ({ wrong: true }) },
+  ];
+
+  it('takes a node that 0.1.0 saved through every version', () => {
+    assert.deepEqual(migrate('a', { x: 1 }, migrations), { x: 1, first: true, second: true, version: 2 });
+  });
+
+  it('takes a newer node through what is left', () => {
+    assert.deepEqual(migrate('a', { version: 1 }, migrations), { version: 2, second: true });
+  });
+
+  it('leaves a node of the present version alone', () => {
+    const saved = { version: 2 };
+    assert.equal(migrate('a', saved, migrations), saved);
+  });
+});
