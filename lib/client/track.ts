@@ -191,6 +191,7 @@ export class Track {
     if (view.ssrc !== this.ssrc) {
       // A new source: its clock and its numbers have nothing to do with the old one's.
       if (this.ssrc !== -1) {
+        this.depacketizer.flush();
         this.depacketizer.reset();
         this.timeline.reset();
         this.receiver.reset();
