@@ -81,6 +81,7 @@ class SnapshotCamera {
       format: reader.choice('format', FORMATS, 'jpeg'),
       quality: reader.number('quality', 80, { min: 1, max: 100, integer: true }),
       ...(width > 0 && { width }),
+      squarePixels: reader.boolean('squarePixels', false),
       maxAge: reader.number('maxAge', 2, { min: 0, max: 3600 }),
       timeout: reader.number('timeout', 10, { min: 0.1, max: 600 }),
       decoder: reader.choice('decoder', ['auto', 'builtin', 'ffmpeg'], 'auto'),

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { splitAnnexB } from '../codec/annexb.js';
 import { H265_NAL } from '../codec/h265/nal.js';
 import { parseH265Sps } from '../codec/h265/sps.js';
+import type { SampleAspect } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import type { PlanarPicture } from './jpeg/index.js';
 
@@ -13,6 +14,8 @@ export interface H265Picture extends PlanarPicture {
   readonly fullRange: boolean;
   /** H.265 table E.5; 2: not said. */
   readonly matrixCoefficients: number;
+  /** The shape of a pixel; absent: square. */
+  readonly sar?: SampleAspect;
 }
 
 /** Pixels of the largest picture worth the memory: 8192 x 4608, either way up. */
@@ -43,6 +46,7 @@ export class H265Decoder {
     ) {
       throw broken('there are no parameter sets or no picture in it');
     }
+    const sar = parseH265Sps(nals.findLast((nal) => typeOf(nal) === H265_NAL.sps)!)?.sar;
     const library = (this.#library ??= loadLibrary());
     const decoder = library._de265_new_decoder();
     const scratch = library._malloc(Math.max(8, ...nals.map((nal) => nal.length)));
@@ -56,7 +60,7 @@ export class H265Decoder {
       for (let step = 0; step < 2 * nals.length + 16; step++) {
         library._de265_decode(decoder, scratch);
         const image = library._de265_get_next_picture(decoder);
-        if (image !== 0) return use(viewPicture(library, image, scratch));
+        if (image !== 0) return use({ ...viewPicture(library, image, scratch), ...(sar && { sar }) });
         if (library.HEAP32[scratch >> 2] === 0) break;
       }
       throw broken('no picture came out');

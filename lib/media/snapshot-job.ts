@@ -16,6 +16,8 @@ export interface SnapshotJob {
   readonly quality: number;
   /** Pixels; a wider picture is made this wide. */
   readonly width?: number;
+  /** Pixels of another shape are made square. */
+  readonly squarePixels?: boolean;
 }
 
 /** Keeps a decoder of each kind between pictures, as their memory is worth reusing. */
@@ -26,12 +28,15 @@ export class SnapshotMaker {
   /** NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error leaves. */
   make(job: SnapshotJob): Jpeg {
     const encode = (picture: DecodedPicture | H265Picture): Jpeg => {
-      const { fullRange, matrixCoefficients } = picture;
+      const { fullRange, matrixCoefficients, sar } = picture;
+      const { quality, width, squarePixels = false } = job;
       return toJpeg(picture, {
-        quality: job.quality,
+        quality,
         fullRange,
         matrixCoefficients,
-        ...(job.width !== undefined && { width: job.width }),
+        squarePixels,
+        ...(sar && { sar }),
+        ...(width !== undefined && { width }),
       });
     };
     try {

@@ -1,22 +1,28 @@
 // What the built-in decoders refuse, an installed ffmpeg may read: one short-lived process a picture, bounded in time, input and output.
 
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { VideoCodec } from '../codec/unit.js';
+import type { VideoFormat } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
+import { shownMatrix } from '../media/jpeg/matrix.js';
+import { MAX_SQUARED } from '../media/jpeg/scale.js';
 import { BoundedQueue } from './bounded-queue.js';
 
 export interface FfmpegJob {
-  readonly codec: VideoCodec;
+  /** What the stream says of its pictures: its codec, its colours, the shape of its pixels. */
+  readonly format: VideoFormat;
   /** Annex B with parameter sets, or a JPEG. */
   readonly data: Buffer;
   /** 1..100. */
   readonly quality: number;
   /** Pixels; a wider picture is made this wide. */
   readonly width?: number;
+  /** Pixels of another shape are made square. */
+  readonly squarePixels?: boolean;
   /** A path, a name to look for on PATH, or '' for `ffmpeg` on PATH. */
   readonly ffmpegPath: string;
 }
@@ -71,12 +77,17 @@ async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
+/** How long a killed program is waited for. */
+const REAP_MS = 250;
+
 function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buffer> {
   const { timeBound = 10_000, outputBytes = 64 * 1024 * 1024 } = bounds;
   return new Promise((resolve, reject) => {
     const child = spawn(program, argumentsFor(job), {
       shell: false,
       windowsHide: true,
+      // A group of its own: what a script around ffmpeg has started is ended with it.
+      detached: OWN_GROUP,
       stdio: ['pipe', 'pipe', 'pipe'],
       env: environmentFor(process.env),
     });
@@ -84,29 +95,11 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
     let length = 0;
     let complaint = '';
     let failure: NvrError | undefined;
-    const stop = (error: NvrError): void => {
-      failure ??= error;
-      child.kill('SIGKILL');
-    };
-    const timer = setTimeout(() => {
-      stop(new NvrError('EDECODE', `ffmpeg took more than ${String(timeBound / 1000)} s for one picture`));
-    }, timeBound);
-    child.stdout.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > outputBytes) stop(new NvrError('EDECODE', 'ffmpeg wrote more than a picture can have'));
-      else chunks.push(chunk);
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      if (complaint.length < 500) complaint = (complaint + chunk.toString('latin1')).slice(0, 500);
-    });
-    // ffmpeg closes its input as soon as it has its picture: not an error.
-    child.stdin.on('error', () => undefined);
-    child.on('error', (error) => {
-      failure ??= new NvrError('EUNSUPPORTED', `ffmpeg cannot be started: ${error.message}`);
-    });
-    // 'close' comes once the process is reaped and its pipes are at their ends, after 'error' too.
-    child.on('close', (code) => {
+    const settle = (code: number | null): void => {
+      if (!running.delete(child)) return;
       clearTimeout(timer);
+      // Whoever else holds the pipes' other ends is not waited for.
+      for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
       const picture = Buffer.concat(chunks, Math.min(length, outputBytes));
       if (failure) reject(failure);
       else if (code === 0 && picture.length > 3 && picture[0] === 0xff && picture[1] === 0xd8)
@@ -118,38 +111,114 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
             `ffmpeg made no picture of the keyframe: ${firstLine(complaint) || `exit code ${String(code)}`}`,
           ),
         );
+    };
+    const stop = (error: NvrError): void => {
+      if (failure) return;
+      failure = error;
+      endGroup(child);
+      clearTimeout(timer);
+      timer = setTimeout(settle, REAP_MS, null);
+    };
+    let timer = setTimeout(() => {
+      stop(new NvrError('EDECODE', `ffmpeg took more than ${String(timeBound / 1000)} s for one picture`));
+    }, timeBound);
+    track(child);
+    child.stdout.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > outputBytes) stop(new NvrError('EDECODE', 'ffmpeg wrote more than a picture can have'));
+      else chunks.push(chunk);
     });
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (complaint.length < 500) complaint = (complaint + chunk.toString('latin1')).slice(0, 500);
+    });
+    // ffmpeg closes its input as soon as it has its picture: not an error.
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => undefined);
+    child.on('error', (error) => {
+      failure ??= new NvrError('EUNSUPPORTED', `ffmpeg cannot be started: ${error.message}`);
+    });
+    child.on('exit', () => {
+      if (failure) settle(null);
+    });
+    // 'close' comes once the process is reaped and its pipes are at their ends, after 'error' too.
+    child.on('close', settle);
     child.stdin.end(job.data);
   });
 }
 
-/** The colours become JFIF's (BT.601, full range) as the built-in encoder's do; -2 keeps the aspect in even numbers; `min` never makes a picture larger. */
+const OWN_GROUP = process.platform !== 'win32';
+const running = new Set<ChildProcess>();
+
+/** A program in a group of its own outlives this one unless it is told: a hung one for ever. */
+function track(child: ChildProcess): void {
+  if (running.size === 0 && process.listeners('exit').every((listener) => listener !== endAll))
+    process.on('exit', endAll);
+  running.add(child);
+}
+
+function endAll(): void {
+  for (const child of running) endGroup(child);
+}
+
+function endGroup(child: ChildProcess): void {
+  child.kill('SIGKILL');
+  if (!OWN_GROUP || child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** With `-xerror` a picture of which parts are made up is refused. */
 function argumentsFor(job: FfmpegJob): string[] {
-  const format = { h264: 'h264', h265: 'hevc', mjpeg: 'jpeg_pipe' }[job.codec];
-  const size =
-    job.width === undefined
-      ? ''
-      : `w='min(iw,${String(Math.max(2, Math.floor(job.width / 2) * 2))})':h=-2:flags=area:`;
-  const filter = `scale=${size}out_color_matrix=bt601:out_range=pc,format=yuvj420p`;
+  const { codec } = job.format;
+  const demuxer = { h264: 'h264', h265: 'hevc', mjpeg: 'jpeg_pipe' }[codec];
   return [
-    ...['-hide_banner', '-loglevel', 'error', '-threads', '1', '-f', format, '-i', 'pipe:0'],
-    ...[
-      '-an',
-      '-frames:v',
-      '1',
-      '-vf',
-      filter,
-      '-c:v',
-      'mjpeg',
-      '-qmin',
-      '1',
-      '-q:v',
-      String(quantizerScale(job.quality)),
-      '-f',
-      'image2pipe',
-      'pipe:1',
-    ],
+    ...['-hide_banner', '-loglevel', 'error', ...(codec === 'mjpeg' ? [] : ['-xerror'])],
+    ...['-threads', '1', '-f', demuxer, '-i', 'pipe:0'],
+    ...['-an', '-frames:v', '1', '-vf', filtersFor(job)],
+    ...['-c:v', 'mjpeg', '-qmin', '1', '-q:v', String(quantizerScale(job.quality))],
+    ...['-f', 'image2pipe', 'pipe:1'],
   ];
+}
+
+/** Names of ffmpeg's for codes of H.264 and H.265 table E.5. */
+const MATRIX_NAMES: Readonly<Record<number, string>> = {
+  1: 'bt709',
+  4: 'fcc',
+  5: 'bt601',
+  6: 'bt601',
+  7: 'smpte240m',
+  9: 'bt2020',
+};
+
+/**
+ * The picture comes out as the built-in decoders' does: in JFIF's colours (BT.601, full range), in the same size, with the same shape of its pixels.
+ * yadif leaves frames alone that are not interlaced.
+ */
+function filtersFor(job: FfmpegJob): string {
+  const { codec, sar, colour, height } = job.format;
+  const output = 'out_color_matrix=bt601:out_range=pc';
+  const pixels = 'format=yuvj420p';
+  if (codec === 'mjpeg') return `scale=${sizeFor(job)}${output},${pixels}`;
+  const matrix = MATRIX_NAMES[shownMatrix(colour?.matrix, height)]!;
+  const shape = sar && job.squarePixels !== true ? `${sar.width}/${sar.height}` : '1';
+  return [
+    ...(codec === 'h264' ? ['yadif=deint=interlaced'] : []),
+    `scale=${sizeFor(job)}in_color_matrix=${matrix}:${output}`,
+    `setsar=${shape}`,
+    pixels,
+  ].join(',');
+}
+
+/** -2 keeps the aspect in even numbers; `min` never makes a picture larger. */
+function sizeFor({ width, squarePixels, format: { sar } }: FfmpegJob): string {
+  const most = width === undefined ? undefined : Math.max(2, Math.floor(width / 2) * 2);
+  if (squarePixels !== true || !sar) return most === undefined ? '' : `w='min(iw,${most})':h=-2:flags=area:`;
+  const natural = `iw*${sar.width}/${sar.height}`;
+  const widest = Math.min(most ?? MAX_SQUARED, MAX_SQUARED);
+  const lines = `if(gt(${natural},${widest}),2*round(ih*${widest}/(${natural})/2),ih)`;
+  return `w='min(${widest},2*round(${natural}/2))':h='${lines}':`;
 }
 
 /** libjpeg scales its tables by 50 / q or 2 - q / 50; ffmpeg's 8 is about 100 %. */

@@ -17,6 +17,8 @@ export interface SnapshotOptions {
   quality: number;
   /** Pixels; absent: as the camera sends it. A smaller picture is never made larger. */
   width?: number;
+  /** Pixels of another shape (D1 cameras have them) are made square; otherwise the JPEG says what shape they are. */
+  squarePixels?: boolean;
   /** Seconds a kept keyframe may be old; 0 waits for the next one. */
   maxAge: number;
   /** Seconds to wait for a keyframe. Decoding has a bound of its own. */
@@ -68,8 +70,8 @@ export async function takeSnapshot(
 const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
 
 function sharedPicture(unit: VideoUnit, options: SnapshotOptions, tools: SnapshotTools): Promise<Picture> {
-  const { format, quality, width, decoder, ffmpegPath } = options;
-  const key = JSON.stringify([format, quality, width, decoder, ffmpegPath]);
+  const { format, quality, width, squarePixels, decoder, ffmpegPath } = options;
+  const key = JSON.stringify([format, quality, width, squarePixels, decoder, ffmpegPath]);
   const made = pictures.get(unit) ?? new Map<string, Promise<Picture>>();
   pictures.set(unit, made);
   const known = made.get(key);
@@ -91,8 +93,8 @@ async function makePicture(
 ): Promise<Picture> {
   if (unit.codec === 'mjpeg') return fromJpeg(unit, options, tools);
   if (options.format === 'keyframe') return keyframeOf(unit);
-  const { quality, decoder, ffmpegPath } = options;
-  const job = { data: unit.data, quality, ...(options.width === undefined ? {} : { width: options.width }) };
+  const { quality, width, squarePixels = false, decoder, ffmpegPath } = options;
+  const job = { data: unit.data, quality, squarePixels, ...(width !== undefined && { width }) };
   let refusal: NvrError | undefined;
   if (decoder !== 'ffmpeg') {
     try {
@@ -109,15 +111,24 @@ async function makePicture(
       if (decoder === 'builtin' || refusal.code === 'EBUSY') throw refusal;
     }
   }
+  // ffmpeg does not notice what is missing from a damaged H.265 picture: it would show something else there.
+  if (refusal?.code === 'EDECODE' && unit.codec === 'h265') return keyframeInstead(unit, refusal);
   try {
-    const data = await (tools.ffmpeg ?? ffmpegSnapshot)({ ...job, codec: unit.codec, ffmpegPath });
+    const data = await (tools.ffmpeg ?? ffmpegSnapshot)({ ...job, format: unit.format, ffmpegPath });
     return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
   } catch (error) {
     const failure = asNvrError(error);
     if (!refusal || failure.code === 'EBUSY') throw failure;
-    const message = `No JPEG, the keyframe itself is passed on: ${refusal.message}; ${failure.message}. Install ffmpeg, or set its path, for a JPEG of such a stream.`;
-    return { ...keyframeOf(unit), warning: new NvrError(refusal.code, message, { cause: refusal }) };
+    return keyframeInstead(unit, refusal, failure);
   }
+}
+
+function keyframeInstead(unit: VideoUnit, refusal: NvrError, failure?: NvrError): Picture {
+  const reasons = [refusal, ...(failure ? [failure] : [])].map(sentence).join(' ');
+  const advice =
+    failure?.code === 'EUNSUPPORTED' ? ' Install ffmpeg, or set its path, for a JPEG of such a stream.' : '';
+  const message = `No JPEG, the keyframe itself is passed on: ${reasons}${advice}`;
+  return { ...keyframeOf(unit), warning: new NvrError(refusal.code, message, { cause: refusal }) };
 }
 
 /** A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder built in. */
@@ -130,7 +141,7 @@ async function fromJpeg(unit: VideoUnit, options: SnapshotOptions, tools: Snapsh
   if (options.decoder !== 'builtin') {
     try {
       const data = await (tools.ffmpeg ?? ffmpegSnapshot)({
-        codec: 'mjpeg',
+        format: unit.format,
         data: unit.data,
         quality,
         width,
@@ -145,6 +156,12 @@ async function fromJpeg(unit: VideoUnit, options: SnapshotOptions, tools: Snapsh
   }
   const message = `The camera's JPEG is passed on at its own width: only ffmpeg can make it smaller, and ${reason}.`;
   return { ...picture, warning: new NvrError('EUNSUPPORTED', message) };
+}
+
+/** As it begins and ends in the middle of others. */
+function sentence({ message }: NvrError): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return text.endsWith('.') ? text : `${text}.`;
 }
 
 function keyframeOf(unit: VideoUnit): Picture {

@@ -105,7 +105,12 @@ async function wholeWay(codec: Codec): Promise<void> {
   await fastest(8, decode(hd));
   const ours = await fastest(15, decode(hd));
   const theirs = await fastest(9, () =>
-    ffmpegSnapshot({ codec, data: hd, quality: QUALITY, ffmpegPath: '' }),
+    ffmpegSnapshot({
+      format: { codec, width: 1920, height: 1080 },
+      data: hd,
+      quality: QUALITY,
+      ffmpegPath: '',
+    }),
   );
   row(`${codec} 1080p, warm, in the worker`, ms(ours));
   row(

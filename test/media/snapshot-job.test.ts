@@ -39,7 +39,7 @@ function encode(codec: Codec, width: number, height: number, vui = ''): Buffer {
         '-qp',
         '10',
         '-x264-params',
-        `log=-1${vui.replace('range=full', 'fullrange=1')}`,
+        `log=-1${vui.replace('range=full', 'fullrange=on')}`,
         '-f',
         'h264',
         '-',

@@ -30,11 +30,21 @@ describe('the ffmpeg fallback', () => {
   }
 
   const job = (ffmpegPath: string) => ({
-    codec: 'h264' as const,
+    format: { codec: 'h264' as const, width: 640, height: 360 },
     data: Buffer.from([0, 0, 0, 1, 0x65]),
     quality: 80,
     ffmpegPath,
   });
+
+  /** Resolves once there is no such process, or only its entry in the table (whoever adopts an orphan may be slow to reap it). */
+  async function gone(pid: number): Promise<void> {
+    for (let tries = 0; tries < 200; tries++) {
+      const state = await readFile(`/proc/${String(pid)}/stat`, 'latin1').catch(() => ') X');
+      if (/\) [XZ]/.test(state)) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.fail(`process ${String(pid)} lives`);
+  }
 
   describe('looking for the program', () => {
     it('finds nothing where PATH is empty, missing or relative', async () => {
@@ -70,6 +80,28 @@ describe('the ffmpeg fallback', () => {
       );
       const pid = Number(await readFile(path.join(folder, 'pid'), 'utf8'));
       assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    });
+
+    it('ends what a script around it has started, and answers at the bound', async function () {
+      if (process.platform === 'win32') this.skip();
+      const file = path.join(folder, 'wrapper');
+      const pids = path.join(folder, 'pids');
+      await writeFile(file, `#!/bin/sh\nsleep 60 &\necho $$ $! > ${pids}\nsleep 61\n`);
+      await chmod(file, 0o755);
+      const start = performance.now();
+      await assert.rejects(ffmpegSnapshot(job(file), { timeBound: 800 }), rejectsWith('EDECODE', /0.8 s/));
+      assert.ok(performance.now() - start < 10_000);
+      for (const pid of (await readFile(pids, 'utf8')).trim().split(' ').map(Number)) await gone(pid);
+    });
+
+    it('does not wait for what holds its pipes once it has ended itself', async function () {
+      if (process.platform === 'win32') this.skip();
+      const file = path.join(folder, 'leaves');
+      const left = path.join(folder, 'left');
+      await writeFile(file, `#!/bin/sh\nsleep 60 &\necho $! > ${left}\n`);
+      await chmod(file, 0o755);
+      await assert.rejects(ffmpegSnapshot(job(file), { timeBound: 800 }), rejectsWith('EDECODE', /0.8 s/));
+      await gone(Number(await readFile(left, 'utf8')));
     });
 
     it('ends one that writes without end', async () => {
@@ -146,16 +178,42 @@ describe('the ffmpeg fallback', () => {
           format,
           '-',
         ]);
-        assert.deepEqual(jpegSize(await ffmpegSnapshot({ codec, data, quality: 80, ffmpegPath: '' })), {
-          width: 320,
-          height: 180,
-        });
         assert.deepEqual(
-          jpegSize(await ffmpegSnapshot({ codec, data, quality: 80, ffmpegPath: '', width: 101 })),
+          jpegSize(
+            await ffmpegSnapshot({
+              format: { codec, width: 320, height: 180 },
+              data,
+              quality: 80,
+              ffmpegPath: '',
+            }),
+          ),
+          {
+            width: 320,
+            height: 180,
+          },
+        );
+        assert.deepEqual(
+          jpegSize(
+            await ffmpegSnapshot({
+              format: { codec, width: 320, height: 180 },
+              data,
+              quality: 80,
+              ffmpegPath: '',
+              width: 101,
+            }),
+          ),
           { width: 100, height: 56 },
         );
         assert.deepEqual(
-          jpegSize(await ffmpegSnapshot({ codec, data, quality: 80, ffmpegPath: '', width: 4000 })),
+          jpegSize(
+            await ffmpegSnapshot({
+              format: { codec, width: 320, height: 180 },
+              data,
+              quality: 80,
+              ffmpegPath: '',
+              width: 4000,
+            }),
+          ),
           { width: 320, height: 180 },
         );
       });

@@ -198,6 +198,11 @@ describe('a snapshot', () => {
         const raw = await takeSnapshot(hub, OPTIONS, fakeTools(code, 'EUNSUPPORTED').tools);
         assert.deepEqual([raw.contentType, raw.data, raw.width], ['video/h264', hub.gop[0]!.data, 320]);
         assert.ok(rejectsWith(code, /Install ffmpeg/)(raw.warning));
+        assert.doesNotMatch(
+          (await takeSnapshot(hub, OPTIONS, fakeTools(code, 'EDECODE').tools)).warning!.message,
+          /nstall/,
+          'where ffmpeg is, it is not said to install it',
+        );
         const again = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
         assert.equal(
           again.contentType,
@@ -206,6 +211,30 @@ describe('a snapshot', () => {
         );
       });
     }
+
+    it('passes a damaged H.265 keyframe on as it is: ffmpeg would show it without a word of what is missing', async () => {
+      hub.gop = [videoUnit({ codec: 'h265' })];
+      const { tools, run } = fakeTools('EDECODE', 'fine');
+      const raw = await takeSnapshot(hub, OPTIONS, tools);
+      assert.deepEqual([raw.contentType, raw.data, run.callCount], ['video/h265', hub.gop[0]!.data, 0]);
+      assert.ok(rejectsWith('EDECODE', /built-in says no|Built-in says no/)(raw.warning));
+    });
+
+    it('hands on to both decoders whether pixels are to be square, and makes both pictures', async () => {
+      hub.gop = [videoUnit()];
+      const { tools, decode, run } = fakeTools('EUNSUPPORTED', 'fine');
+      await takeSnapshot(hub, { ...OPTIONS, squarePixels: true }, tools);
+      await takeSnapshot(hub, OPTIONS, tools);
+      assert.deepEqual(
+        decode.args.map(([job]) => job.squarePixels),
+        [true, false],
+      );
+      assert.deepEqual(
+        run.args.map(([job]) => job.squarePixels),
+        [true, false],
+      );
+      assert.equal(run.args[0]![0].format, hub.gop[0]!.format);
+    });
 
     it('uses the one decoder that is chosen, and tells its error', async () => {
       hub.gop = [videoUnit()];

@@ -1,6 +1,7 @@
 // An H.264 decoder for keyframes alone: one all-intra frame in, its planes out, bit for bit as the standard has it (8-bit 4:2:0 and 4:0:0).
 
 import { splitAnnexB } from '../../codec/annexb.js';
+import type { SampleAspect } from '../../codec/unit.js';
 import { UNSPECIFIED } from '../../codec/vui.js';
 import type { PlanarPicture } from '../jpeg/picture.js';
 import { Cabac } from './cabac.js';
@@ -22,6 +23,8 @@ export interface DecodedPicture extends PlanarPicture {
   readonly fullRange: boolean;
   /** H.264 table E-5; 2: not said. */
   readonly matrixCoefficients: number;
+  /** The shape of a pixel; absent: square. */
+  readonly sar?: SampleAspect;
 }
 
 /** All that goes with one size of picture. */
@@ -173,6 +176,7 @@ function crop(frame: Frame, sps: Sps): DecodedPicture {
     cStride,
     fullRange: sps.colour?.fullRange ?? false,
     matrixCoefficients: sps.colour?.matrix ?? UNSPECIFIED,
+    ...(sps.sar && { sar: sps.sar }),
   };
 }
 

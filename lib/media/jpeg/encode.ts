@@ -1,5 +1,6 @@
 // A baseline JPEG encoder (ITU-T T.81) for pictures that are planes already: 4:2:0 or grey, no colour conversion through RGB.
 
+import type { SampleAspect } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { reciprocals, transformColumns, transformLine } from './fdct.js';
 import type { PlanarPicture } from './picture.js';
@@ -11,6 +12,8 @@ export interface EncodeOptions {
   readonly quality: number;
   /** False: luma 16..235 and chroma 16..240 are stretched to the 0..255 that JFIF asks for. */
   readonly fullRange: boolean;
+  /** The shape of a pixel; absent: square. */
+  readonly sar?: SampleAspect;
 }
 
 /** A JFIF file. NvrError EUNSUPPORTED for an empty picture, one above 65535 a side, or planes too short for their size. */
@@ -18,7 +21,7 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
   checkPlanes(picture);
   const { width, height, cb, cr } = picture;
   const quant = quantTables(Math.min(100, Math.max(1, Math.round(options.quality))));
-  const output = new Scan(headers(width, height, quant, !cb || !cr));
+  const output = new Scan(headers(width, height, quant, !cb || !cr, options.sar));
   const levels = options.fullRange ? FULL_RANGE : LIMITED_RANGE;
   const luma = new Component(
     picture.y,

@@ -1,9 +1,10 @@
-// From decoded planes to a JPEG: smaller if asked, in JFIF's colours, then encoded.
+// From decoded planes to a JPEG: smaller or of square pixels if asked, in JFIF's colours, then encoded.
 
+import type { SampleAspect } from '../../codec/unit.js';
 import { encodeJpeg } from './encode.js';
-import { toBt601 } from './matrix.js';
+import { shownMatrix, toBt601 } from './matrix.js';
 import type { PlanarPicture } from './picture.js';
-import { downscale } from './scale.js';
+import { resize, shownSize } from './scale.js';
 
 export interface JpegOptions {
   /** 1..100. */
@@ -14,6 +15,10 @@ export interface JpegOptions {
   readonly matrixCoefficients?: number;
   /** Pixels; a wider picture is made this wide, a narrower one is left alone. */
   readonly width?: number;
+  /** The shape of a pixel; absent: square. */
+  readonly sar?: SampleAspect;
+  /** Makes a picture of other pixels as wide as it is shown; otherwise the file says what their shape is. */
+  readonly squarePixels?: boolean;
 }
 
 export interface Jpeg {
@@ -23,10 +28,13 @@ export interface Jpeg {
 }
 
 export function toJpeg(decoded: PlanarPicture, options: JpegOptions): Jpeg {
-  const small = options.width === undefined ? decoded : downscale(decoded, options.width);
-  const { picture, fullRange } = toBt601(small, options.matrixCoefficients ?? 2, options.fullRange);
+  const { quality, sar, squarePixels = false } = options;
+  // What is not said of colours is taken from the stream's size, not from that of a smaller picture of it.
+  const matrix = shownMatrix(options.matrixCoefficients, decoded.height);
+  const sized = resize(decoded, shownSize(decoded, options.width, squarePixels ? sar : undefined));
+  const { picture, fullRange } = toBt601(sized, matrix, options.fullRange);
   return {
-    data: encodeJpeg(picture, { quality: options.quality, fullRange }),
+    data: encodeJpeg(picture, { quality, fullRange, ...(sar && !squarePixels && { sar }) }),
     width: picture.width,
     height: picture.height,
   };

@@ -1,14 +1,21 @@
-// JFIF has one colour matrix, that of BT.601; HD video says BT.709 in its VUI. Shown without this step its reds and greens are off by up to 10 %.
+// JFIF has one colour matrix, that of BT.601; HD video has BT.709's. Shown without this step its reds and greens are off by up to 10 %.
 
 import { lumaWeights } from './picture.js';
 import type { PlanarPicture } from './picture.js';
 
 const BT601 = { kr: 0.299, kb: 0.114 };
+const BT601_CODE = 6;
+const BT709_CODE = 1;
+/** Lines from which a picture that says nothing of its colours is HD, as browsers and players have it. */
+const HD_LINES = 720;
 
-/**
- * The picture itself where its matrix is BT.601, is not said or is not one of luma weights (as ffmpeg does: what is not said is shown as 601);
- * else a new full-range picture in BT.601. `matrixCoefficients` is the code of H.264 and H.265 table E.5.
- */
+/** The matrix to show a picture by, as a code of H.264 and H.265 table E.5: the one it names, else the usual one for its height. */
+export function shownMatrix(matrixCoefficients: number | undefined, height: number): number {
+  if (matrixCoefficients !== undefined && lumaWeights(matrixCoefficients)) return matrixCoefficients;
+  return height >= HD_LINES ? BT709_CODE : BT601_CODE;
+}
+
+/** The picture itself where its matrix is BT.601 or it is grey; else a new full-range picture in BT.601. `matrixCoefficients`: table E.5. */
 export function toBt601(
   picture: PlanarPicture,
   matrixCoefficients: number,
@@ -19,7 +26,49 @@ export function toBt601(
   if (!weights || (weights.kr === BT601.kr && weights.kb === BT601.kb) || !cb || !cr)
     return { picture, fullRange };
 
-  const { kr, kb } = weights;
+  const shares = sharesOf(weights, fullRange);
+  const chromaWidth = (width + 1) >> 1;
+  const chromaHeight = (height + 1) >> 1;
+  const y = new Uint8ClampedArray(width * height);
+  const newCb = new Uint8ClampedArray(chromaWidth * chromaHeight);
+  const newCr = new Uint8ClampedArray(chromaWidth * chromaHeight);
+  const added = new Int32Array(chromaWidth);
+  for (let row = 0; row < chromaHeight; row++) {
+    convertChroma(cb, cr, row * picture.cStride, newCb, newCr, row * chromaWidth, added, shares);
+    for (let line = 2 * row; line < Math.min(height, 2 * row + 2); line++)
+      convertLuma(picture.y, line * picture.yStride, y, line * width, width, added, shares);
+  }
+  return {
+    picture: {
+      width,
+      height,
+      y: new Uint8Array(y.buffer),
+      yStride: width,
+      cb: new Uint8Array(newCb.buffer),
+      cr: new Uint8Array(newCr.buffer),
+      cStride: chromaWidth,
+    },
+    fullRange: true,
+  };
+}
+
+/** What one sample is worth in each new one, as whole numbers of 1 / 65536; the new ones are clamped by the arrays they go to. */
+interface Shares {
+  readonly luma: number;
+  readonly lumaZero: number;
+  readonly lumaOfCb: number;
+  readonly lumaOfCr: number;
+  readonly cbOfCb: number;
+  readonly cbOfCr: number;
+  readonly crOfCb: number;
+  readonly crOfCr: number;
+}
+
+const POINT = 16;
+/** 128 and the half that rounds. */
+const MIDDLE = 128.5 * (1 << POINT);
+
+function sharesOf({ kr, kb }: { kr: number; kb: number }, fullRange: boolean): Shares {
   const kg = 1 - kr - kb;
   // R, G and B as luma plus shares of Cb and Cr, then luma and the colour differences of those by BT.601's weights.
   const red = 2 * (1 - kr);
@@ -29,41 +78,57 @@ export function toBt601(
   const bluish = 2 * (1 - BT601.kb);
   const reddish = 2 * (1 - BT601.kr);
   const lumaGain = fullRange ? 1 : 255 / 219;
-  const lumaZero = fullRange ? 0 : 16;
   const chromaGain = fullRange ? 1 : 255 / 224;
-
-  const chromaWidth = (width + 1) >> 1;
-  const chromaHeight = (height + 1) >> 1;
-  const out = {
-    width,
-    height,
-    y: new Uint8Array(width * height),
-    yStride: width,
-    cb: new Uint8Array(chromaWidth * chromaHeight),
-    cr: new Uint8Array(chromaWidth * chromaHeight),
-    cStride: chromaWidth,
+  // `| 0` makes it an integer to the compiler too.
+  const fixed = (share: number): number => Math.round(share * (1 << POINT)) | 0;
+  return {
+    luma: fixed(lumaGain),
+    lumaZero: fixed(0.5 - (fullRange ? 0 : 16) * lumaGain),
+    lumaOfCb: fixed(lumaCb * chromaGain),
+    lumaOfCr: fixed(lumaCr * chromaGain),
+    cbOfCb: fixed(((blue - lumaCb) / bluish) * chromaGain),
+    cbOfCr: fixed((-lumaCr / bluish) * chromaGain),
+    crOfCb: fixed((-lumaCb / reddish) * chromaGain),
+    crOfCr: fixed(((red - lumaCr) / reddish) * chromaGain),
   };
-  const added = new Float64Array(chromaWidth);
-  for (let row = 0; row < chromaHeight; row++) {
-    const from = row * picture.cStride;
-    const to = row * chromaWidth;
-    for (let x = 0; x < chromaWidth; x++) {
-      const u = (cb[from + x]! - 128) * chromaGain;
-      const v = (cr[from + x]! - 128) * chromaGain;
-      added[x] = lumaCb * u + lumaCr * v;
-      out.cb[to + x] = clamp(128.5 + ((blue - lumaCb) * u - lumaCr * v) / bluish);
-      out.cr[to + x] = clamp(128.5 + ((red - lumaCr) * v - lumaCb * u) / reddish);
-    }
-    for (let y = 2 * row; y < Math.min(height, 2 * row + 2); y++) {
-      const line = y * picture.yStride;
-      for (let x = 0; x < width; x++) {
-        out.y[y * width + x] = clamp((picture.y[line + x]! - lumaZero) * lumaGain + added[x >> 1]! + 0.5);
-      }
-    }
-  }
-  return { picture: out, fullRange: true };
 }
 
-function clamp(value: number): number {
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+/** One line of both planes; `added` gets what it adds to the luma above it. Every sample of a picture goes through these two. */
+function convertChroma(
+  cb: Uint8Array,
+  cr: Uint8Array,
+  at: number,
+  newCb: Uint8ClampedArray,
+  newCr: Uint8ClampedArray,
+  to: number,
+  added: Int32Array,
+  shares: Shares,
+): void {
+  const { lumaZero, lumaOfCb, lumaOfCr, cbOfCb, cbOfCr, crOfCb, crOfCr } = shares;
+  for (let x = 0; x < added.length; x++) {
+    const u = cb[at + x]! - 128;
+    const v = cr[at + x]! - 128;
+    added[x] = lumaZero + lumaOfCb * u + lumaOfCr * v;
+    newCb[to + x] = (cbOfCb * u + cbOfCr * v + MIDDLE) >> POINT;
+    newCr[to + x] = (crOfCb * u + crOfCr * v + MIDDLE) >> POINT;
+  }
+}
+
+/** Two samples at a time, as they share their chroma. */
+function convertLuma(
+  y: Uint8Array,
+  at: number,
+  newY: Uint8ClampedArray,
+  to: number,
+  width: number,
+  added: Int32Array,
+  { luma }: Shares,
+): void {
+  const even = width & ~1;
+  for (let x = 0; x < even; x += 2) {
+    const more = added[x >> 1]!;
+    newY[to + x] = (luma * y[at + x]! + more) >> POINT;
+    newY[to + x + 1] = (luma * y[at + x + 1]! + more) >> POINT;
+  }
+  if (even < width) newY[to + even] = (luma * y[at + even]! + added[even >> 1]!) >> POINT;
 }

@@ -1,37 +1,94 @@
-// Makes a picture smaller by averaging the area each new sample covers. Never makes one larger.
+// Gives a picture another size: smaller by averaging the area each new sample covers, and wider, never taller, where its pixels are not square.
 
+import type { SampleAspect } from '../../codec/unit.js';
 import type { PlanarPicture } from './picture.js';
 
-/** The size a picture gets when `width` is asked for: even sides, the aspect kept, never larger than the picture is. */
-export function scaledSize(
-  picture: { width: number; height: number },
-  width: number,
-): { width: number; height: number } {
-  const target = Math.max(2, Math.floor(width / 2) * 2);
-  if (!(target < picture.width)) return { width: picture.width, height: picture.height };
-  return {
-    width: target,
-    height: Math.max(2, 2 * Math.round((picture.height * target) / picture.width / 2)),
-  };
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 
-/** The picture itself where it is not wider than `width` pixels, else a smaller one of `scaledSize`. */
-export function downscale(picture: PlanarPicture, width: number): PlanarPicture {
-  const size = scaledSize(picture, width);
-  if (size.width >= picture.width || size.height > picture.height) return picture;
+/** Pixels of the widest picture that pixels made square may give. */
+export const MAX_SQUARED = 8192;
+
+/**
+ * The size to show a picture in: at most `width` pixels wide, never larger than it is, the aspect kept. With `sar` its pixels are made square: as many
+ * lines, and the width that goes with them. Sides are even where they are not the picture's own.
+ */
+export function shownSize(picture: Size, width = Infinity, sar?: SampleAspect): Size {
+  const natural = sar ? (picture.width * sar.width) / sar.height : picture.width;
+  const target = Math.min(width, sar ? MAX_SQUARED : Infinity);
+  if (natural <= Math.max(2, target))
+    return { width: sar ? even(natural) : picture.width, height: picture.height };
+  const shown = Math.max(2, Math.floor(target / 2) * 2);
+  return { width: shown, height: Math.min(picture.height, even((picture.height * shown) / natural)) };
+}
+
+/** The picture itself where it has this size already. `size` may be wider than the picture, not taller. */
+export function resize(picture: PlanarPicture, size: Size): PlanarPicture {
+  if (size.width === picture.width && size.height === picture.height) return picture;
   const chromaWidth = (picture.width + 1) >> 1;
   const chromaHeight = (picture.height + 1) >> 1;
+  const toChromaWidth = (size.width + 1) >> 1;
+  const toChromaHeight = (size.height + 1) >> 1;
   const chroma = (plane: Uint8Array | undefined): Uint8Array | undefined =>
-    plane &&
-    averageArea(plane, picture.cStride, chromaWidth, chromaHeight, size.width >> 1, size.height >> 1);
+    plane && resizePlane(plane, picture.cStride, chromaWidth, chromaHeight, toChromaWidth, toChromaHeight);
   return {
-    ...size,
-    y: averageArea(picture.y, picture.yStride, picture.width, picture.height, size.width, size.height),
+    width: size.width,
+    height: size.height,
+    y: resizePlane(picture.y, picture.yStride, picture.width, picture.height, size.width, size.height),
     yStride: size.width,
     cb: chroma(picture.cb),
     cr: chroma(picture.cr),
-    cStride: size.width >> 1,
+    cStride: toChromaWidth,
   };
+}
+
+function even(side: number): number {
+  return Math.max(2, 2 * Math.round(side / 2));
+}
+
+function resizePlane(
+  plane: Uint8Array,
+  stride: number,
+  width: number,
+  height: number,
+  toWidth: number,
+  toHeight: number,
+): Uint8Array {
+  if (toWidth <= width) return averageArea(plane, stride, width, height, toWidth, toHeight);
+  // The fewer lines are widened the better.
+  const fewer = toHeight < height ? averageArea(plane, stride, width, height, width, toHeight) : plane;
+  return widen(fewer, toHeight < height ? width : stride, width, toHeight, toWidth);
+}
+
+/** Each new sample lies between two of the old ones, and takes from both by its distance: centres of pixels stay where they are. */
+function widen(
+  plane: Uint8Array,
+  stride: number,
+  width: number,
+  height: number,
+  toWidth: number,
+): Uint8Array {
+  const left = new Int32Array(toWidth);
+  const right = new Int32Array(toWidth);
+  const share = new Int32Array(toWidth);
+  for (let x = 0; x < toWidth; x++) {
+    const at = Math.min(width - 1, Math.max(0, ((x + 0.5) * width) / toWidth - 0.5));
+    left[x] = Math.floor(at);
+    right[x] = Math.min(width - 1, left[x]! + 1);
+    share[x] = Math.round((at - left[x]!) * 256);
+  }
+  const out = new Uint8Array(toWidth * height);
+  for (let row = 0; row < height; row++) {
+    const from = row * stride;
+    const to = row * toWidth;
+    for (let x = 0; x < toWidth; x++) {
+      const sample = plane[from + left[x]!]!;
+      out[to + x] = (256 * sample + share[x]! * (plane[from + right[x]!]! - sample) + 128) >> 8;
+    }
+  }
+  return out;
 }
 
 /** Rows are reduced one at a time, and each is shared out between the one or two new rows that it lies in. */

@@ -1,5 +1,7 @@
 // The constant side of a baseline JPEG: quantization tables, Huffman tables (ITU-T T.81 annex K) and the headers in front of the scan.
 
+import type { SampleAspect } from '../../codec/unit.js';
+
 /** Natural index of the n-th coefficient in zigzag order (T.81 figure 5). */
 // prettier-ignore
 export const ZIGZAG = Uint8Array.of(
@@ -67,18 +69,23 @@ export function quantTables(quality: number): { luma: Uint8Array; chroma: Uint8A
   return { luma: LUMA_QUANT.map(scaled), chroma: CHROMA_QUANT.map(scaled) };
 }
 
-/** Everything from SOI to the end of the SOS header: JFIF 1.1, one or three components, the first with 2x2 sampling when there are three. */
+/**
+ * Everything from SOI to the end of the SOS header: JFIF 1.1, one or three components, the first with 2x2 sampling when there are three. A density
+ * without a unit is the shape of a pixel, its width first, as ffmpeg and players have it.
+ */
 export function headers(
   width: number,
   height: number,
   quant: { luma: Uint8Array; chroma: Uint8Array },
   grey: boolean,
+  sar: SampleAspect = { width: 1, height: 1 },
 ): Uint8Array {
   const out: number[] = [0xff, 0xd8];
   const segment = (marker: number, body: readonly number[]): void => {
     out.push(0xff, marker, (body.length + 2) >> 8, (body.length + 2) & 255, ...body);
   };
-  segment(0xe0, [0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0]);
+  const density = [sar.width >> 8, sar.width & 255, sar.height >> 8, sar.height & 255];
+  segment(0xe0, [0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, ...density, 0, 0]);
   segment(0xdb, [0, ...ZIGZAG.map((n) => quant.luma[n]!)]);
   if (!grey) segment(0xdb, [1, ...ZIGZAG.map((n) => quant.chroma[n]!)]);
   const components = grey ? [1, 0x11, 0] : [1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];

@@ -7,7 +7,7 @@ import { encodeJpeg } from '../../../lib/media/jpeg/encode.js';
 import { toJpeg } from '../../../lib/media/jpeg/index.js';
 import { toBt601 } from '../../../lib/media/jpeg/matrix.js';
 import type { PlanarPicture } from '../../../lib/media/jpeg/picture.js';
-import { downscale, scaledSize } from '../../../lib/media/jpeg/scale.js';
+import { resize, shownSize } from '../../../lib/media/jpeg/scale.js';
 import { jpegSize } from '../../../lib/media/jpeg/size.js';
 import { quantTables } from '../../../lib/media/jpeg/tables.js';
 import { decodeJpeg, ffmpeg, lavfiFrame, planesOf, psnr } from '../ffmpeg-judge.js';
@@ -285,7 +285,12 @@ describe('the JPEG encoder', () => {
         ],
         raw,
       );
-      const jpeg = toJpeg(planesOf(raw, 1280, 720), { quality: 95, fullRange: true, width: 500 });
+      const jpeg = toJpeg(planesOf(raw, 1280, 720), {
+        quality: 95,
+        fullRange: true,
+        matrixCoefficients: 6,
+        width: 500,
+      });
       assert.deepEqual([jpeg.width, jpeg.height], [500, 282]);
       assert.ok(psnr(planesOf(theirs, 500, 282), decodeJpeg(jpeg.data, 500, 282)) > 35);
     });
@@ -294,11 +299,11 @@ describe('the JPEG encoder', () => {
 
 describe('making a picture smaller', () => {
   it('gives even sizes, keeps the aspect and never makes one larger', () => {
-    assert.deepEqual(scaledSize({ width: 1920, height: 1080 }, 640), { width: 640, height: 360 });
-    assert.deepEqual(scaledSize({ width: 1920, height: 1080 }, 641), { width: 640, height: 360 });
-    assert.deepEqual(scaledSize({ width: 720, height: 576 }, 353), { width: 352, height: 282 });
-    assert.deepEqual(scaledSize({ width: 640, height: 360 }, 1920), { width: 640, height: 360 });
-    assert.deepEqual(scaledSize({ width: 4000, height: 10 }, 1), { width: 2, height: 2 });
+    assert.deepEqual(shownSize({ width: 1920, height: 1080 }, 640), { width: 640, height: 360 });
+    assert.deepEqual(shownSize({ width: 1920, height: 1080 }, 641), { width: 640, height: 360 });
+    assert.deepEqual(shownSize({ width: 720, height: 576 }, 353), { width: 352, height: 282 });
+    assert.deepEqual(shownSize({ width: 640, height: 360 }, 1920), { width: 640, height: 360 });
+    assert.deepEqual(shownSize({ width: 4000, height: 10 }, 1), { width: 2, height: 2 });
   });
 
   it('keeps an even area even, whatever the ratio', () => {
@@ -308,7 +313,8 @@ describe('making a picture smaller', () => {
         fc.integer({ min: 2, max: 90 }),
         fc.integer({ min: 1, max: 100 }),
         (width, height, target) => {
-          const small = downscale(flat(width, height, 200, 50, 100), target);
+          const picture = flat(width, height, 200, 50, 100);
+          const small = resize(picture, shownSize(picture, target));
           assert.ok(small.width <= width && small.height <= height);
           assert.equal(small.y.length, small.yStride * small.height);
           assert.ok(small.y.every((sample) => sample === 200));
@@ -338,6 +344,53 @@ describe("reading a JPEG's size", () => {
         const size = jpegSize(Buffer.concat([Buffer.of(0xff, 0xd8), noise]));
         assert.ok(size === undefined || size.width >= 0);
       }),
+    );
+  });
+});
+
+describe('pixels that are not square', () => {
+  const PAL = { width: 16, height: 11 };
+
+  it('give the width that a picture is shown in, its lines kept', () => {
+    assert.deepEqual(shownSize({ width: 704, height: 576 }, undefined, PAL), { width: 1024, height: 576 });
+    assert.deepEqual(shownSize({ width: 704, height: 576 }, undefined, { width: 12, height: 11 }), {
+      width: 768,
+      height: 576,
+    });
+    assert.deepEqual(shownSize({ width: 720, height: 480 }, undefined, { width: 10, height: 11 }), {
+      width: 654,
+      height: 480,
+    });
+  });
+
+  it('count where a width is asked for', () => {
+    assert.deepEqual(shownSize({ width: 704, height: 576 }, 900, PAL), { width: 900, height: 506 });
+    assert.deepEqual(shownSize({ width: 704, height: 576 }, 512, PAL), { width: 512, height: 288 });
+    assert.deepEqual(shownSize({ width: 704, height: 576 }, 1024, PAL), { width: 1024, height: 576 });
+    assert.deepEqual(shownSize({ width: 8192, height: 4320 }, undefined, { width: 4, height: 1 }), {
+      width: 8192,
+      height: 1080,
+    });
+  });
+
+  it('keep an even area even, wider or narrower', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 90 }),
+        fc.integer({ min: 2, max: 90 }),
+        fc.integer({ min: 1, max: 400 }),
+        fc.record({ width: fc.integer({ min: 1, max: 64 }), height: fc.integer({ min: 16, max: 64 }) }),
+        (width, height, target, sar) => {
+          const picture = flat(width, height, 200, 50, 100);
+          const shown = resize(picture, shownSize(picture, target, sar));
+          assert.ok(shown.width <= Math.max(2, target) && shown.height <= height);
+          assert.equal(shown.y.length, shown.yStride * shown.height);
+          assert.ok(shown.y.every((sample) => sample === 200));
+          assert.ok(shown.cb!.every((sample) => sample === 50));
+          assert.equal(shown.cr!.length, shown.cStride * ((shown.height + 1) >> 1));
+          assert.ok(shown.cr!.every((sample) => sample === 100));
+        },
+      ),
     );
   });
 });
