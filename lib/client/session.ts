@@ -24,6 +24,7 @@ import {
   type PlayReply,
   type SessionOptions,
 } from './session-options.js';
+import { SessionClock } from '../rtp/session-clock.js';
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
 import { Track } from './track.js';
@@ -67,6 +68,7 @@ export class RtspSession {
   private lastReportAt = 0;
   private readonly window = new ReadWindow();
   private readonly meter = new RateMeter();
+  private readonly clock = new SessionClock(Date.now() - performance.now());
   private readonly watchdog: Watchdog;
   private readonly ssrc = randomBytes(4).readUInt32BE(0);
   private readonly cname = randomBytes(8).toString('hex');
@@ -195,7 +197,7 @@ export class RtspSession {
       unordered: this.isUdp,
       ssrc: this.ssrc,
       cname: this.cname,
-      epochOffsetMs: Date.now() - performance.now(),
+      clock: this.clock,
       createDepacketizer: (sink) => choice.createDepacketizer(sink, this.window),
       onUnit: (unit) => {
         if (this.state === 'ended') return;
@@ -310,10 +312,8 @@ export class RtspSession {
       now,
       this.tracks.map(({ track }) => track),
     );
-    for (const { track } of this.tracks) {
-      track.release(now);
-      track.followClock(Date.now() - now);
-    }
+    this.clock.setWallOffset(Date.now() - now);
+    for (const { track } of this.tracks) track.release(now);
 
     if (now - this.lastReportAt >= REPORT_MS) {
       this.lastReportAt = now;

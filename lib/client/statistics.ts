@@ -15,6 +15,10 @@ export interface SessionStatistics {
   jitterMs: number;
   /** Round trip of the last answered request, ms. */
   rttMs?: number;
+  /** RTP units a second of the first (video) track, as they come: 90,000 if its clock keeps what it declares. */
+  clockRate?: number;
+  /** Jumps of the tracks' RTP clocks that were corrected. */
+  clockSteps: number;
   frames: number;
   keyframes: number;
   damaged: number;
@@ -60,18 +64,20 @@ export class RateMeter {
   }
 
   statistics(tracks: readonly Track[], rttMs: number | undefined): SessionStatistics {
-    const sum = { bytes: 0, packets: 0, lost: 0, late: 0, duplicates: 0 };
-    for (const { receiver, late, duplicates } of tracks) {
+    const sum = { bytes: 0, packets: 0, lost: 0, late: 0, duplicates: 0, clockSteps: 0 };
+    for (const { receiver, late, duplicates, clockSteps } of tracks) {
       sum.bytes += receiver.bytes;
       sum.packets += receiver.packets;
       sum.lost += receiver.lost;
       sum.late += late;
       sum.duplicates += duplicates;
+      sum.clockSteps += clockSteps;
     }
     return {
       ...sum,
       jitterMs: tracks[0]?.receiver.jitterMs ?? 0,
       ...(rttMs === undefined ? {} : { rttMs }),
+      ...(tracks[0] === undefined ? {} : { clockRate: Math.round(tracks[0].clockRate) }),
       frames: this.frames,
       keyframes: this.keyframes,
       damaged: this.damaged,

@@ -7,10 +7,7 @@ import { RtpPacketView } from '../rtp/packet.js';
 import { ReorderBuffer } from '../rtp/reorder.js';
 import { RtpReceiver } from '../rtp/receiver.js';
 import { buildReceiverReport, buildSdes, parseRtcp } from '../rtp/rtcp.js';
-import { Timeline } from '../rtp/timeline.js';
-
-/** A larger difference between the clocks is a clock that was set, not drift. */
-const CLOCK_STEP_MS = 1_000;
+import { SessionClock, type SessionTrack } from '../rtp/session-clock.js';
 
 export interface TrackOptions {
   /** The SDP's payload type; packets of another one are counted and ignored (row 23). */
@@ -24,8 +21,10 @@ export interface TrackOptions {
   /** This receiver's own SSRC and CNAME, for its reports. */
   ssrc: number;
   cname: string;
-  /** Epoch minus monotonic milliseconds. */
-  epochOffsetMs: number;
+  /** The session's; without one, the track has a clock of its own. */
+  clock?: SessionClock;
+  /** Epoch minus monotonic milliseconds, for a clock of its own. */
+  epochOffsetMs?: number;
   createDepacketizer(sink: (unit: MediaUnit) => void): Depacketizer;
   onUnit(unit: MediaUnit): void;
   /** That many packets are missing before the next unit's end. */
@@ -49,7 +48,7 @@ export class Track {
 
   private readonly admission: Admission;
   private readonly view = new RtpPacketView();
-  private readonly timeline: Timeline;
+  private readonly clock: SessionTrack;
   private readonly depacketizer: Depacketizer;
   private readonly reorder: ReorderBuffer | undefined;
   private ssrc = -1;
@@ -68,9 +67,9 @@ export class Track {
       },
     });
     this.receiver = new RtpReceiver(options.clockRate);
-    this.timeline = new Timeline(options.clockRate, options.epochOffsetMs);
+    this.clock = (options.clock ?? new SessionClock(options.epochOffsetMs)).track(options.clockRate);
     this.depacketizer = options.createDepacketizer((unit) => {
-      this.timeline.stamp(unit);
+      this.clock.stamp(unit);
       options.onUnit(unit);
     });
     if (options.unordered) {
@@ -83,6 +82,15 @@ export class Track {
   /** Packets that came too late for their place, and duplicates, wherever they were told apart. */
   get late(): number {
     return this.receiver.late + (this.reorder?.late ?? 0);
+  }
+
+  /** RTP units per second, as they come; and how often the clock jumped. */
+  get clockRate(): number {
+    return this.clock.clock.clockRate;
+  }
+
+  get clockSteps(): number {
+    return this.clock.clock.steps;
   }
 
   get duplicates(): number {
@@ -160,12 +168,6 @@ export class Track {
     this.reorder?.flush(now);
   }
 
-  /** This machine's clock was set forward; units stay monotonic, so a step back waits for the next session. */
-  followClock(epochOffsetMs: number): void {
-    if (epochOffsetMs > this.timeline.epochOffsetMs + CLOCK_STEP_MS)
-      this.timeline.epochOffsetMs = epochOffsetMs;
-  }
-
   /** The stream has ended: what is complete goes out. */
   flush(): void {
     this.admission.flush();
@@ -193,7 +195,7 @@ export class Track {
       if (this.ssrc !== -1) {
         this.depacketizer.flush();
         this.depacketizer.reset();
-        this.timeline.reset();
+        this.clock.reset();
         this.receiver.reset();
       }
       this.ssrc = view.ssrc;
@@ -212,6 +214,6 @@ export class Track {
 
   private learn({ ntpMs, rtpTime, ntpMiddle, arrival }: SenderReport): void {
     this.receiver.senderReport(ntpMiddle, arrival);
-    this.timeline.senderReport(ntpMs, rtpTime);
+    this.clock.senderReport(ntpMs, rtpTime);
   }
 }

@@ -38,6 +38,7 @@ function same(a: VideoFormat, b: VideoFormat): boolean {
     a.width === b.width &&
     a.height === b.height &&
     a.frameRate === b.frameRate &&
+    a.reorderDepth === b.reorderDepth &&
     a.profile === b.profile &&
     a.codecString === b.codecString &&
     a.sar?.width === b.sar?.width &&

@@ -3,7 +3,7 @@
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { TimeSource } from './unit.js';
 
-/** The times every unit carries, before a timeline has dated it. */
+/** The times every unit carries, before the session's clock has dated it. */
 export interface UnitTimes {
   readonly rtpTime: number;
   readonly rtpSequence: number;

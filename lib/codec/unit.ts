@@ -26,6 +26,8 @@ export interface VideoFormat {
   readonly height: number;
   /** Frames per second, from VUI timing or the SDP; absent where neither says. */
   readonly frameRate?: number;
+  /** How many pictures may be decoded before one that is shown before them (0: shown as decoded); absent for MJPEG and where the stream does not say. */
+  readonly reorderDepth?: number;
   /** e.g. `High`, `Main`; absent for MJPEG. */
   readonly profile?: string;
   /** RFC 6381 codec string, e.g. `avc1.64001f`, `hvc1.1.6.L93.B0`; absent for MJPEG. */
@@ -62,7 +64,7 @@ interface UnitBase {
   mediaTime?: number;
   /** Epoch milliseconds on this machine's clock, monotonic per stream. 0 until the session's clock has set it. */
   time: number;
-  /** Epoch milliseconds of the server's claim; absent if it makes none. Set by the session's timeline. */
+  /** Epoch milliseconds of the server's claim; absent if it makes none. Set by the session's clock. */
   captureTime?: number;
   timeSource: TimeSource;
 }

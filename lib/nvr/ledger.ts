@@ -4,7 +4,7 @@ import type { SessionStatistics } from '../client/statistics.js';
 
 type Counters = Pick<
   SessionStatistics,
-  'bytes' | 'packets' | 'lost' | 'late' | 'duplicates' | 'frames' | 'keyframes' | 'damaged'
+  'bytes' | 'packets' | 'lost' | 'late' | 'duplicates' | 'clockSteps' | 'frames' | 'keyframes' | 'damaged'
 >;
 
 const NONE: Counters = {
@@ -13,6 +13,7 @@ const NONE: Counters = {
   lost: 0,
   late: 0,
   duplicates: 0,
+  clockSteps: 0,
   frames: 0,
   keyframes: 0,
   damaged: 0,
@@ -47,6 +48,7 @@ function sum(a: Counters, b: Counters): Counters {
     lost: a.lost + b.lost,
     late: a.late + b.late,
     duplicates: a.duplicates + b.duplicates,
+    clockSteps: a.clockSteps + b.clockSteps,
     frames: a.frames + b.frames,
     keyframes: a.keyframes + b.keyframes,
     damaged: a.damaged + b.damaged,

@@ -29,6 +29,7 @@ export class FakeHub implements CameraHub {
       late: 0,
       duplicates: 0,
       jitterMs: 0,
+      clockSteps: 0,
       frames: 0,
       keyframes: 0,
       damaged: 0,

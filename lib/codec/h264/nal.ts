@@ -52,13 +52,14 @@ export class H264Rules implements NalRules<H264Sps> {
   }
 
   format(sps: H264Sps): Omit<VideoFormat, 'codec'> {
-    const { width, height, profile, codecString, frameRate, sar, colour } = sps;
+    const { width, height, profile, codecString, frameRate, reorderDepth, sar, colour } = sps;
     return {
       width,
       height,
       profile,
       codecString,
       ...(frameRate !== undefined && { frameRate }),
+      ...(reorderDepth !== undefined && { reorderDepth }),
       ...(sar && { sar }),
       ...(colour && { colour }),
     };

@@ -3,6 +3,7 @@
 import { BitReader } from '../bit-reader.js';
 import type { ColourDescription, SampleAspect } from '../unit.js';
 import { plausibleRate, readVuiHead } from '../vui.js';
+import { defaultReorderDepth, readReorderDepth } from './reorder-depth.js';
 
 export interface H264Sps {
   readonly id: number;
@@ -19,6 +20,8 @@ export interface H264Sps {
   readonly height: number;
   /** False: pictures may be fields. */
   readonly framesOnly: boolean;
+  /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
+  readonly reorderDepth?: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
   readonly frameRate?: number;
   /** The shape of a pixel; absent where it is square or not said. */
@@ -32,7 +35,7 @@ export interface H264Sps {
 }
 
 /** What is read of the VUI. */
-type Vui = Pick<H264Sps, 'frameRate' | 'sar' | 'colour'>;
+type Vui = Pick<H264Sps, 'frameRate' | 'sar' | 'colour' | 'reorderDepth'>;
 
 const MAX_SIDE = 16_384;
 
@@ -65,7 +68,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const id = reader.ue();
   const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : PLAIN_CHROMA;
   reader.ue(); // log2_max_frame_num_minus4
-  skipPictureOrder(reader);
+  const orderType = readPictureOrder(reader);
   reader.ue(); // max_num_ref_frames
   reader.flag(); // gaps_in_frame_num_value_allowed_flag
   const widthInMbs = reader.ue() + 1;
@@ -90,7 +93,9 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const height = heightInMapUnits * 16 * (framesOnly ? 1 : 2) - cropY * (top + bottom);
   if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
 
-  const vui = hasVui ? readVui(reader) : {};
+  const frameMbs = widthInMbs * heightInMapUnits * (framesOnly ? 1 : 2);
+  const reorderDepth = defaultReorderDepth({ profileIdc, constraints, levelIdc, orderType, frameMbs });
+  const vui = hasVui ? readVui(reader, reorderDepth) : { reorderDepth };
   return {
     id,
     profileIdc,
@@ -140,7 +145,8 @@ function skipScalingList(reader: BitReader, size: number): void {
   }
 }
 
-function skipPictureOrder(reader: BitReader): void {
+/** pic_order_cnt_type. */
+function readPictureOrder(reader: BitReader): number {
   const type = reader.ue();
   if (type === 0) {
     reader.ue(); // log2_max_pic_order_cnt_lsb_minus4
@@ -151,17 +157,25 @@ function skipPictureOrder(reader: BitReader): void {
     const cycle = reader.ue();
     for (let i = 0; i < cycle && !reader.overrun; i += 1) reader.se();
   }
+  return type;
 }
 
-function readVui(reader: BitReader): Vui {
+/** `reorderDepth`: what holds where nothing is said of it. */
+function readVui(reader: BitReader, reorderDepth: number): Vui {
   const head = readVuiHead(reader);
   const timed = reader.flag();
   const unitsInTick = timed ? reader.bits(32) : 0;
   const timeScale = timed ? reader.bits(32) : 0;
+  if (timed) reader.flag(); // fixed_frame_rate_flag
   if (reader.overrun) return {};
   // A tick is a field's time: two to a frame (E.2.1).
   const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick / 2) : undefined;
-  return frameRate === undefined ? head : { ...head, frameRate };
+  const depth = readReorderDepth(reader) ?? reorderDepth;
+  return {
+    ...head,
+    ...(frameRate !== undefined && { frameRate }),
+    ...(!Number.isNaN(depth) && { reorderDepth: depth }),
+  };
 }
 
 function profileName(idc: number, constraints: number): string {

@@ -56,13 +56,14 @@ export class H265Rules implements NalRules<H265Sps> {
   }
 
   format(sps: H265Sps): Omit<VideoFormat, 'codec'> {
-    const { width, height, profile, codecString, frameRate, sar, colour } = sps;
+    const { width, height, profile, codecString, frameRate, reorderDepth, sar, colour } = sps;
     return {
       width,
       height,
       profile,
       codecString,
       ...(frameRate !== undefined && { frameRate }),
+      ...(reorderDepth !== undefined && { reorderDepth }),
       ...(sar && { sar }),
       ...(colour && { colour }),
     };

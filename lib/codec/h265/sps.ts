@@ -22,6 +22,8 @@ export interface H265Sps {
   /** Pixels inside the conformance window. */
   readonly width: number;
   readonly height: number;
+  /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
+  readonly reorderDepth?: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
   readonly frameRate?: number;
   /** The shape of a pixel; absent where it is square or not said. */
@@ -51,6 +53,7 @@ interface Profile {
 
 const MAX_SIDE = 16_384;
 const MAX_SUB_LAYERS_MINUS1 = 6;
+const MAX_REORDER = 16;
 const MAX_SHORT_TERM_SETS = 64;
 const MAX_PICTURES_IN_SET = 16;
 const MAX_LONG_TERM = 32;
@@ -91,7 +94,9 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
 
   const lumaDepth = reader.ue() + 8;
   const chromaDepth = reader.ue() + 8;
-  const timing = skipToVui(reader, maxSubLayersMinus1) ? readVui(reader) : {};
+  const pocBits = reader.ue() + 4;
+  const reorderDepth = readReorderDepth(reader, maxSubLayersMinus1);
+  const timing = skipToVui(reader, pocBits) ? readVui(reader) : {};
   return {
     id,
     vpsId,
@@ -109,6 +114,7 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
     chromaFormat: chroma,
     lumaDepth,
     chromaDepth,
+    ...(reorderDepth !== undefined && { reorderDepth }),
     ...timing,
   };
 }
@@ -135,11 +141,20 @@ function readProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): Pr
   };
 }
 
-/** Reads from behind the bit depths to the VUI. False: there is none, or no way to it. */
-function skipToVui(reader: BitReader, maxSubLayersMinus1: number): boolean {
-  const pocBits = reader.ue() + 4;
+/** sps_max_num_reorder_pics of the highest layer; undefined for what cannot be. */
+function readReorderDepth(reader: BitReader, maxSubLayersMinus1: number): number | undefined {
   const layers = reader.flag() ? maxSubLayersMinus1 + 1 : 1;
-  for (let i = 0; i < layers * 3; i += 1) reader.ue(); // sps_max_dec_pic_buffering, num_reorder, latency
+  let depth = 0;
+  for (let i = 0; i < layers; i += 1) {
+    reader.ue(); // sps_max_dec_pic_buffering_minus1
+    depth = reader.ue();
+    reader.ue(); // sps_max_latency_increase_plus1
+  }
+  return reader.overrun || depth > MAX_REORDER ? undefined : depth;
+}
+
+/** Reads from behind the ordering of pictures to the VUI. False: there is none, or no way to it. */
+function skipToVui(reader: BitReader, pocBits: number): boolean {
   for (let i = 0; i < 6; i += 1) reader.ue(); // block sizes and transform hierarchy depths
   if (reader.flag() && reader.flag()) skipScalingLists(reader);
   reader.skip(2); // amp_enabled_flag, sample_adaptive_offset_enabled_flag

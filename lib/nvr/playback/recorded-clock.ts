@@ -9,7 +9,9 @@ const NOW_MS = 2_000;
 const CLOCK_RATE = 90_000;
 
 export interface RecordedTime {
+  /** Whole epoch milliseconds, and the same with its fraction. */
   readonly time: number;
+  readonly exact: number;
   readonly source: TimeSource;
 }
 
@@ -35,14 +37,14 @@ export class RecordedClock {
     this.mediaMs += this.lastRtp === undefined ? 0 : this.toMs(unit.rtpTime - this.lastRtp);
     this.lastRtp = unit.rtpTime;
     const { time, source } = this.claim(unit, this.startMs + this.mediaMs, nowMs);
-    return { time: Math.round(time), source };
+    return { time: Math.round(time), exact: time, source };
   }
 
   private claim(
     unit: Pick<VideoUnit, 'rtpTime' | 'onvifTime' | 'captureTime' | 'timeSource'>,
     expected: number,
     nowMs: number,
-  ): RecordedTime {
+  ): Pick<RecordedTime, 'time' | 'source'> {
     const { onvifTime, captureTime } = unit;
     if (onvifTime !== undefined && isNear(onvifTime, expected)) return { time: onvifTime, source: 'onvif' };
     if (captureTime !== undefined && unit.timeSource === 'sr' && isNear(captureTime, expected)) {

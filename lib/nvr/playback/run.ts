@@ -225,12 +225,14 @@ export class PlaybackRun {
 
   private take(unit: VideoUnit, clock: RecordedClock, generation: number): void {
     if (generation !== this.generation) return;
-    const { time, source } = clock.timeOf(unit, Date.now());
+    const { time, exact, source } = clock.timeOf(unit, Date.now());
     if (this.to !== undefined && time >= this.to) {
       this.finish('reached');
       return;
     }
     unit.time = time;
+    // When it was recorded, and not when it came, at whatever speed.
+    unit.mediaTime = exact;
     unit.timeSource = source;
     const repeated = time <= this.repeatUntil;
     this.reached = Math.max(this.reached, time);

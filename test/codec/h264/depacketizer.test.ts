@@ -27,6 +27,7 @@ describe('H264Depacketizer', () => {
         width: 1920,
         height: 1080,
         frameRate: 25,
+        reorderDepth: 2,
         profile: 'High',
         codecString: 'avc1.640028',
       });

@@ -40,6 +40,7 @@ describe('H265Depacketizer', () => {
       width: 1920,
       height: 1080,
       frameRate: 25,
+      reorderDepth: 2,
       profile: 'Main',
       codecString: 'hvc1.1.6.L120.90',
     });

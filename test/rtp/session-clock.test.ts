@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { Timed } from '../../lib/rtp/timeline.js';
-import { Timeline } from '../../lib/rtp/timeline.js';
+import { CaptureClaim } from '../../lib/rtp/capture-claim.js';
+import { SessionClock, type SessionTrack, type Timed } from '../../lib/rtp/session-clock.js';
 
 const EPOCH = Date.UTC(2026, 10, 5, 12);
 const RATE = 90_000;
 const FRAME_MS = 40;
 const FRAME = 3600;
+
+/** A session's only track. */
+function trackOf(rate = RATE, clock = new SessionClock(EPOCH)): SessionTrack {
+  return clock.track(rate);
+}
+
+/** The live time of a unit. */
+function timeOf(track: SessionTrack, rtpTime: number, arrival: number, kind = 'audio'): number {
+  const one = { ...unit(rtpTime, arrival), kind };
+  track.stamp(one);
+  return one.time;
+}
 
 interface Run {
   times: number[];
@@ -15,9 +27,9 @@ interface Run {
 
 /** Feeds `count` frames of a 25 fps stream: RTP time from `rtp`, delay on the way from `delay` (ms); returns times less EPOCH. */
 function run(
-  timeline: Timeline,
+  track: SessionTrack,
   count: number,
-  options: { rtp?: (i: number) => number; delay?: (i: number) => number; from?: number } = {},
+  options: { rtp?: (i: number) => number; delay?: (i: number) => number; from?: number; kind?: string } = {},
 ): Run {
   const from = options.from ?? 0;
   const times: number[] = [];
@@ -26,7 +38,7 @@ function run(
     // In order: what is late delays what follows.
     const arrival = Math.max(arrivals.at(-1) ?? 0, i * FRAME_MS + (options.delay?.(i) ?? 0));
     arrivals.push(arrival);
-    times.push(timeline.arrival((options.rtp?.(i) ?? i * FRAME) >>> 0, arrival) - EPOCH);
+    times.push(timeOf(track, (options.rtp?.(i) ?? i * FRAME) >>> 0, arrival, options.kind) - EPOCH);
   }
   return { times, arrivals };
 }
@@ -40,9 +52,9 @@ function unit(rtpTime: number, arrival: number, onvifTime?: number): Timed {
   return { rtpTime, arrival, time: 0, timeSource: '', ...(onvifTime === undefined ? {} : { onvifTime }) };
 }
 
-describe('Timeline, time on this machine', () => {
+describe('SessionClock, live times', () => {
   it('is the arrival of a steady stream, in whole epoch milliseconds', () => {
-    const { times } = run(new Timeline(RATE, EPOCH), 100);
+    const { times } = run(trackOf(), 100);
     assert.deepEqual(
       times,
       Array.from({ length: 100 }, (_, i) => i * FRAME_MS),
@@ -50,21 +62,21 @@ describe('Timeline, time on this machine', () => {
   });
 
   it('goes on through the wrap of the 32-bit RTP time', () => {
-    const { times } = run(new Timeline(RATE, EPOCH), 100, { rtp: (i) => 2 ** 32 - 50 * FRAME + i * FRAME });
+    const { times } = run(trackOf(), 100, { rtp: (i) => 2 ** 32 - 50 * FRAME + i * FRAME });
     assert.equal(times[99], 99 * FRAME_MS);
     assertMonotonic(times);
   });
 
   it('smooths jitter: frames are dated evenly however unevenly they arrive', () => {
-    const { times } = run(new Timeline(RATE, EPOCH), 500, { delay: (i) => (i % 7) * 6 });
+    const { times } = run(trackOf(), 500, { delay: (i) => (i % 7) * 6 });
     for (let i = 1; i < 500; i++) assert.equal(times[i]! - times[i - 1]!, FRAME_MS);
   });
 
   it('dates no unit later than it arrived, and a burst of older frames at its arrival', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    const burst = run(timeline, 50, { delay: (i) => (50 - i) * FRAME_MS });
+    const track = trackOf();
+    const burst = run(track, 50, { delay: (i) => (50 - i) * FRAME_MS });
     assert.ok(burst.times.every((time) => time === 50 * FRAME_MS));
-    const live = run(timeline, 100, { from: 50 });
+    const live = run(track, 100, { from: 50 });
     assert.deepEqual(live.times, live.arrivals);
   });
 
@@ -76,7 +88,7 @@ describe('Timeline, time on this machine', () => {
         fc.nat(2 ** 32 - 1),
         (delays, ppm, start) => {
           const scale = 1 + ppm / 1e6;
-          const { times, arrivals } = run(new Timeline(RATE, EPOCH), delays.length, {
+          const { times, arrivals } = run(trackOf(), delays.length, {
             rtp: (i) => start + Math.round(i * FRAME * scale),
             delay: (i) => delays[i]!,
           });
@@ -97,7 +109,7 @@ describe('Timeline, time on this machine', () => {
 
   it('follows a sender whose clock runs 200 ppm fast or slow for an hour', () => {
     for (const scale of [1.0002, 0.9998]) {
-      const { times } = run(new Timeline(RATE, EPOCH), 90_000, {
+      const { times } = run(trackOf(), 90_000, {
         rtp: (i) => Math.round(i * FRAME * scale),
         delay: (i) => (i * 7919) % 30,
       });
@@ -109,15 +121,15 @@ describe('Timeline, time on this machine', () => {
 
   it('quirk 24: survives a jump of the RTP time, forward and backward', () => {
     for (const jump of [RATE * 3600, -RATE * 3600, RATE * 5, 0x7fff0000]) {
-      const timeline = new Timeline(RATE, EPOCH);
-      const { times } = run(timeline, 200, { rtp: (i) => i * FRAME + (i < 100 ? 0 : jump) });
+      const track = trackOf();
+      const { times } = run(track, 200, { rtp: (i) => i * FRAME + (i < 100 ? 0 : jump) });
       assertMonotonic(times);
       assert.equal(times[100], 100 * FRAME_MS);
     }
   });
 
   it('quirk 24: comes back to the arrival within seconds after RTP time stepped back a little', () => {
-    const { times, arrivals } = run(new Timeline(RATE, EPOCH), 1500, {
+    const { times, arrivals } = run(trackOf(), 1500, {
       rtp: (i) => i * FRAME - (i < 100 ? 0 : RATE * 2),
     });
     assertMonotonic(times);
@@ -126,10 +138,10 @@ describe('Timeline, time on this machine', () => {
   });
 
   it('quirk 24: lets the arrival be the clock while RTP time stands still', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    const { times, arrivals } = run(timeline, 1000, { rtp: (i) => Math.min(i, 100) * FRAME });
+    const track = trackOf();
+    const { times, arrivals } = run(track, 1000, { rtp: (i) => Math.min(i, 100) * FRAME });
     assert.deepEqual(times, arrivals);
-    const after = run(timeline, 100, { from: 1000 });
+    const after = run(track, 100, { from: 1000 });
     assert.deepEqual(
       after.times,
       after.arrivals,
@@ -139,7 +151,7 @@ describe('Timeline, time on this machine', () => {
 
   it('stays within seconds of the arrival with a clock rate that is wrong', () => {
     for (const rate of [1000, 45_000, 900_000]) {
-      const { times, arrivals } = run(new Timeline(RATE, EPOCH), 2000, {
+      const { times, arrivals } = run(trackOf(), 2000, {
         rtp: (i) => Math.round((i * FRAME_MS * rate) / 1000),
       });
       assertMonotonic(times);
@@ -151,9 +163,9 @@ describe('Timeline, time on this machine', () => {
   });
 
   it('starts anew after a pause in which RTP time stood still', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    run(timeline, 100);
-    assert.equal(timeline.arrival(100 * FRAME, 60_000 + 4000) - EPOCH, 64_000);
+    const track = trackOf();
+    run(track, 100);
+    assert.equal(timeOf(track, 100 * FRAME, 60_000 + 4000) - EPOCH, 64_000);
   });
 
   it('keeps decode order with B-frames, close to the arrival and evenly spaced', () => {
@@ -166,7 +178,7 @@ describe('Timeline, time on this machine', () => {
       const size = pattern.length;
       const display = (i: number): number =>
         i === 0 ? 0 : Math.floor((i - 1) / size) * size + pattern[(i - 1) % size]!;
-      const { times, arrivals } = run(new Timeline(RATE, EPOCH), 600, { rtp: (i) => display(i) * FRAME });
+      const { times, arrivals } = run(trackOf(), 600, { rtp: (i) => display(i) * FRAME, kind: 'video' });
       assertMonotonic(times);
       for (let i = 0; i < 600; i++)
         assert.ok(
@@ -178,19 +190,22 @@ describe('Timeline, time on this machine', () => {
   });
 
   it('does not go back when the SSRC changes, and starts at the arrival', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    run(timeline, 100);
-    timeline.reset();
-    assert.equal(timeline.arrival(12345, 4010) - EPOCH, 4010);
-    timeline.reset();
-    assert.equal(timeline.arrival(99, 1000) - EPOCH, 4010);
+    const track = trackOf();
+    run(track, 100);
+    track.reset();
+    assert.equal(timeOf(track, 12345, 4010) - EPOCH, 4010);
+    track.reset();
+    assert.equal(timeOf(track, 99, 1000) - EPOCH, 4010);
   });
 
   it("follows when this machine's clock is set", () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    run(timeline, 10);
-    timeline.epochOffsetMs += 3_600_000;
-    assert.equal(timeline.arrival(10 * FRAME, 400) - EPOCH, 3_600_400);
+    const clock = new SessionClock(EPOCH);
+    const track = trackOf(RATE, clock);
+    run(track, 10);
+    clock.setWallOffset(EPOCH + 3_600_000);
+    assert.equal(timeOf(track, 10 * FRAME, 400) - EPOCH, 3_600_400);
+    clock.setWallOffset(EPOCH - 3_600_000);
+    assert.equal(timeOf(track, 11 * FRAME, 440) - EPOCH, -3_599_560, 'back, too');
   });
 
   it('never goes back and never gives anything but a whole number, whatever RTP times come', () => {
@@ -200,12 +215,12 @@ describe('Timeline, time on this machine', () => {
     });
     fc.assert(
       fc.property(steps, (list) => {
-        const timeline = new Timeline(RATE, EPOCH);
+        const track = trackOf();
         let arrival = 0;
         let last = -Infinity;
         for (const [rtpTime, elapsed] of list) {
           arrival += elapsed;
-          const time = timeline.arrival(rtpTime, arrival);
+          const time = timeOf(track, rtpTime, arrival);
           assert.ok(Number.isInteger(time) && time >= last && time <= EPOCH + arrival + 1);
           last = time;
         }
@@ -215,68 +230,69 @@ describe('Timeline, time on this machine', () => {
   });
 });
 
-describe("Timeline, the server's claim", () => {
+describe("SessionClock, the server's claim", () => {
   it('has none before a sender report, then carries it by RTP time in both directions', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    assert.equal(timeline.captureTime(0), undefined);
-    timeline.senderReport(EPOCH, 90_000);
-    assert.equal(timeline.captureTime(90_000), EPOCH);
-    assert.equal(timeline.captureTime(90_000 + 45_000), EPOCH + 500);
-    assert.equal(timeline.captureTime(0), EPOCH - 1000);
+    const claim = new CaptureClaim(RATE);
+    assert.equal(claim.at(0), undefined);
+    claim.senderReport(EPOCH, 90_000);
+    assert.equal(claim.at(90_000), EPOCH);
+    assert.equal(claim.at(90_000 + 45_000), EPOCH + 500);
+    assert.equal(claim.at(0), EPOCH - 1000);
   });
 
   it('is anchored anew by each report', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.senderReport(EPOCH, 0);
-    timeline.senderReport(EPOCH + 5100, 5 * RATE);
-    assert.equal(timeline.captureTime(5 * RATE), EPOCH + 5100);
+    const claim = new CaptureClaim(RATE);
+    claim.senderReport(EPOCH, 0);
+    claim.senderReport(EPOCH + 5100, 5 * RATE);
+    assert.equal(claim.at(5 * RATE), EPOCH + 5100);
   });
 
   it('outlives the wrap of RTP time after a single report', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.senderReport(EPOCH, 0);
+    const claim = new CaptureClaim(RATE);
+    claim.senderReport(EPOCH, 0);
     const day = 86_400 * RATE;
     for (let ticks = 0; ticks <= day; ticks += RATE * 30) {
-      assert.equal(timeline.captureTime(ticks % 2 ** 32), EPOCH + ticks / 90);
+      assert.equal(claim.at(ticks % 2 ** 32), EPOCH + ticks / 90);
     }
   });
 
   it('quirk 28: falls back to arrival time when a report cannot be true', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.senderReport(EPOCH, 0);
-    timeline.senderReport(NaN, 3600);
+    const track = trackOf();
+    track.senderReport(EPOCH, 0);
+    track.senderReport(NaN, 3600);
     const one = unit(3600, 40);
-    timeline.stamp(one);
+    track.stamp(one);
     assert.equal(one.timeSource, 'arrival');
     assert.equal('captureTime' in one, false);
     assert.equal(one.time, EPOCH + 40);
   });
 
   it("quirk 28: does not believe a report whose RTP time is far from the stream's", () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.senderReport(EPOCH, 0);
-    assert.equal(timeline.captureTime(RATE * 3600), undefined);
-    assert.equal(timeline.captureTime(1), undefined, 'until the next report');
-    timeline.senderReport(EPOCH, RATE * 3600);
-    assert.equal(timeline.captureTime(RATE * 3600), EPOCH);
+    const claim = new CaptureClaim(RATE);
+    claim.senderReport(EPOCH, 0);
+    assert.equal(claim.at(RATE * 3600), undefined);
+    assert.equal(claim.at(1), undefined, 'until the next report');
+    claim.senderReport(EPOCH, RATE * 3600);
+    assert.equal(claim.at(RATE * 3600), EPOCH);
   });
 
   it('ends when the RTP time jumps, until the next report', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.arrival(0, 0);
-    timeline.senderReport(EPOCH, 0);
-    timeline.arrival(RATE * 30, 40);
-    assert.equal(timeline.captureTime(RATE * 30), undefined);
+    const claim = new CaptureClaim(RATE);
+    claim.follow(0, 0);
+    claim.senderReport(EPOCH, 0);
+    claim.follow(RATE * 30, 40);
+    assert.equal(claim.at(RATE * 30), undefined);
   });
 
   it("leaves `time` alone when the server's clock is two hours wrong", () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.senderReport(EPOCH + 7_200_000, 0);
+    const track = trackOf();
+    track.senderReport(EPOCH + 7_200_000, 0);
     const one = unit(FRAME, 40);
-    timeline.stamp(one);
+    track.stamp(one);
     assert.deepEqual(one, {
       rtpTime: FRAME,
       arrival: 40,
+      mediaTime: 40,
       time: EPOCH + 40,
       captureTime: EPOCH + 7_200_040,
       timeSource: 'sr',
@@ -285,24 +301,24 @@ describe("Timeline, the server's claim", () => {
 
   it('prefers the ONVIF time, carries it to units without one, and ignores reports meanwhile', () => {
     const recorded = Date.UTC(2026, 9, 1);
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.senderReport(EPOCH, 0);
+    const track = trackOf();
+    track.senderReport(EPOCH, 0);
     const first = unit(0, 0, recorded);
-    timeline.stamp(first);
+    track.stamp(first);
     assert.deepEqual([first.captureTime, first.timeSource], [recorded, 'onvif']);
-    timeline.senderReport(EPOCH + 40, FRAME);
+    track.senderReport(EPOCH + 40, FRAME);
     const second = unit(FRAME, 40);
-    timeline.stamp(second);
+    track.stamp(second);
     assert.deepEqual([second.captureTime, second.timeSource], [recorded + 40, 'onvif']);
   });
 
   it('takes sender reports again once the SSRC changed', () => {
-    const timeline = new Timeline(RATE, EPOCH);
-    timeline.stamp(unit(0, 0, EPOCH));
-    timeline.reset();
-    timeline.senderReport(EPOCH + 5, 100);
+    const track = trackOf();
+    track.stamp(unit(0, 0, EPOCH));
+    track.reset();
+    track.senderReport(EPOCH + 5, 100);
     const one = unit(100, 40);
-    timeline.stamp(one);
+    track.stamp(one);
     assert.deepEqual([one.captureTime, one.timeSource], [EPOCH + 5, 'sr']);
   });
 });

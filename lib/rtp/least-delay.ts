@@ -1,0 +1,136 @@
+// The line of least delay below a track's arrivals: how long a tick lasts in truth, and when a unit of a given RTP time comes at the earliest.
+//
+// Delays on the way only ever add. So the true line is the one that all points (RTP time, arrival) lie on or above: an edge of their lower convex hull, the one
+// over the middle of the window (Moon, Skelly, Towsley: Estimation and removal of clock skew, 1999). Stalls and jitter lie above it and do not move it.
+
+/** Points kept, a power of two: each stands for a stretch of time and is the lowest in it. */
+const POINTS = 32;
+/** The longest stretch of a point: the window slides once it is 64 s long. */
+const MAX_STRETCH_MS = 2_000;
+
+export class LeastDelay {
+  /** Milliseconds a tick, of the line last fitted. */
+  slope = 0;
+  /** Mean height of the points above the line, ms: what jitter leaves of doubt. */
+  doubt = 0;
+
+  readonly #ticks = new Float64Array(POINTS);
+  readonly #ms = new Float64Array(POINTS);
+  readonly #hull = new Int32Array(POINTS);
+  #count = 0;
+  /** Points before this one tell of the slope alone. */
+  #offsetFrom = 0;
+  #stretch = 0;
+  #stretchStart = 0;
+  #at = 0;
+
+  /** Arrivals span this long. */
+  get spanMs(): number {
+    return this.#count < 2 ? 0 : this.#ms[this.#count - 1]! - this.#ms[0]!;
+  }
+
+  get spanTicks(): number {
+    return this.#count < 2 ? 0 : this.#ticks[this.#count - 1]! - this.#ticks[0]!;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  clear(): void {
+    this.#count = this.#offsetFrom = 0;
+    this.#stretch = 0;
+  }
+
+  /** The clock was set: what was seen of the slope still holds on a line that lies so much later. */
+  shift(ms: number): void {
+    for (let i = 0; i < this.#count; i++) this.#ms[i]! += ms;
+    this.#stretchStart = -Infinity;
+    this.#offsetFrom = this.#count;
+  }
+
+  /** A point further on than the ones before; `slope`: which of two is the lower one. True: a stretch began, and `fit` has something new to say. */
+  add(ticks: number, ms: number, slope: number): boolean {
+    const last = this.#count - 1;
+    if (last >= 0 && ticks <= this.#ticks[last]!) return false;
+    if (last >= 0 && ms - this.#stretchStart < this.#stretch) {
+      if (ms - this.#ms[last]! < (ticks - this.#ticks[last]!) * slope) this.#put(last, ticks, ms);
+      return false;
+    }
+    if (this.#count === POINTS) this.#makeRoom(slope);
+    this.#put(this.#count++, ticks, ms);
+    this.#stretchStart = ms;
+    return true;
+  }
+
+  /** Fits the line. False: too few points, or none that makes sense. */
+  fit(): boolean {
+    if (this.#count < 3) return false;
+    const size = this.#lowerHull();
+    let middle = 0;
+    for (let i = 0; i < this.#count; i++) middle += this.#ticks[i]! / this.#count;
+    let edge = 1;
+    while (edge < size - 1 && this.#ticks[this.#hull[edge]!]! < middle) edge++;
+    const from = this.#hull[edge - 1]!;
+    const to = this.#hull[edge]!;
+    this.slope = (this.#ms[to]! - this.#ms[from]!) / (this.#ticks[to]! - this.#ticks[from]!);
+    this.#at = from;
+    let doubt = 0;
+    for (let i = 0; i < this.#count; i++) doubt += this.#ms[i]! - this.#lineAt(this.#ticks[i]!);
+    this.doubt = doubt / this.#count;
+    return this.slope > 0;
+  }
+
+  /** Offset of the line of another slope that no point lies below. */
+  offset(slope: number): number {
+    let least = Infinity;
+    for (let i = this.#offsetFrom; i < this.#count; i++)
+      least = Math.min(least, this.#ms[i]! - slope * this.#ticks[i]!);
+    return least;
+  }
+
+  #lineAt(ticks: number): number {
+    return this.#ms[this.#at]! + this.slope * (ticks - this.#ticks[this.#at]!);
+  }
+
+  #put(index: number, ticks: number, ms: number): void {
+    this.#ticks[index] = ticks;
+    this.#ms[index] = ms;
+  }
+
+  /** Two stretches become one, or the oldest goes. */
+  #makeRoom(slope: number): void {
+    if (this.#stretch >= MAX_STRETCH_MS) {
+      this.#ticks.copyWithin(0, 1);
+      this.#ms.copyWithin(0, 1);
+      this.#count--;
+      this.#offsetFrom = Math.max(0, this.#offsetFrom - 1);
+      return;
+    }
+    this.#stretch = Math.min(MAX_STRETCH_MS, Math.max(2 * this.#stretch, (2 * this.spanMs) / POINTS));
+    for (let i = 0; i < POINTS / 2; i++) {
+      const [a, b] = [2 * i, 2 * i + 1];
+      const lower = this.#ms[b]! - this.#ms[a]! < (this.#ticks[b]! - this.#ticks[a]!) * slope ? b : a;
+      this.#put(i, this.#ticks[lower]!, this.#ms[lower]!);
+    }
+    this.#count = POINTS / 2;
+    this.#offsetFrom = Math.min(POINTS / 2 - 1, (this.#offsetFrom + 1) >> 1);
+  }
+
+  #lowerHull(): number {
+    const hull = this.#hull;
+    let size = 0;
+    for (let i = 0; i < this.#count; i++) {
+      while (size >= 2 && this.#isAbove(hull[size - 2]!, hull[size - 1]!, i)) size--;
+      hull[size++] = i;
+    }
+    return size;
+  }
+
+  /** Whether b lies on or above the line from a to c. */
+  #isAbove(a: number, b: number, c: number): boolean {
+    const x = this.#ticks;
+    const y = this.#ms;
+    return (y[b]! - y[a]!) * (x[c]! - x[a]!) >= (y[c]! - y[a]!) * (x[b]! - x[a]!);
+  }
+}

@@ -1,0 +1,106 @@
+// The one clock of a session: each track's RTP time put on this machine's monotonic clock, and that on its wall clock.
+
+import { CaptureClaim } from './capture-claim.js';
+import { DecodeOrder } from './decode-order.js';
+import { TrackClock } from './track-clock.js';
+
+/** A larger difference between monotonic and wall clock is a clock that was set: times follow at once, back too. */
+const WALL_STEP_MS = 1_000;
+/** A smaller one than this is the rounding of the clocks' reading. */
+const WALL_NOISE_MS = 20;
+
+/** What `stamp` reads of a unit, and what it sets. */
+export interface Timed {
+  readonly kind?: string;
+  readonly rtpTime: number;
+  /** Monotonic milliseconds. */
+  readonly arrival: number;
+  /** Epoch milliseconds. */
+  readonly onvifTime?: number;
+  readonly format?: { readonly codec?: string; readonly reorderDepth?: number };
+  mediaTime?: number;
+  time: number;
+  captureTime?: number;
+  timeSource: string;
+}
+
+export class SessionClock {
+  /** Epoch minus monotonic milliseconds (`Date.now() - performance.now()`), as last read. */
+  wallOffset: number;
+  /** Raised when the wall clock was set. */
+  wallSteps = 0;
+
+  constructor(wallOffset = 0) {
+    this.wallOffset = wallOffset;
+  }
+
+  /** `clockRate`: RTP units per second, from the SDP. */
+  track(clockRate: number): SessionTrack {
+    return new SessionTrack(this, clockRate);
+  }
+
+  /** To be told often: durations are the monotonic clock's, the time of day is the wall clock's, whichever way it was set. */
+  setWallOffset(wallOffset: number): void {
+    const moved = Math.abs(wallOffset - this.wallOffset);
+    if (moved < WALL_NOISE_MS) return;
+    if (moved >= WALL_STEP_MS) this.wallSteps++;
+    this.wallOffset = wallOffset;
+  }
+}
+
+/** A track of the session's. */
+export class SessionTrack {
+  readonly clock: TrackClock;
+  readonly #session: SessionClock;
+  readonly #claim: CaptureClaim;
+  readonly #order = new DecodeOrder();
+  #wallSteps = 0;
+  #lastTime = -Infinity;
+
+  constructor(session: SessionClock, clockRate: number) {
+    this.#session = session;
+    this.clock = new TrackClock(clockRate);
+    this.#claim = new CaptureClaim(clockRate);
+  }
+
+  /** Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of the source is that of `captureTime`, or `arrival` if there is none. */
+  stamp(unit: Timed): void {
+    unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival, reorderDepth(unit));
+    unit.time = this.#time(Math.min(unit.arrival, this.#order.next(unit.mediaTime, unit.arrival)));
+    this.#claim.follow(unit.rtpTime, unit.arrival);
+    if (unit.onvifTime !== undefined) this.#claim.onvif(unit.onvifTime, unit.rtpTime);
+    const captureTime = this.#claim.at(unit.rtpTime);
+    if (captureTime === undefined) {
+      unit.timeSource = 'arrival';
+    } else {
+      unit.captureTime = captureTime;
+      unit.timeSource = this.#claim.source;
+    }
+  }
+
+  /** Takes a sender report: the epoch milliseconds of an RTP time, NaN for an impossible one. */
+  senderReport(ntpMs: number, rtpTime: number): void {
+    this.#claim.senderReport(ntpMs, rtpTime);
+  }
+
+  /** A new source (another SSRC): its RTP clock has nothing to do with the old one's. Times still never go back. */
+  reset(): void {
+    this.clock.reset();
+    this.#claim.end();
+  }
+
+  /** Whole epoch milliseconds that never go back, unless this machine's clock does. */
+  #time(monotonic: number): number {
+    if (this.#wallSteps !== this.#session.wallSteps) {
+      this.#wallSteps = this.#session.wallSteps;
+      this.#lastTime = -Infinity;
+    }
+    this.#lastTime = Math.max(this.#lastTime, Math.round(monotonic + this.#session.wallOffset));
+    return this.#lastTime;
+  }
+}
+
+/** Only pictures are reordered, and not those of MJPEG. */
+function reorderDepth({ kind, format }: Timed): number | undefined {
+  return kind === 'video' && format?.codec !== 'mjpeg' ? format?.reorderDepth : 0;
+}
