@@ -45,14 +45,3 @@ export class NvrError extends Error {
     if (details.status !== undefined) this.status = details.status;
   }
 }
-
-/** Codes after which an early retry cannot help: the settings, the account or the device must change first. */
-export function isLasting(code: NvrErrorCode): boolean {
-  return (
-    code === 'EAUTH' ||
-    code === 'EFORBIDDEN' ||
-    code === 'ECHANNEL' ||
-    code === 'EUNSUPPORTED' ||
-    code === 'EINPUT'
-  );
-}

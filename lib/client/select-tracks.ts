@@ -24,8 +24,6 @@ export interface SelectOptions {
   /** Audio and metadata too. */
   extras?: boolean | undefined;
   parameterSets?: ParameterSetPolicy | undefined;
-  /** Keep slices that a loss cuts off. */
-  cutSlices?: boolean | undefined;
 }
 
 /** Throws EUNSUPPORTED where there is no video, or none in a codec we can read. */
@@ -35,7 +33,7 @@ export function selectTracks(description: SessionDescription, options: SelectOpt
   // Which way a picture goes is not asked: none goes to a camera, though some say `sendonly` of what they send.
   const videos = description.media.filter((media) => media.type === 'video');
   if (videos.length === 0) throw withoutVideo(description);
-  const video = firstReadable(videos, refused, options);
+  const video = firstReadable(videos, refused, options.parameterSets);
   if (video === undefined) throw refused[0]!;
   tracks.push(video);
 
@@ -43,7 +41,7 @@ export function selectTracks(description: SessionDescription, options: SelectOpt
     for (const type of ['audio', 'application']) {
       const offered = description.media.filter((media) => media.type === type);
       const wanted = offered.filter((media) => !isBackChannel(media));
-      const choice = firstReadable(wanted, refused, {});
+      const choice = firstReadable(wanted, refused, undefined);
       if (choice !== undefined) tracks.push(choice);
       else if (wanted.length === 0 && offered.length > 0) refused.push(backChannel(offered[0]!));
     }
@@ -92,7 +90,7 @@ function refusalOf({ type, protocol, direction, encrypted }: MediaDescription): 
 function firstReadable(
   candidates: readonly MediaDescription[],
   refused: NvrError[],
-  { parameterSets, cutSlices = false }: SelectOptions,
+  parameterSets: ParameterSetPolicy | undefined,
 ): TrackChoice | undefined {
   for (const media of candidates) {
     const refusal = refusalOf(media);
@@ -111,7 +109,6 @@ function firstReadable(
           createDepacketizer: (sink, window) =>
             createDepacketizer(payload, media, sink, {
               boundary: 'learn',
-              cutSlices,
               ...(parameterSets && { parameterSets }),
               ...(window && { window }),
             }),

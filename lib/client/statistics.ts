@@ -44,8 +44,7 @@ export class RateMeter {
   private readonly samples: Sample[] = [];
 
   count(unit: MediaUnit): void {
-    // Of some, a loss left nothing whole.
-    if (unit.kind !== 'video' || unit.data.length === 0) return;
+    if (unit.kind !== 'video') return;
     this.frames++;
     if (unit.keyframe) this.keyframes++;
     if (unit.damaged) this.damaged++;

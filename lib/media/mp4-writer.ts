@@ -1,9 +1,7 @@
 // Units of one picture format to a fragmented MP4, or MOV where the sound is G.711: a fragment a GOP, written when the next one begins.
 
-import { isEntry } from '../codec/entry.js';
 import type { AudioFormat, AudioUnit, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
-import { DamagedSpans, type DamagedSpan } from './damaged-spans.js';
 import { decoderConfig, type DecoderConfig } from './decoder-config.js';
 import { FragmentFile, type ClipSink } from './fragment-file.js';
 import { FragmentTimes } from './fragment-times.js';
@@ -25,10 +23,8 @@ export interface ClipFacts {
   /** Of the file, so far. */
   readonly bytes: number;
   readonly durationMs: number;
-  /** Units that are missing data of their own. */
+  /** Units that were flagged: they, and what refers to them, are left out. */
   readonly damaged: number;
-  /** Where they are, and what builds on them. */
-  readonly damagedSpans: readonly DamagedSpan[];
   readonly gaps: readonly ClipGap[];
 }
 
@@ -74,11 +70,10 @@ export class Mp4Writer {
   private reordered = false;
   private endMs = 0;
   private gopBytes = 0;
-  /** A GOP outgrew its bound: nothing is taken up to the next one. */
+  /** What was left out is referred to until the next keyframe. */
   private broken = false;
   private frames = 0;
   private damaged = 0;
-  private readonly spoilt = new DamagedSpans();
   private readonly gaps: ClipGap[] = [];
 
   /** `first`: the keyframe that opens the file, with its parameter sets; `audio`: the sound that comes with it, if any. Throws EUNSUPPORTED. */
@@ -133,19 +128,13 @@ export class Mp4Writer {
   }
 
   get facts(): ClipFacts {
-    const { frames, damaged, gaps, endMs } = this;
-    const damagedSpans = this.spoilt.until(endMs);
-    return { frames, bytes: this.file.bytes, damaged, damagedSpans, gaps, durationMs: Math.round(endMs) };
+    const { frames, damaged, gaps } = this;
+    return { frames, bytes: this.file.bytes, damaged, gaps, durationMs: Math.round(this.endMs) };
   }
 
   /** Codec of the sound that is in the file. */
   get sound(): string | undefined {
     return this.audioBegun ? this.audioFormat!.codec : undefined;
-  }
-
-  /** A picture that shall not be in the file: it is counted all the same. */
-  leaveOut(unit: VideoUnit): void {
-    this.count(unit, this.endMs);
   }
 
   /** Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence. */
@@ -183,31 +172,26 @@ export class Mp4Writer {
   }
 
   private async addVideo(unit: VideoUnit): Promise<void> {
-    const opens = isEntry(unit) && parameterSets(unit).length > 0;
+    if (unit.damaged) this.damaged++;
+    const opens = unit.keyframe && !unit.damaged && parameterSets(unit).length > 0;
     if (opens) {
       this.broken = false;
       this.gopBytes = 0;
     }
     this.gopBytes += unit.data.length;
-    if (this.gopBytes > GOP_BYTES) this.broken = true;
+    if (unit.damaged || this.gopBytes > GOP_BYTES) this.broken = true;
     if (this.broken || (this.frames === 0 && !opens)) return;
 
     const ms = this.frames === 0 ? this.clock.start(unit, 0) : this.clock.next(unit, opens);
     // Pictures in front of the first keyframe refer to what is not there.
     if (ms < 0) return;
     this.frames++;
-    this.count(unit, ms);
     if (this.held !== undefined) {
       this.follow(ms);
       await this.release(0);
     }
     this.endMs = Math.max(this.endMs, ms);
     this.held = { unit, ms };
-  }
-
-  private count(unit: VideoUnit, ms: number): void {
-    if (unit.damaged) this.damaged++;
-    this.spoilt.add(ms, !unit.damaged && unit.reference === undefined);
   }
 
   /** Keeps the length of a frame, gaps, and how long the sound has been quiet. */
@@ -234,8 +218,7 @@ export class Mp4Writer {
     const { EncodedPacket } = mediabunny();
     const packet = new EncodedPacket(
       unit.data,
-      // A player may begin there, at a recovery point as at a keyframe.
-      isEntry(unit) ? 'key' : 'delta',
+      unit.keyframe ? 'key' : 'delta',
       ms / 1000,
       durationMs / 1000,
     );

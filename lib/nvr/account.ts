@@ -1,7 +1,7 @@
 // What all streams of one NVR and account share: the bound on set-ups, the gate for wrong passwords, what was learnt of the server.
 
 import { createHash } from 'node:crypto';
-import { WRONG_PASSWORD } from '../client/backoff.js';
+import { SECOND_LOGIN_MS, WRONG_PASSWORD } from '../client/backoff.js';
 import type { LoginGate } from '../client/login-gate.js';
 import { ServerMemory } from '../client/quirks.js';
 import { NvrError } from '../errors.js';
@@ -37,12 +37,14 @@ export class Slots {
 /**
  * One gate for wrong passwords per NVR and account: 32 channels with a wrong password are otherwise 32 log-ins that lock
  * it. One log-in goes first and the others wait for its outcome; after a refusal nobody logs in for 5 min, doubling to 1 h.
+ * Where the NVR has taken the password before, it may be booting: it is asked a second time first, once, after 10 s.
  * Entered only once a server has asked for credentials, so that a host that is away holds nobody up. `now` is monotonic ms.
  */
 export class PasswordGate implements LoginGate {
   private trustedUntil = 0;
   private blockedUntil = 0;
   private refusals = 0;
+  private mayLookAgain = false;
   private first: Promise<void> | undefined;
 
   constructor(private readonly now: () => number) {}
@@ -55,10 +57,11 @@ export class PasswordGate implements LoginGate {
   async run<T extends { status: number }>(login: () => Promise<T>): Promise<T> {
     while (this.first !== undefined) await this.first;
     if (this.waitMs > 0) {
-      const minutes = Math.ceil(this.waitMs / 60_000);
+      const seconds = Math.ceil(this.waitMs / 1000);
+      const span = seconds > 60 ? `${Math.ceil(seconds / 60)} min` : `${seconds} s`;
       throw new NvrError(
         'EAUTH',
-        `The NVR refused the user name or the password; to keep the account from being locked, no log-in is tried for ${minutes} min, or until the credentials change.`,
+        `The NVR refused the user name or the password; to keep the account from being locked, no log-in is tried for ${span}, or until the credentials change.`,
         { status: 401 },
       );
     }
@@ -79,11 +82,17 @@ export class PasswordGate implements LoginGate {
   private judge<T extends { status: number }>(answer: T): T {
     if (answer.status !== 401) {
       this.refusals = 0;
+      this.mayLookAgain = true;
       this.trustedUntil = this.now() + TRUST_MS;
     } else if (this.waitMs === 0) {
+      this.trustedUntil = 0;
+      if (this.mayLookAgain) {
+        this.mayLookAgain = false;
+        this.blockedUntil = this.now() + SECOND_LOGIN_MS;
+        return answer;
+      }
       const delay = Math.min(WRONG_PASSWORD.firstMs * 2 ** this.refusals, WRONG_PASSWORD.maxMs);
       this.refusals = Math.min(this.refusals + 1, 16);
-      this.trustedUntil = 0;
       this.blockedUntil = this.now() + delay;
     }
     return answer;

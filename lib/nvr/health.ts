@@ -5,7 +5,6 @@ import { RtspConnection } from '../client/connection.js';
 import { USER_AGENT } from '../client/describe.js';
 import { RtspSession, type SessionOptions } from '../client/session.js';
 import { errorOfReply } from '../client/status.js';
-import { isEntry } from '../codec/entry.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../errors.js';
 import { Authenticator } from '../rtsp/auth.js';
@@ -13,7 +12,6 @@ import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
 import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
 import type { Account } from './account.js';
 import type { Hub } from './hub.js';
-import { lossPercent, whyNoKeyframe } from './no-keyframe.js';
 import { ServerClock } from './server-clock.js';
 import type { HubEvent, NvrSettings } from './types.js';
 
@@ -350,22 +348,22 @@ export class HealthProbes {
   /** Joins the hub until it plays, or has a whole keyframe. Rejects with what ends it, ETIMEDOUT or ENOKEYFRAME. */
   private watch(hub: Hub, awaited: 'playing' | 'keyframe'): Promise<true> {
     const seconds = this.context.settings.requestTimeout * KEYFRAME_FACTOR;
-    const before = hub.statistics;
+    const { packets } = hub.statistics;
     let leave = (): void => undefined;
     return new Promise<true>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(
-          hub.statistics.packets > before.packets
+          hub.statistics.packets > packets
             ? new NvrError(
                 'ENOKEYFRAME',
-                `Video came, but no whole keyframe within ${seconds} s: ${whyNoKeyframe(before, hub.statistics)}`,
+                `Video came, but no keyframe within ${seconds} s; set a shorter keyframe interval (GOP) on the camera.`,
               )
             : new NvrError('ETIMEDOUT', `No video came within ${seconds} s.`),
         );
       }, seconds * 1000);
       const subscription = hub.subscribe({
         onUnit: (unit: MediaUnit) => {
-          if (unit.kind === 'video' && isEntry(unit)) resolve(true);
+          if (unit.kind === 'video' && unit.keyframe && !unit.damaged) resolve(true);
         },
         onEvent: (event: HubEvent) => {
           if (event.type === 'playing' && awaited === 'playing') resolve(true);
@@ -399,8 +397,9 @@ export class HealthProbes {
     if (statistics.bitrateKbps > 0) known.bitrateKbps = Math.round(statistics.bitrateKbps);
     const key = `${hub.channel}/${hub.stream}`;
     const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
-    if (statistics.packets + statistics.lost > before.packets + before.lost)
-      known.lossPercent = lossPercent(before, statistics);
+    const lost = Math.max(0, statistics.lost - before.lost);
+    const all = Math.max(0, statistics.packets - before.packets) + lost;
+    if (all > 0) known.lossPercent = Math.round((lost / all) * 1000) / 10;
     this.counted.set(key, { packets: statistics.packets, lost: statistics.lost });
     const claimed = [...gop]
       .reverse()

@@ -1,17 +1,15 @@
 // The camera hub: one RTSP session per camera and stream, shared by its users, kept alive through outages.
 
-import { Backoff, HEALTHY_AFTER_MS } from '../client/backoff.js';
+import { performance } from 'node:perf_hooks';
 import { openSession, type OpenedSession } from '../client/open-session.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
-import { isEntry, Recovery } from '../codec/entry.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
-import { isLasting, NvrError } from '../errors.js';
+import { NvrError } from '../errors.js';
 import type { UnitMemory } from '../media/unit-memory.js';
 import type { Account } from './account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
-import { LossRun } from './loss-run.js';
-import { whyNoKeyframe } from './no-keyframe.js';
+import { FLAPPING_MS, Outages } from './outages.js';
 import { preferenceOf, toldTransport } from './transport.js';
 import type {
   CameraHub,
@@ -36,12 +34,10 @@ export interface HubContext {
 
 type State = 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
 
-/** A subscriber and where it stands: it gets no video before the first unit that it can begin at. */
+/** A subscriber and where it stands: it gets no video before its first keyframe. */
 interface Seat {
   readonly subscriber: HubSubscriber;
   started: boolean;
-  /** It began at a recovery point that the stream itself had no need of. */
-  recovery?: Recovery | undefined;
 }
 
 const KEYFRAME_WAIT_MS = 15_000;
@@ -53,7 +49,7 @@ export class Hub implements CameraHub {
 
   private state: State = 'idle';
   private readonly seats = new Set<Seat>();
-  private readonly backoff = new Backoff();
+  private readonly outages = new Outages();
   private readonly kept: GopStore;
   private readonly ledger = new Ledger();
   /** Raised whenever what is under way no longer counts: its late results are then dropped. */
@@ -64,15 +60,14 @@ export class Hub implements CameraHub {
   private lingerTimer: NodeJS.Timeout | undefined;
   private keyframeTimer: NodeJS.Timeout | undefined;
   private playingSince: number | undefined;
-  private mediaSince: number | undefined;
-  private losses = new LossRun();
-  /** The stream begins at recovery points, and had no keyframe yet. */
-  private refreshes = false;
+  /** Packets lost since the last unit. */
+  private lost = 0;
+  /** After a loss nothing is handed on until the next keyframe. */
+  private broken = false;
+  private torn = false;
   private announced: VideoFormat | undefined;
   /** What a newcomer is told. */
   private story: HubEvent[] = [];
-  /** Causes already told in this outage. */
-  private readonly told = new Set<string>();
   private closing: Promise<void> = Promise.resolve();
 
   constructor(private readonly context: HubContext) {
@@ -119,7 +114,7 @@ export class Hub implements CameraHub {
   restart(): void {
     if (this.seats.size === 0) return;
     this.abandon();
-    this.backoff.reset();
+    this.outages.reset();
     this.connect();
   }
 
@@ -160,6 +155,7 @@ export class Hub implements CameraHub {
     clearTimeout(this.keyframeTimer);
     const session = this.current?.session ?? this.opening;
     this.leave();
+    this.outages.left();
     this.opening = undefined;
     if (session !== undefined)
       this.closing = Promise.all([this.closing, session.close()]).then(() => undefined);
@@ -170,20 +166,16 @@ export class Hub implements CameraHub {
     this.ledger.settle(this.current?.session.statistics);
     this.current = undefined;
     this.playingSince = undefined;
-    this.mediaSince = undefined;
     this.kept.clear();
-    this.losses = new LossRun();
-    this.refreshes = false;
-    for (const seat of this.seats) {
-      seat.started = false;
-      seat.recovery = undefined;
-    }
+    this.broken = this.torn = false;
+    this.lost = 0;
+    for (const seat of this.seats) seat.started = false;
   }
 
   private connect(): void {
     this.state = 'connecting';
     this.story = [];
-    this.emit('connecting', { attempt: this.backoff.attempt + 1 });
+    this.emit('connecting', { attempt: this.outages.attempts + 1 });
     void this.attempt(this.generation);
   }
 
@@ -217,7 +209,6 @@ export class Hub implements CameraHub {
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
       silenceMs: settings.silence * 1000,
-      cutSlices: true,
       onAttempt: (attempt) => {
         this.opening = attempt;
       },
@@ -225,7 +216,7 @@ export class Hub implements CameraHub {
         if (generation === this.generation) this.onUnit(unit);
       },
       onLoss: (missing) => {
-        if (generation === this.generation) this.losses.lose(missing);
+        if (generation === this.generation) this.lost += missing;
       },
       onWarning: (error) => {
         if (generation === this.generation)
@@ -283,20 +274,18 @@ export class Hub implements CameraHub {
       this.story = [];
       return;
     }
-    const lasting = isLasting(error.code);
-    const delay = this.backoff.next(error.code);
-    const retryInMs = error.code === 'EAUTH' ? Math.max(delay, this.context.account.gate.waitMs) : delay;
-    this.state = lasting ? 'failed' : 'waiting';
+    const { inMs, isLasting, attempt, isNews, breaks } = this.outages.failed(error.code, performance.now());
+    const retryInMs = error.code === 'EAUTH' ? Math.max(inMs, this.context.account.gate.waitMs) : inMs;
+    this.state = isLasting ? 'failed' : 'waiting';
     this.ledger.reconnects++;
     this.story = [];
-    const firstOfOutage = !this.told.has(error.code);
-    this.told.add(error.code);
-    this.emit(lasting ? 'error' : 'reconnecting', {
+    if (breaks !== undefined) this.tellFlapping(error, breaks);
+    this.emit(isLasting ? 'error' : 'reconnecting', {
       code: error.code,
       reason: error.message,
-      attempt: this.backoff.attempt,
+      attempt,
       retryInMs,
-      firstOfOutage,
+      firstOfOutage: isNews,
       error,
     });
     this.retryTimer = setTimeout(() => {
@@ -304,50 +293,58 @@ export class Hub implements CameraHub {
     }, retryInMs);
   }
 
+  /** Once, whatever follows: a camera that comes and goes must not fill a mailbox. */
+  private tellFlapping(last: NvrError, breaks: number): void {
+    const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time so: ${last.message} Its further breaks are told on the second output alone, until it has been calm for a while.`;
+    this.emit('warning', {
+      code: last.code,
+      reason,
+      breaks,
+      firstOfOutage: true,
+      error: new NvrError(last.code, reason, { cause: last }),
+    });
+  }
+
   private onUnit(unit: MediaUnit): void {
-    this.mediaSince ??= unit.arrival;
-    if (this.backoff.attempt > 0 && unit.arrival - this.mediaSince > HEALTHY_AFTER_MS) {
-      this.backoff.reset();
-      this.told.clear();
-    }
+    this.outages.heard(unit.arrival);
     if (unit.kind === 'video') this.onVideo(unit);
     else for (const seat of this.seats) deliver(seat, unit);
   }
 
   private onVideo(unit: VideoUnit): void {
     if (unit.format !== this.format || this.announced === undefined) this.onFormat(unit.format);
-    const lost = this.losses.look(unit);
-    if (lost !== undefined)
-      this.emit('gap', {
-        lost,
-        reason: 'Packets were lost; it may show in the picture until the next keyframe.',
-      });
-    if (this.losses.began && !this.refreshes) this.expectKeyframe();
-    this.lookForKeyframe(unit);
-    const plain = withoutCuts(unit);
-    if (plain !== undefined) this.kept.add(plain);
-    const full = withCuts(unit);
-    for (const seat of this.seats) this.hand(seat, unit, seat.subscriber.cutSlices === true ? full : plain);
-  }
-
-  private lookForKeyframe(unit: VideoUnit): void {
-    if (!isEntry(unit)) return;
-    this.refreshes = !unit.keyframe;
-    if (unit.keyframe && !unit.damaged) clearTimeout(this.keyframeTimer);
-  }
-
-  /** `given`: the unit as this subscriber wants it; undefined: nothing of it is for him. */
-  private hand(seat: Seat, unit: VideoUnit, given: VideoUnit | undefined): void {
-    if (!seat.started) {
-      if (!isEntry(unit)) return;
-      seat.started = true;
-      if (!unit.keyframe) seat.recovery = new Recovery(unit.recoveryFrames ?? 0);
+    const opens = unit.keyframe && !unit.damaged;
+    if (unit.damaged || this.lost > 0) this.onGap();
+    if (opens) {
+      this.broken = false;
+      clearTimeout(this.keyframeTimer);
+    } else if (this.broken && !this.fresh(unit)) {
+      return;
     }
-    if (given === undefined || (seat.subscriber.onLoss === 'skip' && this.losses.skips)) return;
-    if (seat.recovery !== undefined && (unit.keyframe || !seat.recovery.take(unit)))
-      seat.recovery = undefined;
-    const isPartial = seat.recovery !== undefined && given.reference === undefined;
-    deliver(seat, isPartial ? { ...given, reference: 'lost' } : given);
+    if (!this.broken) this.kept.add(unit);
+    for (const seat of this.seats) {
+      seat.started ||= opens;
+      if (seat.started) deliver(seat, unit);
+    }
+  }
+
+  /** Told once for each run of losses up to the next keyframe. */
+  private onGap(): void {
+    const { lost } = this;
+    this.lost = 0;
+    if (this.broken) return;
+    this.broken = true;
+    this.torn = true;
+    this.kept.clear();
+    this.expectKeyframe();
+    this.emit('gap', { lost, reason: 'Packets were lost; the stream goes on at the next keyframe.' });
+  }
+
+  /** The unit that the loss tore is handed on, flagged; what refers to it is not. */
+  private fresh(unit: VideoUnit): boolean {
+    const first = this.torn && unit.damaged;
+    this.torn = false;
+    return first;
   }
 
   private onFormat(format: VideoFormat): void {
@@ -366,10 +363,9 @@ export class Hub implements CameraHub {
 
   private expectKeyframe(): void {
     clearTimeout(this.keyframeTimer);
-    const before = this.statistics;
     this.keyframeTimer = setTimeout(() => {
-      const why = whyNoKeyframe(before, this.statistics, this.refreshes);
-      const reason = `No whole keyframe came within ${KEYFRAME_WAIT_MS / 1000} s: ${why}`;
+      const seconds = KEYFRAME_WAIT_MS / 1000;
+      const reason = `No keyframe came within ${seconds} s; set a shorter keyframe interval (GOP) on the camera.`;
       this.emit('warning', { code: 'ENOKEYFRAME', reason, error: new NvrError('ENOKEYFRAME', reason) });
     }, KEYFRAME_WAIT_MS);
   }
@@ -391,19 +387,6 @@ function formatFields(format: VideoFormat): Partial<HubEvent> {
     ...(format.frameRate === undefined ? {} : { frameRate: format.frameRate }),
     ...(format.profile === undefined ? {} : { profile: format.profile }),
   };
-}
-
-/** What of a unit goes to those who want whole NAL units alone. */
-function withoutCuts(unit: VideoUnit): VideoUnit | undefined {
-  if (unit.cut === undefined) return unit;
-  const { cut: _cut, ...plain } = unit;
-  return plain.data.length === 0 ? undefined : plain;
-}
-
-function withCuts(unit: VideoUnit): VideoUnit {
-  if (unit.cut === undefined) return unit;
-  const { cut, ...plain } = unit;
-  return { ...plain, ...cut };
 }
 
 /** One subscriber's fault must not reach the others, nor the socket's callback. */

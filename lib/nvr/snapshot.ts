@@ -2,16 +2,14 @@
 
 import { performance } from 'node:perf_hooks';
 
-import { isEntry } from '../codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { jpegSize } from '../media/jpeg/size.js';
 import { ffmpegSnapshot } from './ffmpeg-fallback.js';
 import type { FfmpegJob } from './ffmpeg-fallback.js';
-import { whyNoKeyframe } from './no-keyframe.js';
 import { sharedSnapshotPool } from './snapshot-pool.js';
 import type { SnapshotPool } from './snapshot-pool.js';
-import type { CameraHub, HubEvent, HubSubscription, StreamStatistics } from './types.js';
+import type { CameraHub, HubEvent, HubSubscription } from './types.js';
 
 export interface SnapshotOptions {
   format: 'jpeg' | 'keyframe';
@@ -192,20 +190,17 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
   let subscription: HubSubscription | undefined;
   let callOff = (): void => undefined;
   return new Promise<VideoUnit>((resolve, reject) => {
-    const before = hub.statistics;
+    const packets = hub.statistics.packets;
     let damaged: VideoUnit | undefined;
-    let refreshes = hub.gop[0]?.keyframe === false;
     let trouble: NvrError | undefined;
     timer = setTimeout(() => {
       if (damaged) resolve(damaged);
-      else reject(outOfTime(options.timeout, hub, before, refreshes, trouble));
+      else reject(outOfTime(options.timeout, hub.statistics.packets > packets, trouble));
     }, options.timeout * 1000);
     // Even where the kept keyframe will do: joining starts the hub's linger anew, and a burst of triggers stays one session.
     subscription = hub.subscribe({
       onUnit: (unit: MediaUnit) => {
-        if (unit.kind !== 'video') return;
-        refreshes ||= isEntry(unit) && !unit.keyframe;
-        if (!unit.keyframe) return;
+        if (unit.kind !== 'video' || !unit.keyframe) return;
         if (unit.damaged) damaged = unit;
         else resolve(unit);
       },
@@ -234,23 +229,12 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
   });
 }
 
-function outOfTime(
-  seconds: number,
-  { statistics }: CameraHub,
-  before: StreamStatistics,
-  refreshes: boolean,
-  trouble: NvrError | undefined,
-): NvrError {
+function outOfTime(seconds: number, media: boolean, trouble: NvrError | undefined): NvrError {
   const within = `within ${String(seconds)} s`;
-  if (refreshes)
-    return new NvrError(
-      'EUNSUPPORTED',
-      'No picture of this stream can be decoded by itself: the camera refreshes it piece by piece (intra refresh) and sends no keyframes. Switch that off on the camera, or use its other stream.',
-    );
-  if (statistics.packets > before.packets)
+  if (media)
     return new NvrError(
       'ENOKEYFRAME',
-      `Video came, but no whole keyframe ${within}: ${whyNoKeyframe(before, statistics)}`,
+      `Video came, but no keyframe ${within}: shorten the camera's keyframe interval or lengthen the timeout.`,
     );
   const why = trouble ? `: ${trouble.message}` : '';
   return new NvrError('ETIMEDOUT', `No video ${within}${why}`, trouble ? { cause: trouble } : {});

@@ -1,50 +1,195 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { Backoff } from '../../lib/client/backoff.js';
+import type { NvrErrorCode } from '../../lib/errors.js';
 
 const middle = (): number => 0.5;
 
+/** A clock, and a camera that is tried again when the back-off says so. */
+class Trial {
+  now = 0;
+
+  constructor(readonly backoff = new Backoff(middle)) {}
+
+  /** Fails that often, at once each time; answers the waits in seconds. */
+  fail(code: NvrErrorCode, times: number): number[] {
+    return Array.from({ length: times }, () => {
+      const { inMs } = this.backoff.next(code, this.now);
+      this.now += inMs;
+      return inMs / 1000;
+    });
+  }
+
+  /** Brings media for so long, at 25 frames a second, and is lost. */
+  play(ms: number): void {
+    for (const end = this.now + ms; this.now <= end; this.now += 40) this.backoff.heard(this.now);
+    this.backoff.left();
+  }
+}
+
 describe('Backoff', () => {
-  it('waits 1 s, doubling to 60 s, for a lost stream', () => {
-    const backoff = new Backoff(middle);
-    const delays = Array.from({ length: 8 }, () => backoff.next('ETIMEDOUT') / 1000);
-    assert.deepEqual(delays, [1, 2, 4, 8, 16, 32, 60, 60]);
-    assert.equal(backoff.attempt, 8);
+  it('waits 1 s, doubling to 60 s, for a lost stream, and no longer than 6 s within the first half minute', () => {
+    const trial = new Trial();
+    assert.deepEqual(trial.fail('ETIMEDOUT', 13), [1, 2, 4, 6, 6, 6, 6, 6, 12, 24, 48, 60, 60]);
+    assert.equal(trial.backoff.attempt, 13);
   });
 
   it('waits 5 min, doubling to 1 h, after a wrong password', () => {
-    const backoff = new Backoff(middle);
     assert.deepEqual(
-      Array.from({ length: 6 }, () => backoff.next('EAUTH') / 60_000),
+      new Trial().fail('EAUTH', 6).map((seconds) => seconds / 60),
       [5, 10, 20, 40, 60, 60],
     );
   });
 
   it('waits 5 min where the camera or its codec must change first', () => {
     const backoff = new Backoff(middle);
-    for (const code of ['ECHANNEL', 'EUNSUPPORTED', 'ECHANNEL'] as const)
-      assert.equal(backoff.next(code), 300_000);
+    for (const code of ['ECHANNEL', 'EUNSUPPORTED', 'ECHANNEL', 'EINPUT'] as const)
+      assert.deepEqual(backoff.next(code, 0), { inMs: 300_000, isLasting: true });
   });
 
-  it('spreads retries by 20 % either way', () => {
+  it('looks again soon, three times, where a camera that has played is refused: the device may be booting', () => {
+    for (const code of ['ECHANNEL', 'EFORBIDDEN', 'EUNSUPPORTED'] as const) {
+      const trial = new Trial();
+      trial.play(1000);
+      for (let outage = 0; outage < 2; outage++) {
+        const looks = [0, 1, 2].map(() => trial.backoff.next(code, trial.now));
+        assert.deepEqual(
+          looks,
+          [1800, 9000, 27_000].map((inMs) => ({ inMs, isLasting: false })),
+        );
+        assert.deepEqual(trial.backoff.next(code, trial.now), { inMs: 300_000, isLasting: true });
+        assert.deepEqual(trial.backoff.next(code, trial.now), { inMs: 300_000, isLasting: true });
+        // Seen again, it has second looks again.
+        trial.play(1000);
+      }
+    }
+  });
+
+  it('looks a second time, once, where a log-in is refused that was granted before', () => {
+    const trial = new Trial();
+    trial.play(1000);
+    assert.deepEqual(trial.backoff.next('EAUTH', trial.now), { inMs: 10_000, isLasting: false });
     assert.deepEqual(
-      [0, 1].map((random) => new Backoff(() => random).next('EDNS')),
+      trial.fail('EAUTH', 5).map((seconds) => seconds / 60),
+      [5, 10, 20, 40, 60],
+    );
+    trial.backoff.reset();
+    assert.equal(trial.backoff.next('EINPUT', trial.now).isLasting, true);
+  });
+
+  it('counts second looks of both kinds apart', () => {
+    const trial = new Trial();
+    trial.play(1000);
+    const codes = ['ECHANNEL', 'ECONNREFUSED', 'EAUTH', 'ECHANNEL', 'EAUTH'] as const;
+    assert.deepEqual(
+      codes.map((code) => trial.backoff.next(code, trial.now).isLasting),
+      [false, false, false, false, true],
+    );
+  });
+
+  it('spreads retries by 20 % either way, and second looks to the earlier side', () => {
+    assert.deepEqual(
+      [0, 1].map((random) => new Backoff(() => random).next('EDNS', 0).inMs),
       [800, 1200],
     );
+    const looks = [0, 1].map((random) => {
+      const backoff = new Backoff(() => random);
+      backoff.heard(0);
+      return backoff.next('ECHANNEL', 0).inMs;
+    });
+    assert.deepEqual(looks, [1600, 2000]);
   });
 
   it('begins anew after a reset, and for another kind of cause', () => {
     const backoff = new Backoff(middle);
-    backoff.next('ETIMEDOUT');
-    backoff.next('ECONNREFUSED');
-    assert.equal(backoff.next('EAUTH'), 300_000);
-    assert.equal(backoff.next('ETIMEDOUT'), 1000);
+    backoff.next('ETIMEDOUT', 0);
+    assert.equal(backoff.next('ECONNREFUSED', 0).inMs, 2000);
+    assert.equal(backoff.next('EAUTH', 0).inMs, 300_000);
+    assert.equal(backoff.next('ETIMEDOUT', 0).inMs, 1000);
     backoff.reset();
-    assert.deepEqual([backoff.attempt, backoff.next('ETIMEDOUT')], [0, 1000]);
+    assert.deepEqual([backoff.attempt, backoff.next('ETIMEDOUT', 0).inMs], [0, 1000]);
+  });
+
+  it('begins anew after 30 s of media in all since the last doubling', () => {
+    const trial = new Trial();
+    trial.fail('ETIMEDOUT', 12);
+    const waits = Array.from({ length: 7 }, () => {
+      trial.play(5_000);
+      return trial.fail('ETIMEDOUT', 1)[0];
+    });
+    // Not in one piece; what is short of it doubles the waits again, but never to long ones.
+    assert.deepEqual(waits, [6, 6, 6, 6, 6, 1, 2]);
+    assert.equal(trial.backoff.attempt, 2);
   });
 
   it('never overflows, however long an outage lasts', () => {
-    const backoff = new Backoff(middle);
-    for (let attempt = 0; attempt < 5000; attempt++) backoff.next('ETIMEDOUT');
-    assert.equal(backoff.next('ETIMEDOUT'), 60_000);
+    const trial = new Trial();
+    trial.fail('ETIMEDOUT', 5000);
+    assert.deepEqual(trial.fail('ETIMEDOUT', 1), [60]);
+  });
+
+  describe('over any outage', () => {
+    /** The camera is away from 0 to `away`; an attempt takes `attemptMs`. Answers when it plays again. */
+    function seenAgain(away: number, attemptMs: number, random: () => number, before: number[]): number {
+      const trial = new Trial(new Backoff(random));
+      for (const piece of before) {
+        trial.play(piece);
+        trial.now += trial.backoff.next('EUNREACHABLE', trial.now).inMs;
+      }
+      trial.play(60_000);
+      const begun = trial.now;
+      for (;;) {
+        trial.now += trial.backoff.next('ECONNREFUSED', trial.now).inMs;
+        if (trial.now >= begun + away) return trial.now + attemptMs - begun - away;
+        trial.now += attemptMs;
+      }
+    }
+
+    const randoms = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 20 });
+    const cycle = (values: readonly number[]): (() => number) => {
+      let at = 0;
+      return () => values[at++ % values.length]!;
+    };
+
+    it('sees the camera within 10 s after one of up to 30 s, and within 75 s after a longer one', () => {
+      fc.assert(
+        fc.property(
+          fc.oneof(fc.integer({ min: 0, max: 30_000 }), fc.integer({ min: 30_001, max: 7_200_000 })),
+          fc.integer({ min: 0, max: 2_000 }),
+          randoms,
+          fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 10 }),
+          (away, attemptMs, random, before) => {
+            const late = seenAgain(away, attemptMs, cycle(random), before);
+            assert.ok(late <= (away <= 30_000 ? 10_000 : 75_000), `${late} ms`);
+          },
+        ),
+      );
+    });
+
+    it('sees a camera that is cut every so often for nine tenths of the time that it can be reached', () => {
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 12_000, max: 60_000 }),
+          randoms,
+          fc.integer({ min: 0, max: 7_200_000 }),
+          (pieceMs, random, awayBefore) => {
+            const trial = new Trial(new Backoff(cycle(random)));
+            while (trial.now < awayBefore) trial.now += trial.backoff.next('ECONNREFUSED', trial.now).inMs;
+            let played = 0;
+            let settled = 0;
+            for (let cut = 0; cut < 60; cut++) {
+              const begun = trial.now;
+              trial.play(pieceMs);
+              trial.now += trial.backoff.next('EUNREACHABLE', trial.now).inMs;
+              // After a long outage the waits come down first.
+              if (cut < 5) continue;
+              played += pieceMs;
+              settled += trial.now - begun;
+            }
+            assert.ok(played / settled >= 0.9, `${played / settled}`);
+          },
+        ),
+      );
+    });
   });
 });

@@ -79,9 +79,25 @@ describe('PasswordGate', () => {
       ),
     );
     assert.equal(most, 3);
+  });
+
+  it('asks a second time after 10 s, once, where the password was taken before: an NVR that boots may refuse it', async () => {
+    await gate.run(login(200));
     now += 2 * MINUTE;
     await gate.run(login(401));
+    assert.equal(gate.waitMs, 10_000);
+    await assert.rejects(gate.run(login(200)), { code: 'EAUTH', message: /for 10 s/ });
+    now += 10_000;
+    await gate.run(login(401));
     assert.equal(gate.waitMs, 5 * MINUTE);
+    now += 5 * MINUTE;
+    await gate.run(login(401));
+    assert.equal(gate.waitMs, 10 * MINUTE);
+    now += 10 * MINUTE;
+    await gate.run(login(200));
+    now += 2 * MINUTE;
+    await gate.run(login(401));
+    assert.equal(gate.waitMs, 10_000);
   });
 
   it('holds nobody up after a log-in that got no answer', async () => {

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { Backoff } from '../../lib/client/backoff.js';
+import { Outages, type Outage } from '../../lib/nvr/outages.js';
+
+/** A stream that plays for `pieceMs` and is lost, `times` times; it is back at once when it is tried again. */
+function flap(outages: Outages, pieceMs: number, times: number, from = 0): { last: number; told: Outage[] } {
+  const told: Outage[] = [];
+  let now = from;
+  for (let cut = 0; cut < times; cut++) {
+    for (const end = now + pieceMs; now <= end; now += 1000) outages.heard(now);
+    const outage = outages.failed('EUNREACHABLE', now);
+    told.push(outage);
+    now += outage.inMs;
+  }
+  return { last: now, told };
+}
+
+const make = (): Outages => new Outages(new Backoff(() => 0.5));
+const news = (told: readonly Outage[]): number => told.filter(({ isNews }) => isNews).length;
+const breaks = (told: readonly Outage[]): (number | undefined)[] =>
+  told.map((outage) => outage.breaks).filter((count) => count !== undefined);
+
+describe('Outages', () => {
+  it('tell one cause of one outage once, and another cause as well', () => {
+    const outages = make();
+    outages.heard(0);
+    const causes = ['EUNREACHABLE', 'ECONNREFUSED', 'ECONNREFUSED', 'EUNREACHABLE'] as const;
+    assert.deepEqual(
+      causes.map((code) => outages.failed(code, 1000).isNews),
+      [true, true, false, false],
+    );
+    assert.equal(outages.attempts, 4);
+  });
+
+  it('tell the next outage anew once the stream has played for half a minute', () => {
+    assert.equal(news(flap(make(), 40_000, 3).told), 3);
+    assert.equal(news(flap(make(), 20_000, 3).told), 1);
+  });
+
+  it('tell a stream that flaps once, with how often, and then no more of its breaks', () => {
+    for (const [pieceMs, told] of [
+      [20_000, 1],
+      [60_000, 3],
+    ] as const) {
+      const { told: all } = flap(make(), pieceMs, 100);
+      assert.deepEqual(breaks(all), [4], `every ${pieceMs} ms`);
+      assert.equal(news(all), told, `every ${pieceMs} ms`);
+    }
+  });
+
+  it('tell it again after ten calm minutes, and not before', () => {
+    const outages = make();
+    const { last } = flap(outages, 20_000, 10);
+    const soon = flap(outages, 540_000, 1, last);
+    assert.equal(news(soon.told), 0);
+    const later = flap(outages, 660_000, 1, soon.last);
+    assert.deepEqual([news(later.told), breaks(later.told)], [1, []]);
+    assert.deepEqual(breaks(flap(outages, 20_000, 6, later.last).told), [4]);
+  });
+
+  it('take what never plays for an outage, not for flapping', () => {
+    const outages = make();
+    const told = Array.from({ length: 50 }, (_, i) => outages.failed('ECONNREFUSED', i * 60_000));
+    assert.deepEqual(breaks(told), []);
+  });
+
+  it('take nothing for media while no session is up', () => {
+    const outages = make();
+    outages.failed('ETIMEDOUT', 0);
+    outages.heard(1000);
+    outages.left();
+    outages.heard(3_600_000);
+    assert.equal(outages.attempts, 1);
+    outages.reset();
+    assert.equal(outages.attempts, 0);
+  });
+});
