@@ -1,5 +1,11 @@
 // One family of errors for the whole package: a code from a closed table, and a sentence that tells a user what to do.
 
+import { secrets } from './secrets.js';
+import { withoutUnseen } from './text.js';
+
+/** Characters, at most, of a message: server text in it has passed `printable`, so this is for what slipped by. */
+const MESSAGE_CHARS = 1000;
+
 /** The closed table of codes. A new one is added here, in the help texts and in both languages. */
 export const NVR_ERROR_CODES = [
   'EDNS',
@@ -33,15 +39,23 @@ export interface NvrErrorDetails {
   cause?: unknown;
 }
 
-/** Every error that leaves this package. `message` is safe to show: it never holds a password, an Authorization header or a playback key. */
+/**
+ * Every error that leaves this package. `message` is safe to show: it never holds a password, an Authorization header or a playback key, nor
+ * anything that cannot be seen. What a server said is put into it by `printable`.
+ */
 export class NvrError extends Error {
   readonly code: NvrErrorCode;
   readonly status?: number;
 
   constructor(code: NvrErrorCode, message: string, details: NvrErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(fit(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'NvrError';
     this.code = code;
     if (details.status !== undefined) this.status = details.status;
   }
+}
+
+function fit(message: string): string {
+  const seen = withoutUnseen(secrets.strike(message.slice(0, 4 * MESSAGE_CHARS), true));
+  return seen.length > MESSAGE_CHARS ? `${seen.slice(0, MESSAGE_CHARS)}…` : seen;
 }

@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.js';
 import { silentLogger, type Logger } from '../log.js';
 import { redact } from '../redact.js';
 import type { Authenticator } from '../rtsp/auth.js';
+import type { LoginRules } from '../rtsp/login-rules.js';
 import { Framer } from '../rtsp/framer.js';
 import {
   Headers,
@@ -14,8 +15,9 @@ import {
   type RtspRequest,
   type RtspResponse,
 } from '../rtsp/message.js';
+import { textOfBytes } from '../text.js';
 import type { LoginGate } from './login-gate.js';
-import type { DigestUriPolicy } from './quirks.js';
+import { clearPassword, logIn } from './login.js';
 import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './socket.js';
 
 /** Who hears what a connection brings. */
@@ -39,12 +41,16 @@ export interface ConnectionOptions extends ConnectionListener {
   /** The URI's path and query, and the credentials for this host: for a bearer that makes requests of its own. */
   path?: string;
   credentials?: { username: string; password: string } | undefined;
+  /** Which challenges of a bearer's own requests may be answered. */
+  rules?: LoginRules | undefined;
   tls?: TlsSettings | undefined;
   /** Milliseconds for the connection, and for each reply. */
   timeoutMs: number;
   userAgent: string;
   authenticator?: Authenticator | undefined;
   gate?: LoginGate | undefined;
+  /** Told, once, that the password goes out in clear. */
+  onWarning?: ((error: NvrError) => void) | undefined;
   logger?: Logger | undefined;
   /** How the bytes travel; TCP or TLS unless said otherwise, `httpTunnel` for instance. */
   open?: (options: PipeOptions) => Promise<Pipe>;
@@ -59,6 +65,11 @@ interface Pending {
   reject(error: NvrError): void;
 }
 
+/** Of a body, as far as it is logged. */
+const LOGGED_BODY_BYTES = 8 * 1024;
+const UNSENDABLE =
+  'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
+
 /** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10, row 15). */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
 
@@ -71,6 +82,7 @@ export class RtspConnection {
   private pipe: Pipe | undefined;
   private cseq = 0;
   private closed = false;
+  private hasWarned = false;
   private readonly pending = new Map<number, Pending>();
   /** CSeqs given up on: their late replies must not be taken for another request's. */
   private readonly expired = new Set<number>();
@@ -106,6 +118,8 @@ export class RtspConnection {
         path: options.path ?? '/',
         userAgent: options.userAgent,
         credentials: options.credentials,
+        rules: options.rules,
+        onWarning: options.onWarning,
         gate: options.gate,
         logger: connection.log,
       },
@@ -142,7 +156,8 @@ export class RtspConnection {
   /**
    * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (row 9), and once more over
    * the base URI where the server checks that (row 10). Any other status is the caller's to judge.
-   * Rejects with ETIMEDOUT, EBUSY (too many pending), EAUTH, or the error that ended the connection.
+   * Rejects with ETIMEDOUT, EBUSY (too many pending), EAUTH, EUNSUPPORTED (a challenge that cannot be answered), or the error that ended
+   * the connection.
    */
   async request(
     method: string,
@@ -153,28 +168,12 @@ export class RtspConnection {
     const response = await this.exchange(method, uri, extra, timeoutMs);
     const auth = this.options.authenticator;
     if (response.status !== 401 || auth === undefined) return response;
-    const answer = (): Promise<RtspResponse> =>
-      this.answerChallenge(auth, response, uri, () => this.exchange(method, uri, extra, timeoutMs));
-    return this.options.gate === undefined ? answer() : this.options.gate.run(answer);
-  }
-
-  private async answerChallenge(
-    auth: Authenticator,
-    refused: RtspResponse,
-    uri: string,
-    again: () => Promise<RtspResponse>,
-  ): Promise<RtspResponse> {
-    let last = refused;
-    if (auth.accept(last.headers.getAll('WWW-Authenticate'))) {
-      last = await again();
-      if (last.status !== 401) return last;
+    const again = (): Promise<RtspResponse> => this.exchange(method, uri, extra, timeoutMs);
+    const last = await logIn(auth, response, method, again, this.options.gate, uri);
+    if (auth.inClear && !this.hasWarned) {
+      this.hasWarned = true;
+      this.options.onWarning?.(clearPassword('The server'));
     }
-    if (auth.baseUri === undefined || auth.baseUri === uri) return last;
-    const before: DigestUriPolicy = auth.digestUri;
-    auth.accept(last.headers.getAll('WWW-Authenticate'));
-    auth.digestUri = before === 'request' ? 'base' : 'request';
-    last = await again();
-    if (last.status === 401) auth.digestUri = before;
     return last;
   }
 
@@ -230,11 +229,8 @@ export class RtspConnection {
       try {
         bytes = serializeRequest({ method, uri, headers, body: Buffer.alloc(0) });
       } catch (error) {
-        reject(
-          error instanceof NvrError
-            ? error
-            : new NvrError('EINPUT', 'The request could not be written.', { cause: error }),
-        );
+        // The user's own URI was looked at before: what cannot be sent back is the server's.
+        reject(new NvrError('EPROTOCOL', UNSENDABLE, { cause: error }));
         return;
       }
       const timer = setTimeout(() => {
@@ -287,14 +283,8 @@ export class RtspConnection {
     this.log.debug(redact(`< ${request.method} ${request.uri} (from the server)`));
     // A server that floods us with requests must not make us buffer replies without bound.
     if (this.pipe !== undefined && this.pipe.unsent < LIMITS.packetBytes) {
-      this.pipe.write(
-        serializeResponse({
-          status: granted ? 200 : 501,
-          reason: granted ? 'OK' : 'Not Implemented',
-          headers,
-          body: Buffer.alloc(0),
-        }),
-      );
+      const reason = granted ? 'OK' : 'Not Implemented';
+      this.pipe.write(answerOf({ status: granted ? 200 : 501, reason, headers, body: Buffer.alloc(0) }));
     }
     if (request.method === 'TEARDOWN' || request.method === 'REDIRECT') this.options.onServerRequest(request);
   }
@@ -316,9 +306,19 @@ export class RtspConnection {
   }
 }
 
+/** Throws EPROTOCOL for what the server's own fields make unsendable. */
+function answerOf(response: RtspResponse): Buffer {
+  try {
+    return serializeResponse(response);
+  } catch (error) {
+    throw new NvrError('EPROTOCOL', UNSENDABLE, { cause: error });
+  }
+}
+
 function describe(response: RtspResponse): string {
   const lines = [`RTSP/1.0 ${response.status} ${response.reason}`];
   for (const [name, value] of response.headers) lines.push(`${name}: ${value}`);
-  if (response.body.length > 0) lines.push('', response.body.toString('utf8'));
+  if (response.body.length > 0)
+    lines.push('', textOfBytes(response.body.toString('latin1', 0, LOGGED_BODY_BYTES)));
   return lines.join('\r\n');
 }

@@ -9,6 +9,8 @@ import { redact } from '../redact.js';
 import { Authenticator } from '../rtsp/auth.js';
 import { Headers } from '../rtsp/message.js';
 import { HttpHead, type HttpAnswer } from '../rtsp/http-head.js';
+import { printable, textOfBytes } from '../text.js';
+import { clearPassword, logIn } from './login.js';
 import { openPipe, type BearerRequest, type Pipe, type PipeOptions, type SocketPipe } from './socket.js';
 import { errorOfStatus } from './status.js';
 
@@ -58,7 +60,8 @@ class Tunnel implements Pipe {
   constructor(private readonly options: PipeOptions) {
     this.request = options.request ?? { path: '/', userAgent: '' };
     const { credentials } = this.request;
-    if (credentials !== undefined) this.authenticator = new Authenticator(credentials);
+    if (credentials !== undefined)
+      this.authenticator = new Authenticator(credentials, { rules: this.request.rules });
   }
 
   get localAddress(): string {
@@ -78,12 +81,10 @@ class Tunnel implements Pipe {
     let answer = await this.ask();
     if (answer.status === 401 && authenticator !== undefined) {
       this.get?.destroy();
-      const refused = answer;
-      answer = await this.login(() =>
-        authenticator.accept(refused.headers.getAll('WWW-Authenticate'))
-          ? this.ask()
-          : Promise.resolve(refused),
-      );
+      answer = await this.login(authenticator, answer, 'GET', () => {
+        this.get?.destroy();
+        return this.ask();
+      });
     }
     if (!isTunnel(answer)) {
       this.get?.destroy();
@@ -236,8 +237,8 @@ class Tunnel implements Pipe {
     for (const chunk of post.sent) this.queued += chunk.length;
     void this.change(async () => {
       const again: { post?: Post } = {};
-      const answer = await this.login(async () => {
-        if (!authenticator.accept(refused.headers.getAll('WWW-Authenticate'))) return refused;
+      const answer = await this.login(authenticator, refused, 'POST', async () => {
+        again.post?.pipe.destroy();
         again.post = await this.openPost(false);
         return firstAnswer(again.post);
       });
@@ -250,9 +251,15 @@ class Tunnel implements Pipe {
     });
   }
 
-  private login(attempt: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-    const { gate } = this.request;
-    return gate === undefined ? attempt() : gate.run(attempt);
+  private async login(
+    authenticator: Authenticator,
+    refused: HttpAnswer,
+    method: 'GET' | 'POST',
+    again: () => Promise<HttpAnswer>,
+  ): Promise<HttpAnswer> {
+    const answer = await logIn(authenticator, refused, `HTTP ${method}`, again, this.request.gate);
+    if (authenticator.inClear && method === 'GET') this.request.onWarning?.(clearPassword(this.where));
+    return answer;
   }
 
   private async connect(head: HttpHead, method: 'GET' | 'POST', listener: Listener): Promise<SocketPipe> {
@@ -269,7 +276,7 @@ class Tunnel implements Pipe {
         if (head.isOther) throw this.stranger(method, head);
         answer = head.answer;
         if (answer === undefined) return;
-        this.request.logger?.debug(`< ${this.printable(head.said)}`);
+        this.request.logger?.debug(`< ${this.shown(head.said)}`);
         listener.onAnswer(answer);
         if (taken === length) return;
         buffer.copyWithin(0, taken, length);
@@ -279,7 +286,7 @@ class Tunnel implements Pipe {
         listener.onClose(error);
       },
     });
-    this.request.logger?.debug(redact(`> ${request.toString('utf8').trimEnd()}`));
+    this.request.logger?.debug(redact(textOfBytes(`> ${request.toString('latin1').trimEnd()}`)));
     pipe.write(request);
     return pipe;
   }
@@ -304,10 +311,12 @@ class Tunnel implements Pipe {
       'Cache-Control: no-cache',
       ...(authorization === undefined ? [] : [`Authorization: ${authorization}`]),
     ];
-    // eslint-disable-next-line no-control-regex -- a value must not smuggle a second line in
-    if (/\s/.test(path) || lines.some((line) => /[\x00-\x1f\x7f]/.test(line)))
+    if (/[ \t\r\n]/.test(path))
       throw new NvrError('EINPUT', 'The URI must not hold white space or control characters.');
-    return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'utf8');
+    // eslint-disable-next-line no-control-regex -- a value must not smuggle a second line in
+    if (lines.some((line) => /[\x00-\x1f\x7f]/.test(line)))
+      throw new NvrError('EPROTOCOL', 'The server’s challenge holds control characters.');
+    return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   }
 
   private fail(error: NvrError | undefined): void {
@@ -317,13 +326,13 @@ class Tunnel implements Pipe {
   }
 
   private refusal(method: 'GET' | 'POST', { status, reason, headers }: HttpAnswer): NvrError {
-    const said = this.printable(reason);
+    const said = this.shown(reason);
     if (status === 401 || status === 403 || status === 503)
       return errorOfStatus(status, said, `HTTP ${method}`);
     if (status === 200)
       return new NvrError(
         'EUNSUPPORTED',
-        `${this.where} serves web pages there (${this.printable(headers.get('Content-Type') ?? '')}), not RTSP over HTTP: ${ADVICE}`,
+        `${this.where} serves web pages there (${this.shown(headers.get('Content-Type') ?? '')}), not RTSP over HTTP: ${ADVICE}`,
       );
     return new NvrError(
       'EUNSUPPORTED',
@@ -337,16 +346,15 @@ class Tunnel implements Pipe {
   private stranger(method: 'GET' | 'POST', head: HttpHead): NvrError {
     return new NvrError(
       'EUNSUPPORTED',
-      `${this.where} answered HTTP ${method} with "${this.printable(head.said)}", which is not HTTP: ${ADVICE}`,
+      `${this.where} answered HTTP ${method} with "${this.shown(head.said)}", which is not HTTP: ${ADVICE}`,
     );
   }
 
   /** A server may repeat what it was asked, and the path may hold a key: it is struck out with all that follows it. */
-  private printable(said: string): string {
-    const { path, credentials } = this.request;
+  private shown(said: string): string {
+    const { path } = this.request;
     const at = path.length < 3 ? -1 : said.indexOf(path.slice(0, 8));
-    const text = redact(at === -1 ? said : `${said.slice(0, at)}***`, [credentials?.password ?? '']);
-    return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
+    return printable(redact(at === -1 ? said : `${said.slice(0, at)}***`), 80);
   }
 
   private closedOn(): NvrError {
@@ -355,7 +363,7 @@ class Tunnel implements Pipe {
   }
 
   private get where(): string {
-    return `${this.options.host}:${this.options.port}`;
+    return printable(`${this.options.host}:${this.options.port}`);
   }
 }
 

@@ -4,6 +4,7 @@ import type dgram from 'node:dgram';
 import net from 'node:net';
 import { NvrError } from '../errors.js';
 import type { TransportSpec } from '../rtsp/headers.js';
+import { printable } from '../text.js';
 import { bindSocket, plainAddress, UdpPair, type UdpPairOptions } from './udp.js';
 
 export interface MulticastGroup {
@@ -23,10 +24,7 @@ export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
   const address = granted?.destination ?? '';
   const ports = granted?.port ?? granted?.clientPort ?? granted?.serverPort;
   if (granted === undefined || !isGroup(address) || ports === undefined || ports.includes(0)) {
-    const named = `${address} ${ports?.join('-') ?? ''}`
-      .replace(/[^\x20-\x7e]/g, '?')
-      .slice(0, 80)
-      .trim();
+    const named = printable(`${address} ${ports?.join('-') ?? ''}`.trim(), 80);
     throw new NvrError(
       'EUNSUPPORTED',
       `The server granted multicast without a group and its ports (it names ${named === '' ? 'neither' : `"${named}"`}); choose another transport.`,

@@ -18,7 +18,13 @@ export interface OpenOptions extends Omit<SessionOptions, 'transport'> {
   onAttempt?(session: RtspSession): void;
 }
 
-export function transportOrder(preference: TransportPreference, memory: ServerMemory): Lower[] {
+/** Over TLS there is no choice: plain UDP would show the pictures to anybody on the way. */
+export function transportOrder(
+  preference: TransportPreference,
+  memory: ServerMemory,
+  isTls = false,
+): Lower[] {
+  if (isTls && (preference === 'auto' || preference === 'udp-first')) return ['tcp'];
   if (preference !== 'auto' && preference !== 'udp-first') return [preference];
   const first = memory.transport ?? (preference === 'udp-first' ? 'udp' : 'tcp');
   return first === 'tcp' ? ['tcp', 'udp'] : ['udp', 'tcp'];
@@ -26,14 +32,17 @@ export function transportOrder(preference: TransportPreference, memory: ServerMe
 
 /** A change of transport is a new session with a new DESCRIBE. Rejects with the error of the last transport tried. */
 export async function openSession(options: OpenOptions): Promise<OpenedSession> {
-  const order = transportOrder(options.preference, options.memory);
+  const order = transportOrder(options.preference, options.memory, /^rtsps:/i.test(options.uri));
   for (const [index, transport] of order.entries()) {
     const session = new RtspSession({ ...options, transport });
     options.onAttempt?.(session);
     try {
       await session.open();
     } catch (error) {
-      if (index + 1 < order.length && isUnsupportedTransport(error)) continue;
+      const isLast = index + 1 === order.length;
+      if (isUnsupportedTransport(error) && isLast && session.isTls) throw withoutUdp(error);
+      // A redirect into TLS leaves TCP alone.
+      if (!isLast && (isUnsupportedTransport(error) || (session.isTls && transport === 'udp'))) continue;
       throw error;
     }
     if (index > 0) options.memory.transport = transport;
@@ -42,6 +51,11 @@ export async function openSession(options: OpenOptions): Promise<OpenedSession> 
   throw new NvrError('EUNSUPPORTED', 'No transport is left to try.');
 }
 
-function isUnsupportedTransport(error: unknown): boolean {
+function withoutUdp(error: NvrError): NvrError {
+  const text = `${error.message} Over TLS the media come interleaved (TCP) or not at all: plain UDP is not tried.`;
+  return new NvrError('EUNSUPPORTED', text, { status: 461 });
+}
+
+function isUnsupportedTransport(error: unknown): error is NvrError {
   return error instanceof NvrError && error.status === 461;
 }

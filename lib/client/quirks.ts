@@ -1,5 +1,6 @@
 // What was learnt of one server, as named policies. Shared by all sessions to it, so that a quirk is paid for once.
 
+import { LoginMemory } from '../rtsp/login-rules.js';
 import type { ControlUriPolicy } from '../rtsp/control-uri.js';
 
 /** `get-parameter` suits the MOVE NVR; `options` LIVE555 without GET_PARAMETER; `rtcp` cameras that refuse both (row 18). */
@@ -16,6 +17,8 @@ export class ServerMemory {
   controlUri: ControlUriPolicy | undefined;
   digestUri: DigestUriPolicy | undefined;
   keepAlive: KeepAlivePolicy | undefined;
+  /** How this account logs in. */
+  readonly login = new LoginMemory();
   /** The lower transport that delivered media where the preferred one did not (row 21). */
   transport: Lower | undefined;
 }

@@ -5,6 +5,7 @@ import type { Depacketizer } from '../codec/depacketizer.js';
 import type { ReadWindow } from '../codec/read-window.js';
 import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
+import { printable } from '../text.js';
 import type { MediaDescription, SessionDescription } from '../rtsp/sdp.js';
 
 export interface TrackChoice {
@@ -73,10 +74,9 @@ function withoutVideo({ media }: SessionDescription): NvrError {
 /** Why a track is not even tried. */
 function refusalOf({ type, protocol, direction, encrypted }: MediaDescription): NvrError | undefined {
   if (encrypted === true || /\bSAVPF?\b/i.test(protocol)) {
-    const profile = protocol.replace(/[^\x20-\x7e]/g, '?').slice(0, 40);
     return new NvrError(
       'EUNSUPPORTED',
-      `The camera encrypts its ${type} with SRTP ("${profile}"), which is not supported; switch secure RTP off in the camera, and use RTSP over TLS instead.`,
+      `The camera encrypts its ${type} with SRTP ("${printable(protocol, 40)}"), which is not supported; switch secure RTP off in the camera, and use RTSP over TLS instead.`,
     );
   }
   if (direction === 'inactive')

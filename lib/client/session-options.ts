@@ -14,6 +14,7 @@ import type { RtspResponse } from '../rtsp/message.js';
 import type { RtspUri } from '../rtsp/uri.js';
 import type { LoginGate } from './login-gate.js';
 import type { Lower, ServerMemory } from './quirks.js';
+import type { RedirectSetting } from './redirect.js';
 import type { Pipe, PipeOptions, TlsSettings } from './socket.js';
 
 export interface SessionOptions {
@@ -23,6 +24,10 @@ export interface SessionOptions {
   /** The lower transport of this session; fallback between them is `openSession`'s. */
   transport: Lower;
   tls?: TlsSettings | undefined;
+  /** The password may go out in clear, whatever the server offered before. */
+  allowBasic?: boolean;
+  /** Which redirects are followed; without it all are, and the account stays with the URI's own host and port. */
+  redirects?: RedirectSetting;
   /** Set up audio and metadata tracks too. */
   extras?: boolean;
   /** When VPS, SPS and PPS stand in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the default), when they changed, or never. */
@@ -48,6 +53,12 @@ export interface SessionOptions {
   /** The session is over, and not by `close`. At most once, only after `open` resolved. */
   onEnd(end: SessionEnd): void;
 }
+
+/** What all sessions to one server have in common. */
+export type ServerOptions = Pick<
+  SessionOptions,
+  'credentials' | 'tls' | 'logger' | 'openPipe' | 'allowBasic' | 'redirects'
+>;
 
 export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
 

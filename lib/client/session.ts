@@ -10,6 +10,7 @@ import { trackUri } from '../rtsp/control-uri.js';
 import { formatTransport, parseSession } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
+import { holdAccount } from '../secrets.js';
 import { ChannelTable } from './channels.js';
 import type { ConnectionListener, RtspConnection } from './connection.js';
 import { describe } from './describe.js';
@@ -50,6 +51,8 @@ const TEARDOWN_MS = 1_000;
 export class RtspSession {
   description: SessionDescription | undefined;
   playReply: PlayReply = { rtpInfo: [] };
+  /** The server was reached over TLS, by its URI or a redirect. */
+  isTls = false;
 
   private connection: RtspConnection | undefined;
   private readonly tracks: SetUpTrack[] = [];
@@ -61,6 +64,7 @@ export class RtspSession {
   private authenticator: Authenticator | undefined;
   private keepAlive: KeepAlive | undefined;
   private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
+  private forgetAccount = (): void => undefined;
   private farewell: NodeJS.Timeout | undefined;
   private settling: NodeJS.Timeout | undefined;
   private dismantled: Promise<void> | undefined;
@@ -85,6 +89,7 @@ export class RtspSession {
     this.state = 'opening';
     try {
       const connection = await this.describe();
+      if (this.isTls && this.isUdp) throw plainUdp();
       const selection = selectTracks(this.description!, this.options);
       for (const choice of selection.tracks) {
         const isFirst = this.tracks.length === 0;
@@ -150,6 +155,9 @@ export class RtspSession {
 
   private async describe(): Promise<RtspConnection> {
     const described = await describe({
+      onAccount: (account) => {
+        this.forgetAccount = holdAccount(account);
+      },
       options: this.options,
       listener: this.listener,
       adopt: (connection) => {
@@ -160,6 +168,7 @@ export class RtspSession {
         this.connection = connection;
       },
     });
+    this.isTls = described.isTls;
     this.description = described.description;
     this.baseUri = described.baseUri;
     this.methods = described.methods;
@@ -380,6 +389,11 @@ export class RtspSession {
   }
 
   private async dismantle(): Promise<void> {
+    await this.leave();
+    this.forgetAccount();
+  }
+
+  private async leave(): Promise<void> {
     clearInterval(this.ticker);
     clearTimeout(this.settling);
     clearTimeout(this.farewell);
@@ -417,6 +431,12 @@ export class RtspSession {
 
 function closedMeanwhile(): NvrError {
   return new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
+}
+
+function plainUdp(): NvrError {
+  const text =
+    'RTSP over TLS brings media interleaved (TCP), or not at all: over UDP anybody on the way could see it; choose the transport TCP.';
+  return new NvrError('EUNSUPPORTED', text);
 }
 
 function noMedia(transport: SessionOptions['transport']): string {

@@ -4,6 +4,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { NvrError } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { LoginRules } from '../rtsp/login-rules.js';
+import { printable } from '../text.js';
 import type { LoginGate } from './login-gate.js';
 import { errorOfSocket } from './status.js';
 
@@ -37,6 +39,8 @@ export interface BearerRequest {
   path: string;
   userAgent: string;
   credentials?: { username: string; password: string } | undefined;
+  rules?: LoginRules | undefined;
+  onWarning?: ((error: NvrError) => void) | undefined;
   gate?: LoginGate | undefined;
   logger?: Logger | undefined;
 }
@@ -64,7 +68,7 @@ const READ_BUFFER_BYTES = 128 * 1024;
 
 /** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS. */
 export function openPipe(options: PipeOptions): Promise<SocketPipe> {
-  const where = `${options.host}:${options.port}`;
+  const where = printable(`${options.host}:${options.port}`);
   return new Promise((resolve, reject) => {
     let settled = false;
     let closed = false;

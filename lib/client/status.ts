@@ -1,6 +1,7 @@
 // RTSP statuses and Node's socket errors, said in this package's codes and in words that tell a user what to do.
 
 import { NvrError, type NvrErrorCode } from '../errors.js';
+import { printable } from '../text.js';
 import type { RtspResponse } from '../rtsp/message.js';
 
 /** The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method. */
@@ -52,9 +53,10 @@ export function errorOfReply({ status, reason, headers }: RtspResponse, what: st
   return errorOfStatus(status, words, what);
 }
 
-/** A socket's, a resolver's or TLS's error in this package's codes. `where` is host:port. */
-export function errorOfSocket(error: unknown, where: string): NvrError {
+/** A socket's, a resolver's or TLS's error in this package's codes. `address` is host:port. */
+export function errorOfSocket(error: unknown, address: string): NvrError {
   if (error instanceof NvrError) return error;
+  const where = printable(address);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const details = { cause: error };
   switch (code) {
@@ -106,8 +108,4 @@ export function errorOfSocket(error: unknown, where: string): NvrError {
     `The connection to ${where} failed${code === '' ? '' : ` (${code})`}.`,
     details,
   );
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 160);
 }

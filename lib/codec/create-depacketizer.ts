@@ -2,6 +2,7 @@
 
 import { NvrError } from '../errors.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
+import { printable } from '../text.js';
 import { AacLatmDepacketizer } from './aac-latm.js';
 import { AacDepacketizer } from './aac.js';
 import { G711Depacketizer } from './g711.js';
@@ -58,7 +59,7 @@ export function createDepacketizer(
     default:
       throw new NvrError(
         'EUNSUPPORTED',
-        `The ${media.type} track is encoded as ${payload.encoding.slice(0, 40)}, which cannot be read. Choose another codec in the camera's settings.`,
+        `The ${media.type} track is encoded as ${printable(payload.encoding, 40)}, which cannot be read. Choose another codec in the camera's settings.`,
       );
   }
 }

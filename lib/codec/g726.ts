@@ -3,6 +3,7 @@
 import { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
+import { printable } from '../text.js';
 import { PacketAudioDepacketizer } from './packet-audio.js';
 import type { MediaUnit } from './unit.js';
 
@@ -25,7 +26,7 @@ export class G726Depacketizer extends PacketAudioDepacketizer {
     if (match === null)
       throw new NvrError(
         'EUNSUPPORTED',
-        `The audio track is encoded as ${payload.encoding.slice(0, 40)}, which cannot be read.`,
+        `The audio track is encoded as ${printable(payload.encoding, 40)}, which cannot be read.`,
       );
     const codeBits = Number(match[2]) / 8;
     super({ codec: 'g726', sampleRate: SAMPLE_RATE, channels: payload.channels, codeBits }, sink);

@@ -5,6 +5,7 @@ import { SECOND_LOGIN_MS, WRONG_PASSWORD } from '../client/backoff.js';
 import type { LoginGate } from '../client/login-gate.js';
 import { ServerMemory } from '../client/quirks.js';
 import { NvrError } from '../errors.js';
+import { holdAccount } from '../secrets.js';
 import type { NvrSettings } from './types.js';
 
 /** Session set-ups under way at once on one NVR and account; the others queue. */
@@ -112,7 +113,7 @@ export class Account {
   }
 }
 
-const accounts = new Map<string, { account: Account; users: number }>();
+const accounts = new Map<string, { account: Account; users: number; forget: () => void }>();
 
 /** Takes a share in the account; `release` gives it back, and the last one to leave forgets it. */
 export function shareAccount(
@@ -127,7 +128,7 @@ export function shareAccount(
     settings.password,
   ]);
   const key = createHash('sha256').update(identity).digest('base64');
-  const entry = accounts.get(key) ?? { account: new Account(now), users: 0 };
+  const entry = accounts.get(key) ?? { account: new Account(now), users: 0, forget: holdAccount(settings) };
   accounts.set(key, entry);
   entry.users++;
   let released = false;
@@ -136,7 +137,9 @@ export function shareAccount(
     release: () => {
       if (released) return;
       released = true;
-      if (--entry.users === 0) accounts.delete(key);
+      if (--entry.users > 0) return;
+      accounts.delete(key);
+      entry.forget();
     },
   };
 }

@@ -2,14 +2,18 @@
 
 import { performance } from 'node:perf_hooks';
 import { RtspConnection } from '../client/connection.js';
+import { loginRules } from '../client/login.js';
 import { USER_AGENT } from '../client/describe.js';
-import { RtspSession, type SessionOptions } from '../client/session.js';
+import type { ServerOptions } from '../client/session-options.js';
+import { RtspSession } from '../client/session.js';
 import { errorOfReply } from '../client/status.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../errors.js';
 import { Authenticator } from '../rtsp/auth.js';
+import type { LoginRules, LoginService } from '../rtsp/login-rules.js';
 import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
 import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
+import { byteString, printable } from '../text.js';
 import type { Account } from './account.js';
 import type { Hub } from './hub.js';
 import { ServerClock } from './server-clock.js';
@@ -46,7 +50,7 @@ export interface Health {
 export interface HealthContext {
   readonly settings: NvrSettings;
   readonly account: Account;
-  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'>;
+  readonly session: ServerOptions;
   /** The URI of the live stream. */
   uriOf(channel: number, stream: string): string;
   hub(channel: number, stream: string): Hub;
@@ -241,7 +245,11 @@ export class HealthProbes {
   /** Reach, rtsp and auth over a connection of its own. */
   private async describe(given: string, depth: Depth, known: Known, onStage: OnStage): Promise<void> {
     const { settings, account, session } = this.context;
-    const target = parseRtspUri(given);
+    const uriGiven = parseRtspUri(given);
+    const target = { ...uriGiven, path: byteString(uriGiven.path) };
+    const tls = target.tls ? (session.tls ?? {}) : undefined;
+    const rules = (service: LoginService): LoginRules =>
+      loginRules(service, account.memory.login, tls, session.allowBasic);
     const uri = formatRtspUri(target);
     const ms = settings.requestTimeout * 1000;
     const begun = performance.now();
@@ -249,7 +257,7 @@ export class HealthProbes {
     const authenticator =
       session.credentials === undefined || !reaches(depth, 'auth')
         ? undefined
-        : new Authenticator(session.credentials);
+        : new Authenticator(session.credentials, { rules: rules('rtsp') });
     let stage = 'reach' as Depth;
     let connection: RtspConnection | undefined;
     const walk = async (): Promise<void> => {
@@ -258,7 +266,8 @@ export class HealthProbes {
         port: target.port,
         path: target.path,
         credentials: session.credentials,
-        tls: target.tls ? (session.tls ?? {}) : undefined,
+        rules: rules('http'),
+        tls,
         timeoutMs: ms,
         userAgent: USER_AGENT,
         authenticator,
@@ -293,7 +302,7 @@ export class HealthProbes {
         description = await this.follow(given, rest());
       } else {
         if (reply.status !== 200) throw errorOfReply(reply, 'DESCRIBE');
-        description = parseSdp(reply.body.toString('utf8'));
+        description = parseSdp(reply.body.toString('latin1'));
       }
       known.describeMs = tenths(performance.now() - asked);
       readDescription(description, known);
@@ -304,7 +313,8 @@ export class HealthProbes {
     } catch (error) {
       const code = error instanceof NvrError ? error.code : undefined;
       // OPTIONS may ask for the log-in already.
-      if (code === 'EAUTH' || code === 'EFORBIDDEN') stage = 'auth';
+      if (code === 'EAUTH' || code === 'EFORBIDDEN' || (error instanceof NvrError && error.status === 401))
+        stage = 'auth';
       // It was reached, and refuses the tunnel.
       else if (code === 'EUNSUPPORTED' && stage === 'reach') stage = 'rtsp';
       fail(stage, error);
@@ -436,7 +446,8 @@ function reaches(depth: Depth, stage: Depth): boolean {
 function readDescription(description: SessionDescription, known: Known): void {
   const video = description.media.find(({ type }) => type === 'video');
   const encoding = video?.payloads[0]?.encoding;
-  if (encoding !== undefined) known.codec = encoding === 'JPEG' ? 'mjpeg' : encoding.toLowerCase();
+  if (encoding !== undefined)
+    known.codec = encoding === 'JPEG' ? 'mjpeg' : printable(encoding.toLowerCase(), 40);
   if (video?.frameRate !== undefined) known.fps = tenths(video.frameRate);
 }
 

@@ -2,6 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { openSession, type OpenedSession } from '../client/open-session.js';
+import type { ServerOptions } from '../client/session-options.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
@@ -25,7 +26,7 @@ export interface HubContext {
   readonly settings: NvrSettings;
   readonly account: Account;
   /** What every session of this NVR has in common. */
-  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'extras' | 'openPipe'>;
+  readonly session: ServerOptions & Pick<SessionOptions, 'extras'>;
   readonly memory: UnitMemory;
   readonly uri: string;
   readonly channel: number;

@@ -9,7 +9,8 @@ import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
 import { processMemory, type MemoryBudget } from './memory-budget.js';
 import { httpTunnel } from '../client/http-tunnel.js';
-import { RtspSession, type SessionOptions } from '../client/session.js';
+import type { ServerOptions } from '../client/session-options.js';
+import { RtspSession } from '../client/session.js';
 import { PlaybackRuns } from './playback/runs.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
@@ -93,12 +94,14 @@ export class Nvr {
   }
 
   /** What every session of this NVR has in common. */
-  private get session(): Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'> {
-    const { username, password, tlsSettings, transport } = this.settings;
+  private get session(): ServerOptions {
+    const { username, password, tlsSettings, transport, redirects, allowBasic } = this.settings;
     return {
       credentials: username === '' ? undefined : { username, password },
       tls: tlsSettings,
       logger: this.logger,
+      redirects: redirects ?? 'same',
+      allowBasic: allowBasic ?? false,
       ...(transport === 'http' ? { openPipe: httpTunnel } : {}),
     };
   }

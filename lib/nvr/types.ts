@@ -5,6 +5,7 @@ import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import type { UnitMemory } from '../media/unit-memory.js';
 import type { SessionStatistics } from '../client/statistics.js';
 import type { TransportPreference } from '../client/open-session.js';
+import type { RedirectSetting } from '../client/redirect.js';
 import type { TlsSettings } from '../client/socket.js';
 
 /** `http`: RTSP tunnelled in HTTP. */
@@ -37,6 +38,12 @@ export interface NvrSettings {
   linger: number;
   /** Set up audio and metadata tracks too. */
   audio: boolean;
+  /** Whether a redirect may lead to another host; `same` where absent. */
+  redirects?: RedirectSetting;
+  /** The password may be sent in clear (Basic without TLS), even where the NVR offered better before. */
+  allowBasic?: boolean;
+  /** Where in the key service's reply the key is, for a form that is not known: a member's name, or the text around it with `*` for the key. */
+  keyPattern?: string;
   /** Empty user name: no credentials. */
   username: string;
   password: string;

@@ -1,8 +1,11 @@
-// Digest and Basic authentication (RFC 2617, 7616, 2069), for RTSP and for the key service's HTTP alike.
+// Digest and Basic authentication (RFC 2617, 7616, 2069), for RTSP and for the key service's HTTP alike. Text is bytes here, one character each:
+// a realm goes back, and into the digest, as it came, whatever its character set.
 
 import { createHash, randomBytes } from 'node:crypto';
-
-type HashName = 'md5' | 'sha256';
+import { NvrError } from '../errors.js';
+import { rememberResponse } from '../secrets.js';
+import { byteString, printable } from '../text.js';
+import { choose, type LoginRules } from './login-rules.js';
 
 export interface Challenge {
   scheme: 'digest' | 'basic';
@@ -36,7 +39,7 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
       const qop = parameters.get('qop');
       if (qop !== undefined)
         challenge.qop = qop
-          .split(/[,\s]+/)
+          .split(/[, \t]+/)
           .map((one) => one.toLowerCase())
           .filter((one) => one !== '');
       if (parameters.get('stale')?.toLowerCase() === 'true') challenge.stale = true;
@@ -50,7 +53,7 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
 function splitChallenges(value: string): { scheme: string; parameters: Map<string, string> }[] {
   const found: { scheme: string; parameters: Map<string, string> }[] = [];
   // A quote that never ends holds the rest: no byte is looked at twice.
-  const token = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.|\\$)*)(?:"|$)|([^\s,"]*)))?/gs;
+  const token = /([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.|\\$)*)(?:"|$)|([^ \t,"]*)))?/gs;
   for (const [, name, quoted, bare] of value.matchAll(token)) {
     if (quoted === undefined && bare === undefined) {
       found.push({ scheme: name!, parameters: new Map() });
@@ -64,29 +67,18 @@ function splitChallenges(value: string): { scheme: string; parameters: Map<strin
   return found;
 }
 
-/** How strong a challenge is; 0: we cannot answer it. */
-function strength(challenge: Challenge): number {
-  if (challenge.scheme === 'basic') return 1;
-  if (challenge.nonce === undefined) return 0;
-  if (challenge.qop !== undefined && challenge.qop.length > 0 && !challenge.qop.includes('auth')) return 0;
-  const hash = hashOf(challenge.algorithm);
-  return hash === undefined ? 0 : hash === 'sha256' ? 3 : 2;
-}
-
-function hashOf(algorithm = 'MD5'): HashName | undefined {
-  switch (algorithm.toUpperCase().replace(/-SESS$/, '')) {
-    case 'MD5':
-      return 'md5';
-    case 'SHA-256':
-      return 'sha256';
-    default:
-      return undefined;
-  }
+/** UTF-8 is what they say, where they say anything (RFC 7616 4, RFC 7617 2.1). */
+function declareUtf8(values: readonly string[]): boolean {
+  return values.some((value) =>
+    splitChallenges(value).some(({ parameters }) => /^utf-?8$/i.test(parameters.get('charset') ?? '')),
+  );
 }
 
 export interface AuthenticatorOptions {
   /** A client nonce; random unless a test says otherwise. */
   cnonce?: () => string;
+  /** Which challenges may be answered; any, unless said otherwise. */
+  rules?: LoginRules | undefined;
 }
 
 /** The credentials of one connection, and the challenge they answer. */
@@ -94,18 +86,27 @@ export class Authenticator {
   /** What the digest is computed over: the request URI, or the base URI where a server checks that (quirk 10). */
   digestUri: 'request' | 'base' = 'request';
   baseUri?: string;
+  /** The password is told in clear, to a server that never offered better. */
+  inClear = false;
 
   private challenge: Challenge | undefined;
   /** The present challenge has been answered. */
   private answered = false;
   private nonceCount = 0;
+  private charset: 'utf8' | 'latin1';
+  /** The server has taken an answer: how it reads names and passwords is known. */
+  private proven = false;
+  private triedLatin1 = false;
   private readonly cnonce: () => string;
+  private readonly rules: LoginRules | undefined;
 
   constructor(
     private readonly credentials: { username: string; password: string },
     options: AuthenticatorOptions = {},
   ) {
     this.cnonce = options.cnonce ?? (() => randomBytes(16).toString('hex'));
+    this.rules = options.rules;
+    this.charset = options.rules?.memory.charset ?? 'utf8';
   }
 
   /**
@@ -113,11 +114,10 @@ export class Authenticator {
    * worth sending. False: none can be answered, or the same challenge came back after an answer, so the credentials are refused.
    */
   accept(wwwAuthenticate: readonly string[]): boolean {
-    let best: Challenge | undefined;
-    for (const challenge of parseChallenges(wwwAuthenticate)) {
-      if (strength(challenge) > (best === undefined ? 0 : strength(best))) best = challenge;
-    }
-    if (best === undefined) return false;
+    const choice = choose(parseChallenges(wwwAuthenticate), this.rules);
+    if ('refused' in choice) return false;
+    const best = choice.challenge;
+    this.inClear = choice.inClear;
     const before = this.challenge;
     const isSame =
       before?.scheme === best.scheme && before.nonce === best.nonce && before.realm === best.realm;
@@ -128,14 +128,63 @@ export class Authenticator {
     return !refused;
   }
 
+  /**
+   * Why a 401 cannot be answered at all: EUNSUPPORTED that quotes its challenges. Undefined where it can, or where the answer to an earlier
+   * challenge was refused without another one.
+   */
+  obstacle(wwwAuthenticate: readonly string[], what: string): NvrError | undefined {
+    const choice = choose(parseChallenges(wwwAuthenticate), this.rules);
+    if (!('refused' in choice)) return undefined;
+    if (wwwAuthenticate.length === 0) {
+      if (this.answered) return undefined;
+      return unsupported(
+        `${what} was answered 401 without a challenge (WWW-Authenticate): the server does not say how to log in.`,
+      );
+    }
+    const quoted = `${what} was answered 401 with "${printable(wwwAuthenticate.join(', '))}"`;
+    return unsupported(
+      choice.refused === 'none'
+        ? `${quoted}: this way to log in is not supported; choose Digest with MD5 or SHA-256 on the device.`
+        : `${quoted}: that is weaker than what the server asked for before, and somebody between may be asking, so nothing was sent. If it is right, allow Basic in the NVR’s settings, or deploy them anew.`,
+    );
+  }
+
+  /**
+   * After a refusal: whether the same name and password are worth a try in Latin-1, once. They are where one of them is not ASCII, the
+   * server says no character set, and it has never taken them in UTF-8.
+   */
+  acceptInLatin1(wwwAuthenticate: readonly string[]): boolean {
+    const text = this.credentials.username + this.credentials.password;
+    // eslint-disable-next-line no-control-regex -- what Latin-1 can hold
+    const isLatin1 = /[^\x00-\x7f]/.test(text) && !/[^\x00-\xff]/.test(text);
+    if (!isLatin1 || this.proven || this.triedLatin1 || declareUtf8(wwwAuthenticate)) return false;
+    this.triedLatin1 = true;
+    if (this.charset === 'latin1') return false;
+    this.charset = 'latin1';
+    this.accept(wwwAuthenticate);
+    return true;
+  }
+
+  /** The answer was taken, or refused for good. */
+  settle(taken: boolean): void {
+    const memory = this.rules?.memory;
+    if (taken && this.answered) {
+      this.proven = true;
+      if (memory !== undefined) memory.charset = this.charset;
+    } else if (!taken && !this.proven) {
+      this.charset = 'utf8';
+      if (memory !== undefined) memory.charset = undefined;
+    }
+  }
+
   /** The Authorization of a request; undefined before any challenge. */
   authorize(method: string, requestUri: string): string | undefined {
     const { challenge } = this;
     if (challenge === undefined) return undefined;
     this.answered = true;
-    if (challenge.scheme === 'basic') {
-      return `Basic ${Buffer.from(`${this.credentials.username}:${this.credentials.password}`, 'utf8').toString('base64')}`;
-    }
+    const { username, password } = this.credentials;
+    if (challenge.scheme === 'basic')
+      return `Basic ${Buffer.from(`${username}:${password}`, this.charset).toString('base64')}`;
     return this.digest(
       challenge,
       method,
@@ -144,12 +193,11 @@ export class Authenticator {
   }
 
   private digest(challenge: Challenge, method: string, uri: string): string {
-    const { username, password } = this.credentials;
+    const username = byteString(this.credentials.username, this.charset);
+    const password = byteString(this.credentials.password, this.charset);
     const { realm, nonce = '', opaque, algorithm } = challenge;
-    const hash = (text: string): string =>
-      createHash(hashOf(algorithm) ?? 'md5')
-        .update(text, 'utf8')
-        .digest('hex');
+    const name = /^SHA-256/i.test(algorithm ?? '') ? 'sha256' : 'md5';
+    const hash = (bytes: string): string => createHash(name).update(bytes, 'latin1').digest('hex');
     const withQop = challenge.qop?.includes('auth') === true;
     const session = /-sess$/i.test(algorithm ?? '');
     const cnonce = withQop || session ? this.cnonce() : '';
@@ -161,6 +209,7 @@ export class Authenticator {
     const response = hash(
       withQop ? `${ha1}:${nonce}:${count}:${cnonce}:auth:${ha2}` : `${ha1}:${nonce}:${ha2}`,
     );
+    rememberResponse(response);
 
     const fields = [
       `username=${quote(username)}`,
@@ -175,6 +224,10 @@ export class Authenticator {
     if (withQop || session) fields.push(`cnonce="${cnonce}"`);
     return `Digest ${fields.join(', ')}`;
   }
+}
+
+function unsupported(message: string): NvrError {
+  return new NvrError('EUNSUPPORTED', message, { status: 401 });
 }
 
 function quote(text: string): string {

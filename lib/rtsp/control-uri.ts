@@ -1,5 +1,7 @@
 // Where a track's URI comes from: the base of a session and the track's `a=control` (RFC 2326 C.1.1), and what servers make of it.
 
+import { trimBytes } from '../text.js';
+
 /** 'append' suits LIVE555 and the MOVE NVR; 'resolve' (RFC 3986) GStreamer behind a proxy; 'query-last' servers that read a query at the very end. */
 export type ControlUriPolicy = 'append' | 'resolve' | 'query-last';
 
@@ -22,7 +24,7 @@ export function controlBase({
   if (sessionControl !== undefined && isAbsolute(sessionControl))
     return origin + pathOf(wireSafe(sessionControl));
   for (const header of [contentBase, contentLocation]) {
-    const value = header?.trim() ?? '';
+    const value = trimBytes(header ?? '');
     if (value !== '') return origin + pathOf(wireSafe(value));
   }
   return requestUri;
@@ -30,7 +32,7 @@ export function controlBase({
 
 /** The URI to SET UP a track at. `base` is `controlBase`'s answer. */
 export function trackUri(base: string, control: string | undefined, policy: ControlUriPolicy): string {
-  const value = wireSafe(control?.trim() ?? '');
+  const value = wireSafe(trimBytes(control ?? ''));
   if (value === '' || value === '*') return base;
   const origin = originOf(base);
   if (isAbsolute(value)) return origin + pathOf(value);
@@ -55,7 +57,7 @@ export function trackUri(base: string, control: string | undefined, policy: Cont
 /** White space and control characters, which no request line can hold, percent-encoded: `a=control:track 1`. */
 function wireSafe(uri: string): string {
   // eslint-disable-next-line no-control-regex -- those are the ones meant
-  return uri.replace(/[\s\x00-\x1f\x7f]/g, encodeURIComponent);
+  return uri.replace(/[\x00-\x20\x7f]/g, encodeURIComponent);
 }
 
 /** By the scheme alone: `new URL('video:1')` would be absolute too. */

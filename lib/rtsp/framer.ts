@@ -1,9 +1,10 @@
 // Cuts what a socket reads into interleaved packets, responses and requests (RFC 2326 4, 10.12). Fed in place, copies only what straddles reads.
 
-import { isUtf8 } from 'node:buffer';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { Headers, type RtspRequest, type RtspResponse } from './message.js';
+import { trimBytes } from '../text.js';
+import { endOfHead, HEAD_END_BYTES, linesOf, readHeaderLines } from './head.js';
+import type { Headers, RtspRequest, RtspResponse } from './message.js';
 
 export interface FramerHandler {
   /** One interleaved packet: `buffer` from `start` up to `end`, valid during the call only. */
@@ -117,7 +118,7 @@ export class Framer {
       this.junkRun > 0 && !mayBegin(buffer[at]!, this.junkTail) ? 'no' : startsMessage(buffer, at, end);
     if (verdict === 'unknown') return at;
     if (verdict === 'no') return this.skip(buffer, at, end);
-    const headEnd = endOfHead(buffer, Math.max(at, at + this.searched - 3), end);
+    const headEnd = endOfHead(buffer, Math.max(at, at + this.searched - HEAD_END_BYTES), end);
     if (headEnd === -1) {
       this.searched = end - at;
       if (end - at > LIMITS.headerBytes)
@@ -127,7 +128,7 @@ export class Framer {
     this.searched = 0;
     if (headEnd - at > LIMITS.headerBytes)
       throw new NvrError('EPROTOCOL', `The server sent a header of more than ${LIMITS.headerBytes} bytes.`);
-    this.begin(parseHead(textOf(buffer.subarray(at, headEnd))));
+    this.begin(parseHead(buffer.toString('latin1', at, headEnd)));
     return headEnd;
   }
 
@@ -275,63 +276,29 @@ function startsMessage(buffer: Buffer, at: number, end: number): 'yes' | 'no' | 
   return /\sRTSP\/1\.\d\s*$/.test(buffer.toString('latin1', at, lineEnd)) ? 'yes' : 'no';
 }
 
-/** One past the empty line that ends a head, or -1. Bare LF line ends count. */
-function endOfHead(buffer: Buffer, from: number, end: number): number {
-  for (let at = buffer.indexOf(LF, from); at !== -1 && at < end; at = buffer.indexOf(LF, at + 1)) {
-    if (at + 1 < end && buffer[at + 1] === LF) return at + 2;
-    if (at + 2 < end && buffer[at + 1] === CR && buffer[at + 2] === LF) return at + 3;
-  }
-  return -1;
-}
-
 function bodyLength(headers: Headers): number {
   const length = Number.parseInt(headers.get('Content-Length') ?? '0', 10);
   return length > 0 ? length : 0;
 }
 
-/** UTF-8 where it is, so that a realm or a path goes back as the bytes it came in; else Latin-1, which takes any byte. */
-function textOf(head: Buffer): string {
-  return head.toString(isUtf8(head) ? 'utf8' : 'latin1');
-}
-
-/** A message without its body; undefined for a start line that cannot be read, which then counts for nothing. */
-function parseHead(text: string): Message | undefined {
-  const [startLine = '', ...lines] = text.split(/\r?\n/);
-  const headers = parseHeaders(lines);
+/**
+ * A message without its body; undefined for a start line that cannot be read, which then counts for nothing. Text stays bytes, one character
+ * each, so that a realm, a session or a path goes back as it came.
+ */
+function parseHead(bytes: string): Message | undefined {
+  const [startLine = '', ...lines] = linesOf(bytes);
+  const headers = readHeaderLines(lines);
   const status = /^RTSP\/\d\.\d\s+(\d{3})(?!\d)(.*)$/s.exec(startLine);
   if (status !== null) {
     return {
       kind: 'response',
-      message: { status: Number(status[1]), reason: status[2]!.trim(), headers, body: Buffer.alloc(0) },
+      message: { status: Number(status[1]), reason: trimBytes(status[2]!), headers, body: Buffer.alloc(0) },
     };
   }
-  const request = /^([A-Z_]+)\s+(\S+)\s+RTSP\/\d\.\d\s*$/.exec(startLine);
+  const request = /^([A-Z_]+)[ \t]+([^ \t]+)[ \t]+RTSP\/\d\.\d[ \t]*$/.exec(startLine);
   if (request === null) return undefined;
   return {
     kind: 'request',
     message: { method: request[1]!, uri: request[2]!, headers, body: Buffer.alloc(0) },
   };
-}
-
-function parseHeaders(lines: readonly string[]): Headers {
-  const headers = new Headers();
-  let name: string | undefined;
-  let value = '';
-  let count = 0;
-  for (const line of lines) {
-    if (++count > LIMITS.headerLines + 2)
-      throw new NvrError('EPROTOCOL', `The server sent more than ${LIMITS.headerLines} header lines.`);
-    if (/^[ \t]/.test(line)) {
-      // A continuation (RFC 2326 4.2); one of white space alone adds nothing (quirk 11).
-      const more = line.trim();
-      if (more !== '') value = `${value} ${more}`;
-      continue;
-    }
-    if (name !== undefined) headers.append(name, value);
-    const colon = line.indexOf(':');
-    name = colon > 0 ? line.slice(0, colon).trim() : undefined;
-    value = colon > 0 ? line.slice(colon + 1).trim() : '';
-  }
-  if (name !== undefined) headers.append(name, value);
-  return headers;
 }

@@ -1,5 +1,7 @@
 // The RTSP headers that carry a session: Session, Transport, RTP-Info, Range, Public (RFC 2326 12), read leniently and written strictly.
 
+import { trimBytes } from '../text.js';
+
 /** RFC 2326 12.37: a session without `timeout` lives 60 s. */
 const DEFAULT_TIMEOUT_SECONDS = 60;
 /** Transports and tracks read from one header. */
@@ -10,7 +12,7 @@ export function parseSession(value: string): { id: string; timeoutSeconds: numbe
   const [id = '', ...parameters] = value.split(';');
   const timeout = Number.parseInt(parameterOf(parameters, 'timeout') ?? '', 10);
   return {
-    id: id.trim().replace(/\s.*$/s, ''),
+    id: /^[^ \t]*/.exec(trimBytes(id))![0],
     timeoutSeconds: timeout > 0 ? Math.min(timeout, 86_400) : DEFAULT_TIMEOUT_SECONDS,
   };
 }

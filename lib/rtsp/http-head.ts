@@ -2,7 +2,9 @@
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { Headers } from './message.js';
+import { printable, trimBytes } from '../text.js';
+import { endOfHead, HEAD_END_BYTES, linesOf, readHeaderLines } from './head.js';
+import type { Headers } from './message.js';
 
 export interface HttpAnswer {
   status: number;
@@ -13,8 +15,6 @@ export interface HttpAnswer {
 /** Bytes, at most, after which something that does not begin as HTTP is judged. */
 const STRANGER_BYTES = 128;
 const SAID_CHARS = 80;
-const LF = 0x0a;
-const CR = 0x0d;
 
 export class HttpHead {
   /** Once the head is complete. */
@@ -37,7 +37,7 @@ export class HttpHead {
       this.isOther = this.length >= STRANGER_BYTES || this.text().includes('\n');
       return length;
     }
-    const end = endOfHead(this.bytes, before, this.length);
+    const end = endOfHead(this.bytes, Math.max(0, before - HEAD_END_BYTES), this.length);
     if (end !== -1) {
       this.answer = parse(this.text(end));
       this.isOther = this.answer === undefined;
@@ -51,7 +51,7 @@ export class HttpHead {
   /** The first line so far, printable, 80 characters at most. */
   get said(): string {
     const [line = ''] = this.text(Math.min(this.length, 4 * SAID_CHARS)).split(/[\r\n]/, 1);
-    return line.replace(/[^\x20-\x7e]/g, '?').slice(0, SAID_CHARS);
+    return printable(line, SAID_CHARS);
   }
 
   /** What came so far cannot become HTTP. */
@@ -65,26 +65,11 @@ export class HttpHead {
   }
 }
 
-/** The index behind the empty line; only bytes from `from` up to `length` are looked at. Bare LFs are taken. */
-function endOfHead(bytes: Buffer, from: number, length: number): number {
-  for (let at = from; at < length; at++) {
-    if (bytes[at] !== LF) continue;
-    if (bytes[at - 1] === LF || (bytes[at - 1] === CR && bytes[at - 2] === LF)) return at + 1;
-  }
-  return -1;
-}
-
 /** undefined: the status line cannot be read. */
 function parse(text: string): HttpAnswer | undefined {
-  const [first = '', ...lines] = text.split(/\r?\n/);
-  const status = /^HTTP\/\d+(?:\.\d+)? +(\d{3})(?: +(.*))?$/.exec(first);
+  const [first = '', ...lines] = linesOf(text);
+  const status = /^HTTP\/\d+(?:\.\d+)? +(\d{3})(?= |$)/.exec(first);
   if (status === null) return undefined;
-  if (lines.length > LIMITS.headerLines)
-    throw new NvrError('EPROTOCOL', `The server’s HTTP answer has more than ${LIMITS.headerLines} lines.`);
-  const headers = new Headers();
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    if (colon > 0) headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
-  }
-  return { status: Number(status[1]), reason: (status[2] ?? '').trim(), headers };
+  const reason = trimBytes(first.slice(status[0].length));
+  return { status: Number(status[1]), reason, headers: readHeaderLines(lines) };
 }

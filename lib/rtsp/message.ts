@@ -1,6 +1,7 @@
-// RTSP messages: a request, a response, their headers, and how they are written (RFC 2326 4, 6, 7).
+// RTSP messages: a request, a response, their headers, and how they are written (RFC 2326 4, 6, 7). Text is bytes, one character each.
 
 import { NvrError } from '../errors.js';
+import { byteString, isBytes } from '../text.js';
 
 /** Header fields in the order received; names match in any case, and repeated ones are kept apart. */
 export class Headers {
@@ -58,11 +59,14 @@ export interface RtspResponse {
   body: Buffer;
 }
 
-/** The bytes of a request; `Content-Length` is added where there is a body. Throws EINPUT for a line break or control character in any part. */
+/**
+ * The bytes of a request; `Content-Length` is added where there is a body. Throws EINPUT for a line break or control character in any part.
+ * A line that cannot be bytes is taken for text, and goes out in UTF-8.
+ */
 export function serializeRequest(request: RtspRequest): Buffer {
   if (!/^[A-Z_a-z]+$/.test(request.method))
     throw new NvrError('EINPUT', 'The request method must be a word.');
-  if (request.uri === '' || /\s/.test(request.uri))
+  if (request.uri === '' || request.uri.includes(' ') || request.uri.includes('\t'))
     throw new NvrError('EINPUT', 'The request URI must not be empty or hold white space.');
   return serialize(`${request.method} ${request.uri} RTSP/1.0`, request.headers, request.body);
 }
@@ -86,6 +90,7 @@ function serialize(startLine: string, headers: Headers, body: Buffer): Buffer {
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(line))
       throw new NvrError('EINPUT', 'A header must not hold line breaks or control characters.');
   }
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'utf8');
+  const wire = lines.map((line) => (isBytes(line) ? line : byteString(line)));
+  const head = Buffer.from(`${wire.join('\r\n')}\r\n\r\n`, 'latin1');
   return body.length === 0 ? head : Buffer.concat([head, body]);
 }

@@ -18,6 +18,9 @@ export interface RtspUri {
 
 /** RFC 2326 3.2; credentials are percent-decoded. Throws EINPUT with a message that quotes nothing of the URI. */
 export function parseRtspUri(uri: string): RtspUri {
+  // eslint-disable-next-line no-control-regex -- a request line cannot hold them
+  if (/[\x00-\x20\x7f]/.test(uri))
+    throw new NvrError('EINPUT', 'The URI must not hold white space or control characters.');
   const scheme = /^(rtsps?):\/\//i.exec(uri);
   if (scheme === null) throw new NvrError('EINPUT', 'The URI must begin with rtsp:// or rtsps://.');
   const tls = scheme[1]!.toLowerCase() === 'rtsps';

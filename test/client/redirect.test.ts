@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { ServerMemory } from '../../lib/client/quirks.js';
+import { accountGoesAlong, type Origin, type RedirectRules } from '../../lib/client/redirect.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { openPipe } from '../../lib/client/socket.js';
 import { NvrError } from '../../lib/errors.js';
@@ -54,6 +55,53 @@ describe('row 12: redirects', () => {
     assert.equal(error.code, 'EAUTH');
     assert.ok(other.requests.length > 0);
     assert.ok(other.requests.every(({ headers }) => !headers.has('Authorization')));
+  });
+
+  it('lead to no other host where the settings say `same`, and nobody there is asked anything', async () => {
+    location = `rtsp://localhost:${other.port}/moved`;
+    const error = await failure(`rtsp://127.0.0.1:${first.port}/live`, { credentials, redirects: 'same' });
+    assert.equal(error.code, 'EUNSUPPORTED');
+    assert.match(error.message, /another host \("localhost"\)/);
+    assert.equal(other.requests.length, 0);
+  });
+
+  it('lead to any host, account and all, where the settings say `any`; the password goes in clear to none of them', async () => {
+    location = `rtsp://localhost:${other.port}/moved`;
+    const error = await failure(`rtsp://127.0.0.1:${first.port}/live`, { credentials, redirects: 'any' });
+    assert.equal(error.code, 'EUNSUPPORTED');
+    assert.ok(other.requests.length > 0);
+    assert.ok(other.requests.every(({ headers }) => !headers.has('Authorization')));
+  });
+
+  it('to another port of the same host are followed without the account, which the error says', async () => {
+    location = `rtsp://127.0.0.1:${other.port}/moved`;
+    const error = await failure(`rtsp://127.0.0.1:${first.port}/live`, { credentials, redirects: 'same' });
+    assert.equal(error.code, 'EAUTH');
+    assert.match(
+      error.message,
+      /redirects to 127\.0\.0\.1:\d+, which wants a log-in; the account is not sent there/,
+    );
+    assert.ok(other.requests.every(({ headers }) => !headers.has('Authorization')));
+  });
+
+  it('take the account along to the same host and port, and into checked TLS there, and nowhere else', () => {
+    const given = { tls: false, host: 'nvr.example', port: 554 };
+    const same = { redirects: 'same', checksTls: true } as const;
+    const goes = (next: Partial<Origin>, rules: RedirectRules = same): boolean =>
+      accountGoesAlong(given, given, { ...given, ...next }, rules);
+    assert.equal(goes({ host: 'NVR.example' }), true);
+    assert.equal(goes({ port: 555 }), false);
+    assert.equal(goes({ tls: true, port: 322 }), true);
+    assert.equal(goes({ tls: true, port: 322 }, { ...same, checksTls: false }), false);
+    assert.equal(goes({ host: 'other.example' }, { checksTls: true }), false);
+    assert.throws(() => goes({ host: 'other.example' }), /another host/);
+    assert.equal(goes({ host: 'other.example' }, { ...same, redirects: 'any' }), true);
+    const secure = { ...given, tls: true };
+    for (const redirects of ['same', 'any'] as const)
+      assert.throws(
+        () => accountGoesAlong(given, secure, given, { redirects, checksTls: true }),
+        /without TLS/,
+      );
   });
 
   it('are followed 5 times at most', async () => {

@@ -140,19 +140,20 @@ describe('an NVR whose transport is HTTP', () => {
     assert.ok(front!.asked.length > 2);
   });
 
-  it('gives its credentials to no other host that it is sent to', async () => {
-    const elsewhere = await startHttpFront(1, 'admin:front-pw');
-    const server = await startScriptedServer(({ method }): Reply | undefined =>
-      method === 'DESCRIBE'
-        ? { status: 302, reason: 'Found', headers: { Location: `rtsp://localhost:${elsewhere.port}/live` } }
-        : undefined,
-    );
-    front = await startHttpFront(server.port);
-    nvr = new Nvr(settingsFor(front.port, { ...ACCOUNT, transport: 'http' }));
-    const [event] = (await watch()).slice(-1);
-    assert.deepEqual([event?.type, event?.code], ['error', 'EAUTH'], event?.reason);
-    assert.deepEqual(elsewhere.asked, [{ method: 'GET', path: '/live', authorized: false }]);
-    await elsewhere.close();
-    await server.close();
-  });
+  for (const redirects of ['same', 'any'] as const)
+    it(`asks no other host for a path that the camera chose, inside the tunnel, where redirects may lead to ${redirects}`, async () => {
+      const elsewhere = await startHttpFront(1, 'admin:front-pw');
+      const server = await startScriptedServer(({ method }): Reply | undefined =>
+        method === 'DESCRIBE'
+          ? { status: 302, reason: 'Found', headers: { Location: `rtsp://localhost:${elsewhere.port}/live` } }
+          : undefined,
+      );
+      front = await startHttpFront(server.port);
+      nvr = new Nvr(settingsFor(front.port, { ...ACCOUNT, transport: 'http', redirects }));
+      const [event] = (await watch()).slice(-1);
+      assert.deepEqual([event?.type, event?.code], ['error', 'EUNSUPPORTED'], event?.reason);
+      assert.deepEqual(elsewhere.asked, []);
+      await elsewhere.close();
+      await server.close();
+    });
 });

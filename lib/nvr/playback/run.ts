@@ -1,7 +1,8 @@
 // One playback run: a key, a session, units with the time they were recorded at, and an end with its reason.
 
 import { openSession } from '../../client/open-session.js';
-import type { RtspSession, SessionEnd, SessionOptions } from '../../client/session.js';
+import type { ServerOptions } from '../../client/session-options.js';
+import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -49,7 +50,7 @@ export interface PlaybackHandlers {
 export interface RunContext {
   readonly settings: NvrSettings;
   readonly account: Account;
-  readonly session: Pick<SessionOptions, 'credentials' | 'tls' | 'logger' | 'openPipe'>;
+  readonly session: ServerOptions;
   readonly memory: MemoryBudget;
   uriOf(path: string): string;
   /** Whether a channel streams at all: tells "no such channel" from "no recording". */

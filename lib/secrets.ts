@@ -1,0 +1,140 @@
+// The one register of live secrets: whatever name or place a server repeats one in, it is struck out of errors, traces and log lines.
+
+const STRUCK = '***';
+/** Shorter ones would strike half of any text. */
+const MIN_CHARS = 3;
+/** Own words are told from a secret by this: it is no word. */
+const UNLIKE_WORDS = /[^A-Za-z]/;
+const UNLIKE_CHARS = 6;
+/** Digest responses and playback keys that are remembered; the oldest go first. */
+const RESPONSES = 4096;
+const KEYS = 1024;
+
+export class SecretRegister {
+  /** By their first characters, so that what a line costs does not depend on how many there are. */
+  private readonly byStart = new Map<string, Map<string, number>>();
+
+  /** Strikes these out until the answer is called; as often as they are held. */
+  hold(forms: Iterable<string>): () => void {
+    const held = [...new Set(forms)].filter((form) => form.length >= MIN_CHARS);
+    for (const form of held) this.count(form, 1);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      for (const form of held) this.count(form, -1);
+    };
+  }
+
+  /** Every secret in `text` becomes `***`, the longest first. `inOwnWords`: only those that no sentence of ours can hold. */
+  strike(text: string, inOwnWords = false): string {
+    if (this.byStart.size === 0) return text;
+    let out = '';
+    let kept = 0;
+    for (let at = 0; at + MIN_CHARS <= text.length;) {
+      const bucket = this.byStart.get(text.slice(at, at + MIN_CHARS));
+      const length = bucket === undefined ? 0 : longest(bucket, text, at, inOwnWords);
+      if (length > 0) {
+        out += text.slice(kept, at) + STRUCK;
+        kept = at += length;
+      } else at++;
+    }
+    return kept === 0 ? text : out + text.slice(kept);
+  }
+
+  private count(form: string, by: number): void {
+    const start = form.slice(0, MIN_CHARS);
+    const bucket = this.byStart.get(start) ?? new Map<string, number>();
+    const holders = (bucket.get(form) ?? 0) + by;
+    if (holders > 0) bucket.set(form, holders);
+    else bucket.delete(form);
+    if (bucket.size > 0) this.byStart.set(start, bucket);
+    else this.byStart.delete(start);
+  }
+}
+
+/** The newest few of a kind of secret, of which nobody says when they are over. */
+class Recent {
+  private readonly releases: (() => void)[] = [];
+  private next = 0;
+
+  constructor(
+    private readonly register: SecretRegister,
+    private readonly size: number,
+  ) {}
+
+  add(forms: Iterable<string>): void {
+    this.releases[this.next]?.();
+    this.releases[this.next] = this.register.hold(forms);
+    this.next = (this.next + 1) % this.size;
+  }
+}
+
+export const secrets = new SecretRegister();
+const responses = new Recent(secrets, RESPONSES);
+const keys = new Recent(secrets, KEYS);
+
+/** An account's secrets, in every form in which they travel. Answers how to let go of them. */
+export function holdAccount({ username, password }: { username: string; password: string }): () => void {
+  if (password === '') return () => undefined;
+  return secrets.hold([...formsOf(password), ...base64Of(`${username}:${password}`)]);
+}
+
+/** What answered a challenge: with it and the nonce a password can be guessed at leisure. */
+export function rememberResponse(response: string): void {
+  responses.add([response]);
+}
+
+export function rememberKey(key: string): void {
+  keys.add(formsOf(key));
+}
+
+/** As it is, quoted, percent-encoded, escaped for XML, in base64; in UTF-8 and in Latin-1. */
+export function formsOf(secret: string): string[] {
+  const encoded = encode(secret);
+  const strict = encoded.replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  const percent = [encoded, strict, encodeLatin1(secret)];
+  return [
+    secret,
+    Buffer.from(secret, 'utf8').toString('latin1'),
+    secret.replace(/["\\]/g, '\\$&'),
+    JSON.stringify(secret).slice(1, -1),
+    secret.replace(/[&<>"']/g, (one) => `&${XML[one]!};`),
+    ...percent,
+    ...percent.map((form) => form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())),
+    ...percent.map((form) => form.replaceAll('%20', '+')),
+    ...base64Of(secret),
+  ];
+}
+
+const XML: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };
+
+/** Without the padding, which a server may leave out. */
+function base64Of(text: string): string[] {
+  return (['utf8', 'latin1'] as const).flatMap((encoding) => {
+    const bytes = Buffer.from(text, encoding);
+    return [bytes.toString('base64').replace(/={1,2}$/, ''), bytes.toString('base64url')];
+  });
+}
+
+/** Half a surrogate pair cannot be encoded. */
+function encode(text: string): string {
+  return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'));
+}
+
+function encodeLatin1(text: string): string {
+  return text.replace(/[^A-Za-z0-9._~-]/g, (one) => {
+    const code = one.charCodeAt(0);
+    return code > 0xff ? one : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
+  });
+}
+
+function longest(bucket: ReadonlyMap<string, number>, text: string, at: number, inOwnWords: boolean): number {
+  let length = 0;
+  for (const form of bucket.keys()) {
+    if (form.length <= length || !text.startsWith(form, at)) continue;
+    if (inOwnWords && (form.length < UNLIKE_CHARS || !UNLIKE_WORDS.test(form))) continue;
+    length = form.length;
+  }
+  return length;
+}

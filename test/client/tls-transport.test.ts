@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { openSession, type TransportPreference } from '../../lib/client/open-session.js';
+import { ServerMemory } from '../../lib/client/quirks.js';
+import { openPipe } from '../../lib/client/socket.js';
+import { NvrError } from '../../lib/errors.js';
+import { startScriptedServer, type Script } from '../support/scripted-server.js';
+
+/** What a server that refuses TCP with 461 was asked to SETUP over what only looks like TLS, and how it ended. */
+async function asked(
+  preference: TransportPreference,
+  script?: Script,
+): Promise<{ setups: string[]; error: NvrError }> {
+  const server = await startScriptedServer(
+    script ??
+      (({ method }) => (method === 'SETUP' ? { status: 461, reason: 'Unsupported Transport' } : undefined)),
+  );
+  try {
+    const memory = new ServerMemory();
+    memory.transport = 'udp';
+    const error: unknown = await openSession({
+      uri: `rtsps://127.0.0.1:${server.port}/live`,
+      preference,
+      memory,
+      // What is encrypted is not the point here.
+      openPipe: (options) => openPipe({ ...options, tls: undefined }),
+      onUnit: () => undefined,
+      onEnd: () => undefined,
+    }).then(
+      ({ session }) => session.close(),
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(error instanceof NvrError, 'it plays');
+    const setups = server.requests.filter(({ method }) => method === 'SETUP');
+    return { setups: setups.map(({ headers }) => headers.get('Transport') ?? ''), error };
+  } finally {
+    await server.close();
+  }
+}
+
+describe('RTSP over TLS', () => {
+  for (const preference of ['auto', 'udp-first'] as const)
+    it(`asks for interleaved media alone, whatever was learnt, and says why it ends with 461: ${preference}`, async () => {
+      const { setups, error } = await asked(preference);
+      assert.deepEqual(setups, ['RTP/AVP/TCP;unicast;interleaved=0-1']);
+      assert.equal(error.code, 'EUNSUPPORTED');
+      assert.match(error.message, /461.*plain UDP is not tried/);
+    });
+
+  for (const preference of ['udp', 'multicast'] as const)
+    it(`refuses media that anybody on the way could see, before any SETUP: ${preference}`, async () => {
+      const { setups, error } = await asked(preference);
+      assert.deepEqual(setups, []);
+      assert.equal(error.code, 'EUNSUPPORTED');
+      assert.match(error.message, /choose the transport TCP/);
+    });
+});

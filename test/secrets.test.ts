@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { NvrError } from '../lib/errors.js';
+import { redact } from '../lib/redact.js';
+import { formsOf, holdAccount, rememberKey, rememberResponse, secrets } from '../lib/secrets.js';
+import { printable } from '../lib/text.js';
+
+const ACCOUNT = { username: 'wächter', password: 'Gehe!m & "47" ü' };
+
+describe('live secrets', () => {
+  const forms = [
+    ACCOUNT.password,
+    encodeURIComponent(ACCOUNT.password),
+    encodeURIComponent(ACCOUNT.password).replaceAll('%20', '+'),
+    encodeURIComponent(ACCOUNT.password).replace(/%../g, (code) => code.toLowerCase()),
+    Buffer.from(ACCOUNT.password).toString('base64'),
+    Buffer.from(ACCOUNT.password, 'latin1').toString('base64'),
+    Buffer.from(`${ACCOUNT.username}:${ACCOUNT.password}`).toString('base64'),
+    Buffer.from(`${ACCOUNT.username}:${ACCOUNT.password}`, 'latin1').toString('base64').replaceAll('=', ''),
+    Buffer.from(ACCOUNT.password).toString('latin1'),
+    'Gehe!m &amp; &quot;47&quot; ü',
+    'Gehe!m & \\"47\\" ü',
+  ];
+
+  it('are struck out of errors, shown text, traces and logs in every form, whatever stands around them, until they are let go', () => {
+    const forget = holdAccount(ACCOUNT);
+    for (const form of forms) {
+      const echo = `X-Debug: seen<${form}>${form}`;
+      for (const said of [new NvrError('EPROTOCOL', echo).message, printable(echo), redact(echo)])
+        assert.ok(!said.includes(form) && !said.includes('47'), said);
+      assert.match(redact(echo), /^X-Debug: seen<\*\*\*=*>\*\*\*=*$/);
+    }
+    forget();
+    forget();
+    assert.equal(redact(forms[0]!), forms[0]);
+  });
+
+  it('stay struck out while another holds them', () => {
+    const [one, other] = [holdAccount(ACCOUNT), holdAccount(ACCOUNT)];
+    one();
+    assert.equal(redact(ACCOUNT.password), '***');
+    other();
+    assert.equal(redact(ACCOUNT.password), ACCOUNT.password);
+  });
+
+  it('are keys and responses too, under whatever name or in whatever path they come back', () => {
+    rememberKey('k7/Zz+9=');
+    rememberResponse('e0ff72846d2179b1e3e7ed983bb6ed75');
+    for (const echo of ['/play/k7%2FZz%2B9%3D/x', 'ticket=k7/Zz+9=', 'sid: e0ff72846d2179b1e3e7ed983bb6ed75'])
+      assert.ok(
+        !/k7|e0ff/.test(new NvrError('EPROTOCOL', echo).message) && !/k7|e0ff/.test(redact(echo)),
+        echo,
+      );
+  });
+
+  it('are forgotten at last: keys and responses come without end', () => {
+    for (let n = 0; n < 10_000; n++) rememberResponse(`response-${n}-of-many`);
+    assert.equal(redact('response-1-of-many'), 'response-1-of-many');
+    assert.equal(redact('response-9999-of-many'), '***');
+  });
+
+  it('do not strike words out of our own sentences, where that would tell them', () => {
+    const forget = holdAccount({ username: 'admin', password: 'password' });
+    const text = 'check the user name and the password.';
+    assert.equal(new NvrError('EAUTH', text).message, text);
+    assert.equal(printable('your password'), 'your ***');
+    forget();
+  });
+
+  it('cost a line the same, however many there are, and however alike', () => {
+    const release = secrets.hold(
+      Array.from({ length: 20_000 }, (_, n) => `secret-${n}-${'x'.repeat(n % 50)}`),
+    );
+    const line = 'DESCRIBE rtsp://192.168.1.20/live?ch=0000 RTSP/1.0\r\n'.repeat(300);
+    const begun = process.cpuUsage();
+    for (let n = 0; n < 20; n++) redact(line);
+    const { user } = process.cpuUsage(begun);
+    release();
+    assert.ok(user < 2_000_000, `${user / 1000} ms`);
+  });
+
+  it('have forms for any text', () => {
+    for (const odd of ['\ud800', '日本', "'()*!", '', '\u0000'])
+      assert.ok(formsOf(odd).every((form) => typeof form === 'string'));
+  });
+});
