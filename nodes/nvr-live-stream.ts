@@ -1,9 +1,10 @@
 // Flow node `nvr-live-stream`: a camera's live units on output 1, the story of its session on output 2, audio and metadata on output 3.
 
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
+import { isEntry, isKeyframe } from '../lib/codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../lib/codec/unit.js';
 import { NvrError } from '../lib/errors.js';
-import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
+import type { CameraHub, HubEvent, HubSubscription, OnLoss } from '../lib/nvr/types.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from './shared/messages.js';
 import { loopDelay, OverloadGuard } from './shared/overload.js';
@@ -53,6 +54,7 @@ class LiveStream {
   private readonly channel: number;
   private readonly stream: string;
   private readonly emit: Emit;
+  private readonly onLoss: OnLoss;
   private subscription: HubSubscription | undefined;
   private sequence = 0;
   private guard = new OverloadGuard();
@@ -68,6 +70,7 @@ class LiveStream {
     const reader = new SettingsReader(saved);
     this.stream = reader.choice('stream', ['main', 'dual'], 'main');
     this.emit = reader.choice<Emit>('emit', ['keyframes', 'accessUnits', 'nalUnits'], 'keyframes');
+    this.onLoss = reader.choice<OnLoss>('onLoss', ['keep', 'skip'], 'keep');
     const channel = reader.text('channel', '1');
     if (reader.error !== undefined) throw reader.error;
     const nvr = nvrOf(server);
@@ -81,6 +84,7 @@ class LiveStream {
     loopDelay.acquire();
     this.guard = new OverloadGuard();
     this.subscription = this.hub.subscribe({
+      onLoss: this.onLoss,
       onUnit: (unit) => {
         this.onUnit(unit);
       },
@@ -154,12 +158,12 @@ class LiveStream {
       this.sendSideTrack(unit);
       return;
     }
-    if (this.lacksKeyframe) {
+    if (this.lacksKeyframe && this.isWanted(unit)) {
       this.lacksKeyframe = false;
       this.node.status(PLAYING);
     }
     const now = performance.now();
-    switch (this.guard.judge(unit.keyframe, now - unit.arrival, loopDelay.delay(now), now)) {
+    switch (this.guard.judge(isEntry(unit), now - unit.arrival, loopDelay.delay(now), now)) {
       case 'begin':
         this.sendEvent('gap', {
           channel: this.channel,
@@ -168,7 +172,7 @@ class LiveStream {
           code: 'EOVERLOAD',
           reason: 'The flow cannot keep up; only keyframes are sent until it can.',
         });
-        if (unit.keyframe) this.sendVideo(unit);
+        if (isEntry(unit)) this.sendVideo(unit);
         else this.dropped++;
         return;
       case 'drop':
@@ -181,13 +185,17 @@ class LiveStream {
   }
 
   private sendVideo(unit: VideoUnit): void {
-    if (this.emit === 'keyframes' && !unit.keyframe) return;
+    if (!this.isWanted(unit)) return;
     if (this.emit === 'nalUnits' && unit.nals.length > 0) {
       for (const { type, start, end } of unit.nals)
         this.sendPicture(unit, 'nal', unit.data.subarray(start, end), type);
     } else {
       this.sendPicture(unit, unit.keyframe ? 'keyframe' : 'frame', unit.data, undefined);
     }
+  }
+
+  private isWanted(unit: VideoUnit): boolean {
+    return this.emit !== 'keyframes' || isKeyframe(unit);
   }
 
   private sendPicture(unit: VideoUnit, what: string, payload: Buffer, nalType: number | undefined): void {

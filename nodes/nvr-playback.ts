@@ -1,6 +1,7 @@
 // Flow node `nvr-playback`: recorded video by time. Each run has a name; what it sends and tells carries it.
 
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
+import { isKeyframe } from '../lib/codec/entry.js';
 import { NvrError } from '../lib/errors.js';
 import { parseDuration, parseTime } from '../lib/nvr/nvr-time.js';
 import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../lib/nvr/playback/run.js';
@@ -258,7 +259,7 @@ class Player {
   }
 
   private sendUnit(request: PlaybackRequest, playing: Playing, { unit, repeated }: RecordedUnit): void {
-    if (this.closed || (this.emit === 'keyframes' && !unit.keyframe)) return;
+    if (this.closed || (this.emit === 'keyframes' && !isKeyframe(unit))) return;
     const { run, channel, stream } = request;
     const send = (what: string, payload: Buffer, nalType?: number): void => {
       const info = videoInfo(unit, ++playing.sequence, channel, stream, nalType);

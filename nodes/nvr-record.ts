@@ -350,6 +350,7 @@ function readSettings(
 ): Omit<RecorderOptions, 'id' | 'nvr' | 'channel' | 'timeZone'> {
   return {
     mode: reader.choice('mode', ['alarm', 'continuous'], 'alarm'),
+    onLoss: reader.choice('onLoss', ['keep', 'skip'], 'keep'),
     preRoll: reader.number('preRoll', 10, { min: 0, max: 120 }),
     postRoll: reader.number('postRoll', 10, { min: 0, max: 3600 }),
     maxLength: reader.number('maxLength', 300, { min: 1, max: 86_400 }),
@@ -385,8 +386,8 @@ function eventOf(event: RecorderEvent): Record<string, unknown> {
 }
 
 /** Lists become their lengths: events are flat. */
-function flat({ alarms, gaps, ...info }: ClipInfo): Record<string, unknown> {
-  return { ...info, alarms: alarms.length, gaps: gaps.length };
+function flat({ alarms, gaps, damagedSpans, ...info }: ClipInfo): Record<string, unknown> {
+  return { ...info, alarms: alarms.length, gaps: gaps.length, damagedSpans: damagedSpans.length };
 }
 
 function faultOf({ code, message }: NvrError): { code: string; reason: string } {

@@ -25,6 +25,8 @@ export interface SelectOptions {
   /** Audio and metadata too. */
   extras?: boolean | undefined;
   parameterSets?: ParameterSetPolicy | undefined;
+  /** Keep slices that a loss cuts off. */
+  cutSlices?: boolean | undefined;
 }
 
 /** Throws EUNSUPPORTED where there is no video, or none in a codec we can read. */
@@ -34,7 +36,7 @@ export function selectTracks(description: SessionDescription, options: SelectOpt
   // Which way a picture goes is not asked: none goes to a camera, though some say `sendonly` of what they send.
   const videos = description.media.filter((media) => media.type === 'video');
   if (videos.length === 0) throw withoutVideo(description);
-  const video = firstReadable(videos, refused, options.parameterSets);
+  const video = firstReadable(videos, refused, options);
   if (video === undefined) throw refused[0]!;
   tracks.push(video);
 
@@ -42,7 +44,7 @@ export function selectTracks(description: SessionDescription, options: SelectOpt
     for (const type of ['audio', 'application']) {
       const offered = description.media.filter((media) => media.type === type);
       const wanted = offered.filter((media) => !isBackChannel(media));
-      const choice = firstReadable(wanted, refused, undefined);
+      const choice = firstReadable(wanted, refused, {});
       if (choice !== undefined) tracks.push(choice);
       else if (wanted.length === 0 && offered.length > 0) refused.push(backChannel(offered[0]!));
     }
@@ -90,7 +92,7 @@ function refusalOf({ type, protocol, direction, encrypted }: MediaDescription): 
 function firstReadable(
   candidates: readonly MediaDescription[],
   refused: NvrError[],
-  parameterSets: ParameterSetPolicy | undefined,
+  { parameterSets, cutSlices = false }: SelectOptions,
 ): TrackChoice | undefined {
   for (const media of candidates) {
     const refusal = refusalOf(media);
@@ -109,6 +111,7 @@ function firstReadable(
           createDepacketizer: (sink, window) =>
             createDepacketizer(payload, media, sink, {
               boundary: 'learn',
+              cutSlices,
               ...(parameterSets && { parameterSets }),
               ...(window && { window }),
             }),

@@ -32,6 +32,8 @@ export interface SessionOptions {
   extras?: boolean;
   /** When VPS, SPS and PPS stand in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the default), when they changed, or never. */
   parameterSets?: ParameterSetPolicy;
+  /** H.264 and H.265: hand up slices that a loss cut off too, apart from `data` (`VideoUnit.cut`), and units that have no whole slice. */
+  cutSlices?: boolean;
   /** PLAY's Range; `npt=0.000-` by default. */
   range?: string;
   /** More headers of PLAY: `Scale`, `Rate-Control`. */

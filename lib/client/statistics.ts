@@ -44,7 +44,8 @@ export class RateMeter {
   private readonly samples: Sample[] = [];
 
   count(unit: MediaUnit): void {
-    if (unit.kind !== 'video') return;
+    // Of some, a loss left nothing whole.
+    if (unit.kind !== 'video' || unit.data.length === 0) return;
     this.frames++;
     if (unit.keyframe) this.keyframes++;
     if (unit.damaged) this.damaged++;

@@ -205,8 +205,9 @@ export class Track {
     const missing = this.receiver.update(view, arrival);
     if (missing < 0) return;
     if (missing > 0) {
-      this.options.onLoss(missing);
+      // What was whole before the loss goes out before it is told.
       this.depacketizer.gap();
+      this.options.onLoss(missing);
     }
     // One that only fills its place in the sequence: comfort noise, a tone.
     if (view.payloadType === this.options.payloadType) this.depacketizer.push(view, arrival);

@@ -1,5 +1,6 @@
 // The seconds before an alarm: whole GOPs, audio between them, within bounds of seconds, of memory and of units. No clock: time comes with the units.
 
+import { isEntry, Recovery } from '../codec/entry.js';
 import { unitCost } from '../codec/unit-cost.js';
 import type { AudioUnit, VideoUnit } from '../codec/unit.js';
 import { LIMITS } from '../limits.js';
@@ -22,6 +23,8 @@ export interface GopRingOptions {
 export const RING_BYTES = 32 * 1024 * 1024;
 /** GOPs given up at the front before the list is moved up. */
 const COMPACT_AT = 64;
+/** Of a GOP that is too large, what is given up at a time. */
+const THINNED_PART = 1 / 8;
 /** Silence after which a picture no longer shows what is. */
 const BREAK_MS = 2000;
 
@@ -30,6 +33,8 @@ interface Gop {
   end: number;
   bytes: number;
   readonly units: ClipUnit[];
+  /** It outgrew the ring: what stood between its first unit and the next here was given up. */
+  isThinned: boolean;
 }
 
 export class GopRing implements Yielding {
@@ -41,7 +46,7 @@ export class GopRing implements Yielding {
   private total = 0;
   private count = 0;
   private told = false;
-  /** A GOP outgrew the ring: what follows cannot be decoded without it. */
+  /** There was no room for a GOP's first unit: nothing is held up to the next one. */
   private lost = false;
 
   constructor(private readonly options: GopRingOptions) {
@@ -58,20 +63,22 @@ export class GopRing implements Yielding {
   /** Milliseconds from the first unit held to the last. */
   get spanMs(): number {
     const first = this.gops[this.front];
-    return first === undefined ? 0 : this.gops.at(-1)!.end - first.begin;
+    if (first === undefined) return 0;
+    const begin = first.isThinned ? (first.units[1]?.arrival ?? first.end) : first.begin;
+    return this.gops.at(-1)!.end - begin;
   }
 
-  /** Takes the next unit in order of arrival. What comes before the first keyframe is not kept. */
+  /** Takes the next unit in order of arrival. What comes before the first one that can be begun at is not kept. */
   push(unit: ClipUnit): void {
-    const opens = unit.kind === 'video' && unit.keyframe && !unit.damaged;
-    if (opens) {
+    if (unit.kind === 'video' && isEntry(unit)) {
       this.lost = false;
-      this.gops.push({ begin: unit.arrival, end: unit.arrival, bytes: 0, units: [] });
+      this.gops.push({ begin: unit.arrival, end: unit.arrival, bytes: 0, units: [], isThinned: false });
     }
     const gop = this.gops.at(-1);
     if (gop === undefined || this.lost) return;
     this.memory.add(this);
-    if (!this.memory.hold(unit)) {
+    while (!this.memory.hold(unit)) {
+      if (this.thin()) continue;
       this.giveUp();
       return;
     }
@@ -93,11 +100,12 @@ export class GopRing implements Yielding {
     return true;
   }
 
-  /** Everything from the last keyframe at or before `from` (monotonic ms) on; from the first one after it, where nothing was held at that time. */
+  /** Everything from the last entry at or before `from` (monotonic ms) on; from the first one after it, where nothing was held at that time. */
   since(from: number): ClipUnit[] {
     let at = this.front;
     while (at < this.gops.length && this.isOver(at, from)) at++;
-    return this.gops.slice(at).flatMap(({ units }) => units);
+    const gops = this.gops.slice(at);
+    return gops.flatMap((gop, i) => (gop.isThinned || i === 0 ? begunAt(gop) : gop.units));
   }
 
   clear(): void {
@@ -122,15 +130,36 @@ export class GopRing implements Yielding {
   private dropLarge(): void {
     if (!this.isLarge()) return;
     while (this.isLarge() && this.front < this.gops.length - 1) this.dropFirst();
-    if (this.isLarge()) this.giveUp();
-    else this.tell();
+    while (this.isLarge()) {
+      if (this.thin()) continue;
+      this.giveUp();
+      return;
+    }
+    this.tell();
   }
 
   private isLarge(): boolean {
     return this.total > this.maxBytes || this.count > LIMITS.cameraUnits;
   }
 
-  /** The GOP at hand is too large: nothing is held up to the next one. */
+  /** Of a GOP at hand that is too large, its first unit and the newest ones are worth most: blocks in the picture rather than none. False: nothing else is left. */
+  private thin(): boolean {
+    const gop = this.gops.at(-1);
+    if (gop === undefined || gop.units.length < 2) return false;
+    // A part at a time, so that each unit is moved a few times at most.
+    const given = gop.units.splice(1, Math.ceil(gop.units.length * THINNED_PART));
+    for (const unit of given) {
+      this.memory.release(unit);
+      gop.bytes -= unitCost(unit);
+      this.total -= unitCost(unit);
+    }
+    this.count -= given.length;
+    gop.isThinned = true;
+    this.tell();
+    return true;
+  }
+
+  /** Not even the first unit of the GOP at hand fits: nothing is held up to the next one. */
   private giveUp(): void {
     this.clear();
     this.lost = true;
@@ -157,4 +186,16 @@ export class GopRing implements Yielding {
 }
 
 /** What stands where a GOP was until the list is moved up: it holds no memory. */
-const EMPTY: Gop = { begin: 0, end: 0, bytes: 0, units: [] };
+const EMPTY: Gop = { begin: 0, end: 0, bytes: 0, units: [], isThinned: false };
+
+/** A GOP's units for who begins with it: what builds on pictures that are not there says so. */
+function begunAt({ units, isThinned }: Gop): ClipUnit[] {
+  const first = units[0];
+  if (first?.kind !== 'video' || (first.keyframe && !isThinned)) return units;
+  const recovery = first.keyframe ? undefined : new Recovery(first.recoveryFrames ?? 0);
+  return units.map((unit, i) => {
+    if (unit.kind !== 'video' || unit.reference === 'lost') return unit;
+    const isPartial = isThinned ? i > 0 : recovery?.take(unit) === true;
+    return isPartial ? { ...unit, reference: 'lost' } : unit;
+  });
+}

@@ -1,7 +1,9 @@
 // Units of one picture format to a fragmented MP4, or MOV where the sound is G.711: a fragment a GOP, written when the next one begins.
 
+import { isEntry } from '../codec/entry.js';
 import type { AudioFormat, AudioUnit, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
+import { DamagedSpans, type DamagedSpan } from './damaged-spans.js';
 import { decoderConfig, type DecoderConfig } from './decoder-config.js';
 import { FragmentFile, type ClipSink } from './fragment-file.js';
 import { FragmentTimes } from './fragment-times.js';
@@ -23,8 +25,10 @@ export interface ClipFacts {
   /** Of the file, so far. */
   readonly bytes: number;
   readonly durationMs: number;
-  /** Units that were flagged: they, and what refers to them, are left out. */
+  /** Units that are missing data of their own. */
   readonly damaged: number;
+  /** Where they are, and what builds on them. */
+  readonly damagedSpans: readonly DamagedSpan[];
   readonly gaps: readonly ClipGap[];
 }
 
@@ -70,10 +74,11 @@ export class Mp4Writer {
   private reordered = false;
   private endMs = 0;
   private gopBytes = 0;
-  /** What was left out is referred to until the next keyframe. */
+  /** A GOP outgrew its bound: nothing is taken up to the next one. */
   private broken = false;
   private frames = 0;
   private damaged = 0;
+  private readonly spoilt = new DamagedSpans();
   private readonly gaps: ClipGap[] = [];
 
   /** `first`: the keyframe that opens the file, with its parameter sets; `audio`: the sound that comes with it, if any. Throws EUNSUPPORTED. */
@@ -128,13 +133,19 @@ export class Mp4Writer {
   }
 
   get facts(): ClipFacts {
-    const { frames, damaged, gaps } = this;
-    return { frames, bytes: this.file.bytes, damaged, gaps, durationMs: Math.round(this.endMs) };
+    const { frames, damaged, gaps, endMs } = this;
+    const damagedSpans = this.spoilt.until(endMs);
+    return { frames, bytes: this.file.bytes, damaged, damagedSpans, gaps, durationMs: Math.round(endMs) };
   }
 
   /** Codec of the sound that is in the file. */
   get sound(): string | undefined {
     return this.audioBegun ? this.audioFormat!.codec : undefined;
+  }
+
+  /** A picture that shall not be in the file: it is counted all the same. */
+  leaveOut(unit: VideoUnit): void {
+    this.count(unit, this.endMs);
   }
 
   /** Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence. */
@@ -172,26 +183,31 @@ export class Mp4Writer {
   }
 
   private async addVideo(unit: VideoUnit): Promise<void> {
-    if (unit.damaged) this.damaged++;
-    const opens = unit.keyframe && !unit.damaged && parameterSets(unit).length > 0;
+    const opens = isEntry(unit) && parameterSets(unit).length > 0;
     if (opens) {
       this.broken = false;
       this.gopBytes = 0;
     }
     this.gopBytes += unit.data.length;
-    if (unit.damaged || this.gopBytes > GOP_BYTES) this.broken = true;
+    if (this.gopBytes > GOP_BYTES) this.broken = true;
     if (this.broken || (this.frames === 0 && !opens)) return;
 
     const ms = this.frames === 0 ? this.clock.start(unit, 0) : this.clock.next(unit, opens);
     // Pictures in front of the first keyframe refer to what is not there.
     if (ms < 0) return;
     this.frames++;
+    this.count(unit, ms);
     if (this.held !== undefined) {
       this.follow(ms);
       await this.release(0);
     }
     this.endMs = Math.max(this.endMs, ms);
     this.held = { unit, ms };
+  }
+
+  private count(unit: VideoUnit, ms: number): void {
+    if (unit.damaged) this.damaged++;
+    this.spoilt.add(ms, !unit.damaged && unit.reference === undefined);
   }
 
   /** Keeps the length of a frame, gaps, and how long the sound has been quiet. */
@@ -218,7 +234,8 @@ export class Mp4Writer {
     const { EncodedPacket } = mediabunny();
     const packet = new EncodedPacket(
       unit.data,
-      unit.keyframe ? 'key' : 'delta',
+      // A player may begin there, at a recovery point as at a keyframe.
+      isEntry(unit) ? 'key' : 'delta',
       ms / 1000,
       durationMs / 1000,
     );

@@ -1,5 +1,6 @@
-// The last keyframe and what followed it, within bounds of memory and of units.
+// The last unit that can be begun at, a keyframe mostly, and what followed it, within bounds of memory and of units.
 
+import { isEntry } from '../codec/entry.js';
 import { unitCost } from '../codec/unit-cost.js';
 import type { VideoUnit } from '../codec/unit.js';
 import { LIMITS } from '../limits.js';
@@ -19,7 +20,7 @@ export class GopStore implements Yielding {
 
   /** A keyframe starts a new GOP; above the bounds the keyframe alone is kept. */
   add(unit: VideoUnit): void {
-    if (unit.keyframe) {
+    if (isEntry(unit)) {
       this.clear();
       this.memory.add(this);
       this.take(unit);

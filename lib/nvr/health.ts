@@ -7,6 +7,7 @@ import { USER_AGENT } from '../client/describe.js';
 import type { ServerOptions } from '../client/session-options.js';
 import { RtspSession } from '../client/session.js';
 import { errorOfReply } from '../client/status.js';
+import { isEntry } from '../codec/entry.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../errors.js';
 import { Authenticator } from '../rtsp/auth.js';
@@ -16,6 +17,7 @@ import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
 import { byteString, printable } from '../text.js';
 import type { Account } from './account.js';
 import type { Hub } from './hub.js';
+import { lossPercent, whyNoKeyframe } from './no-keyframe.js';
 import { ServerClock } from './server-clock.js';
 import type { HubEvent, NvrSettings } from './types.js';
 
@@ -358,22 +360,22 @@ export class HealthProbes {
   /** Joins the hub until it plays, or has a whole keyframe. Rejects with what ends it, ETIMEDOUT or ENOKEYFRAME. */
   private watch(hub: Hub, awaited: 'playing' | 'keyframe'): Promise<true> {
     const seconds = this.context.settings.requestTimeout * KEYFRAME_FACTOR;
-    const { packets } = hub.statistics;
+    const before = hub.statistics;
     let leave = (): void => undefined;
     return new Promise<true>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(
-          hub.statistics.packets > packets
+          hub.statistics.packets > before.packets
             ? new NvrError(
                 'ENOKEYFRAME',
-                `Video came, but no keyframe within ${seconds} s; set a shorter keyframe interval (GOP) on the camera.`,
+                `Video came, but no whole keyframe within ${seconds} s: ${whyNoKeyframe(before, hub.statistics)}`,
               )
             : new NvrError('ETIMEDOUT', `No video came within ${seconds} s.`),
         );
       }, seconds * 1000);
       const subscription = hub.subscribe({
         onUnit: (unit: MediaUnit) => {
-          if (unit.kind === 'video' && unit.keyframe && !unit.damaged) resolve(true);
+          if (unit.kind === 'video' && isEntry(unit)) resolve(true);
         },
         onEvent: (event: HubEvent) => {
           if (event.type === 'playing' && awaited === 'playing') resolve(true);
@@ -407,9 +409,8 @@ export class HealthProbes {
     if (statistics.bitrateKbps > 0) known.bitrateKbps = Math.round(statistics.bitrateKbps);
     const key = `${hub.channel}/${hub.stream}`;
     const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
-    const lost = Math.max(0, statistics.lost - before.lost);
-    const all = Math.max(0, statistics.packets - before.packets) + lost;
-    if (all > 0) known.lossPercent = Math.round((lost / all) * 1000) / 10;
+    if (statistics.packets + statistics.lost > before.packets + before.lost)
+      known.lossPercent = lossPercent(before, statistics);
     this.counted.set(key, { packets: statistics.packets, lost: statistics.lost });
     const claimed = [...gop]
       .reverse()

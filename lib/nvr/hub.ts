@@ -4,12 +4,15 @@ import { performance } from 'node:perf_hooks';
 import { openSession, type OpenedSession } from '../client/open-session.js';
 import type { ServerOptions } from '../client/session-options.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
+import { isEntry, Recovery } from '../codec/entry.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import type { UnitMemory } from '../media/unit-memory.js';
 import type { Account } from './account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
+import { LossRun } from './loss-run.js';
+import { whyNoKeyframe } from './no-keyframe.js';
 import { FLAPPING_MS, Outages } from './outages.js';
 import { preferenceOf, toldTransport } from './transport.js';
 import type {
@@ -35,10 +38,12 @@ export interface HubContext {
 
 type State = 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
 
-/** A subscriber and where it stands: it gets no video before its first keyframe. */
+/** A subscriber and where it stands: it gets no video before the first unit that it can begin at. */
 interface Seat {
   readonly subscriber: HubSubscriber;
   started: boolean;
+  /** It began at a recovery point that the stream itself had no need of. */
+  recovery?: Recovery | undefined;
 }
 
 const KEYFRAME_WAIT_MS = 15_000;
@@ -61,11 +66,9 @@ export class Hub implements CameraHub {
   private lingerTimer: NodeJS.Timeout | undefined;
   private keyframeTimer: NodeJS.Timeout | undefined;
   private playingSince: number | undefined;
-  /** Packets lost since the last unit. */
-  private lost = 0;
-  /** After a loss nothing is handed on until the next keyframe. */
-  private broken = false;
-  private torn = false;
+  private losses = new LossRun();
+  /** The stream begins at recovery points, and had no keyframe yet. */
+  private refreshes = false;
   private announced: VideoFormat | undefined;
   /** What a newcomer is told. */
   private story: HubEvent[] = [];
@@ -168,9 +171,12 @@ export class Hub implements CameraHub {
     this.current = undefined;
     this.playingSince = undefined;
     this.kept.clear();
-    this.broken = this.torn = false;
-    this.lost = 0;
-    for (const seat of this.seats) seat.started = false;
+    this.losses = new LossRun();
+    this.refreshes = false;
+    for (const seat of this.seats) {
+      seat.started = false;
+      seat.recovery = undefined;
+    }
   }
 
   private connect(): void {
@@ -210,6 +216,7 @@ export class Hub implements CameraHub {
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
       silenceMs: settings.silence * 1000,
+      cutSlices: true,
       onAttempt: (attempt) => {
         this.opening = attempt;
       },
@@ -217,7 +224,7 @@ export class Hub implements CameraHub {
         if (generation === this.generation) this.onUnit(unit);
       },
       onLoss: (missing) => {
-        if (generation === this.generation) this.lost += missing;
+        if (generation === this.generation) this.losses.lose(missing);
       },
       onWarning: (error) => {
         if (generation === this.generation)
@@ -314,38 +321,38 @@ export class Hub implements CameraHub {
 
   private onVideo(unit: VideoUnit): void {
     if (unit.format !== this.format || this.announced === undefined) this.onFormat(unit.format);
-    const opens = unit.keyframe && !unit.damaged;
-    if (unit.damaged || this.lost > 0) this.onGap();
-    if (opens) {
-      this.broken = false;
-      clearTimeout(this.keyframeTimer);
-    } else if (this.broken && !this.fresh(unit)) {
-      return;
-    }
-    if (!this.broken) this.kept.add(unit);
-    for (const seat of this.seats) {
-      seat.started ||= opens;
-      if (seat.started) deliver(seat, unit);
-    }
+    const lost = this.losses.look(unit);
+    if (lost !== undefined)
+      this.emit('gap', {
+        lost,
+        reason: 'Packets were lost; it may show in the picture until the next keyframe.',
+      });
+    if (this.losses.began && !this.refreshes) this.expectKeyframe();
+    this.lookForKeyframe(unit);
+    const plain = withoutCuts(unit);
+    if (plain !== undefined) this.kept.add(plain);
+    const full = withCuts(unit);
+    for (const seat of this.seats) this.hand(seat, unit, seat.subscriber.cutSlices === true ? full : plain);
   }
 
-  /** Told once for each run of losses up to the next keyframe. */
-  private onGap(): void {
-    const { lost } = this;
-    this.lost = 0;
-    if (this.broken) return;
-    this.broken = true;
-    this.torn = true;
-    this.kept.clear();
-    this.expectKeyframe();
-    this.emit('gap', { lost, reason: 'Packets were lost; the stream goes on at the next keyframe.' });
+  private lookForKeyframe(unit: VideoUnit): void {
+    if (!isEntry(unit)) return;
+    this.refreshes = !unit.keyframe;
+    if (unit.keyframe && !unit.damaged) clearTimeout(this.keyframeTimer);
   }
 
-  /** The unit that the loss tore is handed on, flagged; what refers to it is not. */
-  private fresh(unit: VideoUnit): boolean {
-    const first = this.torn && unit.damaged;
-    this.torn = false;
-    return first;
+  /** `given`: the unit as this subscriber wants it; undefined: nothing of it is for him. */
+  private hand(seat: Seat, unit: VideoUnit, given: VideoUnit | undefined): void {
+    if (!seat.started) {
+      if (!isEntry(unit)) return;
+      seat.started = true;
+      if (!unit.keyframe) seat.recovery = new Recovery(unit.recoveryFrames ?? 0);
+    }
+    if (given === undefined || (seat.subscriber.onLoss === 'skip' && this.losses.skips)) return;
+    if (seat.recovery !== undefined && (unit.keyframe || !seat.recovery.take(unit)))
+      seat.recovery = undefined;
+    const isPartial = seat.recovery !== undefined && given.reference === undefined;
+    deliver(seat, isPartial ? { ...given, reference: 'lost' } : given);
   }
 
   private onFormat(format: VideoFormat): void {
@@ -364,9 +371,10 @@ export class Hub implements CameraHub {
 
   private expectKeyframe(): void {
     clearTimeout(this.keyframeTimer);
+    const before = this.statistics;
     this.keyframeTimer = setTimeout(() => {
-      const seconds = KEYFRAME_WAIT_MS / 1000;
-      const reason = `No keyframe came within ${seconds} s; set a shorter keyframe interval (GOP) on the camera.`;
+      const why = whyNoKeyframe(before, this.statistics, this.refreshes);
+      const reason = `No whole keyframe came within ${KEYFRAME_WAIT_MS / 1000} s: ${why}`;
       this.emit('warning', { code: 'ENOKEYFRAME', reason, error: new NvrError('ENOKEYFRAME', reason) });
     }, KEYFRAME_WAIT_MS);
   }
@@ -388,6 +396,19 @@ function formatFields(format: VideoFormat): Partial<HubEvent> {
     ...(format.frameRate === undefined ? {} : { frameRate: format.frameRate }),
     ...(format.profile === undefined ? {} : { profile: format.profile }),
   };
+}
+
+/** What of a unit goes to those who want whole NAL units alone. */
+function withoutCuts(unit: VideoUnit): VideoUnit | undefined {
+  if (unit.cut === undefined) return unit;
+  const { cut: _cut, ...plain } = unit;
+  return plain.data.length === 0 ? undefined : plain;
+}
+
+function withCuts(unit: VideoUnit): VideoUnit {
+  if (unit.cut === undefined) return unit;
+  const { cut, ...plain } = unit;
+  return { ...plain, ...cut };
 }
 
 /** One subscriber's fault must not reach the others, nor the socket's callback. */

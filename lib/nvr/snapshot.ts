@@ -2,14 +2,16 @@
 
 import { performance } from 'node:perf_hooks';
 
+import { isEntry } from '../codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { jpegSize } from '../media/jpeg/size.js';
 import { ffmpegSnapshot } from './ffmpeg-fallback.js';
 import type { FfmpegJob } from './ffmpeg-fallback.js';
+import { whyNoKeyframe } from './no-keyframe.js';
 import { sharedSnapshotPool } from './snapshot-pool.js';
 import type { SnapshotPool } from './snapshot-pool.js';
-import type { CameraHub, HubEvent, HubSubscription } from './types.js';
+import type { CameraHub, HubEvent, HubSubscription, StreamStatistics } from './types.js';
 
 export interface SnapshotOptions {
   format: 'jpeg' | 'keyframe';
@@ -190,17 +192,20 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
   let subscription: HubSubscription | undefined;
   let callOff = (): void => undefined;
   return new Promise<VideoUnit>((resolve, reject) => {
-    const packets = hub.statistics.packets;
+    const before = hub.statistics;
     let damaged: VideoUnit | undefined;
+    let refreshes = hub.gop[0]?.keyframe === false;
     let trouble: NvrError | undefined;
     timer = setTimeout(() => {
       if (damaged) resolve(damaged);
-      else reject(outOfTime(options.timeout, hub.statistics.packets > packets, trouble));
+      else reject(outOfTime(options.timeout, hub, before, refreshes, trouble));
     }, options.timeout * 1000);
     // Even where the kept keyframe will do: joining starts the hub's linger anew, and a burst of triggers stays one session.
     subscription = hub.subscribe({
       onUnit: (unit: MediaUnit) => {
-        if (unit.kind !== 'video' || !unit.keyframe) return;
+        if (unit.kind !== 'video') return;
+        refreshes ||= isEntry(unit) && !unit.keyframe;
+        if (!unit.keyframe) return;
         if (unit.damaged) damaged = unit;
         else resolve(unit);
       },
@@ -229,12 +234,23 @@ function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUn
   });
 }
 
-function outOfTime(seconds: number, media: boolean, trouble: NvrError | undefined): NvrError {
+function outOfTime(
+  seconds: number,
+  { statistics }: CameraHub,
+  before: StreamStatistics,
+  refreshes: boolean,
+  trouble: NvrError | undefined,
+): NvrError {
   const within = `within ${String(seconds)} s`;
-  if (media)
+  if (refreshes)
+    return new NvrError(
+      'EUNSUPPORTED',
+      'No picture of this stream can be decoded by itself: the camera refreshes it piece by piece (intra refresh) and sends no keyframes. Switch that off on the camera, or use its other stream.',
+    );
+  if (statistics.packets > before.packets)
     return new NvrError(
       'ENOKEYFRAME',
-      `Video came, but no keyframe ${within}: shorten the camera's keyframe interval or lengthen the timeout.`,
+      `Video came, but no whole keyframe ${within}: ${whyNoKeyframe(before, statistics)}`,
     );
   const why = trouble ? `: ${trouble.message}` : '';
   return new NvrError('ETIMEDOUT', `No video ${within}${why}`, trouble ? { cause: trouble } : {});

@@ -78,8 +78,15 @@ export interface HubEvent {
   readonly error?: NvrError;
 }
 
+/** What becomes of units that build on what was lost. */
+export type OnLoss = 'keep' | 'skip';
+
 export interface HubSubscriber {
-  /** A video unit from the next keyframe on; audio and metadata as they come. Must not throw and must not write to `unit.data`. */
+  /** After a loss: `keep` (the default) every whole unit, with what is wrong with it; `skip` nothing from the torn unit to the next clean keyframe. */
+  readonly onLoss?: OnLoss;
+  /** Units with the slices that a loss cut off, as far as they came: for files, never for messages. */
+  readonly cutSlices?: boolean;
+  /** A video unit from the next one on that can be begun at (`isEntry`); audio and metadata as they come. Must not throw and must not write to `unit.data`. */
   onUnit?(unit: MediaUnit): void;
   /** The story of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and `format` at once. */
   onEvent?(event: HubEvent): void;
@@ -106,7 +113,7 @@ export interface CameraHub {
   readonly stream: string;
   readonly format: VideoFormat | undefined;
   readonly statistics: StreamStatistics;
-  /** The last keyframe and what followed it, oldest first; empty before the first keyframe and while no session plays. Where memory is short (8 MiB at most), the keyframe alone. */
+  /** The last unit that can be begun at (a keyframe, mostly) and what followed it, oldest first; empty before the first keyframe and while no session plays. Where memory is short (8 MiB at most), the keyframe alone. */
   readonly gop: readonly VideoUnit[];
   /** Where those who keep units of this camera have them counted. */
   readonly memory: UnitMemory;

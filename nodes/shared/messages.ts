@@ -19,6 +19,8 @@ export interface VideoInfo {
   width: number;
   height: number;
   damaged: boolean;
+  /** What it builds on may be missing. */
+  reference?: 'lost';
 }
 
 /** `nvr/<nvr name>/<channel or its name>/<what>`; what an MQTT topic gives a meaning to becomes `_`. */
@@ -72,6 +74,7 @@ export function videoInfo(
     width: unit.format.width,
     height: unit.format.height,
     damaged: unit.damaged,
+    ...(unit.reference === undefined ? {} : { reference: unit.reference }),
   };
 }
 

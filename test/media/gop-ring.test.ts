@@ -96,12 +96,57 @@ describe('the ring of GOPs before an alarm', () => {
     assert.equal((ring.since(0)[0] as VideoUnit).keyframe, true);
   });
 
-  it('holds nothing of a GOP that alone is too large, and takes the next one', () => {
-    const ring = new GopRing({ seconds: 10, maxBytes: 5 * cost(100) });
+  it('holds the keyframe and the newest units of a GOP that alone is too large, which then say what they build on', () => {
+    const told: number[] = [];
+    const ring = new GopRing({ seconds: 10, maxBytes: 5 * cost(100), onShrink: (ms) => told.push(ms) });
     fill(ring, 'Kppppppppp', 0, 100);
+    assert.deepEqual(arrivals(ring.since(0)), [0, 600, 700, 800, 900]);
+    assert.deepEqual(
+      ring.since(0).map((one) => (one as VideoUnit).reference),
+      [undefined, 'lost', 'lost', 'lost', 'lost'],
+    );
+    assert.equal(ring.bytes, 5 * cost(100));
+    assert.deepEqual([told, ring.spanMs], [[300], 300]);
+    fill(ring, 'Kpp', 2000, 100);
+    assert.deepEqual(arrivals(ring.since(2000)), [2000, 2100, 2200]);
+  });
+
+  it('holds nothing of a GOP whose keyframe alone is too large, and takes the next one', () => {
+    const ring = new GopRing({ seconds: 10, maxBytes: 5 * cost(100) });
+    ring.push(unit('K', 0, 5000));
+    fill(ring, 'ppp', 100, 100);
     assert.equal(ring.bytes, 0);
     fill(ring, 'Kpp', 2000, 100);
     assert.deepEqual(arrivals(ring.since(0)), [2000, 2100, 2200]);
+  });
+
+  it('holds minutes of a GOP that fits, however few seconds are asked for: a smart codec’s', () => {
+    const ring = new GopRing({ seconds: 5 });
+    fill(ring, `K${'p'.repeat(1500)}`);
+    assert.equal(ring.since(145_000).length, 1501);
+  });
+
+  it('begins at a recovery point too, and says until when its pictures are not whole', () => {
+    const ring = new GopRing({ seconds: 10 });
+    const entry = { ...(unit('p', 100) as VideoUnit), recoveryFrames: 2 };
+    fill(ring, 'p');
+    ring.push(entry);
+    fill(ring, 'app', 200);
+    const held = ring.since(0);
+    assert.deepEqual(arrivals(held), [100, 200, 300, 400]);
+    assert.deepEqual(
+      held.map((one) => (one as VideoUnit).reference),
+      ['lost', undefined, 'lost', undefined],
+    );
+    assert.equal(entry.reference, undefined);
+  });
+
+  it('begins at a damaged keyframe where no clean one came', () => {
+    const ring = new GopRing({ seconds: 10 });
+    fill(ring, 'xp');
+    ring.push({ ...(unit('x', 200) as VideoUnit), standIn: true });
+    fill(ring, 'p', 300);
+    assert.deepEqual(arrivals(ring.since(0)), [200, 300]);
   });
 
   it('holds at most its bytes, begins with a keyframe and covers what it can, whatever comes', () => {
@@ -149,9 +194,11 @@ describe('the ring of GOPs before an alarm', () => {
     for (let i = 1; i < LIMITS.cameraUnits; i++) ring.push(unit('p', i / 1000, 1));
     assert.equal(ring.since(0).length, LIMITS.cameraUnits);
     ring.push(unit('p', 100, 1));
-    assert.equal(ring.since(0).length, 0);
+    const { length } = ring.since(0);
+    assert.ok(length < LIMITS.cameraUnits && length > LIMITS.cameraUnits / 2, `${length} units`);
+    assert.deepEqual(arrivals(ring.since(0)).at(-1), 100);
     fill(ring, 'Kp', 200);
-    assert.equal(ring.since(0).length, 2);
+    assert.equal(ring.since(200).length, 2);
   });
 
   it('gives its oldest GOPs up for others, says so once, and keeps the one at hand', () => {
@@ -176,13 +223,21 @@ describe('the ring of GOPs before an alarm', () => {
     assert.equal(budget.stores.size, 0);
   });
 
-  it('waits for the next keyframe where there is no room for the GOP at hand', () => {
+  it('keeps of the GOP at hand what there is room for, and waits for the next keyframe where there is none', () => {
     const budget = new MemoryBudget({ bytes: 3 * cost(10) });
     const ring = new GopRing({ seconds: 10, memory: budget.camera() });
     fill(ring, 'Kpppp');
-    assert.equal(ring.since(0).length, 0);
-    assert.equal(budget.used, 0);
+    assert.deepEqual(arrivals(ring.since(0)), [0, 300, 400]);
+    assert.equal(budget.used, 3 * cost(10));
+    const other = budget.camera();
+    ring.clear();
+    const extra = Array.from({ length: 3 }, (_, i) => unit('p', i));
+    for (const one of extra) other.hold(one);
     fill(ring, 'Kp', 1000);
+    assert.equal(ring.since(0).length, 0);
+    for (const one of extra) other.release(one);
+    assert.equal(budget.used, 0);
+    fill(ring, 'Kp', 2000);
     assert.equal(ring.since(0).length, 2);
   });
 });

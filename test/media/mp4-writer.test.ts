@@ -154,16 +154,16 @@ describe('the MP4 writer', function () {
     assert.deepEqual(judgeClip(file), from.hashes);
   });
 
-  it('leaves out a damaged unit and what refers to it, and counts it', async () => {
+  it('keeps a damaged unit and what builds on it, counts it, and tells from when to when', async () => {
     const from = source();
-    const units = videoUnits(from);
-    const torn = units.map((unit, index) =>
-      index === 30 ? { ...unit, damaged: true, data: unit.data.subarray(0, 40) } : unit,
-    );
-    const { file, facts } = await write(torn);
-    assert.equal(facts.damaged, 1);
-    assert.equal(facts.frames, 80);
-    assert.deepEqual(judgeClip(file), [...from.hashes.slice(0, 30), ...from.hashes.slice(50)]);
+    const flagged = videoUnits(from).map((unit, index): VideoUnit => {
+      if (index === 30) return { ...unit, damaged: true };
+      return index > 30 && index < 50 ? { ...unit, reference: 'lost' } : unit;
+    });
+    const { file, facts } = await write(flagged);
+    assert.deepEqual([facts.damaged, facts.frames], [1, 100]);
+    assert.deepEqual(facts.damagedSpans, [{ start: 1200, end: 2000 }]);
+    assert.deepEqual(judgeClip(file), from.hashes);
   });
 
   it('begins at the first keyframe with its parameter sets', async () => {

@@ -166,6 +166,48 @@ describe('nvr-live-stream on its hub', () => {
     assert.equal(sink('catch').messages.length, 0);
   });
 
+  it('sends keyframes that are clean, and a damaged one only where it stands in for them', async () => {
+    const sink = await start({ emit: 'keyframes' });
+    const refresh = { ...picture({ keyframe: false }), recoveryFrames: 3 };
+    hub.deliver(picture());
+    hub.deliver(refresh);
+    hub.deliver(picture({ damaged: true }));
+    hub.deliver({ ...picture({ damaged: true }), standIn: true, reference: 'lost' });
+    await at(sink('out'), 2);
+    assert.deepEqual(
+      sink('out').messages.map(({ video }) => {
+        const { damaged, reference } = video as { damaged: boolean; reference?: string };
+        return [damaged, reference];
+      }),
+      [
+        [false, undefined],
+        [true, 'lost'],
+      ],
+    );
+  });
+
+  it('stays yellow where it waits for keyframes and a stream of intra refresh has none', async () => {
+    await start({ emit: 'keyframes' });
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'warning', code: 'ENOKEYFRAME', error: new NvrError('ENOKEYFRAME', 'none') });
+    hub.deliver({ ...picture({ keyframe: false }), recoveryFrames: 3 });
+    assert.equal(statuses('live').at(-1)!.text, 'ENOKEYFRAME');
+  });
+
+  it('asks for every unit after a loss, or for none up to the next keyframe, and refuses other wishes', async () => {
+    await start();
+    assert.equal([...hub.subscribers][0]!.onLoss, 'keep');
+    assert.equal([...hub.subscribers][0]!.cutSlices, undefined);
+    await helper.unload();
+    await load(liveFlow({}, { onLoss: 'skip' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal([...hub.subscribers].at(-1)!.onLoss, 'skip');
+    await helper.unload();
+    await load(liveFlow({}, { onLoss: 'drop' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(statuses('live').at(-1)!.text, 'bad onLoss');
+  });
+
   it('drops to keyframes when units are old, says so once, and counts what it dropped', async () => {
     const sink = await start({ emit: 'accessUnits' });
     hub.deliver(picture());

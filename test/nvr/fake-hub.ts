@@ -19,13 +19,15 @@ export class FakeHub implements CameraHub {
   readonly memory: UnitMemory = UNCOUNTED;
   gop: VideoUnit[] = [];
   packets = 0;
+  lost = 0;
+  transport = 'tcp';
   readonly subscribers = new Set<HubSubscriber>();
   joined = 0;
 
   get statistics(): StreamStatistics {
     const zero = {
       bytes: 0,
-      lost: 0,
+      lost: this.lost,
       late: 0,
       duplicates: 0,
       jitterMs: 0,
@@ -37,7 +39,8 @@ export class FakeHub implements CameraHub {
       bitrateKbps: 0,
       reconnects: 0,
     };
-    return { ...zero, state: 'playing', packets: this.packets, subscribers: this.subscribers.size };
+    const { transport, packets } = this;
+    return { ...zero, state: 'playing', transport, packets, subscribers: this.subscribers.size };
   }
 
   subscribe(subscriber: HubSubscriber): HubSubscription {

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
-import type { CameraHub, HubEvent, HubSubscription, NvrSettings } from '../../lib/nvr/types.js';
+import type {
+  CameraHub,
+  HubEvent,
+  HubSubscriber,
+  HubSubscription,
+  NvrSettings,
+} from '../../lib/nvr/types.js';
+import { fuA } from '../codec/packetizers/h264.js';
 import {
   deltaSlice,
+  idrSlice,
   interleaved,
   keyframePackets,
   rtp,
@@ -36,6 +44,35 @@ class Feed {
   lose(): void {
     this.sequence++;
   }
+
+  /** A keyframe of two slices, of which a packet in between was lost. */
+  tornKeyframe(): void {
+    const timestamp = this.frame++ * FRAME;
+    this.send(timestamp, false, idrSlice());
+    this.lose();
+    this.send(timestamp, true, Buffer.from([0x65, 0x42, 0x71, 0x55, 0x80]));
+  }
+
+  /** A picture whose last slice is cut off at a loss, behind whole ones. */
+  cutDelta(...whole: Buffer[]): void {
+    const timestamp = this.frame++ * FRAME;
+    for (const slice of whole) this.send(timestamp, false, slice);
+    const [start, , end] = fuA(deltaSlice(0x33, 900), 400);
+    this.send(timestamp, false, start!.bytes);
+    this.lose();
+    this.send(timestamp, true, end!.bytes);
+  }
+
+  /** recovery_frame_cnt 2, and a P picture. */
+  recoveryPoint(): void {
+    const timestamp = this.frame++ * FRAME;
+    this.send(timestamp, false, Buffer.from([6, 6, 1, 0x70, 0x80]));
+    this.send(timestamp, true, deltaSlice());
+  }
+
+  private send(timestamp: number, marker: boolean, payload: Buffer): void {
+    this.peer.send(interleaved(0, rtp(this.sequence++, timestamp, marker, payload)));
+  }
 }
 
 function keyframe(): Buffer {
@@ -49,8 +86,9 @@ class Watcher {
   readonly subscription: HubSubscription;
   private readonly waits: { done(): boolean; resolve(): void }[] = [];
 
-  constructor(hub: CameraHub) {
+  constructor(hub: CameraHub, options: Pick<HubSubscriber, 'onLoss' | 'cutSlices'> = {}) {
     this.subscription = hub.subscribe({
+      ...options,
       onUnit: (unit) => {
         this.units.push(unit);
         this.check();
@@ -64,6 +102,13 @@ class Watcher {
 
   get words(): string[] {
     return this.events.map(({ type }) => type);
+  }
+
+  /** `K` or `p` of each unit; `d`: damaged, `l`: builds on what was lost. */
+  get flags(): string {
+    const ofUnit = ({ keyframe, damaged, reference }: VideoUnit): string =>
+      `${keyframe ? 'K' : 'p'}${damaged ? 'd' : ''}${reference === 'lost' ? 'l' : ''}`;
+    return this.units.map((unit) => ofUnit(unit as VideoUnit)).join(' ');
   }
 
   get keyframes(): boolean[] {
@@ -256,9 +301,11 @@ describe('CameraHub', () => {
     assert.ok(most <= 4 && most >= 2, `${most} at once`);
   });
 
-  it('hands on a damaged unit flagged, says so, and goes on at the next keyframe', async () => {
+  it('hands on every whole unit after a loss, with what is wrong with it, and tells of the loss once; who skips gets none up to the next keyframe', async () => {
     await start();
-    const watcher = new Watcher(nvr.camera(1, 'main'));
+    const hub = nvr.camera(1, 'main');
+    const watcher = new Watcher(hub);
+    const skipper = new Watcher(hub, { onLoss: 'skip' });
     await watcher.until(() => watcher.words.includes('playing'));
     const feed = new Feed(server.peers[0]!);
     feed.keyframe();
@@ -266,17 +313,84 @@ describe('CameraHub', () => {
     feed.lose();
     feed.delta();
     feed.delta();
+    feed.lose();
+    feed.lose();
+    feed.delta();
     feed.keyframe();
     feed.delta();
-    await watcher.until(
-      () => watcher.keyframes.filter(Boolean).length === 2 && watcher.keyframes.at(-1) === false,
-    );
-    const gap = watcher.events.find(({ type }) => type === 'gap');
-    assert.equal(gap?.lost, 1);
-    const afterGap = watcher.units.slice(2) as VideoUnit[];
+    await watcher.until(() => watcher.units.length === 7);
+    assert.equal(watcher.flags, 'K p pl pl pl K p');
+    assert.equal(skipper.flags, 'K p K p');
+    const gaps = watcher.events.filter(({ type }) => type === 'gap');
     assert.deepEqual(
-      afterGap.filter(({ damaged }) => !damaged).map(({ keyframe }) => keyframe),
-      [true, false],
+      gaps.map(({ lost }) => lost),
+      [1],
+    );
+    assert.equal(hub.gop.length, 2);
+  });
+
+  it('lets a newcomer wait for a clean keyframe, and for a damaged one where three went without', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    const first = new Watcher(hub);
+    await first.until(() => first.words.includes('playing'));
+    const feed = new Feed(server.peers[0]!);
+    feed.keyframe();
+    feed.tornKeyframe();
+    feed.delta();
+    await first.until(() => first.units.length === 3);
+    const second = new Watcher(hub);
+    feed.tornKeyframe();
+    feed.delta();
+    feed.tornKeyframe();
+    feed.delta();
+    await first.until(() => first.units.length === 7);
+    assert.equal(first.flags, 'K Kd pl Kdl pl Kdl pl');
+    assert.equal(second.flags, 'Kdl pl');
+    assert.equal((second.units[0] as VideoUnit).standIn, true);
+  });
+
+  it('gives cut slices to who asks for them, and to others whole NAL units alone', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    const plain = new Watcher(hub);
+    const file = new Watcher(hub, { cutSlices: true });
+    await plain.until(() => plain.words.includes('playing'));
+    const feed = new Feed(server.peers[0]!);
+    feed.keyframe();
+    feed.cutDelta(deltaSlice());
+    feed.cutDelta();
+    feed.delta();
+    await plain.until(() => plain.units.length === 3);
+    assert.equal(plain.flags, 'K pd pl');
+    assert.equal(file.flags, 'K pd pdl pl');
+    const count = ({ units }: Watcher): number[] => units.map((unit) => (unit as VideoUnit).nals.length);
+    assert.deepEqual(count(plain), [3, 1, 1]);
+    assert.deepEqual(count(file), [3, 2, 1, 1]);
+    assert.ok([...plain.units, ...file.units].every((unit) => !('cut' in unit)));
+  });
+
+  it('lets newcomers begin at a recovery point, and says to them alone that the picture is not whole yet', async () => {
+    await start();
+    const hub = nvr.camera(1, 'main');
+    const first = new Watcher(hub);
+    await first.until(() => first.words.includes('playing'));
+    const feed = new Feed(server.peers[0]!);
+    feed.keyframe();
+    feed.recoveryPoint();
+    feed.delta();
+    await first.until(() => first.units.length === 3);
+    const second = new Watcher(hub);
+    feed.delta();
+    feed.recoveryPoint();
+    for (let i = 0; i < 3; i++) feed.delta();
+    await second.until(() => second.units.length === 4);
+    assert.equal(first.flags, 'K p p p p p p p');
+    assert.equal(second.flags, 'pl pl p p');
+    const [entry] = second.units as VideoUnit[];
+    assert.deepEqual(
+      entry!.nals.map(({ type }) => type),
+      [7, 8, 6, 1],
     );
   });
 

@@ -124,6 +124,31 @@ describe('a snapshot', () => {
       await taken;
     });
 
+    it('names the loss and the transport where they keep keyframes away', async () => {
+      hub.transport = 'udp';
+      const taken = assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, timeout: 3 }),
+        rejectsWith('ENOKEYFRAME', /5 % of the packets are lost on the way over UDP/),
+      );
+      hub.packets = 950;
+      hub.lost = 50;
+      await clock.tickAsync(3000);
+      await taken;
+    });
+
+    it('says that a stream of intra refresh cannot be decoded picture by picture, and takes no such picture for a keyframe', async () => {
+      const entry = { ...videoUnit({ keyframe: false }), recoveryFrames: 9 };
+      const taken = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('EUNSUPPORTED', /intra refresh/));
+      hub.emit(entry);
+      hub.packets = 500;
+      await clock.tickAsync(10_000);
+      await taken;
+      hub.gop = [entry];
+      const again = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('EUNSUPPORTED', /intra refresh/));
+      await clock.tickAsync(10_000);
+      await again;
+    });
+
     it('ends at once with the error that the stream ends with', async () => {
       const taken = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('EAUTH'));
       hub.tell({ type: 'error', code: 'EAUTH', error: new NvrError('EAUTH', 'wrong password') });

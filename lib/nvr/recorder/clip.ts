@@ -1,12 +1,15 @@
 // One recording: units wait in a bounded queue for the disk and go to a file, or to several where the picture's format changes or segments are asked for.
 
 import path from 'node:path';
+import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
 import type { UnitMemory } from '../../media/unit-memory.js';
 import { Mp4Writer } from '../../media/mp4-writer.js';
+import { whyNoKeyframe } from '../no-keyframe.js';
+import type { StreamStatistics } from '../types.js';
 import { diskError } from './disk.js';
 import { clipPath } from './file-name.js';
 import type { Journal } from './journal.js';
@@ -20,6 +23,7 @@ export interface ClipContext {
   readonly stream: string;
   readonly sound: Sound;
   readonly memory: UnitMemory;
+  readonly statistics: () => StreamStatistics;
   readonly journal: () => Promise<Journal>;
   readonly emit: (event: RecorderEvent) => void;
 }
@@ -56,6 +60,8 @@ export class Clip {
   private front = 0;
   private waiting = 0;
   private readonly maxWaiting: number;
+  /** The stream's counters at its start. */
+  private readonly before: StreamStatistics;
   private current: Current | undefined;
   private state: 'open' | 'ending' | 'over' = 'open';
   private pumping = false;
@@ -77,6 +83,7 @@ export class Clip {
   ) {
     const bytes = preRoll.reduce((sum, unit) => sum + unitCost(unit), 0);
     this.maxWaiting = bytes + (context.options.queueBytes ?? QUEUE_BYTES);
+    this.before = context.statistics();
     for (const unit of preRoll) this.push(unit);
   }
 
@@ -165,11 +172,14 @@ export class Clip {
   }
 
   private async take(unit: ClipUnit): Promise<void> {
-    if (unit.kind === 'video' && unit.keyframe && !unit.damaged) {
+    if (unit.kind === 'video' && isEntry(unit)) {
       if (this.current !== undefined && this.isFull(this.current, unit)) await this.close(false);
       if (!this.isOver()) this.current ??= await this.open(unit);
     }
-    if (!this.isOver()) await this.current?.writer.add(unit);
+    if (this.isOver()) return;
+    if (this.context.options.onLoss === 'skip' && unit.kind === 'video' && unit.damaged)
+      this.current?.writer.leaveOut(unit);
+    else await this.current?.writer.add(unit);
   }
 
   private isFull({ writer, first }: Current, keyframe: VideoUnit): boolean {
@@ -219,7 +229,10 @@ export class Clip {
       await this.close(true);
     } else if (this.files === 0 && !this.isOver()) {
       const what = this.sawVideo
-        ? new NvrError('ENOKEYFRAME', 'No keyframe came while the clip was to be recorded.')
+        ? new NvrError(
+            'ENOKEYFRAME',
+            `No whole keyframe came while the clip was to be recorded: ${whyNoKeyframe(this.before, this.context.statistics())}`,
+          )
         : new NvrError('EUNREACHABLE', 'No video came while the clip was to be recorded.');
       // Continuous recording that is stopped at once has failed at nothing.
       if (this.plan.alarmed !== undefined)
@@ -255,6 +268,10 @@ export class Clip {
       start: first.time,
       end,
       ...facts,
+      damagedSpans: facts.damagedSpans.map((span) => ({
+        start: first.time + span.start,
+        end: first.time + span.end,
+      })),
       bytes,
       codec,
       width,

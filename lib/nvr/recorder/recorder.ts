@@ -118,7 +118,10 @@ export class Recorder {
     if (this.subscription !== undefined) return;
     // An alarm shall not wait for it: it takes a second on a small machine.
     mediabunny();
+    const { onLoss = 'keep' } = this.options;
     this.subscription = this.hub.subscribe({
+      onLoss,
+      cutSlices: onLoss === 'keep',
       onUnit: (unit) => {
         this.onUnit(unit);
       },
@@ -244,6 +247,7 @@ export class Recorder {
       deps,
       sound,
       memory: hub.memory,
+      statistics: () => hub.statistics,
       stream: hub.stream,
       journal: () => this.store.journal(),
       emit: (event) => {

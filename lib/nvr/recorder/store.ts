@@ -110,7 +110,15 @@ export class ClipStore {
       await journal.closed(file, { ...found, end });
       const full = path.join(this.options.folder, found.file);
       const known = { ...read, file: full, start, end, bytes: found.bytes, codec, width, height, reason };
-      const info = { ...known, preRollMs: 0, alarms: [], damaged: 0, gaps: [], recovered: true as const };
+      const info = {
+        ...known,
+        preRollMs: 0,
+        alarms: [],
+        damaged: 0,
+        damagedSpans: [],
+        gaps: [],
+        recovered: true as const,
+      };
       this.emit({ type: 'finished', clip: 0, info, last: false });
     }
   }

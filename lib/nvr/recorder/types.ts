@@ -3,8 +3,9 @@
 import type fsPromises from 'node:fs/promises';
 import type { VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';
+import type { DamagedSpan } from '../../media/damaged-spans.js';
 import type { ClipGap } from '../../media/mp4-writer.js';
-import type { HubEvent } from '../types.js';
+import type { HubEvent, OnLoss } from '../types.js';
 
 export interface RecorderOptions {
   /** Tells this recorder's files from those of others in the same folder. */
@@ -13,6 +14,8 @@ export interface RecorderOptions {
   readonly nvr: string;
   readonly channel: string;
   readonly mode: 'alarm' | 'continuous';
+  /** What becomes of pictures after a loss; `keep` by default. */
+  readonly onLoss?: OnLoss;
   /** Seconds, 0 to 120. */
   readonly preRoll: number;
   readonly postRoll: number;
@@ -87,7 +90,10 @@ export interface ClipInfo {
   readonly preRollMs: number;
   readonly reason: string;
   readonly alarms: readonly Alarm[];
+  /** Frames that are missing data of their own. */
   readonly damaged: number;
+  /** Where they are, and what builds on them; epoch ms. */
+  readonly damagedSpans: readonly DamagedSpan[];
   /** Where the stream was lost: ms into the clip, and for how long. */
   readonly gaps: readonly ClipGap[];
   readonly thumbnail?: string;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 
+import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { audioTimes, duration, judgeClip, videoTimes } from '../../media/clip-judge.js';
 import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
 import { needs } from '../../support/tools.js';
@@ -226,17 +227,56 @@ describe('the recorder', function () {
     );
   });
 
-  it('leaves out what a damaged unit spoils', async () => {
-    rig = new Rig();
+  it('keeps a damaged unit and what builds on it, and tells where; asked to skip, leaves the unit out and says that it was there', async () => {
     const from = source({ seconds: 8 });
-    const units = videoUnits(from).map((unit, index) => (index === 60 ? { ...unit, damaged: true } : unit));
-    rig.recorder.arm();
-    const rest = rig.feed(units, 13_500);
-    rig.recorder.alarm({ reason: 'door' });
-    rig.feed(rest);
-    const info = await rig.clip();
-    assert.equal(info.damaged, 1);
-    assert.deepEqual(judgeClip(info.file), [...from.hashes.slice(25, 60), ...from.hashes.slice(75, 138)]);
+    for (const onLoss of ['keep', 'skip'] as const) {
+      rig = new Rig({ onLoss });
+      // The hub hands on, to who skips, nothing from the torn unit to the next clean keyframe.
+      const units = videoUnits(from)
+        .map((unit, index): VideoUnit => {
+          if (index === 60) return { ...unit, damaged: true };
+          return index > 60 && index < 75 ? { ...unit, reference: 'lost' } : unit;
+        })
+        .filter(({ reference }) => onLoss === 'keep' || reference === undefined);
+      rig.recorder.arm();
+      const rest = rig.feed(units, 13_500);
+      const [subscriber] = rig.hub.subscribers;
+      assert.deepEqual([subscriber!.onLoss, subscriber!.cutSlices], [onLoss, onLoss === 'keep']);
+      rig.recorder.alarm({ reason: 'door' });
+      rig.feed(rest);
+      const info = await rig.clip();
+      assert.equal(info.damaged, 1);
+      const [span, ...others] = info.damagedSpans;
+      assert.deepEqual(others, []);
+      assert.equal(span!.end, EPOCH + 10_000 + 75 * 40);
+      assert.ok(Math.abs(span!.start - (EPOCH + 10_000 + 60 * 40)) <= 40);
+      const shown =
+        onLoss === 'keep'
+          ? from.hashes.slice(25, 138)
+          : [...from.hashes.slice(25, 60), ...from.hashes.slice(75, 138)];
+      assert.deepEqual(judgeClip(info.file), shown);
+      if (onLoss === 'keep') await rig.close();
+    }
+  });
+
+  it('begins a file at a recovery point of intra refresh, and one at a damaged keyframe where no other comes', async () => {
+    const from = source({ seconds: 8 });
+    const kinds: Partial<VideoUnit>[] = [
+      { keyframe: false, recoveryFrames: 5 },
+      { damaged: true, standIn: true },
+    ];
+    for (const [i, kind] of kinds.entries()) {
+      rig = new Rig();
+      const units = videoUnits(from).map((unit) => (unit.keyframe ? { ...unit, ...kind } : unit));
+      rig.recorder.arm();
+      const rest = rig.feed(units, 13_500);
+      rig.recorder.alarm({ reason: 'door' });
+      rig.feed(rest);
+      const info = await rig.clip();
+      assert.deepEqual(judgeClip(info.file), from.hashes.slice(25, 138));
+      assert.equal(info.damagedSpans.length > 0, true);
+      if (i === 0) await rig.close();
+    }
   });
 
   it('puts a number behind a name that is taken, and shows a watcher finished clips alone', async () => {

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import type { VideoUnit } from '../../lib/codec/unit.js';
+import { LossRun } from '../../lib/nvr/loss-run.js';
+import { lossPercent, whyNoKeyframe } from '../../lib/nvr/no-keyframe.js';
+
+/** `p`: a whole unit; `d`: damaged; `l`: whole, and builds on what was lost; `r`: a recovery point that does; `x`: damaged, and builds on it. */
+function unit(kind: string, arrival: number): VideoUnit {
+  return {
+    arrival,
+    keyframe: false,
+    damaged: kind === 'd' || kind === 'x',
+    ...('lrx'.includes(kind) && { reference: 'lost' }),
+    ...(kind === 'r' && { recoveryFrames: 3 }),
+  } as VideoUnit;
+}
+
+/** Units 40 ms apart; a digit loses so many packets before the next. Answers what is told, and of each unit whether who skips goes without. */
+function run(story: string, losses = new LossRun(), from = 0, step = 40): { told: number[]; given: string } {
+  const told: number[] = [];
+  let given = '';
+  let arrival = from;
+  for (const kind of story) {
+    if (/\d/.test(kind)) {
+      losses.lose(Number(kind));
+      continue;
+    }
+    const lost = losses.look(unit(kind, (arrival += step)));
+    if (lost !== undefined) told.push(lost);
+    given += losses.skips ? '-' : kind;
+  }
+  return { told, given };
+}
+
+describe('a run of losses', () => {
+  it('is told at its first unit, and once', () => {
+    assert.deepEqual(run('pp2dl3lxlpp'), { told: [2], given: 'ppd----pp' });
+  });
+
+  it('counts in what was lost since the last word', () => {
+    const losses = new LossRun();
+    assert.deepEqual(run('p1dl5lpp', losses).told, [1]);
+    assert.deepEqual(run('p2dlp', losses, 5000).told, [7]);
+  });
+
+  it('is told together with others in quick succession, as of a stream of keyframes alone', () => {
+    const { told } = run('1p'.repeat(100));
+    assert.deepEqual(told, [1, 25, 25, 25]);
+  });
+
+  it('is told again each 10 s, with what was lost since, as long as it lasts and more is lost', () => {
+    const losses = new LossRun();
+    assert.deepEqual(run(`1d${'9l'.repeat(900)}`, losses).told, [1, 2250, 2250, 2250]);
+    assert.deepEqual(run('l'.repeat(1000), losses, 41_000).told, [1350]);
+    assert.deepEqual(run('l'.repeat(1000), losses, 90_000).told, []);
+  });
+
+  it('is a run too where a unit is damaged and no packet is missing', () => {
+    assert.deepEqual(run('pdlp'), { told: [0], given: 'pd-p' });
+  });
+
+  it('lets who skips begin again at a recovery point, until the next loss', () => {
+    assert.equal(run('p1lrllplp').given, 'p-rllplp');
+    assert.equal(run('p1dlrl1llrlp').given, 'pd-rl--rlp');
+  });
+
+  it('is none at a stream’s beginning in the middle of a GOP', () => {
+    assert.deepEqual(run('lllp').told, []);
+  });
+});
+
+describe('why no keyframe came', () => {
+  const before = { packets: 1000, lost: 10 };
+
+  it('names the loss in percent and the transport, and what helps there', () => {
+    const now = { packets: 1960, lost: 50 };
+    assert.equal(lossPercent(before, now), 4);
+    assert.match(whyNoKeyframe(before, { ...now, transport: 'udp' }), /^4 % of the packets .* UDP; use TCP/);
+    assert.match(whyNoKeyframe(before, { ...now, transport: 'multicast' }), /4 %.*MULTICAST/);
+    assert.match(whyNoKeyframe(before, { ...now, transport: 'tcp' }), /^4 % .* TCP: the server drops them/);
+    assert.match(whyNoKeyframe(before, { ...now, transport: 'http' }), /HTTP: the server/);
+  });
+
+  it('names the GOP where next to nothing is lost, and the intra refresh where there is one', () => {
+    const now = { packets: 3000, lost: 11, transport: 'udp' };
+    assert.match(whyNoKeyframe(before, now), /GOP/);
+    assert.match(whyNoKeyframe(before, now, true), /intra refresh/);
+    assert.equal(lossPercent(before, before), 0);
+  });
+});
