@@ -355,12 +355,17 @@ export class RtspSession {
     return new NvrError('ETIMEDOUT', `The stream went silent for ${Math.round(ms / 1000)} s.${only}`);
   }
 
-  /** At a stream's start a unit may wait for what follows it; where nothing does, it is whole. */
+  /** At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where nothing comes, they wait no longer. */
   private watchHeldUnits(): void {
     if (this.settling !== undefined || !this.isHolding()) return;
     this.settling = setTimeout(() => {
       this.settling = undefined;
-      for (const { track } of this.tracks) track.settle();
+      const now = performance.now();
+      for (const { track } of this.tracks) {
+        track.settle();
+        track.release(now);
+      }
+      this.watchHeldUnits();
     }, SETTLE_MS);
   }
 
@@ -374,7 +379,7 @@ export class RtspSession {
   }
 
   private isHolding(): boolean {
-    for (const { track } of this.tracks) if (track.isHolding) return true;
+    for (const { track } of this.tracks) if (track.isHolding || track.isReordering) return true;
     return false;
   }
 

@@ -16,7 +16,7 @@ export interface TrackOptions {
   alsoAnnounced?: readonly number[];
   /** RTP clock rate, Hz. */
   clockRate: number;
-  /** Packets may come out of order (UDP). */
+  /** The transport itself may change the packets' order (UDP); each then has a buffer of its own. */
   unordered: boolean;
   /** This receiver's own SSRC and CNAME, for its reports. */
   ssrc: number;
@@ -50,9 +50,8 @@ export class Track {
   private readonly view = new RtpPacketView();
   private readonly clock: SessionTrack;
   private readonly depacketizer: Depacketizer;
-  private readonly reorder: ReorderBuffer | undefined;
+  private readonly reorder: ReorderBuffer;
   private ssrc = -1;
-  private arrival = 0;
   /** Packets that were admitted and cannot be read. */
   private unreadable = 0;
   /** The last sender report of a source that is not ours, or not yet. */
@@ -72,16 +71,18 @@ export class Track {
       this.clock.stamp(unit);
       options.onUnit(unit);
     });
-    if (options.unordered) {
-      this.reorder = new ReorderBuffer((buffer, start, end) => {
-        this.accept(buffer, start, end, this.arrival);
-      });
-    }
+    // What a server relays may be in disorder over TCP too.
+    this.reorder = new ReorderBuffer(
+      (buffer, start, end, arrival) => {
+        this.accept(buffer, start, end, arrival);
+      },
+      { ordered: !options.unordered },
+    );
   }
 
   /** Packets that came too late for their place, and duplicates, wherever they were told apart. */
   get late(): number {
-    return this.receiver.late + (this.reorder?.late ?? 0);
+    return this.receiver.late + this.reorder.late;
   }
 
   /** RTP units per second, as they come; and how often the clock jumped. */
@@ -94,7 +95,7 @@ export class Track {
   }
 
   get duplicates(): number {
-    return this.receiver.duplicates + (this.reorder?.duplicates ?? 0);
+    return this.receiver.duplicates + this.reorder.duplicates;
   }
 
   /** Packets that are not the track's own: of another payload type or source, or no RTP. */
@@ -129,12 +130,7 @@ export class Track {
   }
 
   private take(buffer: Buffer, start: number, end: number, arrival: number): void {
-    if (this.reorder === undefined) {
-      this.accept(buffer, start, end, arrival);
-    } else {
-      this.arrival = arrival;
-      this.reorder.push(buffer, start, end, arrival);
-    }
+    this.reorder.push(buffer, start, end, arrival);
   }
 
   /** A compound RTCP packet (RFC 3550 6.1). */
@@ -156,6 +152,11 @@ export class Track {
     return this.depacketizer.isHolding === true;
   }
 
+  /** Packets wait for a missing one. */
+  get isReordering(): boolean {
+    return this.reorder.isHolding;
+  }
+
   /** Nothing followed for a while: the waiting unit is whole. */
   settle(): void {
     this.depacketizer.settle?.();
@@ -164,14 +165,13 @@ export class Track {
   /** Lets go what waited too long for a missing packet. */
   release(now: number): void {
     this.admission.release(now);
-    this.arrival = now;
-    this.reorder?.flush(now);
+    this.reorder.flush(now);
   }
 
   /** The stream has ended: what is complete goes out. */
   flush(): void {
     this.admission.flush();
-    this.reorder?.flush(Number.POSITIVE_INFINITY);
+    this.reorder.end();
     this.depacketizer.flush();
   }
 

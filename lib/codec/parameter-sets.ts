@@ -44,6 +44,8 @@ export class ParameterSets<Info> {
   // Least recently seen first.
   readonly #sets = new Map<string, ParameterSet<Info>>();
   #bytes = 0;
+  #lastNeeded: { version: number; ppsId: number; needed: readonly ParameterSet<Info>[] } | undefined;
+  #lastFront: { needed: readonly ParameterSet<Info>[]; front: SetsInFront | undefined } | undefined;
 
   /** `describe` parses a NAL unit; undefined for what is no usable parameter set. */
   constructor(describe: (nal: Buffer) => SetFacts<Info> | undefined) {
@@ -106,17 +108,35 @@ export class ParameterSets<Info> {
    */
   inFront(ppsIds: readonly number[], since: number, unit: number): SetsInFront | undefined {
     const needed = this.#needed(ppsIds);
-    const missing = needed.filter(({ seenIn }) => seenIn < since);
-    if (missing.length === 0) return undefined;
-    const sets = since === unit ? needed : missing;
-    sets.sort((a, b) => ORDER[a.kind] - ORDER[b.kind] || a.id - b.id);
-    const sizes = sets.map(({ nal }) => nal.length + START_CODE_BYTES);
-    if (sizes.reduce((sum, size) => sum + size, 0) > FRONT_BYTES) return undefined;
-    for (const set of sets) set.seenIn = unit;
-    return { bytes: joinAnnexB(sets.map(({ nal }) => nal)), types: sets.map(({ type }) => type), sizes };
+    const whole = since === unit;
+    let missing = false;
+    for (const { seenIn } of needed) missing ||= seenIn < since;
+    if (!missing) return undefined;
+    const front = whole ? this.#wholeFront(needed) : join(needed.filter(({ seenIn }) => seenIn < since));
+    if (front === undefined) return undefined;
+    for (const set of needed) if (whole || set.seenIn < since) set.seenIn = unit;
+    return front;
   }
 
-  #needed(ppsIds: readonly number[]): ParameterSet<Info>[] {
+  // The same goes in front of each keyframe, as a rule.
+  #wholeFront(needed: readonly ParameterSet<Info>[]): SetsInFront | undefined {
+    const same = this.#lastFront?.needed === needed;
+    if (!same) this.#lastFront = { needed, front: join(needed) };
+    return this.#lastFront!.front;
+  }
+
+  #needed(ppsIds: readonly number[]): readonly ParameterSet<Info>[] {
+    const [ppsId] = ppsIds;
+    const known = this.#lastNeeded;
+    if (ppsIds.length === 1 && known?.version === this.version && known.ppsId === ppsId) return known.needed;
+    const needed = this.#find(ppsIds);
+    // Where a set that is named is unknown, the latest one stands for it: another one may be that soon.
+    const isSure = ppsIds.length === 1 && this.get('sps', this.get('pps', ppsId)?.refersTo) !== undefined;
+    this.#lastNeeded = isSure ? { version: this.version, ppsId: ppsId!, needed } : undefined;
+    return needed;
+  }
+
+  #find(ppsIds: readonly number[]): ParameterSet<Info>[] {
     const needed = new Set<ParameterSet<Info> | undefined>();
     for (const id of ppsIds) {
       const sps = this.activeSps(id);
@@ -139,6 +159,14 @@ export class ParameterSets<Info> {
     this.#bytes -= set.nal.length;
     this.#sets.delete(name);
   }
+}
+
+/** Undefined: more than anyone needs. */
+function join(needed: readonly ParameterSet<unknown>[]): SetsInFront | undefined {
+  const sets = [...needed].sort((a, b) => ORDER[a.kind] - ORDER[b.kind] || a.id - b.id);
+  const sizes = sets.map(({ nal }) => nal.length + START_CODE_BYTES);
+  if (sizes.reduce((sum, size) => sum + size, 0) > FRONT_BYTES) return undefined;
+  return { bytes: joinAnnexB(sets.map(({ nal }) => nal)), types: sets.map(({ type }) => type), sizes };
 }
 
 function key(kind: SetKind, id: number): string {

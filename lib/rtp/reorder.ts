@@ -1,4 +1,4 @@
-// Puts the packets of a UDP stream back in order. One that is in order passes straight through; one that is early waits a little for what is missing.
+// Puts the packets of a stream back in order. One that is in order passes straight through; one that is early waits a little for what is missing.
 
 import { LIMITS } from '../limits.js';
 
@@ -16,20 +16,29 @@ export interface ReorderOptions {
   packets?: number;
   /** Milliseconds a packet is held back at most, `LIMITS.reorderMs` by default. */
   waitMs?: number;
+  /**
+   * The transport itself keeps the order and reads into one buffer (TCP): what is held back is copied, and a missing packet is one that the server dropped, or one that reached it late. So it is
+   * waited for as long as waiting has ever been of use lately, and hardly at all else.
+   */
+  ordered?: boolean;
 }
 
-type Deliver = (buffer: Buffer, start: number, end: number) => void;
+/** Missing packets waited for in vain, in a row, after which an ordered transport is taken at its word, and what is waited for then. */
+const VAIN = 4;
+const IMPATIENT_PACKETS = 4;
+const IMPATIENT_MS = 10;
+
+/** `nowMs`: when the packet's turn came. Handed through, as a number kept in a field would be made anew for each packet. */
+type Deliver = (buffer: Buffer, start: number, end: number, nowMs: number) => void;
 
 interface Suspect {
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly end: number;
+  readonly packet: Buffer;
   readonly sequence: number;
   readonly deadline: number;
 }
 
 /**
- * Holds references to early packets, so a pushed buffer must not be written again (dgram's buffers are not). Times are monotonic milliseconds.
+ * Holds references to early packets, so a pushed buffer must not be written again (dgram's buffers are not), or copies of them. Times are monotonic milliseconds.
  *
  * A packet that lies far from the sequence is suspect: it is kept until the next one follows it, which proves a restart, or
  * until the old sequence goes on, which proves a stray.
@@ -42,13 +51,16 @@ export class ReorderBuffer {
   readonly #deliver: Deliver;
   readonly #onGap: (missing: number) => void;
   readonly #size: number;
-  readonly #waitMs: number;
+  readonly #longMs: number;
+  readonly #ordered: boolean;
   readonly #buffers: (Buffer | undefined)[];
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
   readonly #arrivals: Float64Array;
   readonly #seen = new Int32Array(SEEN).fill(-1);
   #held = 0;
+  /** Holes in a row that nothing came to fill. */
+  #vain = 0;
   /** Since when the longest-held packet waits; meaningless while nothing is held. */
   #oldest = 0;
   #expected = -1;
@@ -59,7 +71,8 @@ export class ReorderBuffer {
     this.#deliver = deliver;
     this.#onGap = options.onGap ?? (() => undefined);
     this.#size = options.packets ?? LIMITS.reorderPackets;
-    this.#waitMs = options.waitMs ?? LIMITS.reorderMs;
+    this.#longMs = options.waitMs ?? LIMITS.reorderMs;
+    this.#ordered = options.ordered ?? false;
     this.#buffers = new Array<Buffer | undefined>(this.#size).fill(undefined);
     this.#starts = new Int32Array(this.#size);
     this.#ends = new Int32Array(this.#size);
@@ -76,10 +89,10 @@ export class ReorderBuffer {
       (buffer[start + 10]! << 8) |
       buffer[start + 11]!;
     if (this.#expected < 0 || ssrc !== this.#ssrc) {
-      this.#releaseAll();
+      this.#releaseAll(nowMs);
       this.#suspect = undefined;
       this.#ssrc = ssrc;
-      this.#pass(buffer, start, end, sequence);
+      this.#pass(buffer, start, end, sequence, nowMs);
       return;
     }
     if (this.#held > 0 && nowMs - this.#oldest >= this.#waitMs) this.#releaseDue(nowMs);
@@ -91,14 +104,18 @@ export class ReorderBuffer {
     }
     this.#suspect = undefined;
     if (ahead === 0) {
-      this.#pass(buffer, start, end, sequence);
-      if (this.#held > 0) this.#releaseRun();
+      this.#pass(buffer, start, end, sequence, nowMs);
+      if (this.#held > 0) {
+        this.#vain = 0;
+        this.#releaseRun(nowMs);
+      }
     } else if (ahead < MAX_DROPOUT) {
       this.#hold(buffer, start, end, sequence, nowMs);
     } else if (this.#seen[sequence & (SEEN - 1)] === sequence) {
       this.duplicates++;
     } else {
       this.late++;
+      this.#vain = 0;
     }
   }
 
@@ -106,7 +123,18 @@ export class ReorderBuffer {
   flush(nowMs: number): void {
     if (this.#held > 0) this.#releaseDue(nowMs);
     const suspect = this.#suspect;
-    if (suspect !== undefined && nowMs >= suspect.deadline) this.#restartAt(suspect);
+    if (suspect !== undefined && nowMs >= suspect.deadline) this.#restartAt(suspect, nowMs);
+  }
+
+  /** The stream has ended: releases all. */
+  end(): void {
+    const suspect = this.#suspect;
+    let last = suspect === undefined ? 0 : suspect.deadline - this.#longMs;
+    for (let slot = 0; slot < this.#size; slot++) {
+      if (this.#buffers[slot] !== undefined) last = Math.max(last, this.#arrivals[slot]!);
+    }
+    this.#releaseAll(last);
+    if (suspect !== undefined) this.#restartAt(suspect, last);
   }
 
   /** When `flush` has something to do; undefined while nothing waits. */
@@ -116,27 +144,44 @@ export class ReorderBuffer {
     return deadline === Infinity ? undefined : deadline;
   }
 
+  /** A packet waits. */
+  get isHolding(): boolean {
+    return this.#held > 0 || this.#suspect !== undefined;
+  }
+
+  get #isImpatient(): boolean {
+    return this.#ordered && this.#vain >= VAIN;
+  }
+
+  get #waitMs(): number {
+    return this.#isImpatient ? Math.min(IMPATIENT_MS, this.#longMs) : this.#longMs;
+  }
+
+  get #room(): number {
+    return this.#isImpatient ? Math.min(IMPATIENT_PACKETS, this.#size) : this.#size;
+  }
+
   /** Delivers one packet that has its turn. */
-  #pass(buffer: Buffer, start: number, end: number, sequence: number): void {
+  #pass(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
     this.#expected = (sequence + 1) & 0xffff;
     this.#seen[sequence & (SEEN - 1)] = sequence;
-    this.#deliver(buffer, start, end);
+    this.#deliver(buffer, start, end, nowMs);
   }
 
   #hold(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
     // No room so far ahead: the oldest missing ones are given up.
-    while (((sequence - this.#expected) & 0xffff) >= this.#size) {
+    while (((sequence - this.#expected) & 0xffff) >= this.#room) {
       if (this.#held === 0) {
         this.#skip((sequence - this.#expected) & 0xffff);
-        this.#pass(buffer, start, end, sequence);
+        this.#pass(buffer, start, end, sequence, nowMs);
         return;
       }
       this.#skipToNextHeld();
-      this.#releaseRun();
+      this.#releaseRun(nowMs);
     }
     if (sequence === this.#expected) {
-      this.#pass(buffer, start, end, sequence);
-      this.#releaseRun();
+      this.#pass(buffer, start, end, sequence, nowMs);
+      this.#releaseRun(nowMs);
       return;
     }
     const slot = sequence & (this.#size - 1);
@@ -144,9 +189,9 @@ export class ReorderBuffer {
       this.duplicates++;
       return;
     }
-    this.#buffers[slot] = buffer;
-    this.#starts[slot] = start;
-    this.#ends[slot] = end;
+    this.#buffers[slot] = this.#ordered ? Buffer.from(buffer.subarray(start, end)) : buffer;
+    this.#starts[slot] = this.#ordered ? 0 : start;
+    this.#ends[slot] = this.#ordered ? end - start : end;
     this.#arrivals[slot] = nowMs;
     if (this.#held++ === 0) this.#oldest = nowMs;
   }
@@ -154,43 +199,44 @@ export class ReorderBuffer {
   #judge(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
     const suspect = this.#suspect;
     if (suspect !== undefined && ((suspect.sequence + 1) & 0xffff) === sequence) {
-      this.#restartAt(suspect);
-      this.#pass(buffer, start, end, sequence);
+      this.#restartAt(suspect, nowMs);
+      this.#pass(buffer, start, end, sequence, nowMs);
     } else {
-      this.#suspect = { buffer, start, end, sequence, deadline: nowMs + this.#waitMs };
+      const own = this.#ordered ? Buffer.from(buffer.subarray(start, end)) : buffer.subarray(start, end);
+      this.#suspect = { packet: own, sequence, deadline: nowMs + this.#longMs };
     }
   }
 
-  #restartAt(suspect: Suspect): void {
+  #restartAt(suspect: Suspect, nowMs: number): void {
     this.#suspect = undefined;
-    this.#releaseAll();
+    this.#releaseAll(nowMs);
     this.#onGap(1);
-    this.#pass(suspect.buffer, suspect.start, suspect.end, suspect.sequence);
+    this.#pass(suspect.packet, 0, suspect.packet.length, suspect.sequence, nowMs);
   }
 
   #releaseDue(nowMs: number): void {
     while (this.#held > 0 && nowMs - this.#oldest >= this.#waitMs) {
       this.#skipToNextHeld();
-      this.#releaseRun();
+      this.#releaseRun(nowMs);
     }
   }
 
-  #releaseAll(): void {
+  #releaseAll(nowMs: number): void {
     while (this.#held > 0) {
       this.#skipToNextHeld();
-      this.#releaseRun();
+      this.#releaseRun(nowMs);
     }
   }
 
   /** Delivers held packets as long as they follow one another. */
-  #releaseRun(): void {
+  #releaseRun(nowMs: number): void {
     for (;;) {
       const slot = this.#expected & (this.#size - 1);
       const buffer = this.#buffers[slot];
       if (buffer === undefined) break;
       this.#buffers[slot] = undefined;
       this.#held--;
-      this.#pass(buffer, this.#starts[slot]!, this.#ends[slot]!, this.#expected);
+      this.#pass(buffer, this.#starts[slot]!, this.#ends[slot]!, this.#expected, nowMs);
     }
     if (this.#held > 0) this.#findOldest();
   }
@@ -210,6 +256,7 @@ export class ReorderBuffer {
   }
 
   #skip(missing: number): void {
+    this.#vain++;
     this.#expected = (this.#expected + missing) & 0xffff;
     this.#onGap(missing);
   }

@@ -5,7 +5,7 @@ import { ReorderBuffer } from '../../lib/rtp/reorder.js';
 import { rtp } from './build.js';
 
 /** A reorder buffer whose output is written down: sequence numbers, and gaps as `gap N`. */
-function recorder(options: { packets?: number; waitMs?: number } = {}) {
+function recorder(options: { packets?: number; waitMs?: number; ordered?: boolean } = {}) {
   const out: (number | string)[] = [];
   const buffer = new ReorderBuffer((packet, start) => out.push(packet.readUInt16BE(start + 2)), {
     ...options,
@@ -147,6 +147,82 @@ describe('ReorderBuffer', () => {
     push(7, 0, 3);
     push(8, 0, 3);
     assert.deepEqual(out, [100, 'gap 1', 102, 40_000, 7, 8]);
+  });
+
+  it('keeps what it holds back as it was, where the read buffer is used again, and passes on what is in order in place', () => {
+    const read = Buffer.alloc(100);
+    const out: { sequence: number; inPlace: boolean }[] = [];
+    const buffer = new ReorderBuffer(
+      (packet, start) => {
+        out.push({ sequence: packet.readUInt16BE(start + 2), inPlace: packet === read });
+      },
+      { ordered: true },
+    );
+    for (const sequence of [1, 2, 4, 5, 3, 6, 30_000, 30_001]) {
+      rtp({ sequence }).copy(read, 20);
+      buffer.push(read, 20, 32, 0);
+      read.fill(0xee);
+    }
+    assert.deepEqual(
+      out.map(({ sequence }) => sequence),
+      [1, 2, 3, 4, 5, 6, 30_000, 30_001],
+    );
+    assert.deepEqual(
+      out.filter(({ inPlace }) => !inPlace).map(({ sequence }) => sequence),
+      [4, 5, 30_000],
+    );
+  });
+
+  it('waits hardly at all over a transport that keeps order, once waiting was in vain, and again as soon as one comes late', () => {
+    const { out, push, buffer } = recorder({ ordered: true });
+    let now = 0;
+    let sequence = 0;
+    push(sequence);
+    /** One is missing; answers how long the next ones are held back, one a millisecond. */
+    const drop = (): number => {
+      sequence++;
+      const before = out.length;
+      const begun = now;
+      while (out.length === before) push(++sequence, ++now);
+      return now - begun;
+    };
+    for (let i = 0; i < 4; i++) assert.equal(drop(), LIMITS.reorderPackets);
+    for (let i = 0; i < 4; i++) assert.equal(drop(), 4);
+    push(sequence + 2, ++now);
+    buffer.flush(now + 10);
+    assert.equal(out.at(-1), sequence + 2, 'and 10 ms at most');
+    push(sequence + 1, now);
+    assert.equal(buffer.late, 1);
+    sequence += 2;
+    assert.equal(drop(), LIMITS.reorderPackets, 'a late one was seen: it pays to wait');
+    for (let i = 0; i < 3; i++) drop();
+    push(sequence + 2, now);
+    push(sequence + 1, now);
+    sequence += 2;
+    assert.equal(drop(), LIMITS.reorderPackets, 'one that came in time was seen');
+  });
+
+  it('says of each packet when its turn came, and hands out all that it holds at the end', () => {
+    const out: number[][] = [];
+    const buffer = new ReorderBuffer((packet, start, _end, now) =>
+      out.push([packet.readUInt16BE(start + 2), now]),
+    );
+    [1, 3, 2, 5, 7, 30_000].forEach((sequence, i) => {
+      buffer.push(rtp({ sequence }), 0, 12, i);
+    });
+    assert.deepEqual(out, [
+      [1, 0],
+      [2, 2],
+      [3, 2],
+    ]);
+    buffer.end();
+    assert.deepEqual(out.slice(3), [
+      [5, 5],
+      [7, 5],
+      [30_000, 5],
+    ]);
+    assert.equal(buffer.isHolding, false);
+    buffer.end();
   });
 
   it('ignores what is too short for RTP', () => {

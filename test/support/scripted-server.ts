@@ -178,7 +178,7 @@ export const SPS = Buffer.from('6764000dacd94141fb011000000300100000030320f14299
 export const PPS = Buffer.from('68ebe3cb22c0', 'hex');
 
 export function idrSlice(fill = 0x55, length = 40): Buffer {
-  return Buffer.concat([Buffer.from([0x65, 0x88]), Buffer.alloc(length, fill)]);
+  return Buffer.concat([Buffer.from([0x65, 0x88, 0x84]), Buffer.alloc(length - 1, fill)]);
 }
 
 export function deltaSlice(fill = 0x33, length = 20): Buffer {
