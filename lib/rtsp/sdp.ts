@@ -3,6 +3,8 @@
 import { parse } from 'sdp-transform';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { textOfBytes, trimBytes } from '../text.js';
+import { usedLines } from './sdp-lines.js';
 
 export interface PayloadFormat {
   type: number;
@@ -59,25 +61,17 @@ const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; cha
   34: { encoding: 'H263', clockRate: 90_000 },
 };
 
-/** The lines that are read. The others, and the slow patterns sdp-transform has for some of them, are kept from it. */
-const USED = /^(?:s=|m=|a=(?:rtpmap|fmtp|control|range|framerate|sendonly|recvonly|sendrecv|inactive)\b)/;
-
-/** What a key is replaced by: only that there is one is of interest. */
-const KEYED = 'a=crypto:1 x x';
-
-/** Never throws but NvrError EPROTOCOL, and that only for what is no SDP at all. Media sections past the limit are left out. */
+/** `text` is bytes, one character each. Never throws but NvrError EPROTOCOL, and that only for what is no SDP at all. Media sections past the limit are left out. */
 export function parseSdp(text: string): SessionDescription {
-  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
-  if (!lines.some((line) => /^(v|m)\s*=/.test(line))) {
+  const lines = usedLines(text);
+  if (lines === undefined)
     throw new NvrError(
       'EPROTOCOL',
       'DESCRIBE was answered with something that is no session description (SDP).',
     );
-  }
-  const used = lines.map((line) => (/^a=(?:crypto|fingerprint):/.test(line) ? KEYED : line));
-  const session = asRecord(parse(used.filter((line) => line === KEYED || USED.test(line)).join('\r\n')));
+  const session = asRecord(parse(lines.join('\r\n')));
   const result: SessionDescription = { media: [] };
-  assign(result, 'name', textOf(session.name));
+  assign(result, 'name', session.name === undefined ? undefined : textOfBytes(textOf(session.name) ?? ''));
   assign(result, 'control', textOf(session.control));
   assign(result, 'range', invalidOf(session, 'range'));
   for (const [index, media] of asArray(session.media).entries()) {
@@ -101,14 +95,16 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
   const rate = Number.parseFloat(textOf(media.framerate) ?? '');
   if (rate > 0 && rate <= 1000) description.frameRate = rate;
 
-  const maps = asArray(media.rtp).map(asRecord);
-  const formats = asArray(media.fmtp).map(asRecord);
-  const types = (textOf(media.payloads) ?? '')
-    .split(/\s+/)
-    .filter((one) => /^\d{1,3}$/.test(one))
+  const maps = byPayloadType(media.rtp);
+  const formats = byPayloadType(media.fmtp);
+  const listed = (textOf(media.payloads) ?? '')
+    .split(' ')
+    .filter((one) => one !== '')
     .map(Number);
+  // What the media line leaves out may stand in the lines below it.
+  const types = listed.length > 0 ? listed : [...maps.keys()];
   for (const payloadType of types.slice(0, LIMITS.mediaSections)) {
-    const map = maps.find(({ payload }) => Number(payload) === payloadType);
+    const [map] = maps.get(payloadType) ?? [];
     const usual = STATIC[payloadType];
     const encoding = (textOf(map?.codec) ?? usual?.encoding ?? '').toUpperCase();
     if (encoding === '') continue;
@@ -130,20 +126,33 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
   return description;
 }
 
-/** The parameters for a payload type; a lone fmtp of a wrong type is taken for a lone payload's (quirk 27). */
+/** In the order of the lines. */
+function byPayloadType(entries: unknown): Map<number, Record<string, unknown>[]> {
+  const found = new Map<number, Record<string, unknown>[]>();
+  for (const entry of asArray(entries).map(asRecord)) {
+    const type = Number(entry.payload);
+    const known = found.get(type);
+    if (known === undefined) found.set(type, [entry]);
+    else known.push(entry);
+  }
+  return found;
+}
+
+/** The parameters for a payload type, of all its lines; a lone fmtp of a wrong type is taken for a lone payload's (quirk 27). */
 function readFmtp(
-  formats: readonly Record<string, unknown>[],
+  formats: ReadonlyMap<number, Record<string, unknown>[]>,
   payloadType: number,
   types: readonly number[],
 ): Map<string, string> {
-  const exact = formats.find(({ payload }) => Number(payload) === payloadType);
-  const lone = types.length === 1 && formats.length === 1 ? formats[0] : undefined;
+  const lone = types.length === 1 && formats.size === 1 ? [...formats.values()][0] : undefined;
   const parameters = new Map<string, string>();
-  for (const part of (textOf((exact ?? lone)?.config) ?? '').split(';')) {
-    const equals = part.indexOf('=');
-    const name = (equals === -1 ? part : part.slice(0, equals)).trim().toLowerCase();
-    if (name !== '' && !parameters.has(name))
-      parameters.set(name, equals === -1 ? '' : part.slice(equals + 1).trim());
+  for (const { config } of formats.get(payloadType) ?? lone ?? []) {
+    for (const part of (textOf(config) ?? '').split(';')) {
+      const equals = part.indexOf('=');
+      const name = trimBytes(equals === -1 ? part : part.slice(0, equals)).toLowerCase();
+      if (name !== '' && !parameters.has(name))
+        parameters.set(name, equals === -1 ? '' : trimBytes(part.slice(equals + 1)));
+    }
   }
   return parameters;
 }
@@ -152,7 +161,7 @@ function readFmtp(
 function invalidOf(record: Record<string, unknown>, name: string): string | undefined {
   for (const entry of asArray(record.invalid)) {
     const value = textOf(asRecord(entry).value);
-    if (value?.startsWith(`${name}:`) === true) return value.slice(name.length + 1).trim();
+    if (value?.startsWith(`${name}:`) === true) return trimBytes(value.slice(name.length + 1));
   }
   return undefined;
 }
@@ -171,5 +180,5 @@ function asArray(value: unknown): unknown[] {
 
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value);
-  return typeof value === 'string' ? value.trim() : undefined;
+  return typeof value === 'string' ? trimBytes(value) : undefined;
 }

@@ -217,6 +217,129 @@ describe('parseSdp', () => {
     assert.equal(parseSdp(wide).media[0]!.payloads.length, LIMITS.mediaSections);
   });
 
+  const usual = [
+    'm=video 0 RTP/AVP 96',
+    'a=rtpmap:96 H264/90000',
+    'a=fmtp:96 packetization-mode=1',
+    'a=control:track1',
+  ];
+  for (const [odd, ...lines] of [
+    ['a port below zero', 'm=video -1353744643 RTP/AVP 96', ...usual.slice(1)],
+    ['a port beyond all ports, with a count', 'm=video 4294967296/2 RTP/AVP 96', ...usual.slice(1)],
+    ['no port', 'm=video RTP/AVP 96', ...usual.slice(1)],
+    ['no protocol', 'm=video 0 96', ...usual.slice(1)],
+    ['neither', 'm=video 96', ...usual.slice(1)],
+    ['no payload type in the media line', 'm=video 0 RTP/AVP', ...usual.slice(1)],
+    ['nothing but the kind of media', 'm=video', ...usual.slice(1)],
+    [
+      'two spaces and tabs',
+      'm=video  0\t RTP/AVP   96 ',
+      'a=rtpmap:96  \tH264/90000',
+      'a=fmtp:96\tpacketization-mode=1',
+      'a=control:\ttrack1',
+    ],
+    [
+      'a space behind the colon',
+      'm=video 0 RTP/AVP 96',
+      'a=rtpmap: 96 H264/90000',
+      'a=fmtp: 96 packetization-mode=1',
+      'a=control: track1',
+    ],
+    [
+      'spaces around colons, equal signs and slashes',
+      'm = video 0 RTP / AVP 96',
+      'a = rtpmap : 96 H264 / 90000',
+      'a= fmtp :96 packetization-mode = 1',
+      'a =control : track1',
+    ],
+    [
+      'spaces in front of lines',
+      ' m=video 0 RTP/AVP 96',
+      '\ta=rtpmap:96 H264/90000',
+      '  a=fmtp:96 packetization-mode=1',
+      ' a=control:track1',
+    ],
+    [
+      'capitals',
+      'M=VIDEO 0 RTP/AVP 96',
+      'A=RTPMAP:96 h264/90000',
+      'a=Fmtp:96 Packetization-Mode=1',
+      'A=Control:track1',
+    ],
+    [
+      'equal signs or spaces for colons',
+      'm=video 0 RTP/AVP 96',
+      'a=rtpmap=96 H264/90000',
+      'a=fmtp 96 packetization-mode=1',
+      'a=control=track1',
+    ],
+    ['commas between payload types', 'm=video 0 RTP/AVP 96,26', ...usual.slice(1)],
+    ['quotes around the control', ...usual.slice(0, 3), 'a=control:"track1"'],
+    [
+      'more behind the clock rate',
+      'm=video 0 RTP/AVP 96',
+      'a=rtpmap:96 H264/90000/1 x',
+      'a=fmtp:96;packetization-mode=1;',
+      'a=control:track1',
+    ],
+    [
+      'no clock rate',
+      'm=video 0 RTP/AVP 96',
+      'a=rtpmap:96 H264',
+      'a=fmtp:96: packetization-mode=1',
+      'a=control:track1',
+    ],
+    [
+      'a second fmtp line',
+      ...usual.slice(0, 2),
+      'a=fmtp:96 profile-level-id=64001f',
+      'a=fmtp:96 packetization-mode=1',
+      'a=control:track1',
+    ],
+    [
+      'control characters around',
+      'm=video 0 RTP/AVP 96',
+      "c=IN IP4 '&\u0001\u00ff",
+      'a=\u0001\u0002',
+      ...usual.slice(1),
+    ],
+  ] as const)
+    it(`reads a video track with ${odd}`, () => {
+      const [media] = parseSdp(sdp(...lines)).media;
+      assert.deepEqual([media!.type, media!.control], ['video', 'track1']);
+      assert.equal(media!.protocol, 'RTP/AVP');
+      const [format] = media!.payloads;
+      assert.deepEqual([format!.type, format!.encoding, format!.clockRate], [96, 'H264', 90_000]);
+      assert.equal(format!.fmtp.get('packetization-mode'), '1');
+    });
+
+  it('keeps a control as the bytes it came in', () => {
+    const control = Buffer.from('Ворота à').toString('latin1');
+    const [media] = parseSdp(sdp(...usual.slice(0, 3), `a=control:${control}`)).media;
+    assert.equal(media!.control, control);
+    assert.equal(parseSdp(sdp().replace('s=x', `s=${control}`)).name, 'Ворота à');
+  });
+
+  it('finds keys whatever their attribute looks like', () => {
+    for (const line of ['A=CRYPTO:1 x y', 'a = crypto: 1 x y', 'a=fingerprint sha-256 AA'])
+      assert.equal(parseSdp(sdp(...usual, line)).media[0]!.encrypted, true, line);
+  });
+
+  it('takes no longer for thousands of fmtp lines of one payload type', () => {
+    for (const line of [
+      'a=fmtp:96 a=b',
+      'a=rtpmap:96 H264/90000',
+      'a=fmtp:96 ;;;;;;;;;;;;;;;;;;;;;;;;',
+      `a=fmtp:96 ${'a=1;b=2;'.repeat(500)}`,
+    ]) {
+      const body = sdp(usual[0]!, ...new Array<string>(Math.ceil(LIMITS.bodyBytes / line.length)).fill(line));
+      const begun = process.cpuUsage();
+      parseSdp(body);
+      const { user } = process.cpuUsage(begun);
+      assert.ok(user < 150_000, `${line.slice(0, 20)}: ${user / 1000} ms`);
+    }
+  });
+
   it('reads several KB of sprop-sei', () => {
     const sei = 'A'.repeat(9000);
     const { media } = parseSdp(
