@@ -16,3 +16,22 @@ export class OpusDepacketizer extends PacketAudioDepacketizer {
     super({ codec: 'opus', sampleRate: SAMPLE_RATE, channels: payload.channels }, sink);
   }
 }
+
+/** Samples of a frame at 48 kHz by the configuration in the first byte (RFC 6716 3.1): SILK, hybrid, CELT. */
+const SILK = [480, 960, 1920, 2880];
+const HYBRID = [480, 960];
+const CELT = [120, 240, 480, 960];
+const LAST_SILK = 11;
+const LAST_HYBRID = 15;
+
+/** Samples at 48 kHz that a packet makes; 0 for none. */
+export function opusSamples(packet: Buffer): number {
+  const [head = 0, count = 0] = packet;
+  const config = head >> 3;
+  const code = head & 3;
+  // One frame, two, two of different size, or as many as the next byte says (3.2).
+  const frames = packet.length === 0 ? 0 : code === 0 ? 1 : code < 3 ? 2 : count & 0x3f;
+  if (config <= LAST_SILK) return frames * SILK[config & 3]!;
+  if (config <= LAST_HYBRID) return frames * HYBRID[config & 1]!;
+  return frames * CELT[config & 3]!;
+}

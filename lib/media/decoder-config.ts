@@ -1,60 +1,114 @@
-// How a decoder is set up for a picture format: the muxer's own avcC or hvcC, taken from a file that is made for it alone (ISO 14496-15 5.3.3, 8.3.3).
+// How a decoder is set up for a picture format: the record of its parameter sets (ISO 14496-15 5.3.3 avcC, 8.3.3 hvcC), the shape of a pixel and the colours.
 
-import type { VideoUnit } from '../codec/unit.js';
-import { mediabunny } from './mediabunny.js';
-import { boxes, type Box } from './moof.js';
+import { parseH264Sps, type H264Sps } from '../codec/h264/sps.js';
+import { parseH265Sps, type H265Sps } from '../codec/h265/sps.js';
+import type { SampleAspect, VideoUnit } from '../codec/unit.js';
+import { NvrError } from '../errors.js';
 
-/** Field by field what the muxer takes. */
 export interface DecoderConfig {
-  codec: string;
-  codedWidth: number;
-  codedHeight: number;
-  /** With it the muxer leaves the pictures as they are. */
-  description: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  /** avcC or hvcC. */
+  readonly record: Buffer;
+  readonly sar?: SampleAspect;
 }
 
-/** Bytes of a visual sample entry in front of its boxes (ISO 14496-12 12.1.3), and of stsd's own fields. */
-const ENTRY_FIELDS = 78;
-const STSD_FIELDS = 8;
+/** NAL unit types of the parameter sets, in the order in which a record has them. */
+const SETS = { h264: [7, 8], h265: [32, 33, 34] } as const;
+/** What the counts in a record can say. */
+const MOST_SPS = 31;
+const MOST_SETS = 255;
+/** Lengths in front of NAL units take four bytes. */
+const LENGTH_BYTES_MINUS1 = 3;
+/** Profiles whose record ends with the chroma format and the bit depths (ISO 14496-15 5.3.3.1.2). */
+const WITH_CHROMA: ReadonlySet<number> = new Set([100, 110, 122, 144, 244, 44, 83, 86, 118, 128, 138]);
 
-/** Of the keyframe that opens a file. Rejects where its parameter sets cannot be read. */
-export async function decoderConfig(
-  codec: 'avc' | 'hevc',
-  { data, format }: VideoUnit,
-): Promise<DecoderConfig> {
-  const { Output, NullTarget, Mp4OutputFormat, EncodedVideoPacketSource, EncodedPacket } = mediabunny();
-  let moov = new Uint8Array();
-  const output = new Output({
-    format: new Mp4OutputFormat({
-      fastStart: 'fragmented',
-      onMoov: (box) => {
-        moov = Uint8Array.from(box);
-      },
-    }),
-    target: new NullTarget(),
-  });
-  const source = new EncodedVideoPacketSource(codec);
-  output.addVideoTrack(source);
-  const config = {
-    codec: format.codecString ?? (codec === 'hevc' ? 'hvc1.1.6.L93.B0' : 'avc1.64001f'),
-    codedWidth: format.width,
-    codedHeight: format.height,
-  };
-  await output.start();
-  await source.add(new EncodedPacket(data, 'key', 0, 1), { decoderConfig: config });
-  await output.finalize();
-  return { ...config, description: descriptionIn(moov, codec) };
+/** The parameter sets of the sequence, as they stand in front of a keyframe: a change of them needs another file. Empty: there are none. */
+export function sequenceSets(unit: VideoUnit): Buffer {
+  const types = unit.codec === 'h265' ? [32, 33] : [7];
+  return Buffer.concat(setsOf(unit, types));
 }
 
-function descriptionIn(moov: Uint8Array, codec: 'avc' | 'hevc'): Uint8Array {
-  const view = new DataView(moov.buffer, moov.byteOffset, moov.byteLength);
-  const [entry, config] = codec === 'avc' ? ['avc1', 'avcC'] : ['hvc1', 'hvcC'];
-  let box: Box = { start: 0, end: moov.length };
-  for (const name of ['moov', 'trak', 'mdia', 'minf', 'stbl', 'stsd', entry, config]) {
-    const skipped = name === entry ? STSD_FIELDS : name === config ? ENTRY_FIELDS : 0;
-    const [inner] = boxes(view, box.start + skipped, box.end, name);
-    if (inner === undefined) throw new Error(`the muxer wrote no ${name}`);
-    box = inner;
+/** Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read. */
+export function decoderConfig(unit: VideoUnit): DecoderConfig {
+  const { codec, format } = unit;
+  if (codec === 'mjpeg')
+    throw new NvrError('EUNSUPPORTED', 'MJPEG cannot be recorded; use an H.264 or H.265 stream.');
+  const sets = SETS[codec].map((type) => setsOf(unit, [type]));
+  if (sets.some((some) => some.length === 0)) throw withoutSets();
+  const record = codec === 'h265' ? hvcc(sets) : avcc(sets);
+  if (record === undefined || format.width === 0)
+    throw new NvrError(
+      'EUNSUPPORTED',
+      'The camera’s parameter sets (SPS) cannot be read; choose another codec or profile in its settings.',
+    );
+  const { width, height, sar } = format;
+  return { width, height, record, ...(sar && { sar }) };
+}
+
+/** What no decoder can do without. */
+export function withoutSets(): NvrError {
+  return new NvrError(
+    'EUNSUPPORTED',
+    'The camera sends its pictures without parameter sets (SPS and PPS), in the stream as in its description: nothing can decode them. Restart the camera, or choose another codec or stream.',
+  );
+}
+
+/** Without start codes, each once. */
+function setsOf({ data, nals }: VideoUnit, types: readonly number[]): Buffer[] {
+  const found: Buffer[] = [];
+  for (const { type, start, end } of nals) {
+    if (!types.includes(type)) continue;
+    const set = data.subarray(start + 4, end);
+    if (!found.some((known) => known.equals(set))) found.push(set);
   }
-  return moov.slice(box.start, box.end);
+  return found.slice(0, MOST_SETS);
+}
+
+function avcc([sps = [], pps = []]: readonly Buffer[][]): Buffer | undefined {
+  const info = firstRead(sps, parseH264Sps);
+  if (info === undefined) return undefined;
+  const known = sps.slice(0, MOST_SPS);
+  const { profileIdc, constraints, levelIdc } = info;
+  return Buffer.concat([
+    Buffer.of(1, profileIdc, constraints, levelIdc, 0xfc | LENGTH_BYTES_MINUS1, 0xe0 | known.length),
+    ...known.map(counted),
+    Buffer.of(pps.length),
+    ...pps.map(counted),
+    WITH_CHROMA.has(profileIdc) ? Buffer.of(...chroma(info), 0) : Buffer.alloc(0),
+  ]);
+}
+
+function hvcc(sets: readonly Buffer[][]): Buffer | undefined {
+  const info = firstRead(sets[1]!, parseH265Sps);
+  if (info === undefined) return undefined;
+  const layers = (info.temporalLayers << 3) | (info.temporalIdNested ? 4 : 0);
+  return Buffer.concat([
+    Buffer.of(1, ...info.generalProfile),
+    // No least size of segments, no kind of parallelism, no frame rate is promised.
+    Buffer.of(0xf0, 0, 0xfc, ...chroma(info), 0, 0, layers | LENGTH_BYTES_MINUS1, sets.length),
+    ...sets.map((some, index) => {
+      const head = Buffer.of(0x80 | SETS.h265[index]!, 0, some.length);
+      return Buffer.concat([head, ...some.map(counted)]);
+    }),
+  ]);
+}
+
+/** Chroma format and bit depths, as both records have them. */
+function chroma({ chromaFormat, lumaDepth, chromaDepth }: H264Sps | H265Sps): number[] {
+  return [0xfc | chromaFormat, 0xf8 | ((lumaDepth - 8) & 7), 0xf8 | ((chromaDepth - 8) & 7)];
+}
+
+function firstRead<Sps>(sets: readonly Buffer[], parse: (set: Buffer) => Sps | undefined): Sps | undefined {
+  for (const set of sets) {
+    const info = parse(set);
+    if (info !== undefined) return info;
+  }
+  return undefined;
+}
+
+function counted(set: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(set.length);
+  return Buffer.concat([length, set]);
 }

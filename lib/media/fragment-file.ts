@@ -1,8 +1,6 @@
-// The bytes of a fragmented MP4: the boxes are the muxer's, the media goes from the units to the file in one copy, past the muxer (ISO 14496-12 8.8, 14496-15 5.3).
+// The bytes of a fragmented MP4: boxes, and media that goes from the units to the file in one copy (ISO 14496-12 8.8, 14496-15 5.3).
 
 import type { NalRange } from '../codec/unit.js';
-import type { FragmentTimes } from './fragment-times.js';
-import { decodeTimeAt, trackOf, trafs, truns } from './moof.js';
 
 /** Where the file goes. Bytes are handed on in order; they are valid until the promise is settled, and the next call waits for that. */
 export interface ClipSink {
@@ -31,8 +29,6 @@ export class FragmentFile {
   /** Given to the sink. */
   bytes = 0;
 
-  /** Samples that the muxer knows of and has not put into a fragment, by track. */
-  private readonly held: Sample[][] = [[], []];
   private pieces: Piece[] = [];
   /** Position of the end of what is in `pieces`. */
   private end = 0;
@@ -41,43 +37,22 @@ export class FragmentFile {
   private filled = 0;
   private readonly length = Buffer.alloc(4);
 
-  constructor(
-    private readonly sink: ClipSink,
-    private readonly times: FragmentTimes,
-  ) {}
+  constructor(private readonly sink: ClipSink) {}
 
-  /** To be called before the muxer is told of the sample. `track`: from 0, in order of the muxer's ids. */
-  hold(track: 0 | 1, sample: Sample): void {
-    this.held[track]!.push(sample);
-  }
-
-  /** A box of the muxer's that stands for itself. */
+  /** A box that stands for itself. */
   box(data: Uint8Array): void {
     this.pieces.push(data);
     this.end += data.length;
   }
 
-  /** The muxer's moof: the samples that it lists follow it in an mdat. */
-  moof(data: Uint8Array): void {
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    this.times.apply(view);
-    const at = this.end;
-    this.box(data);
-    const samples: Sample[] = [];
-    for (const traf of trafs(view)) {
-      const track = trackOf(view, traf);
-      const runs = [...truns(view, traf)];
-      const count = runs.reduce((sum, run) => sum + run.count, 0);
-      samples.push(...(this.held[track]?.splice(0, count) ?? []));
-      const timeAt = decodeTimeAt(view, traf);
-      if (track !== 0 || timeAt < 0) continue;
-      const first = runs[0]?.first ?? -1;
-      const offset = first < 0 ? 0 : view.getInt32(first);
-      this.index.push({ time: view.getBigUint64(timeAt) + BigInt(offset), at });
-    }
-    this.box(mdat(samples.reduce((sum, sample) => sum + sample.data.length, 0)));
+  /** A fragment: its moof, and the samples that it lists in the order of its tracks. `opens`: when its first picture is shown, in ticks, where a player can begin there. */
+  fragment(moof: Buffer, samples: readonly Sample[], opens?: number): void {
+    if (opens !== undefined) this.index.push({ time: BigInt(opens), at: this.end });
+    this.box(moof);
+    const bytes = samples.reduce((sum, sample) => sum + sampleBytes(sample), 0);
+    this.box(mdatHead(bytes));
     this.pieces.push(...samples);
-    for (const sample of samples) this.end += sample.data.length;
+    this.end += bytes;
   }
 
   /** Hands on what has been told since the last call. Rejects with what the sink rejects with. */
@@ -132,7 +107,12 @@ export class FragmentFile {
   }
 }
 
-function mdat(bytes: number): Buffer {
+/** What a sample takes in the file: lengths are as long as the start codes that they replace. */
+export function sampleBytes({ data, nals }: Sample): number {
+  return nals?.reduce((sum, { start, end }) => sum + end - start, 0) ?? data.length;
+}
+
+function mdatHead(bytes: number): Buffer {
   const header = Buffer.alloc(8);
   header.writeUInt32BE(8 + bytes);
   header.write('mdat', 4, 'latin1');

@@ -1,64 +1,78 @@
-// What stands in the muxer's boxes: just enough to look up times and counts, and to change times (ISO 14496-12 8.8).
+// The box in front of a fragment's media: which samples follow, when each is decoded and shown (ISO 14496-12 8.8).
 
-export interface Box {
-  /** Behind the header. */
-  readonly start: number;
-  readonly end: number;
+export interface FragmentSample {
+  readonly bytes: number;
+  /** Ticks of the track. */
+  readonly duration: number;
+  /** Ticks from decoding to presentation. */
+  readonly offset: number;
+  readonly key: boolean;
 }
 
-/** The samples of one run. */
-export interface Trun {
-  readonly count: number;
-  /** Where the first sample's composition offset lies; -1 if there is none. */
-  readonly first: number;
-  readonly stride: number;
+/** What a fragment holds of one track. */
+export interface TrackRun {
+  /** From 1. */
+  readonly track: number;
+  /** When the first sample is decoded, in ticks. */
+  readonly time: number;
+  readonly samples: readonly FragmentSample[];
 }
 
-/** Bits of a trun's flags. */
-const DATA_OFFSET = 0x1;
-const FIRST_FLAGS = 0x4;
-const DURATION = 0x100;
-const SIZE = 0x200;
-const FLAGS = 0x400;
-const OFFSETS = 0x800;
+const HEADER_BYTES = 8;
+const MFHD_BYTES = 16;
+const TFHD_BYTES = 16;
+const TFDT_BYTES = 20;
+const TRUN_HEAD_BYTES = 20;
+const SAMPLE_BYTES = 16;
 
-/** The boxes called `type` among those from `from` to `to`; ends where there is none whole. */
-export function* boxes(view: DataView, from: number, to: number, type: string): Generator<Box> {
-  for (let at = from; at + 8 <= to;) {
-    const size = view.getUint32(at);
-    const end = size === 1 ? at + Number(view.getBigUint64(at + 8)) : at + size;
-    if (end < at + 8 || end > to) return;
-    const name = String.fromCharCode(...[4, 5, 6, 7].map((index) => view.getUint8(at + index)));
-    if (name === type) yield { start: at + 8, end };
-    at = end;
-  }
+/** tfhd: data is looked for from the moof on. */
+const BASE_IS_MOOF = 0x20000;
+/** trun: where the data begins; duration, size, flags and composition offset of each sample. */
+const TRUN_FIELDS = 0x1 | 0x100 | 0x200 | 0x400 | 0x800;
+/** Flags of a sample (8.8.3.1): depends on none; depends on others, and is no sync sample. */
+const SYNC = 0x0200_0000;
+const NON_SYNC = 0x0101_0000;
+
+/** The samples' data follows in an mdat of its own, track by track. `sequence`: from 1. */
+export function moof(sequence: number, runs: readonly TrackRun[]): Buffer {
+  const sizes = runs.map(({ samples }) => TFHD_BYTES + TFDT_BYTES + trunBytes(samples.length) + HEADER_BYTES);
+  const box = Buffer.alloc(HEADER_BYTES + MFHD_BYTES + sizes.reduce((sum, size) => sum + size, 0));
+  let at = 0;
+  const word = (value: number): void => {
+    at = box.writeUInt32BE(value, at);
+  };
+  const head = (bytes: number, name: string): void => {
+    word(bytes);
+    at += box.write(name, at, 'latin1');
+  };
+  head(box.length, 'moof');
+  head(MFHD_BYTES, 'mfhd');
+  word(0);
+  word(sequence);
+  let data = box.length + HEADER_BYTES;
+  runs.forEach(({ track, time, samples }, index) => {
+    head(sizes[index]!, 'traf');
+    head(TFHD_BYTES, 'tfhd');
+    word(BASE_IS_MOOF);
+    word(track);
+    head(TFDT_BYTES, 'tfdt');
+    word(0x0100_0000);
+    at = box.writeBigUInt64BE(BigInt(time), at);
+    head(trunBytes(samples.length), 'trun');
+    word(TRUN_FIELDS);
+    word(samples.length);
+    word(data);
+    for (const { bytes, duration, offset, key } of samples) {
+      word(duration);
+      word(bytes);
+      word(key ? SYNC : NON_SYNC);
+      word(offset);
+      data += bytes;
+    }
+  });
+  return box;
 }
 
-/** Every traf of the moofs in `view`, in order. */
-export function* trafs(view: DataView): Generator<Box> {
-  for (const moof of boxes(view, 0, view.byteLength, 'moof'))
-    yield* boxes(view, moof.start, moof.end, 'traf');
-}
-
-/** The traf's track, counted from 0; -1 if it does not say. */
-export function trackOf(view: DataView, traf: Box): number {
-  for (const { start } of boxes(view, traf.start, traf.end, 'tfhd')) return view.getUint32(start + 4) - 1;
-  return -1;
-}
-
-/** Where the traf's decode time lies, 64 bits, as the muxer writes it; -1 if there is none. */
-export function decodeTimeAt(view: DataView, traf: Box): number {
-  for (const { start } of boxes(view, traf.start, traf.end, 'tfdt')) return start + 4;
-  return -1;
-}
-
-export function* truns(view: DataView, traf: Box): Generator<Trun> {
-  for (const { start } of boxes(view, traf.start, traf.end, 'trun')) {
-    const flags = view.getUint32(start) & 0xffffff;
-    const has = (bit: number): number => ((flags & bit) !== 0 ? 4 : 0);
-    const stride = has(DURATION) + has(SIZE) + has(FLAGS) + has(OFFSETS);
-    const samples = start + 8 + has(DATA_OFFSET) + has(FIRST_FLAGS);
-    const first = has(OFFSETS) === 0 ? -1 : samples + stride - 4;
-    yield { count: view.getUint32(start + 4), first, stride };
-  }
+function trunBytes(samples: number): number {
+  return TRUN_HEAD_BYTES + samples * SAMPLE_BYTES;
 }

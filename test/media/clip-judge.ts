@@ -9,6 +9,7 @@ export interface Packet {
   readonly codecType: 'video' | 'audio';
   /** Seconds. */
   readonly pts: number;
+  readonly dts: number;
   readonly duration: number;
   readonly key: boolean;
 }
@@ -30,7 +31,7 @@ export function packets(file: string): Packet[] {
     '-v',
     'error',
     '-show_entries',
-    'packet=codec_type,pts_time,duration_time,flags',
+    'packet=codec_type,pts_time,dts_time,duration_time,flags',
     '-of',
     'json',
     file,
@@ -38,11 +39,18 @@ export function packets(file: string): Packet[] {
   const { packets: found } = JSON.parse(
     execFileSync('ffprobe', args, { maxBuffer: 64 << 20 }).toString(),
   ) as {
-    packets: { codec_type: 'video' | 'audio'; pts_time: string; duration_time: string; flags: string }[];
+    packets: {
+      codec_type: 'video' | 'audio';
+      pts_time: string;
+      dts_time: string;
+      duration_time: string;
+      flags: string;
+    }[];
   };
   return found.map((packet) => ({
     codecType: packet.codec_type,
     pts: Number(packet.pts_time),
+    dts: Number(packet.dts_time),
     duration: Number(packet.duration_time),
     key: packet.flags.startsWith('K'),
   }));

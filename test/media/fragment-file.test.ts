@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NalRange } from '../../lib/codec/unit.js';
 import { FragmentFile, type Sample } from '../../lib/media/fragment-file.js';
-import { FragmentTimes } from '../../lib/media/fragment-times.js';
 
 const u32 = (...values: number[]): Buffer => {
   const bytes = Buffer.alloc(4 * values.length);
@@ -13,19 +12,6 @@ const box = (name: string, ...content: Buffer[]): Buffer => {
   const body = Buffer.concat(content);
   return Buffer.concat([u32(8 + body.length), Buffer.from(name, 'latin1'), body]);
 };
-/** As the muxer writes it: a traf a track, with a count of samples and one decode time. */
-const moof = (time: number, counts: readonly number[]): Buffer =>
-  box(
-    'moof',
-    ...counts.map((count, track) =>
-      box(
-        'traf',
-        box('tfhd', u32(0, track + 1)),
-        box('tfdt', u32(0x0100_0000, 0, time)),
-        box('trun', u32(0x200, count, ...Array.from({ length: count }, () => 0))),
-      ),
-    ),
-  );
 
 const nal = (bytes: number, value: number): Buffer =>
   Buffer.concat([Buffer.of(0, 0, 0, 1), Buffer.alloc(bytes, value)]);
@@ -56,7 +42,7 @@ class Disk {
   }
 }
 
-const open = (disk: Disk): FragmentFile => new FragmentFile(disk, new FragmentTimes([90_000, 8000]));
+const HEAD = box('moof');
 
 describe('a file of fragments', () => {
   it('holds boxes and media in order, each NAL unit behind its length, whatever its size', () =>
@@ -71,16 +57,13 @@ describe('a file of fragments', () => {
         fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 4 }),
         async (sizes, sounds) => {
           const disk = new Disk();
-          const file = open(disk);
+          const file = new FragmentFile(disk);
           const pictures = sizes.filter((one) => one.length > 0).map(picture);
           file.box(box('ftyp'));
-          for (const one of pictures) file.hold(0, one);
-          for (const one of sounds) file.hold(1, { data: Buffer.from(one) });
-          const head = moof(0, [pictures.length, sounds.length]);
-          file.moof(Buffer.from(head));
+          file.fragment(HEAD, [...pictures, ...sounds.map((one) => ({ data: Buffer.from(one) }))]);
           await file.flush();
           const media = Buffer.concat([...pictures.map(stored), ...sounds]);
-          assert.ok(disk.bytes.equals(Buffer.concat([box('ftyp'), head, box('mdat', media)])));
+          assert.ok(disk.bytes.equals(Buffer.concat([box('ftyp'), HEAD, box('mdat', media)])));
           assert.equal(file.bytes, disk.bytes.length);
           assert.ok(disk.writes.every(({ length }) => length <= 256 * 1024));
         },
@@ -88,28 +71,12 @@ describe('a file of fragments', () => {
       { numRuns: 30 },
     ));
 
-  it('keeps what the muxer holds back for the next fragment', async () => {
+  it('ends with an index by which a player finds every fragment that it can begin at', async () => {
     const disk = new Disk();
-    const file = open(disk);
-    const pictures = [picture([3]), picture([4, 5]), picture([6])];
-    for (const one of pictures) file.hold(0, one);
-    file.moof(moof(0, [2]));
-    await file.flush();
-    const first = disk.bytes.length;
-    file.moof(moof(7200, [1]));
-    await file.flush();
-    assert.ok(
-      disk.bytes.subarray(first).equals(Buffer.concat([moof(7200, [1]), box('mdat', stored(pictures[2]!))])),
-    );
-  });
-
-  it('ends with an index by which a player finds every fragment', async () => {
-    const disk = new Disk();
-    const file = open(disk);
+    const file = new FragmentFile(disk);
     file.box(box('ftyp'));
-    for (const time of [0, 90_000, 270_000]) {
-      file.hold(0, picture([1000]));
-      file.moof(moof(time, [1]));
+    for (const time of [0, 90_000, undefined, 270_000]) {
+      file.fragment(HEAD, [picture([1000])], time);
       await file.flush();
     }
     await file.close();
@@ -132,7 +99,7 @@ describe('a file of fragments', () => {
 
   it('rejects with what the disk rejects with', async () => {
     const full = new Error('full');
-    const file = new FragmentFile({ write: () => Promise.reject(full) }, new FragmentTimes([90_000, 1]));
+    const file = new FragmentFile({ write: () => Promise.reject(full) });
     file.box(box('ftyp'));
     await assert.rejects(file.flush(), (error) => error === full);
     assert.equal(file.bytes, 0);

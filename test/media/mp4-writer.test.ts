@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 
-import type { AudioFormat, VideoUnit } from '../../lib/codec/unit.js';
+import type { AudioFormat, AudioUnit, VideoUnit } from '../../lib/codec/unit.js';
 import type { ClipUnit } from '../../lib/media/gop-ring.js';
 import { Mp4Writer } from '../../lib/media/mp4-writer.js';
 import type { ClipFacts } from '../../lib/media/mp4-writer.js';
 import { needs } from '../support/tools.js';
 import { audioTimes, duration, judgeClip, packets, videoTimes } from './clip-judge.js';
-import { audioUnits, interleave, source, videoUnits } from './recorded-units.js';
+import * as recorded from './recorded-units.js';
+import { interleave, opusUnits, source, type Source, type Timing } from './recorded-units.js';
 
 interface Written {
   file: string;
@@ -17,6 +20,11 @@ interface Written {
   writes: number[];
   sound: string | undefined;
 }
+
+const videoUnits = (from: Source, timing: Timing = {}, pictures = from.pictures): VideoUnit[] =>
+  recorded.videoUnits(from, { ...timing, placed: true }, pictures);
+const audioUnits = (kind: 'aac' | 'pcmu' | 'pcma', seconds: number, timing: Timing = {}): AudioUnit[] =>
+  recorded.audioUnits(kind, seconds, { ...timing, placed: true });
 
 const near = (actual: number, wanted: number, within: number, what = ''): void => {
   assert.ok(Math.abs(actual - wanted) <= within, `${what} ${actual} is not within ${within} of ${wanted}`);
@@ -107,11 +115,11 @@ describe('the MP4 writer', function () {
     near(duration(file), 4, 0.001);
   });
 
-  it('takes the offset of the sound from the server’s claims where it makes both, wrong as they may be', async () => {
+  it('places the sound by the session’s time line, whatever arrival and the server’s claims say', async () => {
     const claim = -2 * 3_600_000;
-    const sound = audioUnits('aac', 4, { claim, begin: 10_330, epoch: 1_760_000_000_030 });
+    const sound = audioUnits('aac', 4, { claim, begin: 10_030, jitter: () => 300 });
     for (const unit of sound) unit.time += 300;
-    const units = interleave(videoUnits(source(), { claim }), sound);
+    const units = interleave(videoUnits(source(), { claim: 900 }), sound);
     const { file } = await write(units, sound[0]!.format);
     near(audioTimes(file)[0]!, 0.03, 0.005);
   });
@@ -154,15 +162,20 @@ describe('the MP4 writer', function () {
     assert.deepEqual(judgeClip(file), from.hashes);
   });
 
-  it('keeps a damaged unit and what builds on it, counts it, and tells from when to when', async () => {
+  it('keeps what is damaged and what builds on it, counts it, and tells where it lies', async () => {
     const from = source();
-    const flagged = videoUnits(from).map((unit, index): VideoUnit => {
+    const units = videoUnits(from).map((unit, index): VideoUnit => {
       if (index === 30) return { ...unit, damaged: true };
       return index > 30 && index < 50 ? { ...unit, reference: 'lost' } : unit;
     });
-    const { file, facts } = await write(flagged);
-    assert.deepEqual([facts.damaged, facts.frames], [1, 100]);
-    assert.deepEqual(facts.damagedSpans, [{ start: 1200, end: 2000 }]);
+    units[99] = { ...units[99]!, damaged: true };
+    const { file, facts } = await write(units);
+    assert.equal(facts.damaged, 2);
+    assert.equal(facts.frames, 100);
+    assert.deepEqual(facts.damagedSpans, [
+      { start: 1200, end: 2000 },
+      { start: 3960, end: 4000 },
+    ]);
     assert.deepEqual(judgeClip(file), from.hashes);
   });
 
@@ -231,7 +244,6 @@ describe('the MP4 writer', function () {
     };
     await assert.rejects(work, (error) => error === full);
     await assert.rejects(writer.add(units[0]!), (error) => error === full);
-    await writer.abandon();
     assert.equal(calls, 3);
   });
 
@@ -256,4 +268,195 @@ describe('the MP4 writer', function () {
       [0, 25, 50, 75],
     );
   });
+
+  describe('with pictures out of order', () => {
+    /** x264 and x265 see no use in B-frames where every picture is another. */
+    const filter = "eq=brightness='if(mod(floor(t),2),if(mod(n,2),0.6,-0.6),0)':eval=frame";
+    const sometimes = { bFrames: 3, filter, encoder: 'b-adapt=2', seconds: 6 };
+
+    for (const options of [
+      sometimes,
+      { ...sometimes, filter: filter.replace('2),if', '2)*-1+1,if') },
+      { ...sometimes, codec: 'h265' },
+    ] as const) {
+      it(`shows every one of them where B-frames come and go, decoded strictly in order: ${JSON.stringify(options)}`, async () => {
+        const from = source(options);
+        const units = videoUnits(from);
+        const { file } = await write(units);
+        assert.deepEqual(judgeClip(file), from.hashes);
+        strictly(packets(file).map(({ dts }) => dts));
+        const shown = videoTimes(file);
+        shown.forEach((time, index) => {
+          near(time - shown[0]!, index / 25, 0.0005, 'time');
+        });
+      });
+    }
+
+    it('lasts as long as it should with B-frames of one picture a second', async () => {
+      const from = source({ bFrames: 3, gop: 50 });
+      const { file, facts } = await write(videoUnits({ ...from, fps: 1 }));
+      // ffprobe gives each picture the duration that the stream declares: 40 ms.
+      near(span(file), 99, 0.001);
+      near(facts.durationMs, 100_000, 1);
+      assert.deepEqual(facts.gaps, []);
+      assert.deepEqual(judgeClip(file), from.hashes);
+      strictly(packets(file).map(({ dts }) => dts));
+    });
+
+    it('ends fragments within a GOP that lasts long, so that a crash costs seconds, not minutes', async () => {
+      const from = source({ seconds: 4, gop: 100, bFrames: 3 });
+      const { file, writes } = await write(videoUnits({ ...from, fps: 2 }));
+      assert.ok(writes.length >= 9, `${writes.length} writes`);
+      assert.deepEqual(judgeClip(file), from.hashes);
+      strictly(packets(file).map(({ dts }) => dts));
+      near(span(file), 49.5, 0.001);
+    });
+  });
+
+  it('writes whatever times come in, as a file that can be played', async () => {
+    const from = source({ bFrames: 3 });
+    const units = videoUnits(from);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(fc.integer({ min: -5000, max: 20_000 }), fc.constant(0)), {
+          minLength: 100,
+          maxLength: 100,
+        }),
+        fc.constantFrom(undefined, 0, 2),
+        async (offsets, reorderDepth) => {
+          const format = { ...from.format, ...(reorderDepth !== undefined && { reorderDepth }) };
+          const wild = units.map((unit, index) => ({ ...unit, format, mediaTime: 10_000 + offsets[index]! }));
+          const sound = audioUnits('aac', 4).map((unit, index) => ({
+            ...unit,
+            mediaTime: 10_000 + offsets[index % 100]!,
+          }));
+          const parts: Buffer[] = [];
+          const writer = new Mp4Writer(
+            { write: (data) => Promise.resolve(void parts.push(Buffer.from(data))) },
+            wild[0]!,
+            sound[0]!.format,
+          );
+          for (const unit of interleave(wild, sound)) await writer.add(unit);
+          const { frames } = await writer.finish();
+          const times = pictureTimes(Buffer.concat(parts));
+          assert.equal(times.length, frames);
+          strictly(times.map(([decoded]) => decoded));
+          for (const [decoded, shown] of times) assert.ok(shown >= decoded);
+          assert.equal(new Set(times.map(([, shown]) => shown)).size, frames);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('says of pixels and colours what the stream says', async () => {
+    const from = source({
+      filter: 'setsar=16/11',
+      encoder: 'colorprim=bt470bg:transfer=smpte170m:colormatrix=bt470bg',
+    });
+    const sar = { width: 16, height: 11 };
+    const colour = { primaries: 5, transfer: 6, matrix: 5, fullRange: false };
+    const told = { ...from.format, sar, colour };
+    const { file } = await write(videoUnits({ ...from, format: told }));
+    const bytes = fs.readFileSync(file);
+    const pasp = bytes.indexOf('pasp') + 4;
+    assert.deepEqual([bytes.readUInt32BE(pasp), bytes.readUInt32BE(pasp + 4)], [16, 11]);
+    assert.equal(
+      bytes.toString('hex', bytes.indexOf('nclx') + 4, bytes.indexOf('nclx') + 11),
+      '00050006000500',
+    );
+    const width = bytes.indexOf('tkhd') + 80;
+    assert.deepEqual([bytes.readUInt32BE(width) >> 16, bytes.readUInt32BE(width + 4) >> 16], [465, 180]);
+    const plainOne = fs.readFileSync((await write(videoUnits(source()))).file);
+    assert.ok(!plainOne.includes('pasp') && !plainOne.includes('colr'));
+  });
+
+  it('writes Opus, whole from its first packet', async () => {
+    const sound = opusUnits(4);
+    const { file, sound: codec } = await write(interleave(videoUnits(source()), sound), sound[0]!.format);
+    assert.equal(codec, 'opus');
+    judgeClip(file);
+    const heard = audioTimes(file);
+    near(heard[0]!, 0, 0.001);
+    near(heard.at(-1)!, 3.98, 0.001);
+    assert.equal(heard.length, 200);
+  });
+
+  it('writes L16, sample for sample', async () => {
+    const format: AudioFormat = { codec: 'l16', sampleRate: 8000, channels: 2 };
+    const sound = audioUnits('pcmu', 4).map((unit, index): AudioUnit => {
+      const data = Buffer.alloc(unit.data.length * 4);
+      for (let at = 0; at < data.length; at += 2)
+        data.writeInt16BE(((index * 977 + at * 13) % 20_000) - 10_000, at);
+      return { ...unit, codec: 'l16', format, data };
+    });
+    const { file, sound: codec } = await write(interleave(videoUnits(source()), sound), format);
+    assert.equal(codec, 'l16');
+    assert.equal(path.extname(file), '.mov');
+    judgeClip(file);
+    const heard = execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-map', '0:a', '-f', 's16be', '-'], {
+      maxBuffer: 64 << 20,
+    });
+    assert.ok(heard.equals(Buffer.concat(sound.map(({ data }) => data))));
+  });
+
+  it('leads sound whose clock is slow or fast after the pictures, with no more than a breath between frames', async () => {
+    for (const rate of [1.01, 0.99]) {
+      const sound = audioUnits('aac', 20).map((unit) => ({
+        ...unit,
+        mediaTime: 10_000 + (unit.arrival - 10_000) * rate,
+      }));
+      const { file } = await write(
+        interleave(videoUnits(source({ seconds: 20, gop: 50 })), sound),
+        sound[0]!.format,
+      );
+      const heard = audioTimes(file);
+      heard.forEach((time, index) => {
+        near(time, index * 0.064 * rate, 0.02, 'sound');
+        if (index > 0) near(time - heard[index - 1]!, 0.064, 0.002, 'step');
+      });
+    }
+  });
 });
+
+/** Seconds from the first picture to the last. */
+function span(file: string): number {
+  const shown = videoTimes(file);
+  return shown.at(-1)! - shown[0]!;
+}
+
+function strictly(times: readonly number[]): void {
+  times.forEach((time, index) => {
+    if (index > 0) assert.ok(time > times[index - 1]!, `${time} follows ${times[index - 1]!}`);
+  });
+}
+
+/** Of the pictures in a file of fragments: when each is decoded and shown, in ticks (ISO 14496-12 8.8). */
+function pictureTimes(file: Buffer): [decoded: number, shown: number][] {
+  const found: [number, number][] = [];
+  const walk = (
+    from: number,
+    to: number,
+    visit: (name: string, start: number, end: number) => void,
+  ): void => {
+    for (let at = from; at + 8 <= to; at += file.readUInt32BE(at))
+      visit(file.toString('latin1', at + 4, at + 8), at + 8, at + file.readUInt32BE(at));
+  };
+  walk(0, file.length, (name, start, end) => {
+    if (name !== 'moof') return;
+    walk(start, end, (inner, from, to) => {
+      if (inner !== 'traf' || file.readUInt32BE(from + 12) !== 1) return;
+      let decoded = 0;
+      walk(from, to, (box, at) => {
+        if (box === 'tfdt') decoded = Number(file.readBigUInt64BE(at + 4));
+        if (box !== 'trun') return;
+        for (let sample = 0; sample < file.readUInt32BE(at + 4); sample++) {
+          const entry = at + 12 + sample * 16;
+          found.push([decoded, decoded + file.readInt32BE(entry + 12)]);
+          decoded += file.readUInt32BE(entry);
+        }
+      });
+    });
+  });
+  return found;
+}

@@ -19,6 +19,9 @@ export interface SourceOptions {
   seconds?: number;
   gop?: number;
   bFrames?: number;
+  /** ffmpeg's filters for the pictures, and more of the encoder's parameters. */
+  filter?: string;
+  encoder?: string;
   /** Another look, and so other parameter sets where the size differs. */
   pattern?: string;
   bitrate?: string;
@@ -47,13 +50,15 @@ function make(options: SourceOptions): Source {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-source-'));
   const file = path.join(folder, 'clip.mp4');
   const rate = options.bitrate === undefined ? [] : ['-b:v', options.bitrate, '-minrate', options.bitrate];
-  const parameters = `scenecut=0:keyint=${gop}:min-keyint=${gop}:bframes=${bFrames}:open-gop=0`;
+  const more = options.encoder === undefined ? '' : `:${options.encoder}`;
+  const parameters = `scenecut=0:keyint=${gop}:min-keyint=${gop}:bframes=${bFrames}:open-gop=0${more}`;
   const encoder =
     codec === 'h264'
       ? ['-c:v', 'libx264', '-preset', 'veryfast', ...rate, '-x264-params', parameters]
       : ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', `${parameters}:log-level=none`];
   const input = ['-f', 'lavfi', '-i', `${options.pattern ?? 'testsrc2'}=s=${size}:r=${fps}:d=${seconds}`];
-  execFileSync('ffmpeg', ['-v', 'error', ...input, '-pix_fmt', 'yuv420p', ...encoder, file]);
+  const filter = options.filter === undefined ? [] : ['-vf', options.filter];
+  execFileSync('ffmpeg', ['-v', 'error', ...input, ...filter, '-pix_fmt', 'yuv420p', ...encoder, file]);
   const [width, height] = size.split('x').map(Number);
   const result: Source = {
     fps,
@@ -127,6 +132,8 @@ export interface Timing {
   jitter?: (index: number) => number;
   /** What the server claims, in ms from the truth; absent: it makes no claim. */
   claim?: number;
+  /** Units lie where they belong on the session's time line, as its clock would have put them at best. */
+  placed?: boolean;
 }
 
 /** The pictures of a source as units, times in decode order as a camera sends them. */
@@ -151,6 +158,7 @@ export function videoUnits(from: Source, timing: Timing = {}, pictures = from.pi
       time: Math.round(epoch + late),
       timeSource: 'arrival',
     };
+    if (timing.placed === true) unit.mediaTime = begin + (shown - first) * frameMs;
     if (timing.claim !== undefined)
       Object.assign(unit, { captureTime: Math.round(epoch + late + timing.claim), timeSource: 'sr' });
     return unit;
@@ -183,9 +191,46 @@ export function audioUnits(kind: 'aac' | 'pcmu' | 'pcma', seconds: number, timin
       time: Math.round(epoch + late),
       timeSource: 'arrival',
     };
+    if (timing.placed === true) unit.mediaTime = begin + late;
     if (timing.claim !== undefined)
       Object.assign(unit, { captureTime: Math.round(epoch + late + timing.claim), timeSource: 'sr' });
     return unit;
+  });
+}
+
+/** A tone as Opus, 20 ms a packet. */
+export function opusUnits(seconds: number): AudioUnit[] {
+  const format: AudioFormat = { codec: 'opus', sampleRate: 48_000, channels: 1 };
+  return opusPackets(seconds).map((data, index) => ({
+    kind: 'audio',
+    codec: 'opus',
+    data,
+    damaged: false,
+    format,
+    rtpTime: index * 960,
+    rtpSequence: index,
+    arrival: 10_000 + index * 20,
+    time: 1_760_000_000_000 + index * 20,
+    timeSource: 'arrival',
+  }));
+}
+
+/** ffmpeg's packets, by the positions of its own MP4. */
+function opusPackets(seconds: number): Buffer[] {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-opus-'));
+  const file = path.join(folder, 'tone.mp4');
+  const tone = `sine=frequency=440:sample_rate=48000:duration=${seconds}`;
+  execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', tone, '-c:a', 'libopus', file]);
+  const args = ['-v', 'error', '-show_entries', 'packet=size,pos', '-of', 'csv=p=0', file];
+  const places =
+    execFileSync('ffprobe', args)
+      .toString()
+      .match(/^\d+,\d+/gm) ?? [];
+  const bytes = fs.readFileSync(file);
+  fs.rmSync(folder, { recursive: true });
+  return places.slice(0, seconds * 50).map((line) => {
+    const [size, position] = line.split(',').map(Number);
+    return bytes.subarray(position, position! + size!);
   });
 }
 

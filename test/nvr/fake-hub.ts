@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 
 import type { VideoCodec, VideoUnit } from '../../lib/codec/unit.js';
 import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
+import { TimeLine } from '../support/time-line.js';
 import type {
   CameraHub,
   HubEvent,
@@ -22,6 +23,7 @@ export class FakeHub implements CameraHub {
   lost = 0;
   transport = 'tcp';
   readonly subscribers = new Set<HubSubscriber>();
+  private readonly timeLine = new TimeLine();
   joined = 0;
 
   get statistics(): StreamStatistics {
@@ -54,6 +56,7 @@ export class FakeHub implements CameraHub {
   }
 
   emit(unit: VideoUnit): void {
+    this.timeLine.stamp(unit);
     for (const subscriber of [...this.subscribers]) subscriber.onUnit?.(unit);
   }
 

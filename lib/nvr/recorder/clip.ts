@@ -192,7 +192,7 @@ export class Clip {
     const { reason, alarmed, number } = this.plan;
     const journal = await this.context.journal();
     const heard = sound.at(first.arrival);
-    const writer = new Mp4Writer({ write: (data) => part.write(data) }, first, heard?.format, heard?.rate);
+    const writer = new Mp4Writer({ write: (data) => part.write(data) }, first, heard);
     const { nvr, channel } = options;
     const time = alarmed?.time ?? first.time;
     const levels = clipPath(options.fileName, { nvr, channel, stream, reason, time }, options.timeZone);
@@ -322,7 +322,6 @@ export class Clip {
   private async rescue({ writer, part, first }: Current): Promise<string | undefined> {
     const { timers } = this.context.deps;
     const work = async (): Promise<string | undefined> => {
-      await writer.abandon();
       const kept = await part.rescue();
       const journal = await this.context.journal();
       if (kept === undefined) await journal.gone(part.file);

@@ -11,7 +11,13 @@ export interface ReadClip {
   readonly audio: string | false;
 }
 
-const AUDIO: Readonly<Record<string, string>> = { aac: 'aac', ulaw: 'pcmu', alaw: 'pcma' };
+const AUDIO: Readonly<Record<string, string>> = {
+  aac: 'aac',
+  opus: 'opus',
+  ulaw: 'pcmu',
+  alaw: 'pcma',
+  'pcm-s16be': 'l16',
+};
 
 /** Nothing but zeros for a file that cannot be read: it is there all the same. */
 export async function readClip(fs: RecorderFs, file: string): Promise<ReadClip> {
