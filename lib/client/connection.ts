@@ -18,6 +18,7 @@ import {
 import { textOfBytes } from '../text.js';
 import type { LoginGate } from './login-gate.js';
 import { clearPassword, logIn } from './login.js';
+import { ReadPace } from './read-pace.js';
 import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './socket.js';
 
 /** Who hears what a connection brings. */
@@ -29,6 +30,10 @@ export interface ConnectionListener {
   onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
   /** All that one socket read brought has been handed on. */
   onRead?(): void;
+  /** How much of the loop reading may take; as of a live camera unless said otherwise. */
+  readonly pace?: ReadPace;
+  /** More comes than is read. Once. */
+  onSlow?(): void;
   /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
   onServerRequest(request: RtspRequest): void;
   /** The connection is gone; pending requests have been rejected. At most once. */
@@ -83,6 +88,12 @@ export class RtspConnection {
   private cseq = 0;
   private closed = false;
   private hasWarned = false;
+  /** The user stopped reading. */
+  private paused = false;
+  /** Reading goes on by itself: later, or in the next turn. */
+  private pacing: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  private isSlow = false;
+  private readonly pace: ReadPace;
   private readonly pending = new Map<number, Pending>();
   /** CSeqs given up on: their late replies must not be taken for another request's. */
   private readonly expired = new Set<number>();
@@ -91,6 +102,7 @@ export class RtspConnection {
 
   private constructor(private readonly options: ConnectionOptions) {
     this.log = options.logger ?? silentLogger;
+    this.pace = options.pace ?? new ReadPace();
     this.framer = new Framer(
       {
         onPacket: options.onPacket,
@@ -128,6 +140,7 @@ export class RtspConnection {
         options.onReadStart?.(buffer, length, connection.readAt);
         connection.framer.feed(buffer, 0, length);
         options.onRead?.();
+        connection.keepPace();
       },
       onClose: (error) => {
         connection.end(error);
@@ -189,17 +202,41 @@ export class RtspConnection {
   }
 
   pause(): void {
+    this.paused = true;
     this.pipe?.pause();
   }
 
   resume(): void {
-    this.pipe?.resume();
+    this.paused = false;
+    if (this.pacing === undefined) this.pipe?.resume();
+  }
+
+  /** Stops reading for a while where the server sends more than its share. */
+  private keepPace(): void {
+    const ms = this.pace.afterRead(this.readAt, performance.now());
+    if (ms === undefined || this.pacing !== undefined || this.closed) return;
+    this.pipe?.pause();
+    const goOn = (): void => {
+      this.pacing = undefined;
+      if (!this.paused && !this.closed) this.pipe?.resume();
+    };
+    this.pacing = ms === 0 ? setImmediate(goOn) : setTimeout(goOn, ms);
+    if (ms === 0 || this.isSlow) return;
+    this.isSlow = true;
+    this.options.onSlow?.();
+  }
+
+  private stopPacing(): void {
+    clearTimeout(this.pacing as NodeJS.Timeout | undefined);
+    clearImmediate(this.pacing as NodeJS.Immediate | undefined);
+    this.pacing = undefined;
   }
 
   /** Idempotent; rejects what is pending. `onClose` is not called. */
   destroy(): void {
     if (this.closed) return;
     this.closed = true;
+    this.stopPacing();
     this.pipe?.destroy();
     this.rejectPending(new NvrError('EUNREACHABLE', 'The connection was closed.'));
   }
@@ -292,6 +329,7 @@ export class RtspConnection {
   private end(error: NvrError | undefined): void {
     if (this.closed) return;
     this.closed = true;
+    this.stopPacing();
     this.rejectPending(error ?? new NvrError('EUNREACHABLE', 'The server closed the connection.'));
     this.options.onClose(error);
   }

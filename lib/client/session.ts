@@ -25,6 +25,7 @@ import {
   type PlayReply,
   type SessionOptions,
 } from './session-options.js';
+import { ReadPace } from './read-pace.js';
 import { SessionClock } from '../rtp/session-clock.js';
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
@@ -74,11 +75,14 @@ export class RtspSession {
   private readonly meter = new RateMeter();
   private readonly clock = new SessionClock(Date.now() - performance.now());
   private readonly watchdog: Watchdog;
+  private readonly pace: ReadPace;
+  private isSlow = false;
   private readonly ssrc = randomBytes(4).readUInt32BE(0);
   private readonly cname = randomBytes(8).toString('hex');
 
   constructor(private readonly options: SessionOptions) {
     this.watchdog = new Watchdog(options);
+    this.pace = new ReadPace(options.readShare);
   }
 
   /**
@@ -176,27 +180,46 @@ export class RtspSession {
     return described.connection;
   }
 
-  private readonly listener: ConnectionListener = {
-    isChannelInUse: (channel) => this.channels.isInUse(channel),
-    onReadStart: (buffer, length, arrival) => {
-      this.window.open(buffer, length, arrival);
-    },
-    onPacket: (channel, buffer, start, end) => {
-      this.channels.take(channel, buffer, start, end, this.window.arrival ?? 0);
-    },
-    onRead: () => {
-      this.watchHeldUnits();
-    },
-    onServerRequest: ({ method }) => {
-      const reason = method === 'REDIRECT' ? 'redirect' : 'teardown';
-      this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${method}).`));
-    },
-    onClose: (error) => {
-      if (error === undefined)
-        this.end('eof', new NvrError('EUNREACHABLE', 'The server closed the connection.'));
-      else this.end('error', error);
-    },
-  };
+  private get listener(): ConnectionListener {
+    return {
+      pace: this.pace,
+      isChannelInUse: (channel) => this.channels.isInUse(channel),
+      onReadStart: (buffer, length, arrival) => {
+        this.window.open(buffer, length, arrival);
+      },
+      onPacket: (channel, buffer, start, end) => {
+        this.channels.take(channel, buffer, start, end, this.window.arrival ?? 0);
+      },
+      onRead: () => {
+        this.watchHeldUnits();
+      },
+      onSlow: () => {
+        this.onSlow();
+      },
+      onServerRequest: ({ method }) => {
+        const reason = method === 'REDIRECT' ? 'redirect' : 'teardown';
+        this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${method}).`));
+      },
+      onClose: (error) => {
+        if (error === undefined)
+          this.end('eof', new NvrError('EUNREACHABLE', 'The server closed the connection.'));
+        else this.end('error', error);
+      },
+    };
+  }
+
+  /** Told once: what comes by TCP waits at the server, what comes by UDP is lost. */
+  private onSlow(): void {
+    if (this.isSlow) return;
+    this.isSlow = true;
+    const done = this.isUdp ? 'the rest is dropped' : 'it is read more slowly';
+    this.options.onWarning?.(
+      new NvrError(
+        'EOVERLOAD',
+        `More comes from the camera than one of them may take of this machine: ${done}.`,
+      ),
+    );
+  }
 
   private async setup(connection: RtspConnection, choice: TrackChoice): Promise<void> {
     const track = new Track({
@@ -211,6 +234,7 @@ export class RtspSession {
       onUnit: (unit) => {
         if (this.state === 'ended') return;
         this.meter.count(unit);
+        this.pace.unit();
         this.options.onUnit(unit);
       },
       onLoss: (missing) => {
@@ -224,6 +248,11 @@ export class RtspSession {
       connection,
       track,
       channels: this.channels,
+      admits: (now) => {
+        const admitted = this.pace.admits(now);
+        if (!admitted) this.onSlow();
+        return admitted;
+      },
       onRead: () => {
         this.watchHeldUnits();
       },

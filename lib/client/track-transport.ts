@@ -25,6 +25,8 @@ export interface TransportContext {
   readonly track: Track;
   readonly channels: ChannelTable;
   /** Packets of a read were handed on, from a socket of the track's own. */
+  /** Whether a datagram that came at this time may be taken. */
+  readonly admits: (now: number) => boolean;
   readonly onRead: () => void;
   /** Such a socket failed. */
   readonly onError: (error: NvrError) => void;
@@ -111,15 +113,17 @@ function multicast(context: TransportContext): TrackTransport {
   };
 }
 
-function socketsOf({ connection, track, onRead, onError }: TransportContext): UdpPairOptions {
+function socketsOf({ connection, track, admits, onRead, onError }: TransportContext): UdpPairOptions {
   return {
     localAddress: connection.localAddress,
     remoteAddress: connection.remoteAddress,
     onRtp: (packet, arrival) => {
+      if (!admits(arrival)) return;
       track.rtp(packet, 0, packet.length, arrival);
       onRead();
     },
     onRtcp: (packet, arrival) => {
+      if (!admits(arrival)) return;
       track.rtcp(packet, 0, packet.length, arrival);
     },
     onError,

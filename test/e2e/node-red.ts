@@ -13,6 +13,7 @@ const HOME = process.env.NODE_RED_HOME ?? ROOT;
 
 export interface RunningNodeRed {
   readonly url: string;
+  readonly pid: number;
   readonly folder: string;
   readonly log: () => string;
   stop(): Promise<void>;
@@ -60,7 +61,13 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
       reject(new Error(`Node-RED ended: ${log}`));
     });
   });
-  return { url: `http://127.0.0.1:${port}`, folder, log: () => log, stop: () => stop(child, folder) };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    pid: child.pid!,
+    folder,
+    log: () => log,
+    stop: () => stop(child, folder),
+  };
 }
 
 async function stop(child: ChildProcess, folder: string): Promise<void> {

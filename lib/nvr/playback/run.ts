@@ -182,6 +182,7 @@ export class PlaybackRun {
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
       silenceMs: settings.silence * 1000,
+      readShare: 1,
       playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
       onAttempt: (attempt) => {
         if (generation === this.generation) this.session = attempt;

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { ReadPace } from '../../lib/client/read-pace.js';
+import { ServerMemory } from '../../lib/client/quirks.js';
+import { RtspSession } from '../../lib/client/session.js';
+import type { NvrError } from '../../lib/errors.js';
+import {
+  deltaSlice,
+  interleaved,
+  keyframePackets,
+  rtp,
+  startScriptedServer,
+} from '../support/scripted-server.js';
+
+/** Reads one after the other from `from` on: `units` each and so much time. Answers the time at the end. */
+function read(
+  pace: ReadPace,
+  from: number,
+  until: number,
+  { every, units = 0, took = 0 }: { every: number; units?: number; took?: number },
+): { reads: number; waited: number; turns: number } {
+  const result = { reads: 0, waited: 0, turns: 0 };
+  for (let now = from; now < until; now += every) {
+    for (let i = 0; i < units; i++) pace.unit();
+    const ms = pace.afterRead(now, now + took);
+    result.reads++;
+    if (ms === 0) result.turns++;
+    if (ms !== undefined && ms > 0) {
+      result.waited += ms;
+      now += ms;
+    }
+  }
+  return result;
+}
+
+describe('the pace of reading', () => {
+  it('does not hinder a camera of 4K at 60 pictures a second, whatever its transport', () => {
+    const pace = new ReadPace();
+    const { waited } = read(pace, 0, 60_000, { every: 16.7, units: 4, took: 0.3 });
+    assert.equal(waited, 0);
+    for (let now = 60_000; now < 120_000; now += 0.4) assert.ok(pace.admits(now));
+  });
+
+  it('lets through at once what piled up while the loop stood still for two seconds', () => {
+    const pace = new ReadPace();
+    read(pace, 0, 10_000, { every: 40, units: 1, took: 0.2 });
+    const { waited } = read(pace, 12_000, 12_010, { every: 0.5, units: 20, took: 1 });
+    assert.equal(waited, 0);
+  });
+
+  it('gives the loop its turn every few milliseconds of work', () => {
+    const { reads, turns, waited } = read(new ReadPace(1), 0, 1000, { every: 2, took: 2 });
+    assert.equal(waited, 0);
+    assert.ok(turns >= reads / 4, `${turns} turns in ${reads} reads`);
+  });
+
+  it('reads no more than its share of tiny units, for as long as they come, and at once again after a quiet second', () => {
+    const pace = new ReadPace();
+    const flood = read(pace, 0, 20_000, { every: 1, units: 3000, took: 5 });
+    const perSecond = (flood.reads * 3000) / 20;
+    assert.ok(perSecond > 2000 && perSecond < 6500, `${perSecond} units a second`);
+    const calm = read(pace, 23_000, 30_000, { every: 40, units: 2, took: 0.2 });
+    assert.equal(calm.waited, 0);
+  });
+
+  it('counts the time that reads take where they bring no unit', () => {
+    const { waited } = read(new ReadPace(), 0, 20_000, { every: 1, took: 20 });
+    assert.ok(waited > 10_000);
+  });
+
+  it('does not count against a camera that the machine stood still during one of its reads', () => {
+    const pace = new ReadPace();
+    assert.equal(pace.afterRead(0, 10_000), 0);
+  });
+
+  it('admits datagrams again soon after a flood', () => {
+    const pace = new ReadPace();
+    let taken = 0;
+    for (let now = 0; now < 10_000; now += 0.01) {
+      if (!pace.admits(now)) continue;
+      taken++;
+      pace.unit();
+    }
+    assert.ok(taken < 100_000, `${taken} of a million`);
+    assert.ok(pace.admits(12_000));
+  });
+
+  it('pauses a connection that floods, says so once, and goes on by itself', async () => {
+    const server = await startScriptedServer();
+    const warnings: NvrError[] = [];
+    let units = 0;
+    const session = new RtspSession({
+      uri: `rtsp://127.0.0.1:${server.port}/live`,
+      transport: 'tcp',
+      memory: new ServerMemory(),
+      onUnit: () => units++,
+      onWarning: (error) => warnings.push(error),
+      onEnd: () => undefined,
+    });
+    try {
+      await session.open();
+      const { socket } = server.peers[0]!;
+      const flood = Array.from({ length: 14_000 }, (_, i) =>
+        interleaved(0, rtp(3 + i, 3600 * (i + 1), true, deltaSlice(0x33, 2))),
+      );
+      const opening = keyframePackets(0, 0).map((packet) => interleaved(0, packet));
+      socket.write(Buffer.concat([...opening, ...flood]));
+      while (units < 14_000) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ['EOVERLOAD'],
+      );
+    } finally {
+      await session.close();
+      await server.close();
+    }
+  });
+});

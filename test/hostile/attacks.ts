@@ -1,0 +1,135 @@
+// The attacks, one entry each. What holds for all of them is judged by the stage; an entry says what else must come of it.
+
+import assert from 'node:assert/strict';
+import { deltaSlice, idrSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
+import { cycle, stapA } from './packets.js';
+import type { Attack, Seen } from './stage.js';
+
+const AUDIO_SDP = `${SDP}${['m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MPEG4-GENERIC/16000/1', 'a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408', 'a=control:track2', ''].join('\r\n')}`;
+
+/** SPS, PPS and a keyframe. */
+const opening = (): Buffer =>
+  Buffer.concat([SPS, PPS, idrSlice()].map((nal, i) => interleaved(0, rtp(65_533 + i, 0, i === 2, nal))));
+
+const tiny = (first: number): Buffer => Buffer.from([first, 0x88, 0x80]);
+
+export const ATTACKS: readonly Attack[] = [
+  {
+    name: 'a keyframe, then pictures of 6 bytes for ever',
+    before: opening,
+    cycle: () => cycle(() => ({ payload: deltaSlice(0x33, 4) })),
+    emit: 'accessUnits',
+    judge: saysOverload,
+  },
+  {
+    name: 'keyframes of 3 bytes',
+    before: opening,
+    cycle: () => cycle(() => ({ payload: tiny(0x65) })),
+    judge: saysOverload,
+  },
+  {
+    name: '64 KB of parameter sets, then keyframes of 3 bytes',
+    before: () =>
+      Buffer.concat([
+        ...Array.from({ length: 100 }, (_, id) =>
+          interleaved(
+            0,
+            rtp(65_400 + id, 0, false, Buffer.concat([PPS.subarray(0, 1), pps(id), Buffer.alloc(600, 0x55)])),
+          ),
+        ),
+        opening(),
+      ]),
+    cycle: () => cycle(() => ({ payload: tiny(0x65) })),
+    judge: saysOverload,
+  },
+  {
+    name: 'AAC packets of thousands of one-byte units',
+    sdp: AUDIO_SDP,
+    cycle: () => {
+      const units = 4000;
+      const headers = Buffer.alloc(2 + units * 2);
+      headers.writeUInt16BE(units * 16);
+      for (let i = 0; i < units; i++) headers.writeUInt16BE(1 << 3, 2 + 2 * i);
+      const payload = Buffer.concat([headers, Buffer.alloc(units, 0x11)]);
+      return cycle((i) => ({ payload, payloadType: 97, timestamp: i * 1024 }), { channel: 2, count: 1024 });
+    },
+  },
+  {
+    name: 'AAC packets of 64 one-byte units',
+    sdp: AUDIO_SDP,
+    cycle: () => {
+      const headers = Buffer.alloc(2 + 128);
+      headers.writeUInt16BE(64 * 16);
+      for (let i = 0; i < 64; i++) headers.writeUInt16BE(1 << 3, 2 + 2 * i);
+      const payload = Buffer.concat([headers, Buffer.alloc(64, 0x11)]);
+      return cycle((i) => ({ payload, payloadType: 97, timestamp: i * 1024 }), { channel: 2 });
+    },
+  },
+  {
+    name: 'an SPS of another size with every picture, and losses between',
+    before: opening,
+    cycle: () => {
+      const other = Buffer.from('674d401eeca05c1af1136022000007d20001d4c01e2c5b2c', 'hex');
+      return Buffer.concat(
+        Array.from({ length: 16_384 }, (_, i) => {
+          const at = i * 4;
+          const sets = i % 2 === 0 ? SPS : other;
+          return Buffer.concat([
+            interleaved(0, rtp(at, i * 3600, false, sets)),
+            interleaved(0, rtp(at + 1, i * 3600, true, tiny(0x65))),
+            // Two numbers are missing each time.
+          ]);
+        }),
+      );
+    },
+    judge: ({ words }) => {
+      const told = Object.values(words).reduce((sum, count) => sum + count, 0);
+      assert.ok(told < 1000, `${told} events`);
+    },
+  },
+  {
+    name: 'aggregation packets of a thousand NAL units of 1 byte, each sent on its own',
+    before: opening,
+    cycle: () =>
+      cycle(
+        (i) => ({
+          payload: stapA([tiny(0x65), ...new Array<Buffer>(1000).fill(Buffer.of(0x06))]),
+          timestamp: i * 3600,
+        }),
+        { count: 1024 },
+      ),
+    emit: 'nalUnits',
+  },
+  {
+    name: 'empty interleaved frames',
+    cycle: () => Buffer.alloc(4 * 65_536, Buffer.from([0x24, 0, 0, 0])),
+  },
+  {
+    name: 'packets of a payload type that nobody announced',
+    cycle: () => cycle(() => ({ payload: Buffer.alloc(1), payloadType: 77 })),
+  },
+  {
+    name: 'a fragment that never ends',
+    before: opening,
+    cycle: () =>
+      cycle((i) => ({
+        payload: Buffer.concat([Buffer.of(0x7c, i === 0 ? 0x85 : 0x05), Buffer.alloc(1400, 0x55)]),
+        marker: false,
+        timestamp: 7,
+      })),
+  },
+];
+
+/** Exp-Golomb of a PPS id, then SPS id 0: bits of the first bytes behind the header. */
+function pps(id: number): Buffer {
+  const value = (id + 1).toString(2);
+  const bits = `${'0'.repeat(value.length - 1)}${value}1`.padEnd(24, '1');
+  return Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2)));
+}
+
+function saysOverload({ words }: Seen): void {
+  const told = Object.entries(words).filter(([word]) => word.includes('EOVERLOAD'));
+  const count = told.reduce((sum, [, one]) => sum + one, 0);
+  assert.ok(count > 0, 'nobody was told of the overload');
+  assert.ok(count <= 40, `the overload was told ${count} times`);
+}

@@ -1,0 +1,34 @@
+// npm run test:hostile [-- --seconds N] [--attack TEXT]: every attack in turn on a Node-RED of its own, as one table.
+
+import { parseArgs } from 'node:util';
+import { ATTACKS } from './attacks.js';
+import { runAttack, type Outcome } from './stage.js';
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '5' }, attack: { type: 'string', default: '' } },
+});
+
+void (async () => {
+  for (const attack of ATTACKS) {
+    if (!attack.name.includes(values.attack)) continue;
+    const outcome = await runAttack(attack, Number(values.seconds));
+    console.log(line(outcome));
+    if (outcome.problems.length > 0) process.exitCode = 1;
+  }
+})();
+
+function line(outcome: Outcome): string {
+  const { attack, sentBytes, seconds, grownBytes, p99, worst, others, seen, problems } = outcome;
+  const megabits = ((sentBytes * 8) / seconds / 1e6).toFixed(0);
+  const words = Object.entries({ ...seen.words, ...seen.caught }).map(([word, count]) => `${word} ${count}`);
+  return [
+    problems.length === 0 ? 'ok  ' : 'FAIL',
+    attack.padEnd(70),
+    `${megabits} Mbit/s`.padStart(11),
+    `+${(grownBytes / 1048576).toFixed(0)} MB`.padStart(8),
+    `page p99 ${p99.toFixed(0)} ms, worst ${worst.toFixed(0)} ms`.padEnd(34),
+    `other camera ${(others * 100).toFixed(0)} %`.padEnd(18),
+    `${seen.pictures} pictures, ${seen.side} sounds, ${seen.events} events (${words.join(', ')})`,
+    ...problems.map((problem) => `\n     ${problem}`),
+  ].join(' ');
+}

@@ -1,0 +1,25 @@
+// Bytes of hostile streams: short cycles that are sent again and again, with sequence numbers that go on.
+
+import { interleaved, rtp } from '../support/scripted-server.js';
+
+/** Sequence numbers come round after so many packets: a cycle of this many can be repeated without a seam. */
+const ROUND = 65_536;
+
+/** `count` packets of one track, each in its interleaved frame; `payload` makes the one with that index. */
+export function cycle(
+  payload: (index: number) => { payload: Buffer; marker?: boolean; timestamp?: number; payloadType?: number },
+  { channel = 0, count = ROUND, ssrc = 0x1234 } = {},
+): Buffer {
+  return Buffer.concat(
+    Array.from({ length: count }, (_, i) => {
+      const { payload: bytes, marker = true, timestamp = i * 3600, payloadType = 99 } = payload(i);
+      return interleaved(channel, rtp(i, timestamp, marker, bytes, { payloadType, ssrc }));
+    }),
+  );
+}
+
+/** NAL units in one aggregation packet (RFC 6184 5.7.1). */
+export function stapA(nals: readonly Buffer[]): Buffer {
+  const parts = nals.flatMap((nal) => [Buffer.of(nal.length >> 8, nal.length & 255), nal]);
+  return Buffer.concat([Buffer.of(0x78), ...parts]);
+}

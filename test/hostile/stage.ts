@@ -1,0 +1,317 @@
+// One attack on a real Node-RED: a server that sends hostile bytes on one side, a web user and another camera on the other, and what each of them sees.
+
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { startSimulator } from '../../lib/simulator/index.js';
+import { startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
+import {
+  startScriptedServer,
+  type Peer,
+  type Script,
+  type ScriptedServer,
+} from '../support/scripted-server.js';
+
+export interface Attack {
+  readonly name: string;
+  /** Bytes that are sent after PLAY, again and again. */
+  readonly cycle?: () => Buffer;
+  /** Sent once, in front of them. */
+  readonly before?: () => Buffer;
+  /** How fast; 100 by default. */
+  readonly mbit?: number;
+  readonly sdp?: string;
+  /** Answers in place of the usual ones. */
+  readonly script?: Script;
+  readonly emit?: 'keyframes' | 'accessUnits' | 'nalUnits';
+  /** Settings of the NVR's node. */
+  readonly server?: object;
+  /** Further nodes of the flow, on the NVR `bad`; wires to `seen` are counted. */
+  readonly nodes?: readonly object[];
+  /** Goes on while the attack lasts. */
+  readonly also?: (stage: { url: string; stop: AbortSignal }) => Promise<void>;
+  /** What must have come of it beside the bounds that hold for all: throws if it has not. */
+  readonly judge?: (seen: Seen) => void;
+}
+
+/** Counted in the flow. */
+export interface Seen {
+  /** Messages of the attacked live-stream node's outputs. */
+  readonly pictures: number;
+  readonly events: number;
+  readonly side: number;
+  /** Pictures of the other camera. */
+  readonly others: number;
+  /** By word and code of events, on all nodes. */
+  readonly words: Readonly<Record<string, number>>;
+  /** Codes that reached Catch. */
+  readonly caught: Readonly<Record<string, number>>;
+}
+
+export interface Outcome {
+  readonly attack: string;
+  readonly seconds: number;
+  readonly sentBytes: number;
+  /** Growth of the process's resident memory, at its peak. */
+  readonly grownBytes: number;
+  /** Answers of the HTTP endpoint, in ms. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly worst: number;
+  /** Share of the other camera's pictures that came. */
+  readonly others: number;
+  readonly seen: Seen;
+  readonly problems: readonly string[];
+}
+
+export const BOUNDS = { grownBytes: 150 * 1024 * 1024, p99: 250, others: 0.8 } as const;
+
+const CHUNK = 64 * 1024;
+const OTHER_FPS = 25;
+const PLAY_MS = 20_000;
+
+export async function runAttack(attack: Attack, seconds: number): Promise<Outcome> {
+  let play: (peer: Peer) => void = () => undefined;
+  const played = new Promise<Peer>((resolve, reject) => {
+    play = resolve;
+    setTimeout(() => {
+      reject(new Error('the camera was never asked to play'));
+    }, PLAY_MS).unref();
+  });
+  played.catch(() => undefined);
+  const server = await startScriptedServer(
+    (request, peer) => {
+      if (request.method === 'PLAY') play(peer);
+      return attack.script?.(request, peer);
+    },
+    attack.sdp === undefined ? {} : { sdp: attack.sdp },
+  );
+  const other = await startSimulator({});
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-hostile-'));
+  const red = await startNodeRed(flow(attack, server.port, other.rtspPort, folder));
+  const stop = new AbortController();
+  try {
+    if (attack.cycle !== undefined) await played;
+    return await measure(attack, seconds, red, server, played, stop);
+  } finally {
+    stop.abort();
+    await red.stop();
+    await server.close();
+    await other.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(
+  attack: Attack,
+  seconds: number,
+  red: RunningNodeRed,
+  server: ScriptedServer,
+  played: Promise<Peer>,
+  stop: AbortController,
+): Promise<Outcome> {
+  const ask = new Asker(`${red.url}/seen`);
+  const before = (await ask.once()) as Seen;
+  const rss = new RssMeter(red.pid);
+  const sending = attack.cycle === undefined ? Promise.resolve() : send(await played, attack, stop.signal);
+  const also = attack.also?.({ url: red.url, stop: stop.signal });
+  const started = performance.now();
+  const times = await ask.until(started + seconds * 1000);
+  const took = (performance.now() - started) / 1000;
+  const seen = (await ask.once().catch(() => undefined)) as Seen | undefined;
+  stop.abort();
+  const grownBytes = rss.stop();
+  await Promise.all([sending, also]);
+  const sentBytes = server.peers.reduce(
+    (sum, { socket }) => sum + socket.bytesWritten - socket.writableLength,
+    0,
+  );
+  const sorted = times.sort((a, b) => a - b);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Infinity;
+  const outcome = {
+    attack: attack.name,
+    seconds: took,
+    sentBytes,
+    grownBytes,
+    p50: at(0.5),
+    p99: at(0.99),
+    worst: at(1),
+    others: seen === undefined ? 0 : (seen.others - before.others) / (took * OTHER_FPS),
+    seen: seen ?? before,
+  };
+  return { ...outcome, problems: problemsOf(attack, outcome, seen, ask.failures) };
+}
+
+function problemsOf(
+  attack: Attack,
+  { grownBytes, p99, others }: Pick<Outcome, 'grownBytes' | 'p99' | 'others'>,
+  seen: Seen | undefined,
+  failures: number,
+): string[] {
+  const problems: string[] = [];
+  if (seen === undefined || failures > 0) problems.push(`${failures} requests without an answer`);
+  if (grownBytes > BOUNDS.grownBytes) problems.push(`grew by ${Math.round(grownBytes / 1048576)} MB`);
+  if (p99 > BOUNDS.p99) problems.push(`p99 of the web page ${Math.round(p99)} ms`);
+  if (others < BOUNDS.others) problems.push(`the other camera gave ${Math.round(others * 100)} %`);
+  try {
+    if (seen !== undefined) attack.judge?.(seen);
+  } catch (error) {
+    problems.push((error as Error).message.split('\n')[0]!);
+  }
+  return problems;
+}
+
+/** Keeps the socket full, at the attack's rate. */
+async function send(peer: Peer, attack: Attack, signal: AbortSignal): Promise<void> {
+  const { socket } = peer;
+  const bytes = attack.cycle!();
+  const perMs = ((attack.mbit ?? 100) * 1e6) / 8 / 1000;
+  if (attack.before !== undefined) socket.write(attack.before());
+  const started = performance.now();
+  let sent = 0;
+  let at = 0;
+  while (!signal.aborted && !socket.destroyed) {
+    const due = (performance.now() - started) * perMs - sent;
+    if (due < CHUNK || socket.writableLength > 4 * CHUNK) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      // What the receiver did not take is not sent later, in one go.
+      if (socket.writableLength > 4 * CHUNK) sent = (performance.now() - started) * perMs;
+      continue;
+    }
+    const end = Math.min(at + CHUNK, bytes.length);
+    socket.write(bytes.subarray(at, end));
+    sent += end - at;
+    at = end === bytes.length ? 0 : end;
+  }
+}
+
+/** A web user who asks again as soon as the answer is there, and waits a little. */
+class Asker {
+  failures = 0;
+  private readonly agent = new http.Agent({ keepAlive: true });
+
+  constructor(private readonly url: string) {}
+
+  once(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const request = http.get(this.url, { agent: this.agent, timeout: 20_000 }, (response) => {
+        let text = '';
+        response.on('data', (part: Buffer) => (text += part.toString()));
+        response.on('end', () => {
+          try {
+            resolve(JSON.parse(text));
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+      });
+      request.on('timeout', () => request.destroy(new Error('no answer within 20 s')));
+      request.on('error', reject);
+    });
+  }
+
+  async until(end: number): Promise<number[]> {
+    const times: number[] = [];
+    while (performance.now() < end) {
+      const asked = performance.now();
+      await this.once().catch(() => this.failures++);
+      times.push(performance.now() - asked);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return times;
+  }
+}
+
+class RssMeter {
+  private readonly first: number;
+  private peak: number;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly pid: number) {
+    this.first = this.peak = this.read();
+    this.timer = setInterval(() => {
+      this.peak = Math.max(this.peak, this.read());
+    }, 50);
+  }
+
+  stop(): number {
+    clearInterval(this.timer);
+    return Math.max(this.peak, this.read()) - this.first;
+  }
+
+  private read(): number {
+    try {
+      const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+    } catch {
+      return 0;
+    }
+  }
+}
+
+/** Every output of the attacked nodes goes to one function node each, which counts. */
+function flow(attack: Attack, port: number, otherPort: number, folder: string): object[] {
+  const node = (id: string, type: string, more: object): object => ({
+    id,
+    type,
+    z: 'tab',
+    x: 100,
+    y: 100,
+    ...more,
+  });
+  const count = (id: string, name: string): object =>
+    node(id, 'function', {
+      func: `const seen = global.get('seen') ?? {}; seen.${name} = (seen.${name} ?? 0) + 1; global.set('seen', seen); return msg;`,
+      wires: [[]],
+    });
+  return [
+    { id: 'tab', type: 'tab', label: 'tab' },
+    {
+      id: 'bad',
+      type: 'nvr-server',
+      name: 'hostile',
+      host: '127.0.0.1',
+      rtspPort: port,
+      audio: true,
+      transport: 'tcp',
+      ...attack.server,
+    },
+    { id: 'good', type: 'nvr-server', name: 'other NVR', host: '127.0.0.1', rtspPort: otherPort },
+    node('live', 'nvr-live-stream', {
+      nvr: 'bad',
+      channel: '1',
+      stream: 'main',
+      emit: attack.emit ?? 'keyframes',
+      wires: [['pictures'], ['events', 'words'], ['side']],
+    }),
+    node('record', 'nvr-record', { nvr: 'bad', channel: '1', preRoll: 10, folder, wires: [[], ['words']] }),
+    node('other', 'nvr-live-stream', {
+      nvr: 'good',
+      channel: '1',
+      emit: 'accessUnits',
+      wires: [['others'], []],
+    }),
+    ...(attack.nodes ?? []).map((one) => ({ z: 'tab', x: 100, y: 100, nvr: 'bad', ...one })),
+    count('pictures', 'pictures'),
+    count('events', 'events'),
+    count('side', 'side'),
+    count('others', 'others'),
+    node('words', 'function', {
+      func: `const words = global.get('words') ?? {}; const { code } = msg.event ?? {}; const key = msg.payload + (code === undefined ? '' : ' ' + code); words[key] = (words[key] ?? 0) + 1; global.set('words', words); return msg;`,
+      wires: [[]],
+    }),
+    node('catch', 'catch', { scope: null, wires: [['caught']] }),
+    node('caught', 'function', {
+      func: `const caught = global.get('caught') ?? {}; const code = msg.error?.code ?? msg.error?.cause?.code ?? 'other'; caught[code] = (caught[code] ?? 0) + 1; global.set('caught', caught); return msg;`,
+      wires: [[]],
+    }),
+    node('in', 'http in', { url: '/seen', method: 'get', wires: [['answer']] }),
+    node('answer', 'function', {
+      func: `msg.payload = { pictures: 0, events: 0, side: 0, others: 0, ...global.get('seen'), words: global.get('words') ?? {}, caught: global.get('caught') ?? {} }; return msg;`,
+      wires: [['out']],
+    }),
+    node('out', 'http response', { wires: [] }),
+  ];
+}
