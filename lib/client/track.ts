@@ -74,7 +74,8 @@ export class Track {
     // What a server relays may be in disorder over TCP too.
     this.reorder = new ReorderBuffer(
       (buffer, start, end, arrival) => {
-        this.accept(buffer, start, end, arrival);
+        if (this.view.parse(buffer, start, end)) this.accept(arrival);
+        else this.unreadable++;
       },
       { ordered: !options.unordered },
     );
@@ -130,7 +131,9 @@ export class Track {
   }
 
   private take(buffer: Buffer, start: number, end: number, arrival: number): void {
-    this.reorder.push(buffer, start, end, arrival);
+    const { view, reorder } = this;
+    if (view.parse(buffer, start, end) && reorder.passes(view.sequence, view.ssrc)) this.accept(arrival);
+    else reorder.push(buffer, start, end, arrival);
   }
 
   /** A compound RTCP packet (RFC 3550 6.1). */
@@ -183,12 +186,9 @@ export class Track {
     ]);
   }
 
-  private accept(buffer: Buffer, start: number, end: number, arrival: number): void {
-    const view = this.view;
-    if (!view.parse(buffer, start, end)) {
-      this.unreadable++;
-      return;
-    }
+  /** The packet in the view has its turn. */
+  private accept(arrival: number): void {
+    const { view } = this;
     this.received++;
     if (view.ssrc !== this.ssrc) {
       // A new source: its clock and its numbers have nothing to do with the old one's.

@@ -79,6 +79,15 @@ export class ReorderBuffer {
     this.#arrivals = new Float64Array(this.#size);
   }
 
+  /** Whether the packet with these numbers is the next one, and nothing waits: it has its turn at once, and need not be pushed. */
+  passes(sequence: number, ssrc: number): boolean {
+    if (sequence !== this.#expected || this.#held > 0 || (ssrc | 0) !== this.#ssrc) return false;
+    if (this.#suspect !== undefined) this.#suspect = undefined;
+    this.#expected = (sequence + 1) & 0xffff;
+    this.#seen[sequence & (SEEN - 1)] = sequence;
+    return true;
+  }
+
   /** Takes an RTP packet. Late ones, duplicates and what is too short for RTP are dropped. */
   push(buffer: Buffer, start: number, end: number, nowMs: number): void {
     if (end - start < FIXED_HEADER) return;
