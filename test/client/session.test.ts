@@ -152,6 +152,8 @@ describe('RtspSession', () => {
         : undefined,
     );
     await bench.open();
+    // Its first unit waits for what follows it.
+    await bench.firstUnit;
     await bench.session.close();
     assert.equal(bench.units.length, 1);
     assert.equal(bench.units[0]!.kind === 'video' && bench.units[0]!.keyframe, true);
