@@ -59,3 +59,12 @@ function fit(message: string): string {
   const seen = withoutUnseen(secrets.strike(message.slice(0, 4 * MESSAGE_CHARS), true));
   return seen.length > MESSAGE_CHARS ? `${seen.slice(0, MESSAGE_CHARS)}…` : seen;
 }
+
+/** Every error that is told is one of ours; what is not gets `code`. */
+export function asNvrError(
+  error: unknown,
+  code: NvrErrorCode = 'EPROTOCOL',
+  message = 'Something went wrong in this package.',
+): NvrError {
+  return error instanceof NvrError ? error : new NvrError(code, message, { cause: error });
+}

@@ -30,6 +30,11 @@ export class GopStore implements Yielding {
     }
   }
 
+  /** Nothing since the keyframe is missing. */
+  get isWhole(): boolean {
+    return this.list.length > 0 && !this.full;
+  }
+
   /** The keyframe alone is what it must hold. */
   yield(): boolean {
     if (this.list.length < 2) return false;

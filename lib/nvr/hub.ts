@@ -107,12 +107,19 @@ export class Hub implements CameraHub {
     // A newcomer to an outage has been told nothing of it yet.
     for (const event of this.story)
       tell(seat, event.error === undefined ? event : { ...event, firstOfOutage: true });
+    if (subscriber.fromKept === true) this.catchUp(seat);
     if (this.state === 'idle') this.connect();
     return {
       unsubscribe: () => {
         if (this.seats.delete(seat) && this.seats.size === 0) this.linger();
       },
     };
+  }
+
+  /** The kept GOP first: a player shows it at once, and goes on from it where it is whole. */
+  private catchUp(seat: Seat): void {
+    for (const unit of this.kept.units) deliver(seat, unit);
+    seat.started = this.kept.isWhole;
   }
 
   restart(): void {

@@ -86,6 +86,8 @@ export interface HubSubscriber {
   readonly onLoss?: OnLoss;
   /** Units with the slices that a loss cut off, as far as they came: for files, never for messages. */
   readonly cutSlices?: boolean;
+  /** Begin with the kept GOP, at once, and not at the next keyframe: where it is not whole, its keyframe comes alone. */
+  readonly fromKept?: boolean;
   /** A video unit from the next one on that can be begun at (`isEntry`); audio and metadata as they come. Must not throw and must not write to `unit.data`. */
   onUnit?(unit: MediaUnit): void;
   /** The story of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and `format` at once. */

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { NVR_ERROR_CODES } from '../../lib/errors.js';
+import { SENTENCES } from '../../nodes/shared/settings/check.js';
+import type { Language } from '../../nodes/shared/settings/pages.js';
+import { TABLES } from '../../nodes/shared/settings/tables/index.js';
+import { catalog as builtCatalog, editorPages, sentencesOf } from '../build/pages.js';
 
 const NODES = path.join(__dirname, '..', '..', 'nodes');
 const LANGUAGES = ['en-US', 'de'] as const;
@@ -24,8 +28,12 @@ function flat(value: unknown, prefix = ''): Map<string, string> {
   );
 }
 
-const catalog = (language: string, type: string): Map<string, string> =>
-  flat(JSON.parse(read('locales', language, `${type}.json`)));
+/** The words of a node as the build writes them, those that all nodes share aside. */
+function catalog(language: Language, type: string): Map<string, string> {
+  const words = flat(builtCatalog(type, language));
+  for (const key of Object.keys(badges(language))) words.delete(key);
+  return words;
+}
 
 /** Keys that a dialog or its script looks up. */
 function used(html: string): string[] {
@@ -36,11 +44,13 @@ function used(html: string): string[] {
 }
 
 describe('the texts of the editor', () => {
+  const pages = editorPages();
+
   for (const type of TYPES) {
     it(`of ${type} are there in every language, each that the dialog shows and none besides in one alone`, () => {
       const [english, german] = LANGUAGES.map((language) => catalog(language, type));
       assert.deepEqual([...german!.keys()].sort(), [...english!.keys()].sort());
-      for (const key of used(read(`${type}.html`))) assert.ok(english!.has(key), `${type}: ${key}`);
+      for (const key of used(pages.get(`${type}.html`)!)) assert.ok(english!.has(key), `${type}: ${key}`);
     });
 
     it(`of ${type} hold the same placeholders in every language`, () => {
@@ -59,6 +69,26 @@ describe('the texts of the editor', () => {
       assert.ok(!/\.html\(|innerHTML|\.append\([^)]*\+/.test(html), 'names are set by text() and val()');
     });
   }
+
+  it('have a sentence in each language for all that is wrong with a setting', () => {
+    assert.deepEqual(Object.keys(sentencesOf('de')), Object.keys(SENTENCES));
+  });
+
+  it('leave nothing of a settings table out: a row in the dialog, a line in the help', () => {
+    for (const [type, table] of Object.entries(TABLES)) {
+      const prefix = type === 'nvr-server' ? 'node-config-input' : 'node-input';
+      for (const [name, { label, section }] of Object.entries(table)) {
+        if (section !== 'none')
+          assert.ok(pages.get(`${type}.html`)!.includes(`id="${prefix}-${name}"`), `${type}: ${name}`);
+        for (const [index, language] of LANGUAGES.entries())
+          assert.ok(
+            pages.get(`locales/${language}/${type}.html`)!.includes(`<dt>${label[index]}</dt>`),
+            `${type}: ${name}`,
+          );
+      }
+      for (const page of pages.values()) assert.doesNotMatch(page, /<!-- (rows|settings)/);
+    }
+  });
 
   it('stand beside a test button in every dialog: of the connection at the NVR, of the camera at each node', () => {
     for (const type of TYPES) {

@@ -1,0 +1,201 @@
+// One camera's stream as records for all pages that watch it: each picture becomes a fragment once, however many pages there are, and nothing is asked of the camera while there are none.
+
+import type { AudioUnit, MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
+import { asNvrError } from '../../errors.js';
+import { decoderConfig } from '../../media/decoder-config.js';
+import { LiveClock } from '../../media/mp4/live-clock.js';
+import { audioFragment, audioInit, videoFragment, videoInit } from '../../media/mp4/live-mp4.js';
+import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
+import {
+  FLAGS,
+  initRecord,
+  jpegRecord,
+  jsonRecord,
+  keptRecord,
+  mediaRecord,
+  type ViewRecord,
+} from './records.js';
+import type { Viewer } from './viewer.js';
+
+/** An MJPEG camera's own pictures, at most this many a second. */
+const JPEGS_PER_SECOND = 12;
+/** Records kept for newcomers: those of one GOP, within these bounds. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+const KEPT_RECORDS = 1_000;
+
+export class LiveFeed {
+  private readonly viewers = new Set<Viewer>();
+  private subscription: HubSubscription | undefined;
+  private state: ViewRecord | undefined;
+  private format: VideoFormat | undefined;
+  private init: ViewRecord | undefined;
+  private clock = new LiveClock();
+  private kept: ViewRecord[] = [];
+  private keptBytes = 0;
+  private soundInit: ViewRecord | undefined;
+  private soundFormat: AudioUnit['format'] | undefined;
+  private soundSequence = 0;
+  /** The player's clock minus media time, from the last picture: sound follows it. */
+  private playerOffset: number | undefined;
+  private lastJpeg = -Infinity;
+
+  /** `camera`: its index on the page. */
+  constructor(
+    private readonly hub: CameraHub,
+    readonly camera: number,
+  ) {}
+
+  /** Pages that watch. */
+  get size(): number {
+    return this.viewers.size;
+  }
+
+  add(viewer: Viewer): void {
+    this.viewers.add(viewer);
+    viewer.begin(this.camera);
+    const isFirst = this.subscription === undefined;
+    this.subscription ??= this.hub.subscribe({
+      fromKept: true,
+      onUnit: (unit) => {
+        this.onUnit(unit);
+      },
+      onEvent: (event) => {
+        this.onEvent(event);
+      },
+    });
+    // The first page has been given all this as it came.
+    if (isFirst) return;
+    for (const record of [this.state, this.init, this.soundInit, ...this.kept.map(keptRecord)])
+      if (record !== undefined) viewer.take(this.camera, record);
+  }
+
+  remove(viewer: Viewer): void {
+    if (!this.viewers.delete(viewer)) return;
+    viewer.end(this.camera);
+    if (this.viewers.size > 0) return;
+    this.subscription?.unsubscribe();
+    this.subscription = undefined;
+    this.forget();
+    this.state = undefined;
+  }
+
+  private onEvent(event: HubEvent): void {
+    if (event.type === 'format' || event.type === 'gap') return;
+    const { code, reason, retryInMs, type: state } = event;
+    const told = jsonRecord('state', this.camera, { state, code, reason, retryInMs });
+    // A warning is about a stream that goes on.
+    if (state !== 'warning') this.state = told;
+    if (state === 'connecting') this.forget();
+    this.send(told);
+  }
+
+  private onUnit(unit: MediaUnit): void {
+    if (unit.kind === 'audio') this.onSound(unit);
+    else if (unit.kind === 'video' && unit.codec === 'mjpeg') this.onJpeg(unit);
+    else if (unit.kind === 'video') this.onPicture(unit, unit.codec === 'h265' ? 'h265' : 'h264');
+  }
+
+  private onPicture(unit: VideoUnit, codec: 'h264' | 'h265'): void {
+    if (unit.format !== this.format && !this.begin(unit, codec)) return;
+    const { arrival, mediaTime = arrival, format } = unit;
+    const times = this.clock.next({ mediaTime, reorderDepth: format.reorderDepth ?? 0 });
+    const { shownAt } = this.clock;
+    this.playerOffset = shownAt - mediaTime;
+    const flags =
+      (unit.keyframe ? FLAGS.keyframe : 0) | (unit.damaged || unit.reference === 'lost' ? FLAGS.damaged : 0);
+    const fragment = videoFragment(unit, times);
+    this.keep(mediaRecord('picture', this.camera, flags, unit.time, shownAt, fragment));
+  }
+
+  /** A new format begins with a keyframe; the player is set up anew. */
+  private begin(unit: VideoUnit, codec: 'h264' | 'h265'): boolean {
+    if (!unit.keyframe && unit.recoveryFrames === undefined) return false;
+    try {
+      const { width, height, record } = decoderConfig(unit);
+      const mime = `video/mp4; codecs="${unit.format.codecString ?? (codec === 'h264' ? 'avc1.64001f' : 'hvc1.1.6.L93.B0')}"`;
+      this.format = unit.format;
+      this.clock = new LiveClock(unit.format.frameRate);
+      this.soundInit = this.soundFormat = undefined;
+      this.kept = [];
+      this.keptBytes = 0;
+      this.init = initRecord(
+        this.camera,
+        mime,
+        videoInit({ codec, width, height, description: record }),
+        false,
+      );
+      this.send(this.init);
+      return true;
+    } catch (error) {
+      const { code, message } = asNvrError(error);
+      this.send(jsonRecord('state', this.camera, { state: 'warning', code, reason: message }));
+      return false;
+    }
+  }
+
+  private onJpeg(unit: VideoUnit): void {
+    if (unit.arrival - this.lastJpeg < 1000 / JPEGS_PER_SECOND) return;
+    this.lastJpeg = unit.arrival;
+    this.keep(jpegRecord(this.camera, unit.time, unit.data));
+  }
+
+  /** AAC and Opus alone: no browser plays the others in MP4. */
+  private onSound(unit: AudioUnit): void {
+    const { codec, format } = unit;
+    if ((codec !== 'aac' && codec !== 'opus') || this.playerOffset === undefined) return;
+    if (format !== this.soundFormat) {
+      this.soundFormat = format;
+      this.soundSequence = 0;
+      const mime = `audio/mp4; codecs="${codec === 'aac' ? 'mp4a.40.2' : 'opus'}"`;
+      this.soundInit = initRecord(this.camera, mime, audioInit({ ...format, codec }), true);
+      this.send(this.soundInit);
+    }
+    const shownAt = (unit.mediaTime ?? unit.arrival) + this.playerOffset;
+    if (shownAt < 0) return;
+    const ticks = Math.round(shownAt * 90);
+    const duration = Math.round(soundMs(unit) * 90);
+    const fragment = audioFragment(unit.data, {
+      sequence: ++this.soundSequence,
+      decode: ticks,
+      offset: 0,
+      duration,
+    });
+    this.send(mediaRecord('sound', this.camera, FLAGS.keyframe, unit.time, shownAt, fragment));
+  }
+
+  /** Sends a picture, and keeps it for newcomers as long as its GOP lasts. */
+  private keep(record: ViewRecord): void {
+    if ((record.flags & FLAGS.keyframe) !== 0) {
+      this.kept = [];
+      this.keptBytes = 0;
+    }
+    const fits = this.keptBytes + record.bytes.length <= KEPT_BYTES && this.kept.length < KEPT_RECORDS;
+    if (fits) {
+      this.kept.push(record);
+      this.keptBytes += record.bytes.length;
+    } else {
+      // Half a GOP is of no use: newcomers wait for the next keyframe.
+      this.kept = [];
+      this.keptBytes = Infinity;
+    }
+    this.send(record);
+  }
+
+  private send(record: ViewRecord): void {
+    for (const viewer of this.viewers) viewer.take(this.camera, record);
+  }
+
+  private forget(): void {
+    this.format = undefined;
+    this.init = this.soundInit = undefined;
+    this.soundFormat = undefined;
+    this.playerOffset = undefined;
+    this.kept = [];
+    this.keptBytes = 0;
+  }
+}
+
+/** Milliseconds of one frame: 1024 samples of AAC; 20 ms of Opus, which RTP's sources send. */
+function soundMs({ codec, format }: AudioUnit): number {
+  return codec === 'aac' ? (1024 * 1000) / format.sampleRate : 20;
+}

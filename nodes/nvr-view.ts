@@ -1,0 +1,127 @@
+// Flow node `nvr-view`: cameras moving in a browser. A page on Node-RED's own web server; who looks at it is told on the output.
+
+import type { NodeAPI } from 'node-red';
+import { NvrError } from '../lib/errors.js';
+import { takeSnapshot } from '../lib/nvr/snapshot.js';
+import type { StillPicture } from '../lib/nvr/view/still-feed.js';
+import { View } from '../lib/nvr/view/view.js';
+import { channelList } from './shared/channel-list.js';
+import { channelName, channelNumber } from './shared/channel.js';
+import { flowNode, type FlowContext, type FlowPart, type Input } from './shared/flow-node.js';
+import { topicOf } from './shared/messages.js';
+import { viewSettings } from './shared/settings/tables/nvr-view.js';
+import { IDLE } from './shared/status.js';
+import { serveSite } from './shared/view/sites.js';
+import { viewSite } from './shared/view/view-site.js';
+
+const STILL_QUALITY = 75;
+const STILL_SECONDS = 10;
+
+export = (RED: NodeAPI): void => {
+  flowNode(RED, 'nvr-view', viewSettings, (context) => new ViewNode(context));
+};
+
+class ViewNode implements FlowPart {
+  private readonly view: View;
+  private readonly channels: readonly number[];
+  private readonly path: string;
+  private readonly unserve: () => void;
+
+  constructor(private readonly context: FlowContext<typeof viewSettings>) {
+    const { RED, node, server, nvr, settings } = context;
+    this.channels = channelList(server.settings, settings.channel);
+    const cameras = this.channels.map((channel) => ({
+      channel,
+      name: channelName(server.settings, channel),
+    }));
+    this.path =
+      settings.path === '' ? `/nvr/view/${slug(node.name ?? '') || node.id}` : trimmed(settings.path);
+    const { stream, layout, sound, maxViewers } = settings;
+    const still = (channel: number, width: number | undefined, signal: AbortSignal): Promise<StillPicture> =>
+      this.still(channel, stream, width, signal);
+    this.view = new View({
+      cameras,
+      maxViewers,
+      hub: (channel, which) => nvr.camera(channel, which),
+      still: (channel, which) => (signal) => this.still(channel, which, undefined, signal),
+      onViewers: (count, event) => {
+        this.onViewers(count, event);
+      },
+    });
+    const origins = settings.origins.split(/[\s,]+/).filter((origin) => origin !== '');
+    const hello = { layout, stream, sound: sound && server.settings.audio };
+    const site = viewSite({ view: this.view, cameras, hello, origins, still });
+    this.unserve = serveSite(RED, this.path, site);
+  }
+
+  start(): void {
+    const { RED, node } = this.context;
+    const { httpNodeAuth } = RED.settings as unknown as { httpNodeAuth?: unknown };
+    if (httpNodeAuth === undefined || httpNodeAuth === null)
+      node.warn(
+        `Whoever reaches Node-RED sees the cameras at ${this.path}: set httpNodeAuth in settings.js to ask for a password.`,
+      );
+  }
+
+  /** `show` turns all open pages to a camera; without a channel, back to all of them. */
+  input({ action, channel, layout }: Input): void {
+    if (action !== 'show') throw new NvrError('EINPUT', 'msg.action must be show.');
+    const isAll = channel === undefined || channel === null || channel === '' || channel === '*';
+    const index = isAll
+      ? undefined
+      : this.channels.indexOf(channelNumber(this.context.server.settings, channel));
+    if (index === -1) throw new NvrError('EINPUT', 'msg.channel names no camera of this page.');
+    this.view.show(index, typeof layout === 'string' ? layout : undefined);
+  }
+
+  close(): void {
+    this.unserve();
+    this.view.close();
+  }
+
+  private async still(
+    channel: number,
+    stream: string,
+    width: number | undefined,
+    signal: AbortSignal,
+  ): Promise<StillPicture> {
+    const { data, unit } = await takeSnapshot(this.context.nvr.camera(channel, stream), {
+      format: 'jpeg',
+      quality: STILL_QUALITY,
+      ...(width !== undefined && { width }),
+      maxAge: 1,
+      timeout: STILL_SECONDS,
+      decoder: 'auto',
+      ffmpegPath: '',
+      signal,
+    });
+    return { data, time: unit.time };
+  }
+
+  private onViewers(viewers: number, change: 'joined' | 'left'): void {
+    const { node, server, signal } = this.context;
+    if (signal.aborted) return;
+    node.status(viewers === 0 ? IDLE : { fill: 'green', shape: 'dot', text: String(viewers) });
+    const event = { change, viewers, path: this.path, time: Date.now() };
+    node.send([
+      {
+        topic: topicOf({ name: server.settings.name, channels: [] }, 0, 'event'),
+        payload: 'viewer',
+        event,
+      },
+    ]);
+  }
+}
+
+/** A name as a path's last part: letters, digits and hyphens. */
+function slug(name: string): string {
+  return name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+}
+
+function trimmed(path: string): string {
+  return path.replace(/\/$/, '') || '/';
+}

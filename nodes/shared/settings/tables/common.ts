@@ -1,0 +1,45 @@
+// Settings that several node types have.
+
+import type { ChannelSetting, ChoiceSetting, ConfigSetting, TextSetting } from '../setting.js';
+
+export const NAME = {
+  kind: 'text',
+  default: '',
+  maxLength: 200,
+  label: ['Name', 'Name'],
+  help: ['Shown on the canvas.', 'Wird im Flow angezeigt.'],
+  icon: 'fa-tag',
+} as const satisfies TextSetting;
+
+export const NVR = {
+  kind: 'config',
+  default: '',
+  type: 'nvr-server',
+  required: true,
+  label: ['NVR', 'NVR'],
+  help: ['The NVR or camera that is asked.', 'Der NVR oder die Kamera.'],
+  icon: 'fa-server',
+} as const satisfies ConfigSetting;
+
+export const CHANNEL = {
+  kind: 'channel',
+  default: '1',
+  label: ['Channel', 'Kanal'],
+  help: [
+    'A number from 1, or a name of the NVR’s channel table.',
+    'Eine Nummer ab 1 oder ein Name aus der Kanaltabelle des NVR.',
+  ],
+  icon: 'fa-video-camera',
+} as const satisfies ChannelSetting;
+
+export const STREAM = {
+  kind: 'choice',
+  default: 'main',
+  options: { main: ['main', 'Haupt'], dual: ['dual (smaller)', 'Dual (kleiner)'] },
+  label: ['Stream', 'Stream'],
+  help: [
+    'The camera’s main stream, or its second, smaller one.',
+    'Der Hauptstream der Kamera oder ihr zweiter, kleinerer.',
+  ],
+  icon: 'fa-film',
+} as const satisfies ChoiceSetting;

@@ -1,0 +1,94 @@
+// The page of a view node: a grid of its cameras; one of them large by a click, by the keyboard, or by a message to the node.
+(() => {
+  'use strict';
+  const grid = document.getElementById('grid');
+  const connection = window.nvrFlow.connectionTo(new URL('./', document.baseURI).href);
+  let tiles = [];
+  let large;
+
+  document.documentElement.lang = navigator.language.startsWith('de') ? 'de' : 'en';
+
+  function columns() {
+    const given = Number(connection.hello?.layout);
+    if (given > 0) return given;
+    const count = Math.max(1, tiles.length);
+    if (innerWidth < 600) return count > 6 ? 2 : 1;
+    // Tiles of 16:9 that use the window best.
+    let best = 1;
+    let most = 0;
+    for (let across = 1; across <= count; across++) {
+      const width = Math.min(innerWidth / across, (innerHeight / Math.ceil(count / across)) * (16 / 9));
+      if (width > most) [best, most] = [across, width];
+    }
+    return best;
+  }
+
+  function lay() {
+    const across = large === undefined ? columns() : 1;
+    grid.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
+    grid.classList.toggle('large', large !== undefined);
+    const scrolls = large === undefined && innerWidth < 600;
+    grid.classList.toggle('scrolls', scrolls);
+    for (const [index, tile] of tiles.entries()) tile.classList.toggle('shown', index === large);
+  }
+
+  /** One camera in its main stream, or all of them. */
+  function show(index) {
+    if (large !== undefined && large !== index) tiles[large]?.removeAttribute('stream');
+    large = index;
+    if (index !== undefined) tiles[index].setAttribute('stream', 'main');
+    lay();
+    tiles[index ?? 0]?.focus();
+  }
+
+  function begin({ cameras }) {
+    const before = tiles.map((tile) => tile.getAttribute('channel')).join();
+    const after = cameras.map(({ channel }) => String(channel)).join();
+    if (before === after) return;
+    large = undefined;
+    tiles = cameras.map(({ channel, name }, index) => {
+      const tile = document.createElement('nvr-video');
+      tile.setAttribute('src', './');
+      tile.setAttribute('channel', String(channel));
+      tile.tabIndex = 0;
+      tile.setAttribute('role', 'button');
+      tile.setAttribute('aria-label', name);
+      tile.addEventListener('click', () => show(large === index ? undefined : index));
+      return tile;
+    });
+    // The new ones first: with its last element gone, the connection ends.
+    const old = [...grid.children];
+    grid.append(...tiles);
+    for (const tile of old) tile.remove();
+    lay();
+  }
+
+  addEventListener('resize', lay);
+  addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const at = tiles.indexOf(document.activeElement);
+    const across = large === undefined ? columns() : 1;
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across };
+    if (event.key in steps) {
+      const next = (large ?? at) + steps[event.key];
+      if (next < 0 || next >= tiles.length) return;
+      if (large === undefined) tiles[next].focus();
+      else show(next);
+    } else if (event.key === 'Enter' || event.key === ' ') {
+      if (at >= 0) show(large === at ? undefined : at);
+    } else if (event.key === 'Escape') show(undefined);
+    else if (event.key === 'f' && at >= 0) tiles[at].fullScreen();
+    else if (event.key === 'm' && at >= 0) tiles[at].toggleSound();
+    else if (/^[1-9]$/.test(event.key) && Number(event.key) <= tiles.length) show(Number(event.key) - 1);
+    else return;
+    event.preventDefault();
+  });
+  connection.events.addEventListener('hello', ({ detail }) => begin(detail));
+  connection.events.addEventListener('show', ({ detail }) => show(detail.camera));
+
+  // The first element opens the connection: one that shows nothing does, until the cameras are known.
+  const opener = document.createElement('nvr-video');
+  opener.setAttribute('src', './');
+  opener.setAttribute('channel', '');
+  grid.append(opener);
+})();

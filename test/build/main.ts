@@ -1,0 +1,29 @@
+// Compiles lib/ and nodes/ into dist/ and puts what is read at run time beside the compiled files: the editor's pages, icons, the view's page, the simulator's clips.
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { editorPages } from './pages.js';
+
+const ROOT = path.join(__dirname, '..', '..');
+const from = (...parts: string[]): string => path.join(ROOT, ...parts);
+const to = (...parts: string[]): string => path.join(ROOT, 'dist', ...parts);
+
+fs.rmSync(to(), { recursive: true, force: true });
+const compiler = createRequire(__filename).resolve('typescript/bin/tsc');
+execFileSync(process.execPath, [compiler, '-p', ROOT], { stdio: 'inherit' });
+
+for (const [page, text] of editorPages()) {
+  fs.mkdirSync(path.dirname(to('nodes', page)), { recursive: true });
+  fs.writeFileSync(to('nodes', page), text);
+}
+for (const name of fs.readdirSync(from('nodes', 'shared', 'view')))
+  if (!name.endsWith('.ts'))
+    fs.copyFileSync(from('nodes', 'shared', 'view', name), to('nodes', 'shared', 'view', name));
+fs.cpSync(from('icons'), to('nodes', 'icons'), { recursive: true });
+fs.cpSync(from('lib', 'simulator', 'clips'), to('lib', 'simulator', 'clips'), {
+  recursive: true,
+  filter: (name) => !name.endsWith('.sh'),
+});
+fs.chmodSync(to('lib', 'simulator', 'cli.js'), 0o755);

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { LEAD_MS, LiveClock } from '../../../lib/media/mp4/live-clock.js';
+import { LIVE_TIMESCALE, type LiveTimes } from '../../../lib/media/mp4/live-mp4.js';
+
+/** What a player does with each picture: it throws away those behind a step of more than twice the last duration. */
+function accepts(times: readonly LiveTimes[]): boolean {
+  return times.every((time, index) => {
+    const last = times[index - 1];
+    return (
+      last === undefined || (time.decode > last.decode && time.decode - last.decode <= 2 * last.duration)
+    );
+  });
+}
+
+function run(mediaTimes: readonly number[], reorderDepth = 0): LiveTimes[] {
+  const clock = new LiveClock();
+  return mediaTimes.map((mediaTime) => clock.next({ mediaTime, reorderDepth }));
+}
+
+describe('the clock of a live player', () => {
+  it('keeps a steady stream steady, and shows each picture as it is decoded', () => {
+    const times = run(Array.from({ length: 50 }, (_, index) => 5_000 + index * 40));
+    assert.equal(times[0]!.decode, (LEAD_MS * LIVE_TIMESCALE) / 1000);
+    for (const [index, { decode, offset }] of times.entries()) {
+      assert.equal(decode, ((LEAD_MS + index * 40) * LIVE_TIMESCALE) / 1000);
+      assert.equal(offset, 0);
+    }
+  });
+
+  it('shortens a gap to what a player plays across, once, and goes on steadily', () => {
+    const times = run([0, 40, 80, 120, 3_120, 3_160, 3_200]);
+    assert.ok(accepts(times));
+    const step = (index: number): number => times[index]!.decode - times[index - 1]!.decode;
+    assert.ok(step(4) <= 2 * 40 * 90);
+    assert.equal(step(5), 40 * 90);
+  });
+
+  it('follows a camera that slows down to a picture a second, and one that is so from the start', () => {
+    assert.ok(accepts(run([0, 40, 80, 1_080, 2_080, 3_080, 4_080, 5_080, 6_080])));
+    const slow = run([0, 1_000, 2_000, 3_000]);
+    assert.equal(slow[3]!.decode - slow[2]!.decode, 90_000);
+  });
+
+  it('decodes B-frames in time, none after it is to be shown', () => {
+    // I0 P3 B1 B2 P6 B4 B5 …
+    const order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11].map((picture) => picture * 40);
+    const times = run(order, 2);
+    assert.ok(accepts(times));
+    for (const { offset } of times) assert.ok(offset >= 0, String(offset));
+    const shown = times.map(({ decode, offset }) => decode + offset);
+    assert.deepEqual(
+      [...shown].sort((a, b) => a - b).map((ticks) => Math.round((ticks - shown[0]!) / 3_600)),
+      Array.from({ length: 13 }, (_, index) => index),
+    );
+  });
+
+  it('gives times that a player takes, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 60_000 })), {
+          maxLength: 100,
+        }),
+        fc.integer({ min: 0, max: 4 }),
+        (steps, depth) => {
+          let at = 0;
+          assert.ok(
+            accepts(
+              run(
+                steps.map((step) => (at += step)),
+                depth,
+              ),
+            ),
+          );
+        },
+      ),
+    );
+  });
+
+  it('gives rising times of decoding for times of presentation that jump anyhow', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -5_000, max: 5_000 }), { maxLength: 60 }), (mediaTimes) => {
+        const times = run(mediaTimes, 2);
+        for (const [index, { decode, duration }] of times.entries()) {
+          assert.ok(Number.isInteger(decode) && duration > 0);
+          assert.ok(index === 0 || decode > times[index - 1]!.decode);
+        }
+      }),
+    );
+  });
+});

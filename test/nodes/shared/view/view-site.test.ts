@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http, { type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { NvrError } from '../../../../lib/errors.js';
+import { RECORD_HEAD } from '../../../../lib/nvr/view/records.js';
+import { View } from '../../../../lib/nvr/view/view.js';
+import type { SiteRequest } from '../../../../nodes/shared/view/sites.js';
+import { viewSite } from '../../../../nodes/shared/view/view-site.js';
+import { FakeHub } from '../../../nvr/fake-hub.js';
+
+const JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
+const CAMERAS = [
+  { channel: 3, name: 'Gate <b>' },
+  { channel: 7, name: 'Yard' },
+];
+
+interface Bench {
+  readonly url: string;
+  readonly hub: FakeHub;
+  readonly view: View;
+  readonly counts: string[];
+  widths: (number | undefined)[];
+}
+
+const servers: http.Server[] = [];
+
+/** The site at /v of a web server, as Express hands requests to it. */
+async function serve(origins: string[] = [], maxViewers = 2): Promise<Bench> {
+  const hub = new FakeHub();
+  const counts: string[] = [];
+  const widths: (number | undefined)[] = [];
+  const view = new View({
+    cameras: CAMERAS,
+    maxViewers,
+    hub: () => hub,
+    still: () => () => Promise.resolve({ data: JPEG, time: 1 }),
+    onViewers: (count, event) => counts.push(`${event} ${count}`),
+  });
+  const site = viewSite({
+    view,
+    cameras: CAMERAS,
+    origins,
+    hello: { layout: 'auto' },
+    still: (channel, width) => {
+      widths.push(width);
+      if (channel === 7) return Promise.reject(new NvrError('ECHANNEL', 'No such camera.'));
+      return Promise.resolve({ data: JPEG, time: 1 });
+    },
+  });
+  const server = http.createServer((request, response: ServerResponse) => {
+    const [path] = request.url!.split('?');
+    Object.assign(request, { path });
+    site(request as SiteRequest, response, path!.slice('/v'.length));
+  });
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v`, hub, view, counts, widths };
+}
+
+/** Opens the stream and reads its first record. */
+async function open(
+  url: string,
+): Promise<{ hello: { viewer: string; cameras: unknown }; close: () => void }> {
+  const stop = new AbortController();
+  const answer = await fetch(`${url}/stream`, { signal: stop.signal });
+  assert.equal(answer.status, 200);
+  const { value } = await answer.body!.getReader().read();
+  const body = Buffer.from(value!);
+  const text = body.subarray(RECORD_HEAD, RECORD_HEAD + body.readUInt32BE(0)).toString();
+  return {
+    hello: JSON.parse(text) as { viewer: string; cameras: unknown },
+    close: () => {
+      stop.abort();
+    },
+  };
+}
+
+function want(url: string, body: unknown, type = 'application/json'): Promise<Response> {
+  return fetch(`${url}/want`, {
+    method: 'POST',
+    headers: { 'Content-Type': type },
+    body: JSON.stringify(body),
+  });
+}
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('the site of a view node', () => {
+  afterEach(() => {
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('leads from its path to the page behind it, by a relative address that holds behind any proxy', async () => {
+    const { url } = await serve();
+    const answer = await fetch(url, { redirect: 'manual' });
+    assert.deepEqual([answer.status, answer.headers.get('location')], [302, 'v/']);
+  });
+
+  it('serves its page and scripts with a policy that runs nothing foreign and lets nobody else frame it', async () => {
+    const { url } = await serve();
+    for (const [path, type] of [
+      ['/', 'text/html'],
+      ['/page.js', 'text/javascript'],
+      ['/page.css', 'text/css'],
+      ['/nvr-video.js', 'text/javascript'],
+    ] as const) {
+      const answer = await fetch(url + path);
+      assert.equal(answer.status, 200, path);
+      assert.ok(answer.headers.get('content-type')!.startsWith(type), path);
+      assert.ok((await answer.text()).length > 100, path);
+      const policy = answer.headers.get('content-security-policy')!;
+      assert.match(policy, /default-src 'none'; script-src 'self'; /);
+      assert.match(policy, /frame-ancestors 'self'$/);
+      assert.equal(answer.headers.get('cross-origin-resource-policy'), 'same-origin');
+      assert.equal(answer.headers.get('access-control-allow-origin'), null);
+    }
+  });
+
+  it('serves nothing else: no way out of its folder, no name of Object’s', async () => {
+    const { url } = await serve();
+    for (const path of [
+      '/view-site.js',
+      '/..%2f..%2fpackage.json',
+      '/constructor',
+      '/__proto__',
+      '//',
+      '/page.js/',
+    ])
+      assert.equal((await fetch(url + path)).status, 404, path);
+    assert.equal((await fetch(`${url}/stream`, { method: 'DELETE' })).status, 405);
+  });
+
+  it('lets the sites of its settings frame and read it, and those alone', async () => {
+    const { url } = await serve(['https://home.example']);
+    const from = (origin: string): Promise<Response> =>
+      fetch(`${url}/cameras.json`, { headers: { Origin: origin } });
+    const friend = await from('https://home.example');
+    assert.equal(friend.headers.get('access-control-allow-origin'), 'https://home.example');
+    assert.match(
+      friend.headers.get('content-security-policy')!,
+      /frame-ancestors 'self' https:\/\/home\.example$/,
+    );
+    assert.equal((await from('https://evil.example')).headers.get('access-control-allow-origin'), null);
+  });
+
+  it('greets a page with its cameras and an id, and tells who has joined and left', async () => {
+    const { url, counts } = await serve();
+    const { hello, close } = await open(url);
+    assert.deepEqual(hello.cameras, CAMERAS);
+    assert.match(hello.viewer, /^[\w-]{36}$/);
+    close();
+    await until(() => counts.length === 2);
+    assert.deepEqual(counts, ['joined 1', 'left 0']);
+  });
+
+  it('asks a camera only for what a page wants to see, and stops when it wants it no more or is gone', async () => {
+    const { url, hub } = await serve();
+    const { hello, close } = await open(url);
+    assert.equal(hub.subscribers.size, 0);
+    const wishes = [{ camera: 0, stream: 'dual', as: 'video' }];
+    assert.equal((await want(url, { viewer: hello.viewer, wishes })).status, 204);
+    assert.equal(hub.subscribers.size, 1);
+    await want(url, { viewer: hello.viewer, wishes: [] });
+    assert.equal(hub.subscribers.size, 0);
+    await want(url, { viewer: hello.viewer, wishes });
+    close();
+    await until(() => hub.subscribers.size === 0);
+  });
+
+  it('takes wishes of a page that is open, as JSON, of cameras it has, and of no others', async () => {
+    const { url, hub } = await serve();
+    const { hello, close } = await open(url);
+    const { viewer } = hello;
+    const wish = { camera: 0, stream: 'main', as: 'video' };
+    assert.equal((await want(url, { viewer: 'guessed', wishes: [wish] })).status, 404);
+    assert.equal((await want(url, { viewer, wishes: [wish] }, 'text/plain')).status, 415);
+    for (const body of [
+      { viewer, wishes: [{ ...wish, camera: 2 }] },
+      { viewer, wishes: [{ ...wish, camera: -1 }] },
+      { viewer, wishes: [{ ...wish, camera: '0' }] },
+      { viewer, wishes: 'all' },
+      { wishes: [] },
+      'x',
+      null,
+    ])
+      assert.equal((await want(url, body)).status, 400, JSON.stringify(body));
+    assert.equal((await want(url, { viewer, wishes: [], more: 'x'.repeat(20_000) })).status, 413);
+    assert.equal(hub.subscribers.size, 0);
+    close();
+  });
+
+  it('tells the page beyond the number that is served at once', async () => {
+    const { url } = await serve([], 1);
+    const { close } = await open(url);
+    const answer = await fetch(`${url}/stream`);
+    assert.equal(answer.status, 503);
+    assert.deepEqual(await answer.json(), {
+      code: 'EBUSY',
+      reason: 'At most 1 pages are served at once; close another one.',
+    });
+    close();
+  });
+
+  it('answers a still of a camera by its channel, scaled as asked, and says why where there is none', async () => {
+    const bench = await serve();
+    const answer = await fetch(`${bench.url}/3.jpg?width=640`);
+    assert.equal(answer.headers.get('content-type'), 'image/jpeg');
+    assert.deepEqual(Buffer.from(await answer.arrayBuffer()), JPEG);
+    assert.deepEqual(bench.widths, [640]);
+    assert.equal((await fetch(`${bench.url}/4.jpg`)).status, 404);
+    assert.equal((await fetch(`${bench.url}/3.jpg?width=1e9`)).status, 400);
+    const missing = await fetch(`${bench.url}/7.jpg`);
+    assert.equal(missing.status, 503);
+    assert.deepEqual(await missing.json(), { code: 'ECHANNEL', reason: 'No such camera.' });
+  });
+
+  it('answers pictures without end for an <img>, until it is gone', async () => {
+    const bench = await serve();
+    const stop = new AbortController();
+    const answer = await fetch(`${bench.url}/3.mjpeg`, { signal: stop.signal });
+    assert.match(answer.headers.get('content-type')!, /^multipart\/x-mixed-replace; boundary=/);
+    const reader = answer.body!.getReader();
+    let text = '';
+    while (text.split('Content-Type: image/jpeg').length < 3)
+      text += Buffer.from((await reader.read()).value!).toString('latin1');
+    stop.abort();
+  });
+});

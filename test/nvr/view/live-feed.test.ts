@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import type { AudioUnit } from '../../../lib/codec/unit.js';
+import { LiveFeed } from '../../../lib/nvr/view/live-feed.js';
+import { FLAGS, RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
+import { Viewer } from '../../../lib/nvr/view/viewer.js';
+import { clipUnits } from '../../media/mp4/clip-units.js';
+import { FakeHub, videoUnit } from '../fake-hub.js';
+
+/** A page that takes everything at once. */
+class Page {
+  readonly records: { kind: string; flags: number; body: Buffer; bytes: Buffer }[] = [];
+  readonly viewer = new Viewer(
+    'id',
+    {
+      write: (bytes, sent) => {
+        const kind = Object.entries(RECORD_KINDS).find(([, value]) => value === bytes[4])?.[0] ?? '?';
+        this.records.push({ kind, flags: bytes[5]!, body: bytes.subarray(RECORD_HEAD), bytes });
+        sent();
+      },
+      destroy: () => undefined,
+    },
+    () => 0,
+  );
+
+  get kinds(): string[] {
+    return this.records.map(({ kind }) => kind);
+  }
+
+  state(index: number): Record<string, unknown> {
+    const states = this.records.filter(({ kind }) => kind === 'state');
+    return JSON.parse(states.at(index)!.body.toString()) as Record<string, unknown>;
+  }
+}
+
+function feedOf(hub: FakeHub, ...pages: Page[]): LiveFeed {
+  const feed = new LiveFeed(hub, 0);
+  for (const page of pages) feed.add(page.viewer);
+  return feed;
+}
+
+describe('the feed of a camera', () => {
+  it('asks nothing of the camera until somebody looks, and nothing after the last has gone', () => {
+    const hub = new FakeHub();
+    const [first, second] = [new Page(), new Page()];
+    const feed = new LiveFeed(hub, 0);
+    assert.equal(hub.subscribers.size, 0);
+    feed.add(first.viewer);
+    feed.add(second.viewer);
+    assert.equal(hub.joined, 1);
+    feed.remove(first.viewer);
+    assert.equal(hub.subscribers.size, 1);
+    feed.remove(second.viewer);
+    feed.remove(second.viewer);
+    assert.equal(hub.subscribers.size, 0);
+  });
+
+  it('makes each picture once, however many look: all get the same bytes', () => {
+    const hub = new FakeHub();
+    const pages = [new Page(), new Page(), new Page()];
+    feedOf(hub, ...pages);
+    for (const unit of clipUnits('h264', 5)) hub.emit(unit);
+    for (const page of pages) assert.deepEqual(page.kinds, ['init', ...Array<string>(5).fill('picture')]);
+    for (const index of [0, 3, 5])
+      assert.equal(new Set(pages.map(({ records }) => records[index]!.bytes)).size, 1);
+  });
+
+  it('shows a newcomer the present GOP at once, marked as kept, and then what comes', () => {
+    const hub = new FakeHub();
+    const feed = feedOf(hub, new Page());
+    const units = clipUnits('h264', 6);
+    for (const unit of units.slice(0, 4)) hub.emit(unit);
+    const late = new Page();
+    feed.add(late.viewer);
+    hub.emit(units[4]!);
+    assert.deepEqual(late.kinds, ['init', ...Array<string>(5).fill('picture')]);
+    const kept = late.records.slice(1).map(({ flags }) => (flags & FLAGS.kept) !== 0);
+    assert.deepEqual(kept, [true, true, true, true, false]);
+  });
+
+  it('begins anew with a new format, for newcomers too', () => {
+    const hub = new FakeHub();
+    const page = new Page();
+    const feed = feedOf(hub, page);
+    for (const unit of clipUnits('h264', 2)) hub.emit(unit);
+    for (const unit of clipUnits('h265', 2)) hub.emit(unit);
+    assert.deepEqual(page.kinds, ['init', 'picture', 'picture', 'init', 'picture', 'picture']);
+    assert.match(page.records[3]!.body.toString('latin1'), /^..video\/mp4; codecs="hvc1/s);
+    const late = new Page();
+    feed.add(late.viewer);
+    assert.deepEqual(late.kinds, ['init', 'picture', 'picture']);
+  });
+
+  it('says in the page how the stream is, to a newcomer the state alone', () => {
+    const hub = new FakeHub();
+    const page = new Page();
+    const feed = feedOf(hub, page);
+    hub.tell({ type: 'connecting' });
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE', reason: 'Gone.', retryInMs: 1000 });
+    hub.tell({ type: 'warning', code: 'ENOKEYFRAME', reason: 'None came.' });
+    assert.deepEqual(page.state(1), {
+      state: 'reconnecting',
+      code: 'EUNREACHABLE',
+      reason: 'Gone.',
+      retryInMs: 1000,
+    });
+    const late = new Page();
+    feed.add(late.viewer);
+    assert.equal(late.records.length, 1);
+    assert.equal(late.state(0).state, 'reconnecting');
+  });
+
+  it('says why a stream without parameter sets cannot be shown', () => {
+    const hub = new FakeHub();
+    const page = new Page();
+    feedOf(hub, page);
+    hub.emit(videoUnit({ keyframe: true }));
+    assert.equal(page.state(0).code, 'EUNSUPPORTED');
+  });
+
+  it('sends the pictures of an MJPEG camera as they are, twelve a second at most', () => {
+    const hub = new FakeHub();
+    const page = new Page();
+    feedOf(hub, page);
+    const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
+    for (let index = 0; index < 50; index++)
+      hub.emit({ ...videoUnit({ codec: 'mjpeg', data: jpeg }), arrival: index * 20 });
+    assert.equal(page.kinds.filter((kind) => kind === 'jpeg').length, 10);
+    assert.deepEqual(page.records[0]!.body.subarray(8), jpeg);
+  });
+
+  it('sends sound that browsers play, on the pictures’ clock, and leaves out what they do not', () => {
+    const hub = new FakeHub();
+    const page = new Page();
+    feedOf(hub, page);
+    const sound = (codec: 'aac' | 'pcmu', mediaTime: number): AudioUnit => ({
+      kind: 'audio',
+      codec,
+      data: Buffer.from([1, 2, 3]),
+      damaged: false,
+      format: { codec, sampleRate: 16_000, channels: 1, config: Buffer.from('1408', 'hex') },
+      rtpTime: 0,
+      rtpSequence: 0,
+      arrival: mediaTime,
+      mediaTime,
+      time: 0,
+      timeSource: 'arrival',
+    });
+    const [first] = clipUnits('h264', 1);
+    const aac = sound('aac', first!.mediaTime! + 80);
+    hub.emit(aac as never);
+    assert.deepEqual(page.kinds, [], 'no clock yet');
+    hub.emit(first!);
+    hub.emit(aac as never);
+    hub.emit({ ...aac, codec: 'pcmu' } as never);
+    assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound']);
+    const shownAt = (index: number): number => page.records[index]!.body.readDoubleBE(8);
+    assert.equal(shownAt(3) - shownAt(1), 80);
+  });
+});

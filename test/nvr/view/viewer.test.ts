@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import {
+  FLAGS,
+  jsonRecord,
+  mediaRecord,
+  RECORD_HEAD,
+  RECORD_KINDS,
+  type ViewRecord,
+} from '../../../lib/nvr/view/records.js';
+import { Viewer } from '../../../lib/nvr/view/viewer.js';
+
+const CAMERA = 3;
+const BOUNDS = { waitingBytes: 1_000, waitingMs: 2_000, stalledMs: 10_000 };
+
+function picture(bytes: number, flags = 0): ViewRecord {
+  return mediaRecord('picture', CAMERA, flags, 1_000, 40, Buffer.alloc(bytes));
+}
+
+/** A page whose network takes bytes when the test says so. */
+class SlowPage {
+  now = 0;
+  destroyed = false;
+  readonly kinds: string[] = [];
+  private readonly pending: (() => void)[] = [];
+  readonly viewer = new Viewer(
+    'id',
+    {
+      write: (bytes, sent) => {
+        const kind = Object.entries(RECORD_KINDS).find(([, value]) => value === bytes[4])?.[0] ?? '?';
+        this.kinds.push(kind === 'picture' && (bytes[5]! & FLAGS.keyframe) !== 0 ? 'keyframe' : kind);
+        this.pending.push(sent);
+      },
+      destroy: () => {
+        this.destroyed = true;
+      },
+    },
+    () => this.now,
+    BOUNDS,
+  );
+
+  /** Takes all that waits. */
+  drain(): void {
+    for (const sent of this.pending.splice(0)) sent();
+  }
+}
+
+describe('a viewer of the live view', () => {
+  it('begins with a keyframe, and is not told that it missed what was before', () => {
+    const page = new SlowPage();
+    page.viewer.begin(CAMERA);
+    page.viewer.take(CAMERA, picture(10));
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    page.viewer.take(CAMERA, picture(10));
+    assert.deepEqual(page.kinds, ['keyframe', 'picture']);
+  });
+
+  it('is given nothing of a camera that it does not watch, or no longer', () => {
+    const page = new SlowPage();
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    page.viewer.begin(CAMERA);
+    page.viewer.end(CAMERA);
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    assert.deepEqual(page.kinds, []);
+  });
+
+  it('beyond the bytes that may wait misses pictures, and goes on at a keyframe once the page has caught up, told how many it missed', () => {
+    const page = new SlowPage();
+    page.viewer.begin(CAMERA);
+    page.viewer.take(CAMERA, picture(900, FLAGS.keyframe));
+    page.viewer.take(CAMERA, picture(200));
+    page.viewer.take(CAMERA, picture(10));
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    assert.deepEqual(page.kinds, ['keyframe', 'picture']);
+    page.drain();
+    page.viewer.take(CAMERA, picture(10));
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    page.viewer.take(CAMERA, picture(10));
+    assert.deepEqual(page.kinds.slice(2), ['skipped', 'keyframe', 'picture']);
+  });
+
+  it('misses pictures that would wait longer than the bound, however small they are', () => {
+    const page = new SlowPage();
+    page.viewer.begin(CAMERA);
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    page.now = 2_001;
+    page.viewer.take(CAMERA, picture(10));
+    assert.deepEqual(page.kinds, ['keyframe']);
+  });
+
+  it('is told of states while it is behind', () => {
+    const page = new SlowPage();
+    page.viewer.begin(CAMERA);
+    page.viewer.take(CAMERA, picture(1_100, FLAGS.keyframe));
+    page.viewer.take(CAMERA, jsonRecord('state', CAMERA, { state: 'reconnecting' }));
+    assert.deepEqual(page.kinds, ['keyframe', 'state']);
+  });
+
+  it('that takes nothing is cut, and only that one', () => {
+    const stuck = new SlowPage();
+    stuck.viewer.begin(CAMERA);
+    stuck.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    stuck.now = 9_999;
+    stuck.viewer.tick();
+    assert.equal(stuck.destroyed, false);
+    stuck.now = 10_001;
+    stuck.viewer.tick();
+    assert.equal(stuck.destroyed, true);
+
+    const quiet = new SlowPage();
+    quiet.now = 60_000;
+    quiet.viewer.tick();
+    assert.deepEqual([quiet.destroyed, quiet.kinds], [false, ['alive']]);
+  });
+
+  it('that is flooded with states while it takes nothing is cut at twice the bound', () => {
+    const page = new SlowPage();
+    page.viewer.begin(CAMERA);
+    const state = jsonRecord('state', CAMERA, { reason: 'x'.repeat(200) });
+    for (let i = 0; i < 100 && !page.destroyed; i++) page.viewer.take(CAMERA, state);
+    assert.equal(page.destroyed, true);
+    assert.ok(page.kinds.length * state.bytes.length < 2 * BOUNDS.waitingBytes + 2 * state.bytes.length);
+  });
+});
+
+describe('a record of the live view', () => {
+  it('tells its length, kind, flags and camera in front of its body', () => {
+    const { bytes } = mediaRecord(
+      'picture',
+      258,
+      FLAGS.keyframe | FLAGS.damaged,
+      1_700_000_000_123,
+      41.5,
+      Buffer.from('moof'),
+    );
+    assert.equal(bytes.readUInt32BE(0), bytes.length - RECORD_HEAD);
+    assert.equal(bytes[4], RECORD_KINDS.picture);
+    assert.equal(bytes[5], FLAGS.keyframe | FLAGS.damaged);
+    assert.equal(bytes.readUInt16BE(6), 258);
+    assert.equal(bytes.readDoubleBE(8), 1_700_000_000_123);
+    assert.equal(bytes.readDoubleBE(16), 41.5);
+    assert.equal(bytes.subarray(24).toString(), 'moof');
+  });
+});
