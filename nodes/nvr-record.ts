@@ -6,13 +6,15 @@ import { performance } from 'node:perf_hooks';
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow, NodeStatus } from 'node-red';
 import type { VideoUnit } from '../lib/codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../lib/errors.js';
-import { DEFAULT_FILE_NAME } from '../lib/nvr/recorder/file-name.js';
+import { keepMessage } from '../lib/nvr/recorder/kept-message.js';
 import { Recorder } from '../lib/nvr/recorder/recorder.js';
-import type { ClipInfo, RecorderEvent, RecorderOptions } from '../lib/nvr/recorder/types.js';
+import type { ClipInfo, KeptMessage, RecorderDeps, RecorderEvent } from '../lib/nvr/recorder/types.js';
 import { sharedSnapshotPool } from '../lib/nvr/snapshot-pool.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
+import { isOff, reasonOf } from './shared/alarm-message.js';
 import { channelName, channelNumber } from './shared/channel.js';
 import { eventInfo, topicOf } from './shared/messages.js';
+import { readRecordSettings } from './shared/record-settings.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
@@ -24,6 +26,7 @@ type Done = (error?: Error) => void;
 
 interface Message extends NodeMessageInFlow {
   action?: unknown;
+  channel?: unknown;
   reason?: unknown;
 }
 
@@ -38,7 +41,6 @@ const ACTIONS = 'start, stop, arm, disarm, status';
 const ARMED: NodeStatus = { fill: 'green', shape: 'dot', text: 'armed' };
 const RECORDING: NodeStatus = { fill: 'blue', shape: 'dot', text: 'recording' };
 const DISARMED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'disarmed' };
-const MAX_REASON = 200;
 const THUMBNAIL_QUALITY = 80;
 /** Node-RED gives up on a node that takes 15 s to close. */
 const CLOSE_MS = 12_000;
@@ -86,6 +88,8 @@ class RecordCamera {
   /** Waits for the keyframe that was missed. */
   private keyframeWait: HubSubscription | undefined;
   private armed = false;
+  /** The flows are being stopped: what is told now reaches nobody. */
+  private closing = false;
   private closed = false;
 
   constructor(
@@ -97,7 +101,9 @@ class RecordCamera {
     const reader = new SettingsReader(saved);
     const channel = reader.text('channel', '1');
     const stream = reader.choice('stream', ['main', 'dual'], 'main');
-    const settings = readSettings(reader, path.join(RED.settings.userDir ?? process.cwd(), 'nvr-clips'));
+    const version = reader.number('version', 0, { min: 0, max: 1000 });
+    const ownFolder = path.join(RED.settings.userDir ?? process.cwd(), 'nvr-clips');
+    const settings = readRecordSettings(reader, ownFolder, version);
     const thumbnail = reader.boolean('thumbnail', false);
     if (reader.error !== undefined) throw reader.error;
     const nvr = nvrOf(server);
@@ -112,7 +118,7 @@ class RecordCamera {
       channel: channelName(server.settings, number),
       timeZone,
     };
-    const deps = {
+    const deps: RecorderDeps = {
       fs,
       now: () => Date.now(),
       monotonic: () => performance.now(),
@@ -123,6 +129,9 @@ class RecordCamera {
         },
       },
       ...(thumbnail && { thumbnail: jpegOf }),
+      ...(nvr.canPlayBack && {
+        fetchSpan: (of, from, to, signal) => nvr.fetchSpan({ channel: of, stream, from, to }, signal),
+      }),
     };
     this.recorder = new Recorder(this.hub, options, deps, {
       onEvent: (event) => {
@@ -131,13 +140,17 @@ class RecordCamera {
       onHubEvent: (event) => {
         this.onHubEvent(event);
       },
+      isRunning: () => !this.closing,
     });
     server.register(node);
+    if (this.isContinuous && version === 0 && settings.keepGiB === 0 && settings.keepDays === 0)
+      this.warnOfNoLimit();
     this.arm();
   }
 
   /** Calls `done` once: at once, or with the clip that the message began. Throws EINPUT. */
   take(message: Message, send: Send, done: Done): void {
+    this.checkChannel(message);
     switch (message.action) {
       case undefined:
       case null:
@@ -176,7 +189,8 @@ class RecordCamera {
 
   /** Finishes what is recorded, within the time that Node-RED gives. Never rejects. */
   async close(): Promise<void> {
-    const finished = this.recorder.disarm();
+    this.closing = true;
+    const finished = this.recorder.close();
     this.keyframeWait?.unsubscribe();
     this.server.deregister(this.node);
     let timer: NodeJS.Timeout | undefined;
@@ -186,8 +200,15 @@ class RecordCamera {
     await Promise.race([finished, late]);
     clearTimeout(timer);
     this.closed = true;
-    for (const { done } of this.waiting.values()) done();
+    const unfinished = new NvrError('EDISK', 'The clip could not be finished before the node was closed.');
+    for (const { done } of this.waiting.values()) done(unfinished);
     this.waiting.clear();
+  }
+
+  private checkChannel({ channel }: Message): void {
+    if (channel === undefined || channel === null || channel === '') return;
+    if (channelNumber(this.server.settings, channel) !== this.hub.channel)
+      throw new NvrError('EINPUT', 'msg.channel is not the channel that this node records.');
   }
 
   /** A disarmed recorder is not told of alarms: to ignore them is what it was disarmed for. */
@@ -202,7 +223,8 @@ class RecordCamera {
   }
 
   private record(message: Message, held: boolean, send: Send, done: Done): void {
-    const { clip, began } = this.recorder.alarm({ reason: reasonOf(message), held });
+    const alarm = { reason: reasonOf(message), held, message: keepMessage(message) };
+    const { clip, began } = this.recorder.alarm(alarm);
     if (began) this.waiting.set(clip, { message, send, done });
     else done();
     this.showStatus();
@@ -229,7 +251,10 @@ class RecordCamera {
   }
 
   private onEvent(event: RecorderEvent): void {
-    if (this.closed) return;
+    if (this.closing) {
+      this.onLateEvent(event);
+      return;
+    }
     switch (event.type) {
       case 'armed':
         this.sendEvent('armed', {});
@@ -245,12 +270,12 @@ class RecordCamera {
       case 'finished':
         this.failure = undefined;
         this.sendEvent('finished', { clip: event.clip, ...flat(event.info) });
-        this.sendClip(event.clip, event.info, event.last);
+        this.sendClip(event.clip, event.info, event.last, event.message);
         break;
       case 'failed':
         this.failure = event.error.code;
         this.sendEvent('failed', { ...eventOf(event), ...faultOf(event.error) });
-        this.settle(event.clip, event.error, event.firstOfOutage);
+        this.settle(event.clip, event.error, event.firstOfOutage, event.message);
         break;
       case 'warning':
         this.sendEvent('warning', faultOf(event.error));
@@ -259,15 +284,23 @@ class RecordCamera {
     this.showStatus();
   }
 
-  /** The message of the first alarm goes with the last of its files; what no message waits for is a message of its own. */
-  private sendClip(clip: number, info: ClipInfo, last: boolean): void {
+  /** The clip stands in the journal, and is sent after the next start. */
+  private onLateEvent(event: RecorderEvent): void {
+    if (event.type !== 'failed' && !(event.type === 'finished' && event.last)) return;
+    const waiting = this.waiting.get(event.clip);
+    this.waiting.delete(event.clip);
+    waiting?.done(event.type === 'failed' ? event.error : undefined);
+  }
+
+  /** The message of the first alarm goes with the last of its files; what no message waits for is a message of its own, of what was kept of the alarm's. */
+  private sendClip(clip: number, info: ClipInfo, last: boolean, kept: KeptMessage = {}): void {
     const waiting = this.waiting.get(clip);
     const filled = (message: NodeMessage): NodeMessage => {
       const topic = message.topic ?? topicOf(this.server.settings, this.hub.channel, 'clip');
       return Object.assign(message, { topic, payload: info.file, clip: { ...info } });
     };
     if (waiting === undefined) {
-      this.node.send([filled({}), null]);
+      this.node.send([filled(kept), null]);
       return;
     }
     const { message, send, done } = waiting;
@@ -277,15 +310,21 @@ class RecordCamera {
     done();
   }
 
-  private settle(clip: number, error: NvrError, isNews: boolean): void {
+  private settle(clip: number, error: NvrError, isNews: boolean, kept: KeptMessage = {}): void {
     const waiting = this.waiting.get(clip);
     this.waiting.delete(clip);
     if (waiting !== undefined) waiting.done(error);
-    else if (isNews) this.node.error(error, {});
+    else if (isNews) this.node.error(error, kept);
+  }
+
+  private warnOfNoLimit(): void {
+    const reason =
+      'Continuous recording keeps everything until the disk is nearly full; set "keepGiB" or "keepDays" to delete the oldest files.';
+    this.sendEvent('warning', faultOf(new NvrError('EDISK', reason)));
   }
 
   private onHubEvent(event: HubEvent): void {
-    if (this.closed) return;
+    if (this.closing) return;
     const status = statusOfEvent(event);
     if (status !== undefined) this.trouble = event.type === 'playing' ? undefined : status;
     if (event.type === 'playing' && this.failure !== 'EDISK') this.failure = undefined;
@@ -344,44 +383,15 @@ class RecordCamera {
   }
 }
 
-function readSettings(
-  reader: SettingsReader,
-  ownFolder: string,
-): Omit<RecorderOptions, 'id' | 'nvr' | 'channel' | 'timeZone'> {
-  return {
-    mode: reader.choice('mode', ['alarm', 'continuous'], 'alarm'),
-    onLoss: reader.choice('onLoss', ['keep', 'skip'], 'keep'),
-    preRoll: reader.number('preRoll', 10, { min: 0, max: 120 }),
-    postRoll: reader.number('postRoll', 10, { min: 0, max: 3600 }),
-    maxLength: reader.number('maxLength', 300, { min: 1, max: 86_400 }),
-    folder: reader.text('folder', path.resolve(ownFolder)),
-    fileName: reader.text('fileName', DEFAULT_FILE_NAME),
-    segment: reader.number('segment', 300, { min: 1, max: 86_400 }),
-    keepDays: reader.number('keepDays', 0, { min: 0, max: 36_500 }),
-    keepGiB: reader.number('keepGiB', 0, { min: 0, max: 1_000_000 }),
-    plain: reader.boolean('plain', false),
-  };
-}
-
-function isOff(payload: unknown): boolean {
-  return payload === false || payload === 0 || (typeof payload === 'string' && /^\s*off\s*$/i.test(payload));
-}
-
-/** `msg.reason`, else the last part of the topic. */
-function reasonOf({ reason, topic }: Message): string {
-  const given: unknown = isText(reason) ? reason : topic;
-  const text = isText(given) ? String(given) : '';
-  const own = isText(reason) ? text : text.slice(text.lastIndexOf('/') + 1);
-  return own.slice(0, MAX_REASON).trim() || 'alarm';
-}
-
-function isText(value: unknown): value is string | number {
-  return typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
-}
-
 /** A recorder's event as `msg.event`, without the word and what is meant for the node alone. */
 function eventOf(event: RecorderEvent): Record<string, unknown> {
-  const { type: _type, error: _error, firstOfOutage: _first, ...info } = event as Record<string, unknown>;
+  const {
+    type: _type,
+    error: _error,
+    firstOfOutage: _first,
+    message: _message,
+    ...info
+  } = event as Record<string, unknown>;
   return info;
 }
 

@@ -15,6 +15,7 @@ export type {
   EncodedAudioPacketSource,
   EncodedPacket,
   EncodedVideoPacketSource,
+  InputVideoTrack,
   Output,
 } from 'mediabunny' with {
   'resolution-mode': 'import',

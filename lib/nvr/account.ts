@@ -105,6 +105,8 @@ export class Account {
   readonly slots = new Slots(MAX_SETUPS);
   /** Health checks under way at once, each with one connection at most. */
   readonly probes = new Slots(MAX_SETUPS);
+  /** Recordings that are fetched to make up for what was missed: one at a time. */
+  readonly fetches = new Slots(1);
   readonly memory = new ServerMemory();
   readonly gate: PasswordGate;
 

@@ -1,6 +1,7 @@
 // One NVR: its cameras' hubs, and the account they share.
 
 import { performance } from 'node:perf_hooks';
+import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { silentLogger, type Logger } from '../log.js';
 import { formatRtspUri } from '../rtsp/uri.js';
@@ -11,6 +12,7 @@ import { processMemory, type MemoryBudget } from './memory-budget.js';
 import { httpTunnel } from '../client/http-tunnel.js';
 import type { ServerOptions } from '../client/session-options.js';
 import { RtspSession } from '../client/session.js';
+import { fetchSpan, type RecordedSpan } from './playback/fetch-span.js';
 import { PlaybackRuns } from './playback/runs.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
@@ -63,6 +65,21 @@ export class Nvr {
   /** The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be. */
   camera(channel: number, stream: string): CameraHub {
     return this.hubOf(channel, stream);
+  }
+
+  /** Whether the URI style knows recordings. */
+  get canPlayBack(): boolean {
+    return templatesOf(this.settings).playback !== '';
+  }
+
+  /** What the NVR has recorded of a channel, to be read at the reader's pace; one at a time, the others wait. See `fetchSpan` of playback/. */
+  async *fetchSpan(span: RecordedSpan, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+    const release = await this.account.fetches.acquire();
+    try {
+      if (!signal.aborted) yield* fetchSpan(this.playback, span, signal);
+    } finally {
+      release();
+    }
   }
 
   private hubOf(channel: number, stream: string): Hub {

@@ -94,8 +94,18 @@ describe('nvr-record, its files', function () {
       const judged = judge(last.file);
       assert.ok(judged.startsWithKeyframe && judged.frames === last.frames);
       assert.equal(sink('out').messages[0]!.topic, 'nvr/Home/Gate/clip');
+      assert.equal(words(sink).includes('warning'), false);
       send({ action: 'start' });
       await sink('event').first(() => words(sink).filter((word) => word === 'armed').length === 2);
+    });
+  });
+
+  describe('of a flow that was saved by the first release', () => {
+    it('keeps everything without end, and says so once', async () => {
+      const sink = await deploy({ mode: 'continuous', keepGiB: '0' }, 1);
+      const warned = eventOf(await sink('event').word('warning'));
+      assert.match(String(warned.reason), /"keepGiB"/);
+      assert.equal(words(sink).filter((word) => word === 'warning').length, 1);
     });
   });
 
@@ -114,14 +124,22 @@ describe('nvr-record, its files', function () {
       while (rig.simulator.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
     });
 
-    it('alone, sends the clip that it had to finish, and nobody’s session is touched', async () => {
-      const sink = await deploy({ postRoll: '60' });
-      send({ payload: 'motion', reason: 'door' });
+    it('alone, sends the clip that it had to finish with the alarm’s message, and nobody’s session is touched', async () => {
+      const sink = await deploy({ postRoll: '60', backfill: false });
+      send({ payload: 'motion', reason: 'door', topic: 'site/door', mine: { kept: 1 }, token: 'geheim' });
       await sink('event').word('recording');
       await sink('pictures').next(() => true);
       await helper.setFlows(flow({ postRoll: '0.4' }), 'nodes');
-      const clip = clipOf(await sink('out').first(() => true));
+      const message = await sink('out').first(() => true);
+      const clip = clipOf(message);
       assert.equal(judge(clip.file).frames, clip.frames);
+      assert.deepEqual(
+        [message.payload, message.topic, message.mine, message.token],
+        [clip.file, 'site/door', { kept: 1 }, undefined],
+      );
+      assert.deepEqual([clip.recovered, clip.reason, clip.source], [true, 'door', 'live']);
+      assert.ok(clip.coverage < 0.5 && clip.gaps.at(-1)!.ms > 30_000, JSON.stringify(clip.gaps));
+      assert.ok(clip.preRollMs >= 900);
       await sink('pictures').next(() => true);
       send({ payload: 'motion', reason: 'again' });
       const again = await sink('out').first(({ payload }) => String(payload).endsWith('-again.mp4'));
@@ -165,7 +183,7 @@ describe('nvr-record, its files', function () {
 
     it('finishes what a killed process left, and sends it', async () => {
       const first = await deploy();
-      send({ payload: true, reason: 'held' });
+      send({ payload: true, reason: 'held', mine: 'kept' });
       const { file } = eventOf(await first('event').word('recording')) as { file: string };
       await first('pictures').next(() => true);
       await first('pictures').next(() => true);
@@ -187,9 +205,30 @@ describe('nvr-record, its files', function () {
         helper.startServer(resolve);
       });
       const sink = await load(flow(), ACCOUNT);
-      const clip = clipOf(await sink('out').first(() => true));
-      assert.deepEqual([clip.file, clip.recovered], [file, true]);
+      const message = await sink('out').first(() => true);
+      const clip = clipOf(message);
+      assert.deepEqual([clip.file, clip.recovered, message.mine], [file, true, 'kept']);
+      assert.ok(clip.preRollMs >= 900 && clip.alarms[0]!.reason === 'held');
       assert.equal(judge(file).frames, clip.frames);
+    });
+
+    it('tells of an alarm that was waiting for its camera, with its message, at the next start', async () => {
+      const nvr = { rtspPort: String(rig.simulator.rtspPort) };
+      await rig.simulator.stop();
+      const waiting = await load(flow({ postRoll: '60', backfill: false }, nvr), ACCOUNT);
+      await waiting('event').word('reconnecting');
+      send({ payload: 'motion', mine: 'kept' });
+      const journal = (): string =>
+        fs.readFileSync(path.join(rig.folder, '.nvr-record-record.jsonl'), 'utf8');
+      while (
+        !fs.existsSync(path.join(rig.folder, '.nvr-record-record.jsonl')) ||
+        !journal().includes('"alarm"')
+      )
+        await new Promise((resolve) => setImmediate(resolve));
+      await helper.setFlows(flow({ postRoll: '0.4', backfill: false }, nvr), 'nodes');
+      const told = await waiting('catch').first((message) => codeOf(message) === 'EUNREACHABLE');
+      assert.deepEqual([told.payload, told.mine], ['motion', 'kept']);
+      assert.deepEqual(files(), []);
     });
 
     it('records into the user folder where none is named', async () => {

@@ -163,7 +163,8 @@ describe('nvr-record', function () {
       const sink = await deploy({ maxLength: '2', preRoll: '0' });
       send({ payload: true });
       const clip = clipOf(await sink('out').first(() => true));
-      assert.ok(Math.abs(clip.durationMs - 2000) <= 4 * FRAME_MS, `${clip.durationMs} ms`);
+      const after = clip.end - clip.alarms[0]!.time;
+      assert.ok(Math.abs(after - 2000) <= 4 * FRAME_MS, `${after} ms`);
       assert.equal(clip.reason, 'alarm');
     });
 
@@ -215,6 +216,20 @@ describe('nvr-record', function () {
       );
     });
   }
+
+  it('takes an alarm of its own channel alone', async () => {
+    const sink = await deploy({ preRoll: '0', postRoll: '0.2' }, 1);
+    for (const channel of [1, 'yard', '0', {}]) {
+      const caught = sink('catch').next(() => true);
+      send({ payload: 'motion', channel });
+      assert.equal(codeOf(await caught), 'EINPUT', JSON.stringify(channel));
+    }
+    send({ payload: 'motion', channel: 'gate', reason: 'name' });
+    assert.equal(clipOf(await sink('out').first(() => true)).reason, 'name');
+    send({ payload: 'motion', channel: '2', reason: 'number' });
+    await sink('out').first((message) => clipOf(message).reason === 'number');
+    assert.equal(files().length, 2);
+  });
 
   it('takes a reason that is no text for none', async () => {
     const sink = await deploy({ preRoll: '0', postRoll: '0.2' }, 1);
@@ -300,7 +315,7 @@ describe('nvr-record', function () {
     for (const payload of ['first', 'second']) {
       const caught = sink('catch').next((message) => message.payload === payload);
       send({ payload });
-      assert.equal(codeOf(await caught), 'EUNREACHABLE');
+      assert.equal(codeOf(await caught), 'EAUTH', 'the connection’s own code');
     }
     assert.equal(mine().length, 3);
     assert.deepEqual(files(), []);
@@ -320,6 +335,10 @@ describe('nvr-record', function () {
     ['keepDays', '-1'],
     ['keepGiB', 'all'],
     ['thumbnail', 'maybe'],
+    ['backfill', 'maybe'],
+    ['fileMode', '0240'],
+    ['fileMode', 'rw-r-----'],
+    ['fileMode', '0755'],
     ['channel', '0'],
     ['stream', 'third'],
     ['nvr', 'missing'],

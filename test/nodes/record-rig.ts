@@ -53,7 +53,7 @@ export interface RecordRig {
   simulator: Simulator;
   readonly folder: string;
   /** What is deployed. */
-  readonly flow: (settings?: object) => object[];
+  readonly flow: (settings?: object, nvr?: object) => object[];
   /** The node, and a live-stream node of the same camera beside it. Resolves when the pre-roll is whole. */
   readonly deploy: (settings?: object, keyframes?: number, nvr?: object) => Promise<Sinks>;
   /** Resolves when that many keyframes have come since the start. */

@@ -75,6 +75,8 @@ export class PlaybackRun {
   private repeatUntil = Number.NEGATIVE_INFINITY;
   private guard: NodeJS.Timeout | undefined;
   private burst = 0;
+  /** Whoever takes the units has enough of them. */
+  private held = false;
   private closing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -112,6 +114,18 @@ export class PlaybackRun {
     if (this.to !== undefined && this.to <= from) this.to = undefined;
     this.repeatUntil = Number.NEGATIVE_INFINITY;
     void this.open(from);
+  }
+
+  /** Reads no more until `letGo`: the server feels back-pressure. */
+  hold(): void {
+    this.held = true;
+    this.session?.pauseReading();
+  }
+
+  letGo(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.session?.resumeReading();
   }
 
   /** Ends the run; resolves when TEARDOWN is through. */
@@ -249,7 +263,9 @@ export class PlaybackRun {
     this.burst = 0;
     const { session } = this;
     session?.pauseReading();
-    setImmediate(() => session?.resumeReading());
+    setImmediate(() => {
+      if (!this.held) session?.resumeReading();
+    });
   }
 
   private onSessionEnd(end: SessionEnd): void {

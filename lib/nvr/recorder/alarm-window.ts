@@ -12,9 +12,9 @@ export class AlarmWindow {
   private until = 0;
   private readonly latest: number;
 
-  /** `begin`: monotonic ms at which the clip begins, its pre-roll included; spans in ms. */
+  /** `begin`: monotonic ms of the first alarm minus the pre-roll; spans in ms. */
   constructor(
-    begin: number,
+    readonly begin: number,
     private readonly postRollMs: number,
     maxLengthMs: number,
   ) {
@@ -28,6 +28,16 @@ export class AlarmWindow {
   /** Monotonic ms at which the clip is over. */
   get end(): number {
     return Math.min(this.held ? Infinity : this.until, this.latest);
+  }
+
+  /** Monotonic ms up to which the clip lasts, whatever becomes of an alarm that is held. */
+  get least(): number {
+    return Math.min(this.until, this.latest);
+  }
+
+  /** What the maximum length cuts off, ms; Infinity: an alarm that is held. */
+  get cutMs(): number {
+    return this.held ? Infinity : Math.max(0, this.until - this.latest);
   }
 
   /** `held`: it lasts until `release`. */

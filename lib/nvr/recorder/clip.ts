@@ -1,59 +1,25 @@
 // One recording: units wait in a bounded queue for the disk and go to a file, or to several where the picture's format changes or segments are asked for.
 
-import path from 'node:path';
 import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
-import type { UnitMemory } from '../../media/unit-memory.js';
-import { Mp4Writer } from '../../media/mp4-writer.js';
 import { whyNoKeyframe } from '../no-keyframe.js';
 import type { StreamStatistics } from '../types.js';
+import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
+import { ClipFile } from './clip-file.js';
 import { diskError } from './disk.js';
-import { clipPath } from './file-name.js';
-import type { Journal } from './journal.js';
-import { PartFile } from './part-file.js';
-import type { Sound } from './sound.js';
-import type { Alarm, ClipInfo, RecorderDeps, RecorderEvent, RecorderOptions } from './types.js';
-
-export interface ClipContext {
-  readonly options: RecorderOptions;
-  readonly deps: RecorderDeps;
-  readonly stream: string;
-  readonly sound: Sound;
-  readonly memory: UnitMemory;
-  readonly statistics: () => StreamStatistics;
-  readonly journal: () => Promise<Journal>;
-  readonly emit: (event: RecorderEvent) => void;
-}
-
-export interface ClipPlan {
-  readonly number: number;
-  readonly reason: string;
-  /** The first alarm, on both clocks: it dates the file. None: the file's own start does. */
-  readonly alarmed?: { readonly monotonic: number; readonly time: number };
-  /** Those to be listed of the file that ends. */
-  readonly takeAlarms: () => readonly Alarm[];
-  /** Milliseconds after which a keyframe begins another file. */
-  readonly segmentMs?: number;
-}
+import { FormatChanges } from './format-changes.js';
 
 /** Bytes of memory that may wait for the disk beside the pre-roll: 64 s of 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
 /** Time the disk has for what is left at the end. */
 const FINISH_MS = 30_000;
-const RESCUE_MS = 2000;
 /** Units taken from the queue before it is moved up. */
 const COMPACT_AT = 256;
-
-/** A file that is being written. */
-interface Current {
-  readonly writer: Mp4Writer;
-  readonly part: PartFile;
-  readonly first: VideoUnit;
-  readonly thumbnail: Promise<Buffer | undefined>;
-}
+/** Silence after which what came before it is of no use to what follows. */
+const BREAK_MS = 2000;
 
 export class Clip {
   private queue: ClipUnit[] = [];
@@ -62,14 +28,25 @@ export class Clip {
   private readonly maxWaiting: number;
   /** The stream's counters at its start. */
   private readonly before: StreamStatistics;
-  private current: Current | undefined;
+  private current: ClipFile | undefined;
   private state: 'open' | 'ending' | 'over' = 'open';
   private pumping = false;
   private files = 0;
-  private sawVideo = false;
+  /** A picture of the time that is asked for has come. */
+  private begun = false;
+  /** Of the last picture that came. */
+  private latest = 0;
+  /** Where the present file's part of the asked time begins, and where the whole of it ends. */
+  private from: number | undefined;
+  private to = 0;
+  private missing = 0;
+  private readonly changes: FormatChanges;
+  /** The pictures at hand belong to no file. */
+  private misfits = false;
   private endTimer: unknown;
   /** The last keyframe before the alarm: what the thumbnail shows. */
   private keyframe: VideoUnit | undefined;
+  private drained: (() => void) | undefined;
   private resolveEnd: () => void = () => undefined;
   /** Resolves when it is told, for better or worse; never rejects. */
   readonly ended = new Promise<void>((resolve) => {
@@ -81,6 +58,8 @@ export class Clip {
     readonly plan: ClipPlan,
     preRoll: readonly ClipUnit[],
   ) {
+    this.from = plan.from;
+    this.changes = new FormatChanges(plan.segmentMs !== undefined);
     const bytes = preRoll.reduce((sum, unit) => sum + unitCost(unit), 0);
     this.maxWaiting = bytes + (context.options.queueBytes ?? QUEUE_BYTES);
     this.before = context.statistics();
@@ -95,6 +74,11 @@ export class Clip {
   /** Bytes of memory that wait for the disk. */
   get waitingBytes(): number {
     return this.waiting;
+  }
+
+  /** Of the asked time, what the files so far do not hold, ms. */
+  get missingMs(): number {
+    return this.missing;
   }
 
   /** The next unit in order of arrival. Beyond the bound of what may wait, the clip fails. */
@@ -119,10 +103,17 @@ export class Clip {
     this.run();
   }
 
-  /** Takes no more and finishes; answers `ended`. */
-  end(): Promise<void> {
+  /** Resolves when nothing waits for the disk any more. */
+  drain(): Promise<void> {
+    if (this.waiting === 0 || this.state === 'over') return Promise.resolve();
+    return new Promise((resolve) => (this.drained = resolve));
+  }
+
+  /** Takes no more and finishes; answers `ended`. `to`: monotonic ms at which the time that is asked for ends. */
+  end(to: number): Promise<void> {
     if (this.state === 'open') {
       this.state = 'ending';
+      this.to = to;
       this.endTimer = this.context.deps.timers.set(() => {
         void this.fail(new NvrError('EDISK', 'The disk does not answer; the clip could not be finished.'));
       }, FINISH_MS);
@@ -132,14 +123,36 @@ export class Clip {
   }
 
   private look(unit: VideoUnit): void {
-    this.sawVideo = true;
-    const { alarmed } = this.plan;
-    if (unit.keyframe && !unit.damaged && (alarmed === undefined || unit.arrival <= alarmed.monotonic))
+    const { alarmed, from = -Infinity } = this.plan;
+    const at = timeOf(unit);
+    if (!this.begun && at >= from) {
+      this.begun = true;
+      if (isEntry(unit) && at - this.latest > BREAK_MS) this.forget();
+    }
+    this.latest = at;
+    if (unit.keyframe && !unit.damaged && (alarmed === undefined || at <= alarmed.monotonic))
       this.keyframe = unit;
   }
 
+  /** What waits is of a time long before what was asked for. */
+  private forget(): void {
+    this.clear();
+    this.keyframe = undefined;
+  }
+
+  private clear(): void {
+    for (const unit of this.queue.slice(this.front)) this.letGo(unit);
+    this.queue = [];
+    this.front = 0;
+  }
+
+  private letGo(unit: ClipUnit): void {
+    this.context.memory.release(unit);
+    this.waiting -= unitCost(unit);
+  }
+
   private run(): void {
-    if (this.pumping) return;
+    if (this.pumping || (!this.begun && this.state === 'open')) return;
     this.pumping = true;
     void this.pump().catch((error: unknown) => this.fail(error));
   }
@@ -147,7 +160,7 @@ export class Clip {
   private async pump(): Promise<void> {
     for (;;) {
       const unit = this.queue[this.front];
-      if (unit === undefined || this.isOver()) break;
+      if (unit === undefined || this.isOver() || !this.begun) break;
       this.shift();
       try {
         await this.take(unit);
@@ -155,13 +168,9 @@ export class Clip {
         this.letGo(unit);
       }
     }
+    this.tellDrained();
     if (this.state === 'ending') await this.finish();
     this.pumping = false;
-  }
-
-  private letGo(unit: ClipUnit): void {
-    this.context.memory.release(unit);
-    this.waiting -= unitCost(unit);
   }
 
   private shift(): void {
@@ -173,174 +182,105 @@ export class Clip {
 
   private async take(unit: ClipUnit): Promise<void> {
     if (unit.kind === 'video' && isEntry(unit)) {
-      if (this.current !== undefined && this.isFull(this.current, unit)) await this.close(false);
-      if (!this.isOver()) this.current ??= await this.open(unit);
+      const place = this.placeOf(unit);
+      this.misfits = place === 'none';
+      if (place === 'next' && this.current !== undefined) await this.close(timeOf(unit), false);
+      if (place === 'next' && !this.isOver()) await this.open(unit);
     }
-    if (this.isOver()) return;
+    if (this.isOver() || (this.misfits && unit.kind === 'video')) return;
     if (this.context.options.onLoss === 'skip' && unit.kind === 'video' && unit.damaged)
-      this.current?.writer.leaveOut(unit);
-    else await this.current?.writer.add(unit);
+      this.current?.leaveOut(unit);
+    else await this.current?.add(unit);
   }
 
-  private isFull({ writer, first }: Current, keyframe: VideoUnit): boolean {
-    const { segmentMs = Infinity } = this.plan;
-    return keyframe.arrival - first.arrival >= segmentMs || !writer.fits(keyframe);
+  /** The file that a keyframe and what follows it belong to. Throws where the format changes too often. */
+  private placeOf(keyframe: VideoUnit): 'present' | 'next' | 'none' {
+    const { current: file, plan } = this;
+    if (file === undefined) return 'next';
+    const at = timeOf(keyframe);
+    if (at - timeOf(file.first) >= (plan.segmentMs ?? Infinity)) return 'next';
+    if (file.fits(keyframe)) return 'present';
+    return this.changes.allow(at, timeOf(file.first)) ? 'next' : 'none';
   }
 
-  private async open(first: VideoUnit): Promise<Current> {
-    const { options, deps, stream, sound } = this.context;
-    const { reason, alarmed, number } = this.plan;
-    const journal = await this.context.journal();
-    const heard = sound.at(first.arrival);
-    const writer = new Mp4Writer({ write: (data) => part.write(data) }, first, heard);
-    const { nvr, channel } = options;
-    const time = alarmed?.time ?? first.time;
-    const levels = clipPath(options.fileName, { nvr, channel, stream, reason, time }, options.timeZone);
-    const { codec, width, height } = first.format;
-    const part = await PartFile.open(deps.fs, journal.root, levels, writer.extension, (file) =>
-      journal.opened({ file, start: first.time, reason, codec, width, height }),
-    );
+  private async open(first: VideoUnit): Promise<void> {
+    const { alarmed, number, reason } = this.plan;
+    const isFirst = this.files === 0;
+    const preRollMs =
+      isFirst && alarmed !== undefined ? Math.max(0, Math.round(alarmed.monotonic - timeOf(first))) : 0;
+    const picture = (): VideoUnit => (isFirst ? (this.keyframe ?? first) : first);
+    this.from ??= timeOf(first);
+    const file = await ClipFile.open(this.context, this.plan, first, preRollMs, picture);
     if (this.isOver()) {
-      await part.rescue();
-      return { writer, part, first, thumbnail: Promise.resolve(undefined) };
+      await file.rescue();
+      return;
     }
-    this.files++;
-    const file = path.join(options.folder, part.file);
-    this.context.emit({ type: 'recording', clip: number, file, reason, preRollMs: this.preRollMs(first) });
-    return { writer, part, first, thumbnail: this.makeThumbnail(first) };
-  }
-
-  private preRollMs(first: VideoUnit): number {
-    const { alarmed } = this.plan;
-    return alarmed === undefined || this.files > 1
-      ? 0
-      : Math.max(0, Math.round(alarmed.monotonic - first.arrival));
-  }
-
-  private makeThumbnail(first: VideoUnit): Promise<Buffer | undefined> {
-    const keyframe = this.files === 1 ? (this.keyframe ?? first) : first;
     this.keyframe = undefined;
-    const made = this.context.deps.thumbnail?.(keyframe) ?? Promise.resolve(undefined);
-    return made.catch(() => undefined);
+    this.files++;
+    this.current = file;
+    this.context.emit({ type: 'recording', clip: number, file: file.path, reason, preRollMs });
   }
 
   private async finish(): Promise<void> {
     if (this.current !== undefined) {
-      await this.close(true);
+      await this.close(this.to, true);
     } else if (this.files === 0 && !this.isOver()) {
-      const what = this.sawVideo
-        ? new NvrError(
-            'ENOKEYFRAME',
-            `No whole keyframe came while the clip was to be recorded: ${whyNoKeyframe(this.before, this.context.statistics())}`,
-          )
-        : new NvrError('EUNREACHABLE', 'No video came while the clip was to be recorded.');
       // Continuous recording that is stopped at once has failed at nothing.
-      if (this.plan.alarmed !== undefined)
-        this.context.emit({ type: 'failed', clip: this.plan.number, error: what, firstOfOutage: true });
+      if (this.plan.alarmed !== undefined) this.emitFailure(this.whyNothing());
     }
     this.settle();
   }
 
-  /** Ends the file at hand and tells of it. */
-  private async close(last: boolean): Promise<void> {
-    const { writer, part, first, thumbnail } = this.current!;
-    const preRollMs = this.preRollMs(first);
-    const facts = await writer.finish();
-    const { file, bytes, notPlain } = await part.finish(this.context.options.plain ?? false);
-    this.current = undefined;
-    if (this.isOver()) return;
-    const { options } = this.context;
-    const { codec, width, height } = first.format;
-    const end = first.time + facts.durationMs;
-    const picture = await this.saveThumbnail(file, await thumbnail);
-    const journal = await this.context.journal();
-    // A full disk may refuse the line; the file is whole all the same, and found again at the next start.
-    await journal
-      .closed(part.file, {
-        file,
-        end,
-        bytes,
-        ...(picture !== undefined && { thumbnail: picture }),
-      })
-      .catch(() => undefined);
-    const info: ClipInfo = {
-      file: path.join(options.folder, file),
-      start: first.time,
-      end,
-      ...facts,
-      damagedSpans: facts.damagedSpans.map((span) => ({
-        start: first.time + span.start,
-        end: first.time + span.end,
-      })),
-      bytes,
-      codec,
-      width,
-      height,
-      audio: writer.sound ?? false,
-      preRollMs,
-      reason: this.plan.reason,
-      alarms: [...this.plan.takeAlarms()],
-      ...(picture !== undefined && { thumbnail: path.join(options.folder, picture) }),
-    };
-    if (notPlain !== undefined)
-      this.context.emit({ type: 'warning', error: diskError(notPlain, options.folder) });
-    this.context.emit({ type: 'finished', clip: this.plan.number, info, last });
+  private whyNothing(): NvrError {
+    const what = 'came while the clip was to be recorded';
+    if (this.begun) {
+      const why = whyNoKeyframe(this.before, this.context.statistics());
+      return new NvrError('ENOKEYFRAME', `No whole keyframe ${what}: ${why}`);
+    }
+    const trouble = this.context.trouble();
+    if (trouble === undefined) return new NvrError('EUNREACHABLE', `No video ${what}.`);
+    const { code, message, status } = trouble;
+    return new NvrError(code, `No video ${what}: ${message}`, { ...(status !== undefined && { status }) });
   }
 
-  private async saveThumbnail(file: string, jpeg: Buffer | undefined): Promise<string | undefined> {
-    if (jpeg === undefined) return undefined;
-    const picture = file.replace(/\.\w+$/, '.jpg');
-    const { root } = await this.context.journal();
-    return this.context.deps.fs.writeFile(path.join(root, picture), jpeg, { flag: 'wx' }).then(
-      () => picture,
-      () => undefined,
-    );
+  /** Ends the file at hand, whose part of the asked time ends at `to`, and tells of it. */
+  private async close(to: number, last: boolean): Promise<void> {
+    const from = this.from!;
+    const { info, missingMs, notPlain } = await this.current!.close({ from, to });
+    this.current = undefined;
+    this.from = to;
+    this.missing += missingMs;
+    if (this.isOver()) return;
+    if (notPlain !== undefined)
+      this.context.emit({ type: 'warning', error: diskError(notPlain, this.context.options.folder) });
+    this.context.emit({ type: 'finished', clip: this.plan.number, info, last });
   }
 
   /** Gives up: keeps what can be played, tells, and takes no more. */
   private async fail(cause: unknown): Promise<void> {
     if (this.isOver()) return;
     this.state = 'over';
-    for (const unit of this.queue.slice(this.front)) this.letGo(unit);
-    this.queue = [];
-    this.front = 0;
-    const { current } = this;
-    const { options, deps, emit } = this.context;
-    const kept = current === undefined ? undefined : await this.rescue(current);
-    emit({
-      type: 'failed',
-      clip: this.plan.number,
-      error: diskError(cause, options.folder),
-      ...(kept !== undefined && { file: path.join(options.folder, kept) }),
-      firstOfOutage: true,
-    });
-    deps.timers.clear(this.endTimer);
-    this.resolveEnd();
+    this.clear();
+    const kept = await this.current?.rescue();
+    this.emitFailure(diskError(cause, this.context.options.folder), kept);
+    this.settle();
   }
 
-  /** A disk that hangs would hang the news too. */
-  private async rescue({ writer, part, first }: Current): Promise<string | undefined> {
-    const { timers } = this.context.deps;
-    const work = async (): Promise<string | undefined> => {
-      const kept = await part.rescue();
-      const journal = await this.context.journal();
-      if (kept === undefined) await journal.gone(part.file);
-      else await journal.closed(part.file, { ...kept, end: first.time + writer.facts.durationMs });
-      return kept?.file;
-    };
-    let timer: unknown;
-    const late = new Promise<undefined>((resolve) => {
-      timer = timers.set(() => {
-        resolve(undefined);
-      }, RESCUE_MS);
-    });
-    const kept = await Promise.race([work().catch(() => undefined), late]);
-    timers.clear(timer);
-    return kept;
+  private emitFailure(error: NvrError, file?: string): void {
+    const { number } = this.plan;
+    const kept = file !== undefined && { file };
+    this.context.emit({ type: 'failed', clip: number, error, ...kept, firstOfOutage: true });
+  }
+
+  private tellDrained(): void {
+    this.drained?.();
+    this.drained = undefined;
   }
 
   private settle(): void {
     this.state = 'over';
+    this.clear();
+    this.tellDrained();
     this.context.deps.timers.clear(this.endTimer);
     this.resolveEnd();
   }

@@ -1,42 +1,30 @@
-// What a recorder has written, as JSON lines in the folder itself: what a start must finish, and the only files that retention may delete.
+// What a recorder has promised and written, as JSON lines in the folder itself: what a start must finish and tell, and the only files that retention may delete.
 
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf } from './disk.js';
+import { openBelow, type Place } from './below.js';
 import { safeName } from './file-name.js';
-import { pathOf } from './paths.js';
-import type { RecorderFs } from './types.js';
+import { readLine, type CaseEntry, type DoneEntry, type Line, type OpenEntry } from './journal-line.js';
+import type { Alarm, RecorderFs } from './types.js';
 
-/** A file that is being written. Paths are from the folder, with / between levels. */
-export interface OpenEntry {
-  readonly file: string;
-  /** Epoch ms. */
-  readonly start: number;
-  readonly reason: string;
-  readonly codec: string;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** A finished file. */
-export interface DoneEntry {
-  readonly file: string;
-  /** Epoch ms. */
-  readonly end: number;
-  readonly bytes: number;
-  readonly thumbnail?: string;
-}
-
-type Line = ({ op: 'open' } & OpenEntry) | ({ op: 'done' } & DoneEntry) | { op: 'gone'; file: string };
+export { SEGMENT, type CaseEntry, type DoneEntry, type OpenEntry } from './journal-line.js';
 
 /** Files kept in mind; beyond, the oldest are left to themselves. */
 const MAX_ENTRIES = 200_000;
+/** Alarms that wait for their last word; beyond, the oldest never has it. */
+const MAX_CASES = 1000;
+/** Alarms listed of one case. */
+const MAX_ALARMS = 1000;
 const MAX_BYTES = 256 * 1024 * 1024;
 /** Lines that say nothing any more before the journal is written anew. */
 const MAX_STALE = 1000;
+/** It holds messages of a flow. */
+const MODE = 0o600;
 
 export class Journal {
   private readonly open = new Map<string, OpenEntry>();
   private readonly done = new Map<string, DoneEntry>();
+  private readonly waiting = new Map<string, CaseEntry>();
   private lines = 0;
   /** The file ends in the midst of a line. */
   private torn = false;
@@ -48,13 +36,13 @@ export class Journal {
     private readonly fs: RecorderFs,
     /** The folder, symbolic links resolved. */
     readonly root: string,
-    private readonly file: string,
+    private readonly name: string,
   ) {}
 
   /** Rejects with what the file system says. */
   static async load(fs: RecorderFs, folder: string, id: string): Promise<Journal> {
     const root = await fs.realpath(folder);
-    const journal = new Journal(fs, root, path.join(root, `.nvr-record-${safeName(id)}.jsonl`));
+    const journal = new Journal(fs, root, `.nvr-record-${safeName(id)}.jsonl`);
     await journal.read();
     return journal;
   }
@@ -68,12 +56,36 @@ export class Journal {
     return this.done.values();
   }
 
+  /** Alarms that have not had their last word, the oldest first. */
+  get cases(): CaseEntry[] {
+    return [...this.waiting.values()];
+  }
+
   get files(): number {
     return this.done.size;
   }
 
   get bytes(): number {
     return this.total;
+  }
+
+  alarmed(entry: CaseEntry): Promise<void> {
+    return this.note({ op: 'alarm', ...entry });
+  }
+
+  /** A case goes on until `to`, because of a further alarm or none. */
+  extended(id: string, to: number, alarm?: Alarm): Promise<void> {
+    return this.note({ op: 'more', id, to, ...(alarm !== undefined && { alarm }) });
+  }
+
+  /** The recording of a case is over; `ms` of it are to be fetched. */
+  missing(id: string, ms: number, since: number): Promise<void> {
+    return this.note({ op: 'missing', id, ms, since });
+  }
+
+  /** A case has had its last word. */
+  over(id: string): Promise<void> {
+    return this.waiting.has(id) ? this.note({ op: 'over', id }) : Promise.resolve();
   }
 
   opened(entry: OpenEntry): Promise<void> {
@@ -86,26 +98,60 @@ export class Journal {
     if (planned !== entry.file) await this.gone(planned);
   }
 
+  /** The message of a finished file has been handed to a running flow. */
+  told(file: string): Promise<void> {
+    return this.done.get(file)?.untold === undefined ? Promise.resolve() : this.note({ op: 'told', file });
+  }
+
   gone(file: string): Promise<void> {
     return this.note({ op: 'gone', file });
   }
 
+  private place(suffix = ''): Promise<Place> {
+    return openBelow(this.fs, this.root, this.name + suffix);
+  }
+
   private async read(): Promise<void> {
-    const found = await this.fs.stat(this.file).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    });
+    const place = await this.place();
+    const found = await place.file();
     if (found === undefined || found.size > MAX_BYTES) return;
-    const text = await this.fs.readFile(this.file, 'utf8');
+    const handle = await place.open('read');
+    let text: string;
+    try {
+      text = await handle.readFile('utf8');
+      // One of an earlier version, which held no messages.
+      await handle.chmod(MODE).catch(() => undefined);
+    } finally {
+      await handle.close();
+    }
     this.torn = text !== '' && !text.endsWith('\n');
     for (const line of text.split('\n')) {
-      const entry = parse(line, this.root);
+      const entry = readLine(line, this.root);
       if (entry !== undefined) this.apply(entry);
       this.lines++;
     }
   }
 
   private apply(line: Line): void {
+    switch (line.op) {
+      case 'alarm':
+      case 'more':
+      case 'missing':
+      case 'over':
+        this.applyCase(line);
+        return;
+      case 'told': {
+        const { untold: _untold, ...entry } = this.done.get(line.file) ?? {};
+        // In its old place: the order is that of age.
+        if ('end' in entry) this.done.set(line.file, entry);
+        return;
+      }
+      default:
+        this.applyFile(line);
+    }
+  }
+
+  private applyFile(line: Extract<Line, { op: 'open' | 'done' | 'told' | 'gone' }>): void {
     const { op, ...entry } = line;
     this.open.delete(entry.file);
     this.total -= this.done.get(entry.file)?.bytes ?? 0;
@@ -121,6 +167,28 @@ export class Journal {
     }
   }
 
+  private applyCase(line: Extract<Line, { op: 'alarm' | 'more' | 'missing' | 'over' }>): void {
+    const { op, id } = line;
+    if (op === 'over') {
+      this.waiting.delete(id);
+      return;
+    }
+    if (op === 'alarm') {
+      const { op: _op, ...entry } = line;
+      this.waiting.set(id, entry);
+      if (this.waiting.size > MAX_CASES) this.waiting.delete(this.waiting.keys().next().value!);
+      return;
+    }
+    const known = this.waiting.get(id);
+    if (known === undefined) return;
+    if (op === 'missing') {
+      this.waiting.set(id, { ...known, missing: { ms: line.ms, since: line.since } });
+      return;
+    }
+    const more = line.alarm === undefined || known.alarms.length >= MAX_ALARMS ? [] : [line.alarm];
+    this.waiting.set(id, { ...known, to: line.to, alarms: [...known.alarms, ...more] });
+  }
+
   private note(line: Line): Promise<void> {
     this.apply(line);
     const work = this.work.then(() => this.write(line));
@@ -129,58 +197,36 @@ export class Journal {
   }
 
   private async write(line: Line): Promise<void> {
-    if (++this.lines > MAX_STALE + 2 * (this.open.size + this.done.size)) {
+    if (++this.lines > MAX_STALE + 2 * (this.open.size + this.done.size + this.waiting.size)) {
       await this.rewrite();
       return;
     }
-    await this.fs.appendFile(this.file, `${this.torn ? '\n' : ''}${JSON.stringify(line)}\n`);
+    const text = `${this.torn ? '\n' : ''}${JSON.stringify(line)}\n`;
+    await this.put(await (await this.place()).open('append', MODE), text);
     this.torn = false;
   }
 
   /** All at once or not at all: beside the old one, and renamed. */
   private async rewrite(): Promise<void> {
     const lines: Line[] = [
+      ...[...this.waiting.values()].map((entry) => ({ op: 'alarm' as const, ...entry })),
       ...[...this.done.values()].map((entry) => ({ op: 'done' as const, ...entry })),
       ...[...this.open.values()].map((entry) => ({ op: 'open' as const, ...entry })),
     ];
-    await this.fs.writeFile(`${this.file}.new`, lines.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-    await this.fs.rename(`${this.file}.new`, this.file);
+    const anew = await this.place('.new');
+    await anew.remove();
+    const text = lines.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    await this.put(await anew.open('create', MODE), text);
+    await anew.rename(path.basename(this.name));
     this.lines = lines.length;
     this.torn = false;
   }
-}
 
-/** Undefined for a line that is torn, or that names a file outside the folder. */
-function parse(line: string, root: string): Line | undefined {
-  if (line === '') return undefined;
-  try {
-    const { op, file, ...rest } = JSON.parse(line) as Record<string, unknown>;
-    if (typeof file !== 'string') return undefined;
-    pathOf(root, file);
-    if (op === 'gone') return { op, file };
-    if (op === 'done') {
-      const { end, bytes, thumbnail } = rest;
-      if (typeof end !== 'number' || typeof bytes !== 'number') return undefined;
-      if (typeof thumbnail !== 'string') return { op, file, end, bytes };
-      pathOf(root, thumbnail);
-      return { op, file, end, bytes, thumbnail };
+  private async put(handle: FileHandle, text: string): Promise<void> {
+    try {
+      await handle.appendFile(text);
+    } finally {
+      await handle.close();
     }
-    const { start, reason, codec, width, height } = rest;
-    if (op !== 'open' || typeof start !== 'number') return undefined;
-    return {
-      op,
-      file,
-      start,
-      reason: text(reason),
-      codec: text(codec),
-      width: Number(width) || 0,
-      height: Number(height) || 0,
-    };
-  } catch {
-    return undefined;
   }
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

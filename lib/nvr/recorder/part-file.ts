@@ -6,7 +6,7 @@ import { NvrError } from '../../errors.js';
 import type { ClipSink } from '../../media/mp4-writer.js';
 import { codeOf } from './disk.js';
 import { makePlain } from './plain-mp4.js';
-import { below, exists, makeFolders, pathOf, plainFile } from './paths.js';
+import { folderMode, makeFolders, openBelow, pathOf, type Place } from './below.js';
 import type { RecorderFs } from './types.js';
 
 export interface Finished {
@@ -31,6 +31,7 @@ export class PartFile implements ClipSink {
   private constructor(
     private readonly fs: RecorderFs,
     private readonly root: string,
+    private readonly mode: number,
     private readonly handle: FileHandle,
     /** Path of the clip from the folder, as it is planned. */
     readonly file: string,
@@ -45,20 +46,22 @@ export class PartFile implements ClipSink {
     root: string,
     levels: readonly string[],
     extension: string,
+    mode: number,
     announce: (file: string) => Promise<void>,
   ): Promise<PartFile> {
-    const parent = await makeFolders(fs, root, levels.slice(0, -1));
-    const name = levels.at(-1)!;
+    await makeFolders(fs, root, levels.slice(0, -1), folderMode(mode));
+    const name = levels.join('/');
     for (let suffix = 1; suffix <= MAX_SUFFIX; suffix++) {
-      const full = path.join(parent, `${name}${suffix === 1 ? '' : `-${suffix}`}${extension}`);
-      if ((await exists(fs, full)) || (await exists(fs, full + PART))) continue;
-      const file = below(root, full);
-      writing.add(full + PART);
+      const file = numbered(name, suffix, extension);
+      const part = await openBelow(fs, root, file + PART);
+      if ((await isTaken(fs, root, file)) || (await part.exists())) continue;
+      const key = pathOf(root, file);
+      writing.add(key);
       try {
         await announce(file);
-        return new PartFile(fs, root, await fs.open(full + PART, 'wx'), file);
+        return new PartFile(fs, root, mode, await part.open('create', mode), file);
       } catch (error) {
-        writing.delete(full + PART);
+        writing.delete(key);
         if (codeOf(error) !== 'EEXIST') throw error;
       }
     }
@@ -75,38 +78,43 @@ export class PartFile implements ClipSink {
 
   /** Makes the file a plain one if that is asked for, and gives it its name. */
   async finish(plain: boolean): Promise<Finished & { notPlain?: unknown }> {
-    const full = pathOf(this.root, this.file);
     try {
       await this.handle.close();
-      const notPlain = plain ? await this.makePlain(full) : undefined;
+      const part = await openBelow(this.fs, this.root, this.file + PART);
+      const notPlain = plain ? await this.makePlain(part) : undefined;
       const { bytes } = this;
-      const file = below(this.root, await giveName(this.fs, full));
+      const file = await giveName(this.fs, this.root, this.file, part);
       return { file, bytes, ...(notPlain !== undefined && { notPlain }) };
     } finally {
-      writing.delete(full + PART);
-    }
-  }
-
-  /** The part is replaced at once, when its like is whole: whatever happens, one of them is there. Answers why it could not be done. */
-  private async makePlain(full: string): Promise<unknown> {
-    const { fs } = this;
-    try {
-      await makePlain(fs, full + PART, full + PLAIN_PART);
-      const { size } = await fs.stat(full + PLAIN_PART);
-      await fs.rename(full + PLAIN_PART, full + PART);
-      this.bytes = size;
-      return undefined;
-    } catch (error) {
-      await fs.unlink(full + PLAIN_PART).catch(() => undefined);
-      return error;
+      this.letGo();
     }
   }
 
   /** After a failure: keeps what can be played, if there is anything. Rejects where the disk fails again: then the next start does it. */
   async rescue(): Promise<Finished | undefined> {
     await this.handle.close().catch(() => undefined);
-    writing.delete(pathOf(this.root, this.file) + PART);
+    this.letGo();
     return finishPart(this.fs, this.root, this.file);
+  }
+
+  /** The part is replaced at once, when its like is whole: whatever happens, one of them is there. Answers why it could not be done. */
+  private async makePlain(part: Place): Promise<unknown> {
+    const { fs, root, mode, file } = this;
+    const like = await openBelow(fs, root, file + PLAIN_PART);
+    try {
+      await copyPlain(part, like, mode, file.endsWith('.mov'));
+      const made = await like.file();
+      await like.rename(path.basename(part.full));
+      this.bytes = made?.size ?? this.bytes;
+      return undefined;
+    } catch (error) {
+      await like.remove().catch(() => undefined);
+      return error;
+    }
+  }
+
+  private letGo(): void {
+    writing.delete(pathOf(this.root, this.file));
   }
 }
 
@@ -115,32 +123,46 @@ export class PartFile implements ClipSink {
  * Undefined: there is nothing.
  */
 export async function finishPart(fs: RecorderFs, root: string, file: string): Promise<Finished | undefined> {
-  const full = pathOf(root, file);
-  const part = full + PART;
-  await fs.unlink(full + PLAIN_PART).catch(() => undefined);
-  const found = await plainFile(fs, part);
+  const part = await openBelow(fs, root, file + PART);
+  await (await openBelow(fs, root, file + PLAIN_PART)).remove().catch(() => undefined);
+  const found = await part.file();
   if (found === undefined) {
-    const named = await plainFile(fs, full);
+    const named = await (await openBelow(fs, root, file)).file();
     return named === undefined ? undefined : { file, bytes: named.size };
   }
-  const handle = await fs.open(part, 'r+');
+  const handle = await part.open('change');
   let bytes: number;
   try {
     bytes = await wholeBytes(handle, found.size);
-    if (bytes > 0 && bytes < found.size) await handle.truncate(bytes);
+    // Another name of the file is somebody else's: nothing is cut off there.
+    const isOurs = (await handle.stat()).nlink === 1;
+    if (isOurs && bytes > 0 && bytes < found.size) await handle.truncate(bytes);
   } finally {
     await handle.close();
   }
-  if (bytes > 0) return { file: below(root, await giveName(fs, full)), bytes };
-  await fs.unlink(part);
+  if (bytes > 0) return { file: await giveName(fs, root, file, part), bytes };
+  await part.remove();
   return undefined;
 }
 
 /** Whether this process writes the part of `file` at the moment. */
 export function isBeingWritten(root: string, file: string): boolean {
-  return writing.has(pathOf(root, file) + PART);
+  return writing.has(pathOf(root, file));
 }
 
+async function copyPlain(part: Place, like: Place, mode: number, isMov: boolean): Promise<void> {
+  const source = await part.open('read');
+  try {
+    const target = await like.open('create', mode);
+    try {
+      await makePlain(source, target, isMov);
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
 /** Bytes up to the end of the last whole fragment (moof and mdat), or of what follows the fragments; 0 if there is none (ISO 14496-12 8.8). */
 async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
   const header = Buffer.alloc(16);
@@ -160,15 +182,24 @@ async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
   return whole;
 }
 
-async function giveName(fs: RecorderFs, full: string): Promise<string> {
-  const { dir, name, ext } = path.parse(full);
+/** Answers the name that was free. */
+async function giveName(fs: RecorderFs, root: string, file: string, part: Place): Promise<string> {
+  const { dir, name, ext } = path.posix.parse(file);
   for (let suffix = 1; suffix <= MAX_SUFFIX; suffix++) {
-    const free = suffix === 1 ? full : path.join(dir, `${name}-${suffix}${ext}`);
-    if (await exists(fs, free)) continue;
-    await fs.rename(full + PART, free);
+    const free = numbered(path.posix.join(dir, name), suffix, ext);
+    if (await isTaken(fs, root, free)) continue;
+    await part.rename(path.posix.basename(free));
     return free;
   }
   throw namesTaken(name);
+}
+
+async function isTaken(fs: RecorderFs, root: string, file: string): Promise<boolean> {
+  return (await openBelow(fs, root, file)).exists();
+}
+
+function numbered(name: string, suffix: number, extension: string): string {
+  return `${name}${suffix === 1 ? '' : `-${suffix}`}${extension}`;
 }
 
 function namesTaken(name: string): NvrError {

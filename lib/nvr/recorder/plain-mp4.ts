@@ -3,27 +3,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { mediabunny, type EncodedPacket } from '../../media/mediabunny.js';
 import { VIDEO_RATE } from '../../media/mp4-header.js';
-import type { RecorderFs } from './types.js';
 
 interface Lane {
   next: EncodedPacket | null;
   /** Writes `next` and fetches the one behind it. */
   step(): Promise<void>;
-}
-
-/** Copies pictures and sound of `from` to `to`, which must not exist, bit by bit and time for time. Rejects with what the file system says, or where `from` cannot be read. */
-export async function makePlain(fs: RecorderFs, from: string, to: string): Promise<void> {
-  const source = await fs.open(from, 'r');
-  try {
-    const target = await fs.open(to, 'wx');
-    try {
-      await copy(source, target, to.includes('.mov'));
-    } finally {
-      await target.close();
-    }
-  } finally {
-    await source.close();
-  }
 }
 
 /** What can be read of a file that is open. */
@@ -39,7 +23,8 @@ export function sourceOf(handle: FileHandle): InstanceType<ReturnType<typeof med
   });
 }
 
-async function copy(source: FileHandle, target: FileHandle, isMov: boolean): Promise<void> {
+/** Copies pictures and sound of `source` to `target`, which is empty, bit by bit and time for time. Rejects with what the file system says, or where `source` cannot be read. */
+export async function makePlain(source: FileHandle, target: FileHandle, isMov: boolean): Promise<void> {
   const { ALL_FORMATS, Input, Output, StreamTarget, Mp4OutputFormat, MovOutputFormat } = mediabunny();
   const { EncodedPacketSink, EncodedVideoPacketSource, EncodedAudioPacketSource } = mediabunny();
   const input = new Input({ source: sourceOf(source), formats: ALL_FORMATS });

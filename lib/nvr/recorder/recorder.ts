@@ -1,4 +1,4 @@
-// A camera's recorder: keeps the seconds before an alarm while armed, makes a clip of each alarm, or records without end in segments, and deletes what is too old or too much.
+// A camera's recorder: keeps the seconds before an alarm while armed, makes a clip of each alarm, or records without end in segments.
 
 import path from 'node:path';
 import type { MediaUnit } from '../../codec/unit.js';
@@ -7,12 +7,21 @@ import { GopRing } from '../../media/gop-ring.js';
 import { mediabunny } from '../../media/mediabunny.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
 import { AlarmWindow } from './alarm-window.js';
-import { Clip, type ClipContext } from './clip.js';
+import { Cases } from './cases.js';
+import { Clip } from './clip.js';
+import { timeOf, type ClipContext } from './clip-context.js';
 import { codeOf, diskError } from './disk.js';
 import { checkTemplate } from './file-name.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
-import type { Alarm, RecorderDeps, RecorderEvent, RecorderListener, RecorderOptions } from './types.js';
+import type {
+  Alarm,
+  KeptMessage,
+  RecorderDeps,
+  RecorderEvent,
+  RecorderListener,
+  RecorderOptions,
+} from './types.js';
 
 export interface RecorderStatus {
   readonly state: 'disarmed' | 'armed' | 'recording';
@@ -27,12 +36,16 @@ export interface RecorderStatus {
   /** Of this recorder, in the folder. */
   readonly files: number;
   readonly fileBytes: number;
+  /** Alarms of which something is still to be fetched from the NVR. */
+  readonly toFetch: number;
 }
 
 export interface AlarmRequest {
   readonly reason: string;
   /** Lasts until `endAlarm`, or the maximum length. */
   readonly held?: boolean;
+  /** Kept for a clip that is told when nobody holds the message any more. */
+  readonly message?: KeptMessage;
 }
 
 export interface AlarmAnswer {
@@ -46,6 +59,10 @@ const MAX_ALARMS = 1000;
 /** Continuous recording tries again after a failure, later each time. */
 const RETRY_MS = 5000;
 const MAX_RETRY_MS = 60_000;
+/** A continuous file that has lasted so long, or half its segment, is a success. */
+const WELL_MS = 30_000;
+/** A stream that was there so long ago may only stall: its pictures of the time before the end are waited for. */
+const STALL_MS = 3000;
 const CONTINUOUS = 'continuous';
 
 export class Recorder {
@@ -56,6 +73,10 @@ export class Recorder {
   private clip: Clip | undefined;
   private window: AlarmWindow | undefined;
   private windowTimer: unknown;
+  /** Arrival of the last picture. */
+  private lastPicture = -Infinity;
+  /** Why the stream does not play. */
+  private trouble: NvrError | undefined;
   /** Of continuous recording's segment at hand. */
   private readonly segmentAlarms: Alarm[] = [];
   /** Those that are not finished yet, the present one included. */
@@ -64,6 +85,7 @@ export class Recorder {
   private retryTimer: unknown;
   private retryMs = RETRY_MS;
   private readonly store: ClipStore;
+  private readonly cases: Cases;
   /** Causes told since the last success. */
   private readonly told = new Set<string>();
 
@@ -79,16 +101,13 @@ export class Recorder {
       throw new NvrError('EINPUT', 'The setting "folder" must be an absolute path.');
     if (options.mode === 'alarm' && options.maxLength <= options.preRoll)
       throw new NvrError('EINPUT', 'The setting "maxLength" must be longer than "preRoll".');
-    this.store = new ClipStore(
-      options,
-      deps,
-      (event) => {
-        this.emit(event);
-      },
-      (error) => {
-        if (this.isNews(error)) this.emit({ type: 'warning', error });
-      },
-    );
+    const emit = (event: RecorderEvent): void => {
+      this.emit(event);
+    };
+    this.cases = new Cases(this.context, hub.channel, listener, emit, (write) => this.store.note(write));
+    this.store = new ClipStore(options, deps, emit, this.cases, (error) => {
+      if (this.isNews(error)) this.emit({ type: 'warning', error });
+    });
     this.ring = new GopRing({
       seconds: options.preRoll,
       memory: hub.memory,
@@ -110,10 +129,11 @@ export class Recorder {
       ready: store.isRead,
       files: store.files,
       fileBytes: store.bytes,
+      toFetch: this.cases.toFetch,
     };
   }
 
-  /** Keeps the pre-roll, or begins to record without end; finishes what an earlier run left. Idempotent. */
+  /** Keeps the pre-roll, or begins to record without end; finishes and tells what an earlier run left. Idempotent. */
   arm(): void {
     if (this.subscription !== undefined) return;
     // An alarm shall not wait for it: it takes a second on a small machine.
@@ -126,42 +146,41 @@ export class Recorder {
         this.onUnit(unit);
       },
       onEvent: (event: HubEvent) => {
-        this.listener.onHubEvent?.(event);
+        this.onHubEvent(event);
       },
     });
+    this.cases.open(this.hub.statistics.state === 'playing');
     this.emit({ type: 'armed' });
     if (this.options.mode === 'continuous') this.beginContinuous();
     this.openStore();
   }
 
   /** Finishes what is recorded, with what it has, and leaves the camera. Idempotent; never rejects. */
-  async disarm(): Promise<void> {
-    const { timers } = this.deps;
-    this.subscription?.unsubscribe();
-    this.subscription = undefined;
-    timers.clear(this.retryTimer);
-    this.endClip();
-    this.ring.clear();
-    this.sound = new Sound();
-    await Promise.all([...this.clips].map((clip) => clip.end()));
-    // It may have been armed again meanwhile.
-    if (this.status.state === 'disarmed') await this.store.close();
+  disarm(): Promise<void> {
+    return this.leave(this.deps.monotonic());
+  }
+
+  /** The same, but nobody wanted the clip at hand to end: what it lacks is missing. */
+  close(): Promise<void> {
+    return this.leave(Math.max(this.deps.monotonic(), this.window?.least ?? 0));
   }
 
   /** Begins a clip, or extends the one that is recorded; in continuous mode it is listed in the segment at hand. Throws EINPUT while disarmed. */
-  alarm({ reason, held = false }: AlarmRequest): AlarmAnswer {
+  alarm({ reason, held = false, message }: AlarmRequest): AlarmAnswer {
     if (this.subscription === undefined)
       throw new NvrError('EINPUT', 'The recorder is not armed; send action "arm" first.');
     const now = this.deps.monotonic();
     const alarm = { time: this.deps.now(), reason };
     if (this.options.mode === 'continuous') {
       if (this.segmentAlarms.length < MAX_ALARMS) this.segmentAlarms.push(alarm);
+      this.cases.segmentAlarm(alarm);
       return { clip: 0, began: false };
     }
     const { window, clip } = this;
     if (window === undefined || clip?.isOpen !== true || now >= window.end)
-      return { clip: this.beginClip(now, alarm, held), began: true };
+      return { clip: this.beginClip(now, alarm, held, message), began: true };
     window.alarm(now, alarm, held);
+    this.cases.extend(clip.plan.id!, this.epochOf(window.least), alarm);
     this.setWindowTimer();
     this.emit({ type: 'extended', clip: clip.plan.number, reason, alarms: window.alarms.length });
     return { clip: clip.plan.number, began: false };
@@ -175,32 +194,70 @@ export class Recorder {
 
   /** Ends the clip that is recorded at once, without its post-roll. */
   stop(): void {
-    this.endClip();
+    this.endClip(this.deps.monotonic());
   }
 
-  private beginClip(now: number, alarm: Alarm, held: boolean): number {
+  /** `to`: monotonic ms at which the time that is asked of the clip at hand ends. */
+  private async leave(to: number): Promise<void> {
+    this.subscription?.unsubscribe();
+    this.subscription = undefined;
+    this.deps.timers.clear(this.retryTimer);
+    this.endClip(to);
+    this.ring.clear();
+    this.sound = new Sound();
+    this.lastPicture = -Infinity;
+    await Promise.all([...[...this.clips].map((clip) => clip.end(to)), this.cases.close()]);
+    // It may have been armed again meanwhile.
+    if (this.status.state === 'disarmed') await this.store.close();
+  }
+
+  private beginClip(now: number, alarm: Alarm, held: boolean, message?: KeptMessage): number {
     const { preRoll, postRoll, maxLength } = this.options;
-    this.endClip();
-    const units = this.ring.since(now - preRoll * 1000);
-    const window = new AlarmWindow(
-      Math.min(units[0]?.arrival ?? now, now),
-      postRoll * 1000,
-      maxLength * 1000,
-    );
+    this.endClip(now);
+    const from = now - preRoll * 1000;
+    const window = new AlarmWindow(from, postRoll * 1000, maxLength * 1000);
     window.alarm(now, alarm, held);
     this.window = window;
     const number = ++this.numbers;
-    const { time, reason } = alarm;
-    const plan = { number, reason, alarmed: { monotonic: now, time }, takeAlarms: () => window.alarms };
-    this.begin(new Clip(this.context, plan, units));
+    const { reason, time } = alarm;
+    const to = this.epochOf(window.least);
+    const { id, noted } = this.cases.begin(
+      { reason, from: time - preRoll * 1000, to, alarms: [alarm] },
+      message,
+    );
+    const context = {
+      ...this.context,
+      emit: (event: RecorderEvent) => {
+        this.onClipEvent(event);
+        this.cases.onClipEvent(id, event, clip.missingMs);
+      },
+    };
+    const clip = new Clip(
+      context,
+      {
+        ...{ number, id, reason, from, noted, source: 'live' },
+        alarmed: { monotonic: now, time },
+        takeAlarms: () => window.alarms,
+      },
+      this.ring.since(from),
+    );
+    this.begin(clip);
     this.setWindowTimer();
     return number;
   }
 
   private beginContinuous(): void {
     const takeAlarms = (): Alarm[] => this.segmentAlarms.splice(0);
-    const plan = { number: 0, reason: CONTINUOUS, takeAlarms, segmentMs: this.options.segment * 1000 };
-    this.begin(new Clip(this.context, plan, []));
+    const segmentMs = this.options.segment * 1000;
+    const context = {
+      ...this.context,
+      emit: (event: RecorderEvent) => {
+        this.onClipEvent(event);
+        this.cases.onSegmentEvent(event);
+      },
+    };
+    const plan = { number: 0, reason: CONTINUOUS, source: 'live', takeAlarms, segmentMs } as const;
+    this.begin(new Clip(context, { ...plan, id: this.cases.segmentId }, []));
   }
 
   private begin(clip: Clip): void {
@@ -212,11 +269,20 @@ export class Recorder {
     });
   }
 
-  private endClip(): void {
+  /** `to`: monotonic ms at which the time that is asked of it ends. */
+  private endClip(to: number): void {
     this.deps.timers.clear(this.windowTimer);
-    this.window = undefined;
-    void this.clip?.end();
-    this.clip = undefined;
+    const { clip, window } = this;
+    this.window = this.clip = undefined;
+    if (clip === undefined) return;
+    if (window !== undefined && clip.plan.id !== undefined) {
+      const end = Math.min(to, window.end);
+      this.cases.extend(clip.plan.id, this.epochOf(end));
+      if (to >= window.end && window.cutMs > 0) this.warnOfLength(window);
+      void clip.end(end);
+    } else {
+      void clip.end(to);
+    }
   }
 
   private setWindowTimer(): void {
@@ -224,20 +290,41 @@ export class Recorder {
     timers.clear(this.windowTimer);
     const { window } = this;
     if (window === undefined || window.end === Infinity) return;
-    this.windowTimer = timers.set(
-      () => {
-        if (window === this.window) this.endClip();
-      },
-      Math.max(0, window.end - monotonic()),
-    );
+    // A stream that plays ends the clip by its first picture behind it.
+    const due = (): number => Math.max(window.end, Math.min(this.lastPicture, window.end) + STALL_MS);
+    const wait = (until: number): void => {
+      this.windowTimer = timers.set(
+        () => {
+          if (window !== this.window) return;
+          const left = due() - monotonic();
+          if (left > 0) wait(due());
+          else this.endClip(window.end);
+        },
+        Math.max(0, until - monotonic()),
+      );
+    };
+    wait(window.end);
   }
 
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
     if (unit.kind === 'audio') this.sound.see(unit);
+    else this.lastPicture = unit.arrival;
     if (this.options.mode === 'alarm') this.ring.push(unit);
-    if (this.window !== undefined && unit.arrival >= this.window.end) this.endClip();
+    const { window } = this;
+    if (window !== undefined && timeOf(unit) >= window.end) {
+      if (unit.kind === 'audio') return;
+      this.endClip(window.end);
+    }
     this.clip?.push(unit);
+  }
+
+  private onHubEvent(event: HubEvent): void {
+    const { type, error, code = 'EUNREACHABLE', reason = 'the stream does not play.' } = event;
+    if (type === 'reconnecting' || type === 'error') this.trouble = error ?? new NvrError(code, reason);
+    if (type === 'playing') this.trouble = undefined;
+    if (type !== 'format' && type !== 'gap' && type !== 'warning') this.cases.onPlaying(type === 'playing');
+    this.listener.onHubEvent?.(event);
   }
 
   private get context(): ClipContext {
@@ -250,6 +337,7 @@ export class Recorder {
       statistics: () => hub.statistics,
       stream: hub.stream,
       journal: () => this.store.journal(),
+      trouble: () => this.trouble,
       emit: (event) => {
         this.onClipEvent(event);
       },
@@ -258,8 +346,11 @@ export class Recorder {
 
   private onClipEvent(event: RecorderEvent): void {
     if (event.type === 'finished') {
-      this.told.clear();
-      this.retryMs = RETRY_MS;
+      const { mode, segment } = this.options;
+      if (mode === 'alarm' || event.info.durationMs >= Math.min(segment * 500, WELL_MS)) {
+        this.told.clear();
+        this.retryMs = RETRY_MS;
+      }
       this.emit(event);
       this.store.retain();
     } else if (event.type === 'failed') {
@@ -300,6 +391,20 @@ export class Recorder {
     const seconds = (keptMs / 1000).toFixed(1);
     const reason = `The pre-roll of ${this.options.preRoll} s does not fit in the memory that this camera, or all cameras together (nvrMemoryMB in settings.js), may use; clips begin ${seconds} s before an alarm.`;
     this.emit({ type: 'warning', error: new NvrError('EOVERLOAD', reason) });
+  }
+
+  private warnOfLength({ cutMs }: AlarmWindow): void {
+    const what =
+      cutMs === Infinity
+        ? 'the alarm goes on'
+        : `${(cutMs / 1000).toFixed(1)} s of its post-roll are left out`;
+    const reason = `The clip of the alarm has its maximum length of ${this.options.maxLength} s, and ${what}; set a longer "maxLength" to keep more.`;
+    this.emit({ type: 'warning', error: new NvrError('EINPUT', reason) });
+  }
+
+  /** Epoch ms of a monotonic time. */
+  private epochOf(monotonic: number): number {
+    return Math.round(this.deps.now() + monotonic - this.deps.monotonic());
   }
 
   private emit(event: RecorderEvent): void {

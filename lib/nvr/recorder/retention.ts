@@ -1,9 +1,9 @@
 // Deletes what is too old or too much: files of the recorder's own journal, and nothing else.
 
-import path from 'node:path';
+import { NvrError } from '../../errors.js';
+import { openBelow, removeEmpty } from './below.js';
 import { codeOf } from './disk.js';
 import type { DoneEntry, Journal } from './journal.js';
-import { pathOf } from './paths.js';
 import type { RecorderFs } from './types.js';
 
 export interface Deleted {
@@ -41,35 +41,19 @@ export async function retain(
   }
 }
 
-/** False: someone else has deleted it. */
+/** False: someone else has deleted it, or it lies behind a link that leads elsewhere and is no file of ours. */
 async function remove(fs: RecorderFs, root: string, entry: DoneEntry): Promise<boolean> {
-  const full = pathOf(root, entry.file);
-  // A folder that was replaced by a link since leads elsewhere: not our file.
-  const parent = await fs.realpath(path.dirname(full)).catch(() => undefined);
-  if (parent !== path.dirname(full)) return false;
-  const was = await unlink(fs, full);
-  if (entry.thumbnail !== undefined) await unlink(fs, pathOf(root, entry.thumbnail));
-  await removeEmpty(fs, root, parent);
+  const was = await unlink(fs, root, entry.file);
+  if (entry.thumbnail !== undefined) await unlink(fs, root, entry.thumbnail);
+  await removeEmpty(fs, root, entry.file);
   return was;
 }
 
-async function unlink(fs: RecorderFs, full: string): Promise<boolean> {
+async function unlink(fs: RecorderFs, root: string, file: string): Promise<boolean> {
   try {
-    await fs.unlink(full);
-    return true;
+    return await (await openBelow(fs, root, file)).remove();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (error instanceof NvrError || codeOf(error) === 'ENOENT') return false;
     throw error;
-  }
-}
-
-/** Folders of days long gone would pile up. */
-async function removeEmpty(fs: RecorderFs, root: string, folder: string): Promise<void> {
-  for (let level = folder; level.length > root.length; level = path.dirname(level)) {
-    try {
-      await fs.rmdir(level);
-    } catch {
-      return;
-    }
   }
 }

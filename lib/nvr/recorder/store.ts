@@ -1,10 +1,11 @@
-// The folder of a recorder: its journal, what an earlier run left there unfinished, and what has had its time.
+// The folder of a recorder: its journal, what an earlier run left there, and what has had its time.
 
 import path from 'node:path';
+import { folderMode } from './below.js';
+import { FILE_MODE } from './clip-file.js';
 import { diskError } from './disk.js';
 import { Journal } from './journal.js';
-import { finishPart, isBeingWritten } from './part-file.js';
-import { readClip } from './read-clip.js';
+import { recover, type RecoveryListener } from './recovery.js';
 import { retain } from './retention.js';
 import type { NvrError } from '../../errors.js';
 import type { RecorderDeps, RecorderEvent, RecorderOptions } from './types.js';
@@ -14,7 +15,10 @@ const RETENTION_MS = 3_600_000;
 export class ClipStore {
   private loaded: Journal | undefined;
   private loading: Promise<Journal> | undefined;
+  private recovering: Promise<void> = Promise.resolve();
+  private read = false;
   private timer: unknown;
+  private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
   private closed = true;
 
@@ -22,12 +26,13 @@ export class ClipStore {
     private readonly options: RecorderOptions,
     private readonly deps: RecorderDeps,
     private readonly emit: (event: RecorderEvent) => void,
-    /** A limit that could not be kept to. */
+    private readonly recovery: RecoveryListener,
+    /** A limit that could not be kept to, or what an earlier run left and cannot be finished. */
     private readonly warn: (error: NvrError) => void,
   ) {}
 
   get isRead(): boolean {
-    return this.loaded !== undefined;
+    return this.read;
   }
 
   get files(): number {
@@ -41,21 +46,26 @@ export class ClipStore {
   /** Makes the folder, finishes what an earlier run left there, and keeps to the limits. Rejects with EDISK. */
   async open(): Promise<void> {
     this.closed = false;
-    const { folder } = this.options;
+    const { folder, fileMode = FILE_MODE } = this.options;
+    const { fs } = this.deps;
     try {
-      await this.deps.fs.mkdir(folder, { recursive: true });
+      const mode = folderMode(fileMode);
+      const made = await fs.mkdir(folder, { recursive: true, mode });
+      if (made !== undefined) await fs.chmod(folder, mode).catch(() => undefined);
       await this.journal();
+      await this.recovering;
       this.retain();
     } catch (cause) {
       throw diskError(cause, folder);
     }
   }
 
-  /** Resolves when nothing is being deleted any more. */
-  close(): Promise<void> {
+  /** Resolves when nothing is being finished, deleted or written down any more. */
+  async close(): Promise<void> {
     this.closed = true;
     this.deps.timers.clear(this.timer);
-    return this.retaining;
+    await Promise.all([this.recovering, this.retaining]);
+    await Promise.all(this.notes);
   }
 
   /** The journal of the folder as it is there now: another disk may have been mounted since. Rejects with what the file system says. */
@@ -65,15 +75,26 @@ export class ClipStore {
     const root = await fs.realpath(folder);
     if (this.loaded?.root === root) return this.loaded;
     this.loading ??= Journal.load(fs, root, id)
-      .then(async (journal) => {
-        await this.recover(journal);
+      .then((journal) => {
         this.loaded = journal;
+        // An alarm does not wait for it.
+        this.recovering = this.recover(journal);
         return journal;
       })
       .finally(() => {
         this.loading = undefined;
       });
     return this.loading;
+  }
+
+  /** Writes something down. Never rejects: a disk that refuses is told of by the clip that cannot be written. */
+  note(write: (journal: Journal) => Promise<void>): Promise<void> {
+    const noted = this.journal()
+      .then(write)
+      .catch(() => undefined)
+      .finally(() => this.notes.delete(noted));
+    this.notes.add(noted);
+    return noted;
   }
 
   /** Deletes what is beyond the limits, now and every hour. */
@@ -98,28 +119,12 @@ export class ClipStore {
 
   private async recover(journal: Journal): Promise<void> {
     const { fs } = this.deps;
-    for (const { file, start, reason, codec, width, height } of journal.unfinished) {
-      if (isBeingWritten(journal.root, file)) continue;
-      const found = await finishPart(fs, journal.root, file);
-      if (found === undefined) {
-        await journal.gone(file);
-        continue;
-      }
-      const read = await readClip(fs, path.join(journal.root, found.file));
-      const end = start + read.durationMs;
-      await journal.closed(file, { ...found, end });
-      const full = path.join(this.options.folder, found.file);
-      const known = { ...read, file: full, start, end, bytes: found.bytes, codec, width, height, reason };
-      const info = {
-        ...known,
-        preRollMs: 0,
-        alarms: [],
-        damaged: 0,
-        damagedSpans: [],
-        gaps: [],
-        recovered: true as const,
-      };
-      this.emit({ type: 'finished', clip: 0, info, last: false });
+    const { folder } = this.options;
+    try {
+      await recover(fs, journal, folder, this.recovery);
+    } catch (cause) {
+      this.warn(diskError(cause, folder));
     }
+    this.read = true;
   }
 }

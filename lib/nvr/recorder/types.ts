@@ -4,7 +4,7 @@ import type fsPromises from 'node:fs/promises';
 import type { VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';
 import type { DamagedSpan } from '../../media/damaged-spans.js';
-import type { ClipGap } from '../../media/mp4-writer.js';
+import type { ClipGap } from '../../media/gaps.js';
 import type { HubEvent, OnLoss } from '../types.js';
 
 export interface RecorderOptions {
@@ -39,22 +39,32 @@ export interface RecorderOptions {
   readonly ringBytes?: number;
   /** Bytes of memory that may wait for the disk, the pre-roll apart. */
   readonly queueBytes?: number;
+  /** What is missing of an alarm's clip is fetched from the NVR's own recording, if `fetchSpan` can. */
+  readonly backfill?: boolean;
+  /** Permissions of the files; folders may be entered by those who may read. */
+  readonly fileMode?: number;
+  /** Bytes of the disk that are left free, for all. */
+  readonly reserveBytes?: number;
 }
 
 export type RecorderFs = Pick<
   typeof fsPromises,
-  | 'lstat'
-  | 'mkdir'
-  | 'open'
-  | 'readFile'
-  | 'realpath'
-  | 'rename'
-  | 'rmdir'
-  | 'stat'
-  | 'unlink'
-  | 'writeFile'
-  | 'appendFile'
+  'lstat' | 'chmod' | 'mkdir' | 'open' | 'realpath' | 'rename' | 'rmdir' | 'statfs' | 'unlink'
 >;
+
+/**
+ * Pictures of a channel as the NVR has recorded them, in order, `time` being when: from the keyframe at or before `from` up to `to` (epoch ms). Read no faster
+ * than they are asked for. Ends before `to` where nothing more is recorded; rejects with the NvrError that keeps it from going on. `signal` ends it.
+ */
+export type FetchSpan = (
+  channel: number,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+) => AsyncIterable<VideoUnit>;
+
+/** Plain data of an alarm's message, as it is kept in the journal. */
+export type KeptMessage = Record<string, unknown>;
 
 export interface RecorderDeps {
   readonly fs: RecorderFs;
@@ -65,6 +75,8 @@ export interface RecorderDeps {
   readonly timers: { set(run: () => void, ms: number): unknown; clear(timer: unknown): void };
   /** The JPEG to be put beside a clip; undefined: none can be made. */
   readonly thumbnail?: (keyframe: VideoUnit) => Promise<Buffer | undefined>;
+  /** Absent: the NVR cannot play back. */
+  readonly fetchSpan?: FetchSpan;
 }
 
 export interface Alarm {
@@ -94,10 +106,17 @@ export interface ClipInfo {
   readonly damaged: number;
   /** Where they are, and what builds on them; epoch ms. */
   readonly damagedSpans: readonly DamagedSpan[];
-  /** Where the stream was lost: ms into the clip, and for how long. */
+  /**
+   * 0..1: how much of what was asked for the clip holds. Of an alarm: of the time from the first alarm minus the pre-roll to the end of the post-roll (at most the
+   * maximum length); where the picture's format changed, each file stands for its part of it.
+   */
+  readonly coverage: number;
+  /** Every hole in that time of more than two pictures, at its head, within, and at its tail: `at` ms into it, `ms` long. */
   readonly gaps: readonly ClipGap[];
+  /** `playback`: fetched from the NVR's own recording. */
+  readonly source: 'live' | 'playback';
   readonly thumbnail?: string;
-  /** Finished at the start after a crash or a kill. */
+  /** Told, and finished if need be, at the start after the one that recorded it: after a deploy, a shutdown or a crash. */
   readonly recovered?: true;
 }
 
@@ -112,15 +131,22 @@ export type RecorderEvent =
       readonly preRollMs: number;
     }
   | { readonly type: 'extended'; readonly clip: number; readonly reason: string; readonly alarms: number }
-  /** `last`: nothing more comes of this clip's number. */
-  | { readonly type: 'finished'; readonly clip: number; readonly info: ClipInfo; readonly last: boolean }
-  /** `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success. */
+  /** `last`: nothing more comes of this clip's number, but what is fetched. `message`: the alarm's, as it was kept, of a clip that is recovered or fetched. */
+  | {
+      readonly type: 'finished';
+      readonly clip: number;
+      readonly info: ClipInfo;
+      readonly last: boolean;
+      readonly message?: KeptMessage;
+    }
+  /** `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success. `message`: the alarm's, as it was kept, of one that an earlier run left. */
   | {
       readonly type: 'failed';
       readonly clip: number;
       readonly error: NvrError;
       readonly file?: string;
       readonly firstOfOutage: boolean;
+      readonly message?: KeptMessage;
     }
   | {
       readonly type: 'deleted';
@@ -132,6 +158,8 @@ export type RecorderEvent =
 
 export interface RecorderListener {
   onEvent(event: RecorderEvent): void;
+  /** Whether what is told now reaches a running flow; what does not is told again at the next start. Absent: it does. */
+  isRunning?(): boolean;
   /** The story of the stream behind it. */
   onHubEvent?(event: HubEvent): void;
 }

@@ -168,7 +168,12 @@ describe('the recorder', function () {
     rig.to(30_000);
     const info = await rig.clip();
     assert.deepEqual(judgeClip(info.file), [...from.hashes.slice(0, 60), ...from.hashes.slice(0, 88)]);
-    assert.deepEqual(info.gaps, [{ at: 2360, ms: 3640 }]);
+    // Asked for from 9.5 s to 19.5 s; the stream began at 10 s, and was away from 12.36 s to 16 s.
+    assert.deepEqual(info.gaps, [
+      { at: 0, ms: 500 },
+      { at: 2860, ms: 3640 },
+    ]);
+    assert.equal(info.coverage, 0.586);
     assert.ok(Math.abs(duration(info.file) - 9.52) < 0.04);
   });
 
@@ -180,7 +185,14 @@ describe('the recorder', function () {
     rig.recorder.alarm({ reason: 'door' });
     rig.feed(rest);
     rig.to(19_600);
-    assert.deepEqual(judgeClip((await rig.clip()).file), from.hashes.slice(0, 60));
+    const info = await rig.clip();
+    assert.deepEqual(judgeClip(info.file), from.hashes.slice(0, 60));
+    // The tail is missing: from 12.4 s to 19.5 s.
+    assert.deepEqual(info.gaps, [
+      { at: 0, ms: 500 },
+      { at: 2900, ms: 7100 },
+    ]);
+    assert.equal(info.coverage, 0.24);
   });
 
   it('says that no video came, and stays armed', async () => {

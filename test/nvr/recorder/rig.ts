@@ -32,6 +32,8 @@ export class Rig {
   readonly events: RecorderEvent[] = [];
   readonly recorder: Recorder;
   now = 9_000;
+  /** Whether the flows run that are told. */
+  running = true;
   private readonly timers = new Set<Timer>();
   private readonly waits: {
     fits: (event: RecorderEvent) => boolean;
@@ -72,12 +74,15 @@ export class Rig {
       keepDays: 0,
       keepGiB: 0,
       timeZone: '',
+      // Whatever is left on the disk of the tests.
+      reserveBytes: 0,
     };
     this.recorder = new Recorder(this.hub, { ...defaults, ...options }, deps, {
       onEvent: (event) => {
         this.events.push(event);
         for (const wait of this.waits.filter(({ fits }) => fits(event))) wait.resolve(event);
       },
+      isRunning: () => this.running,
     });
   }
 
@@ -144,6 +149,20 @@ export class Rig {
       .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.nvr-record-'))
       .map((entry) => path.relative(this.folder, path.join(entry.parentPath, entry.name)))
       .sort();
+  }
+
+  /** The journal's lines of a kind. */
+  lines(op: string): Record<string, unknown>[] {
+    const name = nodeFs.readdirSync(this.folder).find((file) => file.endsWith('.jsonl'));
+    if (name === undefined) return [];
+    const lines = nodeFs.readFileSync(path.join(this.folder, name), 'utf8').split('\n').filter(Boolean);
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line.op === op);
+  }
+
+  /** Resolves once the journal has so many lines of a kind. */
+  async line(op: string, count = 1): Promise<Record<string, unknown>> {
+    while (this.lines(op).length < count) await new Promise((resolve) => setImmediate(resolve));
+    return this.lines(op)[count - 1]!;
   }
 
   async close(): Promise<void> {

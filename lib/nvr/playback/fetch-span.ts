@@ -1,0 +1,69 @@
+// A recorded span as units to be read one after the other: a playback run behind a queue that tells it when to wait.
+
+import { randomUUID } from 'node:crypto';
+import type { VideoUnit } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import type { PlaybackRun, RunEnd } from './run.js';
+import type { PlaybackRuns } from './runs.js';
+
+export interface RecordedSpan {
+  readonly channel: number;
+  readonly stream: string;
+  /** Epoch ms. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Bytes that wait for the reader before the NVR is asked to wait. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+/** An end so close to `to` is no early one: the last picture lasts until it. */
+const NEAR_MS = 2000;
+
+/** Ends at `to`, or where the recording does; rejects with an NvrError where it broke off. `signal` ends it. */
+export async function* fetchSpan(
+  runs: PlaybackRuns,
+  { channel, stream, from, to }: RecordedSpan,
+  signal: AbortSignal,
+): AsyncGenerator<VideoUnit, void> {
+  const queue: VideoUnit[] = [];
+  let waiting = 0;
+  let end: { readonly reason: RunEnd | 'error'; readonly error?: NvrError } | undefined;
+  let wake: (() => void) | undefined;
+  const request = { run: `fetch-${randomUUID()}`, channel, stream, group: 0, from, to, speed: 0 };
+  const run: PlaybackRun = runs.play(request, {
+    onUnit: ({ unit, repeated }) => {
+      if (repeated) return;
+      queue.push(unit);
+      waiting += unit.data.length;
+      if (waiting > AHEAD_BYTES) run.hold();
+      wake?.();
+    },
+    onEnd: (reason, error) => {
+      end = { reason, ...(error !== undefined && { error }) };
+      wake?.();
+    },
+  });
+  const stop = (): void => void run.stop();
+  signal.addEventListener('abort', stop);
+  try {
+    if (signal.aborted) return;
+    for (;;) {
+      const unit = queue.shift();
+      if (unit !== undefined) {
+        waiting -= unit.data.length;
+        yield unit;
+        if (waiting <= AHEAD_BYTES / 2) run.letGo();
+      } else if (end !== undefined) {
+        break;
+      } else {
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    }
+    if (end.error !== undefined) throw end.error;
+    if (end.reason !== 'reached' && end.reason !== 'stopped' && to - run.reached > NEAR_MS)
+      throw new NvrError('EUNREACHABLE', `The recording broke off before its end (${end.reason}).`);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await run.stop();
+  }
+}

@@ -1,0 +1,119 @@
+// What was missed of alarms, fetched from the NVR's own recording once it can be: one after the other, again later where it fails, for a day at most.
+
+import { NvrError } from '../../errors.js';
+import type { CaseEntry } from './journal.js';
+import type { RecorderDeps } from './types.js';
+
+/** Less than this, in ms, is not worth a clip of its own. */
+export const LEAST_MISSING_MS = 2000;
+/** What an NVR takes to write down what it has just received. */
+const SETTLE_MS = 5000;
+const RETRY_MS = 30_000;
+const MAX_RETRY_MS = 4 * 3_600_000;
+const GIVE_UP_MS = 24 * 3_600_000;
+
+/** `again`: not yet, for a reason if there is one. */
+export type FetchOutcome = { readonly done: true } | { readonly done: false; readonly error?: NvrError };
+
+interface Pending {
+  readonly entry: CaseEntry;
+  /** Epoch ms. */
+  readonly since: number;
+  due: number;
+  retryMs: number;
+}
+
+export class Backfill {
+  private readonly pending: Pending[] = [];
+  private timer: unknown;
+  private running: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  private playing = false;
+  private closed = false;
+
+  constructor(
+    private readonly deps: Pick<RecorderDeps, 'now' | 'timers'>,
+    /** Tries once; never rejects. */
+    private readonly fetch: (entry: CaseEntry, signal: AbortSignal) => Promise<FetchOutcome>,
+    /** After a day of trying; `error`: why the last try failed. */
+    private readonly giveUp: (entry: CaseEntry, error: NvrError) => void,
+  ) {}
+
+  /** Alarms of which something is still to be fetched. */
+  get waiting(): number {
+    return this.pending.length;
+  }
+
+  /** `since`: epoch ms at which its recording was over. */
+  add(entry: CaseEntry, since: number): void {
+    if (this.pending.some(({ entry: { id } }) => id === entry.id)) return;
+    const due = Math.max(this.deps.now(), entry.to) + SETTLE_MS;
+    this.pending.push({ entry, since, due, retryMs: RETRY_MS });
+    this.schedule();
+  }
+
+  /** Nothing is fetched while the camera's own stream does not play: the NVR is away. */
+  onPlaying(playing: boolean): void {
+    if (this.playing === playing) return;
+    this.playing = playing;
+    const soon = this.deps.now() + SETTLE_MS;
+    if (playing) for (const one of this.pending) one.due = Math.max(one.due, soon);
+    this.schedule();
+  }
+
+  open(): void {
+    this.closed = false;
+    this.schedule();
+  }
+
+  /** Ends what is under way; the journal remembers it. Never rejects. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.pending.length = 0;
+    this.schedule();
+    this.running?.abort.abort();
+    await this.running?.done;
+  }
+
+  private schedule(): void {
+    const { timers, now } = this.deps;
+    timers.clear(this.timer);
+    const next = this.pending.reduce<Pending | undefined>(
+      (first, one) => (first === undefined || one.due < first.due ? one : first),
+      undefined,
+    );
+    if (next === undefined || this.closed || !this.playing || this.running !== undefined) return;
+    this.timer = timers.set(
+      () => {
+        const abort = new AbortController();
+        const done = this.attempt(next, abort.signal).finally(() => {
+          this.running = undefined;
+          this.schedule();
+        });
+        this.running = { abort, done };
+      },
+      Math.max(0, next.due - now()),
+    );
+  }
+
+  private async attempt(one: Pending, signal: AbortSignal): Promise<void> {
+    const outcome = await this.fetch(one.entry, signal);
+    if (this.closed) return;
+    const now = this.deps.now();
+    if (!outcome.done && now - one.since < GIVE_UP_MS) {
+      one.due = now + one.retryMs;
+      one.retryMs = Math.min(one.retryMs * 2, MAX_RETRY_MS);
+      return;
+    }
+    this.pending.splice(this.pending.indexOf(one), 1);
+    if (outcome.done) return;
+    const { code, message } =
+      outcome.error ?? new NvrError('ENORECORDING', 'The NVR has recorded no more than this machine.');
+    this.giveUp(
+      one.entry,
+      new NvrError(
+        code,
+        `What is missing of the alarm could not be fetched from the NVR within 24 h: ${message}`,
+      ),
+    );
+  }
+}

@@ -1,0 +1,153 @@
+// Each alarm from its first moment to its last word: it stands in the journal until a running flow has been told of all its clips, and what they lack has been fetched.
+
+import { randomUUID } from 'node:crypto';
+import { NvrError } from '../../errors.js';
+import { Backfill, LEAST_MISSING_MS, type FetchOutcome } from './backfill.js';
+import { below } from './below.js';
+import type { ClipContext } from './clip-context.js';
+import { fetchClip } from './fetch-clip.js';
+import { SEGMENT, type CaseEntry, type Journal } from './journal.js';
+import type { RecoveryListener } from './recovery.js';
+import type { Alarm, ClipInfo, KeptMessage, RecorderEvent, RecorderListener } from './types.js';
+
+export class Cases implements RecoveryListener {
+  readonly segmentId = SEGMENT;
+  private readonly entries = new Map<string, CaseEntry>();
+  private readonly backfill: Backfill;
+  private hasSegmentAlarms = false;
+
+  constructor(
+    private readonly context: ClipContext,
+    private readonly channel: number,
+    private readonly listener: RecorderListener,
+    private readonly emit: (event: RecorderEvent) => void,
+    private readonly note: (write: (journal: Journal) => Promise<void>) => Promise<void>,
+  ) {
+    this.backfill = new Backfill(
+      context.deps,
+      (entry, signal) => this.fetch(entry, signal),
+      (entry, error) => {
+        this.emit({ type: 'warning', error });
+        this.over(entry.id);
+      },
+    );
+  }
+
+  /** Alarms of which something is still to be fetched. */
+  get toFetch(): number {
+    return this.backfill.waiting;
+  }
+
+  open(playing: boolean): void {
+    this.backfill.open();
+    this.backfill.onPlaying(playing);
+  }
+
+  onPlaying(playing: boolean): void {
+    this.backfill.onPlaying(playing);
+  }
+
+  /** Never rejects. */
+  close(): Promise<void> {
+    this.backfill.onPlaying(false);
+    return this.backfill.close();
+  }
+
+  /** An alarm that begins a clip. `noted` settles when it stands in the journal; never rejects. */
+  begin(alarm: Omit<CaseEntry, 'id'>, message?: KeptMessage): { id: string; noted: Promise<void> } {
+    const entry = { id: randomUUID(), ...alarm, ...(message !== undefined && { message }) };
+    this.entries.set(entry.id, entry);
+    return { id: entry.id, noted: this.note((journal) => journal.alarmed(entry)) };
+  }
+
+  /** It ends at `to` (epoch ms), because of a further alarm or none. */
+  extend(id: string, to: number, alarm?: Alarm): void {
+    const entry = this.entries.get(id);
+    if (entry === undefined || (entry.to === to && alarm === undefined)) return;
+    this.entries.set(id, {
+      ...entry,
+      to,
+      alarms: alarm === undefined ? entry.alarms : [...entry.alarms, alarm],
+    });
+    void this.note((journal) => journal.extended(id, to, alarm));
+  }
+
+  segmentAlarm(alarm: Alarm): void {
+    const { time, reason } = alarm;
+    const entry = { id: SEGMENT, reason, from: time, to: time, alarms: [alarm] };
+    const isFirst = !this.hasSegmentAlarms;
+    this.hasSegmentAlarms = true;
+    void this.note((journal) => (isFirst ? journal.alarmed(entry) : journal.extended(SEGMENT, time, alarm)));
+  }
+
+  /** After the event has been told. `missingMs`: what the clip's files so far do not hold. */
+  onClipEvent(id: string, event: RecorderEvent, missingMs: number): void {
+    const entry = this.entries.get(id);
+    if (entry === undefined || (event.type !== 'finished' && event.type !== 'failed')) return;
+    const isTold = this.isRunning;
+    if (event.type === 'finished') {
+      if (isTold) this.tell(event.info);
+      if (!event.last) return;
+    }
+    this.entries.delete(id);
+    // What no running flow has been told of is left to the next start.
+    if (isTold) this.settled(entry, event.type === 'failed' ? entry.to - entry.from : missingMs);
+  }
+
+  onSegmentEvent(event: RecorderEvent): void {
+    if (event.type !== 'finished') return;
+    if (this.isRunning) this.tell(event.info);
+    if (this.hasSegmentAlarms) this.over(SEGMENT);
+    this.hasSegmentAlarms = false;
+  }
+
+  finished(info: ClipInfo, last: boolean, message: KeptMessage | undefined): boolean {
+    if (!this.isRunning) return false;
+    this.emit({ type: 'finished', clip: 0, info, last, ...(message !== undefined && { message }) });
+    return true;
+  }
+
+  failed(error: NvrError, message: KeptMessage | undefined): boolean {
+    if (!this.isRunning) return false;
+    const kept = message !== undefined && { message };
+    this.emit({ type: 'failed', clip: 0, error, firstOfOutage: true, ...kept });
+    return true;
+  }
+
+  settled(entry: CaseEntry, missingMs: number): void {
+    const { options, deps } = this.context;
+    const canFetch = options.backfill === true && deps.fetchSpan !== undefined;
+    if (!canFetch || entry.id === SEGMENT || missingMs <= LEAST_MISSING_MS) {
+      this.over(entry.id);
+      return;
+    }
+    const since = entry.missing?.since ?? deps.now();
+    if (entry.missing === undefined) void this.note((journal) => journal.missing(entry.id, missingMs, since));
+    this.backfill.add({ ...entry, missing: { ms: missingMs, since } }, since);
+  }
+
+  private async fetch(entry: CaseEntry, signal: AbortSignal): Promise<FetchOutcome> {
+    const { deps } = this.context;
+    const outcome = await fetchClip(this.context, entry, this.channel, deps.fetchSpan!, signal, (files) => {
+      for (const [index, info] of files.entries()) {
+        const isTold = this.finished(info, index === files.length - 1, entry.message);
+        if (isTold) this.tell(info);
+      }
+    });
+    if (outcome.done && this.isRunning) this.over(entry.id);
+    return outcome;
+  }
+
+  private tell({ file }: ClipInfo): void {
+    const name = below(this.context.options.folder, file);
+    void this.note((journal) => journal.told(name));
+  }
+
+  private over(id: string): void {
+    void this.note((journal) => journal.over(id));
+  }
+
+  private get isRunning(): boolean {
+    return this.listener.isRunning?.() ?? true;
+  }
+}

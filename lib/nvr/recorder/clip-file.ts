@@ -1,0 +1,176 @@
+// One file of a recording: opened with a keyframe, told of in the journal before and behind, and measured against what was asked for when it ends.
+
+import path from 'node:path';
+import type { VideoUnit } from '../../codec/unit.js';
+import type { ClipUnit } from '../../media/gop-ring.js';
+import { Mp4Writer } from '../../media/mp4-writer.js';
+import { openBelow } from './below.js';
+import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
+import { coverageOf, type Span } from './coverage.js';
+import { claimRoom, RESERVE_BYTES } from './disk-room.js';
+import { clipPath } from './file-name.js';
+import type { Journal } from './journal.js';
+import { PartFile } from './part-file.js';
+import type { ClipInfo } from './types.js';
+
+/** Permissions where none are set: for the owner, and those of its group to read. */
+export const FILE_MODE = 0o640;
+const RESCUE_MS = 2000;
+
+export class ClipFile {
+  private constructor(
+    private readonly context: ClipContext,
+    private readonly plan: ClipPlan,
+    private readonly journal: Journal,
+    private readonly writer: Mp4Writer,
+    private readonly part: PartFile,
+    readonly first: VideoUnit,
+    /** From the first picture to the first alarm. */
+    readonly preRollMs: number,
+    private readonly thumbnail: Promise<Buffer | undefined>,
+  ) {}
+
+  /** `picture`: what the thumbnail shows, once the file is there. Rejects with what the file system says, or EUNSUPPORTED. */
+  static async open(
+    context: ClipContext,
+    plan: ClipPlan,
+    first: VideoUnit,
+    preRollMs: number,
+    picture: () => VideoUnit,
+  ): Promise<ClipFile> {
+    const { options, deps, stream, sound } = context;
+    const { reason, alarmed, id } = plan;
+    // The alarm's line comes first.
+    await plan.noted;
+    const journal = await context.journal();
+    const { root } = journal;
+    const reserve = options.reserveBytes ?? RESERVE_BYTES;
+    await claimRoom(deps.fs, root, 0, reserve, deps.monotonic());
+    const heard = sound.at(first.arrival);
+    const sink = {
+      write: async (data: Uint8Array) => {
+        await claimRoom(deps.fs, root, data.length, reserve, deps.monotonic());
+        await part.write(data);
+      },
+    };
+    const writer = new Mp4Writer(sink, first, heard);
+    const { nvr, channel, fileMode = FILE_MODE } = options;
+    const time = alarmed?.time ?? first.time;
+    const levels = clipPath(options.fileName, { nvr, channel, stream, reason, time }, options.timeZone);
+    const { codec, width, height } = first.format;
+    const entry = { start: first.time, reason, codec, width, height, ...(id !== undefined && { id }) };
+    const announce = (file: string): Promise<void> => journal.opened({ file, ...entry });
+    const part = await PartFile.open(deps.fs, root, levels, writer.extension, fileMode, announce);
+    const thumbnail = (deps.thumbnail?.(picture()) ?? Promise.resolve(undefined)).catch(() => undefined);
+    return new ClipFile(context, plan, journal, writer, part, first, preRollMs, thumbnail);
+  }
+
+  /** As users see it. */
+  get path(): string {
+    return path.join(this.context.options.folder, this.part.file);
+  }
+
+  fits(keyframe: VideoUnit): boolean {
+    return this.writer.fits(keyframe);
+  }
+
+  add(unit: ClipUnit): Promise<void> {
+    return this.writer.add(unit);
+  }
+
+  /** A picture that shall not be in the file: it is counted all the same. */
+  leaveOut(unit: VideoUnit): void {
+    this.writer.leaveOut(unit);
+  }
+
+  /** Ends the file; `asked`: its part of the time that was asked for. `notPlain`: why it could not be made a plain one. */
+  async close(asked: Span): Promise<{ info: ClipInfo; missingMs: number; notPlain?: unknown }> {
+    const { first, plan, journal } = this;
+    const { options } = this.context;
+    const facts = await this.writer.finish();
+    const { file, bytes, notPlain } = await this.part.finish(options.plain ?? false);
+    const start = timeOf(first);
+    const held = { start, end: start + facts.durationMs, frames: facts.frames, gaps: facts.gaps };
+    const { missingMs, ...covered } = coverageOf(asked, held);
+    const { codec, width, height } = first.format;
+    const end = first.time + facts.durationMs;
+    const picture = await this.saveThumbnail(file);
+    const untold = {
+      start: first.time,
+      end,
+      ...facts,
+      damagedSpans: facts.damagedSpans.map((span) => ({
+        start: first.time + span.start,
+        end: first.time + span.end,
+      })),
+      bytes,
+      codec,
+      width,
+      height,
+      audio: this.writer.sound ?? false,
+      preRollMs: this.preRollMs,
+      reason: plan.reason,
+      alarms: [...plan.takeAlarms()],
+      ...covered,
+      source: plan.source,
+    } as const;
+    // A full disk may refuse the line; the file is whole all the same, and found again at the next start.
+    await journal
+      .closed(this.part.file, {
+        ...{ file, end, bytes, untold },
+        ...(picture !== undefined && { thumbnail: picture }),
+        ...(plan.id !== undefined && { id: plan.id }),
+      })
+      .catch(() => undefined);
+    const full = (name: string): string => path.join(options.folder, name);
+    const info = {
+      file: full(file),
+      ...untold,
+      ...(picture !== undefined && { thumbnail: full(picture) }),
+    };
+    return { info, missingMs, ...(notPlain !== undefined && { notPlain }) };
+  }
+
+  /** After a failure: what can be kept, as users see it. A disk that hangs would hang the news too. */
+  async rescue(): Promise<string | undefined> {
+    const { timers } = this.context.deps;
+    let timer: unknown;
+    const late = new Promise<undefined>((resolve) => {
+      timer = timers.set(() => {
+        resolve(undefined);
+      }, RESCUE_MS);
+    });
+    const kept = await Promise.race([this.keep().catch(() => undefined), late]);
+    timers.clear(timer);
+    return kept;
+  }
+
+  private async keep(): Promise<string | undefined> {
+    const { writer, part, first, journal } = this;
+    // Where it is not the disk that failed, the last GOP can be kept too.
+    await writer.finish().catch(() => undefined);
+    const kept = await part.rescue();
+    if (kept === undefined) {
+      await journal.gone(part.file);
+      return undefined;
+    }
+    await journal.closed(part.file, { ...kept, end: first.time + writer.facts.durationMs });
+    return path.join(this.context.options.folder, kept.file);
+  }
+
+  /** Its path from the folder. */
+  private async saveThumbnail(file: string): Promise<string | undefined> {
+    const jpeg = await this.thumbnail;
+    if (jpeg === undefined) return undefined;
+    const { deps, options } = this.context;
+    const picture = file.replace(/\.\w+$/, '.jpg');
+    try {
+      const place = await openBelow(deps.fs, this.journal.root, picture);
+      const handle = await place.open('create', options.fileMode ?? FILE_MODE);
+      await handle.writeFile(jpeg).finally(() => handle.close());
+      return picture;
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// One try to make an alarm's clip from the NVR's own recording.
+
+import { NvrError } from '../../errors.js';
+import { LEAST_MISSING_MS, type FetchOutcome } from './backfill.js';
+import { below, openBelow } from './below.js';
+import { Clip } from './clip.js';
+import type { ClipContext } from './clip-context.js';
+import type { CaseEntry } from './journal.js';
+import { Sound } from './sound.js';
+import type { ClipInfo, FetchSpan } from './types.js';
+
+/** Bytes that wait for the disk before the NVR is asked to wait. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+/** The NVR has more than this machine, if it has so much more, ms. */
+const BETTER_MS = 1000;
+/** Where the recording broke off, so much of it is whole enough. */
+const ENOUGH = 0.95;
+
+/** `tell` is handed the files where the result is worth having; otherwise nothing is left of them. Never rejects. */
+export async function fetchClip(
+  context: ClipContext,
+  entry: CaseEntry,
+  channel: number,
+  fetchSpan: FetchSpan,
+  signal: AbortSignal,
+  tell: (files: readonly ClipInfo[]) => void,
+): Promise<FetchOutcome> {
+  const files: ClipInfo[] = [];
+  let error: NvrError | undefined;
+  const clip = new Clip(
+    {
+      ...context,
+      sound: new Sound(),
+      trouble: () => undefined,
+      emit: (event) => {
+        if (event.type === 'finished') files.push(event.info);
+        if (event.type === 'failed') error ??= event.error;
+      },
+    },
+    planOf(entry),
+    [],
+  );
+  try {
+    for await (const unit of fetchSpan(channel, entry.from, entry.to, signal)) {
+      if (unit.time >= entry.to || !clip.isOpen || signal.aborted) break;
+      // The recording's own time is the only one that counts here.
+      clip.push({ ...unit, arrival: unit.time, mediaTime: unit.time });
+      if (clip.waitingBytes > AHEAD_BYTES) await clip.drain();
+    }
+  } catch (cause) {
+    error ??=
+      cause instanceof NvrError
+        ? cause
+        : new NvrError('EPROTOCOL', 'The recording could not be fetched.', { cause });
+  }
+  await clip.end(entry.to);
+  const whole = entry.to - entry.from;
+  const missing = files.length === 0 ? whole : clip.missingMs;
+  const before = entry.missing?.ms ?? whole;
+  const isWorth =
+    error === undefined
+      ? missing <= LEAST_MISSING_MS || missing < before - BETTER_MS
+      : missing <= whole * (1 - ENOUGH);
+  if (isWorth && files.length > 0 && !signal.aborted) {
+    tell(files);
+    return { done: true };
+  }
+  for (const file of files) await forget(context, file).catch(() => undefined);
+  return { done: false, ...(error !== undefined && { error }) };
+}
+
+function planOf({ id, reason, from, alarms }: CaseEntry): Clip['plan'] {
+  const time = alarms[0]?.time ?? from;
+  return {
+    number: 0,
+    id,
+    reason,
+    source: 'playback',
+    alarmed: { monotonic: time, time },
+    from,
+    takeAlarms: () => alarms,
+  };
+}
+
+async function forget(context: ClipContext, { file, thumbnail }: ClipInfo): Promise<void> {
+  const { fs } = context.deps;
+  const journal = await context.journal();
+  const nameOf = (full: string): string => below(context.options.folder, full);
+  if (thumbnail !== undefined) await (await openBelow(fs, journal.root, nameOf(thumbnail))).remove();
+  await (await openBelow(fs, journal.root, nameOf(file))).remove();
+  await journal.gone(nameOf(file));
+}

@@ -1,0 +1,127 @@
+// What an earlier run left: files to finish, clips whose message reached no flow, alarms that nobody has been told of.
+
+import path from 'node:path';
+import { NvrError } from '../../errors.js';
+import { openBelow } from './below.js';
+import { coverageOf } from './coverage.js';
+import { SEGMENT, type CaseEntry, type DoneEntry, type Journal, type OpenEntry } from './journal.js';
+import { finishPart, isBeingWritten } from './part-file.js';
+import { readClip } from './read-clip.js';
+import type { ClipInfo, KeptMessage, RecorderFs } from './types.js';
+
+/** Answer whether a running flow has been told. */
+export interface RecoveryListener {
+  finished(info: ClipInfo, last: boolean, message: KeptMessage | undefined): boolean;
+  failed(error: NvrError, message: KeptMessage | undefined): boolean;
+  /** The alarm's clip is over, and `missingMs` of it are missing. */
+  settled(entry: CaseEntry, missingMs: number): void;
+}
+
+type Told = Omit<ClipInfo, 'file' | 'thumbnail'>;
+
+/** `folder`: as users see it. Rejects with what the file system says. */
+export async function recover(
+  fs: RecorderFs,
+  journal: Journal,
+  folder: string,
+  listener: RecoveryListener,
+): Promise<void> {
+  // What comes in meanwhile is of this run.
+  const cases = new Map(journal.cases.map((entry) => [entry.id, entry]));
+  const open = journal.unfinished;
+  const untold = [...journal.finished].filter((entry) => entry.untold !== undefined);
+  for (const entry of open) {
+    const known = entry.id === undefined ? undefined : cases.get(entry.id);
+    if (isBeingWritten(journal.root, entry.file)) {
+      // By this process, which is not through with it.
+      if (known !== undefined) cases.delete(known.id);
+      continue;
+    }
+    const done = await finish(fs, journal, entry, known);
+    if (done !== undefined) untold.push(done);
+  }
+  const reached = await tell(journal, untold, cases, folder, listener);
+  for (const entry of cases.values()) {
+    const files = [...journal.finished].filter(({ id }) => id === entry.id);
+    const missing = missingOf(entry, files, untold);
+    const isTold =
+      files.length > 0 || entry.missing !== undefined || entry.id === SEGMENT
+        ? reached.get(entry.id) !== false
+        : listener.failed(
+            new NvrError('EUNREACHABLE', 'Node-RED ended before a picture of the alarm was recorded.'),
+            entry.message,
+          );
+    if (isTold) listener.settled(entry, missing);
+  }
+}
+
+/** Undefined: nothing of it can be played. */
+async function finish(
+  fs: RecorderFs,
+  journal: Journal,
+  entry: OpenEntry,
+  known: CaseEntry | undefined,
+): Promise<DoneEntry | undefined> {
+  const { root } = journal;
+  const found = await finishPart(fs, root, entry.file).catch((error: unknown) => {
+    // Its folder is behind a link now, or gone: not our file any more.
+    if (error instanceof NvrError || (error as { code?: unknown }).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  // What was being fetched is fetched again.
+  if (found !== undefined && known?.missing !== undefined)
+    await (await openBelow(fs, root, found.file)).remove();
+  if (found === undefined || known?.missing !== undefined) {
+    await journal.gone(entry.file);
+    return undefined;
+  }
+  const read = await readClip(await openBelow(fs, root, found.file));
+  const isFirst = ![...journal.finished].some(({ id }) => id !== undefined && id === entry.id);
+  const { start, reason, codec, width, height, id } = entry;
+  const end = start + read.durationMs;
+  const isCase = known !== undefined && id !== SEGMENT;
+  const asked = { from: isCase && isFirst ? known.from : start, to: isCase ? Math.max(end, known.to) : end };
+  const { coverage, gaps } = coverageOf(asked, { ...read, start, end });
+  const alarms = known?.alarms ?? [];
+  const preRollMs = isCase && isFirst ? Math.max(0, (alarms[0]?.time ?? start) - start) : 0;
+  const picture = { codec, width, height, audio: read.audio, damaged: 0, damagedSpans: [] };
+  const story = { reason, preRollMs, alarms, coverage, gaps, source: 'live' as const };
+  const told: Told = {
+    ...{ start, end, durationMs: read.durationMs, frames: read.frames, bytes: found.bytes },
+    ...picture,
+    ...story,
+  };
+  const done = { ...found, end, untold: told, ...(id !== undefined && { id }) };
+  await journal.closed(entry.file, done);
+  return done;
+}
+
+/** Tells each file; answers by case whether all of them have reached a flow. */
+async function tell(
+  journal: Journal,
+  untold: readonly DoneEntry[],
+  cases: ReadonlyMap<string, CaseEntry>,
+  folder: string,
+  listener: RecoveryListener,
+): Promise<Map<string, boolean>> {
+  const reached = new Map<string, boolean>();
+  for (const [index, { id, file, thumbnail, untold: info }] of untold.entries()) {
+    const last = !untold.slice(index + 1).some((later) => later.id !== undefined && later.id === id);
+    const message = id === undefined ? undefined : cases.get(id)?.message;
+    const full = (name: string): string => path.join(folder, name);
+    const names = { file: full(file), ...(thumbnail !== undefined && { thumbnail: full(thumbnail) }) };
+    const isTold = listener.finished({ ...names, ...info!, recovered: true }, last, message);
+    if (isTold) await journal.told(file).catch(() => undefined);
+    if (id !== undefined) reached.set(id, isTold && reached.get(id) !== false);
+  }
+  return reached;
+}
+
+/** Milliseconds of a case that are still to be fetched. */
+function missingOf(entry: CaseEntry, files: readonly DoneEntry[], untold: readonly DoneEntry[]): number {
+  const mine = untold.filter(({ id }) => id === entry.id);
+  if (mine.some(({ untold: info }) => info!.source === 'playback')) return 0;
+  if (entry.missing !== undefined) return entry.missing.ms;
+  if (files.length === 0) return entry.to - entry.from;
+  return mine.flatMap(({ untold: info }) => info!.gaps).reduce((sum, { ms }) => sum + ms, 0);
+}

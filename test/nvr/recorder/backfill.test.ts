@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import type { FetchSpan, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import { judgeClip } from '../../media/clip-judge.js';
+import { source, videoUnits } from '../../media/recorded-units.js';
+import { needs } from '../../support/tools.js';
+import { EPOCH, Rig } from './rig.js';
+
+const MESSAGE = { topic: 'site/door' };
+const HOUR = 3_600_000;
+
+/** An NVR that has recorded all the time, a keyframe a second, or what `units` makes of it. */
+class Recording {
+  readonly asked: { channel: number; from: number; to: number; signal: AbortSignal }[] = [];
+  fault: Error | undefined;
+  /** What it waits for behind each picture. */
+  pause: Promise<void> = Promise.resolve();
+  units: (from: number) => VideoUnit[] = (from) => {
+    const begin = Math.floor(from / 1000) * 1000;
+    return videoUnits(source({ seconds: 8 }), { begin: 0, epoch: begin });
+  };
+
+  readonly fetch: FetchSpan = (channel, from, to, signal) => {
+    this.asked.push({ channel, from, to, signal });
+    return this.play(from, to, signal);
+  };
+
+  private async *play(from: number, to: number, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+    for (const unit of this.units(from)) {
+      if (unit.time >= to || signal.aborted) return;
+      yield unit;
+      await this.pause;
+    }
+    if (this.fault !== undefined) throw this.fault;
+  }
+}
+
+describe('what was missed of an alarm', function () {
+  this.timeout(30_000);
+  const rigs: Rig[] = [];
+  let nvr: Recording;
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  beforeEach(() => {
+    nvr = new Recording();
+  });
+
+  afterEach(async () => {
+    for (const rig of rigs.splice(0)) await rig.close();
+  });
+
+  function rigOf(options: Partial<RecorderOptions> = {}): Rig {
+    const rig = new Rig({ backfill: true, ...options }, {}, { fetchSpan: nvr.fetch });
+    rigs.push(rig);
+    return rig;
+  }
+
+  const away = (rig: Rig): void => {
+    rig.hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
+  };
+
+  /** An alarm at 9 s, asked for from 7 s to 11 s, of which nothing comes. */
+  async function missed(options: Partial<RecorderOptions> = {}): Promise<Rig> {
+    const rig = rigOf(options);
+    rig.recorder.arm();
+    await rig.ready();
+    away(rig);
+    rig.recorder.alarm({ reason: 'door', message: MESSAGE });
+    rig.to(20_000);
+    await rig.event('failed');
+    await rig.line('missing');
+    return rig;
+  }
+
+  it('is fetched when the NVR is back, and told with the alarm’s message', async () => {
+    const rig = await missed();
+    rig.to(60_000);
+    assert.equal(nvr.asked.length, 0, 'nothing is asked of an NVR that is away');
+    rig.hub.tell({ type: 'playing' });
+    rig.to(66_000);
+    const { info, message, last } = await rig.event('finished');
+    assert.deepEqual([message, last, info.source, info.reason], [MESSAGE, true, 'playback', 'door']);
+    assert.deepEqual([info.coverage, info.gaps], [1, []]);
+    assert.deepEqual(info.alarms, [{ time: EPOCH + 9000, reason: 'door' }]);
+    assert.equal(info.start, EPOCH + 7000);
+    assert.equal(info.preRollMs, 2000);
+    assert.equal(judgeClip(info.file).length, 100);
+    const { channel, from, to } = nvr.asked[0]!;
+    assert.deepEqual([channel, from, to], [1, EPOCH + 7000, EPOCH + 11_000]);
+    await rig.line('over');
+    assert.equal(rig.recorder.status.toFetch, 0);
+    assert.deepEqual(rig.words(), ['armed', 'failed', 'finished']);
+  });
+
+  it('is fetched as a whole beside a clip that lacks more than two seconds, and not for less', async () => {
+    for (const [lacking, fetched] of [
+      [3000, 1],
+      [1000, 0],
+    ] as const) {
+      const rig = rigOf({ fileName: '{reason}.mp4', postRoll: 4 });
+      rig.recorder.arm();
+      const units = videoUnits(source({ seconds: 8 }));
+      const rest = rig.feed(units, 12_000);
+      rig.recorder.alarm({ reason: 'door' });
+      rig.feed(rest.filter(({ arrival }) => arrival < 16_000 - lacking));
+      rig.to(30_000);
+      const live = await rig.clip();
+      assert.equal(live.source, 'live');
+      await rig.line(fetched === 1 ? 'missing' : 'over');
+      rig.to(40_000);
+      if (fetched === 0) {
+        assert.equal(nvr.asked.length, 1, 'the one of before');
+        continue;
+      }
+      const info = await rig.clip(2);
+      assert.deepEqual([info.source, info.coverage], ['playback', 1]);
+      assert.deepEqual(rig.files(), ['door-2.mp4', 'door.mp4']);
+    }
+  });
+
+  it('is tried again, later each time, and nothing is left of a try that failed; given up after a day with the cause', async () => {
+    const rig = await missed();
+    nvr.fault = new NvrError('ENORECORDING', 'The NVR has no recording of this channel at that time.');
+    nvr.units = () => [];
+    rig.hub.tell({ type: 'playing' });
+    let asked = 0;
+    for (let now = 21_000; now < 26 * HOUR && rig.recorder.status.toFetch > 0; now += 60_000) {
+      rig.to(now);
+      if (nvr.asked.length > asked) await new Promise((resolve) => setTimeout(resolve, 20));
+      asked = nvr.asked.length;
+    }
+    assert.ok(asked > 8 && asked < 25, String(asked));
+    const { error } = await rig.event('warning');
+    assert.equal(error.code, 'ENORECORDING');
+    assert.match(error.message, /could not be fetched from the NVR within 24 h/);
+    await rig.line('over');
+    assert.deepEqual(rig.files(), []);
+  });
+
+  it('is not taken from a recording that broke off, until one is whole', async () => {
+    const rig = await missed();
+    const whole = nvr.units;
+    nvr.units = (from) => whole(from).slice(0, 50);
+    nvr.fault = new NvrError('EUNREACHABLE', 'The recording broke off.');
+    rig.hub.tell({ type: 'playing' });
+    rig.to(30_000);
+    while (nvr.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await rig.line('gone');
+    assert.deepEqual(rig.files(), []);
+    nvr.units = whole;
+    nvr.fault = undefined;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rig.to(70_000);
+    assert.equal((await rig.event('finished')).info.coverage, 1);
+  });
+
+  it('is not fetched where that is not wanted', async () => {
+    const rig = rigOf({ backfill: false });
+    rig.recorder.arm();
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(20_000);
+    await rig.event('failed');
+    await rig.line('over');
+    rig.hub.tell({ type: 'playing' });
+    rig.to(60_000);
+    assert.equal(nvr.asked.length, 0);
+  });
+
+  it('is remembered over a restart, which ends the try that is under way', async () => {
+    const rig = await missed();
+    let goOn = (): void => undefined;
+    nvr.pause = new Promise((resolve) => (goOn = resolve));
+    rig.hub.tell({ type: 'playing' });
+    rig.to(30_000);
+    while (nvr.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    rig.running = false;
+    const closed = rig.recorder.close();
+    assert.equal(nvr.asked[0]!.signal.aborted, true);
+    goOn();
+    await closed;
+    assert.deepEqual(rig.files(), []);
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
+    fs.cpSync(rig.folder, folder, { recursive: true });
+    const next = rigOf({ folder });
+    next.recorder.arm();
+    await next.ready();
+    assert.equal(next.recorder.status.toFetch, 1);
+    assert.deepEqual(next.words(), ['armed'], 'its failure has been told');
+    next.to(60_000);
+    const { info, message } = await next.event('finished');
+    assert.deepEqual([message, info.source, info.coverage], [MESSAGE, 'playback', 1]);
+    await next.line('over');
+  });
+});

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { claimRoom } from '../../../lib/nvr/recorder/disk-room.js';
+import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
+
+const MIB = 1024 ** 2;
+
+/** A disk with that many bytes free. */
+function disk(free: number | undefined): { fs: RecorderFs; asked: number } {
+  const it = {
+    asked: 0,
+    fs: {
+      statfs: () => {
+        it.asked++;
+        if (free === undefined) return Promise.reject(new Error('this file system does not say'));
+        return Promise.resolve({ bavail: free / 4096, bsize: 4096, blocks: 1e9 });
+      },
+    } as unknown as RecorderFs,
+  };
+  return it;
+}
+
+describe('what is left free on a disk', () => {
+  it('is never less than the reserve, counted over what is written between two looks', async () => {
+    const { fs } = disk(1100 * MIB);
+    await claimRoom(fs, '/room/a', 50 * MIB, 1024 * MIB, 0);
+    await assert.rejects(claimRoom(fs, '/room/a', 50 * MIB, 1024 * MIB, 10), (error: Error) => {
+      assert.match(error.message, /less than 1024 MiB are free/);
+      return (error as { code?: string }).code === 'EDISK';
+    });
+  });
+
+  it('is asked for once a second, and again after much was written or a refusal', async () => {
+    const it = disk(5000 * MIB);
+    for (let at = 0; at < 1000; at += 10) await claimRoom(it.fs, '/room/b', 1000, 1024 * MIB, at);
+    assert.equal(it.asked, 1);
+    await claimRoom(it.fs, '/room/b', 100 * MIB, 1024 * MIB, 1000);
+    await claimRoom(it.fs, '/room/b', 1000, 1024 * MIB, 1001);
+    assert.equal(it.asked, 3);
+  });
+
+  it('has no end where the file system does not say, and no bound where none is asked for', async () => {
+    await claimRoom(disk(undefined).fs, '/room/c', 1e12, 1024 * MIB, 0);
+    await claimRoom(disk(0).fs, '/room/d', 1e12, 0, 0);
+  });
+});

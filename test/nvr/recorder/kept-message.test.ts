@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import vm from 'node:vm';
+import fc from 'fast-check';
+import { keepMessage } from '../../../lib/nvr/recorder/kept-message.js';
+
+describe('what is kept of an alarm’s message', () => {
+  it('is its plain data, in its order', () => {
+    const message = {
+      topic: 'site/door',
+      payload: { zone: 3, open: true, at: [1, null, 'x'] },
+      n: 1.5,
+      none: null,
+    };
+    assert.deepEqual(keepMessage(message), message);
+    assert.deepEqual(Object.keys(keepMessage(message)), Object.keys(message));
+  });
+
+  it('is not the connection, nor what Node-RED keeps for itself, nor anything that is no data', () => {
+    const kept = keepMessage({
+      ...{ req: new EventEmitter(), res: { headers: {} }, _msgid: 'a', _session: { id: 1 } },
+      ...{ run: () => 1, buffer: Buffer.from('x'), map: new Map(), big: 1n, symbol: Symbol('x'), nan: NaN },
+      ...{ payload: { req: 1, _secret: 2, deep: { when: new Date(0), emitter: new EventEmitter() } } },
+    });
+    assert.deepEqual(kept, { payload: { deep: { when: '1970-01-01T00:00:00.000Z' } } });
+  });
+
+  it('is no member whose name tells of a secret, however deep', () => {
+    const names = ['password', 'PASSWD', 'userPassword', 'pwd', 'token', 'accessToken', 'Authorization'];
+    names.push(
+      'proxy-authorisation',
+      'cookie',
+      'Set-Cookie',
+      'key',
+      'apiKey',
+      'api_key',
+      'client_secret',
+      'credentials',
+    );
+    for (const name of names) {
+      const hidden = { [name]: 'geheim' };
+      const kept = keepMessage({ ...hidden, payload: { a: [hidden, { b: hidden }] }, topic: 't' });
+      assert.deepEqual(kept, { payload: { a: [{}, { b: {} }] }, topic: 't' }, name);
+    }
+  });
+
+  it('has at most 16 KiB: a property is kept whole or not at all, the small ones first', () => {
+    const kept = keepMessage({
+      huge: 'x'.repeat(20_000),
+      wide: 'ä'.repeat(9000),
+      topic: 'door',
+      list: Array(9000).fill(1),
+    });
+    assert.deepEqual(Object.keys(kept), ['topic']);
+    const many = keepMessage(Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`p${i}`, i])));
+    assert.ok(Buffer.byteLength(JSON.stringify(many)) <= 16 * 1024);
+  });
+
+  it('ends where a message goes in a circle, runs no getter, and takes objects of another context', () => {
+    const circle: Record<string, unknown> = { topic: 'x' };
+    circle.self = circle;
+    Object.defineProperty(circle, 'trap', { enumerable: true, get: () => assert.fail('it was run') });
+    assert.deepEqual(keepMessage(circle), { topic: 'x' });
+    const foreign = vm.runInNewContext('({ payload: { a: [1, { b: 2 }], when: new Date(0) } })') as object;
+    assert.deepEqual(JSON.parse(JSON.stringify(keepMessage(foreign))), {
+      payload: { a: [1, { b: 2 }], when: '1970-01-01T00:00:00.000Z' },
+    });
+  });
+
+  it('does not take long for a message that is large', () => {
+    const payload = Array.from({ length: 200_000 }, () => ({ a: 1 }));
+    const begun = process.cpuUsage().user;
+    assert.deepEqual(keepMessage({ payload }), {});
+    assert.ok(process.cpuUsage(undefined).user - begun < 50_000);
+  });
+
+  it('is read back as it was written, whatever it is made of', () => {
+    fc.assert(
+      fc.property(fc.object(), (message) => {
+        const kept = keepMessage(message);
+        const text = JSON.stringify(kept);
+        assert.ok(Buffer.byteLength(text) <= 16 * 1024);
+        assert.equal(JSON.stringify(JSON.parse(text)), text);
+        JSON.parse(text, (name, value: unknown) => {
+          assert.doesNotMatch(name, /^_|^re[qs]$|key|token/);
+          return value;
+        });
+      }),
+    );
+  });
+});

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { NvrError } from '../../../lib/errors.js';
+import { judgeClip } from '../../media/clip-judge.js';
+import { source, videoUnits } from '../../media/recorded-units.js';
+import { needs } from '../../support/tools.js';
+import { EPOCH, Rig } from './rig.js';
+
+describe('an alarm while the camera is away', function () {
+  this.timeout(30_000);
+  let rig: Rig;
+  const from = source.bind(undefined, { seconds: 8 });
+  const away = (): void => {
+    const error = new NvrError('ECONNREFUSED', 'The NVR refuses the connection.');
+    rig.hub.tell({ type: 'reconnecting', code: error.code, error });
+  };
+  const later = (by: number) =>
+    videoUnits(from(), { begin: 10_000 + by, rtpBase: 5, epoch: EPOCH + 10_000 + by });
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  it('fails with the connection’s own code where nothing comes, though pictures of long ago are kept', async () => {
+    rig = new Rig({ postRoll: 4 });
+    rig.recorder.arm();
+    rig.feed(videoUnits(from()));
+    away();
+    rig.to(120_000);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(123_900);
+    assert.equal(
+      rig.words().includes('failed'),
+      false,
+      'it waits for the camera until the post-roll is over',
+    );
+    rig.to(124_100);
+    const { error } = await rig.event('failed');
+    assert.equal(error.code, 'ECONNREFUSED');
+    assert.match(error.message, /No video came .*refuses the connection/);
+    assert.deepEqual(rig.files(), []);
+    rig.hub.tell({ type: 'playing' });
+    rig.recorder.alarm({ reason: 'silent' });
+    rig.to(130_000);
+    assert.equal((await rig.event('failed', 2)).error.code, 'EUNREACHABLE');
+  });
+
+  it('takes what comes when the camera is back in time, says what is missing, and leaves out what is of long ago', async () => {
+    rig = new Rig({ postRoll: 6 });
+    rig.recorder.arm();
+    rig.feed(videoUnits(from()));
+    away();
+    rig.to(60_000);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(later(53_000));
+    const info = await rig.clip();
+    // Asked for from 58 s to 66 s; the camera was back at 63 s.
+    assert.equal(info.start, EPOCH + 63_000);
+    assert.deepEqual(judgeClip(info.file), from().hashes.slice(0, 75));
+    assert.deepEqual(info.gaps, [{ at: 0, ms: 5000 }]);
+    assert.equal(info.coverage, 0.375);
+    assert.equal(info.preRollMs, 0);
+  });
+
+  it('keeps the pictures before it where the camera dies with the alarm', async () => {
+    rig = new Rig({ preRoll: 4 });
+    rig.recorder.arm();
+    rig.feed(videoUnits(from()), 18_000);
+    away();
+    rig.to(20_000);
+    rig.recorder.alarm({ reason: 'cable' });
+    rig.to(22_100);
+    const info = await rig.clip();
+    assert.deepEqual(judgeClip(info.file), from().hashes.slice(150));
+    assert.deepEqual(info.gaps, [{ at: 2000, ms: 4000 }]);
+    assert.equal(info.coverage, 0.333);
+  });
+
+  it('waits for the pictures of its end where the stream stalls and comes in a burst', async () => {
+    rig = new Rig();
+    rig.recorder.arm();
+    const units = videoUnits(from());
+    rig.feed(units, 14_000 - 1);
+    rig.to(14_000);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(16_500);
+    const stalled = units.filter(({ arrival }) => arrival >= 14_000);
+    rig.feed(stalled.map((unit) => ({ ...unit, mediaTime: unit.arrival, arrival: 16_600 })));
+    const info = await rig.clip();
+    assert.deepEqual([info.coverage, info.gaps], [1, []]);
+    assert.equal(judgeClip(info.file).length, 100);
+  });
+
+  it('goes on in a GOP that began long before, as its pictures need it', async () => {
+    rig = new Rig({ maxLength: 5 });
+    rig.recorder.arm();
+    const units = videoUnits(from()).map((unit, index) => (index > 0 ? { ...unit, keyframe: false } : unit));
+    const rest = rig.feed(units, 15_000);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    // The maximum length counts from the alarm minus the pre-roll, wherever the camera's keyframe lies.
+    assert.deepEqual(judgeClip(info.file), from().hashes.slice(0, 175));
+    assert.deepEqual([info.coverage, info.preRollMs, info.durationMs], [1, 5000, 7000]);
+  });
+
+  it('says what the maximum length leaves out', async () => {
+    rig = new Rig({ maxLength: 4, postRoll: 10 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from()), 13_000);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const info = await rig.clip();
+    assert.equal(info.coverage, 1);
+    const { error } = await rig.event('warning');
+    assert.equal(error.code, 'EINPUT');
+    assert.match(error.message, /maximum length of 4 s, and 8\.0 s of its post-roll are left out/);
+  });
+});
+
+describe('a camera that changes its picture’s format', function () {
+  this.timeout(30_000);
+  let rig: Rig;
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  /** Keyframes alone, of two sizes in turn, 20 a second. */
+  function* flipping(seconds: number) {
+    const [small] = videoUnits(source());
+    const [large] = videoUnits(source({ size: '640x360', seconds: 2 }));
+    for (let index = 0; index < seconds * 20; index++) {
+      const unit = index % 2 === 0 ? small! : large!;
+      const arrival = 10_000 + index * 50;
+      yield { ...unit, arrival, time: EPOCH + arrival, rtpTime: index * 4500 };
+    }
+  }
+
+  it('with every picture makes ten files at most, and one failure', async () => {
+    rig = new Rig({ postRoll: 50, fileName: '{reason}.mp4' });
+    rig.recorder.arm();
+    for (const unit of flipping(30)) {
+      rig.feed([unit]);
+      if (rig.now === 10_050) rig.recorder.alarm({ reason: 'flip' });
+      if (unit.arrival % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    const { error, file } = await rig.event('failed');
+    assert.equal(error.code, 'EPROTOCOL');
+    assert.ok(file !== undefined);
+    assert.equal(rig.words().filter((word) => word === 'failed').length, 1);
+    const files = rig.files();
+    assert.ok(files.length <= 11 && files.every((name) => name.endsWith('.mp4')), files.join());
+    for (const { info } of rig.events.filter((event) => event.type === 'finished'))
+      assert.ok(info.durationMs >= 900, `${info.durationMs} ms`);
+  });
+});

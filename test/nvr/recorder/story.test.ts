@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import { judgeClip } from '../../media/clip-judge.js';
+import { source, videoUnits } from '../../media/recorded-units.js';
+import { needs } from '../../support/tools.js';
+import { EPOCH, Rig } from './rig.js';
+
+const MESSAGE = { topic: 'site/door', payload: { zone: 3 } };
+
+describe('an alarm’s story', function () {
+  this.timeout(30_000);
+  const rigs: Rig[] = [];
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  afterEach(async () => {
+    for (const rig of rigs.splice(0)) await rig.close();
+  });
+
+  function rigOf(options: Partial<RecorderOptions> = {}): Rig {
+    const rig = new Rig(options);
+    rigs.push(rig);
+    return rig;
+  }
+
+  /** What a process that is killed now leaves, taken up by the next one. */
+  function killed(rig: Rig): Rig {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
+    fs.cpSync(rig.folder, folder, { recursive: true });
+    return rigOf({ folder });
+  }
+
+  async function alarmed(options: Partial<RecorderOptions> = {}): Promise<Rig> {
+    const rig = rigOf(options);
+    rig.recorder.arm();
+    await rig.ready();
+    rig.feed(videoUnits(source({ seconds: 8 })), 13_500);
+    rig.recorder.alarm({ reason: 'door', message: MESSAGE });
+    return rig;
+  }
+
+  it('is in the journal before its clip, with its message, for the owner alone to read', async () => {
+    const rig = await alarmed();
+    const { reason, from, to, alarms, message } = await rig.line('alarm');
+    assert.deepEqual(
+      { reason, from, to, alarms, message },
+      {
+        ...{ reason: 'door', from: EPOCH + 11_500, to: EPOCH + 15_500 },
+        ...{ alarms: [{ time: EPOCH + 13_500, reason: 'door' }], message: MESSAGE },
+      },
+    );
+    await rig.event('recording');
+    const text = fs.readdirSync(rig.folder).find((name) => name.endsWith('.jsonl'))!;
+    const lines = fs.readFileSync(path.join(rig.folder, text), 'utf8').split('\n');
+    assert.deepEqual(
+      lines.filter(Boolean).map((line) => (JSON.parse(line) as { op: string }).op),
+      ['alarm', 'open'],
+    );
+    assert.equal(fs.statSync(path.join(rig.folder, text)).mode & 0o777, 0o600);
+  });
+
+  it('is over once its clip has been told, and is not told again', async () => {
+    const rig = await alarmed();
+    rig.to(30_000);
+    await rig.event('finished');
+    await rig.line('told');
+    await rig.line('over');
+    const next = killed(rig);
+    next.recorder.arm();
+    await next.ready();
+    assert.deepEqual(next.words(), ['armed']);
+  });
+
+  it('goes on after a kill: the clip is finished and told with its message, pre-roll, alarms and what is missing', async () => {
+    const rig = await alarmed({ postRoll: 4 });
+    const rest = videoUnits(source({ seconds: 8 })).filter(({ arrival }) => arrival > 13_500);
+    rig.feed(rest, 14_000);
+    rig.recorder.alarm({ reason: 'window' });
+    await rig.event('recording');
+    rig.feed(
+      rest.filter(({ arrival }) => arrival > 14_000),
+      16_000,
+    );
+    while (rig.recorder.status.waitingBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+    await rig.line('more');
+    const next = killed(rig);
+    next.recorder.arm();
+    const { info, message, last } = await next.event('finished');
+    assert.deepEqual([message, last, info.recovered, info.reason], [MESSAGE, true, true, 'door']);
+    assert.deepEqual(info.alarms, [
+      { time: EPOCH + 13_500, reason: 'door' },
+      { time: EPOCH + 14_000, reason: 'window' },
+    ]);
+    assert.equal(info.preRollMs, 2500);
+    const pictures = judgeClip(info.file).length;
+    assert.equal(info.frames, pictures);
+    // Asked for from 11.5 s to 18 s; the clip begins at 11 s.
+    const end = 11_000 + pictures * 40;
+    assert.deepEqual(info.gaps, [{ at: end - 11_500, ms: 18_000 - end }]);
+    assert.ok(Math.abs(info.coverage - (end - 11_500) / 6500) < 0.002, String(info.coverage));
+    await next.line('over');
+  });
+
+  it('is told as a failure after a kill that left no picture, with its message', async () => {
+    const rig = rigOf();
+    rig.recorder.arm();
+    await rig.ready();
+    rig.recorder.alarm({ reason: 'door', message: MESSAGE });
+    await rig.line('alarm');
+    const next = killed(rig);
+    next.recorder.arm();
+    const { error, message } = await next.event('failed');
+    assert.equal(error.code, 'EUNREACHABLE');
+    assert.match(error.message, /Node-RED ended/);
+    assert.deepEqual(message, MESSAGE);
+    await next.line('over');
+    const third = killed(next);
+    third.recorder.arm();
+    await third.ready();
+    assert.deepEqual(third.words(), ['armed']);
+  });
+
+  it('is told at the next start where no flow ran when its clip was finished', async () => {
+    const rig = await alarmed({ postRoll: 10 });
+    await rig.event('recording');
+    rig.running = false;
+    await rig.recorder.close();
+    assert.deepEqual(rig.lines('told'), []);
+    const next = killed(rig);
+    next.recorder.arm();
+    const { info, message } = await next.event('finished');
+    assert.deepEqual([message, info.recovered, info.preRollMs], [MESSAGE, true, 2500]);
+    assert.equal(judgeClip(info.file).length, info.frames);
+    // Nobody wanted it to end: the rest of its post-roll is missing.
+    assert.deepEqual(info.gaps, [{ at: 2020, ms: 9980 }]);
+    await next.line('told');
+    await next.line('over');
+  });
+
+  it('is whole where the user has ended it', async () => {
+    const rig = await alarmed({ postRoll: 10 });
+    rig.recorder.stop();
+    assert.equal((await rig.clip()).coverage, 1);
+  });
+
+  it('keeps the alarms of a continuous segment that is cut short', async () => {
+    const rig = rigOf({ mode: 'continuous', segment: 60 });
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(source({ seconds: 8 })), 12_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.recorder.alarm({ reason: 'window' });
+    await rig.line('more');
+    rig.feed(rest, 16_000);
+    while (rig.recorder.status.waitingBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+    const next = killed(rig);
+    next.recorder.arm();
+    const { info } = await next.event('finished');
+    assert.deepEqual(
+      info.alarms.map(({ reason }) => reason),
+      ['door', 'window'],
+    );
+    assert.deepEqual([info.coverage, info.preRollMs], [1, 0]);
+    await next.line('over');
+    assert.equal(next.words().includes('failed'), false);
+  });
+});
