@@ -1,8 +1,10 @@
 // Keeps a session alive at half its timeout: GET_PARAMETER, else OPTIONS, else RTCP alone (row 18).
 
+import { performance } from 'node:perf_hooks';
 import { NvrError } from '../errors.js';
 import type { RtspResponse } from '../rtsp/message.js';
-import { nextKeepAlive, type KeepAlivePolicy, type ServerMemory } from './quirks.js';
+import type { Ending } from './learning.js';
+import { keepAliveOrder, type KeepAlivePolicy, type ServerMemory } from './quirks.js';
 
 export interface KeepAliveOptions {
   memory: ServerMemory;
@@ -16,14 +18,19 @@ export interface KeepAliveOptions {
 }
 
 export class KeepAlive {
-  private policy: KeepAlivePolicy;
+  policy: KeepAlivePolicy;
+  private readonly order: readonly KeepAlivePolicy[];
+  private readonly refused = new Set<KeepAlivePolicy>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
   /** Rounds survived since the policy was last changed. */
   private rounds = 0;
+  private asked: { readonly policy: KeepAlivePolicy; readonly at: number } | undefined;
+  private answered: KeepAlivePolicy | undefined;
 
   constructor(private readonly options: KeepAliveOptions) {
-    this.policy = options.memory.keepAlive ?? (options.hasGetParameter ? 'get-parameter' : 'options');
+    this.order = keepAliveOrder(options.hasGetParameter);
+    this.policy = options.memory.recall('keepAlive') ?? this.order[0]!;
     this.schedule();
   }
 
@@ -32,33 +39,43 @@ export class KeepAlive {
     clearTimeout(this.timer);
   }
 
-  /** A session that died of a policy must not teach it to the next one. */
-  ended(reason: string): void {
-    if (reason === 'silence' || reason === 'expired' || reason === 'eof')
-      this.options.memory.keepAlive = undefined;
+  /** For what the session's end teaches. */
+  account(now: number): Ending['keepAlive'] {
+    return {
+      policy: this.answered ?? this.policy,
+      hasGetParameter: this.options.hasGetParameter,
+      asked: this.asked && { policy: this.asked.policy, forMs: now - this.asked.at },
+    };
   }
 
   private schedule(): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      void this.round();
+      // Nothing in it rejects; if it ever did, the session would only be kept alive no longer.
+      this.round().catch(() => undefined);
     }, this.options.timeoutMs / 2);
   }
 
   private async round(): Promise<void> {
     if (this.policy !== 'rtcp') await this.ask(this.policy);
     // Remembered once it has outlived a whole timeout.
-    if (++this.rounds >= 3) this.options.memory.keepAlive = this.policy;
+    if (++this.rounds >= 3) this.options.memory.learn('keepAlive', this.policy);
     this.schedule();
   }
 
   private async ask(policy: 'get-parameter' | 'options'): Promise<void> {
+    this.asked = { policy, at: performance.now() };
     const status = await this.options.request(policy === 'get-parameter' ? 'GET_PARAMETER' : 'OPTIONS').then(
       (response) => response.status,
       // No reply, or the connection is gone; the second is told elsewhere.
       () => 0,
     );
-    if (this.stopped || (status >= 200 && status < 300)) return;
+    if (status !== 0) this.asked = undefined;
+    if (this.stopped) return;
+    if (status >= 200 && status < 300) {
+      this.answered = policy;
+      return;
+    }
     if (status === 401) {
       this.options.onExpired(
         new NvrError('EAUTH', 'The server refused the credentials in a running session.', { status }),
@@ -70,7 +87,8 @@ export class KeepAlive {
       return;
     }
     if (status === 0 && !this.options.mediaFlows()) return;
-    this.policy = nextKeepAlive(policy);
+    this.refused.add(policy);
+    this.policy = this.order.find((one) => !this.refused.has(one))!;
     this.rounds = 0;
     if (this.policy !== 'rtcp') await this.ask(this.policy);
   }

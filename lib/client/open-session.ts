@@ -45,7 +45,7 @@ export async function openSession(options: OpenOptions): Promise<OpenedSession> 
       if (!isLast && (isUnsupportedTransport(error) || (session.isTls && transport === 'udp'))) continue;
       throw error;
     }
-    if (index > 0) options.memory.transport = transport;
+    if (index > 0) options.memory.learn('transport', transport);
     return { session, transport };
   }
   throw new NvrError('EUNSUPPORTED', 'No transport is left to try.');

@@ -21,6 +21,8 @@ export interface TrackChoice {
 
 export interface Selection {
   tracks: TrackChoice[];
+  /** Those that were not wanted, or cannot be read, and that a server may want to see set up all the same. */
+  others: TrackChoice[];
   /** Tracks that were wanted and cannot be read; they do not stop the others (row 27). */
   refused: NvrError[];
 }
@@ -53,7 +55,27 @@ export function selectTracks(description: SessionDescription, options: SelectOpt
       else if (wanted.length === 0 && offered.length > 0) refused.push(backChannel(offered[0]!));
     }
   }
-  return { tracks, refused };
+  const others = description.media.filter(
+    (media) => isReceivable(media) && !tracks.some((one) => one.media === media),
+  );
+  return { tracks, others: others.map(unread), refused };
+}
+
+/** Media that a camera may send in the clear. */
+function isReceivable(media: MediaDescription): boolean {
+  return media.payloads.length > 0 && !isBackChannel(media) && refusalOf(media) === undefined;
+}
+
+/** A track whose packets go nowhere. */
+function unread(media: MediaDescription): TrackChoice {
+  const { type, clockRate } = media.payloads[0]!;
+  const nothing = (): undefined => undefined;
+  return {
+    media,
+    payloadType: type,
+    clockRate,
+    createDepacketizer: () => ({ push: nothing, gap: nothing, flush: nothing, reset: nothing }),
+  };
 }
 
 /** Media that goes from the client to the camera (ONVIF Streaming Specification, "Back Channel Connection"). */

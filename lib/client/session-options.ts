@@ -3,13 +3,7 @@
 import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import type { NvrError } from '../errors.js';
 import type { Logger } from '../log.js';
-import {
-  parseRange,
-  parseRtpInfo,
-  parseTransport,
-  type RtpInfoEntry,
-  type TransportSpec,
-} from '../rtsp/headers.js';
+import { parseRange, parseRtpInfo, type RtpInfoEntry } from '../rtsp/headers.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import type { RtspUri } from '../rtsp/uri.js';
 import type { LoginGate } from './login-gate.js';
@@ -38,6 +32,8 @@ export interface SessionOptions {
   range?: string;
   /** More headers of PLAY: `Scale`, `Rate-Control`. */
   playHeaders?: Readonly<Record<string, string>>;
+  /** The stream ends by itself, as a recording does: how it ends teaches nothing of the server. */
+  endsByItself?: boolean;
   /** Milliseconds for the connection, and for each reply. */
   requestTimeoutMs?: number;
   /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
@@ -87,11 +83,6 @@ export interface PlayReply {
 /** The credentials a URI bears. */
 export function credentialsOf(uri: RtspUri): { username: string; password: string } | undefined {
   return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
-}
-
-/** What SETUP's reply grants; without a Transport it is taken for a bare yes (row 7). */
-export function grantedTransport(value: string | undefined): TransportSpec | undefined {
-  return value === undefined ? undefined : parseTransport(value);
 }
 
 /** RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. Row 8: the URL may be another, its query dropped. */

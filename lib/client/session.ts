@@ -5,20 +5,19 @@ import { performance } from 'node:perf_hooks';
 import { ReadWindow } from '../codec/read-window.js';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { Authenticator } from '../rtsp/auth.js';
-import { trackUri } from '../rtsp/control-uri.js';
-import { formatTransport, parseSession } from '../rtsp/headers.js';
-import type { RtspResponse } from '../rtsp/message.js';
+import { guarded } from '../guard.js';
+import { silentLogger } from '../log.js';
+import { SessionClock } from '../rtp/session-clock.js';
+import { formatTransport } from '../rtsp/headers.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
 import { holdAccount } from '../secrets.js';
 import { ChannelTable } from './channels.js';
 import type { ConnectionListener, RtspConnection } from './connection.js';
-import { describe } from './describe.js';
+import { describe, type Described } from './describe.js';
 import { KeepAlive } from './keep-alive.js';
-import { controlUriOrder, WRONG_URI_STATUSES } from './quirks.js';
+import { learnFromEnd, learnFromMedia } from './learning.js';
 import { selectTracks, type TrackChoice } from './select-tracks.js';
 import {
-  grantedTransport,
   readPlayReply,
   rtpInfoOf,
   type EndReason,
@@ -26,7 +25,7 @@ import {
   type SessionOptions,
 } from './session-options.js';
 import { ReadPace } from './read-pace.js';
-import { SessionClock } from '../rtp/session-clock.js';
+import { requestSetup } from './setup.js';
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
 import { Track } from './track.js';
@@ -39,6 +38,8 @@ interface SetUpTrack {
   /** What RTP-Info may call it. */
   readonly uri: string;
   readonly payloadType: number;
+  /** What comes of it goes nowhere otherwise. */
+  readonly isWanted: boolean;
   readonly track: Track;
   readonly transport: TrackTransport;
 }
@@ -50,19 +51,20 @@ const SETTLE_MS = 30;
 const TEARDOWN_MS = 1_000;
 
 export class RtspSession {
-  description: SessionDescription | undefined;
   playReply: PlayReply = { rtpInfo: [] };
-  /** The server was reached over TLS, by its URI or a redirect. */
-  isTls = false;
 
   private connection: RtspConnection | undefined;
   private readonly tracks: SetUpTrack[] = [];
   private readonly channels = new ChannelTable();
   private sessionId: string | undefined;
   private sessionTimeoutSeconds = 60;
-  private baseUri = '';
-  private methods: ReadonlySet<string> = new Set();
-  private authenticator: Authenticator | undefined;
+  private described: Described | undefined;
+  /** Tracks that the server describes and that are not set up. */
+  private leftOut = 0;
+  /** A SETUP under way: its reply may bring a session that must be torn down. */
+  private settingUp: Promise<unknown> | undefined;
+  /** How the session ended before it was known to play. */
+  private earlyEnd: { reason: EndReason; error: NvrError } | undefined;
   private keepAlive: KeepAlive | undefined;
   private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
   private forgetAccount = (): void => undefined;
@@ -71,6 +73,7 @@ export class RtspSession {
   private dismantled: Promise<void> | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private lastReportAt = 0;
+  private playedAt = 0;
   private readonly window = new ReadWindow();
   private readonly meter = new RateMeter();
   private readonly clock = new SessionClock(Date.now() - performance.now());
@@ -90,22 +93,23 @@ export class RtspSession {
    * Media may come before it resolves: some servers send RTP before PLAY's reply (row 13).
    */
   async open(): Promise<void> {
-    this.state = 'opening';
     try {
-      const connection = await this.describe();
-      if (this.isTls && this.isUdp) throw plainUdp();
-      const selection = selectTracks(this.description!, this.options);
-      for (const choice of selection.tracks) {
+      this.begin();
+      const described = await this.describe();
+      if (described.isTls && this.isUdp) throw plainUdp();
+      const { tracks, others, refused } = selectTracks(described.description, this.options);
+      for (const choice of tracks) {
         const isFirst = this.tracks.length === 0;
-        try {
-          await this.setup(connection, choice);
-        } catch (error) {
-          if (isFirst || !connection.isOpen || !(error instanceof NvrError)) throw error;
+        await this.setup(described, choice, true).catch((error: unknown) => {
+          if (isFirst || !described.connection.isOpen || !(error instanceof NvrError)) throw error;
           this.options.onWarning?.(error);
-        }
+        });
       }
-      await this.play(connection);
-      for (const refused of selection.refused) this.options.onWarning?.(refused);
+      if (this.options.memory.recall('tracks') === 'all')
+        for (const choice of others) await this.setup(described, choice, false).catch(() => undefined);
+      this.leftOut = tracks.length + others.length - this.tracks.length;
+      await this.play(described);
+      for (const error of refused) this.options.onWarning?.(error);
     } catch (error) {
       await this.close();
       throw error instanceof NvrError
@@ -116,10 +120,9 @@ export class RtspSession {
 
   /** OPTIONS and DESCRIBE alone, as a probe; closes again. Rejects as `open` does. */
   async describeOnly(): Promise<SessionDescription> {
-    this.state = 'opening';
     try {
-      await this.describe();
-      return this.description!;
+      this.begin();
+      return (await this.describe()).description;
     } finally {
       await this.close();
     }
@@ -133,11 +136,12 @@ export class RtspSession {
 
   /** One request in the session, as a ping. Resolves to its round trip in ms. */
   async ping(): Promise<number> {
-    if (this.connection === undefined || this.state !== 'playing')
+    const { described } = this;
+    if (described === undefined || this.state !== 'playing')
       throw new NvrError('EUNREACHABLE', 'The session does not play.');
-    const method = this.methods.has('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS';
-    await this.connection.request(method, this.baseUri, this.sessionHeader());
-    return this.connection.rttMs ?? 0;
+    const method = this.keepAlive?.policy === 'get-parameter' ? 'GET_PARAMETER' : 'OPTIONS';
+    await described.connection.request(method, described.baseUri, this.sessionHeader());
+    return described.connection.rttMs ?? 0;
   }
 
   /** Stops and resumes reading: over TCP the server then feels back-pressure. */
@@ -150,15 +154,28 @@ export class RtspSession {
     this.connection?.resume();
   }
 
-  get statistics(): SessionStatistics {
-    return this.meter.statistics(
-      this.tracks.map(({ track }) => track),
-      this.connection?.rttMs,
-    );
+  get description(): SessionDescription | undefined {
+    return this.described?.description;
   }
 
-  private async describe(): Promise<RtspConnection> {
-    const described = await describe({
+  /** The server was reached over TLS, by its URI or a redirect. */
+  get isTls(): boolean {
+    return this.described?.isTls === true;
+  }
+
+  get statistics(): SessionStatistics {
+    return this.meter.statistics(this.wantedTracks(), this.connection?.rttMs);
+  }
+
+  private begin(): void {
+    if (this.isOver()) throw closedMeanwhile();
+    this.state = 'opening';
+    const known = this.options.memory.toString();
+    if (known !== '') this.log(`known of this server: ${known}`);
+  }
+
+  private async describe(): Promise<Described> {
+    return (this.described = await describe({
       onAccount: (account) => {
         this.forgetAccount = holdAccount(account);
       },
@@ -171,13 +188,7 @@ export class RtspSession {
         }
         this.connection = connection;
       },
-    });
-    this.isTls = described.isTls;
-    this.description = described.description;
-    this.baseUri = described.baseUri;
-    this.methods = described.methods;
-    this.authenticator = described.authenticator;
-    return described.connection;
+    }));
   }
 
   private get listener(): ConnectionListener {
@@ -221,7 +232,8 @@ export class RtspSession {
     );
   }
 
-  private async setup(connection: RtspConnection, choice: TrackChoice): Promise<void> {
+  private async setup(described: Described, choice: TrackChoice, isWanted: boolean): Promise<void> {
+    const isVideo = isWanted && choice.media.type === 'video';
     const track = new Track({
       payloadType: choice.payloadType,
       alsoAnnounced: choice.media.payloads.map(({ type }) => type),
@@ -239,14 +251,14 @@ export class RtspSession {
         this.options.onUnit(unit);
       },
       onLoss: (missing) => {
-        if (choice.media.type === 'video') this.options.onLoss?.(missing);
+        if (isVideo) this.options.onLoss?.(missing);
       },
       onBye: () => {
-        if (choice.media.type === 'video') this.onBye();
+        if (isVideo) this.onBye();
       },
     });
     const transport = await openTransport(this.options.transport, {
-      connection,
+      connection: described.connection,
       track,
       channels: this.channels,
       admits: (now) => {
@@ -261,64 +273,38 @@ export class RtspSession {
         this.end('error', error);
       },
     });
-    let uri: string;
     try {
-      const { reply, uri: setUpAt } = await this.requestSetup(
-        connection,
-        choice,
-        formatTransport(transport.asked),
-      );
-      const session = reply.headers.get('Session');
-      if (session !== undefined) {
-        const parsed = parseSession(session);
-        this.sessionId = parsed.id;
-        this.sessionTimeoutSeconds = parsed.timeoutSeconds;
+      if (this.isOver()) throw closedMeanwhile();
+      const asked = formatTransport(transport.asked);
+      const setup = requestSetup(described, this.options.memory, choice.media.control, () => ({
+        Transport: asked,
+        ...this.sessionHeader(),
+      }));
+      this.settingUp = setup;
+      const granted = await setup;
+      if (granted.session !== undefined) {
+        this.sessionId = granted.session.id;
+        this.sessionTimeoutSeconds = granted.session.timeoutSeconds;
       }
-      uri = setUpAt;
-      const granted = grantedTransport(reply.headers.get('Transport'));
-      track.expect({ ssrc: granted?.ssrc });
-      await transport.accept(granted);
+      if (this.isOver()) throw closedMeanwhile();
+      track.expect({ ssrc: granted.transport?.ssrc });
+      await transport.accept(granted.transport);
+      if (this.isOver()) throw closedMeanwhile();
+      this.tracks.push({ uri: granted.uri, payloadType: choice.payloadType, isWanted, track, transport });
     } catch (error) {
       transport.close();
       throw error;
     }
-    if (this.isOver()) transport.close();
-    else this.tracks.push({ uri, payloadType: choice.payloadType, track, transport });
   }
 
-  /** SETUP over each form of the track's URI that the server might mean, the remembered one first (row 1). */
-  private async requestSetup(
-    connection: RtspConnection,
-    choice: TrackChoice,
-    transport: string,
-  ): Promise<{ reply: RtspResponse; uri: string }> {
-    let first: RtspResponse | undefined;
-    const tried = new Set<string>();
-    for (const policy of controlUriOrder(this.options.memory)) {
-      const uri = trackUri(this.baseUri, choice.media.control, policy);
-      if (tried.has(uri)) continue;
-      tried.add(uri);
-      if (this.authenticator !== undefined) this.authenticator.baseUri = this.baseUri;
-      const reply = await connection.request('SETUP', uri, { Transport: transport, ...this.sessionHeader() });
-      if (reply.status === 200) {
-        this.options.memory.controlUri = policy;
-        if (this.authenticator !== undefined) this.options.memory.digestUri = this.authenticator.digestUri;
-        return { reply, uri };
-      }
-      first ??= reply;
-      if (!WRONG_URI_STATUSES.has(reply.status)) break;
-    }
-    throw errorOfReply(first!, 'SETUP');
-  }
-
-  private async play(connection: RtspConnection): Promise<void> {
+  private async play({ connection, baseUri, methods }: Described): Promise<void> {
     const range = this.options.range ?? 'npt=0.000-';
     const extra = { ...this.options.playHeaders, ...this.sessionHeader() };
-    let reply = await connection.request('PLAY', this.baseUri, { Range: range, ...extra });
+    let reply = await connection.request('PLAY', baseUri, { Range: range, ...extra });
     const open = /^(.*-)[^-]+$/.exec(range)?.[1];
     if ((reply.status === 456 || reply.status === 457) && open !== undefined) {
       // Row 22: a closed Range is refused by some; the caller stops on the clock.
-      reply = await connection.request('PLAY', this.baseUri, { Range: open, ...extra });
+      reply = await connection.request('PLAY', baseUri, { Range: open, ...extra });
     }
     if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
     if (this.isOver()) throw closedMeanwhile();
@@ -329,36 +315,44 @@ export class RtspSession {
     }
 
     this.state = 'playing';
-    this.lastReportAt = performance.now();
-    this.watchdog.begin(this.lastReportAt);
+    this.playedAt = this.lastReportAt = performance.now();
+    this.watchdog.begin(this.playedAt);
     this.keepAlive = new KeepAlive({
       memory: this.options.memory,
-      hasGetParameter: this.methods.has('GET_PARAMETER'),
+      hasGetParameter: methods.has('GET_PARAMETER'),
       timeoutMs: this.sessionTimeoutSeconds * 1000,
-      request: (method) => connection.request(method, this.baseUri, this.sessionHeader()),
+      request: (method) => connection.request(method, baseUri, this.sessionHeader()),
       mediaFlows: () => this.watchdog.mediaFlows(performance.now()),
       onExpired: (error) => {
         this.end('expired', error);
       },
     });
-    this.ticker = setInterval(() => {
-      this.tick(performance.now());
-    }, TICK_MS);
+    this.ticker = setInterval(
+      this.guarded(() => {
+        this.tick(performance.now());
+      }),
+      TICK_MS,
+    );
+    const { earlyEnd } = this;
+    if (earlyEnd !== undefined)
+      setImmediate(() => {
+        this.end(earlyEnd.reason, earlyEnd.error);
+      });
   }
 
   private tick(now: number): void {
-    this.meter.sample(
-      now,
-      this.tracks.map(({ track }) => track),
-    );
+    this.meter.sample(now, this.wantedTracks());
     this.clock.setWallOffset(Date.now() - now);
     for (const { track } of this.tracks) track.release(now);
+    this.watchHeldUnits();
 
     if (now - this.lastReportAt >= REPORT_MS) {
       this.lastReportAt = now;
       for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
     }
-    const silence = this.watchdog.look(now, this.received(), this.meter.fps);
+    const received = this.received();
+    if (received > 0 && this.options.endsByItself !== true) learnFromMedia(this.options.memory, this.leftOut);
+    const silence = this.watchdog.look(now, received, this.meter.fps);
     if (silence !== undefined) this.end('silence', this.whySilent(silence));
   }
 
@@ -388,15 +382,18 @@ export class RtspSession {
   /** At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where nothing comes, they wait no longer. */
   private watchHeldUnits(): void {
     if (this.settling !== undefined || !this.isHolding()) return;
-    this.settling = setTimeout(() => {
-      this.settling = undefined;
-      const now = performance.now();
-      for (const { track } of this.tracks) {
-        track.settle();
-        track.release(now);
-      }
-      this.watchHeldUnits();
-    }, SETTLE_MS);
+    this.settling = setTimeout(
+      this.guarded(() => {
+        this.settling = undefined;
+        const now = performance.now();
+        for (const { track } of this.tracks) {
+          track.settle();
+          track.release(now);
+        }
+        this.watchHeldUnits();
+      }),
+      SETTLE_MS,
+    );
   }
 
   /** On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that disorder is allowed. */
@@ -404,7 +401,7 @@ export class RtspSession {
     const end = (): void => {
       this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
     };
-    if (this.isUdp) this.farewell ??= setTimeout(end, LIMITS.reorderMs);
+    if (this.isUdp) this.farewell ??= setTimeout(this.guarded(end), LIMITS.reorderMs);
     else end();
   }
 
@@ -414,13 +411,38 @@ export class RtspSession {
   }
 
   private end(reason: EndReason, error: NvrError): void {
+    // PLAY's reply may ride in the same read as the stream's end.
+    if (this.state === 'opening') this.earlyEnd ??= { reason, error };
     if (this.state !== 'playing') return;
-    for (const { track } of this.tracks) track.flush();
+    for (const { track } of this.tracks)
+      quietly(() => {
+        track.flush();
+      });
     this.state = 'ended';
     const withoutMedia = this.received() === 0 && this.payloadMismatch === undefined;
-    this.keepAlive?.ended(reason);
+    if (this.options.endsByItself !== true) this.learn(reason, withoutMedia);
     this.dismantled = this.dismantle();
-    this.options.onEnd({ reason, error, withoutMedia });
+    quietly(() => {
+      this.options.onEnd({ reason, error, withoutMedia });
+    });
+  }
+
+  private learn(reason: EndReason, withoutMedia: boolean): void {
+    const now = performance.now();
+    const lesson = learnFromEnd(this.options.memory, {
+      reason,
+      withoutMedia,
+      leftOut: this.leftOut,
+      livedMs: (reason === 'silence' ? this.watchdog.heardAt : now) - this.playedAt,
+      timeoutMs: this.sessionTimeoutSeconds * 1000,
+      keepAlive: this.keepAlive!.account(now),
+    });
+    if (lesson !== undefined) this.log(`the next session is opened otherwise: ${lesson}`);
+  }
+
+  /** What the client itself has to say stands in the trace between what was said to the server and by it. */
+  private log(text: string): void {
+    (this.options.logger ?? silentLogger).debug(`* ${text}`);
   }
 
   private async dismantle(): Promise<void> {
@@ -436,10 +458,11 @@ export class RtspSession {
     for (const { transport } of this.tracks) transport.close();
     const connection = this.connection;
     if (connection === undefined) return;
+    if (this.settingUp !== undefined && connection.isOpen) await settled(this.settingUp, TEARDOWN_MS);
     if (this.sessionId !== undefined && connection.isOpen) {
       connection.resume();
       await connection
-        .request('TEARDOWN', this.baseUri, this.sessionHeader(), TEARDOWN_MS)
+        .request('TEARDOWN', this.described?.baseUri ?? this.options.uri, this.sessionHeader(), TEARDOWN_MS)
         .catch(() => undefined);
     }
     connection.destroy();
@@ -447,8 +470,18 @@ export class RtspSession {
 
   private received(): number {
     let sum = 0;
-    for (const { track } of this.tracks) sum += track.received;
+    for (const { track, isWanted } of this.tracks) if (isWanted) sum += track.received;
     return sum;
+  }
+
+  private wantedTracks(): Track[] {
+    return this.tracks.filter(({ isWanted }) => isWanted).map(({ track }) => track);
+  }
+
+  private guarded(work: () => void): () => void {
+    return guarded(work, (error) => {
+      this.end('error', error);
+    });
   }
 
   private get isUdp(): boolean {
@@ -462,6 +495,19 @@ export class RtspSession {
   private sessionHeader(): Record<string, string> {
     return this.sessionId === undefined ? {} : { Session: this.sessionId };
   }
+}
+
+/** A caller's fault, or a depacketizer's, must not keep the session from ending. */
+function quietly(work: () => void): void {
+  guarded(work, () => undefined)();
+}
+
+/** Waits until it is settled, either way, or for so long. */
+async function settled(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work.catch(() => undefined), limit]);
+  clearTimeout(timer);
 }
 
 function closedMeanwhile(): NvrError {

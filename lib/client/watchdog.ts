@@ -37,6 +37,11 @@ export class Watchdog {
     return silence >= this.allowedMs(fps) ? silence : undefined;
   }
 
+  /** When media came last; when it was waited for first, if none did. */
+  get heardAt(): number {
+    return this.lastMediaAt;
+  }
+
   mediaFlows(now: number): boolean {
     return now - this.lastMediaAt < FLOW_MS;
   }

@@ -272,7 +272,7 @@ export class Hub implements CameraHub {
     const deadUdp = end.reason === 'silence' && end.withoutMedia && opened?.transport === 'udp';
     if (deadUdp && settings.transport !== 'udp' && account.memory.transport !== 'tcp') {
       // Row 21: nothing came over UDP. TCP is tried at once, and remembered.
-      account.memory.transport = 'tcp';
+      account.memory.learn('transport', 'tcp');
       if (this.seats.size > 0) {
         this.emit('warning', {
           code: end.error.code,

@@ -16,7 +16,7 @@ async function asked(
   );
   try {
     const memory = new ServerMemory();
-    memory.transport = 'udp';
+    memory.learn('transport', 'udp');
     const error: unknown = await openSession({
       uri: `rtsps://127.0.0.1:${server.port}/live`,
       preference,

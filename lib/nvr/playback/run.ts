@@ -192,6 +192,7 @@ export class PlaybackRun {
       ...session,
       uri: this.context.uriOf(playbackPath(settings, channel, stream, span)),
       preference: playbackPreferenceOf(settings),
+      endsByItself: true,
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,

@@ -1,0 +1,51 @@
+// SETUP over each form of a track's URI that the server might mean (row 1).
+
+import { trackUri } from '../rtsp/control-uri.js';
+import { parseSession, parseTransport, type TransportSpec } from '../rtsp/headers.js';
+import type { RtspResponse } from '../rtsp/message.js';
+import type { Described } from './describe.js';
+import { controlUriOrder, WRONG_URI_STATUSES, type ServerMemory } from './quirks.js';
+import { errorOfReply } from './status.js';
+
+export interface Granted {
+  readonly uri: string;
+  readonly session: { id: string; timeoutSeconds: number } | undefined;
+  /** Undefined: without a Transport, which is taken for a bare yes (row 7). */
+  readonly transport: TransportSpec | undefined;
+}
+
+/** The remembered form comes first. `headers` is asked before each request. Rejects with what the first refusal stands for. */
+export async function requestSetup(
+  { connection, baseUri, authenticator }: Described,
+  memory: ServerMemory,
+  control: string | undefined,
+  headers: () => Record<string, string>,
+): Promise<Granted> {
+  let first: RtspResponse | undefined;
+  const tried = new Set<string>();
+  for (const policy of controlUriOrder(memory)) {
+    const uri = trackUri(baseUri, control, policy);
+    if (tried.has(uri)) continue;
+    tried.add(uri);
+    if (authenticator !== undefined) authenticator.baseUri = baseUri;
+    const reply = await connection.request('SETUP', uri, headers());
+    if (reply.status === 200) {
+      memory.learn('controlUri', policy);
+      if (authenticator !== undefined) memory.learn('digestUri', authenticator.digestUri);
+      return readGrant(uri, reply);
+    }
+    first ??= reply;
+    if (!WRONG_URI_STATUSES.has(reply.status)) break;
+  }
+  throw errorOfReply(first!, 'SETUP');
+}
+
+function readGrant(uri: string, { headers }: RtspResponse): Granted {
+  const session = headers.get('Session');
+  const transport = headers.get('Transport');
+  return {
+    uri,
+    session: session === undefined ? undefined : parseSession(session),
+    transport: transport === undefined ? undefined : parseTransport(transport),
+  };
+}
