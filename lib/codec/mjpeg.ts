@@ -2,7 +2,7 @@
 
 import { LIMITS } from '../limits.js';
 import type { RtpPacketView } from '../rtp/packet.js';
-import type { MediaDescription } from '../rtsp/sdp.js';
+import type { MediaDescription, PictureSize } from '../rtsp/sdp.js';
 import { ByteCollector } from './byte-collector.js';
 import type { Depacketizer } from './depacketizer.js';
 import type { QuantTables } from './jpeg-header.js';
@@ -33,7 +33,7 @@ const NOTHING = Buffer.alloc(0);
 /** What the first packet of a picture says of it. */
 interface Picture {
   readonly type: number;
-  /** Pixels; 0 where the picture is too large for the header. */
+  /** Pixels; 0 where the picture is too large for the header and the SDP tells nothing. */
   readonly width: number;
   readonly height: number;
   /** MCUs; 0 for none. */
@@ -49,6 +49,8 @@ interface Picture {
 export class MjpegDepacketizer implements Depacketizer {
   readonly #sink: (unit: MediaUnit) => void;
   readonly #frameRate: number | undefined;
+  /** The size by the SDP. */
+  readonly #toldSize: PictureSize | undefined;
   readonly #origin = new UnitOrigin();
   readonly #data = new ByteCollector(LIMITS.unitBytes);
   readonly #extension = new ByteCollector(EXTENSION_BYTES);
@@ -87,6 +89,7 @@ export class MjpegDepacketizer implements Depacketizer {
   ) {
     this.#sink = sink;
     this.#frameRate = media.frameRate;
+    this.#toldSize = media.pictureSize;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
@@ -166,8 +169,7 @@ export class MjpegDepacketizer implements Depacketizer {
       }
       this.#picture ??= {
         type: type % RESTART_TYPES,
-        width: buffer[start + 6]! * 8,
-        height: buffer[start + 7]! * 8,
+        ...this.#sizeOf(buffer[start + 6]!, buffer[start + 7]!),
         restart,
         tables: this.#tablesFor(q, buffer, tablesAt, at),
       };
@@ -176,6 +178,16 @@ export class MjpegDepacketizer implements Depacketizer {
     if (!this.#headerWritten && !this.#writeHeader(this.#picture, type)) return false;
     this.#offset += end - at;
     return this.#data.append(buffer, at, end);
+  }
+
+  /**
+   * Pixels, by sides in blocks of 8: those of the SDP where they fit, as a header has no room for more than 2040, nor for a rest of 1 to 7. Senders of
+   * larger pictures write 0, or what is left of the number in 8 bits.
+   */
+  #sizeOf(columns: number, rows: number): PictureSize {
+    const told = this.#toldSize;
+    if (told && fits(columns, told.width) && fits(rows, told.height)) return told;
+    return { width: columns * 8, height: rows * 8 };
   }
 
   /** The picture's tables; for Q from 128 on they lie between `at` and `end`, behind their header, or came with an earlier picture. */
@@ -292,4 +304,8 @@ export class MjpegDepacketizer implements Depacketizer {
     this.#data.clear();
     this.#extension.clear();
   }
+}
+
+function fits(blocks: number, pixels: number): boolean {
+  return blocks === 0 || blocks === (Math.ceil(pixels / 8) & 255);
 }

@@ -14,6 +14,8 @@ const ATTRIBUTES: Readonly<Record<string, (value: string) => string | undefined>
   control: unquoted,
   range: (value) => value,
   framerate: (value) => value.replace(',', '.'),
+  'x-dimensions': (value) => value,
+  framesize: (value) => withPayloadType(value, (rest) => rest),
 };
 const DIRECTIONS: ReadonlySet<string> = new Set(['sendonly', 'recvonly', 'sendrecv', 'inactive']);
 const KEYS: ReadonlySet<string> = new Set(['crypto', 'fingerprint']);

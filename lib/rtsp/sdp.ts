@@ -18,6 +18,11 @@ export interface PayloadFormat {
   fmtp: ReadonlyMap<string, string>;
 }
 
+export interface PictureSize {
+  width: number;
+  height: number;
+}
+
 export interface MediaDescription {
   index: number;
   /** video, audio, application … */
@@ -28,6 +33,8 @@ export interface MediaDescription {
   control?: string;
   /** Frames per second. */
   frameRate?: number;
+  /** Pixels of its pictures, where a header has no room for them (`a=framesize`, `a=x-dimensions`). */
+  pictureSize?: PictureSize;
   /** sendonly, recvonly, sendrecv, inactive; the session's where the media has none of its own (RFC 4566 6). */
   direction?: string;
   /** Keys for SRTP are offered (`a=crypto`, RFC 4568; `a=fingerprint`, RFC 5763). */
@@ -40,6 +47,9 @@ export interface SessionDescription {
   range?: string;
   media: MediaDescription[];
 }
+
+/** Pixels that a JPEG's own header has room for. */
+const MAX_SIDE = 65_535;
 
 /** Static payload types (RFC 3551 6): those that cameras use, and those that an error should name. */
 const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; channels?: number }>> = {
@@ -94,6 +104,7 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
   if (asArray(media.crypto).length > 0) description.encrypted = true;
   const rate = Number.parseFloat(textOf(media.framerate) ?? '');
   if (rate > 0 && rate <= 1000) description.frameRate = rate;
+  assign(description, 'pictureSize', readPictureSize(media));
 
   const maps = byPayloadType(media.rtp);
   const formats = byPayloadType(media.fmtp);
@@ -124,6 +135,14 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
     });
   }
   return description;
+}
+
+/** `framesize:26 2592-1944` of 3GPP (TS 26.234 5.3.3.2), or `x-dimensions:2592,1944`. */
+function readPictureSize(media: Record<string, unknown>): PictureSize | undefined {
+  const told = invalidOf(media, 'framesize')?.replace(/^\d+ /, '') ?? invalidOf(media, 'x-dimensions');
+  const [width = 0, height = 0] = (told ?? '').split(/[-,x]/, 2).map(Number);
+  const isSide = (side: number): boolean => Number.isInteger(side) && side > 0 && side <= MAX_SIDE;
+  return isSide(width) && isSide(height) ? { width, height } : undefined;
 }
 
 /** In the order of the lines. */

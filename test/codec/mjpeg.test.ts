@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { MjpegDepacketizer } from '../../lib/codec/mjpeg.js';
 import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
 import { onvifReplay, rtp } from '../rtp/build.js';
@@ -36,6 +37,54 @@ function scanOf(length: number, seed = 1): Buffer {
 }
 
 describe('MjpegDepacketizer', () => {
+  describe('where the SDP tells the size', () => {
+    /** The sizes of two pictures whose headers say `columns` and `rows` blocks of 8. */
+    const sizeOf = (told: { width: number; height: number } | undefined, columns: number, rows: number) => {
+      const units: VideoUnit[] = [];
+      const jpeg = payload('JPEG', 90_000);
+      const mjpeg = new MjpegDepacketizer(
+        jpeg,
+        { ...media(jpeg), ...(told && { pictureSize: told }) },
+        (unit) => units.push(unit as VideoUnit),
+      );
+      for (const timestamp of [0, 3600])
+        feed(
+          mjpeg,
+          packetizeMjpeg(scanOf(900), { ...OPTIONS, width: 8 * columns, height: 8 * rows, timestamp }),
+        );
+      const sizes = units.map(({ data, format }) => {
+        assert.deepEqual(jpegSize(data), { width: format.width, height: format.height });
+        return `${String(format.width)}x${String(format.height)}`;
+      });
+      assert.ok(sizes.length === 0 || (sizes.length === 2 && sizes[0] === sizes[1]));
+      return sizes[0];
+    };
+    const large = { width: 2592, height: 1944 };
+
+    it('takes it for pictures above 2040 pixels, whose headers say 0 or what is left in 8 bits', () => {
+      assert.equal(sizeOf(large, 0, 0), '2592x1944');
+      assert.equal(sizeOf(large, 324 & 255, 243), '2592x1944');
+      assert.equal(sizeOf({ width: 3840, height: 2160 }, 0, 0), '3840x2160');
+      assert.equal(sizeOf({ width: 2048, height: 1536 }, 0, 192), '2048x1536');
+    });
+
+    it('takes it for sizes that are no multiples of 8', () => {
+      assert.equal(sizeOf({ width: 1366, height: 770 }, 171, 97), '1366x770');
+      assert.equal(sizeOf({ width: 100, height: 50 }, 13, 7), '100x50');
+    });
+
+    it('believes the header where it says another size', () => {
+      assert.equal(sizeOf(large, 80, 60), '640x480');
+      assert.equal(sizeOf({ width: 640, height: 480 }, 80, 45), '640x360');
+      assert.equal(sizeOf(undefined, 171, 97), '1368x776');
+    });
+
+    it('gives no picture of a size that nobody tells', () => {
+      assert.equal(sizeOf(undefined, 0, 0), undefined);
+      assert.equal(sizeOf({ width: 640, height: 2400 }, 0, 45), undefined);
+    });
+  });
+
   it('gives back, byte for byte, the files GStreamer sent with its tables in band', () => {
     for (const [name, count] of [
       ['mjpeg', 3],

@@ -27,6 +27,30 @@ a=x-bufferdelay:0
 `;
 
 describe('parseSdp', () => {
+  it('reads the size of pictures too large for a header, as GStreamer, 3GPP and Real write it', () => {
+    const size = (...lines: string[]): unknown =>
+      parseSdp(sdp('m=video 0 RTP/AVP 26', ...lines)).media[0]!.pictureSize;
+    const large = { width: 2592, height: 1944 };
+    for (const line of [
+      'a=x-dimensions:2592,1944',
+      'a=x-dimensions: 2592, 1944',
+      'a=X-Dimensions:2592,1944',
+      'a=framesize:26 2592-1944',
+      'a=framesize: 26  2592-1944',
+    ])
+      assert.deepEqual(size(line), large, line);
+    assert.deepEqual(size('a=framesize:26 2592-1944', 'a=x-dimensions:1,1'), large);
+    for (const line of [
+      'a=x-dimensions:0,0',
+      'a=x-dimensions:2592',
+      'a=x-dimensions:70000,16',
+      'a=framesize:26 -1-5',
+      'a=framesize:26',
+      'a=x-dimensions:NaN,1e999',
+    ])
+      assert.equal(size(line), undefined, line);
+  });
+
   for (const [name, end] of [
     ['CRLF', '\r\n'],
     ['LF', '\n'],
