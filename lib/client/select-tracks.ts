@@ -12,11 +12,7 @@ export interface TrackChoice {
   media: MediaDescription;
   payloadType: number;
   clockRate: number;
-  createDepacketizer(
-    sink: (unit: MediaUnit) => void,
-    window?: ReadWindow,
-    onWarning?: (error: NvrError) => void,
-  ): Depacketizer;
+  createDepacketizer(sink: (unit: MediaUnit) => void, window?: ReadWindow): Depacketizer;
 }
 
 export interface Selection {
@@ -134,13 +130,12 @@ function firstReadable(
           media,
           payloadType: payload.type,
           clockRate: payload.clockRate,
-          createDepacketizer: (sink, window, onWarning) =>
+          createDepacketizer: (sink, window) =>
             createDepacketizer(payload, media, sink, {
               boundary: 'learn',
               cutSlices,
               ...(parameterSets && { parameterSets }),
               ...(window && { window }),
-              onWarning,
             }),
         };
       } catch (error) {

@@ -242,8 +242,7 @@ export class RtspSession {
       ssrc: this.ssrc,
       cname: this.cname,
       clock: this.clock,
-      createDepacketizer: (sink) =>
-        choice.createDepacketizer(sink, this.window, (error) => this.options.onWarning?.(error)),
+      createDepacketizer: (sink) => choice.createDepacketizer(sink, this.window),
       onUnit: (unit) => {
         if (this.state === 'ended') return;
         this.meter.count(unit);

@@ -7,8 +7,7 @@ import type { AacConfig } from './aac-config.js';
 import { defaultAacConfig, parseAacConfig } from './aac-config.js';
 import { Bits } from './bits.js';
 import { ByteCollector, ownCopy } from './byte-collector.js';
-import { AacRateGuard } from './aac-rate.js';
-import type { Depacketizer, DepacketizerOptions } from './depacketizer.js';
+import type { Depacketizer } from './depacketizer.js';
 import type { AudioFormat, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
@@ -34,7 +33,7 @@ interface AuLayout {
  * streams moves their RTP time. A unit with a missing part is dropped, and the one that follows anything lost is flagged `damaged`.
  */
 export class AacDepacketizer implements Depacketizer {
-  readonly #units: AacRateGuard;
+  readonly #sink: (unit: MediaUnit) => void;
   readonly #layout: AuLayout;
   readonly #format: AudioFormat;
   /** RTP units of one frame. */
@@ -49,10 +48,9 @@ export class AacDepacketizer implements Depacketizer {
     payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
     sink: (unit: MediaUnit) => void,
-    { onWarning }: DepacketizerOptions = {},
   ) {
     const config = configOf(payload);
-    this.#units = new AacRateGuard(payload.clockRate, sink, onWarning);
+    this.#sink = sink;
     this.#layout = layoutOf(payload.fmtp);
     this.#frameTicks = Math.round((config.frameSamples * payload.clockRate) / config.coreRate);
     this.#format = {
@@ -162,7 +160,7 @@ export class AacDepacketizer implements Depacketizer {
   #emit(data: Buffer, sequence: number, position: number): void {
     const damaged = this.#damagedNext;
     this.#damagedNext = false;
-    this.#units.take({
+    this.#sink({
       kind: 'audio',
       codec: 'aac',
       ...this.#origin.times(sequence, position * this.#frameTicks),

@@ -33,6 +33,11 @@ export class LeastDelay {
     return this.#count < 2 ? 0 : this.#ticks[this.#count - 1]! - this.#ticks[0]!;
   }
 
+  /** Of the newest point. */
+  get ticks(): number {
+    return this.#ticks[this.#count - 1]!;
+  }
+
   get count(): number {
     return this.#count;
   }
@@ -42,20 +47,21 @@ export class LeastDelay {
     this.#stretch = 0;
   }
 
-  /** The clock was set: what was seen of the slope still holds on a line that lies so much later. */
-  shift(ms: number): void {
-    for (let i = 0; i < this.#count; i++) this.#ms[i]! += ms;
+  /** The clock was set ahead by so many ticks: what was seen of the slope still holds. */
+  shift(ticks: number): void {
+    for (let i = 0; i < this.#count; i++) this.#ticks[i]! += ticks;
     this.#stretchStart = -Infinity;
     this.#offsetFrom = this.#count;
   }
 
-  /** A point further on than the ones before; `slope`: which of two is the lower one. True: a stretch began, and `fit` has something new to say. */
+  /** A point further on than the ones before; `slope`: which of two is the lower one. True: `fit` has something new to say. */
   add(ticks: number, ms: number, slope: number): boolean {
     const last = this.#count - 1;
     if (last >= 0 && ticks <= this.#ticks[last]!) return false;
     if (last >= 0 && ms - this.#stretchStart < this.#stretch) {
-      if (ms - this.#ms[last]! < (ticks - this.#ticks[last]!) * slope) this.#put(last, ticks, ms);
-      return false;
+      if (ms - this.#ms[last]! >= (ticks - this.#ticks[last]!) * slope) return false;
+      this.#put(last, ticks, ms);
+      return last === this.#offsetFrom;
     }
     if (this.#count === POINTS) this.#makeRoom(slope);
     this.#put(this.#count++, ticks, ms);

@@ -38,7 +38,7 @@ export class Presentation {
     }
     if (above - ms < MIN_STEP_MS || ms - below < MIN_STEP_MS) return false;
     // A clock that was set back lands on pictures; a B picture lands between them.
-    if (above - below < 1.5 * frameMs || above - ms < 0.3 * frameMs || ms - below < 0.3 * frameMs)
+    if (above - below < 1.3 * frameMs || above - ms < 0.3 * frameMs || ms - below < 0.3 * frameMs)
       return false;
     times.splice(at, 0, ms);
     if (times.length > 2 * KEPT) times.splice(0, KEPT);

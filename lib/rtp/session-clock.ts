@@ -2,6 +2,7 @@
 
 import { CaptureClaim } from './capture-claim.js';
 import { DecodeOrder } from './decode-order.js';
+import { Silence } from './silence.js';
 import { TrackClock } from './track-clock.js';
 
 /** A larger difference between monotonic and wall clock is a clock that was set: times follow at once, back too. */
@@ -17,7 +18,7 @@ export interface Timed {
   readonly arrival: number;
   /** Epoch milliseconds. */
   readonly onvifTime?: number;
-  readonly format?: { readonly codec?: string; readonly reorderDepth?: number };
+  readonly format?: { readonly codec?: string; readonly reorderDepth?: number; readonly frameRate?: number };
   mediaTime?: number;
   time: number;
   captureTime?: number;
@@ -29,6 +30,7 @@ export class SessionClock {
   wallOffset: number;
   /** Raised when the wall clock was set. */
   wallSteps = 0;
+  readonly silence = new Silence();
 
   constructor(wallOffset = 0) {
     this.wallOffset = wallOffset;
@@ -59,13 +61,14 @@ export class SessionTrack {
 
   constructor(session: SessionClock, clockRate: number) {
     this.#session = session;
-    this.clock = new TrackClock(clockRate);
+    this.clock = new TrackClock(clockRate, session.silence);
     this.#claim = new CaptureClaim(clockRate);
   }
 
   /** Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of the source is that of `captureTime`, or `arrival` if there is none. */
   stamp(unit: Timed): void {
-    unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival, reorderDepth(unit));
+    this.#session.silence.hear(unit.arrival);
+    unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival, reorderDepth(unit), frameMs(unit));
     unit.time = this.#time(Math.min(unit.arrival, this.#order.next(unit.mediaTime, unit.arrival)));
     this.#claim.follow(unit.rtpTime, unit.arrival);
     if (unit.onvifTime !== undefined) this.#claim.onvif(unit.onvifTime, unit.rtpTime);
@@ -103,4 +106,8 @@ export class SessionTrack {
 /** Only pictures are reordered, and not those of MJPEG. */
 function reorderDepth({ kind, format }: Timed): number | undefined {
   return kind === 'video' && format?.codec !== 'mjpeg' ? format?.reorderDepth : 0;
+}
+
+function frameMs({ format }: Timed): number {
+  return format?.frameRate === undefined ? 0 : 1000 / format.frameRate;
 }

@@ -17,6 +17,8 @@ export interface StreamOptions {
   /** Pictures are decoded in this order within each group: e.g. [3, 1, 2]. */
   pattern?: readonly number[];
   depth?: number;
+  /** What the stream says of its frame rate. */
+  frameRate?: number;
   kind?: 'video' | 'audio';
   /** ms of media a packet holds beside its first unit: units that come at one time. */
   perPacket?: number;
@@ -76,11 +78,12 @@ export function play(options: StreamOptions, session = new SessionClock(EPOCH - 
   const size = pattern.length || 1;
   const shown = (i: number): number =>
     i === 0 || pattern.length === 0 ? i : Math.floor((i - 1) / size) * size + pattern[(i - 1) % size]!;
+  // Whole groups only.
+  while (pattern.length > 0 && (taken.length - 1) % size !== 0) taken.pop();
   const units: Dated[] = [];
   let last = 0;
   for (let i = 0; i < taken.length; i++) {
     const n = shown(i);
-    if (n >= taken.length) continue;
     // Sent in order of decoding, one after the other.
     const sent = taken[Math.floor(i / (perPacket + 1)) * (perPacket + 1) + perPacket] ?? taken[i]!;
     let arrival = Math.max(last, sent + jitter(i, sent));
@@ -93,7 +96,11 @@ export function play(options: StreamOptions, session = new SessionClock(EPOCH - 
       arrival: BEGIN + arrival,
       time: 0,
       timeSource: '',
-      format: { codec: 'h264', ...(options.depth !== undefined && { reorderDepth: options.depth }) },
+      format: {
+        codec: 'h264',
+        ...(options.depth !== undefined && { reorderDepth: options.depth }),
+        ...(options.frameRate !== undefined && { frameRate: options.frameRate }),
+      },
     };
     track.stamp(unit);
     const { mediaTime, time } = unit as typeof unit & { mediaTime: number };

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { SessionClock } from '../../lib/rtp/session-clock.js';
+import { FAULTS, STALLS } from './clock-faults.js';
+import {
+  apart,
+  BEGIN,
+  EPOCH,
+  judge,
+  play,
+  random,
+  uniform,
+  type StreamOptions,
+  type Verdict,
+} from './clock-rig.js';
+
+/** The most that a time may be off by, ms. */
+const TOLERANCE = 150;
+const TICKS = 90;
+
+function assertTrue(verdict: Verdict, seconds: number, name: string): void {
+  const span = Math.max(100, seconds);
+  assert.equal(verdict.disorder, 0, `${name}: times rise`);
+  assert.ok(verdict.spanError <= span, `${name}: the span is ${verdict.spanError.toFixed(1)} ms off`);
+  assert.ok(verdict.worst <= TOLERANCE, `${name}: a picture is ${verdict.worst.toFixed(1)} ms off`);
+}
+
+describe('SessionClock, every fault of a clock', () => {
+  for (const fault of FAULTS) {
+    it(`dates pictures at their real times: ${fault.name}`, () => {
+      for (const fps of [1, 2, 5, 12, 25, 60]) {
+        for (const jitter of [0, 30]) {
+          const name = `${fps} fps, ${jitter} ms of jitter`;
+          const network = jitter === 0 ? {} : { jitter: uniform(jitter, fps) };
+          const verdict = judge(play({ ...fault.of(fps), depth: 0, ...network }));
+          assertTrue(verdict, 60, name);
+          if (!fault.name.includes('stall'))
+            assert.ok(verdict.live <= TOLERANCE, `${name}: live times are ${verdict.live} ms off`);
+        }
+      }
+    });
+  }
+
+  it('keeps a steady stream within 20 ms rms with 30 ms of jitter, uniform or not', () => {
+    for (const fps of [1, 5, 25, 60]) {
+      const next = random(3);
+      const normal = (): number =>
+        Math.abs(30 * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
+      for (const jitter of [uniform(30), normal]) {
+        const { rms } = judge(play({ fps, jitter, depth: 0, seconds: 120 }));
+        assert.ok(rms <= 20, `${fps} fps: ${rms.toFixed(1)} ms rms`);
+      }
+    }
+  });
+
+  it('keeps its word over hours', () => {
+    for (const fault of FAULTS.filter(({ name }) => /none|21|1 % slow|200 ppm|3 s back/.test(name))) {
+      const seconds = 2 * 3600;
+      const verdict = judge(play({ ...fault.of(12), seconds, depth: 0, jitter: uniform(30) }));
+      assertTrue(verdict, seconds, fault.name);
+    }
+  });
+
+  it('takes what comes in any order, at any length, whatever the clock does', () => {
+    const event = fc.record({
+      at: fc.integer({ min: 5, max: 50 }),
+      kind: fc.constantFrom('step', 'stray', 'stall'),
+      by: fc.oneof(fc.integer({ min: 300, max: 5000 }), fc.integer({ min: 5000, max: 3_600_000 })),
+      back: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(event, { maxLength: 6 }),
+        fc.constantFrom(2, 5, 12, 25, 30, 60),
+        fc.constantFrom(0.84, 0.95, 1, 1, 1, 1.11, 10.5, 1 / 90),
+        fc.nat(),
+        (events, fps, rate, seed) => {
+          // Apart from one another, as each takes a second or two to be told.
+          const apartFrom = events
+            .sort((a, b) => a.at - b.at)
+            .filter(({ at }, i) => i === 0 || at >= events[i - 1]!.at + 5);
+          const stamp = (n: number, ms: number): number => {
+            let off = 0;
+            for (const { at, kind, by, back } of apartFrom) {
+              const sign = back ? -by : by;
+              if (kind === 'step' && ms >= at * 1000 + 1) off += sign;
+              if (kind === 'stray' && n === at * fps) off += sign;
+            }
+            return (ms + off) * TICKS * rate;
+          };
+          const stalls = apartFrom
+            .filter(({ kind }) => kind === 'stall')
+            .map(({ at }) => [at * 1000 + 3, at * 1000 + 3003] as const);
+          const verdict = judge(play({ fps, stamp, stalls, jitter: uniform(30, seed), depth: 0 }));
+          assertTrue(verdict, 60, `${fps} fps`);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('SessionClock, picture and sound', () => {
+  const together = (pictures: StreamOptions, sounds: StreamOptions, seed: number): number => {
+    const clock = new SessionClock(EPOCH - BEGIN);
+    const shared = { seconds: 300 };
+    const seen = play({ ...shared, depth: 0, jitter: uniform(30, seed), ...pictures }, clock);
+    const sound = {
+      ...shared,
+      kind: 'audio',
+      fps: 50,
+      clockRate: 8000,
+      jitter: uniform(30, seed + 1),
+    } as const;
+    return apart(seen, play({ ...sound, ...sounds }, clock));
+  };
+
+  const cases: [string, StreamOptions, StreamOptions][] = [
+    ['sound 1 % slow', {}, { stamp: (_n, ms) => ms * 8 * 0.99 }],
+    ['sound 1 % fast', {}, { stamp: (_n, ms) => ms * 8 * 1.01 }],
+    ['44.1 kHz said to be 48', {}, { clockRate: 48_000, stamp: (_n, ms) => ms * 44.1 }],
+    ['25 pictures stamped for 21', { fps: 21, stamp: (n) => n * 3600 }, {}],
+    [
+      '25 pictures stamped for 12.5, at night',
+      { fps: (n) => (n < 500 ? 40 : 80), stamp: (n) => n * 3600 },
+      {},
+    ],
+    ['pictures stamped in ms', { stamp: (_n, ms) => ms }, {}],
+    ['the pictures’ clock set ahead', { stamp: (_n, ms) => (ms + (ms > 20_400 ? 3500 : 0)) * TICKS }, {}],
+    ['the pictures’ clock set back', { stamp: (_n, ms) => (ms - (ms > 20_400 ? 1200 : 0)) * TICKS }, {}],
+    [
+      'both clocks set ahead',
+      { stamp: (_n, ms) => (ms + (ms > 20_400 ? 3500 : 0)) * TICKS },
+      { stamp: (_n, ms) => (ms + (ms > 20_400 ? 3500 : 0)) * 8 },
+    ],
+    ['stalls', { stalls: STALLS }, { stalls: STALLS }],
+  ];
+  for (const [name, pictures, sounds] of cases) {
+    it(`never lets them part by more than 80 ms: ${name}`, () => {
+      for (const seed of [1, 5, 9]) {
+        const worst = together(pictures, sounds, seed);
+        assert.ok(worst <= 80, `${worst.toFixed(1)} ms apart`);
+      }
+    });
+  }
+});
+
+describe('SessionClock, pictures that are shown in another order than they come', () => {
+  const patterns: [string, number[], number | undefined][] = [
+    ['two B pictures', [3, 1, 2], 1],
+    ['three B pictures', [4, 1, 2, 3], 1],
+    ['a pyramid', [4, 2, 1, 3], 2],
+    ['a pyramid, the depth unsaid', [4, 2, 1, 3], undefined],
+  ];
+  for (const [name, pattern, depth] of patterns) {
+    it(`keeps their order and even steps: ${name}`, () => {
+      for (const fps of [1, 5, 12, 25, 60]) {
+        for (const jitter of [0, 30]) {
+          const stream = { fps, frameRate: fps, pattern, ...(depth !== undefined && { depth }) };
+          const verdict = judge(play({ ...stream, ...(jitter > 0 && { jitter: uniform(jitter) }) }));
+          assertTrue(verdict, 60, `${fps} fps, ${jitter} ms of jitter`);
+        }
+      }
+    });
+  }
+
+  it('keeps it through stalls', () => {
+    for (const [name, pattern, depth] of patterns) {
+      const stream = { frameRate: 25, pattern, stalls: STALLS, ...(depth !== undefined && { depth }) };
+      assertTrue(judge(play({ ...stream, jitter: uniform(30) })), 60, name);
+    }
+  });
+});
