@@ -128,7 +128,7 @@ class RecordCamera {
           clearTimeout(timer as NodeJS.Timeout | undefined);
         },
       },
-      ...(thumbnail && { thumbnail: jpegOf }),
+      ...(thumbnail && { thumbnail: (unit: VideoUnit) => jpegOf(unit, this.hub) }),
       ...(nvr.canPlayBack && {
         fetchSpan: (of, from, to, signal) => nvr.fetchSpan({ channel: of, stream, from, to }, signal),
       }),
@@ -404,8 +404,8 @@ function faultOf({ code, message }: NvrError): { code: string; reason: string } 
   return { code, reason: message };
 }
 
-async function jpegOf({ codec, data }: VideoUnit): Promise<Buffer> {
+async function jpegOf({ codec, data }: VideoUnit, camera: object): Promise<Buffer> {
   if (codec === 'mjpeg') return data;
-  const jpeg = await sharedSnapshotPool().decode({ codec, data, quality: THUMBNAIL_QUALITY });
+  const jpeg = await sharedSnapshotPool().decode({ codec, data, quality: THUMBNAIL_QUALITY }, camera);
   return Buffer.from(jpeg.data.buffer, jpeg.data.byteOffset, jpeg.data.byteLength);
 }

@@ -12,7 +12,11 @@ export interface TrackChoice {
   media: MediaDescription;
   payloadType: number;
   clockRate: number;
-  createDepacketizer(sink: (unit: MediaUnit) => void, window?: ReadWindow): Depacketizer;
+  createDepacketizer(
+    sink: (unit: MediaUnit) => void,
+    window?: ReadWindow,
+    onWarning?: (error: NvrError) => void,
+  ): Depacketizer;
 }
 
 export interface Selection {
@@ -130,12 +134,13 @@ function firstReadable(
           media,
           payloadType: payload.type,
           clockRate: payload.clockRate,
-          createDepacketizer: (sink, window) =>
+          createDepacketizer: (sink, window, onWarning) =>
             createDepacketizer(payload, media, sink, {
               boundary: 'learn',
               cutSlices,
               ...(parameterSets && { parameterSets }),
               ...(window && { window }),
+              onWarning,
             }),
         };
       } catch (error) {

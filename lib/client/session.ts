@@ -242,7 +242,8 @@ export class RtspSession {
       ssrc: this.ssrc,
       cname: this.cname,
       clock: this.clock,
-      createDepacketizer: (sink) => choice.createDepacketizer(sink, this.window),
+      createDepacketizer: (sink) =>
+        choice.createDepacketizer(sink, this.window, (error) => this.options.onWarning?.(error)),
       onUnit: (unit) => {
         if (this.state === 'ended') return;
         this.meter.count(unit);

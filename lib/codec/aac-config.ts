@@ -76,6 +76,11 @@ export function readAacConfig(bits: Bits): (Omit<AacConfig, 'bytes'> & { complet
   };
 }
 
+/** Whether sound may be sampled so (table 1.18). */
+export function isAacRate(rate: number): boolean {
+  return SAMPLE_RATES.includes(rate);
+}
+
 /** The config of AAC-LC, for streams whose SDP has none. */
 export function defaultAacConfig(sampleRate: number, channels: number): AacConfig {
   const index = SAMPLE_RATES.indexOf(sampleRate);

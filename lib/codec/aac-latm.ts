@@ -6,10 +6,11 @@ import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
 import { Bits, copyBits } from './bits.js';
 import { ByteCollector } from './byte-collector.js';
-import type { Depacketizer } from './depacketizer.js';
+import { AacRateGuard } from './aac-rate.js';
+import type { Depacketizer, DepacketizerOptions } from './depacketizer.js';
 import type { LatmConfig } from './latm-config.js';
 import { readLatmConfig } from './latm-config.js';
-import type { AudioFormat, MediaUnit } from './unit.js';
+import type { AudioFormat, AudioUnit, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
 /**
@@ -17,7 +18,7 @@ import { UnitOrigin } from './unit-origin.js';
  * loss, and at the start, what comes up to the next end is dropped, and the unit after it is flagged `damaged`.
  */
 export class AacLatmDepacketizer implements Depacketizer {
-  readonly #sink: (unit: MediaUnit) => void;
+  readonly #sink: (unit: AudioUnit) => void;
   readonly #clockRate: number;
   readonly #configInBand: boolean;
   readonly #origin = new UnitOrigin();
@@ -36,11 +37,19 @@ export class AacLatmDepacketizer implements Depacketizer {
     payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
     sink: (unit: MediaUnit) => void,
+    { onWarning }: DepacketizerOptions = {},
   ) {
-    this.#sink = sink;
     this.#clockRate = payload.clockRate;
     // 1, the default: the config comes in band (RFC 6416 7.3).
     this.#configInBand = payload.fmtp.get('cpresent') !== '0';
+    // A config in band comes from the encoder; one in the description may be anybody's.
+    const guard = this.#configInBand ? undefined : new AacRateGuard(payload.clockRate, sink, onWarning);
+    this.#sink =
+      guard === undefined
+        ? sink
+        : (unit) => {
+            guard.take(unit);
+          };
     const hex = payload.fmtp.get('config') ?? '';
     if (/^([0-9a-f]{2})+$/i.test(hex)) {
       const bytes = Buffer.from(hex, 'hex');

@@ -7,7 +7,8 @@ import type { AacConfig } from './aac-config.js';
 import { defaultAacConfig, parseAacConfig } from './aac-config.js';
 import { Bits } from './bits.js';
 import { ByteCollector, ownCopy } from './byte-collector.js';
-import type { Depacketizer } from './depacketizer.js';
+import { AacRateGuard } from './aac-rate.js';
+import type { Depacketizer, DepacketizerOptions } from './depacketizer.js';
 import type { AudioFormat, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
@@ -33,7 +34,7 @@ interface AuLayout {
  * streams moves their RTP time. A unit with a missing part is dropped, and the one that follows anything lost is flagged `damaged`.
  */
 export class AacDepacketizer implements Depacketizer {
-  readonly #sink: (unit: MediaUnit) => void;
+  readonly #units: AacRateGuard;
   readonly #layout: AuLayout;
   readonly #format: AudioFormat;
   /** RTP units of one frame. */
@@ -48,9 +49,10 @@ export class AacDepacketizer implements Depacketizer {
     payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
     sink: (unit: MediaUnit) => void,
+    { onWarning }: DepacketizerOptions = {},
   ) {
     const config = configOf(payload);
-    this.#sink = sink;
+    this.#units = new AacRateGuard(payload.clockRate, sink, onWarning);
     this.#layout = layoutOf(payload.fmtp);
     this.#frameTicks = Math.round((config.frameSamples * payload.clockRate) / config.coreRate);
     this.#format = {
@@ -160,7 +162,7 @@ export class AacDepacketizer implements Depacketizer {
   #emit(data: Buffer, sequence: number, position: number): void {
     const damaged = this.#damagedNext;
     this.#damagedNext = false;
-    this.#sink({
+    this.#units.take({
       kind: 'audio',
       codec: 'aac',
       ...this.#origin.times(sequence, position * this.#frameTicks),

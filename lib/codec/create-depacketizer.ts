@@ -13,7 +13,7 @@ import { L16Depacketizer } from './l16.js';
 import { MjpegDepacketizer } from './mjpeg.js';
 import { OnvifMetadataDepacketizer } from './onvif-metadata.js';
 import { OpusDepacketizer } from './opus.js';
-import type { Depacketizer, PayloadDescription, VideoOptions } from './depacketizer.js';
+import type { Depacketizer, PayloadDescription, DepacketizerOptions } from './depacketizer.js';
 import type { MediaUnit } from './unit.js';
 
 /**
@@ -25,7 +25,7 @@ export function createDepacketizer(
   payload: PayloadDescription,
   media: MediaDescription,
   sink: (unit: MediaUnit) => void,
-  options: VideoOptions = {},
+  options: DepacketizerOptions = {},
 ): Depacketizer {
   switch (payload.encoding.toUpperCase()) {
     case 'H264':
@@ -35,9 +35,9 @@ export function createDepacketizer(
     case 'JPEG':
       return new MjpegDepacketizer(payload, media, sink);
     case 'MPEG4-GENERIC':
-      return new AacDepacketizer(payload, media, sink);
+      return new AacDepacketizer(payload, media, sink, options);
     case 'MP4A-LATM':
-      return new AacLatmDepacketizer(payload, media, sink);
+      return new AacLatmDepacketizer(payload, media, sink, options);
     case 'PCMA':
     case 'PCMU':
       return new G711Depacketizer(payload, media, sink);

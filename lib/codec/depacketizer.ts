@@ -1,5 +1,6 @@
 // From RTP packets to media units: the interface that every payload format implements.
 
+import type { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
 import type { BoundaryPolicy } from './access-unit.js';
@@ -29,7 +30,7 @@ export interface Depacketizer {
 /** One payload type of a media section, as the SDP tells it. */
 export type PayloadDescription = MediaDescription['payloads'][number];
 
-export interface VideoOptions {
+export interface DepacketizerOptions {
   /** H.264 and H.265: when parameter sets are put in front of a unit. Default `keyframe`. */
   parameterSets?: ParameterSetPolicy;
   /** H.264 and H.265: when a unit ends. Default `marker`; `learn` costs the first unit up to a frame's time, and never tears it. */
@@ -38,4 +39,6 @@ export interface VideoOptions {
   window?: ReadWindow;
   /** H.264 and H.265: keep slices that a loss cuts off, as `VideoUnit.cut`. Units without a whole slice then come too, with nothing in `data`. */
   cutSlices?: boolean;
+  /** AAC: is told of sound that is not what the description says of it. */
+  onWarning?: ((error: NvrError) => void) | undefined;
 }

@@ -1,12 +1,14 @@
-// H.265 keyframes to planes, by libde265 as libheif-js brings it in wasm: no native code, no file to load at run time.
-
-import { createRequire } from 'node:module';
+// H.265 keyframes to planes, by libde265 as libheif-js brings it in wasm: no native code.
 
 import { splitAnnexB } from '../codec/annexb.js';
-import { H265_NAL } from '../codec/h265/nal.js';
-import { parseH265Sps } from '../codec/h265/sps.js';
 import type { SampleAspect } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
+import { broken } from './h265-intra/errors.js';
+import { checkPicture } from './h265-intra/index.js';
+import type { WholePicture } from './h265-intra/index.js';
+import type { Sps } from './h265-intra/parameter-sets.js';
+import { newLibDe265 } from './h265-library.js';
+import type { LibDe265 } from './h265-library.js';
 import type { PlanarPicture } from './jpeg/index.js';
 
 /** Planes of the shown picture with what its VUI says of their colours. */
@@ -18,81 +20,87 @@ export interface H265Picture extends PlanarPicture {
   readonly sar?: SampleAspect;
 }
 
-/** Pixels of the largest picture worth the memory: 8192 x 4608, either way up. */
+/** Luma samples of the largest picture worth the memory: 8192 x 4608, either way up. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
+/** Bytes of the picture and of those it names as references, which the library makes where it does not have them. */
+const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
+/** Samples that may be coded beside twice those that are shown: borders of small pictures. */
+const MAX_HIDDEN = 256 * 256;
 
-/** Bytes of wasm memory past which it is given back: it never shrinks by itself, and the largest picture needs less. */
-const MAX_MEMORY = 512 * 1024 * 1024;
+/** DE265_DECODER_PARAM_SUPPRESS_FAULTY_PICTURES. */
+const SUPPRESS_FAULTY = 6;
 
 /**
  * libde265 is called itself, not as libheif's decoder of HEIC files: that one leaves out the deblocking and the SAO filter in its wasm build
- * (41 dB off at low bit rates) and converts the colours on its way.
+ * (41 dB off at low bit rates) and converts the colours on its way. It shows what its memory held where a part of a picture is missing, so it is given
+ * only what was read to its last bit before.
  */
 export class H265Decoder {
   #library: LibDe265 | undefined;
 
   /**
    * `annexB`: one IRAP picture with its parameter sets in front. Its planes are views of the wasm memory, valid while `use` runs, whose result is returned.
-   * NvrError EUNSUPPORTED for what is too large or not 4:2:0 or grey, EDECODE for what is broken.
+   * NvrError EUNSUPPORTED for what is too large or not 4:2:0 or grey, EDECODE for what is broken or not whole.
    */
   decode<T>(annexB: Uint8Array, use: (picture: H265Picture) => T): T {
-    const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength)).filter(
-      isUseful,
-    );
-    if (
-      !nals.some((nal) => typeOf(nal) <= H265_NAL.lastSlice) ||
-      !nals.some((nal) => typeOf(nal) === H265_NAL.sps)
-    ) {
-      throw broken('there are no parameter sets or no picture in it');
-    }
-    const sar = parseH265Sps(nals.findLast((nal) => typeOf(nal) === H265_NAL.sps)!)?.sar;
-    const library = (this.#library ??= loadLibrary());
-    const decoder = library._de265_new_decoder();
-    const scratch = library._malloc(Math.max(8, ...nals.map((nal) => nal.length)));
+    const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength));
+    const picture = checkPicture(nals, admit);
+    const library = (this.#library ??= newLibDe265());
     try {
-      for (const nal of nals) {
-        library.HEAPU8.set(nal, scratch);
-        library._de265_push_NAL(decoder, scratch, nal.length, 0, 0, 0);
-      }
-      library._de265_flush_data(decoder);
-      // Each call takes one NAL unit or one step of the output, so the bound is never met by a picture that comes at all.
-      for (let step = 0; step < 2 * nals.length + 16; step++) {
-        library._de265_decode(decoder, scratch);
-        const image = library._de265_get_next_picture(decoder);
-        if (image !== 0) return use({ ...viewPicture(library, image, scratch), ...(sar && { sar }) });
-        if (library.HEAP32[scratch >> 2] === 0) break;
-      }
-      throw broken('no picture came out');
+      return decodeIn(library, picture, use);
     } catch (error) {
-      // After an abort in wasm its memory is not to be trusted.
-      if (!(error instanceof NvrError)) this.#library = undefined;
+      // Its memory is not to be trusted after any fault.
+      this.#library = undefined;
       throw error instanceof NvrError ? error : broken('the decoder has failed');
-    } finally {
-      if (this.#library) {
-        library._free(scratch);
-        library._de265_free_decoder(decoder);
-        if (library.HEAPU8.length > MAX_MEMORY) this.#library = undefined;
-      }
     }
   }
 }
 
-/** Parameter sets and slices of the base layer (H.265 7.3.1.2). An SPS must be one that can be read, and of a size that can be decoded. */
-function isUseful(nal: Buffer): boolean {
-  const type = typeOf(nal);
-  const baseLayer = nal.length > 2 && (nal[0]! & 1) === 0 && nal[1]! >> 3 === 0;
-  if (!baseLayer || type > H265_NAL.pps) return false;
-  if (type !== H265_NAL.sps) return true;
-  const sps = parseH265Sps(nal);
-  if (!sps) return false;
-  if (Math.max(sps.width, sps.height) > MAX_LONG_SIDE || Math.min(sps.width, sps.height) > MAX_SHORT_SIDE) {
+/** What a picture costs is known by its parameter sets, before anything is made. */
+function admit(sps: Sps, references: number): void {
+  const { codedWidth, codedHeight, width, height } = sps;
+  const samples = codedWidth * codedHeight;
+  const long = Math.max(codedWidth, codedHeight);
+  const short = Math.min(codedWidth, codedHeight);
+  const bytes =
+    samples * (sps.chromaFormat === 0 ? 1 : 1.5) * (Math.max(sps.lumaDepth, sps.chromaDepth) > 8 ? 2 : 1);
+  if (long > MAX_LONG_SIDE || short > MAX_SHORT_SIDE || bytes * (1 + references) > MAX_PICTURE_BYTES) {
     throw new NvrError(
       'EUNSUPPORTED',
-      `a picture of ${sps.width} x ${sps.height} is too large to decode: use the camera's smaller stream`,
+      `a picture coded as ${codedWidth} x ${codedHeight} is too large to decode: use the camera's smaller stream`,
     );
   }
-  return true;
+  if (samples > 2 * width * height + MAX_HIDDEN) {
+    throw new NvrError(
+      'EUNSUPPORTED',
+      `a picture coded as ${codedWidth} x ${codedHeight} that shows ${width} x ${height} of it is not decoded`,
+    );
+  }
+}
+
+function decodeIn<T>(library: LibDe265, { nals, sps }: WholePicture, use: (picture: H265Picture) => T): T {
+  const decoder = library._de265_new_decoder();
+  const scratch = library._malloc(Math.max(8, ...nals.map((nal) => nal.length)));
+  if (decoder === 0 || scratch === 0) throw broken('the decoder has no memory');
+  library._de265_set_parameter_bool(decoder, SUPPRESS_FAULTY, 1);
+  for (const nal of nals) {
+    library.HEAPU8.set(nal, scratch);
+    library._de265_push_NAL(decoder, scratch, nal.length, 0, 0, 0);
+  }
+  library._de265_flush_data(decoder);
+  // Each call takes one NAL unit or one step of the output, so the bound is never met by a picture that comes at all.
+  let image = 0;
+  for (let step = 0; step < 2 * nals.length + 16 && image === 0; step++) {
+    library._de265_decode(decoder, scratch);
+    image = library._de265_get_next_picture(decoder);
+    if (image === 0 && library.HEAP32[scratch >> 2] === 0) break;
+  }
+  if (image === 0) throw broken('no picture came out');
+  const result = use({ ...viewPicture(library, image, scratch), ...(sps.sar && { sar: sps.sar }) });
+  library._free(scratch);
+  library._de265_free_decoder(decoder);
+  return result;
 }
 
 function viewPicture(library: LibDe265, image: number, scratch: number): H265Picture {
@@ -141,54 +149,4 @@ function viewPlane(
     }
   }
   return { data: out, stride: width };
-}
-
-/** The bundle holds its wasm, so no file is looked for; what it would print is dropped. */
-function loadLibrary(): LibDe265 {
-  const factory = createRequire(__filename)('libheif-js/libheif-wasm/libheif-bundle.js') as (
-    settings: object,
-  ) => Partial<LibDe265>;
-  const library = factory({ print: () => undefined, printErr: () => undefined });
-  if (!library._de265_new_decoder)
-    throw new NvrError('EUNSUPPORTED', 'this version of libheif-js has no H.265 decoder');
-  return library as LibDe265;
-}
-
-function broken(reason: string): NvrError {
-  return new NvrError('EDECODE', `the H.265 keyframe cannot be decoded: ${reason}`);
-}
-
-function typeOf(nal: Buffer): number {
-  return (nal[0]! >> 1) & 0x3f;
-}
-
-/** The part of the bundle that is used here, as libheif-wasm/libheif.d.ts declares it: pointers and C integers are numbers. */
-interface LibDe265 {
-  readonly HEAPU8: Uint8Array;
-  readonly HEAP32: Int32Array;
-  _malloc(bytes: number): number;
-  _free(pointer: number): void;
-  _de265_new_decoder(): number;
-  _de265_free_decoder(decoder: number): number;
-  /** The time stamp is an int64 in two halves. */
-  _de265_push_NAL(
-    decoder: number,
-    data: number,
-    length: number,
-    timeLow: number,
-    timeHigh: number,
-    userData: number,
-  ): number;
-  _de265_flush_data(decoder: number): number;
-  /** Writes to `more` whether there is more to do. */
-  _de265_decode(decoder: number, more: number): number;
-  /** 0: none yet. */
-  _de265_get_next_picture(decoder: number): number;
-  _de265_get_chroma_format(image: number): number;
-  _de265_get_image_width(image: number, channel: number): number;
-  _de265_get_image_height(image: number, channel: number): number;
-  _de265_get_bits_per_pixel(image: number, channel: number): number;
-  _de265_get_image_plane(image: number, channel: number, stride: number): number;
-  _de265_get_image_matrix_coefficients(image: number): number;
-  _de265_get_image_full_range_flag(image: number): number;
 }

@@ -18,10 +18,13 @@ export interface SnapshotJob {
   readonly width?: number;
   /** Pixels of another shape are made square. */
   readonly squarePixels?: boolean;
+  /** Whose it is: what is kept between pictures is kept for one camera. */
+  readonly camera?: number;
 }
 
-/** Keeps a decoder of each kind between pictures, as their memory is worth reusing. */
+/** Keeps a decoder of each kind between pictures of one camera, as their memory is worth reusing: another camera's pixels are never in it. */
 export class SnapshotMaker {
+  #camera: number | undefined;
   #h264: IntraDecoder | undefined;
   #h265: H265Decoder | undefined;
 
@@ -39,6 +42,8 @@ export class SnapshotMaker {
         ...(width !== undefined && { width }),
       });
     };
+    if (job.camera !== this.#camera) this.release();
+    this.#camera = job.camera;
     try {
       if (job.codec === 'h265') return (this.#h265 ??= new H265Decoder()).decode(job.data, encode);
       return encode((this.#h264 ??= new IntraDecoder()).decode(job.data));

@@ -1,10 +1,28 @@
-// At most so many jobs at once, so many waiting; the next one is refused at once rather than answered too late.
+// At most so many jobs at once, so many waiting; the next one is refused at once rather than answered too late. Who has used the least time comes first.
+
+import { performance } from 'node:perf_hooks';
 
 import { NvrError } from '../errors.js';
 
+/** Milliseconds in which what an owner has used counts half as much. */
+const HALF_LIFE = 30_000;
+/** Jobs of one owner that may wait, so that one camera's do not fill the queue. */
+const OWNER_ROOM = 4;
+
+interface Waiting {
+  readonly owner: object;
+  readonly start: () => void;
+}
+
+interface Use {
+  ms: number;
+  at: number;
+}
+
 export class BoundedQueue {
   #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
+  readonly #used = new WeakMap<object, Use>();
 
   /** `lanes` jobs run at once, `room` more wait. `what` names the queue in the refusal. */
   constructor(
@@ -21,26 +39,56 @@ export class BoundedQueue {
     return this.#waiting.length;
   }
 
-  /** Settles as `job` does; NvrError EBUSY when `room` jobs wait already. First come, first served. */
-  async run<T>(job: () => Promise<T>): Promise<T> {
+  /**
+   * Settles as `job` does; NvrError EBUSY when too many wait already, of all or of its `owner`. Of those that wait, the one whose owner has used the
+   * least time of late is next; of one owner's, or of those without, the first to come.
+   */
+  async run<T>(job: () => Promise<T>, owner?: object): Promise<T> {
+    const whose = owner ?? this;
     if (this.#running < this.lanes) {
       this.#running++;
     } else {
-      if (this.#waiting.length >= this.room) {
-        throw new NvrError(
-          'EBUSY',
-          `${String(this.room)} jobs wait for the ${this.what} already: trigger less often`,
-        );
+      const own = owner ? this.#waiting.filter((one) => one.owner === owner).length : 0;
+      if (this.#waiting.length >= this.room || own >= OWNER_ROOM) {
+        const many = own >= OWNER_ROOM ? `${String(own)} jobs of this camera` : `${String(this.room)} jobs`;
+        throw new NvrError('EBUSY', `${many} wait for the ${this.what} already: trigger less often`);
       }
       // Whoever leaves hands its place over, so `#running` stays as it is.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((start) => this.#waiting.push({ owner: whose, start }));
     }
+    const begun = performance.now();
     try {
       return await job();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
+      this.#charge(whose, begun);
+      const next = this.#next();
+      if (next) next.start();
       else this.#running--;
     }
+  }
+
+  #next(): Waiting | undefined {
+    const now = performance.now();
+    let next: Waiting | undefined;
+    let least = Infinity;
+    for (const one of this.#waiting) {
+      const used = this.#usedBy(one.owner, now);
+      if (used < least) {
+        least = used;
+        next = one;
+      }
+    }
+    this.#waiting = this.#waiting.filter((one) => one !== next);
+    return next;
+  }
+
+  #charge(owner: object, begun: number): void {
+    const now = performance.now();
+    this.#used.set(owner, { ms: this.#usedBy(owner, now) + now - begun, at: now });
+  }
+
+  #usedBy(owner: object, now: number): number {
+    const use = this.#used.get(owner);
+    return use ? use.ms * 0.5 ** ((now - use.at) / HALF_LIFE) : 0;
   }
 }

@@ -6,15 +6,19 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { VideoFormat } from '../codec/unit.js';
+import { splitAnnexB } from '../codec/annexb.js';
+import { H264_NAL } from '../codec/h264/nal.js';
+import { parseH264Sps } from '../codec/h264/sps.js';
+import { H265_NAL } from '../codec/h265/nal.js';
+import { parseH265Sps } from '../codec/h265/sps.js';
+import type { VideoCodec, VideoFormat } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { shownMatrix } from '../media/jpeg/matrix.js';
 import { MAX_SQUARED } from '../media/jpeg/scale.js';
 import { BoundedQueue } from './bounded-queue.js';
 
 export interface FfmpegJob {
-  /** What the stream says of its pictures: its codec, its colours, the shape of its pixels. */
-  readonly format: VideoFormat;
+  readonly codec: VideoCodec;
   /** Annex B with parameter sets, or a JPEG. */
   readonly data: Buffer;
   /** 1..100. */
@@ -23,6 +27,8 @@ export interface FfmpegJob {
   readonly width?: number;
   /** Pixels of another shape are made square. */
   readonly squarePixels?: boolean;
+  /** Whose picture it is, by identity: whoever has used less time comes first. */
+  readonly camera?: object;
   /** A path, a name to look for on PATH, or '' for `ffmpeg` on PATH. */
   readonly ffmpegPath: string;
 }
@@ -38,7 +44,7 @@ const queue = new BoundedQueue(2, 16, 'ffmpeg fallback');
 
 /** One JPEG. NvrError EUNSUPPORTED where there is no ffmpeg to run, EDECODE where it fails, says nothing, says too much or takes too long, EBUSY when too many wait. */
 export function ffmpegSnapshot(job: FfmpegJob, bounds: FfmpegBounds = {}): Promise<Buffer> {
-  return queue.run(async () => run(await findFfmpeg(job.ffmpegPath), job, bounds));
+  return queue.run(async () => run(await findFfmpeg(job.ffmpegPath), job, bounds), job.camera);
 }
 
 /** The absolute path of an executable file. Looked up by hand: an empty or missing PATH then finds nothing, the current folder least of all. */
@@ -171,7 +177,7 @@ function endGroup(child: ChildProcess): void {
 
 /** With `-xerror` a picture of which parts are made up is refused. */
 function argumentsFor(job: FfmpegJob): string[] {
-  const { codec } = job.format;
+  const { codec } = job;
   const demuxer = { h264: 'h264', h265: 'hevc', mjpeg: 'jpeg_pipe' }[codec];
   return [
     ...['-hide_banner', '-loglevel', 'error', ...(codec === 'mjpeg' ? [] : ['-xerror'])],
@@ -197,22 +203,37 @@ const MATRIX_NAMES: Readonly<Record<number, string>> = {
  * yadif leaves frames alone that are not interlaced.
  */
 function filtersFor(job: FfmpegJob): string {
-  const { codec, sar, colour, height } = job.format;
   const output = 'out_color_matrix=bt601:out_range=pc';
   const pixels = 'format=yuvj420p';
-  if (codec === 'mjpeg') return `scale=${sizeFor(job)}${output},${pixels}`;
+  if (job.codec === 'mjpeg') return `scale=${sizeFor(job, undefined)}${output},${pixels}`;
+  const { sar, colour, height } = lookOf(job.codec, job.data);
   const matrix = MATRIX_NAMES[shownMatrix(colour?.matrix, height)]!;
   const shape = sar && job.squarePixels !== true ? `${sar.width}/${sar.height}` : '1';
   return [
-    ...(codec === 'h264' ? ['yadif=deint=interlaced'] : []),
-    `scale=${sizeFor(job)}in_color_matrix=${matrix}:${output}`,
+    ...(job.codec === 'h264' ? ['yadif=deint=interlaced'] : []),
+    `scale=${sizeFor(job, sar)}in_color_matrix=${matrix}:${output}`,
     `setsar=${shape}`,
     pixels,
   ].join(',');
 }
 
+/** What the keyframe's own SPS says of size, shape and colours. */
+function lookOf(codec: 'h264' | 'h265', data: Buffer): Pick<VideoFormat, 'height' | 'sar' | 'colour'> {
+  for (const nal of splitAnnexB(data)) {
+    const type = codec === 'h264' ? nal[0]! & 31 : (nal[0]! >> 1) & 63;
+    const sps =
+      codec === 'h264' && type === H264_NAL.sps
+        ? parseH264Sps(nal)
+        : codec === 'h265' && type === H265_NAL.sps
+          ? parseH265Sps(nal)
+          : undefined;
+    if (sps) return sps;
+  }
+  return { height: 0 };
+}
+
 /** -2 keeps the aspect in even numbers; `min` never makes a picture larger. */
-function sizeFor({ width, squarePixels, format: { sar } }: FfmpegJob): string {
+function sizeFor({ width, squarePixels }: FfmpegJob, sar: VideoFormat['sar']): string {
   const most = width === undefined ? undefined : Math.max(2, Math.floor(width / 2) * 2);
   if (squarePixels !== true || !sar) return most === undefined ? '' : `w='min(iw,${most})':h=-2:flags=area:`;
   const natural = `iw*${sar.width}/${sar.height}`;

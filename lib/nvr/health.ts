@@ -69,8 +69,8 @@ export interface ProbeOptions {
 
 /** A clock further off than this, ms, is told as ECLOCK. */
 const CLOCK_LIMIT_MS = 10_000;
-/** A stream that loses more than this is degraded. */
-const LOSS_LIMIT_PERCENT = 5;
+/** A stream that loses as much as this is degraded. */
+const LOSS_LIMIT_PERCENT = 0.5;
 /** A keyframe may take this many times the request time-out: cameras send one every few seconds. */
 const KEYFRAME_FACTOR = 1.5;
 
@@ -399,7 +399,9 @@ export class HealthProbes {
 
   /** What the running session knows: picture, rates, losses since the last check, the clock. */
   private describeHub(hub: Hub, known: Known): void {
-    const { format, statistics, gop } = hub;
+    const { format, statistics, gop, description } = hub;
+    // It may have begun to play this moment.
+    if (format === undefined && description !== undefined) readDescription(description, known);
     if (format !== undefined) {
       known.codec = format.codec;
       if (format.width > 0) Object.assign(known, { width: format.width, height: format.height });
@@ -407,15 +409,17 @@ export class HealthProbes {
     const fps = statistics.fps > 0 ? statistics.fps : (format?.frameRate ?? known.fps);
     if (fps !== undefined) known.fps = tenths(fps);
     if (statistics.bitrateKbps > 0) known.bitrateKbps = Math.round(statistics.bitrateKbps);
-    const key = `${hub.channel}/${hub.stream}`;
-    const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
-    if (statistics.packets + statistics.lost > before.packets + before.lost)
-      known.lossPercent = lossPercent(before, statistics);
-    this.counted.set(key, { packets: statistics.packets, lost: statistics.lost });
     const claimed = [...gop]
       .reverse()
       .find(({ timeSource, captureTime }) => timeSource === 'sr' && captureTime !== undefined);
     if (claimed?.captureTime !== undefined) known.clockOffsetMs = claimed.captureTime - claimed.time;
+    const key = `${hub.channel}/${hub.stream}`;
+    const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
+    // A check that looks twice counts from the one before it all the same.
+    if (known.lossPercent !== undefined) return;
+    if (statistics.packets + statistics.lost > before.packets + before.lost)
+      known.lossPercent = lossPercent(before, statistics);
+    this.counted.set(key, { packets: statistics.packets, lost: statistics.lost });
   }
 }
 
@@ -428,8 +432,8 @@ function judge(known: Known, depth: Depth): Health {
     return clean({ ...known, state: 'degraded', stage: depth, code: 'ECLOCK', reason, checkedAt });
   }
   const { lossPercent = 0 } = known;
-  if (lossPercent > LOSS_LIMIT_PERCENT) {
-    const reason = `${lossPercent} % of the packets are lost on the way; check the network.`;
+  if (lossPercent >= LOSS_LIMIT_PERCENT) {
+    const reason = `${lossPercent} % of the packets were lost on the way since the last check; check the network.`;
     return clean({ ...known, state: 'degraded', stage: depth, reason, checkedAt });
   }
   return clean({ ...known, state: 'up', stage: depth, checkedAt });

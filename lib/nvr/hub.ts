@@ -8,6 +8,7 @@ import { isEntry, Recovery } from '../codec/entry.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import type { UnitMemory } from '../media/unit-memory.js';
+import type { SessionDescription } from '../rtsp/sdp.js';
 import type { Account } from './account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
@@ -86,6 +87,11 @@ export class Hub implements CameraHub {
 
   get gop(): readonly VideoUnit[] {
     return this.kept.units;
+  }
+
+  /** What the server says of the stream that plays. */
+  get description(): SessionDescription | undefined {
+    return this.current?.session.description;
   }
 
   get statistics(): StreamStatistics {

@@ -1,6 +1,7 @@
 // Decodes keyframes to JPEG in a worker thread: one by default, started when needed, ended when idle, replaced when it hangs or dies.
 
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 
 import { NvrError } from '../errors.js';
@@ -22,10 +23,20 @@ export interface SnapshotPoolOptions {
   script?: string;
 }
 
+/** How long a camera that cost a thread waits: whoever sends one such keyframe sends the next one too. */
+const REST_MS = 30_000;
+
+interface Camera {
+  readonly id: number;
+  restsUntil: number;
+}
+
 export class SnapshotPool {
   readonly #queue: BoundedQueue;
   readonly #free: Lane[];
   readonly #lanes: readonly Lane[];
+  readonly #cameras = new WeakMap<object, Camera>();
+  #known = 0;
 
   constructor(options: SnapshotPoolOptions = {}) {
     const workers = options.workers ?? 1;
@@ -34,7 +45,7 @@ export class SnapshotPool {
       idle: options.idle ?? 30_000,
       script: options.script ?? workerScript(),
     };
-    this.#queue = new BoundedQueue(workers, options.queue ?? 16, 'snapshot decoder');
+    this.#queue = new BoundedQueue(workers, options.queue ?? 64, 'snapshot decoder');
     this.#lanes = Array.from({ length: workers }, () => new Lane(settings));
     this.#free = [...this.#lanes];
   }
@@ -44,16 +55,38 @@ export class SnapshotPool {
     return this.#lanes.filter((lane) => lane.alive).length;
   }
 
-  /** `job.data` may be used again at once. NvrError EBUSY (queue full), EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, and one that ended its thread. */
-  decode(job: SnapshotJob): Promise<Jpeg> {
+  /**
+   * `job.data` may be used again at once. `camera`: whose picture it is, by identity; nothing of another's is in the decoder's memory then, and whoever
+   * has used less time comes first. NvrError EBUSY (queue full), EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, one that
+   * ended its thread, and for a while after those two.
+   */
+  decode(job: SnapshotJob, camera?: object): Promise<Jpeg> {
+    const known = camera && this.#cameraOf(camera);
+    if (known && known.restsUntil > performance.now()) {
+      const seconds = Math.ceil((known.restsUntil - performance.now()) / 1000);
+      const message = `a keyframe of this camera took too long to decode or ended the decoder: the next one is tried in ${String(seconds)} s`;
+      return Promise.reject(new NvrError('EDECODE', message));
+    }
     return this.#queue.run(async () => {
       const lane = this.#free.pop()!;
       try {
-        return await lane.decode(job);
+        return await lane.decode({ ...job, camera: known?.id ?? 0 });
+      } catch (error) {
+        if (known && !lane.alive) known.restsUntil = performance.now() + REST_MS;
+        throw error;
       } finally {
         this.#free.push(lane);
       }
-    });
+    }, camera);
+  }
+
+  #cameraOf(camera: object): Camera {
+    let known = this.#cameras.get(camera);
+    if (!known) {
+      known = { id: ++this.#known, restsUntil: 0 };
+      this.#cameras.set(camera, known);
+    }
+    return known;
   }
 
   /** Ends the threads; a picture in the making is refused with EDECODE. The pool can be used again. */

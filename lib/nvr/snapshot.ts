@@ -64,21 +64,26 @@ export async function takeSnapshot(
   tools: SnapshotTools = {},
 ): Promise<Snapshot> {
   const unit = await findKeyframe(hub, options);
-  const picture = await sharedPicture(unit, options, tools);
+  const picture = await sharedPicture(hub, unit, options, tools);
   return { ...picture, unit, ageMs: Math.max(0, Math.round(performance.now() - unit.arrival)) };
 }
 
 /** Pictures made or in the making, by the keyframe they are of: a burst of triggers costs one decode. They go when the hub lets go of the keyframe. */
 const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
 
-function sharedPicture(unit: VideoUnit, options: SnapshotOptions, tools: SnapshotTools): Promise<Picture> {
+function sharedPicture(
+  hub: CameraHub,
+  unit: VideoUnit,
+  options: SnapshotOptions,
+  tools: SnapshotTools,
+): Promise<Picture> {
   const { format, quality, width, squarePixels, decoder, ffmpegPath } = options;
   const key = JSON.stringify([format, quality, width, squarePixels, decoder, ffmpegPath]);
   const made = pictures.get(unit) ?? new Map<string, Promise<Picture>>();
   pictures.set(unit, made);
   const known = made.get(key);
   if (known) return known;
-  const picture = makePicture(unit, options, tools);
+  const picture = makePicture(hub, unit, options, tools);
   made.set(key, picture);
   const forget = (): void => void made.delete(key);
   // A refusal, or what was made without a decoder, is tried anew by the next trigger.
@@ -89,18 +94,19 @@ function sharedPicture(unit: VideoUnit, options: SnapshotOptions, tools: Snapsho
 }
 
 async function makePicture(
+  hub: CameraHub,
   unit: VideoUnit,
   options: SnapshotOptions,
   tools: SnapshotTools,
 ): Promise<Picture> {
-  if (unit.codec === 'mjpeg') return fromJpeg(unit, options, tools);
+  if (unit.codec === 'mjpeg') return fromJpeg(hub, unit, options, tools);
   if (options.format === 'keyframe') return keyframeOf(unit);
   const { quality, width, squarePixels = false, decoder, ffmpegPath } = options;
   const job = { data: unit.data, quality, squarePixels, ...(width !== undefined && { width }) };
   let refusal: NvrError | undefined;
   if (decoder !== 'ffmpeg') {
     try {
-      const jpeg = await (tools.pool ?? sharedSnapshotPool()).decode({ ...job, codec: unit.codec });
+      const jpeg = await (tools.pool ?? sharedSnapshotPool()).decode({ ...job, codec: unit.codec }, hub);
       const { buffer, byteOffset, byteLength } = jpeg.data;
       return {
         data: Buffer.from(buffer, byteOffset, byteLength),
@@ -116,7 +122,12 @@ async function makePicture(
   // ffmpeg does not notice what is missing from a damaged H.265 picture: it would show something else there.
   if (refusal?.code === 'EDECODE' && unit.codec === 'h265') return keyframeInstead(unit, refusal);
   try {
-    const data = await (tools.ffmpeg ?? ffmpegSnapshot)({ ...job, format: unit.format, ffmpegPath });
+    const data = await (tools.ffmpeg ?? ffmpegSnapshot)({
+      ...job,
+      codec: unit.codec,
+      ffmpegPath,
+      camera: hub,
+    });
     return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
   } catch (error) {
     const failure = asNvrError(error);
@@ -134,7 +145,12 @@ function keyframeInstead(unit: VideoUnit, refusal: NvrError, failure?: NvrError)
 }
 
 /** A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder built in. */
-async function fromJpeg(unit: VideoUnit, options: SnapshotOptions, tools: SnapshotTools): Promise<Picture> {
+async function fromJpeg(
+  hub: CameraHub,
+  unit: VideoUnit,
+  options: SnapshotOptions,
+  tools: SnapshotTools,
+): Promise<Picture> {
   const picture: Picture = { data: unit.data, contentType: 'image/jpeg', ...sizeOf(unit.data, unit) };
   const { width, quality, ffmpegPath } = options;
   if (options.format === 'keyframe' || width === undefined || (picture.width > 0 && picture.width <= width))
@@ -143,7 +159,8 @@ async function fromJpeg(unit: VideoUnit, options: SnapshotOptions, tools: Snapsh
   if (options.decoder !== 'builtin') {
     try {
       const data = await (tools.ffmpeg ?? ffmpegSnapshot)({
-        format: unit.format,
+        camera: hub,
+        codec: 'mjpeg',
         data: unit.data,
         quality,
         width,

@@ -106,7 +106,7 @@ async function wholeWay(codec: Codec): Promise<void> {
   const ours = await fastest(15, decode(hd));
   const theirs = await fastest(9, () =>
     ffmpegSnapshot({
-      format: { codec, width: 1920, height: 1080 },
+      codec,
       data: hd,
       quality: QUALITY,
       ffmpegPath: '',

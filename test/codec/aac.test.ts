@@ -156,7 +156,7 @@ describe('AacDepacketizer', () => {
       );
       assert.equal(units[0]?.format.config?.toString('hex'), config);
     }
-    const { aac, units } = depacketizer({ ...HBR, config: 'f9489000' }, 16_000, 2);
+    const { aac, units } = depacketizer({ ...HBR, config: 'f9489000' }, 44_100, 2);
     feed(aac, packetizeAac(frames(1), OPTIONS));
     assert.equal(units.length, 1, 'an object type behind the escape');
   });

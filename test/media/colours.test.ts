@@ -6,7 +6,7 @@ import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import { ffmpegSnapshot } from '../../lib/nvr/ffmpeg-fallback.js';
 import { needs } from '../support/tools.js';
 import { ffmpeg, planesOf } from './ffmpeg-judge.js';
-import { COLOURS, combs, distance, formatOf, judgeColours, judgeShape, stripes } from './looks.js';
+import { COLOURS, combs, distance, judgeColours, judgeShape, stripes } from './looks.js';
 
 describe('pictures that look right', () => {
   before(function () {
@@ -52,7 +52,7 @@ describe('pictures that look right', () => {
       const shown = async (data: Buffer): Promise<Buffer> =>
         ffmpeg(
           ['-f', 'jpeg_pipe', '-i', 'pipe:0', '-pix_fmt', 'gray', '-f', 'rawvideo', '-'],
-          await ffmpegSnapshot({ format: formatOf('h264', data), data, quality: 95, ffmpegPath: '' }),
+          await ffmpegSnapshot({ codec: 'h264', data, quality: 95, ffmpegPath: '' }),
         );
       const combed = ffmpeg(
         ['-f', 'h264', '-i', 'pipe:0', '-frames:v', '1', '-pix_fmt', 'gray', '-f', 'rawvideo', '-'],

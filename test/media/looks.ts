@@ -4,10 +4,6 @@ import { spawnSync } from 'node:child_process';
 
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
-import { parseH264Sps } from '../../lib/codec/h264/sps.js';
-import { parseH265Sps } from '../../lib/codec/h265/sps.js';
-import { splitAnnexB } from '../../lib/codec/annexb.js';
-import type { VideoFormat } from '../../lib/codec/unit.js';
 import { ffmpegSnapshot } from '../../lib/nvr/ffmpeg-fallback.js';
 import { ffmpeg } from './ffmpeg-judge.js';
 
@@ -110,29 +106,6 @@ export function encode(
   );
 }
 
-/** What the client makes of the stream's SPS. */
-export function formatOf(codec: Codec, data: Buffer): VideoFormat {
-  for (const nal of splitAnnexB(data)) {
-    const sps =
-      codec === 'h264'
-        ? (nal[0]! & 31) === 7
-          ? parseH264Sps(nal)
-          : undefined
-        : nal[0]! >> 1 === 33
-          ? parseH265Sps(nal)
-          : undefined;
-    if (sps)
-      return {
-        codec,
-        width: sps.width,
-        height: sps.height,
-        ...(sps.sar && { sar: sps.sar }),
-        ...(sps.colour && { colour: sps.colour }),
-      };
-  }
-  throw new Error('no SPS');
-}
-
 /** The shape of a pixel as a JPEG's JFIF header has it. */
 export function density(jpeg: Uint8Array): string {
   assert.equal(jpeg[13], 0, 'a shape, no unit');
@@ -207,8 +180,8 @@ export async function judgeColours(
   { width, height, matrix, full, vui }: ColourCase,
 ): Promise<void> {
   const data = encode(codec, stripes(width, height, matrix, full), width, height, vui[codec]);
-  const job = { format: formatOf(codec, data), data, quality: 100, ffmpegPath: '' };
-  const ours = distance(maker.make({ codec, ...job }).data, width, height);
+  const job = { codec, data, quality: 100, ffmpegPath: '' };
+  const ours = distance(maker.make(job).data, width, height);
   const theirs = distance(await ffmpegSnapshot(job), width, height);
   assert.ok(ours <= 3 && theirs <= 4, `off by ${String(ours)}, ffmpeg's by ${String(theirs)}`);
 }
@@ -219,19 +192,19 @@ export async function judgeShape(codec: Codec, sar: string, square: number): Pro
     '-vf',
     `setsar=${sar.replace(':', '/')}`,
   ]);
-  const job = { format: formatOf(codec, data), data, quality: 90, ffmpegPath: '' };
-  for (const jpeg of [maker.make({ codec, ...job }).data, await ffmpegSnapshot(job)]) {
+  const job = { codec, data, quality: 90, ffmpegPath: '' };
+  for (const jpeg of [maker.make(job).data, await ffmpegSnapshot(job)]) {
     assert.deepEqual([density(jpeg), jpegSize(jpeg)], [sar, { width: 352, height: 64 }]);
     assert.equal(shapeByFfmpeg(jpeg), sar);
   }
   const squared = { ...job, squarePixels: true };
-  for (const jpeg of [maker.make({ codec, ...squared }).data, await ffmpegSnapshot(squared)]) {
+  for (const jpeg of [maker.make(squared).data, await ffmpegSnapshot(squared)]) {
     assert.deepEqual([density(jpeg), jpegSize(jpeg)], ['1:1', { width: square, height: 64 }]);
     const off = distance(jpeg, square, 64);
     assert.ok(off <= 5, String(off));
   }
   const small = { ...squared, width: 200 };
-  assert.deepEqual(jpegSize(maker.make({ codec, ...small }).data), jpegSize(await ffmpegSnapshot(small)));
+  assert.deepEqual(jpegSize(maker.make(small).data), jpegSize(await ffmpegSnapshot(small)));
 }
 
 /** How much each line differs from both its neighbours. */

@@ -30,7 +30,7 @@ describe('the ffmpeg fallback', () => {
   }
 
   const job = (ffmpegPath: string) => ({
-    format: { codec: 'h264' as const, width: 640, height: 360 },
+    codec: 'h264' as const,
     data: Buffer.from([0, 0, 0, 1, 0x65]),
     quality: 80,
     ffmpegPath,
@@ -181,7 +181,7 @@ describe('the ffmpeg fallback', () => {
         assert.deepEqual(
           jpegSize(
             await ffmpegSnapshot({
-              format: { codec, width: 320, height: 180 },
+              codec,
               data,
               quality: 80,
               ffmpegPath: '',
@@ -195,7 +195,7 @@ describe('the ffmpeg fallback', () => {
         assert.deepEqual(
           jpegSize(
             await ffmpegSnapshot({
-              format: { codec, width: 320, height: 180 },
+              codec,
               data,
               quality: 80,
               ffmpegPath: '',
@@ -207,7 +207,7 @@ describe('the ffmpeg fallback', () => {
         assert.deepEqual(
           jpegSize(
             await ffmpegSnapshot({
-              format: { codec, width: 320, height: 180 },
+              codec,
               data,
               quality: 80,
               ffmpegPath: '',

@@ -58,7 +58,7 @@ describe('the health probe', function () {
     });
     // While it connects, the check waits for it.
     const early = await nvr.health.probe(1, 'main', 'auth');
-    assert.equal(early.state, 'up');
+    assert.deepEqual([early.state, early.codec, early.fps], ['up', 'h264', 12.5]);
     await playing;
     const describes = (): number => simulator.requests.filter((line) => line.startsWith('DESCRIBE')).length;
     const before = describes();
@@ -69,6 +69,38 @@ describe('the health probe', function () {
       assert.deepEqual([health.codec, health.width, health.height], ['h264', 640, 360]);
     }
     assert.deepEqual([simulator.connectionCount, describes(), simulator.sessionCount], [1, before, 1]);
+  });
+
+  it('tells a loss of half a percent and more, counted since the last check, however often a check looks', async () => {
+    const simulator = await simulate({ pace: 60 });
+    const nvr = nvrOf(simulator);
+    const hub = nvr.camera(1, 'main');
+    let enough = (): void => undefined;
+    let wanted = 0;
+    hub.subscribe({
+      onUnit: () => {
+        if (hub.statistics.packets >= wanted) enough();
+      },
+    });
+    const packets = (more: number): Promise<void> => {
+      wanted = hub.statistics.packets + more;
+      return new Promise((resolve) => (enough = resolve));
+    };
+    for (const [loseEvery, state] of [
+      [0, 'up'],
+      [100, 'degraded'],
+      [1000, 'up'],
+    ] as const) {
+      await nvr.health.probe(1, 'main', 'media');
+      simulator.faults.loseEvery = loseEvery;
+      await packets(600);
+      const health = await nvr.health.probe(1, 'main', 'session');
+      assert.equal(health.state, state, health.reason);
+      if (state === 'up') continue;
+      assert.ok(health.lossPercent! >= 0.8 && health.lossPercent! <= 1.2, String(health.lossPercent));
+      assert.match(health.reason!, new RegExp(`${health.lossPercent} % .* since the last check`));
+      assert.equal(health.code, undefined);
+    }
   });
 
   it('is made once for all who ask for the same at the same time', async () => {

@@ -9,7 +9,7 @@ import type { SnapshotJob } from '../../lib/media/snapshot-job.js';
 import { SnapshotPool } from '../../lib/nvr/snapshot-pool.js';
 
 const script = path.join(__dirname, '..', 'fixtures', 'faulty-worker.cjs');
-const [GOOD, HANG, EXIT, THROW, REFUSE, HOARD] = [0, 1, 2, 3, 4, 5];
+const [GOOD, HANG, EXIT, THROW, REFUSE, HOARD, WHOSE] = [0, 1, 2, 3, 4, 5, 6];
 
 const job = (fault: number, ...more: number[]): SnapshotJob => ({
   codec: 'h264',
@@ -84,6 +84,49 @@ describe('the snapshot pool', () => {
     await assert.rejects(pool.decode(job(GOOD)), rejectsWith('EBUSY'));
     assert.equal((await settled).length, 3);
     await pool.decode(job(GOOD));
+  });
+
+  it('lets no camera wait behind the many keyframes of another', async () => {
+    const [greedy, modest] = [{}, {}];
+    const order: string[] = [];
+    const ask = (name: string, camera: object): Promise<unknown> =>
+      pool.decode(job(GOOD), camera).then(
+        () => order.push(name),
+        (error: unknown) => {
+          assert.ok(rejectsWith('EBUSY')(error));
+          order.push(`${name} refused`);
+        },
+      );
+    await Promise.all([...Array.from({ length: 8 }, () => ask('greedy', greedy)), ask('modest', modest)]);
+    // One runs and four wait; the other camera's is the next to run.
+    assert.deepEqual(order.filter((name) => name === 'greedy refused').length, 3);
+    assert.deepEqual(order.filter((name) => name !== 'greedy refused').slice(0, 3), [
+      'greedy',
+      'modest',
+      'greedy',
+    ]);
+  });
+
+  it('tells the thread whose keyframe it is, by a number for each camera', async () => {
+    await pool.close();
+    pool = new SnapshotPool({ script });
+    const [one, other] = [{}, {}];
+    const cameras: number[] = [];
+    for (const camera of [one, one, other, undefined, one]) {
+      const { data } = await pool.decode(job(WHOSE), camera);
+      cameras.push(data[2]!);
+    }
+    assert.deepEqual(cameras, [1, 1, 2, 0, 1]);
+  });
+
+  it('lets a camera wait whose keyframe cost the thread, and no other', async () => {
+    const [hostile, honest] = [{}, {}];
+    await assert.rejects(pool.decode(job(EXIT), hostile), rejectsWith('EDECODE'));
+    await assert.rejects(
+      pool.decode(job(GOOD), hostile),
+      (error) => rejectsWith('EDECODE')(error) && (error as Error).message.includes('is tried in'),
+    );
+    await pool.decode(job(GOOD), honest);
   });
 
   it('uses as many threads as it is told to', async () => {

@@ -3,7 +3,7 @@
 import { AccessUnitAssembler, type AssemblerStats } from '../access-unit.js';
 import { parseSprop } from '../annexb.js';
 import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
-import type { Depacketizer, PayloadDescription, VideoOptions } from '../depacketizer.js';
+import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../depacketizer.js';
 import { fmtpNumber } from '../fmtp.js';
 import type { RtpPacketView } from '../../rtp/packet.js';
 import type { MediaDescription } from '../../rtsp/sdp.js';
@@ -36,7 +36,7 @@ export class H265Depacketizer implements Depacketizer {
     payload: PayloadDescription,
     media: MediaDescription,
     sink: (unit: MediaUnit) => void,
-    options: VideoOptions = {},
+    options: DepacketizerOptions = {},
   ) {
     const rules = new H265Rules();
     const { fmtp } = payload;

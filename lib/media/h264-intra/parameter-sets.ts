@@ -60,6 +60,8 @@ export interface Pps {
 /** Samples of the largest picture worth the memory: 8192 x 4608, either way up. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
+/** Samples that may be coded beside twice those that are shown: borders of small pictures. */
+const MAX_HIDDEN = 256 * 256;
 
 /** Profiles whose SPS tells chroma format, bit depths and scaling lists. */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([
@@ -118,6 +120,10 @@ export function parseSps(source: BitSource): Sps {
   const crop = readCrop(source, 16 * widthInMbs, 16 * heightInMbs, chromaFormat === 0, framesOnly);
   const hasVui = source.flag();
   source.checkEnd();
+  if (256 * widthInMbs * heightInMbs > 2 * crop.width * crop.height + MAX_HIDDEN)
+    throw unsupported(
+      `${16 * widthInMbs} x ${16 * heightInMbs} coded to show ${crop.width} x ${crop.height}`,
+    );
   const vui = hasVui ? readVui(source) : {};
   return {
     id,

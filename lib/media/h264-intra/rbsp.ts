@@ -1,6 +1,7 @@
 // The payload of a NAL unit without its emulation prevention bytes, and a reader of bits over it (H.264 7.3.1, 9.1).
 
-import { broken } from './errors.js';
+import type { NvrError } from '../../errors.js';
+import { broken as brokenH264 } from './errors.js';
 
 /** Zero bytes behind the payload: the readers check for the end once a macroblock, and no macroblock of zeros reads past these. */
 const PADDING = 4096;
@@ -16,14 +17,16 @@ export class BitSource {
   /** The position of rbsp_stop_one_bit: what lies before it is data. */
   end = 0;
 
-  /** Takes `nal` from behind its header byte. */
-  load(nal: Uint8Array): void {
+  constructor(private readonly broken: (what: string) => NvrError = brokenH264) {}
+
+  /** Takes `nal` from behind its header. */
+  load(nal: Uint8Array, headerBytes = 1): void {
     if (this.data.length < nal.length + PADDING)
       this.data = new Uint8Array(nal.length + (nal.length >> 2) + PADDING);
     const { data } = this;
     let to = 0;
     let zeros = 0;
-    for (let from = 1; from < nal.length; from += 1) {
+    for (let from = headerBytes; from < nal.length; from += 1) {
       const byte = nal[from]!;
       if (zeros >= 2 && byte === 3) {
         zeros = 0;
@@ -69,7 +72,7 @@ export class BitSource {
       this.at += 2 * zeros + 1;
       return (window >>> (24 - 2 * zeros)) - 1;
     }
-    if (zeros > 23) throw broken('a number in it is too large');
+    if (zeros > 23) throw this.broken('a number in it is too large');
     this.at += zeros;
     return this.bits(zeros + 1) - 1;
   }
@@ -86,6 +89,6 @@ export class BitSource {
 
   /** EDECODE if more was read than there is. */
   checkEnd(): void {
-    if (this.at > this.end) throw broken('it ends too early');
+    if (this.at > this.end) throw this.broken('it ends too early');
   }
 }

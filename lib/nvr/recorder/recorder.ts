@@ -1,7 +1,7 @@
 // A camera's recorder: keeps the seconds before an alarm while armed, makes a clip of each alarm, or records without end in segments.
 
 import path from 'node:path';
-import type { MediaUnit } from '../../codec/unit.js';
+import type { AudioUnit, MediaUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { GopRing } from '../../media/gop-ring.js';
 import { mediabunny } from '../../media/mediabunny.js';
@@ -308,7 +308,7 @@ export class Recorder {
 
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
-    if (unit.kind === 'audio') this.sound.see(unit);
+    if (unit.kind === 'audio') this.hear(unit);
     else this.lastPicture = unit.arrival;
     if (this.options.mode === 'alarm') this.ring.push(unit);
     const { window } = this;
@@ -325,6 +325,11 @@ export class Recorder {
     if (type === 'playing') this.trouble = undefined;
     if (type !== 'format' && type !== 'gap' && type !== 'warning') this.cases.onPlaying(type === 'playing');
     this.listener.onHubEvent?.(event);
+  }
+
+  private hear(unit: AudioUnit): void {
+    const error = this.sound.see(unit);
+    if (error !== undefined) this.emit({ type: 'warning', error });
   }
 
   private get context(): ClipContext {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 
-import type { VideoUnit } from '../../../lib/codec/unit.js';
+import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
 import { audioTimes, duration, judgeClip, videoTimes } from '../../media/clip-judge.js';
 import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
 import { needs } from '../../support/tools.js';
@@ -237,6 +237,23 @@ describe('the recorder', function () {
       finished.map(({ last }) => last),
       [false, true],
     );
+  });
+
+  it('says so, once, where the sound is of a kind that no clip can hold', async () => {
+    rig = new Rig();
+    const sound = audioUnits('pcmu', 4).map((unit): AudioUnit => {
+      return { ...unit, codec: 'g726', format: { ...unit.format, codec: 'g726', codeBits: 4 } };
+    });
+    rig.recorder.arm();
+    const rest = rig.feed(interleave(videoUnits(source()), sound), 12_000);
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    rig.recorder.stop();
+    assert.equal((await rig.clip()).audio, false);
+    const warnings = rig.events.flatMap((event) => (event.type === 'warning' ? [event.error] : []));
+    assert.equal(warnings.length, 1);
+    assert.equal(warnings[0]!.code, 'EUNSUPPORTED');
+    assert.match(warnings[0]!.message, /without sound.*G726/);
   });
 
   it('keeps a damaged unit and what builds on it, and tells where; asked to skip, leaves the unit out and says that it was there', async () => {
