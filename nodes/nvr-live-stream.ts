@@ -2,12 +2,12 @@
 
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { isEntry, isKeyframe } from '../lib/codec/entry.js';
-import type { MediaUnit, VideoUnit } from '../lib/codec/unit.js';
+import type { MediaUnit, NalRange, VideoUnit } from '../lib/codec/unit.js';
 import { NvrError } from '../lib/errors.js';
 import type { CameraHub, HubEvent, HubSubscription, OnLoss } from '../lib/nvr/types.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from './shared/messages.js';
-import { loopDelay, OverloadGuard } from './shared/overload.js';
+import { Outlet, type Outputs } from './shared/output/outlet.js';
 import { refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
@@ -57,8 +57,8 @@ class LiveStream {
   private readonly onLoss: OnLoss;
   private subscription: HubSubscription | undefined;
   private sequence = 0;
-  private guard = new OverloadGuard();
-  /** Units not sent for overload. */
+  private outlet: Outlet | undefined;
+  /** Units not sent for overload, up to the last `stop`. */
   private dropped = 0;
   private lacksKeyframe = false;
 
@@ -81,8 +81,15 @@ class LiveStream {
 
   start(): void {
     if (this.subscription !== undefined) return;
-    loopDelay.acquire();
-    this.guard = new OverloadGuard();
+    this.outlet = new Outlet({
+      send: (outputs) => {
+        this.node.send(outputs);
+      },
+      event: ({ word, event }) => this.eventOutputs(word, event),
+      onOverload: (what) => {
+        this.onOverload(what);
+      },
+    });
     this.subscription = this.hub.subscribe({
       onLoss: this.onLoss,
       onUnit: (unit) => {
@@ -98,7 +105,9 @@ class LiveStream {
     if (this.subscription === undefined) return;
     this.subscription.unsubscribe();
     this.subscription = undefined;
-    loopDelay.release();
+    this.outlet?.close();
+    this.dropped += this.outlet?.dropped ?? 0;
+    this.outlet = undefined;
   }
 
   close(): void {
@@ -115,7 +124,7 @@ class LiveStream {
         if (this.subscription !== undefined) {
           this.stop();
           this.node.status(STOPPED);
-          this.sendEvent('stopped', { channel: this.channel, stream: this.stream, time: Date.now() });
+          this.node.send(this.eventOutputs('stopped', this.own));
         }
         break;
       case 'restart':
@@ -123,13 +132,8 @@ class LiveStream {
         else this.hub.restart();
         break;
       case 'status': {
-        const event = {
-          channel: this.channel,
-          stream: this.stream,
-          time: Date.now(),
-          ...this.hub.statistics,
-          dropped: this.dropped,
-        };
+        const dropped = this.dropped + (this.outlet?.dropped ?? 0);
+        const event = { ...this.own, ...this.hub.statistics, dropped };
         send([
           null,
           Object.assign(message, { topic: message.topic ?? this.topic('event'), payload: 'status', event }),
@@ -149,75 +153,58 @@ class LiveStream {
       this.node.status(status);
       this.lacksKeyframe = event.type === 'warning';
     }
-    this.sendEvent(event.type, eventInfo(event));
+    this.outlet?.event(event.type, eventInfo(event));
     if (event.firstOfOutage === true && event.error !== undefined) this.node.error(event.error, {});
   }
 
   private onUnit(unit: MediaUnit): void {
     if (unit.kind !== 'video') {
-      this.sendSideTrack(unit);
+      this.outlet?.sound(unit.data.length, () => this.sideOutputs(unit));
       return;
     }
-    if (this.lacksKeyframe && this.isWanted(unit)) {
+    const isWanted = this.emit !== 'keyframes' || isKeyframe(unit);
+    if (this.lacksKeyframe && isWanted) {
       this.lacksKeyframe = false;
       this.node.status(PLAYING);
     }
-    const now = performance.now();
-    switch (this.guard.judge(isEntry(unit), now - unit.arrival, loopDelay.delay(now), now)) {
-      case 'begin':
-        this.sendEvent('gap', {
-          channel: this.channel,
-          stream: this.stream,
-          time: Date.now(),
-          code: 'EOVERLOAD',
-          reason: 'The flow cannot keep up; only keyframes are sent until it can.',
-        });
-        if (isEntry(unit)) this.sendVideo(unit);
-        else this.dropped++;
-        return;
-      case 'drop':
-        this.dropped++;
-        return;
-      case 'end':
-      case 'send':
-        this.sendVideo(unit);
-    }
+    const inNals = this.emit === 'nalUnits' && unit.nals.length > 0;
+    const messages = isWanted ? (inNals ? unit.nals.length : 1) : 0;
+    const offer = { keyframe: isEntry(unit), arrival: unit.arrival, messages, bytes: unit.data.length };
+    this.outlet?.picture(offer, (index) => this.pictureOutputs(unit, inNals ? unit.nals[index] : undefined));
   }
 
-  private sendVideo(unit: VideoUnit): void {
-    if (!this.isWanted(unit)) return;
-    if (this.emit === 'nalUnits' && unit.nals.length > 0) {
-      for (const { type, start, end } of unit.nals)
-        this.sendPicture(unit, 'nal', unit.data.subarray(start, end), type);
-    } else {
-      this.sendPicture(unit, unit.keyframe ? 'keyframe' : 'frame', unit.data, undefined);
-    }
+  private onOverload(what: 'pictures' | 'sound'): void {
+    const reason =
+      what === 'pictures'
+        ? 'The flow cannot keep up; only keyframes are sent until it can.'
+        : 'The flow cannot keep up; sound and metadata are left out until it can.';
+    this.outlet?.event('gap', { ...this.own, code: 'EOVERLOAD', reason });
   }
 
-  private isWanted(unit: VideoUnit): boolean {
-    return this.emit !== 'keyframes' || isKeyframe(unit);
+  private pictureOutputs(unit: VideoUnit, nal: NalRange | undefined): Outputs {
+    const what = nal !== undefined ? 'nal' : unit.keyframe ? 'keyframe' : 'frame';
+    const payload = nal === undefined ? unit.data : unit.data.subarray(nal.start, nal.end);
+    const video = videoInfo(unit, ++this.sequence, this.channel, this.stream, nal?.type);
+    return [{ topic: this.topic(what), payload, contentType: contentTypeOf(unit), video }, null];
   }
 
-  private sendPicture(unit: VideoUnit, what: string, payload: Buffer, nalType: number | undefined): void {
-    const video = videoInfo(unit, ++this.sequence, this.channel, this.stream, nalType);
-    this.node.send([{ topic: this.topic(what), payload, contentType: contentTypeOf(unit), video }, null]);
+  private sideOutputs(unit: Exclude<MediaUnit, VideoUnit>): Outputs {
+    const message = {
+      topic: this.topic(unit.kind),
+      payload: unit.data,
+      contentType: contentTypeOf(unit),
+      ...sideInfo(unit, this.channel),
+    };
+    return [null, null, message];
   }
 
-  private sendSideTrack(unit: Exclude<MediaUnit, VideoUnit>): void {
-    this.node.send([
-      null,
-      null,
-      {
-        topic: this.topic(unit.kind),
-        payload: unit.data,
-        contentType: contentTypeOf(unit),
-        ...sideInfo(unit, this.channel),
-      },
-    ]);
+  private eventOutputs(word: string, event: object): Outputs {
+    return [null, { topic: this.topic('event'), payload: word, event }];
   }
 
-  private sendEvent(word: string, event: object): void {
-    this.node.send([null, { topic: this.topic('event'), payload: word, event }]);
+  /** What every event of this node says. */
+  private get own(): { channel: number; stream: string; time: number } {
+    return { channel: this.channel, stream: this.stream, time: Date.now() };
   }
 
   private topic(what: string): string {

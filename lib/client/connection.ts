@@ -75,6 +75,9 @@ const LOGGED_BODY_BYTES = 8 * 1024;
 const UNSENDABLE =
   'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
 
+/** Frames handed on before the clock is looked at. */
+const SLICE_FRAMES = 512;
+
 /** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10, row 15). */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
 
@@ -92,6 +95,8 @@ export class RtspConnection {
   private paused = false;
   /** Reading goes on by itself: later, or in the next turn. */
   private pacing: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  /** What was read and is not handed on yet. */
+  private rest: Buffer | undefined;
   private isSlow = false;
   private readonly pace: ReadPace;
   private readonly pending = new Map<number, Pending>();
@@ -136,11 +141,7 @@ export class RtspConnection {
         logger: connection.log,
       },
       onData: (buffer, length) => {
-        connection.readAt = performance.now();
-        options.onReadStart?.(buffer, length, connection.readAt);
-        connection.framer.feed(buffer, 0, length);
-        options.onRead?.();
-        connection.keepPace();
+        connection.take(buffer, length);
       },
       onClose: (error) => {
         connection.end(error);
@@ -208,22 +209,64 @@ export class RtspConnection {
 
   resume(): void {
     this.paused = false;
-    if (this.pacing === undefined) this.pipe?.resume();
+    this.goOn();
   }
 
-  /** Stops reading for a while where the server sends more than its share. */
-  private keepPace(): void {
-    const ms = this.pace.afterRead(this.readAt, performance.now());
-    if (ms === undefined || this.pacing !== undefined || this.closed) return;
+  private take(buffer: Buffer, length: number): void {
+    // TLS may bring more after reading was stopped.
+    if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, buffer.subarray(0, length)]);
+    else this.handOn(buffer, length);
+  }
+
+  /** Hands on what was read, as far as the pace allows. The rest waits, and so does reading. */
+  private handOn(buffer: Buffer, length: number): void {
+    let at = 0;
+    let begun = (this.readAt = performance.now());
+    this.options.onReadStart?.(buffer, length, begun);
+    while (at < length && !this.closed) {
+      at = this.framer.feed(buffer, at, length, SLICE_FRAMES);
+      const now = performance.now();
+      const ms = this.pace.afterRead(begun, now);
+      if (ms !== undefined) {
+        this.rest = at < length ? Buffer.from(buffer.subarray(at, length)) : undefined;
+        this.rests(ms);
+        break;
+      }
+      begun = now;
+    }
+    this.options.onRead?.();
+  }
+
+  /** Reads nothing for so many ms, or until the loop's next turn. */
+  private rests(ms: number): void {
     this.pipe?.pause();
     const goOn = (): void => {
       this.pacing = undefined;
-      if (!this.paused && !this.closed) this.pipe?.resume();
+      this.goOn();
     };
-    this.pacing = ms === 0 ? setImmediate(goOn) : setTimeout(goOn, ms);
+    this.pacing ??= ms === 0 ? setImmediate(goOn) : setTimeout(goOn, ms);
     if (ms === 0 || this.isSlow) return;
     this.isSlow = true;
     this.options.onSlow?.();
+  }
+
+  private goOn(): void {
+    if (this.paused || this.closed || this.pacing !== undefined) return;
+    const { rest } = this;
+    this.rest = undefined;
+    try {
+      if (rest !== undefined) this.handOn(rest, rest.length);
+    } catch (error) {
+      this.pipe?.destroy();
+      this.end(asNvrError(error));
+      return;
+    }
+    if (this.mayRead()) this.pipe?.resume();
+  }
+
+  /** Neither the user nor the pace is against it; handing on may have changed that. */
+  private mayRead(): boolean {
+    return !this.paused && !this.closed && this.pacing === undefined;
   }
 
   private stopPacing(): void {
@@ -351,6 +394,12 @@ function answerOf(response: RtspResponse): Buffer {
   } catch (error) {
     throw new NvrError('EPROTOCOL', UNSENDABLE, { cause: error });
   }
+}
+
+function asNvrError(error: unknown): NvrError {
+  return error instanceof NvrError
+    ? error
+    : new NvrError('EPROTOCOL', 'What the server sent could not be read.', { cause: error });
 }
 
 function describe(response: RtspResponse): string {

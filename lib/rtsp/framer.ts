@@ -45,6 +45,8 @@ export class Framer {
   private searched = 0;
   /** A message whose header is complete and whose body is not. */
   private pending: { message: Message; body: Buffer; filled: number } | undefined;
+  /** Frames, messages and runs of junk that this call may still take. */
+  private allowed = 0;
   private junkRun = 0;
   /** The last byte of the present run of junk: tells whether a line begins behind it, however the reads were cut. */
   private junkTail = 0;
@@ -61,32 +63,35 @@ export class Framer {
   }
 
   /**
-   * Takes what was read: `chunk` from `start` up to `end`. Nothing of it is kept after the call. Throws EPROTOCOL past a limit, ENOTRTSP
-   * where the peer speaks something else.
+   * Takes what was read: `chunk` from `start` up to `end`, or until `atMost` frames and messages have been handed on (a run of junk counts as one); answers how far it came, and the caller brings the rest again.
+   * Nothing of the chunk is kept after the call. Throws EPROTOCOL past a limit, ENOTRTSP where the peer speaks something else.
    */
-  feed(chunk: Buffer, start = 0, end = chunk.length): void {
+  feed(chunk: Buffer, start = 0, end = chunk.length, atMost = Infinity): number {
+    this.allowed = atMost;
     let at = start;
-    while (at < end) {
+    while (at < end && this.allowed > 0) {
       if (this.pending !== undefined) at = this.fillBody(this.pending, chunk, at, end);
       else if (this.carried > 0) at = this.continueCarried(chunk, at, end);
       else {
         if (this.junkRun === 0) at = this.passFrames(chunk, at, end);
-        if (at === end) return;
+        if (at === end || this.allowed <= 0) return at;
         const next = this.step(chunk, at, end);
         if (next === at) {
           this.keep(chunk, at, end);
-          return;
+          return end;
         }
         at = next;
       }
     }
+    return at;
   }
 
   /** The hot path: hands on the whole frames that follow each other from `at` on, and answers where they end. */
   private passFrames(buffer: Buffer, from: number, end: number): number {
     const { handler } = this;
     let at = from;
-    while (at + FRAME_HEADER <= end && buffer[at] === DOLLAR) {
+    let { allowed } = this;
+    while (allowed > 0 && at + FRAME_HEADER <= end && buffer[at] === DOLLAR) {
       const channel = buffer[at + 1]!;
       const length = (buffer[at + 2]! << 8) | buffer[at + 3]!;
       const next = at + FRAME_HEADER + length;
@@ -94,7 +99,9 @@ export class Framer {
       this.isRtsp = true;
       handler.onPacket(channel, buffer, at + FRAME_HEADER, next);
       at = next;
+      allowed--;
     }
+    this.allowed = allowed;
     return at;
   }
 
@@ -109,6 +116,7 @@ export class Framer {
       if (next > end) return at;
       this.isRtsp = true;
       this.junkRun = 0;
+      this.allowed--;
       this.handler.onPacket(channel, buffer, at + FRAME_HEADER, next);
       return next;
     }
@@ -156,6 +164,7 @@ export class Framer {
   }
 
   private deliver({ kind, message }: Message): void {
+    this.allowed--;
     if (kind === 'response') this.handler.onResponse(message);
     else this.handler.onRequest(message);
   }
@@ -221,6 +230,7 @@ export class Framer {
   private countJunk(buffer: Buffer, at: number, next: number): number {
     if (!this.isRtsp) this.judgeStranger(buffer, at, next);
     this.junkTail = buffer[next - 1]!;
+    this.allowed--;
     this.skippedBytes += next - at;
     this.junkRun += next - at;
     if (this.junkRun > LIMITS.junkBytes) {

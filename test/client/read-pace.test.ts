@@ -114,4 +114,42 @@ describe('the pace of reading', () => {
       await server.close();
     }
   });
+
+  it('hands on every packet of a read that is too much for one turn, in order, and then the server’s reply', async () => {
+    const server = await startScriptedServer();
+    const times: number[] = [];
+    const session = new RtspSession({
+      uri: `rtsp://127.0.0.1:${server.port}/live`,
+      transport: 'tcp',
+      memory: new ServerMemory(),
+      readShare: 1,
+      onUnit: (unit) => {
+        times.push(unit.rtpTime);
+        // A slow user: a slice is too much for a turn.
+        if (times.length % 100 === 0) for (const end = performance.now() + 9; performance.now() < end;);
+      },
+      onEnd: () => undefined,
+    });
+    try {
+      await session.open();
+      const { socket } = server.peers[0]!;
+      const count = 3000;
+      socket.write(
+        Buffer.concat(
+          Array.from({ length: count }, (_, i) =>
+            interleaved(0, rtp(i, 3600 * i, true, deltaSlice(0x33, 2))),
+          ),
+        ),
+      );
+      await session.ping();
+      assert.ok(times.length >= count - 1);
+      assert.deepEqual(
+        times,
+        times.map((_, i) => 3600 * i),
+      );
+    } finally {
+      await session.close();
+      await server.close();
+    }
+  });
 });

@@ -31,9 +31,22 @@ class Bench {
     const chunk = Buffer.from(bytes);
     chunk.copy(this.read, 7);
     try {
-      this.framer.feed(this.read, 7, 7 + chunk.length);
+      assert.equal(this.framer.feed(this.read, 7, 7 + chunk.length), 7 + chunk.length);
     } finally {
       this.read.fill(0x0a);
+    }
+    return this;
+  }
+
+  /** The same in calls that hand on so much each: what is left is brought again, elsewhere. */
+  feedInParts(bytes: Buffer, atMost: number): this {
+    for (let rest = bytes; rest.length > 0;) {
+      const before = this.events.length;
+      const chunk = Buffer.from(rest);
+      const at = this.framer.feed(chunk, 0, chunk.length, atMost);
+      assert.ok(this.events.length - before <= atMost && at > 0);
+      chunk.fill(0x0a);
+      rest = rest.subarray(at);
     }
     return this;
   }
@@ -64,6 +77,8 @@ function sameAtEverySplit(bytes: Buffer, expected: Event[], options?: FramerOpti
   const bench = new Bench(options);
   for (const byte of bytes) bench.feed(Buffer.of(byte));
   assert.deepEqual(bench.events, expected, 'byte by byte');
+  for (const atMost of [1, 2, 3])
+    assert.deepEqual(new Bench(options).feedInParts(bytes, atMost).events, expected, `${atMost} at a time`);
 }
 
 describe('Framer', () => {

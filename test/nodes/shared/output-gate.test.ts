@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import sinon from 'sinon';
+import { EventGate } from '../../../nodes/shared/output/events.js';
+import { OutputGate, type Verdict } from '../../../nodes/shared/output/gate.js';
+import { LoopDelay } from '../../../nodes/shared/output/loop-delay.js';
+import { TurnBudget } from '../../../nodes/shared/output/turn.js';
+
+const SEND: Verdict = { send: true, begins: false };
+const DROP: Verdict = { send: false, begins: false };
+
+interface Offered {
+  keyframe?: boolean;
+  age?: number;
+  delay?: number;
+  isFull?: boolean;
+  messages?: number;
+  bytes?: number;
+}
+
+function offer(gate: OutputGate, now: number, offered: Offered = {}): Verdict {
+  const { keyframe = false, age = 0, delay = 0, isFull = false, messages = 1, bytes = 5000 } = offered;
+  return gate.picture({ keyframe, arrival: now - age, messages, bytes }, { now, loopDelay: delay, isFull });
+}
+
+describe('the gate of a node’s outputs', () => {
+  it('sends everything while units are young and the event loop is on time', () => {
+    const gate = new OutputGate();
+    for (let now = 0; now < 5000; now += 40)
+      assert.deepEqual(offer(gate, now, { keyframe: now % 1000 === 0, age: 500, delay: 500 }), SEND);
+  });
+
+  for (const [what, trouble] of [
+    ['a unit older than 500 ms', { age: 501 }],
+    ['an event loop later than 500 ms', { delay: 501 }],
+    ['a queue that is full', { isFull: true }],
+  ] as const) {
+    it(`is in overload with ${what}, says so once, and lets keyframes alone through`, () => {
+      const gate = new OutputGate();
+      assert.deepEqual(offer(gate, 0, trouble), { send: false, begins: true });
+      assert.deepEqual(offer(gate, 40, trouble), DROP);
+      assert.equal(offer(gate, 80, { keyframe: true, ...trouble }).send, !('isFull' in trouble));
+      assert.deepEqual(offer(gate, 120), DROP);
+      assert.deepEqual(offer(gate, 1000, { keyframe: true }), SEND);
+    });
+  }
+
+  it('sends all again from the first keyframe after 2 s without trouble', () => {
+    const gate = new OutputGate();
+    assert.deepEqual(offer(gate, 0, { keyframe: true, age: 600 }), { send: true, begins: true });
+    assert.deepEqual(offer(gate, 1999), DROP);
+    assert.deepEqual(offer(gate, 2000), DROP);
+    assert.deepEqual(offer(gate, 2040, { keyframe: true }), SEND);
+    assert.deepEqual(offer(gate, 2080), SEND);
+  });
+
+  it('starts the 2 s anew with every late unit', () => {
+    const gate = new OutputGate();
+    offer(gate, 0, { keyframe: true, age: 600 });
+    assert.deepEqual(offer(gate, 1500, { age: 600 }), DROP);
+    assert.deepEqual(offer(gate, 3400, { keyframe: true }), SEND);
+    assert.deepEqual(offer(gate, 3440), DROP);
+    assert.deepEqual(offer(gate, 3500, { keyframe: true }), SEND);
+    assert.deepEqual(offer(gate, 3540), SEND);
+  });
+
+  it('says so again in the second overload, also while it waits for the keyframe to go on from', () => {
+    const gate = new OutputGate();
+    offer(gate, 0, { age: 600 });
+    assert.deepEqual(offer(gate, 2500), DROP);
+    assert.deepEqual(offer(gate, 2540, { age: 600 }), { send: false, begins: true });
+    assert.deepEqual(offer(gate, 5000, { keyframe: true }), SEND);
+    assert.deepEqual(offer(gate, 5040, { keyframe: true, delay: 600 }), { send: true, begins: true });
+  });
+
+  it('does not hinder 4K at 60 pictures and 25 Mbit/s in NAL units, one for each row, nor what piled up in 2 s', () => {
+    const gate = new OutputGate();
+    const picture = { messages: 140, bytes: 52_000 };
+    for (let now = 0; now < 20_000; now += 1000 / 60)
+      assert.deepEqual(offer(gate, now, { keyframe: now === 0, ...picture }), SEND);
+    for (let i = 0; i < 60; i++) assert.deepEqual(offer(gate, 22_000 + i, picture), SEND);
+  });
+
+  it('does not hinder MJPEG of 60 large pictures a second', () => {
+    const gate = new OutputGate();
+    for (let now = 0; now < 20_000; now += 1000 / 60)
+      assert.deepEqual(offer(gate, now, { keyframe: true, bytes: 600_000 }), SEND);
+  });
+
+  for (const [what, every, offered] of [
+    ['keyframes', 0.2, { keyframe: true }],
+    ['pictures', 0.2, {}],
+    ['NAL units', 10, { messages: 2000 }],
+    ['bytes', 10, { bytes: 4_000_000, keyframe: true }],
+  ] as const) {
+    it(`is in overload with a flood of ${what}: said once while it lasts, a few keyframes a second, and over when it is`, () => {
+      const gate = new OutputGate();
+      let sent = 0;
+      let told = 0;
+      for (let now = 0; now < 30_000; now += every) {
+        const verdict = offer(gate, now, offered);
+        if (verdict.begins) told++;
+        if (now > 10_000 && verdict.send) sent++;
+      }
+      assert.equal(told, 1);
+      assert.ok(sent <= 81, `${sent} in 20 s`);
+      assert.deepEqual(offer(gate, 33_000, { keyframe: true }), SEND);
+      assert.deepEqual(offer(gate, 33_040), SEND);
+    });
+  }
+
+  it('lets no more than its rate through, whatever is offered when', () => {
+    const step = fc.record({
+      wait: fc.nat(30),
+      keyframe: fc.boolean(),
+      messages: fc.nat(3000),
+      bytes: fc.nat(8_000_000),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 300 }), (steps) => {
+        const gate = new OutputGate();
+        let now = 0;
+        let messages = 0;
+        let bytes = 0;
+        for (const { wait, ...offered } of steps) {
+          now += wait;
+          if (!offer(gate, now, offered).send) continue;
+          messages += offered.messages;
+          bytes += offered.bytes;
+        }
+        // Beside the rate and what is sent at once: four keyframes a second, and four at once.
+        const keyframes = 4 + (4 * now) / 1000;
+        assert.ok(messages <= 10_000 * (1 + now / 1000) + 3000 * keyframes);
+        assert.ok(bytes <= 64 * 1024 * 1024 * (1 + now / 1000) + 8_000_000 * keyframes);
+      }),
+    );
+  });
+
+  it('judges sound apart: it goes on while pictures are dropped, and a flood of it is cut to its rate and told once', () => {
+    const gate = new OutputGate();
+    offer(gate, 0, { age: 600 });
+    const moment = (now: number): { now: number; loopDelay: number; isFull: boolean } => ({
+      now,
+      loopDelay: 600,
+      isFull: false,
+    });
+    for (let now = 0; now < 10_000; now += 2.5) assert.deepEqual(gate.sound(100, moment(now)), SEND);
+    let sent = 0;
+    let told = 0;
+    for (let now = 10_000; now < 20_000; now += 0.1) {
+      const verdict = gate.sound(1, moment(now));
+      if (verdict.send) sent++;
+      if (verdict.begins) told++;
+    }
+    assert.equal(told, 1);
+    assert.ok(sent <= 12_000);
+    assert.deepEqual(gate.sound(100, moment(23_000)), SEND);
+  });
+});
+
+describe('the pace of events', () => {
+  it('tells the first few of a word at once, then two a second with how many each stands for', () => {
+    const gate = new EventGate();
+    let told = 0;
+    let stoodFor = 0;
+    let lost = 0;
+    const count = (events: readonly { event: Readonly<Record<string, unknown>> }[]): void => {
+      for (const { event } of events) {
+        told++;
+        stoodFor += typeof event.count === 'number' ? event.count : 1;
+        lost += Number(event.lost);
+      }
+    };
+    for (let i = 0; i < 40_000; i++) {
+      const now = i / 4;
+      count(gate.offer('gap', { lost: 2, time: now }, now));
+      if (i % 2000 === 0) count(gate.due(now));
+    }
+    count(gate.all());
+    assert.equal(stoodFor, 40_000);
+    assert.equal(lost, 80_000);
+    assert.ok(told <= 30, `${told} told`);
+  });
+
+  it('tells words of a session’s course at once, each, and what was held back before them', () => {
+    const gate = new EventGate();
+    for (let i = 0; i < 10; i++) gate.offer('format', { width: i }, 0);
+    const told = gate.offer('reconnecting', {}, 1);
+    assert.deepEqual(told, [
+      { word: 'format', event: { width: 9, count: 6 } },
+      { word: 'reconnecting', event: {} },
+    ]);
+    for (let i = 0; i < 10; i++) assert.equal(gate.offer('finished', { clip: i }, 2).length, 1);
+    assert.equal(gate.dueInMs, undefined);
+  });
+
+  it('does not hold one code’s warning back for another’s', () => {
+    const gate = new EventGate();
+    for (let i = 0; i < 10; i++) gate.offer('warning', { code: 'EOVERLOAD' }, 0);
+    assert.equal(gate.offer('warning', { code: 'ENOKEYFRAME' }, 0).length, 1);
+  });
+
+  it('tells what was held back half a second later, and then all as it comes', () => {
+    const gate = new EventGate();
+    for (let i = 0; i < 5; i++) gate.offer('gap', { lost: 1 }, 0);
+    assert.equal(gate.dueInMs, 500);
+    assert.deepEqual(gate.due(500), [{ word: 'gap', event: { lost: 1 } }]);
+    assert.equal(gate.dueInMs, undefined);
+    assert.equal(gate.offer('gap', { lost: 1 }, 10_000).length, 1);
+  });
+});
+
+describe('what all nodes send in one turn', () => {
+  it('is less where the flows take long for it, and more again when they do not', () => {
+    const turn = new TurnBudget();
+    const usual = turn.allowed;
+    for (let i = 0; i < usual; i++) {
+      assert.equal(turn.isSpent, false);
+      assert.equal(turn.spend(100), i === 0);
+    }
+    assert.equal(turn.isSpent, true);
+    turn.begin(0);
+    turn.end(500);
+    assert.equal(turn.isSpent, false);
+    assert.equal(turn.allowed, usual / 10);
+    for (let round = 0; round < 5; round++) {
+      turn.spend(100);
+      turn.begin(0);
+      turn.end(1);
+    }
+    assert.equal(turn.allowed, usual);
+  });
+
+  it('lets a stream through where turns are long whatever is sent', () => {
+    const turn = new TurnBudget();
+    for (let round = 0; round < 20; round++) {
+      turn.spend(100);
+      turn.begin(0);
+      turn.end(1000);
+    }
+    assert.ok(turn.allowed >= 64);
+  });
+
+  it('counts bytes, too', () => {
+    const turn = new TurnBudget();
+    for (let i = 0; i < 4; i++) turn.spend(8 * 1024 * 1024);
+    assert.equal(turn.isSpent, true);
+  });
+});
+
+describe('the event loop’s delay', () => {
+  it('is that of the last timer, or of the one now due, and costs nothing without users', () => {
+    const clock = sinon.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      let now = 1000;
+      const delay = new LoopDelay(() => now);
+      delay.acquire();
+      delay.acquire();
+      assert.equal(clock.countTimers(), 1);
+      now = 1100;
+      clock.tick(100);
+      assert.equal(delay.delay(1150), 0);
+      assert.equal(delay.delay(1900), 700);
+      now = 1900;
+      clock.tick(100);
+      assert.equal(delay.delay(1901), 700);
+      now = 2000;
+      clock.tick(100);
+      assert.equal(delay.delay(2001), 0);
+      delay.release();
+      assert.equal(clock.countTimers(), 1);
+      delay.release();
+      assert.equal(clock.countTimers(), 0);
+    } finally {
+      clock.restore();
+    }
+  });
+});
