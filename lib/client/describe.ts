@@ -48,9 +48,7 @@ export async function describe(context: DescribeContext): Promise<Described> {
   if (account !== undefined) context.onAccount(account);
   let credentials = account;
   let target = { ...given, path: byteString(given.path) };
-  // What is known of log-ins is this host's; to another the password goes in clear only where the settings say so.
-  const elsewhere = new LoginMemory();
-  elsewhere.digestSeen = true;
+  const elsewhere = LoginMemory.elsewhere();
   for (let hops = 0; ; hops++) {
     const uri = formatRtspUri(target);
     const { connection, authenticator } = await connect(

@@ -1,245 +1,205 @@
-// The NVR's key service: asks for the playback key that one run needs, and reads it out of whatever form the reply has.
+// The playback key in a reply of the NVR's key service, whose form no manual tells: read generously, refused clearly, and no refusal sent on as a key.
 
-import http from 'node:http';
-import https from 'node:https';
-import { errorOfSocket } from '../client/status.js';
-import { USER_AGENT } from '../client/describe.js';
 import { NvrError } from '../errors.js';
-import { Authenticator, parseChallenges } from '../rtsp/auth.js';
-import type { Account } from './account.js';
-import { nvrLocalSeconds } from './nvr-time.js';
-import type { NvrSettings } from './types.js';
+import { printable } from '../text.js';
+import { plainName, readMembers, type Member, type ReplyContent } from './key-members.js';
+import { isGood, isKnownWord, refusalOf, type Refusal } from './key-refusals.js';
 
-const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_REPLY_BYTES = 64 * 1024;
 const MAX_KEY_CHARS = 1024;
-/** Said in place of a key. */
-const ERROR_WORDS =
-  /^(error|err|fail|failed|failure|denied|invalid|forbidden|unauthorized|none|null|nok|no|false)\b/i;
 
-export interface KeyReply {
-  key: string;
-  /** Epoch ms of the reply's Date header, where it has one. */
-  serverTime?: number;
-}
+/** What members with the key are called, the surest first. */
+const KEY_NAMES = [
+  ...['pbkey', 'playbackkey', 'pbauthkey', 'playbackauthkey', 'authoritykey', 'authkey', 'playkey', 'key'],
+  ...['pbtoken', 'playbacktoken', 'playtoken', 'token', 'keyvalue', 'keystr', 'keystring'],
+];
+/** They may hold the key, or how it went. */
+const VAGUE_NAMES = ['result', 'data', 'value', 'response', 'reply', 'content', 'string'];
+const ERROR_NAME =
+  /^(?:err|error|errors|errno|errcode|errorcode|errmsg|errormsg|errormessage|errorstring|fault|faultstring|exception)$/;
+const STATUS_NAME =
+  /^(?:result|resultcode|ret|retcode|returncode|rc|code|status|statuscode|state|success|ok)$/;
+const WORDS_NAME = /^(?:message|msg|reason|description|detail|statusstring)$/;
 
-interface HttpReply {
-  status: number;
-  contentType: string;
-  challenges: string[];
-  serverTime: number | undefined;
-  body: Buffer;
-}
+type Refuse = (why: string, word?: string, code?: Refusal['code']) => NvrError;
 
 /**
- * A new key for a run that starts at `startMs` (epoch ms; the service counts in whole seconds). `group` is the recording
- * group. Rejects with EPLAYBACKKEY for a refusal or a reply that holds no key, EAUTH, EFORBIDDEN, or a network's code; no error
- * quotes a body, which may hold a key.
+ * The key of a reply's body; `pattern` is the setting for forms that are not known. Throws EPLAYBACKKEY, or what the reply says in truth: EAUTH,
+ * EFORBIDDEN, ENORECORDING. It tells the content type, the length and at most 80 characters of a title or of error words: a body may hold a key.
  */
-export async function fetchPlaybackKey(
-  settings: NvrSettings,
-  account: Account,
-  group: number,
-  startMs: number,
-): Promise<KeyReply> {
-  const start = nvrLocalSeconds(startMs, settings.timeZone);
-  const path = `/datasearch/gen_pbkey?group_id=${group}&start_time=${start}`;
-  const ask = (authorization?: string): Promise<HttpReply> => get(settings, path, authorization);
-
-  let reply = await ask();
-  if (reply.status === 401 && settings.username !== '') {
-    const authenticator = new Authenticator({ username: settings.username, password: settings.password });
-    const first = reply;
-    reply = await account.gate.run(async () => {
-      if (!authenticator.accept(first.challenges)) return first;
-      let answer = await ask(authenticator.authorize('GET', path));
-      // Only a stale nonce is worth a second try.
-      if (answer.status === 401 && isStale(answer) && authenticator.accept(answer.challenges))
-        answer = await ask(authenticator.authorize('GET', path));
-      return answer;
-    });
-  }
-  if (reply.status === 401) {
-    throw new NvrError('EAUTH', 'The NVR’s key service refused the user name or the password.', {
-      status: 401,
-    });
-  }
-  if (reply.status === 403) {
-    throw new NvrError(
-      'EFORBIDDEN',
-      'The key service refused the account; on a MOVE NVR give it the "remote" privilege.',
-      { status: 403 },
+export function readPlaybackKey(body: Buffer, contentType: string, pattern = ''): string {
+  const refuse: Refuse = (why, word = '', code = 'EPLAYBACKKEY') =>
+    new NvrError(
+      code,
+      `The key service ${why} (${contentType === '' ? 'no content type' : printable(contentType, 60)}, ${body.length} bytes${word === '' ? '' : `: "${printable(word, 80)}"`})${ADVICE[code]}`,
     );
+  if (body.length > MAX_REPLY_BYTES) throw refuse(`sent more than ${MAX_REPLY_BYTES / 1024} KiB`);
+  const text = textOf(body);
+  if (text === '') throw refuse('sent an empty reply');
+  const content = readMembers(text, contentType);
+  if (pattern !== '') {
+    const key = byPattern(text, content.members, pattern);
+    if (key !== undefined) return accept(key, refuse);
   }
-  if (reply.status !== 200) {
-    throw new NvrError(
-      'EPLAYBACKKEY',
-      `The key service answered ${reply.status}; check the HTTP port and the NVR’s firmware.`,
-      {
-        status: reply.status,
-      },
-    );
-  }
-  const key = readPlaybackKey(reply.body, reply.contentType);
-  return { key, ...(reply.serverTime === undefined ? {} : { serverTime: reply.serverTime }) };
+  if (content.form === 'HTML') throw refuse('sent an HTML page', content.words[0]);
+  if (content.isBroken) throw refuse('sent JSON that cannot be read');
+  refuseErrors(content, refuse);
+  if (pattern !== '') throw refuse('sent nothing that the setting "keyPattern" fits');
+  return accept(guess(content, text, refuse), refuse);
 }
 
-function isStale(reply: HttpReply): boolean {
-  return parseChallenges(reply.challenges).some(({ stale }) => stale === true);
-}
+const ADVICE: Readonly<Record<Refusal['code'], string>> = {
+  EPLAYBACKKEY: '.',
+  EAUTH: ': it wants a log-in first; check the user name and the password.',
+  EFORBIDDEN: ': on a MOVE NVR give the account the "remote" privilege.',
+  ENORECORDING: ': nothing is recorded at that time.',
+};
 
-/**
- * The key in a reply's body: the whole body (one token), a `pbkey=` / `key:` line, a JSON member or an XML element.
- * Throws EPLAYBACKKEY with the content type, the length and at most 80 characters of an HTML title or error word.
- */
-export function readPlaybackKey(body: Buffer, contentType: string): string {
-  const text = body
-    .toString('utf8')
+function textOf(body: Buffer): string {
+  const isUtf16 = body[0] === 0xff && body[1] === 0xfe;
+  return body
+    .toString(isUtf16 ? 'utf16le' : 'utf8')
     .replace(/^\ufeff/, '')
     .trim();
-  const refuse = (why: string, word = ''): NvrError =>
-    new NvrError(
-      'EPLAYBACKKEY',
-      `The key service ${why} (${contentType === '' ? 'no content type' : printable(contentType, 60)}, ${body.length} bytes${word === '' ? '' : `: "${printable(word, 80)}"`}).`,
-    );
-  if (text === '') throw refuse('sent an empty reply');
-  if (/<html|<!doctype html/i.test(text.slice(0, 1024)))
-    throw refuse('sent an HTML page', /<title[^>]*>([^<]{0,200})/i.exec(text)?.[1]?.trim());
-  if (text.startsWith('{') || text.startsWith('[')) return accept(fromJson(text, refuse), refuse);
-  if (text.startsWith('<')) {
-    const error = /<(?:error|message|errormsg)\b[^>]*>([^<]{0,200})/i.exec(text)?.[1];
-    const element = /<(pbkey|key)\b[^>]*>\s*(?:<!\[CDATA\[)?([^<\]]*)/i.exec(text)?.[2];
-    if (element === undefined) throw refuse('sent XML without a key', error?.trim());
-    return accept(unescapeXml(element.trim()), refuse);
-  }
-  const line = /^\s*(?:pbkey|key)\s*[=:]\s*(.*?)\s*$/im.exec(text)?.[1];
-  return accept(line ?? text, refuse);
 }
 
-type Refuse = (why: string, word?: string) => NvrError;
+/** Members that say that, or how, it went wrong. An error of 0, "none" or "success" is none. */
+function refuseErrors({ form, members, words }: ReplyContent, refuse: Refuse): void {
+  const told = members.map(({ name, value }) => ({ name: plainName(name), value }));
+  const hasKey = told.some(({ name, value }) => KEY_NAMES.includes(name) && value !== '');
+  const wrong = told.find(({ name, value }) => isWrong(name, value));
+  if (wrong !== undefined) {
+    // Words say more than a number beside them.
+    const beside = told.filter(({ name }) => WORDS_NAME.test(name) || ERROR_NAME.test(name));
+    const refusals = [wrong, ...beside].flatMap(({ value }) => refusalOf(value) ?? []);
+    const refusal = refusals.find(({ code }) => code !== 'EPLAYBACKKEY');
+    if (form === 'XML' && !hasKey)
+      throw refuse('sent XML without a key', wordsOnly(wrong.value), refusal?.code);
+    const word = (refusal ?? refusals[0])?.word ?? wordsOnly(wrong.value);
+    throw refuse('reported an error', word, refusal?.code);
+  }
+  if (form !== 'text' || hasKey) return;
+  const refusal = refusalOf(words.join(' '));
+  if (refusal !== undefined) throw refuse('refused', refusal.word, refusal.code);
+}
+
+function isWrong(name: string, value: string): boolean {
+  if (ERROR_NAME.test(name)) return !isGood(value) || /^(?:true|yes)$/i.test(value);
+  if (name === 'success' || name === 'ok') return /^(?:false|no)$/i.test(value);
+  return STATUS_NAME.test(name) && isRefusingStatus(value);
+}
+
+/** `result: 1` says nothing; `-1`, `404` and `fail` do. */
+function isRefusingStatus(value: string): boolean {
+  if (isGood(value)) return false;
+  return /^-\d+$/.test(value.trim()) || /^[45]\d\d$/.test(value.trim()) || refusalOf(value) !== undefined;
+}
+
+function guess({ form, members, words }: ReplyContent, text: string, refuse: Refuse): string {
+  for (const names of [KEY_NAMES, VAGUE_NAMES])
+    for (const name of names) {
+      const found = members.find(
+        (member) => plainName(member.name) === name && (names === KEY_NAMES || isLikely(member.value)),
+      );
+      if (found !== undefined) return firstWord(found.value, found, refuse);
+    }
+  if (form !== 'text') throw refuse(`sent ${form} without a key`);
+  // `OK`, and the key behind it.
+  const rest = [...words];
+  while (rest.length > 1 && isGood(rest[0]!.replace(/[:,;]$/, ''))) rest.shift();
+  const [only] = rest;
+  if (rest.length !== 1 || only === undefined) throw refuse('sent text that is no key');
+  const bare = only.replace(/^OK[:,;|]/i, '');
+  if (members.length > 0 && bare === text) throw refuse('sent text without a key by a name that is known');
+  if (isGood(bare) || /^\d{1,3}$/.test(bare)) throw refuse('sent no key', bare);
+  return bare;
+}
+
+/** Of a member that need not hold the key. */
+function isLikely(value: string): boolean {
+  return (
+    value.length >= 4 &&
+    !isGood(value) &&
+    !/^-?\d{1,3}$/.test(value) &&
+    !/\s/.test(value) &&
+    refusalOf(value) === undefined
+  );
+}
+
+/** `pbkey=abc expires=60` */
+function firstWord(value: string, { name }: Member, refuse: Refuse): string {
+  if (value === '') throw refuse('sent an empty key');
+  const refusal = refusalOf(value);
+  if (refusal !== undefined)
+    throw refuse(`sent a refusal as "${printable(name, 40)}"`, refusal.word, refusal.code);
+  return value.split(/\s/, 1)[0]!;
+}
 
 function accept(key: string, refuse: Refuse): string {
-  const bare = key.replace(/^"(.*)"$/s, '$1');
+  const bare = /^".*"$/s.test(key) ? key.slice(1, -1) : key;
   if (bare === '') throw refuse('sent an empty key');
-  const word = ERROR_WORDS.exec(bare)?.[0];
-  if (word !== undefined && (word.length === bare.length || /[\s:,]/.test(bare)))
-    throw refuse('refused', word);
+  const refusal = refusalOf(bare);
+  if (refusal !== undefined) throw refuse('refused', refusal.word, refusal.code);
   if (/\s/.test(bare)) throw refuse('sent text that is no key');
-  if (bare.length > MAX_KEY_CHARS) throw refuse('sent a key of more than 1024 characters');
+  if (bare.length > MAX_KEY_CHARS) throw refuse(`sent a key of more than ${MAX_KEY_CHARS} characters`);
   // eslint-disable-next-line no-control-regex -- a key is put into a request line
   if (/[\x00-\x1f\x7f]/.test(bare)) throw refuse('sent a key with control characters');
   return bare;
 }
 
-function fromJson(text: string, refuse: Refuse): string {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw refuse('sent JSON that cannot be read');
+/** A member's name, or the text around the key with one `*` for it. */
+function byPattern(text: string, members: readonly Member[], pattern: string): string | undefined {
+  const star = pattern.indexOf('*');
+  if (star === -1) {
+    const wanted = plainName(pattern);
+    return members.find(({ name }) => plainName(name) === wanted)?.value;
   }
-  const members = flatten(parsed);
-  const error = members.get('error');
-  const key = members.get('pbkey') ?? members.get('key');
-  if (error !== undefined && error !== null && error !== false && error !== 0 && error !== '') {
-    throw refuse(
-      'reported an error',
-      typeof error === 'string' ? (ERROR_WORDS.exec(error)?.[0] ?? 'error') : 'error',
-    );
+  const [before, behind] = [pattern.slice(0, star), pattern.slice(star + 1)];
+  const start = text.indexOf(before);
+  if (start === -1) return undefined;
+  const from = start + before.length;
+  const end = behind === '' ? text.slice(from).search(/\s|$/) : text.indexOf(behind, from) - from;
+  return end < 0 ? undefined : text.slice(from, from + end).trim();
+}
+
+/** What may be quoted of an error: its words and small numbers. */
+function wordsOnly(text: string): string {
+  return text
+    .slice(0, 200)
+    .split(/\s/)
+    .map((word) => (/^[A-Za-z]{1,16}[.,:;!]?$/.test(word) || /^-?\d{1,5}$/.test(word) ? word : '…'))
+    .join(' ');
+}
+
+/** The form of a reply for the trace: names, punctuation, and how long and of what characters everything else is. Never the key. */
+export function shapeOf(body: Buffer): string {
+  const text = textOf(body.subarray(0, 4096));
+  let shape = '';
+  for (const { 0: token, index } of text.matchAll(/[^\s"'<>{}[\]()=:;,&|?!]+|[^]/g)) {
+    if (shape.length > 1000) return `${shape}…`;
+    if (/^[\s"'<>{}[\]()=:;,&|?!]$/.test(token)) shape += token;
+    else shape += isKnownWord(token) || isName(text, token, index) ? token : classOf(token);
   }
-  if (typeof key !== 'string' && typeof key !== 'number') throw refuse('sent JSON without a key');
-  return String(key);
+  return shape;
 }
 
-/** Members of the object and of the objects directly in it, by lower-case name; the outer ones win. */
-function flatten(value: unknown): Map<string, unknown> {
-  const members = new Map<string, unknown>();
-  const levels = [value, ...(isObject(value) ? Object.values(value) : [])];
-  for (const level of levels) {
-    if (!isObject(level)) continue;
-    for (const [name, member] of Object.entries(level)) {
-      if (!members.has(name.toLowerCase())) members.set(name.toLowerCase(), member);
-    }
-  }
-  return members;
+/** Letters alone, where a member's name stands: before a colon in JSON, in a tag of XML, at the beginning of a line. */
+function isName(text: string, token: string, index: number): boolean {
+  if (!/^[A-Za-z_.]{1,24}$/.test(token)) return false;
+  const before = text[index - 1] ?? '\n';
+  const behind = text.slice(index + token.length, index + token.length + 8);
+  if (text.startsWith('{') || text.startsWith('[')) return before === '"' && /^"\s{0,4}:/.test(behind);
+  if (text.startsWith('<'))
+    return before === '<' || (/\s/.test(before) && /^\s{0,2}=\s{0,2}["']/.test(behind));
+  return '\r\n&'.includes(before) && /^\s{0,2}[=:]\s{0,2}[^=\s]/.test(behind);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-function unescapeXml(text: string): string {
-  const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-  return text.replace(/&(amp|lt|gt|quot|apos);/g, (_whole, name: string) => named[name] ?? '');
-}
-
-function printable(text: string, length: number): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, length);
-}
-
-function get(settings: NvrSettings, path: string, authorization: string | undefined): Promise<HttpReply> {
-  const where = `${settings.host}:${settings.httpPort}`;
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      clearTimeout(timer);
-      request.destroy();
-      reject(errorOfSocket(error, where));
-    };
-    const request = open(settings, path, authorization);
-    const timer = setTimeout(() => {
-      fail(
-        new NvrError(
-          'ETIMEDOUT',
-          `The key service on ${where} did not answer within ${settings.requestTimeout} s.`,
-        ),
-      );
-    }, settings.requestTimeout * 1000);
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      fail(
-        error.code?.startsWith('HPE_') === true
-          ? new NvrError('EPLAYBACKKEY', `${where} does not speak HTTP; check the HTTP port.`, {
-              cause: error,
-            })
-          : error,
-      );
-    });
-    request.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on('error', fail);
-      response.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length > MAX_BODY_BYTES)
-          fail(new NvrError('EPLAYBACKKEY', `The key service sent more than ${MAX_BODY_BYTES / 1024} KiB.`));
-        else chunks.push(chunk);
-      });
-      response.on('end', () => {
-        clearTimeout(timer);
-        const date = Date.parse(response.headers.date ?? '');
-        resolve({
-          status: response.statusCode ?? 0,
-          contentType: response.headers['content-type'] ?? '',
-          challenges: response.headersDistinct['www-authenticate'] ?? [],
-          serverTime: Number.isNaN(date) ? undefined : date,
-          body: Buffer.concat(chunks),
-        });
-      });
-    });
-    request.end();
-  });
-}
-
-function open(settings: NvrSettings, path: string, authorization: string | undefined): http.ClientRequest {
-  const options: http.RequestOptions = {
-    host: settings.host,
-    port: settings.httpPort,
-    path,
-    // Each request on a connection of its own: some key services close theirs without saying so.
-    agent: false,
-    headers: {
-      'User-Agent': USER_AGENT,
-      Accept: '*/*',
-      ...(authorization === undefined ? {} : { Authorization: authorization }),
-    },
-  };
-  return settings.httpTls ? https.request({ ...options, ...settings.tlsSettings }) : http.request(options);
+function classOf(token: string): string {
+  const classes = [
+    [/[a-z]/, 'a-z'],
+    [/[A-Z]/, 'A-Z'],
+    [/[0-9]/, '0-9'],
+    [/[^A-Za-z0-9]/, 'other'],
+  ] as const;
+  return `[${token.length} of ${classes.flatMap(([pattern, name]) => (pattern.test(token) ? [name] : [])).join(' ')}]`;
 }

@@ -165,6 +165,12 @@ export class Authenticator {
     return true;
   }
 
+  /** Whether the nonce alone was refused; the challenges are taken then. */
+  isStale(wwwAuthenticate: readonly string[]): boolean {
+    const isStale = parseChallenges(wwwAuthenticate).some(({ stale }) => stale === true);
+    return isStale && this.accept(wwwAuthenticate);
+  }
+
   /** The answer was taken, or refused for good. */
   settle(taken: boolean): void {
     const memory = this.rules?.memory;

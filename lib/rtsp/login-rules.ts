@@ -13,6 +13,13 @@ export class LoginMemory {
   charset: 'utf8' | 'latin1' | undefined;
   /** The strongest answered, by service. */
   readonly strongest = new Map<LoginService, number>();
+
+  /** Of a host that the account was not given for: nothing is known of it, and it gets no password in clear. */
+  static elsewhere(): LoginMemory {
+    const memory = new LoginMemory();
+    memory.digestSeen = true;
+    return memory;
+  }
 }
 
 export interface LoginRules {

@@ -8,7 +8,7 @@ import { NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
 import type { MemoryBudget } from '../memory-budget.js';
-import { fetchPlaybackKey } from '../playback-key.js';
+import { fetchPlaybackKey } from '../key-service.js';
 import { playbackPreferenceOf, toldTransport } from '../transport.js';
 import type { NvrSettings } from '../types.js';
 import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
@@ -182,7 +182,11 @@ export class PlaybackRun {
     const { settings, account, session } = this.context;
     const { channel, stream, group, speed } = this.request;
     const span: PlaybackSpan = { start: at, end: this.to, key: '' };
-    if (needsKey(settings)) span.key = (await fetchPlaybackKey(settings, account, group, at)).key;
+    if (needsKey(settings)) {
+      const onWarning = (error: NvrError): void => this.handlers.onWarning?.(error);
+      const { logger } = session;
+      span.key = (await fetchPlaybackKey(settings, account, { group, startMs: at, logger, onWarning })).key;
+    }
     const timing: { clock?: RecordedClock } = {};
     const early: VideoUnit[] = [];
     const memory = this.context.memory.camera(LIMITS.gopBytes);

@@ -1,0 +1,319 @@
+// The NVR's key service: asks over HTTP for the playback key that one run needs, as servers really answer.
+
+import http from 'node:http';
+import https from 'node:https';
+import { setTimeout as wait } from 'node:timers/promises';
+import zlib from 'node:zlib';
+import { USER_AGENT } from '../client/describe.js';
+import { clearPassword, logIn, loginRules } from '../client/login.js';
+import { accountGoesAlong, isSameHost, notALocation, type Origin } from '../client/redirect.js';
+import { errorOfSocket } from '../client/status.js';
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { Logger } from '../log.js';
+import { redact } from '../redact.js';
+import { Authenticator } from '../rtsp/auth.js';
+import { LoginMemory } from '../rtsp/login-rules.js';
+import { Headers } from '../rtsp/message.js';
+import { rememberKey } from '../secrets.js';
+import { printable } from '../text.js';
+import type { Account } from './account.js';
+import { nvrLocalSeconds } from './nvr-time.js';
+import { MAX_REPLY_BYTES, readPlaybackKey, shapeOf } from './playback-key.js';
+import type { NvrSettings } from './types.js';
+
+/** A busy service is asked once more, after the seconds it names or one. */
+const RETRY_MS = 1_000;
+const MAX_RETRY_MS = 5_000;
+const MAX_COOKIES = 8;
+const MAX_COOKIE_CHARS = 1024;
+
+export interface KeyReply {
+  key: string;
+  /** Epoch ms of the reply's Date header, where it has one. */
+  serverTime?: number;
+}
+
+export interface KeyRequest {
+  /** The recording group. */
+  readonly group: number;
+  /** Epoch ms; the service counts in whole seconds. */
+  readonly startMs: number;
+  readonly logger?: Logger | undefined;
+  /** Told where the password goes out in clear. */
+  readonly onWarning?: ((error: NvrError) => void) | undefined;
+}
+
+interface Target extends Origin {
+  readonly path: string;
+}
+
+interface HttpReply {
+  status: number;
+  headers: Headers;
+  body: Buffer;
+}
+
+/**
+ * A new key. Rejects with EPLAYBACKKEY for a reply that holds none, ENORECORDING, EAUTH, EFORBIDDEN or EUNSUPPORTED as the service says, or
+ * a network's code; no error quotes a body, which may hold a key.
+ */
+export async function fetchPlaybackKey(
+  settings: NvrSettings,
+  account: Account,
+  request: KeyRequest,
+): Promise<KeyReply> {
+  const conversation = new Conversation(settings, account, request);
+  const reply = await conversation.run();
+  judge(reply.status);
+  const key = readKey(reply, settings.keyPattern ?? '');
+  const date = Date.parse(reply.headers.get('Date') ?? '');
+  return { key, ...(Number.isNaN(date) ? {} : { serverTime: date }) };
+}
+
+function readKey(reply: HttpReply, pattern: string): string {
+  const key = readPlaybackKey(reply.body, reply.headers.get('Content-Type') ?? '', pattern);
+  rememberKey(key);
+  return key;
+}
+
+function judge(status: number): void {
+  if (status >= 200 && status < 300) return;
+  if (status === 401)
+    throw new NvrError('EAUTH', 'The NVR’s key service refused the user name or the password.', { status });
+  if (status === 403)
+    throw new NvrError(
+      'EFORBIDDEN',
+      'The key service refused the account; on a MOVE NVR give it the "remote" privilege.',
+      { status },
+    );
+  const text = `The key service answered ${status}; check the HTTP port and the NVR’s firmware.`;
+  throw new NvrError('EPLAYBACKKEY', text, { status });
+}
+
+/** The requests that one key takes: through log-ins, redirects on the same host, a busy moment, a cookie that must come back. */
+class Conversation {
+  private readonly given: Target;
+  private target: Target;
+  private withAccount: boolean;
+  private readonly cookies = new Map<string, string>();
+  private hops = 0;
+
+  constructor(
+    private readonly settings: NvrSettings,
+    private readonly account: Account,
+    private readonly request: KeyRequest,
+  ) {
+    const start = nvrLocalSeconds(request.startMs, settings.timeZone);
+    const path = `/datasearch/gen_pbkey?group_id=${request.group}&start_time=${start}`;
+    this.given = this.target = { tls: settings.httpTls, host: settings.host, port: settings.httpPort, path };
+    this.withAccount = settings.username !== '';
+  }
+
+  async run(): Promise<HttpReply> {
+    let mayRetry = true;
+    let mayReturnCookie = true;
+    for (;;) {
+      const hadCookies = this.cookies.size;
+      const reply = await this.askAsAccount();
+      const location = reply.headers.get('Location');
+      if (reply.status >= 300 && reply.status < 400 && location !== undefined) {
+        this.follow(location);
+      } else if (reply.status === 503 && mayRetry) {
+        mayRetry = false;
+        await wait(retryMs(reply.headers.get('Retry-After')));
+      } else if (mayReturnCookie && this.cookies.size > hadCookies && this.isWithoutKey(reply)) {
+        mayReturnCookie = false;
+      } else return reply;
+    }
+  }
+
+  /** A service may give its session first, and the key to those who bring it. */
+  private isWithoutKey(reply: HttpReply): boolean {
+    try {
+      readKey(reply, this.settings.keyPattern ?? '');
+      return false;
+    } catch {
+      return reply.status < 300;
+    }
+  }
+
+  private async askAsAccount(): Promise<HttpReply> {
+    const { settings, account, target } = this;
+    const first = await this.ask();
+    if (first.status !== 401 || !this.withAccount) return first;
+    const tls = target.tls ? (settings.tlsSettings ?? {}) : undefined;
+    const rules = loginRules('http', this.loginMemory(), tls, settings.allowBasic);
+    const auth = new Authenticator({ username: settings.username, password: settings.password }, { rules });
+    const again = async (): Promise<HttpReply> => {
+      const reply = await this.ask(auth.authorize('GET', target.path));
+      // Only a stale nonce is worth a second try.
+      const isStale = reply.status === 401 && auth.isStale(reply.headers.getAll('WWW-Authenticate'));
+      return isStale ? this.ask(auth.authorize('GET', target.path)) : reply;
+    };
+    const reply = await logIn(auth, first, 'The key service’s GET', again, account.gate);
+    if (auth.inClear) this.request.onWarning?.(clearPassword('The NVR’s key service'));
+    return reply;
+  }
+
+  /** What is known of the NVR's log-ins; of another host nothing is, and it gets no password in clear. */
+  private loginMemory(): LoginMemory {
+    return isSameHost(this.target, this.given) ? this.account.memory.login : LoginMemory.elsewhere();
+  }
+
+  private follow(location: string): void {
+    if (++this.hops > LIMITS.redirects)
+      throw new NvrError('EPROTOCOL', `The key service redirected more than ${LIMITS.redirects} times.`);
+    const { settings, given, target } = this;
+    const next = readLocation(location, target);
+    const checksTls = settings.tlsSettings?.rejectUnauthorized !== false;
+    const rules = { redirects: settings.redirects ?? 'same', checksTls } as const;
+    this.withAccount = accountGoesAlong(given, target, next, rules) && settings.username !== '';
+    if (!isSameHost(next, target) || next.port !== target.port) this.cookies.clear();
+    this.target = next;
+  }
+
+  private async ask(authorization?: string): Promise<HttpReply> {
+    const { settings, target, cookies } = this;
+    this.log(`> GET ${target.path} (key service)`);
+    const reply = await get(target, settings, {
+      'User-Agent': USER_AGENT,
+      Accept: '*/*',
+      'Accept-Encoding': 'identity',
+      ...(cookies.size === 0 ? {} : { Cookie: [...cookies].map((pair) => pair.join('=')).join('; ') }),
+      ...(authorization === undefined ? {} : { Authorization: authorization }),
+    });
+    this.keepCookies(reply.headers.getAll('Set-Cookie'));
+    const type = printable(reply.headers.get('Content-Type') ?? 'no content type', 60);
+    this.log(
+      `< HTTP ${reply.status}, ${type}, ${reply.body.length} bytes of this shape:\r\n${shapeOf(reply.body)}`,
+    );
+    return reply;
+  }
+
+  private keepCookies(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [pair = ''] = line.split(';', 1);
+      const equals = pair.indexOf('=');
+      const [name, value] = [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
+      const isUsable = /^[\x21-\x7e]+$/.test(name + value) && pair.length <= MAX_COOKIE_CHARS;
+      if (equals > 0 && isUsable && (this.cookies.size < MAX_COOKIES || this.cookies.has(name)))
+        this.cookies.set(name, value);
+    }
+  }
+
+  private log(line: string): void {
+    this.request.logger?.debug(redact(line));
+  }
+}
+
+function retryMs(retryAfter: string | undefined): number {
+  const seconds = Number.parseInt(retryAfter ?? '', 10);
+  return seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_MS) : RETRY_MS;
+}
+
+/** Relative or absolute. Throws EPROTOCOL for what is neither. */
+function readLocation(location: string, { tls, host, port, path }: Target): Target {
+  const name = host.includes(':') ? `[${host}]` : host;
+  let url: URL;
+  try {
+    url = new URL(location, `${tls ? 'https' : 'http'}://${name}:${port}${path}`);
+  } catch (error) {
+    throw notALocation(location, error);
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw notALocation(location, undefined);
+  const isTls = url.protocol === 'https:';
+  return {
+    tls: isTls,
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+    path: url.pathname + url.search,
+  };
+}
+
+function get(target: Target, settings: NvrSettings, headers: Record<string, string>): Promise<HttpReply> {
+  const where = printable(`${target.host}:${target.port}`);
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      clearTimeout(timer);
+      request.destroy();
+      reject(errorOfSocket(error, where));
+    };
+    const request = open(target, settings, headers);
+    const timer = setTimeout(() => {
+      fail(
+        new NvrError(
+          'ETIMEDOUT',
+          `The key service on ${where} did not answer within ${settings.requestTimeout} s.`,
+        ),
+      );
+    }, settings.requestTimeout * 1000);
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      // Node's error holds what was read, which no log may show.
+      const isOther = error.code?.startsWith('HPE_') === true;
+      fail(
+        isOther ? new NvrError('EPLAYBACKKEY', `${where} does not speak HTTP; check the HTTP port.`) : error,
+      );
+    });
+    request.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on('error', fail);
+      response.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > MAX_REPLY_BYTES) fail(tooLong());
+        else chunks.push(chunk);
+      });
+      response.on('end', () => {
+        clearTimeout(timer);
+        try {
+          const fields = headersOf(response);
+          const body = unpacked(Buffer.concat(chunks), fields.get('Content-Encoding') ?? '');
+          resolve({ status: response.statusCode ?? 0, headers: fields, body });
+        } catch (error) {
+          fail(error);
+        }
+      });
+    });
+    request.end();
+  });
+}
+
+function headersOf(response: http.IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let at = 0; at + 1 < response.rawHeaders.length; at += 2)
+    headers.append(response.rawHeaders[at]!, response.rawHeaders[at + 1]!);
+  return headers;
+}
+
+/** Some pack what nobody asked them to pack. */
+function unpacked(body: Buffer, encoding: string): Buffer {
+  const options = { maxOutputLength: MAX_REPLY_BYTES };
+  const name = encoding.trim().toLowerCase();
+  try {
+    if (name === 'br') return zlib.brotliDecompressSync(body, options);
+    if ((body[0] === 0x1f && body[1] === 0x8b) || name === 'deflate') return zlib.unzipSync(body, options);
+    return body;
+  } catch (error) {
+    const isTooLong = error instanceof RangeError;
+    throw isTooLong
+      ? tooLong()
+      : new NvrError('EPLAYBACKKEY', 'The key service sent a packed reply that cannot be unpacked.');
+  }
+}
+
+function tooLong(): NvrError {
+  return new NvrError('EPLAYBACKKEY', `The key service sent more than ${MAX_REPLY_BYTES / 1024} KiB.`);
+}
+
+function open(target: Target, settings: NvrSettings, headers: Record<string, string>): http.ClientRequest {
+  const options: http.RequestOptions = {
+    host: target.host,
+    port: target.port,
+    path: target.path,
+    // Each request on a connection of its own: some key services close theirs without saying so.
+    agent: false,
+    headers,
+  };
+  return target.tls ? https.request({ ...options, ...settings.tlsSettings }) : http.request(options);
+}

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import zlib from 'node:zlib';
+import { NvrError } from '../../lib/errors.js';
+import { Account } from '../../lib/nvr/account.js';
+import { fetchPlaybackKey } from '../../lib/nvr/key-service.js';
+import type { NvrSettings } from '../../lib/nvr/types.js';
+import { settingsFor } from '../support/settings.js';
+
+const ACCOUNT = { username: 'admin', password: 'secret99' };
+const BASIC = `Basic ${Buffer.from('admin:secret99').toString('base64')}`;
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+describe('the key service', () => {
+  let server: http.Server;
+  let port: number;
+  let answer: Answer;
+  let asked: IncomingMessage[];
+  let account: Account;
+  let log: string;
+  let warnings: NvrError[];
+
+  before(async () => {
+    server = http.createServer((request, response) => {
+      asked.push(request);
+      answer(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ({ port } = server.address() as AddressInfo);
+  });
+
+  beforeEach(() => {
+    asked = [];
+    warnings = [];
+    log = '';
+    account = new Account(() => performance.now());
+  });
+
+  after(() => server.close());
+
+  const fetchKey = async (extra: Partial<NvrSettings> = {}): Promise<string> => {
+    const { key } = await fetchPlaybackKey(
+      settingsFor(1, { httpPort: port, ...ACCOUNT, ...extra }),
+      account,
+      {
+        group: 0,
+        startMs: 1_764_233_441_000,
+        logger: { debug: (line) => (log += `${line}\n`), warn: () => undefined },
+        onWarning: (error) => warnings.push(error),
+      },
+    );
+    return key;
+  };
+
+  const fails = async (extra: Partial<NvrSettings> = {}): Promise<NvrError> => {
+    const outcome = await fetchKey(extra).catch((error: unknown) => error);
+    assert.ok(outcome instanceof NvrError, String(outcome));
+    return outcome;
+  };
+
+  it('takes 201, a reply packed without being asked to, and a redirect to itself', async () => {
+    answer = (_, response) => response.writeHead(201).end('pbkey=aB3xyz');
+    assert.equal(await fetchKey(), 'aB3xyz');
+    for (const [encoding, pack] of [
+      ['gzip', zlib.gzipSync],
+      ['deflate', zlib.deflateSync],
+      ['br', zlib.brotliCompressSync],
+      ['', zlib.gzipSync],
+    ] as const) {
+      answer = (_, response) =>
+        response
+          .writeHead(200, encoding === '' ? {} : { 'Content-Encoding': encoding })
+          .end(pack(Buffer.from('pbkey=aB3xyz')));
+      assert.equal(await fetchKey(), 'aB3xyz', encoding);
+    }
+    for (const location of ['/new?x=1', `http://127.0.0.1:${port}/new?x=1`]) {
+      answer = ({ url }, response) =>
+        url === '/new?x=1' ? response.end('aB3xyz') : response.writeHead(301, { Location: location }).end();
+      assert.equal(await fetchKey(), 'aB3xyz', location);
+    }
+  });
+
+  it('asks a busy service once more, and only once', async () => {
+    answer = (_, response) =>
+      asked.length === 1 ? response.writeHead(503, { 'Retry-After': '0' }).end() : response.end('aB3xyz');
+    assert.equal(await fetchKey(), 'aB3xyz');
+    answer = (_, response) => response.writeHead(503, { 'Retry-After': '0' }).end();
+    asked = [];
+    assert.equal((await fails()).code, 'EPLAYBACKKEY');
+    assert.equal(asked.length, 2);
+  });
+
+  it('brings a cookie back: through a log-in, a redirect, and to a service that gives its session first', async () => {
+    const challenge = (response: ServerResponse): unknown =>
+      response
+        .writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"', 'Set-Cookie': 'sid=77; Path=/; HttpOnly' })
+        .end();
+    answer = ({ headers }, response) =>
+      headers.cookie === 'sid=77' && headers.authorization === BASIC
+        ? response.end('aB3xyz')
+        : challenge(response);
+    assert.equal(await fetchKey(), 'aB3xyz');
+    answer = ({ headers }, response) =>
+      headers.cookie === 'sid=77'
+        ? response.end('aB3xyz')
+        : response.writeHead(302, { 'Set-Cookie': 'sid=77', Location: '/' }).end();
+    assert.equal(await fetchKey(), 'aB3xyz');
+    answer = ({ headers }, response) =>
+      headers.cookie === 'sid=77'
+        ? response.end('aB3xyz')
+        : response.writeHead(200, { 'Set-Cookie': 'sid=77' }).end('NOT_LOGIN');
+    assert.equal(await fetchKey(), 'aB3xyz');
+    answer = (_, response) =>
+      response.writeHead(200, { 'Set-Cookie': `sid=${asked.length}` }).end('NOT_LOGIN');
+    asked = [];
+    assert.equal((await fails()).code, 'EAUTH');
+    assert.equal(asked.length, 2);
+  });
+
+  it('follows nobody to another host, and takes no account to another port', async () => {
+    const other = http.createServer((request, response) => {
+      elsewhere.push(request);
+      response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"' }).end();
+    });
+    const elsewhere: IncomingMessage[] = [];
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const otherPort = (other.address() as AddressInfo).port;
+    try {
+      answer = (_, response) =>
+        response.writeHead(302, { Location: `http://localhost:${otherPort}/x` }).end();
+      assert.equal((await fails()).code, 'EUNSUPPORTED');
+      assert.equal(elsewhere.length, 0);
+      answer = (_, response) =>
+        response.writeHead(302, { Location: `http://127.0.0.1:${otherPort}/x` }).end();
+      assert.equal((await fails()).code, 'EAUTH');
+      answer = (_, response) =>
+        response.writeHead(302, { Location: `http://localhost:${otherPort}/x` }).end();
+      assert.equal((await fails({ redirects: 'any' })).code, 'EUNSUPPORTED');
+      assert.ok(elsewhere.every(({ headers }) => headers.authorization === undefined));
+      for (const location of ['ftp://127.0.0.1/x', 'http://[', 'javascript:1']) {
+        answer = (_, response) => response.writeHead(302, { Location: location }).end();
+        assert.equal((await fails()).code, 'EPROTOCOL', location);
+      }
+      answer = (_, response) => response.writeHead(302, { Location: '/round' }).end();
+      asked = [];
+      assert.equal((await fails()).code, 'EPROTOCOL');
+      assert.equal(asked.length, 6);
+    } finally {
+      other.close();
+    }
+  });
+
+  it('gets no password in clear where the NVR’s RTSP asked for Digest, and one with a warning where nothing better was offered', async () => {
+    answer = ({ headers }, response) =>
+      headers.authorization === BASIC
+        ? response.end('aB3xyz')
+        : response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"' }).end();
+    assert.equal(await fetchKey(), 'aB3xyz');
+    assert.deepEqual([warnings.length, warnings[0]?.code], [1, 'EAUTH']);
+    account.memory.login.digestSeen = true;
+    asked = [];
+    assert.equal((await fails()).code, 'EUNSUPPORTED');
+    assert.ok(asked.every(({ headers }) => headers.authorization === undefined));
+    assert.equal(await fetchKey({ allowBasic: true }), 'aB3xyz');
+    assert.equal(account.gate.waitMs, 0);
+  });
+
+  it('is held to 64 KiB, packed or not', async () => {
+    answer = (_, response) => response.end('x'.repeat(100_000));
+    assert.match((await fails()).message, /64 KiB/);
+    answer = (_, response) =>
+      response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(zlib.gzipSync(Buffer.alloc(50_000_000)));
+    assert.match((await fails()).message, /64 KiB/);
+    answer = (_, response) => response.writeHead(200, { 'Content-Encoding': 'br' }).end('never packed');
+    assert.match((await fails()).message, /cannot be unpacked/);
+  });
+
+  it('leaves the shape of its reply in the trace, and never the key, wherever that comes back', async () => {
+    answer = (_, response) => response.end('{"data":{"ticket":"Kd83jsLq"}}');
+    assert.equal(await fetchKey({ keyPattern: 'ticket' }), 'Kd83jsLq');
+    assert.match(log, /> GET \/datasearch\/gen_pbkey\?group_id=0&start_time=1764233441 \(key service\)/);
+    assert.match(
+      log,
+      /< HTTP 200, no content type, 30 bytes of this shape:\r\n\{"data":\{"ticket":"\[8 of a-z A-Z 0-9\]"\}\}/,
+    );
+    assert.ok(!log.includes('Kd83jsLq'));
+    assert.equal(
+      new NvrError('EPROTOCOL', 'PLAY was answered 404 sid/Kd83jsLq').message,
+      'PLAY was answered 404 sid/***',
+    );
+  });
+});
