@@ -29,13 +29,20 @@ export function sequenceSets(unit: VideoUnit): Buffer {
   return Buffer.concat(setsOf(unit, types));
 }
 
+/** Whether a unit has everything in front that decoding begins with. */
+export function hasSets(unit: VideoUnit): boolean {
+  return (
+    unit.codec === 'mjpeg' || SETS[unit.codec].every((type) => unit.nals.some((nal) => nal.type === type))
+  );
+}
+
 /** Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read. */
 export function decoderConfig(unit: VideoUnit): DecoderConfig {
   const { codec, format } = unit;
   if (codec === 'mjpeg')
     throw new NvrError('EUNSUPPORTED', 'MJPEG cannot be recorded; use an H.264 or H.265 stream.');
+  if (!hasSets(unit)) throw withoutSets();
   const sets = SETS[codec].map((type) => setsOf(unit, [type]));
-  if (sets.some((some) => some.length === 0)) throw withoutSets();
   const record = codec === 'h265' ? hvcc(sets) : avcc(sets);
   if (record === undefined || format.width === 0)
     throw new NvrError(

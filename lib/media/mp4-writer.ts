@@ -84,9 +84,10 @@ export class Mp4Writer {
     this.pictures.leaveOut(unit, this.msOf(unit));
   }
 
-  /** Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence. */
+  /** Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence, or none of its own. */
   fits(keyframe: VideoUnit): boolean {
-    return keyframe.codec === this.first.codec && sequenceSets(keyframe).equals(this.sets);
+    const sets = sequenceSets(keyframe);
+    return keyframe.codec === this.first.codec && (sets.length === 0 || sets.equals(this.sets));
   }
 
   /** The next unit in order of arrival, the first one included. Rejects with what the sink rejected with. */

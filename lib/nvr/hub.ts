@@ -13,6 +13,7 @@ import type { Account } from './account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
 import { LossRun } from './loss-run.js';
+import { MissingSets } from './missing-sets.js';
 import { whyNoKeyframe } from './no-keyframe.js';
 import { FLAPPING_MS, Outages } from './outages.js';
 import { preferenceOf, toldTransport } from './transport.js';
@@ -68,6 +69,7 @@ export class Hub implements CameraHub {
   private keyframeTimer: NodeJS.Timeout | undefined;
   private playingSince: number | undefined;
   private losses = new LossRun();
+  private missingSets = new MissingSets();
   /** The stream begins at recovery points, and had no keyframe yet. */
   private refreshes = false;
   private announced: VideoFormat | undefined;
@@ -185,6 +187,7 @@ export class Hub implements CameraHub {
     this.playingSince = undefined;
     this.kept.clear();
     this.losses = new LossRun();
+    this.missingSets = new MissingSets();
     this.refreshes = false;
     for (const seat of this.seats) {
       seat.started = false;
@@ -334,6 +337,8 @@ export class Hub implements CameraHub {
 
   private onVideo(unit: VideoUnit): void {
     if (unit.format !== this.format || this.announced === undefined) this.onFormat(unit.format);
+    const bare = this.missingSets.look(unit);
+    if (bare !== undefined) this.emit('warning', { code: bare.code, reason: bare.message, error: bare });
     const lost = this.losses.look(unit);
     if (lost !== undefined)
       this.emit('gap', {

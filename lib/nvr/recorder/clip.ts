@@ -4,12 +4,13 @@ import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
+import { hasSets, withoutSets } from '../../media/decoder-config.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
 import { whyNoKeyframe } from '../no-keyframe.js';
 import type { StreamStatistics } from '../types.js';
 import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { ClipFile } from './clip-file.js';
-import { diskError } from './disk.js';
+import { isSystemError, writeError } from './disk.js';
 import { FormatChanges } from './format-changes.js';
 
 /** Bytes of memory that may wait for the disk beside the pre-roll: 64 s of 4 Mbit/s. */
@@ -43,6 +44,10 @@ export class Clip {
   private readonly changes: FormatChanges;
   /** The pictures at hand belong to no file. */
   private misfits = false;
+  /** Pictures came that a file could have begun with, had they had their parameter sets. */
+  private bare = false;
+  /** It has been told that something could not be written. */
+  private surprised = false;
   private endTimer: unknown;
   /** The last keyframe before the alarm: what the thumbnail shows. */
   private keyframe: VideoUnit | undefined;
@@ -181,7 +186,7 @@ export class Clip {
   }
 
   private async take(unit: ClipUnit): Promise<void> {
-    if (unit.kind === 'video' && isEntry(unit)) {
+    if (unit.kind === 'video' && isEntry(unit) && this.canBegin(unit)) {
       const place = this.placeOf(unit);
       this.misfits = place === 'none';
       if (place === 'next' && this.current !== undefined) await this.close(timeOf(unit), false);
@@ -190,7 +195,24 @@ export class Clip {
     if (this.isOver() || (this.misfits && unit.kind === 'video')) return;
     if (this.context.options.onLoss === 'skip' && unit.kind === 'video' && unit.damaged)
       this.current?.leaveOut(unit);
-    else await this.current?.add(unit);
+    else await this.current?.add(unit).catch((error: unknown) => this.beginAnew(unit, error));
+  }
+
+  /** A file needs the parameter sets in front; a picture without them can go on in one. */
+  private canBegin(unit: VideoUnit): boolean {
+    const can = hasSets(unit);
+    this.bare ||= !can;
+    return can || this.current !== undefined;
+  }
+
+  /** What no file can hold ends the file at hand, which keeps what it has; the next keyframe begins another. Throws on where it was the disk. */
+  private async beginAnew(unit: ClipUnit, error: unknown): Promise<void> {
+    if (isSystemError(error) || error instanceof NvrError) throw error;
+    if (this.isOver() || this.current === undefined) return;
+    if (!this.surprised)
+      this.context.emit({ type: 'warning', error: writeError(error, this.context.options.folder) });
+    this.surprised = true;
+    await this.close(timeOf(unit), false);
   }
 
   /** The file that a keyframe and what follows it belong to. Throws where the format changes too often. */
@@ -233,6 +255,7 @@ export class Clip {
 
   private whyNothing(): NvrError {
     const what = 'came while the clip was to be recorded';
+    if (this.bare) return withoutSets();
     if (this.begun) {
       const why = whyNoKeyframe(this.before, this.context.statistics());
       return new NvrError('ENOKEYFRAME', `No whole keyframe ${what}: ${why}`);
@@ -252,7 +275,7 @@ export class Clip {
     this.missing += missingMs;
     if (this.isOver()) return;
     if (notPlain !== undefined)
-      this.context.emit({ type: 'warning', error: diskError(notPlain, this.context.options.folder) });
+      this.context.emit({ type: 'warning', error: writeError(notPlain, this.context.options.folder) });
     this.context.emit({ type: 'finished', clip: this.plan.number, info, last });
   }
 
@@ -262,7 +285,7 @@ export class Clip {
     this.state = 'over';
     this.clear();
     const kept = await this.current?.rescue();
-    this.emitFailure(diskError(cause, this.context.options.folder), kept);
+    this.emitFailure(writeError(cause, this.context.options.folder), kept);
     this.settle();
   }
 

@@ -16,11 +16,23 @@ const HINTS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the path is too long for this disk',
 };
 
-/** EDISK that says what to do; other errors of ours stay what they are. */
-export function diskError(cause: unknown, path: string): NvrError {
+/** What the system calls its errors; Node.js begins its own with ERR_. */
+const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9]+$/;
+
+/** Whether it was the system that refused: the disk, not what the camera sent. */
+export function isSystemError(error: unknown): boolean {
+  return SYSTEM_CODE.test(codeOf(error)) && !(error instanceof NvrError);
+}
+
+/** EDISK that says what to do, where it was the system that refused; other errors of ours stay what they are, and what is left came with the pictures. */
+export function writeError(cause: unknown, path: string): NvrError {
   if (cause instanceof NvrError) return cause;
+  if (!isSystemError(cause))
+    return new NvrError('EPROTOCOL', 'The pictures that the camera sent could not be put into a file.', {
+      cause,
+    });
   const code = codeOf(cause);
-  const hint = HINTS[code] ?? (code === '' ? 'the file could not be written' : `the system says ${code}`);
+  const hint = HINTS[code] ?? `the system says ${code}`;
   return new NvrError('EDISK', `The clip cannot be written to ${path}: ${hint}.`, { cause });
 }
 

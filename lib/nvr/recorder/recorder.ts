@@ -10,7 +10,7 @@ import { AlarmWindow } from './alarm-window.js';
 import { Cases } from './cases.js';
 import { Clip } from './clip.js';
 import { timeOf, type ClipContext } from './clip-context.js';
-import { codeOf, diskError } from './disk.js';
+import { codeOf, writeError } from './disk.js';
 import { checkTemplate } from './file-name.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
@@ -386,7 +386,7 @@ export class Recorder {
   /** A folder that fails is told of, and tried again by the next clip. */
   private openStore(): void {
     this.store.open().catch((error: unknown) => {
-      const told = diskError(error, this.options.folder);
+      const told = writeError(error, this.options.folder);
       if (this.options.mode === 'alarm')
         this.emit({ type: 'failed', clip: 0, error: told, firstOfOutage: this.isNews(told) });
     });

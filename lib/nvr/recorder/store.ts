@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { folderMode } from './below.js';
 import { FILE_MODE } from './clip-file.js';
-import { diskError } from './disk.js';
+import { writeError } from './disk.js';
 import { Journal } from './journal.js';
 import { recover, type RecoveryListener } from './recovery.js';
 import { retain } from './retention.js';
@@ -56,7 +56,7 @@ export class ClipStore {
       await this.recovering;
       this.retain();
     } catch (cause) {
-      throw diskError(cause, folder);
+      throw writeError(cause, folder);
     }
   }
 
@@ -112,7 +112,7 @@ export class ClipStore {
           this.emit({ type: 'deleted', file: path.join(folder, file), bytes, reason });
         });
       } catch (cause) {
-        this.warn(diskError(cause, folder));
+        this.warn(writeError(cause, folder));
       }
     });
   }
@@ -123,7 +123,7 @@ export class ClipStore {
     try {
       await recover(fs, journal, folder, this.recovery);
     } catch (cause) {
-      this.warn(diskError(cause, folder));
+      this.warn(writeError(cause, folder));
     }
     this.read = true;
   }
