@@ -35,6 +35,13 @@ interface Playing {
   settle: (error?: Error) => void;
 }
 
+/** How a run ended. */
+interface RunOutcome {
+  readonly reason: string;
+  readonly error: NvrError | undefined;
+  readonly missingMs: number;
+}
+
 const MAX_NAME = 100;
 
 export = (RED: NodeAPI): void => {
@@ -145,12 +152,22 @@ class Player {
           this.node.status({ fill: 'grey', shape: 'dot', text: 'paused' });
           tell('paused', { reached: at });
         },
+        onInterrupted: (error, attempt, retryInMs) => {
+          this.node.status({ fill: 'yellow', shape: 'ring', text: error.code });
+          tell('reconnecting', {
+            code: error.code,
+            reason: error.message,
+            attempt,
+            retryInMs,
+            reached: playing.run.reached,
+          });
+        },
         onWarning: (error) => {
           tell('warning', { code: error.code, reason: error.message });
         },
-        onEnd: (reason, error) => {
+        onEnd: (reason, error, missingMs) => {
           if (this.runs.get(request.run) === playing) this.runs.delete(request.run);
-          this.onEnd(request, reason, error, playing);
+          this.onEnd(request, { reason, error, missingMs }, playing);
         },
       },
     );
@@ -158,22 +175,21 @@ class Player {
     this.runs.set(request.run, playing);
   }
 
-  private onEnd(
-    request: PlaybackRequest,
-    reason: string,
-    error: NvrError | undefined,
-    playing: Playing,
-  ): void {
-    const event = { reason, reached: playing.run.reached };
+  /** A run that came to an end without all of its span has `ended`, with what is missing; one that never began, or was cut off, is an `error`. */
+  private onEnd(request: PlaybackRequest, { reason, error, missingMs }: RunOutcome, playing: Playing): void {
+    const { reached } = playing.run;
     if (error === undefined) {
-      this.sendEvent(request, reason === 'stopped' ? 'stopped' : 'ended', event);
-      if (this.runs.size === 0) this.node.status(reason === 'stopped' ? STOPPED : IDLE);
-      playing.settle();
+      this.sendEvent(request, reason === 'stopped' ? 'stopped' : 'ended', { reason, reached });
+    } else if (missingMs > 0 && reason !== 'error') {
+      const event = { reason, reached, missingMs, code: error.code, message: error.message };
+      this.sendEvent(request, 'ended', event);
     } else {
-      this.sendEvent(request, 'error', { ...event, code: error.code, reason: error.message });
-      if (this.runs.size === 0) this.node.status(failed(error.code));
-      playing.settle(error);
+      const event = { reason: error.message, reached, code: error.code };
+      this.sendEvent(request, 'error', missingMs > 0 ? { ...event, missingMs } : event);
     }
+    if (this.runs.size === 0)
+      this.node.status(error !== undefined ? failed(error.code) : reason === 'stopped' ? STOPPED : IDLE);
+    playing.settle(error);
   }
 
   private request(message: Message): PlaybackRequest {

@@ -57,6 +57,9 @@ export class Track {
   /** The last sender report of a source that is not ours, or not yet. */
   private foreignReport: SenderReport | undefined;
 
+  /** How often the stream has started anew from another source. */
+  private switches = 0;
+
   constructor(private readonly options: TrackOptions) {
     this.admission = new Admission({
       payloadType: options.payloadType,
@@ -69,6 +72,7 @@ export class Track {
     this.clock = (options.clock ?? new SessionClock(options.epochOffsetMs)).track(options.clockRate);
     this.depacketizer = options.createDepacketizer((unit) => {
       this.clock.stamp(unit);
+      if (this.switches > 0) unit.source = this.switches;
       options.onUnit(unit);
     });
     // What a server relays may be in disorder over TCP too.
@@ -195,6 +199,7 @@ export class Track {
       if (this.ssrc !== -1) {
         this.depacketizer.flush();
         this.depacketizer.reset();
+        this.switches++;
         this.clock.reset();
         this.receiver.reset();
       }

@@ -55,6 +55,8 @@ interface UnitBase {
   readonly rtpSequence: number;
   /** Monotonic milliseconds (`performance.now()`) of the socket read that brought the unit's first packet. */
   readonly arrival: number;
+  /** Counts up when the stream starts anew from another source (SSRC), whose RTP times have nothing to do with those before; absent of the first. */
+  source?: number;
   /** Epoch milliseconds of the ONVIF 0xABAC header extension, where the unit's packets carried one. */
   readonly onvifTime?: number;
   /**

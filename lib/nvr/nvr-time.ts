@@ -12,24 +12,32 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 const SPAN = /^([+-]?)(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/i;
+/** A duration of more seconds is written with a unit. */
+const MAX_BARE_SECONDS = 1_000;
+const MAX_DURATION_MS = 7 * 86_400_000;
 /** Years 1990 to 2100: a number outside is seconds, or no time at all. */
 const MIN_MS = Date.UTC(1990, 0, 1);
 const MAX_MS = Date.UTC(2100, 0, 1);
 
-/** Milliseconds of `"90s"`, `"2m"`, `"1.5h"`; a bare number is milliseconds if a number, seconds if text. Throws EINPUT. */
+/** Milliseconds of `"90s"`, `"2m"`, `"1.5h"`, a week at most; a number without a unit is seconds, below 1,000. Throws EINPUT. */
 export function parseDuration(value: unknown, name: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  if (typeof value === 'string') {
-    const text = value.trim();
-    const span = SPAN.exec(text);
-    if (span !== null && span[1] !== '-')
-      return positive(Number(span[2]) * UNIT_MS[span[3]!.toLowerCase()]!, name);
-    if (/^\d+(\.\d+)?$/.test(text)) return positive(Number(text) * 1000, name);
-  }
-  throw new NvrError(
-    'EINPUT',
-    `"${name}" is no span of time; give milliseconds as a number, or text such as "90s", "2m", "1h".`,
-  );
+  const text = typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
+  const span = SPAN.exec(text);
+  if (span !== null && span[1] !== '-')
+    return bounded(Number(span[2]) * UNIT_MS[span[3]!.toLowerCase()]!, name);
+  const seconds = Number(text);
+  if (text === '' || !Number.isFinite(seconds) || seconds < 0)
+    throw new NvrError(
+      'EINPUT',
+      `"${name}" is no span of time; give seconds, or text such as "90s", "2m", "1h".`,
+    );
+  // Whoever means milliseconds, or hours of seconds, is asked to say so.
+  if (seconds >= MAX_BARE_SECONDS)
+    throw new NvrError(
+      'EINPUT',
+      `"${name}" is in seconds, below ${MAX_BARE_SECONDS} without a unit; write "20m" for 20 minutes, "90s" for 90 seconds.`,
+    );
+  return bounded(seconds * 1000, name);
 }
 
 /**
@@ -77,9 +85,14 @@ export function nvrLocalSeconds(epochMs: number, timeZone: string): number {
   return seconds + local.offset * 60;
 }
 
-function positive(ms: number, name: string): number {
-  if (ms > 0) return ms;
-  throw new NvrError('EINPUT', `"${name}" must be longer than nothing.`);
+function bounded(ms: number, name: string): number {
+  if (ms > 0 && ms <= MAX_DURATION_MS) return ms;
+  throw new NvrError(
+    'EINPUT',
+    ms > 0
+      ? `"${name}" must be a week at most; ask for longer spans with "from" and "to".`
+      : `"${name}" must be longer than nothing.`,
+  );
 }
 
 function plausible(ms: number, name: string): number {

@@ -107,6 +107,22 @@ describe('nvr-playback', () => {
     assert.equal(sink('catch').messages.length, 0);
   });
 
+  it('a span of which the end is missing: told in ms, and its message goes to Catch, once', async () => {
+    await start();
+    const from = Date.now() - 600_000;
+    send({ from, duration: 30, doneWhen: 'ended' });
+    await sink('out').first(() => true);
+    simulator!.sendBye();
+    const ended = await sink('event').word('ended');
+    const event = ended.event as { reason: string; missingMs: number; reached: number; code: string };
+    assert.deepEqual([event.reason, event.code], ['bye', 'ENORECORDING']);
+    assert.equal(event.missingMs, from + 30_000 - event.reached);
+    const fault = await sink('catch').first(() => true);
+    assert.match((fault.error as { message: string }).message, /s of the span are missing\.$/);
+    assert.equal(sink('catch').messages.length, 1);
+    assert.equal(sink('complete').messages.length, 0);
+  });
+
   it('an invalid setting: a red badge that names it, EINPUT in Catch, and for each message', async () => {
     await start({ emit: 'pictures' });
     const fault = await sink('catch').first(() => true);

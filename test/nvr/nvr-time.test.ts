@@ -52,14 +52,39 @@ describe('parseTime', () => {
 });
 
 describe('parseDuration', () => {
-  it('takes numbers as milliseconds, text with a unit, and bare text as seconds', () => {
+  it('takes numbers as seconds, whether text or not, and text with a unit', () => {
     assert.deepEqual(
-      [1500, '90s', '2m', '1.5h', '250 ms', '10'].map((value) => parseDuration(value, 'duration')),
-      [1500, 90_000, 120_000, 5_400_000, 250, 10_000],
+      [4, '4', 0.5, 999, '90s', '2m', '1.5h', '250 ms', '7d'].map((value) =>
+        parseDuration(value, 'duration'),
+      ),
+      [4_000, 4_000, 500, 999_000, 90_000, 120_000, 5_400_000, 250, 7 * 86_400_000],
     );
   });
 
-  for (const value of ['-5s', '0', 0, -1, 'long', {}, Number.POSITIVE_INFINITY]) {
+  it('asks for a unit from 1,000 on: a flow that means milliseconds is told so', () => {
+    for (const value of [1_000, '1000', 20_000, 1e308])
+      assert.throws(() => parseDuration(value, 'duration'), /"duration" is in seconds.*"20m"/);
+  });
+
+  it('asks for from and to beyond a week', () => {
+    assert.throws(() => parseDuration('8d', 'duration'), /a week at most.*"from" and "to"/);
+  });
+
+  for (const value of [
+    '-5s',
+    '0',
+    0,
+    -1,
+    'long',
+    '',
+    {},
+    [5],
+    true,
+    null,
+    NaN,
+    Number.POSITIVE_INFINITY,
+    '1e999d',
+  ]) {
     it(`refuses ${JSON.stringify(value)}`, () => {
       assert.throws(() => parseDuration(value, 'duration'), { code: 'EINPUT' });
     });

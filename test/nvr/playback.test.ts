@@ -42,7 +42,8 @@ interface Played {
   seis: number[];
   warnings: NvrError[];
   words: string[];
-  ended: Promise<{ reason: string; error?: NvrError }>;
+  interruptions: NvrError[];
+  ended: Promise<{ reason: string; error?: NvrError; missingMs: number }>;
   until(done: () => boolean): Promise<void>;
 }
 
@@ -65,13 +66,14 @@ describe('playback', () => {
     const check = (): void => {
       for (const wait of waits) if (wait.done()) wait.resolve();
     };
-    let settle!: (end: { reason: string; error?: NvrError }) => void;
+    let settle!: (end: { reason: string; error?: NvrError; missingMs: number }) => void;
     const played: Played = {
       run: undefined as never,
       units: [],
       seis: [],
       warnings: [],
       words: [],
+      interruptions: [],
       ended: new Promise((resolve) => (settle = resolve)),
       until: (done) =>
         new Promise((resolve) => {
@@ -90,8 +92,9 @@ describe('playback', () => {
         onPlaying: () => played.words.push('playing'),
         onPaused: () => played.words.push('paused'),
         onWarning: (error) => played.warnings.push(error),
-        onEnd: (reason, error) => {
-          settle({ reason, ...(error === undefined ? {} : { error }) });
+        onInterrupted: (error) => played.interruptions.push(error),
+        onEnd: (reason, error, missingMs) => {
+          settle({ reason, ...(error === undefined ? {} : { error }), missingMs });
         },
       },
     );
@@ -210,6 +213,81 @@ describe('playback', () => {
     assert.ok(performance.now() - begun < 5000);
     assert.equal(played.seis.length, 300);
     assert.deepEqual(played.warnings, []);
+  });
+
+  for (const [what, interrupt] of [
+    [
+      'cuts the connection',
+      () => {
+        simulator.dropConnections();
+      },
+    ],
+    [
+      'falls silent',
+      () => {
+        simulator.goSilent();
+      },
+    ],
+  ] as const)
+    it(`goes on from where it got to when the NVR ${what} before the end`, async () => {
+      await start({}, { silence: 1 });
+      const from = Math.floor(ago(600) / 1000) * 1000;
+      const played = play({ from, to: from + 3000 });
+      await played.until(() => played.units.length === 12);
+      interrupt();
+      const { reason, error, missingMs } = await played.ended;
+      assert.deepEqual([reason, error, missingMs], ['reached', undefined, 0]);
+      assert.equal(played.interruptions.length, 1);
+      const fresh = played.seis.filter((_, index) => !played.units[index]!.repeated);
+      assert.deepEqual(
+        fresh.map((sei) => sei - from),
+        Array.from({ length: 30 }, (_, index) => index * 100),
+        'each picture once, in order, none missing',
+      );
+      assert.ok(simulator.keyRequests.length >= 2, 'a key for each PLAY');
+    });
+
+  it('ends after three interruptions with the cause, and tells in numbers what is missing', async () => {
+    await start();
+    const from = Math.floor(ago(600) / 1000) * 1000;
+    const played = play({ from, to: from + 60_000 });
+    for (let round = 1; round <= 4; round++) {
+      const before = played.units.length;
+      await played.until(() => played.units.length > before + 2);
+      simulator.dropConnections();
+    }
+    const { reason, error, missingMs } = await played.ended;
+    assert.equal(played.interruptions.length, 3);
+    assert.notEqual(reason, 'reached');
+    assert.equal(error?.code, 'EUNREACHABLE');
+    assert.match(error.message, /The last [\d.]+ s of the span are missing\.$/);
+    assert.equal(missingMs, from + 60_000 - played.run.reached);
+  });
+
+  it('tells what is missing where the NVR says that the recording ends before the span does', async () => {
+    await start();
+    const from = Math.floor(ago(600) / 1000) * 1000;
+    const played = play({ from, to: from + 30_000 });
+    await played.until(() => played.units.length === 5);
+    simulator.sendBye();
+    const { reason, error, missingMs } = await played.ended;
+    assert.deepEqual([reason, error?.code, played.interruptions.length], ['bye', 'ENORECORDING', 0]);
+    assert.equal(missingMs, from + 30_000 - played.run.reached);
+  });
+
+  it('refuses a seek to the end of the run or past it, and plays on', async () => {
+    await start();
+    const from = Math.floor(ago(600) / 1000) * 1000;
+    const played = play({ from, to: from + 2000 });
+    await played.until(() => played.units.length > 2);
+    for (const target of [from + 2000, from + 9000])
+      assert.throws(
+        () => {
+          played.run.seek(target);
+        },
+        { code: 'EINPUT' },
+      );
+    assert.equal((await played.ended).reason, 'reached');
   });
 
   it('ends with `bye` at the end of the recordings', async () => {

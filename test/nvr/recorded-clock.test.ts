@@ -57,6 +57,18 @@ describe('RecordedClock', () => {
     assert.deepEqual([report.time - START, report.source], [180, 'sr']);
   });
 
+  it('goes on where it got to when the stream starts anew from another source, whatever its RTP times are', () => {
+    const clock = new RecordedClock(START, 1000, 1);
+    const times = [
+      unit(1000),
+      unit(1000 + 9000),
+      { ...unit(3_000_000_000), source: 1 },
+      { ...unit(3_000_009_000), source: 1 },
+      { ...unit(5), source: 2 },
+    ].map((each) => clock.timeOf(each, NOW).time - START);
+    assert.deepEqual(times, [0, 100, 200, 300, 400]);
+  });
+
   it('quirk 28: believes no sender report that says now, even close to now and pulled faster than real time', () => {
     const now = START + 30_000;
     const clock = new RecordedClock(START, 0, 1);

@@ -22,22 +22,42 @@ export class RecordedClock {
   /** The sender reports say *now*. Once seen, it holds for the run: a recording pulled faster than real time runs ahead of now. */
   private isServersClock = false;
 
+  private source: number | undefined;
+  /** Where the newest unit lies, and the step that led to it. */
+  private latestMs: number;
+  private stepMs = 0;
+
   /** `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media seconds per RTP second (RFC 2326 12.34). */
   constructor(
-    private readonly startMs: number,
-    private readonly rtptime: number | undefined,
+    private startMs: number,
+    private rtptime: number | undefined,
     private readonly scale: number,
-  ) {}
+  ) {
+    this.latestMs = startMs;
+  }
 
   /** Units in decode order; `nowMs`: this machine's clock, epoch ms. */
   timeOf(
-    unit: Pick<VideoUnit, 'rtpTime' | 'onvifTime' | 'captureTime' | 'timeSource'>,
+    unit: Pick<VideoUnit, 'rtpTime' | 'onvifTime' | 'captureTime' | 'timeSource' | 'source'>,
     nowMs: number,
   ): RecordedTime {
+    if (unit.source !== this.source) this.startAnew(unit.source);
     this.mediaMs += this.lastRtp === undefined ? 0 : this.toMs(unit.rtpTime - this.lastRtp);
     this.lastRtp = unit.rtpTime;
     const { time, source } = this.claim(unit, this.startMs + this.mediaMs, nowMs);
+    if (time > this.latestMs) {
+      this.stepMs = time - this.latestMs;
+      this.latestMs = time;
+    }
     return { time: Math.round(time), exact: time, source };
+  }
+
+  /** A stream that starts anew goes on where the last one got to: its RTP times say nothing of that, nor does PLAY's reply. */
+  private startAnew(source: number | undefined): void {
+    this.source = source;
+    this.startMs = this.latestMs + this.stepMs;
+    this.rtptime = this.lastRtp = undefined;
+    this.mediaMs = 0;
   }
 
   private claim(

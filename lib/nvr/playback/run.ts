@@ -4,7 +4,7 @@ import { openSession } from '../../client/open-session.js';
 import type { ServerOptions } from '../../client/session-options.js';
 import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
-import { NvrError } from '../../errors.js';
+import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
 import type { MemoryBudget } from '../memory-budget.js';
@@ -33,9 +33,18 @@ export interface RecordedUnit {
   readonly repeated: boolean;
 }
 
-/** `reached`: `to` on the media clock. `stopped`: by the user. The others as the session's. */
+/** `reached`: `to` on the media clock. `stopped`: by the user. `stalled`: the media clock stood still. The others as the session's. */
 export type RunEnd =
-  'reached' | 'stopped' | 'bye' | 'eof' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'replaced';
+  | 'reached'
+  | 'stopped'
+  | 'bye'
+  | 'eof'
+  | 'teardown'
+  | 'redirect'
+  | 'silence'
+  | 'stalled'
+  | 'expired'
+  | 'replaced';
 
 export interface PlaybackHandlers {
   onUnit(recorded: RecordedUnit): void;
@@ -43,8 +52,13 @@ export interface PlaybackHandlers {
   onPlaying?(transport: string): void;
   onPaused?(at: number): void;
   onWarning?(error: NvrError): void;
-  /** The run is over, well or by a fault; once. */
-  onEnd(reason: RunEnd | 'error', error?: NvrError): void;
+  /** The stream broke off before `to`; the run goes on from where it got to, in `retryInMs`. */
+  onInterrupted?(error: NvrError, attempt: number, retryInMs: number): void;
+  /**
+   * The run is over; once. `missingMs`: what of the span asked for has not come; 0 where all of it has, or no end was asked for. An error tells why
+   * something is missing.
+   */
+  onEnd(reason: RunEnd | 'error', error: NvrError | undefined, missingMs: number): void;
 }
 
 export interface RunContext {
@@ -61,6 +75,19 @@ export interface RunContext {
 const BURST_BYTES = 1024 * 1024;
 /** Beyond twice the span's length and this, a run whose media clock stands still is ended. */
 const GRACE_MS = 30_000;
+/** How often a run goes on after its stream broke off, and how long it waits before each time. */
+const RESUME_AFTER_MS = [0, 1_000, 4_000];
+/** Causes that another try does not mend. */
+const FINAL: ReadonlySet<NvrErrorCode> = new Set([
+  'EAUTH',
+  'EFORBIDDEN',
+  'ECHANNEL',
+  'EUNSUPPORTED',
+  'EINPUT',
+  'ENORECORDING',
+]);
+/** A last picture so close to `to` may last until it; a slow camera's lasts longer. */
+const LAST_PICTURE_MS = 500;
 /** Answers that a key which expired between HTTP and RTSP may get. */
 const KEY_REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 454, 455]);
 
@@ -69,11 +96,16 @@ export class PlaybackRun {
   /** Recorded time of the newest unit, epoch ms. */
   reached: number;
   private from: number;
-  private to: number | undefined;
+  private readonly to: number | undefined;
   private session: RtspSession | undefined;
   private generation = 0;
   private repeatUntil = Number.NEGATIVE_INFINITY;
   private guard: NodeJS.Timeout | undefined;
+  private resumeTimer: NodeJS.Timeout | undefined;
+  private interruptions = 0;
+  /** The last step between two pictures, and the shorter one of the last two: a gap in the recording is no slow camera. */
+  private stepMs = 0;
+  private pictureMs = 0;
   private burst = 0;
   /** Whoever takes the units has enough of them. */
   private held = false;
@@ -106,12 +138,13 @@ export class PlaybackRun {
     void this.open(this.reached);
   }
 
-  /** Goes on from another time. A seek past `to` plays to the recording's end. */
+  /** Goes on from another time. Throws EINPUT for one at or past `to`. */
   seek(from: number): void {
     if (this.state === 'ended') return;
+    if (this.to !== undefined && this.to <= from)
+      throw new NvrError('EINPUT', '"from" lies at or past the end of the run; start another one.');
     this.leave();
     this.from = this.reached = from;
-    if (this.to !== undefined && this.to <= from) this.to = undefined;
     this.repeatUntil = Number.NEGATIVE_INFINITY;
     void this.open(from);
   }
@@ -152,12 +185,9 @@ export class PlaybackRun {
       this.armGuard(generation);
     } catch (error) {
       if (generation !== this.generation) return;
-      this.finish(
-        'error',
-        error instanceof NvrError
-          ? error
-          : new NvrError('EPROTOCOL', 'The recording could not be opened.', { cause: error }),
-      );
+      const cause = asNvrError(error, 'EPROTOCOL', 'The recording could not be opened.');
+      if (this.interruptions > 0) this.interrupted('error', cause);
+      else this.finish('error', cause);
     }
   }
 
@@ -256,7 +286,12 @@ export class PlaybackRun {
     unit.mediaTime = exact;
     unit.timeSource = source;
     const repeated = time <= this.repeatUntil;
-    this.reached = Math.max(this.reached, time);
+    if (time > this.reached) {
+      const step = time - this.reached;
+      this.pictureMs = Math.min(step, this.stepMs);
+      this.stepMs = step;
+      this.reached = time;
+    }
     this.handlers.onUnit({ unit, repeated });
     if (this.request.speed === 0) this.breathe(unit.data.length);
   }
@@ -274,16 +309,56 @@ export class PlaybackRun {
   }
 
   private onSessionEnd(end: SessionEnd): void {
-    if (end.withoutMedia) {
+    if (end.withoutMedia && this.reached === this.from) {
       this.finish(
         'error',
         new NvrError('ENORECORDING', 'Nothing is recorded at that time: the NVR sent no media.'),
       );
-    } else if (end.reason === 'error') {
-      this.finish('error', end.error);
+    } else if (end.reason === 'bye' || end.reason === 'teardown') {
+      // The NVR's own word that there is no more.
+      this.finishShort(
+        end.reason,
+        new NvrError('ENORECORDING', 'The NVR ended the recording before the end asked for.'),
+      );
     } else {
-      this.finish(end.reason);
+      this.interrupted(end.reason, end.error);
     }
+  }
+
+  /** The stream broke off: before `to` the run goes on from where it got to, a few times; else that was its end. */
+  private interrupted(reason: RunEnd | 'error', error: NvrError): void {
+    const retryInMs = RESUME_AFTER_MS[this.interruptions];
+    if (this.missingMs === 0 || retryInMs === undefined || FINAL.has(error.code)) {
+      this.finishShort(reason, error);
+      return;
+    }
+    this.interruptions++;
+    this.leave();
+    this.state = 'opening';
+    this.handlers.onInterrupted?.(error, this.interruptions, retryInMs);
+    this.resumeTimer = setTimeout(() => {
+      this.repeatUntil = this.reached;
+      void this.open(this.reached);
+    }, retryInMs);
+  }
+
+  /** What has not come of the span asked for, in ms. */
+  private get missingMs(): number {
+    if (this.to === undefined) return 0;
+    const missing = this.to - this.reached;
+    return missing > Math.max(LAST_PICTURE_MS, 2 * this.pictureMs) ? missing : 0;
+  }
+
+  /** The end of what came: with its cause, where something of the span is missing. */
+  private finishShort(reason: RunEnd | 'error', cause: NvrError): void {
+    const missing = this.missingMs;
+    if (missing === 0 && reason !== 'error') {
+      this.finish(reason);
+      return;
+    }
+    const seconds = Math.round(missing / 100) / 10;
+    const words = missing === 0 ? '' : ` The last ${seconds} s of the span are missing.`;
+    this.finish(reason, new NvrError(cause.code, cause.message + words, { cause }), missing);
   }
 
   private async whyNothing(refusal: NvrError): Promise<NvrError> {
@@ -312,7 +387,12 @@ export class PlaybackRun {
     const spanMs = (this.to - this.reached) / Math.min(this.request.speed || 1, 1);
     this.guard = setTimeout(
       () => {
-        if (generation === this.generation) this.finish('reached');
+        if (generation !== this.generation) return;
+        const late = new NvrError(
+          'ETIMEDOUT',
+          'The recording does not go on: its pictures bear the same time.',
+        );
+        this.finishShort('stalled', late);
       },
       Math.min(2 * spanMs + GRACE_MS, 2 ** 31 - 1),
     );
@@ -321,17 +401,18 @@ export class PlaybackRun {
   private leave(): void {
     this.generation++;
     clearTimeout(this.guard);
+    clearTimeout(this.resumeTimer);
     const { session } = this;
     this.session = undefined;
     if (session !== undefined)
       this.closing = Promise.all([this.closing, session.close()]).then(() => undefined);
   }
 
-  private finish(reason: RunEnd | 'error', error?: NvrError): void {
+  private finish(reason: RunEnd | 'error', error?: NvrError, missingMs = 0): void {
     if (this.state === 'ended') return;
     this.leave();
     this.state = 'ended';
-    this.handlers.onEnd(reason, error);
+    this.handlers.onEnd(reason, error, missingMs);
   }
 }
 

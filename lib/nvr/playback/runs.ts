@@ -26,9 +26,9 @@ export class PlaybackRuns {
     void before?.stop('replaced');
     const run = new PlaybackRun(this.context, request, {
       ...handlers,
-      onEnd: (reason, error) => {
+      onEnd: (reason, error, missingMs) => {
         if (this.runs.get(request.run) === run) this.runs.delete(request.run);
-        handlers.onEnd(reason, error);
+        handlers.onEnd(reason, error, missingMs);
       },
     });
     this.runs.set(request.run, run);
