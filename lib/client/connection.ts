@@ -19,6 +19,7 @@ import { textOfBytes } from '../text.js';
 import type { LoginGate } from './login-gate.js';
 import { clearPassword, logIn } from './login.js';
 import { ReadPace } from './read-pace.js';
+import type { ServerMemory } from './quirks.js';
 import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './socket.js';
 
 /** Who hears what a connection brings. */
@@ -54,6 +55,8 @@ export interface ConnectionOptions extends ConnectionListener {
   userAgent: string;
   authenticator?: Authenticator | undefined;
   gate?: LoginGate | undefined;
+  /** Where it is known, and learnt, on which connection the server takes a log-in. */
+  memory?: ServerMemory | undefined;
   /** Told, once, that the password goes out in clear. */
   onWarning?: ((error: NvrError) => void) | undefined;
   logger?: Logger | undefined;
@@ -90,6 +93,9 @@ export class RtspConnection {
   private pipe: Pipe | undefined;
   private cseq = 0;
   private closed = false;
+  private destroyed = false;
+  /** A challenge is being answered: where the server closes the connection instead of a reply, another one is opened. */
+  private isAnswering = false;
   private hasWarned = false;
   /** The user stopped reading. */
   private paused = false;
@@ -102,31 +108,26 @@ export class RtspConnection {
   private readonly pending = new Map<number, Pending>();
   /** CSeqs given up on: their late replies must not be taken for another request's. */
   private readonly expired = new Set<number>();
-  private readonly framer: Framer;
+  private framer: Framer;
   private readonly log: Logger;
 
   private constructor(private readonly options: ConnectionOptions) {
     this.log = options.logger ?? silentLogger;
     this.pace = options.pace ?? new ReadPace();
-    this.framer = new Framer(
-      {
-        onPacket: options.onPacket,
-        onResponse: (response) => {
-          this.onResponse(response);
-        },
-        onRequest: (request) => {
-          this.onRequest(request);
-        },
-      },
-      { isChannelInUse: (channel) => options.isChannelInUse(channel) },
-    );
+    this.framer = this.makeFramer();
   }
 
   /** Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, and with what else the bearer fails with. */
   static async open(options: ConnectionOptions): Promise<RtspConnection> {
     const connection = new RtspConnection(options);
+    await connection.connect();
+    return connection;
+  }
+
+  private async connect(): Promise<void> {
+    const { options } = this;
     const open = options.open ?? openPipe;
-    connection.pipe = await open({
+    const pipe = await open({
       host: options.host,
       port: options.port,
       tls: options.tls,
@@ -138,16 +139,32 @@ export class RtspConnection {
         rules: options.rules,
         onWarning: options.onWarning,
         gate: options.gate,
-        logger: connection.log,
+        logger: this.log,
       },
       onData: (buffer, length) => {
-        connection.take(buffer, length);
+        this.take(buffer, length);
       },
       onClose: (error) => {
-        connection.end(error);
+        if (this.pipe === pipe) this.end(error);
       },
     });
-    return connection;
+    this.pipe = pipe;
+  }
+
+  private makeFramer(): Framer {
+    const { options } = this;
+    return new Framer(
+      {
+        onPacket: options.onPacket,
+        onResponse: (response) => {
+          this.onResponse(response);
+        },
+        onRequest: (request) => {
+          this.onRequest(request);
+        },
+      },
+      { isChannelInUse: (channel) => options.isChannelInUse(channel) },
+    );
   }
 
   get localAddress(): string {
@@ -182,13 +199,55 @@ export class RtspConnection {
     const response = await this.exchange(method, uri, extra, timeoutMs);
     const auth = this.options.authenticator;
     if (response.status !== 401 || auth === undefined) return response;
-    const again = (): Promise<RtspResponse> => this.exchange(method, uri, extra, timeoutMs);
+    const exchange = (): Promise<RtspResponse> => this.exchange(method, uri, extra, timeoutMs);
+    // A session is its connection's.
+    const again = extra.Session === undefined ? () => this.answer(response, exchange) : exchange;
     const last = await logIn(auth, response, method, again, this.options.gate, uri);
     if (auth.inClear && !this.hasWarned) {
       this.hasWarned = true;
       this.options.onWarning?.(clearPassword('The server'));
     }
     return last;
+  }
+
+  /** The answer to a challenge, on a new connection where the server closes the one that it asked on (VStarcam). */
+  private async answer(
+    { headers }: RtspResponse,
+    exchange: () => Promise<RtspResponse>,
+  ): Promise<RtspResponse> {
+    const { memory } = this.options;
+    const saysSo = /\bclose\b/i.test(headers.get('Connection') ?? '');
+    if (!saysSo && memory?.recall('loginOn') !== 'new-connection') {
+      this.isAnswering = true;
+      try {
+        return await exchange();
+      } catch (error) {
+        if (this.isOpen || this.destroyed) throw error;
+      } finally {
+        this.isAnswering = false;
+      }
+    }
+    await this.reopen();
+    const response = await exchange();
+    if (response.status !== 401) memory?.learn('loginOn', 'new-connection');
+    return response;
+  }
+
+  private async reopen(): Promise<void> {
+    this.log.debug(
+      '* the server closes the connection that it asks for a log-in on: the answer goes over another',
+    );
+    this.closed = true;
+    this.stopPacing();
+    this.pipe?.destroy();
+    this.pipe = undefined;
+    this.framer = this.makeFramer();
+    await this.connect();
+    if (this.destroyed) {
+      this.pipe!.destroy();
+      throw new NvrError('EUNREACHABLE', 'The connection was closed.');
+    }
+    this.closed = false;
   }
 
   /** Sends one interleaved packet, RTCP mostly. Dropped while more than a packet's worth of bytes is unsent. */
@@ -277,6 +336,7 @@ export class RtspConnection {
 
   /** Idempotent; rejects what is pending. `onClose` is not called. */
   destroy(): void {
+    this.destroyed = true;
     if (this.closed) return;
     this.closed = true;
     this.stopPacing();
@@ -374,7 +434,7 @@ export class RtspConnection {
     this.closed = true;
     this.stopPacing();
     this.rejectPending(error ?? new NvrError('EUNREACHABLE', 'The server closed the connection.'));
-    this.options.onClose(error);
+    if (!this.isAnswering) this.options.onClose(error);
   }
 
   private rejectPending(error: NvrError): void {

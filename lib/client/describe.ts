@@ -119,6 +119,7 @@ async function connect(
     userAgent: USER_AGENT,
     authenticator,
     gate: options.gate,
+    memory,
     logger: options.logger,
     ...(options.openPipe === undefined ? {} : { open: options.openPipe }),
   });

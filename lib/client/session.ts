@@ -22,6 +22,7 @@ import {
   rtpInfoOf,
   type EndReason,
   type PlayReply,
+  type SessionEnd,
   type SessionOptions,
 } from './session-options.js';
 import { ReadPace } from './read-pace.js';
@@ -44,6 +45,8 @@ interface SetUpTrack {
   readonly transport: TrackTransport;
 }
 
+type EarlyEnd = Pick<SessionEnd, 'reason' | 'error'>;
+
 const TICK_MS = 1_000;
 const REPORT_MS = 5_000;
 /** The slices of one picture come closer together than this. */
@@ -64,7 +67,7 @@ export class RtspSession {
   /** A SETUP under way: its reply may bring a session that must be torn down. */
   private settingUp: Promise<unknown> | undefined;
   /** How the session ended before it was known to play. */
-  private earlyEnd: { reason: EndReason; error: NvrError } | undefined;
+  private earlyEnd: EarlyEnd | undefined;
   private keepAlive: KeepAlive | undefined;
   private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
   private forgetAccount = (): void => undefined;
@@ -298,6 +301,7 @@ export class RtspSession {
   }
 
   private async play({ connection, baseUri, methods }: Described): Promise<void> {
+    this.earlyEnd = undefined;
     const range = this.options.range ?? 'npt=0.000-';
     const extra = { ...this.options.playHeaders, ...this.sessionHeader() };
     let reply = await connection.request('PLAY', baseUri, { Range: range, ...extra });
@@ -333,7 +337,7 @@ export class RtspSession {
       }),
       TICK_MS,
     );
-    const { earlyEnd } = this;
+    const earlyEnd = this.earlyEnd as EarlyEnd | undefined;
     if (earlyEnd !== undefined)
       setImmediate(() => {
         this.end(earlyEnd.reason, earlyEnd.error);

@@ -274,6 +274,7 @@ export class HealthProbes {
         userAgent: USER_AGENT,
         authenticator,
         gate: account.gate,
+        memory: account.memory,
         logger: session.logger,
         // To reach is to connect: a tunnel may want a log-in.
         ...(session.openPipe === undefined || depth === 'reach' ? {} : { open: session.openPipe }),
