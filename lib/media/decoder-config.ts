@@ -1,5 +1,6 @@
 // How a decoder is set up for a picture format: the record of its parameter sets (ISO 14496-15 5.3.3 avcC, 8.3.3 hvcC), the shape of a pixel and the colours.
 
+import { isEntry } from '../codec/entry.js';
 import { parseH264Sps, type H264Sps } from '../codec/h264/sps.js';
 import { parseH265Sps, type H265Sps } from '../codec/h265/sps.js';
 import type { SampleAspect, VideoUnit } from '../codec/unit.js';
@@ -34,6 +35,13 @@ export function hasSets(unit: VideoUnit): boolean {
   return (
     unit.codec === 'mjpeg' || SETS[unit.codec].every((type) => unit.nals.some((nal) => nal.type === type))
   );
+}
+
+/** Whether a file, or what is kept for one, can begin with a unit. `isWanting`: there is nothing yet, and a damaged keyframe is better than that. */
+export function opensFile(unit: VideoUnit, isWanting: boolean): boolean {
+  if (!unit.damaged) return isEntry(unit);
+  if (!unit.keyframe) return false;
+  return (isWanting || isEntry(unit)) && hasSets(unit);
 }
 
 /** Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read. */

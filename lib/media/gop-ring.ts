@@ -1,9 +1,10 @@
 // The seconds before an alarm: whole GOPs, audio between them, within bounds of seconds, of memory and of units. No clock: time comes with the units.
 
-import { isEntry, Recovery } from '../codec/entry.js';
+import { Recovery } from '../codec/entry.js';
 import { unitCost } from '../codec/unit-cost.js';
 import type { AudioUnit, VideoUnit } from '../codec/unit.js';
 import { LIMITS } from '../limits.js';
+import { opensFile } from './decoder-config.js';
 import { UNCOUNTED, type UnitMemory, type Yielding } from './unit-memory.js';
 
 export type ClipUnit = AudioUnit | VideoUnit;
@@ -70,7 +71,7 @@ export class GopRing implements Yielding {
 
   /** Takes the next unit in order of arrival. What comes before the first one that can be begun at is not kept. */
   push(unit: ClipUnit): void {
-    if (unit.kind === 'video' && isEntry(unit)) {
+    if (unit.kind === 'video' && opensFile(unit, this.gops.length === 0)) {
       this.lost = false;
       this.gops.push({ begin: unit.arrival, end: unit.arrival, bytes: 0, units: [], isThinned: false });
     }
@@ -194,8 +195,8 @@ function begunAt({ units, isThinned }: Gop): ClipUnit[] {
   if (first?.kind !== 'video' || (first.keyframe && !isThinned)) return units;
   const recovery = first.keyframe ? undefined : new Recovery(first.recoveryFrames ?? 0);
   return units.map((unit, i) => {
-    if (unit.kind !== 'video' || unit.reference === 'lost') return unit;
-    const isPartial = isThinned ? i > 0 : recovery?.take(unit) === true;
-    return isPartial ? { ...unit, reference: 'lost' } : unit;
+    if (unit.kind !== 'video') return unit;
+    const isPartial = recovery?.take(unit) === true || (isThinned && i > 0);
+    return isPartial && unit.reference === undefined ? { ...unit, reference: 'lost' } : unit;
   });
 }

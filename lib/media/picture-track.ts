@@ -89,7 +89,7 @@ export class PictureTrack {
     const { data, nals, damaged, reference } = unit;
     const bytes = sampleBytes({ data, nals });
     // A player may begin at a recovery point as at a keyframe.
-    this.waiting.push({ data, nals, shown, bytes, isEntry: isEntry(unit) });
+    this.waiting.push({ data, nals, shown, bytes, isEntry: this.frames === 0 || isEntry(unit) });
     this.bytes += bytes;
     this.frames++;
     if (damaged) this.damaged++;

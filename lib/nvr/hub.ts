@@ -362,7 +362,8 @@ export class Hub implements CameraHub {
   /** `given`: the unit as this subscriber wants it; undefined: nothing of it is for him. */
   private hand(seat: Seat, unit: VideoUnit, given: VideoUnit | undefined): void {
     if (!seat.started) {
-      if (!isEntry(unit)) return;
+      // For a file, a damaged keyframe is better than a hole.
+      if (!isEntry(unit) && !(unit.keyframe && seat.subscriber.cutSlices === true)) return;
       seat.started = true;
       if (!unit.keyframe) seat.recovery = new Recovery(unit.recoveryFrames ?? 0);
     }

@@ -141,12 +141,22 @@ describe('the ring of GOPs before an alarm', () => {
     assert.equal(entry.reference, undefined);
   });
 
-  it('begins at a damaged keyframe where no clean one came', () => {
+  it('begins at a damaged keyframe where there is nothing else, and at later ones only where they stand in for clean ones', () => {
+    const damaged = (arrival: number, more: Partial<VideoUnit> = {}): VideoUnit => {
+      const nals = [7, 8, 5].map((type) => ({ type, start: 0, end: 5 }));
+      return { ...(unit('x', arrival) as VideoUnit), nals, ...more };
+    };
     const ring = new GopRing({ seconds: 10 });
-    fill(ring, 'xp');
-    ring.push({ ...(unit('x', 200) as VideoUnit), standIn: true });
-    fill(ring, 'p', 300);
-    assert.deepEqual(arrivals(ring.since(0)), [200, 300]);
+    fill(ring, 'p');
+    ring.push(damaged(100));
+    fill(ring, 'p', 200);
+    ring.push(damaged(300));
+    fill(ring, 'pKp', 400);
+    assert.deepEqual(arrivals(ring.since(450)), [100, 200, 300, 400, 500, 600]);
+    assert.deepEqual(arrivals(ring.since(500)), [500, 600]);
+    ring.push(damaged(700, { standIn: true }));
+    ring.push(damaged(800, { standIn: true, nals: [] }));
+    assert.deepEqual(arrivals(ring.since(850)), [700, 800]);
   });
 
   it('holds at most its bytes, begins with a keyframe and covers what it can, whatever comes', () => {

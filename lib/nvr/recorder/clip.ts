@@ -4,7 +4,7 @@ import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
-import { hasSets, withoutSets } from '../../media/decoder-config.js';
+import { hasSets, opensFile, withoutSets } from '../../media/decoder-config.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
 import { whyNoKeyframe } from '../no-keyframe.js';
 import type { StreamStatistics } from '../types.js';
@@ -186,7 +186,7 @@ export class Clip {
   }
 
   private async take(unit: ClipUnit): Promise<void> {
-    if (unit.kind === 'video' && isEntry(unit) && this.canBegin(unit)) {
+    if (unit.kind === 'video' && opensFile(unit, this.current === undefined) && this.canBegin(unit)) {
       const place = this.placeOf(unit);
       this.misfits = place === 'none';
       if (place === 'next' && this.current !== undefined) await this.close(timeOf(unit), false);
