@@ -7,11 +7,13 @@ import type { Nvr } from '../../lib/nvr/nvr.js';
 import { takeSnapshot } from '../../lib/nvr/snapshot.js';
 import { channelNumber } from './channel.js';
 import { asNvrError } from './refuse.js';
+import { TestGate } from './test-gate.js';
 import { nodeOf, testedNvr } from './tested-nvr.js';
 
 /** The parts of Express's request and response that are used. */
 interface Request {
   readonly body?: unknown;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 interface Response {
   readonly headersSent: boolean;
@@ -34,6 +36,7 @@ const MAX_PICTURE_BYTES = 2 * 2 ** 20;
 /** An account that was refused is remembered this long: whoever clicks again must not lock it. */
 const REFUSED_MS = 60_000;
 
+const gate = new TestGate();
 const pictures = new Map<string, Buffer>();
 let tests = 0;
 
@@ -42,8 +45,13 @@ export function registerAdmin(RED: NodeAPI): void {
   const mayWrite = RED.auth.needsPermission(PERMISSION);
   const on = (path: string, handle: (body: Record<string, unknown>, response: Response) => unknown): void => {
     RED.httpAdmin.post(`/nvr-flow/${path}`, mayWrite, (request: Request, response: unknown) => {
-      const { body } = request;
+      const { body, headers } = request;
       const answer = response as Response;
+      // A form of another site can send everything but this type.
+      if (!/^application\/json\b/i.test(String(headers['content-type'] ?? ''))) {
+        answer.status(415).json({ code: 'EINPUT', reason: 'The content type must be application/json.' });
+        return;
+      }
       Promise.resolve()
         .then(() =>
           handle(typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}, answer),
@@ -69,10 +77,12 @@ export function registerAdmin(RED: NodeAPI): void {
 /** Answers with a line of JSON per stage, and a last one with `health`. */
 async function test(RED: NodeAPI, body: Record<string, unknown>, response: Response): Promise<void> {
   if (tests >= MAX_TESTS) throw new NvrError('EBUSY', `At most ${MAX_TESTS} tests run at once.`);
-  const { nvr, isOwn } = testedNvr(RED, body);
+  const { nvr, isOwn, isGuess } = testedNvr(RED, body);
   let keepMs = 0;
+  let leave: ReturnType<TestGate['enter']> | undefined;
   tests++;
   try {
+    if (isGuess) leave = gate.enter(nvr.settings.host, nvr.settings.username);
     const channel = channelOf(nvr, body.channel);
     const stream = body.stream === 'dual' ? 'dual' : 'main';
     const hub = nvr.camera(channel, stream);
@@ -83,13 +93,16 @@ async function test(RED: NodeAPI, body: Record<string, unknown>, response: Respo
     const health = await nvr.health.probe(channel, stream, 'media', {
       linger: true,
       onStage: (stage, known) => {
+        if (stage === 'auth') leave?.('taken');
         tell({ stage, ...known });
       },
     });
     if (health.code === 'EAUTH') keepMs = REFUSED_MS;
+    leave?.(health.code === 'EAUTH' ? 'refused' : 'unasked');
     tell({ health: { channel, ...health }, ...(health.state === 'down' ? {} : await pictureOf(hub)) });
     response.end();
   } finally {
+    leave?.('unasked');
     tests--;
     if (keepMs > 0 && isOwn) setTimeout(() => void nvr.close(), keepMs).unref();
     else if (isOwn) await nvr.close();

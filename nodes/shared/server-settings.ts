@@ -71,7 +71,17 @@ export function readServerSettings(
     silence: reader.number('silence', 5, { min: 1, max: 3600 }),
     linger: reader.number('linger', 5, { min: 0, max: 3600 }),
     audio: reader.boolean('audio', false),
+    redirects: reader.choice('redirects', ['same', 'any'], 'same'),
+    allowBasic: reader.boolean('allowBasic', false),
+    keyPattern: readKeyPattern(reader),
   };
+}
+
+/** A member's name, or the text around the key with one `*` for it. */
+function readKeyPattern(reader: SettingsReader): string {
+  const pattern = reader.text('keyPattern', '');
+  if (pattern.length <= MAX_NAME && pattern !== '*' && pattern.split('*').length <= 2) return pattern;
+  return reader.refuse('keyPattern', 'must be a name, or the text around the key with one * for it.', '');
 }
 
 function readStreamCodes(reader: SettingsReader, saved: unknown): Record<string, string> {

@@ -11,6 +11,8 @@ export interface TestedNvr {
   readonly nvr: Nvr;
   /** Made for this test: to be closed after it. */
   readonly isOwn: boolean;
+  /** The password came with the test, and is not the stored one. */
+  readonly isGuess: boolean;
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -19,11 +21,14 @@ type Values = Readonly<Record<string, unknown>>;
 const PROPERTIES = [
   ...['name', 'host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'transport', 'uriStyle'],
   ...['liveTemplate', 'playbackTemplate', 'streamCodes', 'firstChannel', 'channels', 'timeZone'],
-  ...['requestTimeout', 'silence', 'linger', 'audio'],
+  ...['requestTimeout', 'silence', 'linger', 'audio', 'redirects', 'allowBasic', 'keyPattern'],
 ];
 
-/** Where a password may go is decided by these; the stored one goes nowhere else. */
-const BOUND = ['host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig'];
+/** What a node that was saved before these existed means by their absence. */
+const DEFAULTS: Values = { redirects: 'same', allowBasic: false };
+
+/** Where a secret may go is decided by these; the stored password and what variables hold go nowhere else. */
+const BOUND = ['host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'redirects', 'allowBasic'];
 
 /**
  * `body`: `id`, `server` (the properties), and `username`, `password`; or `stored: "password"` for a password that the dialog does not know, or
@@ -33,26 +38,29 @@ export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   const deployed = typeof body.id === 'string' ? nodeOf(RED, body.id) : undefined;
   const given = isObject(body.server) ? body.server : {};
   const raw = deployed === undefined ? undefined : rawOf(RED, deployed.id);
+  const isKept = (property: string): boolean =>
+    raw !== undefined && same(raw[property] ?? DEFAULTS[property], given[property] ?? DEFAULTS[property]);
+  const isBound = BOUND.every(isKept);
   const values: Record<string, unknown> = {};
   for (const property of PROPERTIES) {
-    if (raw !== undefined && same(raw[property], given[property]))
-      values[property] = deployed?.saved[property];
+    // A variable's value is as secret as a password: it leaves with the stored target alone.
+    if (isBound && isKept(property)) values[property] = deployed?.saved[property];
     else values[property] = plain(property, given[property]);
   }
-  const unchanged = raw !== undefined && PROPERTIES.every((property) => same(raw[property], given[property]));
-  const account = accountOf(body, deployed, (property) => same(values[property], deployed?.saved[property]));
+  const unchanged = PROPERTIES.every(isKept);
+  const account = accountOf(body, deployed, isBound);
   if (
     unchanged &&
     deployed?.nvr !== undefined &&
     account.username === deployed.settings.username &&
     account.password === deployed.settings.password
   )
-    return { nvr: deployed.nvr, isOwn: false };
+    return { nvr: deployed.nvr, isOwn: false, isGuess: false };
 
   const reader = new SettingsReader(values);
   const settings = settingsOf(RED, reader, values, account);
   if (reader.error !== undefined) throw reader.error;
-  return { nvr: new Nvr({ ...settings, linger: 2 }), isOwn: true };
+  return { nvr: new Nvr({ ...settings, linger: 2 }), isOwn: true, isGuess: account.isGuess };
 }
 
 /** The deployed config node, if it is one of ours. */
@@ -64,21 +72,21 @@ export function nodeOf(RED: NodeAPI, id: string): NvrServerNode | undefined {
 function accountOf(
   body: Values,
   deployed: NvrServerNode | undefined,
-  isSame: (property: string) => boolean,
-): { username: string; password: string } {
+  isBound: boolean,
+): { username: string; password: string; isGuess: boolean } {
   const { stored } = body;
   const own = { username: textOf('username', body.username), password: textOf('password', body.password) };
-  if (stored !== 'account' && stored !== 'password') return own;
+  if (stored !== 'account' && stored !== 'password') return { ...own, isGuess: own.username !== '' };
   // Not deployed yet: nothing is stored.
-  if (deployed === undefined) return { ...own, password: '' };
+  if (deployed === undefined) return { ...own, password: '', isGuess: own.username !== '' };
   const { username, password } = deployed.settings;
-  if (!BOUND.every(isSame) || (stored === 'password' && own.username !== username)) {
+  if (!isBound || (stored === 'password' && own.username !== username)) {
     throw new NvrError(
       'EINPUT',
-      'The stored password is used only with the stored host, ports, TLS settings and user name: type the password again, or deploy first.',
+      'The stored password is used only with the stored host, ports, TLS, redirect and Basic settings and user name: type the password again, or deploy first.',
     );
   }
-  return { username, password };
+  return { username, password, isGuess: false };
 }
 
 /** A new `${VAR}` is not looked up: an editor could read the runtime's environment through it. */

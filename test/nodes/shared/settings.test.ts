@@ -84,6 +84,9 @@ describe('the NVR’s settings', () => {
         silence: 5,
         linger: 5,
         audio: false,
+        redirects: 'same',
+        allowBasic: false,
+        keyPattern: '',
       },
       problems: [],
     });
@@ -106,6 +109,9 @@ describe('the NVR’s settings', () => {
       silence: '7.5',
       linger: 0,
       audio: true,
+      redirects: 'any',
+      allowBasic: true,
+      keyPattern: 'id=[*]',
     });
     assert.deepEqual(problems, []);
     assert.equal(settings.host, 'fe80::1');
@@ -115,6 +121,7 @@ describe('the NVR’s settings', () => {
       [settings.firstChannel, settings.silence, settings.linger, settings.audio],
       [1, 7.5, 0, true],
     );
+    assert.deepEqual([settings.redirects, settings.allowBasic, settings.keyPattern], ['any', true, 'id=[*]']);
   });
 
   for (const [property, value] of [
@@ -124,6 +131,11 @@ describe('the NVR’s settings', () => {
     ['host', '10.0.0.9/live'],
     ['httpPort', 'x'],
     ['transport', 'carrier pigeon'],
+    ['redirects', 'some'],
+    ['allowBasic', 'perhaps'],
+    ['keyPattern', '*'],
+    ['keyPattern', 'a*b*c'],
+    ['keyPattern', 'x'.repeat(201)],
     ['uriStyle', 'other'],
     ['firstChannel', 2],
     ['streamCodes', 'M'],

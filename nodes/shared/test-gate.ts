@@ -1,0 +1,55 @@
+// Passwords that a dialog brings to its test: the gate for wrong ones holds for them too, since each is another account to the library.
+
+import { performance } from 'node:perf_hooks';
+import { WRONG_PASSWORD } from '../../lib/client/backoff.js';
+import { NvrError } from '../../lib/errors.js';
+
+/** Wrong passwords for one user at one host, however many tests run at once; then nobody tries for 5 min, doubling to 1 h. */
+const MAX_WRONG = 2;
+const MAX_ACCOUNTS = 1000;
+
+interface Guesses {
+  underWay: number;
+  wrong: number;
+  blockedUntil: number;
+}
+
+export class TestGate {
+  private readonly accounts = new Map<string, Guesses>();
+
+  /** `now` is monotonic ms. */
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** Lets one try in, or throws EAUTH or EBUSY. To be told how it ended: whether the password was taken, refused, or never asked for. */
+  enter(host: string, username: string): (outcome: 'taken' | 'refused' | 'unasked') => void {
+    const key = JSON.stringify([host.toLowerCase(), username]);
+    const guesses = this.accounts.get(key) ?? { underWay: 0, wrong: 0, blockedUntil: 0 };
+    const waitMs = guesses.blockedUntil - this.now();
+    if (waitMs > 0)
+      throw new NvrError(
+        'EAUTH',
+        `${guesses.wrong} passwords for this user were refused; to keep the account from being locked, none is tried for ${Math.ceil(waitMs / 60_000)} min.`,
+      );
+    const left = Math.max(1, MAX_WRONG - guesses.wrong);
+    if (guesses.underWay >= left)
+      throw new NvrError('EBUSY', 'A test with a password for this user is under way; wait for its end.');
+    guesses.underWay++;
+    // The account that was asked about last goes last.
+    this.accounts.delete(key);
+    this.accounts.set(key, guesses);
+    if (this.accounts.size > MAX_ACCOUNTS) this.accounts.delete(this.accounts.keys().next().value!);
+    let isOver = false;
+    return (outcome) => {
+      if (isOver) return;
+      isOver = true;
+      guesses.underWay--;
+      if (outcome === 'taken') guesses.wrong = 0;
+      if (outcome !== 'refused') return;
+      guesses.wrong++;
+      const doublings = guesses.wrong - MAX_WRONG;
+      if (doublings < 0) return;
+      const delay = Math.min(WRONG_PASSWORD.firstMs * 2 ** Math.min(doublings, 16), WRONG_PASSWORD.maxMs);
+      guesses.blockedUntil = this.now() + delay;
+    };
+  }
+}
