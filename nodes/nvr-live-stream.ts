@@ -85,7 +85,6 @@ class LiveStream {
       send: (outputs) => {
         this.node.send(outputs);
       },
-      event: ({ word, event }) => this.eventOutputs(word, event),
       onOverload: (what) => {
         this.onOverload(what);
       },
@@ -153,7 +152,7 @@ class LiveStream {
       this.node.status(status);
       this.lacksKeyframe = event.type === 'warning';
     }
-    this.outlet?.event(event.type, eventInfo(event));
+    this.tell(event.type, eventInfo(event));
     if (event.firstOfOutage === true && event.error !== undefined) this.node.error(event.error, {});
   }
 
@@ -178,7 +177,11 @@ class LiveStream {
       what === 'pictures'
         ? 'The flow cannot keep up; only keyframes are sent until it can.'
         : 'The flow cannot keep up; sound and metadata are left out until it can.';
-    this.outlet?.event('gap', { ...this.own, code: 'EOVERLOAD', reason });
+    this.tell('gap', { ...this.own, code: 'EOVERLOAD', reason });
+  }
+
+  private tell(word: string, event: Record<string, unknown>): void {
+    this.outlet?.event(word, event, (told) => this.eventOutputs(word, told));
   }
 
   private pictureOutputs(unit: VideoUnit, nal: NalRange | undefined): Outputs {

@@ -7,6 +7,7 @@ import { parseDuration, parseTime } from '../lib/nvr/nvr-time.js';
 import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../lib/nvr/playback/run.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, topicOf, videoInfo } from './shared/messages.js';
+import { Outlet } from './shared/output/outlet.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
@@ -78,7 +79,7 @@ class Player {
   private readonly doneWhen: 'ended' | 'playing';
   private readonly runs = new Map<string, Playing>();
   private counter = 0;
-  private closed = false;
+  private readonly outlet: Outlet;
 
   constructor(
     private readonly node: Node,
@@ -91,6 +92,16 @@ class Player {
     if (reader.error !== undefined) throw reader.error;
     nvrOf(server);
     server.register(node);
+    this.outlet = new Outlet({
+      send: (outputs) => {
+        node.send(outputs);
+      },
+      onFull: (isFull) => {
+        for (const { run } of this.runs.values())
+          if (isFull) run.hold();
+          else run.letGo();
+      },
+    });
   }
 
   control(message: Message, done: Done): void {
@@ -116,7 +127,7 @@ class Player {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
+    this.outlet.close();
     await Promise.all([...this.runs.values()].map(({ run }) => run.stop()));
     this.server.deregister(this.node);
   }
@@ -172,6 +183,7 @@ class Player {
       },
     );
     Object.assign(playing, { run });
+    if (this.outlet.isFull) run.hold();
     this.runs.set(request.run, playing);
   }
 
@@ -189,7 +201,9 @@ class Player {
     }
     if (this.runs.size === 0)
       this.node.status(error !== undefined ? failed(error.code) : reason === 'stopped' ? STOPPED : IDLE);
-    playing.settle(error);
+    this.outlet.afterwards(() => {
+      playing.settle(error);
+    });
   }
 
   private request(message: Message): PlaybackRequest {
@@ -275,36 +289,32 @@ class Player {
   }
 
   private sendUnit(request: PlaybackRequest, playing: Playing, { unit, repeated }: RecordedUnit): void {
-    if (this.closed || (this.emit === 'keyframes' && !isKeyframe(unit))) return;
+    if (this.emit === 'keyframes' && !isKeyframe(unit)) return;
     const { run, channel, stream } = request;
-    const send = (what: string, payload: Buffer, nalType?: number): void => {
-      const info = videoInfo(unit, ++playing.sequence, channel, stream, nalType);
-      const video = repeated ? { ...info, repeated: true } : info;
+    const nals = this.emit === 'nalUnits' ? unit.nals : [];
+    this.outlet.recorded(Math.max(nals.length, 1), unit.data.length, (index) => {
+      const nal = nals[index];
+      const info = videoInfo(unit, ++playing.sequence, channel, stream, nal?.type);
+      const what = nal !== undefined ? 'nal' : unit.keyframe ? 'keyframe' : 'frame';
       const message = {
         topic: topicOf(this.server.settings, channel, what),
-        payload,
+        payload: nal === undefined ? unit.data : unit.data.subarray(nal.start, nal.end),
         contentType: contentTypeOf(unit),
-        video,
+        video: repeated ? { ...info, repeated: true } : info,
         run,
       };
-      this.node.send([message, null]);
-    };
-    if (this.emit === 'nalUnits' && unit.nals.length > 0) {
-      for (const { type, start, end } of unit.nals) send('nal', unit.data.subarray(start, end), type);
-    } else {
-      send(unit.keyframe ? 'keyframe' : 'frame', unit.data);
-    }
+      return [message, null];
+    });
   }
 
-  private sendEvent({ run, channel, stream }: PlaybackRequest, word: string, event: object): void {
-    if (this.closed) return;
-    const message = {
-      topic: topicOf(this.server.settings, channel, 'event'),
-      payload: word,
-      event: { channel, stream, time: Date.now(), ...event },
+  private sendEvent({ run, channel, stream }: PlaybackRequest, word: string, more: object): void {
+    const topic = topicOf(this.server.settings, channel, 'event');
+    this.outlet.event(
+      word,
+      { channel, stream, time: Date.now(), ...more },
+      (event) => [null, { topic, payload: word, event, run }],
       run,
-    };
-    this.node.send([null, message]);
+    );
   }
 }
 

@@ -15,6 +15,7 @@ import { isOff, reasonOf } from './shared/alarm-message.js';
 import { channelName, channelNumber } from './shared/channel.js';
 import { eventInfo, topicOf } from './shared/messages.js';
 import { readRecordSettings } from './shared/record-settings.js';
+import { Outlet } from './shared/output/outlet.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
@@ -91,6 +92,11 @@ class RecordCamera {
   /** The flows are being stopped: what is told now reaches nobody. */
   private closing = false;
   private closed = false;
+  private readonly outlet = new Outlet({
+    send: (outputs) => {
+      this.node.send(outputs);
+    },
+  });
 
   constructor(
     private readonly RED: NodeAPI,
@@ -200,6 +206,7 @@ class RecordCamera {
     await Promise.race([finished, late]);
     clearTimeout(timer);
     this.closed = true;
+    this.outlet.close();
     const unfinished = new NvrError('EDISK', 'The clip could not be finished before the node was closed.');
     for (const { done } of this.waiting.values()) done(unfinished);
     this.waiting.clear();
@@ -374,8 +381,10 @@ class RecordCamera {
 
   private sendEvent(word: string, more: object): void {
     const { channel, stream } = this.hub;
-    const event = { channel, stream, time: Date.now(), ...more };
-    this.node.send([null, { topic: this.eventTopic, payload: word, event }]);
+    this.outlet.event(word, { channel, stream, time: Date.now(), ...more }, (event) => [
+      null,
+      { topic: this.eventTopic, payload: word, event },
+    ]);
   }
 
   private get eventTopic(): string {

@@ -83,6 +83,8 @@ export class RtspSession {
   private readonly watchdog: Watchdog;
   private readonly pace: ReadPace;
   private isSlow = false;
+  /** The user reads nothing: silence is no news. */
+  private isPaused = false;
   private readonly ssrc = randomBytes(4).readUInt32BE(0);
   private readonly cname = randomBytes(8).toString('hex');
 
@@ -149,10 +151,12 @@ export class RtspSession {
 
   /** Stops and resumes reading: over TCP the server then feels back-pressure. */
   pauseReading(): void {
+    this.isPaused = true;
     this.connection?.pause();
   }
 
   resumeReading(): void {
+    this.isPaused = false;
     this.watchdog.begin(performance.now());
     this.connection?.resume();
   }
@@ -357,7 +361,7 @@ export class RtspSession {
     const received = this.received();
     if (received > 0 && this.options.endsByItself !== true) learnFromMedia(this.options.memory, this.leftOut);
     const silence = this.watchdog.look(now, received, this.meter.fps);
-    if (silence !== undefined) this.end('silence', this.whySilent(silence));
+    if (silence !== undefined && !this.isPaused) this.end('silence', this.whySilent(silence));
   }
 
   /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */

@@ -71,8 +71,6 @@ export interface RunContext {
   hasChannel(channel: number, stream: string): Promise<boolean>;
 }
 
-/** Bytes handed on before the event loop gets a turn, where the server sends as fast as it can. */
-const BURST_BYTES = 1024 * 1024;
 /** Beyond twice the span's length and this, a run whose media clock stands still is ended. */
 const GRACE_MS = 30_000;
 /** How often a run goes on after its stream broke off, and how long it waits before each time. */
@@ -106,7 +104,6 @@ export class PlaybackRun {
   /** The last step between two pictures, and the shorter one of the last two: a gap in the recording is no slow camera. */
   private stepMs = 0;
   private pictureMs = 0;
-  private burst = 0;
   /** Whoever takes the units has enough of them. */
   private held = false;
   private closing: Promise<void> = Promise.resolve();
@@ -152,7 +149,8 @@ export class PlaybackRun {
   /** Reads no more until `letGo`: the server feels back-pressure. */
   hold(): void {
     this.held = true;
-    this.session?.pauseReading();
+    // Until it plays, replies are waited for.
+    if (this.state === 'playing') this.session?.pauseReading();
   }
 
   letGo(): void {
@@ -180,6 +178,7 @@ export class PlaybackRun {
       }
       this.session = opened.session;
       this.state = 'playing';
+      if (this.held) opened.session.pauseReading();
       this.handlers.onPlaying?.(toldTransport(this.context.settings, opened.transport));
       this.warnOfSpeed(opened.session);
       this.armGuard(generation);
@@ -293,19 +292,6 @@ export class PlaybackRun {
       this.reached = time;
     }
     this.handlers.onUnit({ unit, repeated });
-    if (this.request.speed === 0) this.breathe(unit.data.length);
-  }
-
-  /** Stops reading now and then: the server then feels back-pressure, and the event loop gets its turn. */
-  private breathe(bytes: number): void {
-    this.burst += bytes;
-    if (this.burst < BURST_BYTES) return;
-    this.burst = 0;
-    const { session } = this;
-    session?.pauseReading();
-    setImmediate(() => {
-      if (!this.held) session?.resumeReading();
-    });
   }
 
   private onSessionEnd(end: SessionEnd): void {

@@ -7,45 +7,45 @@ const REPEATED: ReadonlySet<string> = new Set(['gap', 'format', 'warning', 'exte
 const PER_SECOND = 2;
 const AT_ONCE = 4;
 const EVERY_MS = 1000 / PER_SECOND;
+const MOST_PACES = 256;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Told {
   readonly word: string;
   readonly event: Fields;
+  /** What it is told of, where a node tells of several things. */
+  readonly of?: string;
 }
 
-interface Held {
-  readonly word: string;
-  event: Fields;
-  count: number;
-  lost: number;
+interface Held<T extends Told> {
+  readonly told: T;
+  readonly count: number;
+  readonly lost: number;
 }
 
-export class EventGate {
+/** `T`: an event with whatever else the caller wants back with it. */
+export class EventGate<T extends Told = Told> {
   private readonly paces = new Map<string, Bucket>();
-  /** By word and code, in the order in which they were held back. */
-  private readonly held = new Map<string, Held>();
+  /** By what it is of, word and code, in the order in which they were held back. */
+  private readonly held = new Map<string, Held<T>>();
 
   /** What is to be told now, in order. What is held back is told with what comes next, or by `due`. */
-  offer(word: string, event: Fields, now: number): Told[] {
-    if (!REPEATED.has(word)) return [...this.all(), { word, event }];
-    const key = `${word} ${String(event.code)}`;
+  offer(told: T, now: number): T[] {
+    const { word, event, of = '' } = told;
+    if (!REPEATED.has(word)) return [...this.all(), told];
+    const key = JSON.stringify([of, word, event.code]);
     const held = this.held.get(key);
-    if (held === undefined && this.paceOf(key).take(1, now)) return [{ word, event }];
+    if (held === undefined && this.paceOf(key).take(1, now)) return [told];
     const { count, lost } = held ?? { count: 0, lost: 0 };
-    this.held.set(key, {
-      word,
-      event,
-      count: count + 1,
-      lost: lost + (typeof event.lost === 'number' ? event.lost : 0),
-    });
+    const more = typeof event.lost === 'number' ? event.lost : 0;
+    this.held.set(key, { told, count: count + 1, lost: lost + more });
     return [];
   }
 
   /** What was held back long enough. */
-  due(now: number): Told[] {
-    const told: Told[] = [];
+  due(now: number): T[] {
+    const told: T[] = [];
     for (const [key, held] of this.held) {
       if (!this.paceOf(key).take(1, now)) continue;
       this.held.delete(key);
@@ -55,7 +55,7 @@ export class EventGate {
   }
 
   /** Everything held back. */
-  all(): Told[] {
+  all(): T[] {
     const told = [...this.held.values()].map(summed);
     this.held.clear();
     return told;
@@ -67,13 +67,18 @@ export class EventGate {
   }
 
   private paceOf(key: string): Bucket {
-    let pace = this.paces.get(key);
-    if (pace === undefined) this.paces.set(key, (pace = new Bucket(PER_SECOND, AT_ONCE)));
+    const known = this.paces.get(key);
+    if (known !== undefined) return known;
+    const pace = new Bucket(PER_SECOND, AT_ONCE);
+    this.paces.set(key, pace);
+    // Names of runs are without number; the pace of one long past is full again.
+    if (this.paces.size > MOST_PACES) this.paces.delete(this.paces.keys().next().value!);
     return pace;
   }
 }
 
-function summed({ word, event, count, lost }: Held): Told {
+function summed<T extends Told>({ told, count, lost }: Held<T>): T {
+  const { event } = told;
   const sums = { ...(count > 1 && { count }), ...(event.lost !== undefined && { lost }) };
-  return { word, event: { ...event, ...sums } };
+  return { ...told, event: { ...event, ...sums } };
 }

@@ -15,37 +15,42 @@ interface Parcel {
   /** Of all its messages. */
   readonly bytes: number;
   readonly message: (index: number) => Outputs;
+  /** It is no message: it is done in any case. */
+  readonly isTask?: true;
 }
 
 export interface OutletOptions {
   /** The node's own. */
   readonly send: (outputs: Outputs) => void;
-  /** Puts an event into a message, or none. */
-  readonly event: (told: Told) => Outputs;
   /** Told once when overload begins: what is dropped. */
   readonly onOverload?: (what: 'pictures' | 'sound') => void;
   /** So much waits that its source should pause, and no longer. Without it, what does not fit is dropped. */
   readonly onFull?: (isFull: boolean) => void;
 }
 
+interface TellableEvent extends Told {
+  readonly message: (event: Fields) => Outputs;
+}
+
 /** Of one node. */
 const WAITING_MESSAGES = 2000;
-const WAITING_BYTES = 32 * 1024 * 1024;
+const WAITING_BYTES = 16 * 1024 * 1024;
 /** Parcels taken before the queue is moved up. */
 const COMPACT_AT = 256;
 
 export class Outlet {
   /** Units that were not sent. */
   dropped = 0;
+  /** So much waits that its source should pause. */
+  isFull = false;
   private readonly gate = new OutputGate();
-  private readonly events = new EventGate();
+  private readonly events = new EventGate<TellableEvent>();
   private queue: Parcel[] = [];
   private front = 0;
   /** Messages of the first parcel that are sent. */
   private sent = 0;
   private messages = 0;
   private bytes = 0;
-  private isFull = false;
   private eventTimer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -74,20 +79,19 @@ export class Outlet {
     this.push({ count, bytes, message });
   }
 
-  event(word: string, event: Fields): void {
-    this.tell(this.events.offer(word, event, performance.now()));
+  /** An event, at its pace; `message` puts it into one. `of`: what it is told of, where a node tells of several things. */
+  event(word: string, event: Fields, message: (event: Fields) => Outputs, of = ''): void {
+    this.tell(this.events.offer({ word, event, message, of }, performance.now()));
   }
 
-  /** Once all that waits is sent. */
+  /** Runs it once all that waits is sent; once it is closed, at once. */
   afterwards(run: () => void): void {
-    this.push({
-      count: 1,
-      bytes: 0,
-      message: () => {
-        run();
-        return [];
-      },
-    });
+    const message = (): Outputs => {
+      run();
+      return [];
+    };
+    if (this.closed) run();
+    else this.push({ count: 1, bytes: 0, message, isTask: true });
   }
 
   /** What waits is sent no more. Idempotent. */
@@ -96,9 +100,11 @@ export class Outlet {
     this.closed = true;
     clearTimeout(this.eventTimer);
     if (this.isWatching) loopDelay.release();
+    pump.remove(this);
+    const waiting = this.queue.slice(this.front);
     this.queue = [];
     this.front = this.sent = this.messages = this.bytes = 0;
-    pump.remove(this);
+    for (const { isTask, message } of waiting) if (isTask === true) message(0);
   }
 
   /** Sends the next message; false: nothing waits. For the pump alone. */
@@ -157,8 +163,8 @@ export class Outlet {
     return { now, loopDelay: loopDelay.delay(now), isFull: this.isFull };
   }
 
-  private tell(told: readonly Told[]): void {
-    for (const one of told) this.push({ count: 1, bytes: 0, message: () => this.options.event(one) });
+  private tell(told: readonly TellableEvent[]): void {
+    for (const { event, message } of told) this.push({ count: 1, bytes: 0, message: () => message(event) });
     const ms = this.events.dueInMs;
     if (ms === undefined || this.eventTimer !== undefined || this.closed) return;
     this.eventTimer = setTimeout(() => {

@@ -3,9 +3,9 @@
 const MOST_MESSAGES = 1000;
 /** Where turns are long whatever is sent, a stream still flows. */
 const LEAST_MESSAGES = 64;
-const MOST_BYTES = 32 * 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 /** What was sent in one turn shall keep the flows busy for no longer. */
-const LONG_MS = 50;
+const LONG_MS = 30;
 
 export class TurnBudget {
   /** Messages that the turn may hold. */

@@ -21,7 +21,6 @@ function outletWith(options: { onFull?: (isFull: boolean) => void } = {}): {
     send: (outputs) => {
       sent.push(outputs.find((one) => one !== null)?.payload);
     },
-    event: ({ word }) => [null, { payload: word }],
     onOverload: (what) => overloads.push(what),
     ...options,
   });
@@ -43,7 +42,7 @@ describe('a node’s way out', () => {
   it('sends at once what the flows can take', () => {
     const { outlet, sent } = outletWith();
     outlet.picture(picture(), message('picture'));
-    outlet.event('gap', {});
+    outlet.event('gap', {}, () => [null, { payload: 'gap' }]);
     outlet.sound(10, () => [null, null, { payload: 'sound' }]);
     outlet.picture(picture(false, 3), message('nal'));
     assert.deepEqual(sent, ['picture 0', 'gap', 'sound', 'nal 0', 'nal 1', 'nal 2']);
@@ -97,19 +96,29 @@ describe('a node’s way out', () => {
     outlet.close();
   });
 
+  it('does what is to be done afterwards in any case, also when it is closed', () => {
+    const { outlet, sent } = outletWith();
+    const done: string[] = [];
+    for (let i = 0; i < 1500; i++) outlet.recorded(1, 100, message('unit'));
+    outlet.afterwards(() => done.push('waited'));
+    assert.equal(done.length, 0);
+    outlet.close();
+    outlet.afterwards(() => done.push('closed'));
+    assert.deepEqual(done, ['waited', 'closed']);
+    assert.ok(sent.length <= 1000);
+  });
+
   it('tells of repeated events later, with their number, and of nothing once it is closed', async () => {
     const events: unknown[] = [];
     let heard = (): void => undefined;
     const fifth = new Promise<void>((resolve) => (heard = resolve));
-    const outlet = new Outlet({
-      send: () => undefined,
-      event: ({ event }) => {
-        if (events.push(event.count) === 5) heard();
-        return [];
-      },
-    });
+    const outlet = new Outlet({ send: () => undefined });
+    const hear = ({ count }: { readonly count?: unknown }): Outputs => {
+      if (events.push(count) === 5) heard();
+      return [];
+    };
     const flood = (): void => {
-      for (let i = 0; i < 100; i++) outlet.event('gap', {});
+      for (let i = 0; i < 100; i++) outlet.event('gap', {}, hear);
     };
     flood();
     assert.deepEqual(events, new Array(4).fill(undefined));
@@ -119,7 +128,7 @@ describe('a node’s way out', () => {
     outlet.close();
     outlet.close();
     flood();
-    outlet.event('stopped', {});
+    outlet.event('stopped', {}, hear);
     outlet.recorded(1, 1, () => assert.fail('closed'));
     assert.equal(events.length, before);
   });
