@@ -116,6 +116,12 @@ export class AccessUnitAssembler<Info> {
   /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
   #endedByMarker: VideoUnit | undefined;
   #held = false;
+  /** What the unit's last first slice began: a field whose frame is not whole yet (1), or the other one (2). */
+  #field: 0 | 1 | 2 = 0;
+  /** A marker stood behind such a field. */
+  #fieldEnded = false;
+  /** Timestamp under which the other field of the frame comes, if it has one of its own; -1: none. */
+  #fieldTime = -1;
   /** Index of the NAL unit at which the next unit may begin, -1 for none, and when it came. */
   #openAt = -1;
   #openArrival = 0;
@@ -132,7 +138,8 @@ export class AccessUnitAssembler<Info> {
 
   /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
-    if (this.#begun && rtpTime !== this.#rtpTime) this.#timestampChanged();
+    if (this.#begun && rtpTime !== this.#rtpTime && rtpTime !== this.#fieldTime)
+      this.#timestampChanged(rtpTime, arrivalMs);
     this.#arrival = arrivalMs;
     this.#sequence = sequence;
     this.#onvifTime = onvifTime;
@@ -219,7 +226,8 @@ export class AccessUnitAssembler<Info> {
     const ids = this.#ppsIds;
     if (ids.length < PPS_IDS && !ids.includes(facts.ppsId)) ids.push(facts.ppsId);
     this.#sync ||= facts.sync;
-    this.#allIntra &&= facts.intra;
+    // The second field of an I-picture may build on the first.
+    if (this.#field !== 2) this.#allIntra &&= facts.intra;
   }
 
   /** Something of the unit in progress is missing or makes no sense. */
@@ -233,6 +241,8 @@ export class AccessUnitAssembler<Info> {
     if (this.#boundary === 'timestamp' || this.#nalOpen) return;
     if (this.#slices > 0) {
       this.#markersSeen = true;
+      this.#fieldEnded = this.#field === 1;
+      if (this.#fieldEnded) return;
       this.#held = this.#boundary === 'learn';
       if (!this.#held) this.#end(this.#unitSequence, true);
     } else if (this.#overflow || this.#damaged) {
@@ -242,19 +252,18 @@ export class AccessUnitAssembler<Info> {
 
   /** A unit ended by its marker is held back until it is known whether markers can be believed. */
   get isHolding(): boolean {
-    return this.#held;
+    return this.#held || this.#fieldEnded;
   }
 
   /** Nothing followed for a while: what is held back is a whole unit. */
   settle(): void {
-    if (!this.#held) return;
-    this.#boundary = 'marker';
-    this.#end(this.#unitSequence, true);
+    if (this.#held) this.#boundary = 'marker';
+    if (this.isHolding) this.#end(this.#unitSequence, this.#held);
   }
 
   /** Packets were lost before the next one. */
   gap(): void {
-    this.settle();
+    if (this.#held) this.settle();
     this.#gap = true;
     if (!this.#begun) return;
     if (this.#nalOpen) this.abandonNal();
@@ -262,11 +271,11 @@ export class AccessUnitAssembler<Info> {
   }
 
   flush(): void {
-    this.settle();
+    if (this.#held) this.settle();
     if (this.#nalOpen) this.abandonNal();
     if (this.#slices > 0) {
       // Where the server sets markers, a unit without one has lost its end.
-      if (this.#markersSeen && this.#boundary === 'marker') this.#damaged = true;
+      if (this.#markersSeen && this.#boundary === 'marker' && !this.#fieldEnded) this.#damaged = true;
       this.#end(this.#unitSequence, false);
     } else {
       this.#clear();
@@ -289,8 +298,17 @@ export class AccessUnitAssembler<Info> {
     this.#unitOnvifTime = NaN;
   }
 
-  #timestampChanged(): void {
+  #timestampChanged(rtpTime: number, arrivalMs: number): void {
     if (this.#nalOpen) this.abandonNal();
+    if (this.#field === 1 && this.#fieldTime < 0 && !this.#overflow) {
+      // The other field of the frame may have a timestamp of its own: the next slice will tell.
+      this.#fieldTime = rtpTime;
+      if (this.#openAt < 0) {
+        this.#openAt = this.#buffer.count;
+        this.#openArrival = arrivalMs;
+      }
+      return;
+    }
     if (this.#held) this.settle();
     else if (this.#slices > 0) this.#end(this.#unitSequence, false);
     else if (this.#damaged || this.#overflow) this.#discard();
@@ -340,7 +358,7 @@ export class AccessUnitAssembler<Info> {
       return;
     }
     if (this.#slices > 0) {
-      if (facts.slice && (facts.opens || (this.#openAt >= 0 && facts.first))) {
+      if (facts.slice && (facts.opens || (this.#openAt >= 0 && facts.first && facts.field !== 2))) {
         this.#split();
         return;
       }
@@ -367,6 +385,8 @@ export class AccessUnitAssembler<Info> {
       this.#boundary = 'timestamp';
       this.#held = false;
     }
+    if (facts.first) this.#field = facts.field;
+    this.#fieldEnded = false;
     this.#slices += 1;
     this.#look(facts);
   }
@@ -426,6 +446,9 @@ export class AccessUnitAssembler<Info> {
   #forget(): void {
     this.#begun = false;
     this.#held = false;
+    this.#field = 0;
+    this.#fieldEnded = false;
+    this.#fieldTime = -1;
     this.#openAt = -1;
     this.#slices = 0;
     this.#looked = false;
@@ -466,7 +489,7 @@ export class AccessUnitAssembler<Info> {
     this.stats.units += 1;
     if (damaged) this.stats.damagedUnits += 1;
     this.#endedByMarker = byMarker ? unit : undefined;
-    const rtpTime = this.#rtpTime;
+    const rtpTime = this.#fieldTime < 0 ? this.#rtpTime : this.#fieldTime;
     this.#forget();
     this.#sink(unit);
     if (next.length === 0) return;

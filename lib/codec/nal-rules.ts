@@ -12,6 +12,8 @@ export interface NalFacts {
   first: boolean;
   /** With slices before it, a new access unit begins here whatever marker and timestamp say. */
   opens: boolean;
+  /** Of a first slice: it begins a field whose frame is not whole yet (1), or the field that makes it whole (2); 0: a frame. */
+  field: 0 | 1 | 2;
   /** A slice of an IDR (H.265: IRAP) picture. */
   sync: boolean;
   /** A slice of intra macroblocks only. */
@@ -46,6 +48,7 @@ export function emptyFacts(): NalFacts {
     slice: false,
     first: false,
     opens: false,
+    field: 0,
     sync: false,
     intra: false,
     recovery: -1,

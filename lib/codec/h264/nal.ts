@@ -28,6 +28,8 @@ export class H264Rules implements NalRules<H264Sps> {
   readonly types = [1, 24] as const;
   readonly sets = new ParameterSets<H264Sps>(describeSet);
   readonly #reader = new BitReader();
+  /** A field that waits for the other one of its frame. */
+  #lone: { readonly frameNum: number; readonly isBottom: boolean } | undefined;
 
   typeOf(firstByte: number): number {
     return firstByte & 0x1f;
@@ -47,6 +49,7 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.recovery =
       type === H264_NAL.sei ? recoveryPoint(this.#reader.reset(data, start + 1, end), false) : -1;
     facts.first = false;
+    facts.field = 0;
     facts.intra = false;
     if (facts.slice) this.#readSlice(data, start, end, facts);
   }
@@ -70,8 +73,22 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.first = reader.ue() === 0 && !reader.overrun;
     facts.intra = INTRA_SLICE_TYPES.has(reader.ue());
     facts.ppsId = reader.ue();
-    // A second first slice is another picture, unless it may be the second field of this one.
-    facts.opens = facts.first && this.sets.activeSps(facts.ppsId)?.info?.framesOnly === true;
+    const sps = this.sets.activeSps(facts.ppsId)?.info;
+    if (facts.first && sps?.framesOnly === false) facts.field = this.#readField(reader, sps);
+    // A second first slice is another picture, unless it is the second field of this one.
+    facts.opens = facts.first && sps !== undefined && facts.field !== 2;
+  }
+
+  // Two fields of opposite parity and one frame_num make a frame (7.4.1.2.4, 7.4.3). The reader stands behind the PPS's id.
+  #readField(reader: BitReader, { separatePlanes, frameNumBits }: H264Sps): 0 | 1 | 2 {
+    if (separatePlanes) reader.skip(2);
+    const frameNum = reader.bits(Math.min(frameNumBits, 16));
+    const isField = reader.flag();
+    const isBottom = isField && reader.flag();
+    const lone = this.#lone;
+    const isSecond = isField && lone?.frameNum === frameNum && lone.isBottom !== isBottom;
+    this.#lone = isField && !isSecond ? { frameNum, isBottom } : undefined;
+    return !isField ? 0 : isSecond ? 2 : 1;
   }
 }
 

@@ -20,6 +20,9 @@ export interface H264Sps {
   readonly height: number;
   /** False: pictures may be fields. */
   readonly framesOnly: boolean;
+  /** Bits of frame_num in a slice header, and whether it has a colour_plane_id in front. */
+  readonly frameNumBits: number;
+  readonly separatePlanes: boolean;
   /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
   readonly reorderDepth?: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
@@ -67,7 +70,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const levelIdc = reader.bits(8);
   const id = reader.ue();
   const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : PLAIN_CHROMA;
-  reader.ue(); // log2_max_frame_num_minus4
+  const frameNumBits = reader.ue() + 4;
   const orderType = readPictureOrder(reader);
   reader.ue(); // max_num_ref_frames
   reader.flag(); // gaps_in_frame_num_value_allowed_flag
@@ -106,6 +109,8 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
     width,
     height,
     framesOnly,
+    frameNumBits,
+    separatePlanes: chroma.separatePlanes,
     chromaFormat: chroma.formatIdc,
     lumaDepth: chroma.lumaDepth,
     chromaDepth: chroma.chromaDepth,

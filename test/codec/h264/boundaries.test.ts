@@ -102,13 +102,6 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('keeps two fields of one timestamp in one unit', () => {
-      const interlaced = Buffer.from('6764001eacd940b424d8088000000300800000190f8a14cb', 'hex');
-      const feed = h264();
-      feed.payload(interlaced).payload(PPS).payload(idr()).payload(delta(), true);
-      assert.deepEqual(feed.units.map(types), [[7, 8, 5, 1]]);
-    });
-
     it('row 24: timestamps that jump, back as well, and wrap', () => {
       const feed = h264();
       for (const timestamp of [0xfffffff0, 3, 900_000, 5]) {

@@ -24,17 +24,25 @@ export interface SliceOptions {
   /** Bytes of picture data. */
   size?: number;
   fill?: number;
+  /** frame_num, in four bits, for a stream that may have fields. */
+  frameNum?: number;
+  field?: 'top' | 'bottom';
 }
+
+/** 720x576, MBAFF, by x264: pictures may be fields. */
+export const FIELDS_SPS = Buffer.from('6764001eacd940b424d8088000000300800000190f8a14cb', 'hex');
 
 export function slice(
   type: number,
-  { firstMb = 0, sliceType, ppsId = 0, size = 40, fill = 0x55 }: SliceOptions = {},
+  { firstMb = 0, sliceType, ppsId = 0, size = 40, fill = 0x55, frameNum, field }: SliceOptions = {},
 ): Buffer {
-  const header = new BitWriter()
+  const writer = new BitWriter()
     .ue(firstMb)
     .ue(sliceType ?? (type === 5 ? I_SLICE : P_SLICE))
-    .ue(ppsId)
-    .rbsp();
+    .ue(ppsId);
+  if (frameNum !== undefined) writer.u(frameNum, 4).flag(field !== undefined);
+  if (field !== undefined) writer.flag(field === 'bottom');
+  const header = writer.rbsp();
   return Buffer.concat([
     Buffer.of((type === 5 ? 0x60 : 0x40) | type),
     escape(header),
