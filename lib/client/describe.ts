@@ -8,7 +8,7 @@ import { controlBase } from '../rtsp/control-uri.js';
 import { parsePublic } from '../rtsp/headers.js';
 import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
 import type { RtspResponse } from '../rtsp/message.js';
-import { formatRtspUri, parseRtspUri, type RtspUri } from '../rtsp/uri.js';
+import { requestUri, parseRtspUri, type RtspUri } from '../rtsp/uri.js';
 import { byteString, printable } from '../text.js';
 import { RtspConnection, type ConnectionListener } from './connection.js';
 import { loginRules } from './login.js';
@@ -50,7 +50,7 @@ export async function describe(context: DescribeContext): Promise<Described> {
   let target = { ...given, path: byteString(given.path) };
   const elsewhere = LoginMemory.elsewhere();
   for (let hops = 0; ; hops++) {
-    const uri = formatRtspUri(target);
+    const uri = requestUri(target);
     const { connection, authenticator } = await connect(
       context,
       target,

@@ -11,6 +11,7 @@ import { Headers } from '../rtsp/message.js';
 import { HttpHead, type HttpAnswer } from '../rtsp/http-head.js';
 import { printable, textOfBytes } from '../text.js';
 import { clearPassword, logIn } from './login.js';
+import { authorityOnWire } from '../rtsp/uri.js';
 import { openPipe, type BearerRequest, type Pipe, type PipeOptions, type SocketPipe } from './socket.js';
 import { errorOfStatus } from './status.js';
 
@@ -297,7 +298,7 @@ class Tunnel implements Pipe {
     const authorization = this.authenticator?.authorize(method, path);
     const lines = [
       `${method} ${path} HTTP/1.0`,
-      `Host: ${host.includes(':') ? `[${host}]` : host}:${port}`,
+      `Host: ${authorityOnWire(host, port, 0)}`,
       ...(userAgent === '' ? [] : [`User-Agent: ${userAgent}`]),
       `x-sessioncookie: ${this.cookie}`,
       ...(method === 'GET'

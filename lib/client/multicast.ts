@@ -18,6 +18,8 @@ export interface MulticastGroup {
 }
 
 const DEFAULT_TTL = 1;
+/** Hops within a site, as it was understood before scopes were numbered. */
+const MAX_TTL = 32;
 
 /** What SETUP's reply names. Throws EUNSUPPORTED where that is no group. */
 export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
@@ -31,6 +33,16 @@ export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
     );
   }
   const { source, ttl = DEFAULT_TTL } = granted;
+  if (isSpokenFor(address))
+    throw new NvrError(
+      'EUNSUPPORTED',
+      `The server granted the multicast group ${address}, which belongs to another service; set a group of its own (239.x.x.x) on the camera, or choose another transport.`,
+    );
+  if (ttl > MAX_TTL)
+    throw new NvrError(
+      'EUNSUPPORTED',
+      `The server granted multicast with a TTL of ${ttl}: reports would leave the site; set ${MAX_TTL} or less on the camera, or choose another transport.`,
+    );
   return {
     address,
     rtpPort: ports[0],
@@ -87,4 +99,15 @@ function isGroup(address: string): boolean {
   if (net.isIPv6(address)) return /^ff/i.test(address);
   const first = Number(address.split('.', 1)[0]);
   return net.isIPv4(address) && first >= 224 && first <= 239;
+}
+
+/**
+ * Groups that other services have: 224.0.0.0/23 (all hosts, routers, mDNS, NTP, PTP …; RFC 5771 4, 5), the upper end of each scope
+ * (SSDP, SLP …; RFC 2365 9), and IPv6 groups without the T flag (RFC 4291 2.7), which IANA assigns for good.
+ */
+function isSpokenFor(address: string): boolean {
+  if (net.isIPv6(address)) return (Number.parseInt(address.slice(2, 3), 16) & 1) === 0;
+  const [first, second, third, fourth] = address.split('.').map(Number) as [number, number, number, number];
+  if (first === 224) return second === 0 && third <= 1;
+  return first === 239 && third === 255 && fourth >= 240;
 }

@@ -13,7 +13,7 @@ import { NvrError, type NvrErrorCode } from '../errors.js';
 import { Authenticator } from '../rtsp/auth.js';
 import type { LoginRules, LoginService } from '../rtsp/login-rules.js';
 import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
-import { formatRtspUri, parseRtspUri } from '../rtsp/uri.js';
+import { requestUri, parseRtspUri } from '../rtsp/uri.js';
 import { byteString, printable } from '../text.js';
 import type { Account } from './account.js';
 import type { Hub } from './hub.js';
@@ -252,7 +252,7 @@ export class HealthProbes {
     const tls = target.tls ? (session.tls ?? {}) : undefined;
     const rules = (service: LoginService): LoginRules =>
       loginRules(service, account.memory.login, tls, session.allowBasic);
-    const uri = formatRtspUri(target);
+    const uri = requestUri(target);
     const ms = settings.requestTimeout * 1000;
     const begun = performance.now();
     const rest = (): number => Math.max(1, begun + ms - performance.now());
@@ -262,6 +262,13 @@ export class HealthProbes {
         : new Authenticator(session.credentials, { rules: rules('rtsp') });
     let stage = 'reach' as Depth;
     let connection: RtspConnection | undefined;
+    let isOver = false;
+    const leave = (): void => {
+      isOver = true;
+      if (connection === undefined) return;
+      this.connections.delete(connection);
+      connection.destroy();
+    };
     const walk = async (): Promise<void> => {
       connection = await RtspConnection.open({
         host: target.host,
@@ -284,6 +291,10 @@ export class HealthProbes {
         onClose: () => undefined,
       });
       this.connections.add(connection);
+      if (isOver) {
+        leave();
+        return;
+      }
       if (this.closed) throw new NvrError('EUNREACHABLE', 'The NVR has been closed.');
       known.connectMs = known.rttMs = tenths(performance.now() - begun);
       onStage(stage, known);
@@ -322,10 +333,8 @@ export class HealthProbes {
       else if (code === 'EUNSUPPORTED' && stage === 'reach') stage = 'rtsp';
       fail(stage, error);
     } finally {
-      if (connection !== undefined) {
-        this.connections.delete(connection);
-        connection.destroy();
-      }
+      // One that opens after the time-out is closed as well.
+      leave();
     }
   }
 

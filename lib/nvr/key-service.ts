@@ -8,6 +8,7 @@ import { USER_AGENT } from '../client/describe.js';
 import { clearPassword, logIn, loginRules } from '../client/login.js';
 import { accountGoesAlong, isSameHost, notALocation, type Origin } from '../client/redirect.js';
 import { errorOfSocket } from '../client/status.js';
+import { authorityOnWire } from '../rtsp/uri.js';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -214,10 +215,10 @@ function retryMs(retryAfter: string | undefined): number {
 
 /** Relative or absolute. Throws EPROTOCOL for what is neither. */
 function readLocation(location: string, { tls, host, port, path }: Target): Target {
-  const name = host.includes(':') ? `[${host}]` : host;
+  const base = `${tls ? 'https' : 'http'}://${authorityOnWire(host, port, 0)}${path}`;
   let url: URL;
   try {
-    url = new URL(location, `${tls ? 'https' : 'http'}://${name}:${port}${path}`);
+    url = new URL(location, base);
   } catch (error) {
     throw notALocation(location, error);
   }
@@ -225,7 +226,8 @@ function readLocation(location: string, { tls, host, port, path }: Target): Targ
   const isTls = url.protocol === 'https:';
   return {
     tls: isTls,
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    // A zone is not part of a URL.
+    host: url.hostname === new URL(base).hostname ? host : url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
     path: url.pathname + url.search,
   };
@@ -313,7 +315,7 @@ function open(target: Target, settings: NvrSettings, headers: Record<string, str
     path: target.path,
     // Each request on a connection of its own: some key services close theirs without saying so.
     agent: false,
-    headers,
+    headers: { Host: authorityOnWire(target.host, target.port, target.tls ? 443 : 80), ...headers },
   };
   return target.tls ? https.request({ ...options, ...settings.tlsSettings }) : http.request(options);
 }

@@ -5,6 +5,7 @@ import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { silentLogger, type Logger } from '../log.js';
 import { formatRtspUri } from '../rtsp/uri.js';
+import { printable } from '../text.js';
 import { HealthProbes } from './health.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
@@ -144,6 +145,11 @@ export class Nvr {
 
   private uriOf(path: string): string {
     const { tls, host, rtspPort } = this.settings;
+    if (/^[^:]*:\d*$/.test(host))
+      throw new NvrError(
+        'EINPUT',
+        `The host "${printable(host, 80)}" holds a port; give it as the RTSP port.`,
+      );
     return formatRtspUri({ tls, host, port: rtspPort, path });
   }
 }

@@ -4,6 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { performance } from 'node:perf_hooks';
 import { USER_AGENT } from '../client/describe.js';
+import { authorityOnWire } from '../rtsp/uri.js';
 import type { NvrSettings } from './types.js';
 import { needsKey } from './uri-template.js';
 
@@ -37,7 +38,10 @@ function readDate(settings: NvrSettings): Promise<number | undefined> {
       method: 'HEAD',
       path: '/',
       agent: false,
-      headers: { 'User-Agent': USER_AGENT },
+      headers: {
+        Host: authorityOnWire(settings.host, settings.httpPort, settings.httpTls ? 443 : 80),
+        'User-Agent': USER_AGENT,
+      },
     };
     const request = settings.httpTls
       ? https.request({ ...options, ...settings.tlsSettings })

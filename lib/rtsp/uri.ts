@@ -33,7 +33,7 @@ export function parseRtspUri(uri: string): RtspUri {
   const authority = head.slice(at + 1);
   const tail = slash === -1 ? '' : rest.slice(slash);
   const path = tail.startsWith('/') ? tail : `/${tail}`;
-  const result: RtspUri = { tls, ...parseAuthority(authority, tls), path };
+  const result: RtspUri = { tls, port: tls ? RTSPS_PORT : RTSP_PORT, ...parseAuthority(authority), path };
   if (at !== -1) {
     const account = head.slice(0, at);
     const colon = account.indexOf(':');
@@ -43,23 +43,45 @@ export function parseRtspUri(uri: string): RtspUri {
   return result;
 }
 
-/** `host`, `host:port`, `[v6]:port` or a bare IPv6 address. */
-function parseAuthority(authority: string, tls: boolean): { host: string; port: number } {
-  const usual = tls ? RTSPS_PORT : RTSP_PORT;
-  const bracketed = /^\[([0-9a-f:.%a-z]+)\](?::(\d*))?$/i.exec(authority);
+/** `host`, `host:port`, `[v6]:port` or a bare IPv6 address; an address keeps its zone. Throws EINPUT. */
+export function parseAuthority(authority: string): { host: string; port?: number } {
+  const bracketed = /^\[([0-9a-f:.]+(?:%[\w.~-]+)?)\](?::(\d*))?$/i.exec(authority);
   const plain = /^([^:[\]\s]+)(?::(\d*))?$/.exec(authority);
-  const bare = /^[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f.]*$/i.test(authority);
   const found = bracketed ?? plain;
   if (found === null) {
-    if (bare) return { host: authority, port: usual };
+    if (/^[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f.]*(?:%[\w.~-]+)?$/i.test(authority))
+      return { host: withZone(authority) };
     throw new NvrError('EINPUT', 'The URI names no host that can be read.');
   }
-  const port = found[2] === undefined || found[2] === '' ? usual : Number(found[2]);
+  const host = withZone(found[1]!);
+  if (found[2] === undefined || found[2] === '') return { host };
+  const port = Number(found[2]);
   if (port < 1 || port > 65_535) throw new NvrError('EINPUT', 'The port must be from 1 to 65535.');
-  return { host: found[1]!, port };
+  return { host, port };
 }
 
-/** Never with credentials: on the wire they travel in `Authorization` alone. The default port is left out. */
+/** In a URI a zone's `%` is written `%25` (RFC 6874 2). */
+function withZone(host: string): string {
+  return host.includes(':') ? host.replace('%25', '%') : host;
+}
+
+/** The authority that a server is told: a zone is of no meaning to anybody but this machine (RFC 6874 1). */
+export function authorityOnWire(host: string, port: number, usualPort: number): string {
+  const plain = host.includes(':') ? `[${host.replace(/%.*$/s, '')}]` : host;
+  return port === usualPort ? plain : `${plain}:${port}`;
+}
+
+/** The URI of a request. Never with credentials: they travel in `Authorization` alone. The default port is left out. */
+export function requestUri({
+  tls,
+  host,
+  port,
+  path,
+}: Pick<RtspUri, 'tls' | 'host' | 'port' | 'path'>): string {
+  return `${tls ? 'rtsps' : 'rtsp'}://${authorityOnWire(host, port, tls ? RTSPS_PORT : RTSP_PORT)}${path}`;
+}
+
+/** For this machine: `requestUri` is what servers get. */
 export function formatRtspUri(uri: Pick<RtspUri, 'tls' | 'host' | 'port' | 'path'>): string {
   const host = uri.host.includes(':') ? `[${uri.host}]` : uri.host;
   const port = uri.port === (uri.tls ? RTSPS_PORT : RTSP_PORT) ? '' : `:${uri.port}`;

@@ -4,6 +4,7 @@ import type { Node, NodeAPI } from 'node-red';
 import type { TlsSettings } from '../../lib/client/socket.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { MAX_CHANNEL } from '../../lib/nvr/uri-template.js';
+import { parseAuthority, RTSP_PORT } from '../../lib/rtsp/uri.js';
 import { SettingsReader } from './settings-reader.js';
 
 type Saved = Readonly<Record<string, unknown>>;
@@ -14,6 +15,7 @@ interface TlsConfigNode extends Node {
 }
 
 const PORT = { min: 1, max: 65_535, integer: true };
+const HTTP_PORT = 80;
 const MAX_NAME = 200;
 
 /** All of an NVR's settings; what cannot be used is told by the reader. */
@@ -37,14 +39,8 @@ export function readServerSettings(
   reader: SettingsReader,
   saved: Saved,
 ): Omit<NvrSettings, 'username' | 'password' | 'tlsSettings'> {
-  const host = reader.text('host', '');
-  if (host === '') reader.refuse('host', 'must name the NVR: a host name or an IP address.', '');
-  else if (/[\s/@?#]|:\/\//.test(host))
-    reader.refuse(
-      'host',
-      'must be a host name or an IP address alone, without a scheme, a path or an account.',
-      '',
-    );
+  const httpPort = reader.number('httpPort', HTTP_PORT, PORT);
+  const { host, rtspPort } = readHost(reader, httpPort);
   const uriStyle = reader.choice('uriStyle', ['move', 'legacy', 'custom'], 'move');
   const liveTemplate = reader.text('liveTemplate', '');
   if (uriStyle === 'custom' && liveTemplate === '')
@@ -54,9 +50,9 @@ export function readServerSettings(
     reader.refuse('timeZone', 'must be an IANA name such as Europe/Berlin.', '');
   return {
     name: reader.text('name', '') || host,
-    host: host.replace(/^\[(.*)\]$/, '$1'),
-    rtspPort: reader.number('rtspPort', 554, PORT),
-    httpPort: reader.number('httpPort', 80, PORT),
+    host,
+    rtspPort,
+    httpPort,
     tls: reader.boolean('tls', false),
     httpTls: reader.boolean('httpTls', false),
     transport: reader.choice('transport', ['auto', 'udp-first', 'tcp', 'udp', 'multicast', 'http'], 'auto'),
@@ -84,10 +80,37 @@ function readKeyPattern(reader: SettingsReader): string {
   return reader.refuse('keyPattern', 'must be a name, or the text around the key with one * for it.', '');
 }
 
+/** People type `host:port`: it is what they mean, unless the port's own field says something else. */
+function readHost(reader: SettingsReader, httpPort: number): { host: string; rtspPort: number } {
+  const typed = reader.text('host', '');
+  const rtspPort = reader.number('rtspPort', RTSP_PORT, PORT);
+  const refuse = (rule: string): { host: string; rtspPort: number } =>
+    reader.refuse('host', rule, { host: typed, rtspPort });
+  if (typed === '') return refuse('must name the NVR: a host name or an IP address.');
+  if (/[\s/@?#]|:\/\//.test(typed))
+    return refuse('must be a host name or an IP address alone, without a scheme, a path or an account.');
+  const named = quietly(() => parseAuthority(typed));
+  if (named === undefined)
+    return refuse('must be a host name or an IP address; the port has a field of its own.');
+  const { host, port = rtspPort } = named;
+  // The HTTP port stands in a browser's address.
+  if (port === rtspPort || port === httpPort) return { host, rtspPort };
+  if (rtspPort === RTSP_PORT) return { host, rtspPort: port };
+  return refuse(`names port ${port}, and the RTSP port is ${rtspPort}: give the port there alone.`);
+}
+
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
 function readStreamCodes(reader: SettingsReader, saved: unknown): Record<string, string> {
   const codes: Record<string, string> = { main: 'M', dual: 'D' };
   if (saved === undefined || saved === null || saved === '') return codes;
-  const given = typeof saved === 'string' ? parseJson(saved) : saved;
+  const given = typeof saved === 'string' ? quietly((): unknown => JSON.parse(saved)) : saved;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     return reader.refuse('streamCodes', 'must map main and dual to the codes that the NVR knows.', codes);
   }
@@ -124,20 +147,7 @@ function readChannels(reader: SettingsReader, saved: unknown): { channel: number
 }
 
 function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return quietly(() => new Intl.DateTimeFormat('en', { timeZone: name })) !== undefined;
 }
 
 /** Certificates are verified unless the user's own TLS settings say otherwise. */

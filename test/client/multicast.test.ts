@@ -231,8 +231,8 @@ describe('UDP multicast', () => {
 
     it('by its address and its ports, wherever those stand', () => {
       assert.deepEqual(
-        of('RTP/AVP;multicast;destination=232.1.2.3;source=10.0.0.9;port=18888-18889;ttl=255'),
-        { address: '232.1.2.3', rtpPort: 18_888, rtcpPort: 18_889, ttl: 255, source: '10.0.0.9' },
+        of('RTP/AVP;multicast;destination=232.1.2.3;source=10.0.0.9;port=18888-18889;ttl=32'),
+        { address: '232.1.2.3', rtpPort: 18_888, rtcpPort: 18_889, ttl: 32, source: '10.0.0.9' },
       );
       assert.deepEqual(of('RTP/AVP;multicast;destination=224.2.0.1;client_port=5000-5001'), {
         address: '224.2.0.1',
@@ -240,7 +240,7 @@ describe('UDP multicast', () => {
         rtcpPort: 5001,
         ttl: 1,
       });
-      assert.equal(of('RTP/AVP;multicast;destination=ff05::1:3;port=5000').rtcpPort, 5001);
+      assert.equal(of('RTP/AVP;multicast;destination=ff15::1:3;port=5000').rtcpPort, 5001);
     });
 
     for (const granted of [
@@ -253,6 +253,27 @@ describe('UDP multicast', () => {
       'RTP/AVP;multicast;destination=camera.local;port=5000-5001',
       'RTP/AVP;multicast;destination=fe80::1;port=5000-5001',
       'RTP/AVP;unicast;client_port=5000-5001',
+      // Of others: all hosts, OSPF, mDNS, LLMNR, NTP, PTP, SSDP, SLP, and their like over IPv6.
+      ...[
+        '224.0.0.1',
+        '224.0.0.5',
+        '224.0.0.251',
+        '224.0.0.252',
+        '224.0.1.1',
+        '224.0.1.129',
+        '239.255.255.250',
+      ].map((group) => `RTP/AVP;multicast;destination=${group};port=5000-5001`),
+      ...[
+        '239.192.255.253',
+        'ff02::1',
+        'ff02::fb',
+        'FF05::1:3',
+        'ff0e::c',
+        'ff02::1:ff00:1',
+        'FF02::1%eth0',
+      ].map((group) => `RTP/AVP;multicast;destination=${group};port=5000-5001`),
+      'RTP/AVP;multicast;destination=239.1.1.1;port=5000-5001;ttl=33',
+      'RTP/AVP;multicast;destination=239.1.1.1;port=5000-5001;ttl=255',
     ]) {
       it(`and refuses ${granted}`, () => {
         assert.throws(() => of(granted), { code: 'EUNSUPPORTED' });

@@ -156,4 +156,32 @@ describe('an NVR whose transport is HTTP', () => {
       await elsewhere.close();
       await server.close();
     });
+
+  it('leaves no socket behind where the tunnel opens after a check’s time-out', async () => {
+    const sockets = new Set<net.Socket>();
+    let asked = 0;
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => {
+        if (!bytes.toString('latin1').startsWith('GET')) return;
+        const answer =
+          asked++ === 0
+            ? '401 Unauthorized\r\nWWW-Authenticate: Digest realm="r", nonce="n"'
+            : '200 OK\r\nContent-Type: application/x-rtsp-tunnelled';
+        // Each in time by itself, both together too late.
+        setTimeout(() => socket.write(`HTTP/1.0 ${answer}\r\n\r\n`), 200);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    nvr = new Nvr(settingsFor(port, { ...ACCOUNT, transport: 'http', requestTimeout: 0.3 }));
+    const health = await nvr.health.probe(1, 'main', 'auth');
+    assert.equal(health.code, 'ETIMEDOUT');
+    assert.ok(sockets.size > 0, 'the second GET is still to be answered');
+    while (sockets.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(asked, 2);
+    server.close();
+  });
 });

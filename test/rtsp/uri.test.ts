@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { NvrError } from '../../lib/errors.js';
-import { formatRtspUri, parseRtspUri } from '../../lib/rtsp/uri.js';
+import {
+  authorityOnWire,
+  formatRtspUri,
+  parseAuthority,
+  parseRtspUri,
+  requestUri,
+} from '../../lib/rtsp/uri.js';
 
 const isInput = (error: unknown): boolean => error instanceof NvrError && error.code === 'EINPUT';
 
@@ -76,6 +82,38 @@ describe('parseRtspUri', () => {
       );
     }
   });
+});
+
+describe('requestUri', () => {
+  it('never holds a zone, which is of no meaning to anybody but this machine', () => {
+    for (const [host, wire] of [
+      ['fe80::1%eth0', '[fe80::1]'],
+      ['fe80::1%br-lan.100', '[fe80::1]'],
+      ['::1', '[::1]'],
+      ['cam', 'cam'],
+    ] as const) {
+      assert.equal(requestUri({ tls: false, host, port: 8554, path: '/x' }), `rtsp://${wire}:8554/x`);
+      assert.equal(authorityOnWire(host, 80, 80), wire);
+    }
+  });
+});
+
+describe('parseAuthority', () => {
+  for (const [text, host, port] of [
+    ['cam', 'cam', undefined],
+    ['cam:8554', 'cam', 8554],
+    ['cam:', 'cam', undefined],
+    ['10.0.0.9:554', '10.0.0.9', 554],
+    ['[::1]:8554', '::1', 8554],
+    ['[::1]', '::1', undefined],
+    ['fe80::1', 'fe80::1', undefined],
+    ['fe80::1%eth0', 'fe80::1%eth0', undefined],
+    ['[fe80::1%25eth0]:8554', 'fe80::1%eth0', 8554],
+    ['[fe80::1%br-lan.100]', 'fe80::1%br-lan.100', undefined],
+  ] as const)
+    it(`reads ${text}`, () => {
+      assert.deepEqual(parseAuthority(text), port === undefined ? { host } : { host, port });
+    });
 });
 
 describe('formatRtspUri', () => {

@@ -124,8 +124,29 @@ describe('the NVR’s settings', () => {
     assert.deepEqual([settings.redirects, settings.allowBasic, settings.keyPattern], ['any', true, 'id=[*]']);
   });
 
+  for (const [saved, host, rtspPort] of [
+    [{ host: '10.0.0.9:8554' }, '10.0.0.9', 8554],
+    [{ host: ' cam.local:8554 ', rtspPort: '554' }, 'cam.local', 8554],
+    [{ host: '10.0.0.9:8554', rtspPort: ' 8554 ' }, '10.0.0.9', 8554],
+    [{ host: '[::1]:8554' }, '::1', 8554],
+    [{ host: 'fe80::1%eth0' }, 'fe80::1%eth0', 554],
+    [{ host: '10.0.0.9:80' }, '10.0.0.9', 554],
+    [{ host: '10.0.0.9:8080', httpPort: '8080' }, '10.0.0.9', 554],
+  ] as const)
+    it(`splits what people type: ${JSON.stringify(saved)}`, () => {
+      const { settings, problems } = readServer(saved);
+      assert.deepEqual(problems, []);
+      assert.deepEqual([settings.host, settings.rtspPort, settings.name], [host, rtspPort, host]);
+    });
+
+  it('says so where host and port contradict each other', () => {
+    assert.deepEqual(readServer({ host: '10.0.0.9:8554', rtspPort: '5540' }).problems, ['host']);
+  });
+
   for (const [property, value] of [
     ['host', ''],
+    ['host', '10.0.0.9:70000'],
+    ['host', '[::1'],
     ['host', 'rtsp://10.0.0.9'],
     ['host', 'user:secret@10.0.0.9'],
     ['host', '10.0.0.9/live'],
