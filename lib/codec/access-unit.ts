@@ -1,20 +1,14 @@
 // Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out, damage is flagged.
 
 import { hasStartCode, splitAnnexB } from './annexb.js';
+import type { AssemblerOptions, AssemblerStats, BoundaryPolicy } from './assembler-options.js';
 import { CutSlices } from './cut-slices.js';
 import { ReferenceState } from './entry.js';
 import { emptyFacts, type NalFacts, type NalRules } from './nal-rules.js';
 import type { SetsInFront } from './parameter-sets.js';
 import { PictureFormat } from './picture-format.js';
-import type { ReadWindow } from './read-window.js';
 import type { MediaUnit, ParameterSetPolicy, VideoUnit } from './unit.js';
 import { UnitBuffer } from './unit-buffer.js';
-
-/**
- * When a unit ends (quirks row 24). `marker`: at the marker bit or a new timestamp; `timestamp`: at a new timestamp alone, for a stream that sets the marker on every slice (GStreamer does); `learn`: the first unit
- * is held back until what follows it, or `settle`, tells which of the two the stream is.
- */
-export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
 
 /**
  * Some devices send several NAL units as one, with start codes inside (quirks row 25). Those that do, do so from the start, or put parameter sets in front of a slice. So every byte is
@@ -25,27 +19,6 @@ const LOOKED_THROUGH_BYTES = 1024;
 
 /** PPS ids of one unit that are looked after: real ones name one or two. */
 const PPS_IDS = 16;
-
-/** Plain counters, readable at any time. */
-export interface AssemblerStats {
-  units: number;
-  /** Units handed out with `damaged` set. */
-  damagedUnits: number;
-  /** Units of which nothing was left to hand out, or which grew past a limit. */
-  droppedUnits: number;
-  /** NAL units dropped because a part was missing or made no sense. */
-  droppedNals: number;
-}
-
-export interface AssemblerOptions {
-  parameterSets?: ParameterSetPolicy;
-  /** Frames per second by the SDP, where the SPS has no timing. */
-  frameRate?: number;
-  boundary?: BoundaryPolicy;
-  window?: ReadWindow;
-  /** Keep slices that a loss cuts off, as far as they came: see `VideoUnit.cut`. */
-  cutSlices?: boolean;
-}
 
 const NOTHING = { data: Buffer.alloc(0), nals: [] };
 

@@ -3,7 +3,7 @@
 import type { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
-import type { BoundaryPolicy } from './access-unit.js';
+import type { BoundaryPolicy } from './assembler-options.js';
 import type { ReadWindow } from './read-window.js';
 import type { ParameterSetPolicy } from './unit.js';
 

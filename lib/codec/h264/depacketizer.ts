@@ -1,6 +1,7 @@
 // H.264 over RTP: single NAL units, aggregates and fragments (RFC 6184 5) into access units.
 
-import { AccessUnitAssembler, type AssemblerStats } from '../access-unit.js';
+import { AccessUnitAssembler } from '../access-unit.js';
+import type { AssemblerStats } from '../assembler-options.js';
 import { parseSprop } from '../annexb.js';
 import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
 import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../depacketizer.js';

@@ -1,6 +1,7 @@
 // H.265 over RTP: single NAL units, aggregation packets and fragmentation units (RFC 7798 4.4) into access units.
 
-import { AccessUnitAssembler, type AssemblerStats } from '../access-unit.js';
+import { AccessUnitAssembler } from '../access-unit.js';
+import type { AssemblerStats } from '../assembler-options.js';
 import { parseSprop } from '../annexb.js';
 import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
 import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../depacketizer.js';
