@@ -3,16 +3,9 @@
 import { isEntry } from '../codec/entry.js';
 import { parseH264Sps, type H264Sps } from '../codec/h264/sps.js';
 import { parseH265Sps, type H265Sps } from '../codec/h265/sps.js';
-import type { SampleAspect, VideoUnit } from '../codec/unit.js';
+import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
-
-export interface DecoderConfig {
-  readonly width: number;
-  readonly height: number;
-  /** avcC or hvcC. */
-  readonly record: Buffer;
-  readonly sar?: SampleAspect;
-}
+import type { PictureEntry } from './mp4/header.js';
 
 /** NAL unit types of the parameter sets, in the order in which a record has them. */
 const SETS = { h264: [7, 8], h265: [32, 33, 34] } as const;
@@ -45,7 +38,7 @@ export function opensFile(unit: VideoUnit, isWanting: boolean): boolean {
 }
 
 /** Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read. */
-export function decoderConfig(unit: VideoUnit): DecoderConfig {
+export function decoderConfig(unit: VideoUnit): PictureEntry {
   const { codec, format } = unit;
   if (codec === 'mjpeg')
     throw new NvrError('EUNSUPPORTED', 'MJPEG cannot be recorded; use an H.264 or H.265 stream.');
@@ -57,8 +50,8 @@ export function decoderConfig(unit: VideoUnit): DecoderConfig {
       'EUNSUPPORTED',
       'The camera’s parameter sets (SPS) cannot be read; choose another codec or profile in its settings.',
     );
-  const { width, height, sar } = format;
-  return { width, height, record, ...(sar && { sar }) };
+  const { width, height, sar, colour } = format;
+  return { codec, width, height, record, ...(sar && { sar }), ...(colour && { colour }) };
 }
 
 /** What no decoder can do without. */

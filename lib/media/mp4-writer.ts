@@ -2,13 +2,21 @@
 
 import { isEntry } from '../codec/entry.js';
 import type { AudioFormat, VideoUnit } from '../codec/unit.js';
-import { decoderConfig, sequenceSets, type DecoderConfig } from './decoder-config.js';
+import { decoderConfig, sequenceSets } from './decoder-config.js';
 import type { DamagedSpan } from './damaged-spans.js';
 import { FragmentFile, type ClipSink } from './fragment-file.js';
 import type { ClipGap } from './gaps.js';
 import type { ClipUnit } from './gop-ring.js';
-import { moof } from './moof.js';
-import { extensionFor, isWritableSound, mp4Header, VIDEO_RATE } from './mp4-header.js';
+import {
+  isSoundCodec,
+  mp4Header,
+  needsMov,
+  VIDEO_RATE,
+  type HeaderTrack,
+  type PictureEntry,
+  type SoundEntry,
+} from './mp4/header.js';
+import { moof } from './mp4/moof.js';
 import { PictureTrack, type PictureRun } from './picture-track.js';
 import { SoundTrack } from './sound-track.js';
 
@@ -40,7 +48,7 @@ const SOUND_WAIT_MS = 2000;
 
 export class Mp4Writer {
   readonly extension: '.mp4' | '.mov';
-  private readonly config: DecoderConfig;
+  private readonly config: PictureEntry;
   private readonly sets: Buffer;
   private readonly file: FragmentFile;
   private readonly pictures: PictureTrack;
@@ -64,7 +72,7 @@ export class Mp4Writer {
     this.pictures = new PictureTrack(first);
     const writable = sound !== undefined && isWritableSound(sound) ? sound : undefined;
     this.sounds = writable && new SoundTrack(writable);
-    this.extension = extensionFor(writable);
+    this.extension = needsMov(writable?.codec) ? '.mov' : '.mp4';
     this.origin = first.mediaTime ?? first.arrival;
   }
 
@@ -128,7 +136,7 @@ export class Mp4Writer {
 
   /** A fragment, with the sound that goes with it. `untilMs`: where the next one begins; without it everything goes. */
   private async write(pictures: PictureRun, untilMs?: number): Promise<void> {
-    if (this.fragments === 0) await this.begin();
+    if (this.fragments === 0) this.begin();
     const { sounds } = this;
     const delay = sounds && Math.round((this.pictures.delay * sounds.format.sampleRate) / VIDEO_RATE);
     const sound = this.withSound ? sounds!.take(SOUND, delay!, untilMs) : undefined;
@@ -146,11 +154,13 @@ export class Mp4Writer {
   }
 
   /** A declared track that stays silent would hold players up: it is declared when sound has come. */
-  private async begin(): Promise<void> {
-    const { first, config, extension, sounds } = this;
-    this.withSound = sounds?.begun === true;
-    const sound = this.withSound ? sounds!.format : undefined;
-    this.file.box(await mp4Header({ first, config, extension, ...(sound && { sound }) }));
+  private begin(): void {
+    this.withSound = this.sounds?.begun === true;
+    const tracks: HeaderTrack[] = [{ timescale: VIDEO_RATE, picture: this.config }];
+    const { format } = this.sounds ?? {};
+    if (this.withSound && format !== undefined)
+      tracks.push({ timescale: format.sampleRate, sound: format as SoundEntry });
+    this.file.box(mp4Header(tracks));
   }
 
   /** From the first picture on, on the time line of the camera's session. */
@@ -173,4 +183,9 @@ export class Mp4Writer {
       throw this.failure;
     }
   }
+}
+
+/** Whether a file can hold sound of this kind. */
+export function isWritableSound({ codec, config }: AudioFormat): boolean {
+  return isSoundCodec(codec) && (codec !== 'aac' || config !== undefined);
 }

@@ -5,8 +5,8 @@ import type { VideoUnit } from '../codec/unit.js';
 import { DamagedSpans, type DamagedSpan } from './damaged-spans.js';
 import { sampleBytes, type Sample } from './fragment-file.js';
 import { GapFinder, type ClipGap } from './gaps.js';
-import type { FragmentSample, TrackRun } from './moof.js';
-import { VIDEO_RATE } from './mp4-header.js';
+import { VIDEO_RATE } from './mp4/header.js';
+import type { FragmentSample, TrackRun } from './mp4/moof.js';
 import { DecodeTimes, MAX_REORDER, ShownTimes } from './sample-times.js';
 
 const TICKS_PER_MS = VIDEO_RATE / 1000;

@@ -1,17 +1,15 @@
 // The sound of a file: frame on frame without a break, led gently after the time line, with a jump where some is missing.
 
-import { parseAacConfig } from '../codec/aac-config.js';
-import { opusSamples } from '../codec/opus.js';
 import type { AudioFormat, AudioUnit } from '../codec/unit.js';
 import type { Sample } from './fragment-file.js';
-import type { FragmentSample, TrackRun } from './moof.js';
+import type { FragmentSample, TrackRun } from './mp4/moof.js';
+import { aacFrame, soundSamples } from './sound-length.js';
 
 /** Off by more than this, sound is missing, or there is too much of it. */
 const JUMP_MS = 50;
 /** Part of what it is off by that is made up for with each frame, and the most that a frame is stretched for it. */
 const GAIN = 0.05;
 const MAX_STRETCH = 0.02;
-const AAC_FRAME = 1024;
 
 interface Frame extends Sample {
   /** Ticks of the track. */
@@ -29,13 +27,11 @@ export class SoundTrack {
   private due = NaN;
   private lastAt = -1;
   private lastMs = 0;
-  /** Ticks of a frame of AAC. */
-  private readonly aacFrame: number;
+  /** Samples of a frame of AAC. */
+  private readonly frame: number;
 
   constructor(readonly format: AudioFormat) {
-    const config = format.config && parseAacConfig(format.config);
-    this.aacFrame =
-      config === undefined ? AAC_FRAME : (config.frameSamples * format.sampleRate) / config.coreRate;
+    this.frame = aacFrame(format);
   }
 
   /** Some has come. */
@@ -46,7 +42,7 @@ export class SoundTrack {
   /** The next frame; `ms`: when it is heard, from the first picture on. What lies in front of that, and what there is no room for, is left out. */
   add(unit: AudioUnit, ms: number): void {
     const { sampleRate } = this.format;
-    const lengthMs = (this.ticksOf(unit) * 1000) / sampleRate;
+    const lengthMs = (soundSamples(this.format, unit.data, this.frame) * 1000) / sampleRate;
     const off = this.begun ? ms - this.due : 0;
     if (ms < 0 || off < -JUMP_MS || lengthMs === 0) return;
     const jumps = !this.begun || off > (unit.damaged ? Math.min(JUMP_MS, lengthMs / 2) : JUMP_MS);
@@ -76,13 +72,5 @@ export class SoundTrack {
       return { bytes: data.length, duration, offset: 0, key: true };
     });
     return { run: { track, time: frames[0]!.at + delay, samples }, samples: frames };
-  }
-
-  private ticksOf({ data }: AudioUnit): number {
-    const { codec, channels } = this.format;
-    if (data.length === 0) return 0;
-    if (codec === 'aac') return this.aacFrame;
-    if (codec === 'opus') return opusSamples(data);
-    return Math.floor(data.length / (codec === 'l16' ? 2 * channels : channels));
   }
 }

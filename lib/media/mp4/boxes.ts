@@ -19,6 +19,10 @@ export function fullBox(
   return box(type, u32(version * 0x1000000 + flags), ...parts);
 }
 
+export function u8(value: number): Buffer {
+  return Buffer.of(value);
+}
+
 export function u16(...values: readonly number[]): Buffer {
   const out = Buffer.alloc(values.length * 2);
   values.forEach((value, index) => out.writeUInt16BE(value, index * 2));

@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { mediabunny, type EncodedPacket } from '../../media/mediabunny.js';
-import { VIDEO_RATE } from '../../media/mp4-header.js';
+import { VIDEO_RATE } from '../../media/mp4/header.js';
 
 interface Lane {
   next: EncodedPacket | null;

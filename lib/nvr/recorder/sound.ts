@@ -2,7 +2,7 @@
 
 import type { AudioFormat, AudioUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
-import { isWritableSound } from '../../media/mp4-header.js';
+import { isWritableSound } from '../../media/mp4-writer.js';
 
 /** Sound that was last heard longer ago has ended. */
 const FRESH_MS = 2000;

@@ -3,8 +3,10 @@
 import type { AudioUnit, MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
 import { asNvrError } from '../../errors.js';
 import { decoderConfig } from '../../media/decoder-config.js';
+import { mp4Header } from '../../media/mp4/header.js';
 import { LiveClock } from '../../media/mp4/live-clock.js';
-import { audioFragment, audioInit, videoFragment, videoInit } from '../../media/mp4/live-mp4.js';
+import { audioFragment, LIVE_TIMESCALE, videoFragment } from '../../media/mp4/live-mp4.js';
+import { aacFrame, soundSamples } from '../../media/sound-length.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
 import {
   FLAGS,
@@ -111,19 +113,15 @@ export class LiveFeed {
   private begin(unit: VideoUnit, codec: 'h264' | 'h265'): boolean {
     if (!unit.keyframe && unit.recoveryFrames === undefined) return false;
     try {
-      const { width, height, record } = decoderConfig(unit);
+      const picture = decoderConfig(unit);
       const mime = `video/mp4; codecs="${unit.format.codecString ?? (codec === 'h264' ? 'avc1.64001f' : 'hvc1.1.6.L93.B0')}"`;
       this.format = unit.format;
       this.clock = new LiveClock(unit.format.frameRate);
       this.soundInit = this.soundFormat = undefined;
       this.kept = [];
       this.keptBytes = 0;
-      this.init = initRecord(
-        this.camera,
-        mime,
-        videoInit({ codec, width, height, description: record }),
-        false,
-      );
+      const header = mp4Header([{ timescale: LIVE_TIMESCALE, picture }]);
+      this.init = initRecord(this.camera, mime, header, false);
       this.send(this.init);
       return true;
     } catch (error) {
@@ -147,13 +145,15 @@ export class LiveFeed {
       this.soundFormat = format;
       this.soundSequence = 0;
       const mime = `audio/mp4; codecs="${codec === 'aac' ? 'mp4a.40.2' : 'opus'}"`;
-      this.soundInit = initRecord(this.camera, mime, audioInit({ ...format, codec }), true);
+      const header = mp4Header([{ timescale: LIVE_TIMESCALE, sound: { ...format, codec } }]);
+      this.soundInit = initRecord(this.camera, mime, header, true);
       this.send(this.soundInit);
     }
     const shownAt = (unit.mediaTime ?? unit.arrival) + this.playerOffset;
     if (shownAt < 0) return;
     const ticks = Math.round(shownAt * 90);
-    const duration = Math.round(soundMs(unit) * 90);
+    const samples = soundSamples(format, unit.data, aacFrame(format));
+    const duration = Math.round((samples * LIVE_TIMESCALE) / format.sampleRate);
     const fragment = audioFragment(unit.data, {
       sequence: ++this.soundSequence,
       decode: ticks,
@@ -193,9 +193,4 @@ export class LiveFeed {
     this.kept = [];
     this.keptBytes = 0;
   }
-}
-
-/** Milliseconds of one frame: 1024 samples of AAC; 20 ms of Opus, which RTP's sources send. */
-function soundMs({ codec, format }: AudioUnit): number {
-  return codec === 'aac' ? (1024 * 1000) / format.sampleRate : 20;
 }

@@ -3,14 +3,9 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { mp4Header } from '../../../lib/media/mp4/header.js';
 import { LiveClock } from '../../../lib/media/mp4/live-clock.js';
-import {
-  audioFragment,
-  audioInit,
-  LIVE_TIMESCALE,
-  videoFragment,
-  videoInit,
-} from '../../../lib/media/mp4/live-mp4.js';
+import { audioFragment, LIVE_TIMESCALE, videoFragment } from '../../../lib/media/mp4/live-mp4.js';
 import { decoderConfig } from '../../../lib/media/decoder-config.js';
 import { AAC_CONFIG_HEX, AAC_RATE, audioClip } from '../../../lib/simulator/clips.js';
 import { needs } from '../../support/tools.js';
@@ -49,10 +44,9 @@ describe('fragmented MP4 for a live player', () => {
     it(`holds every picture of ${codec}, at its time, by ffprobe`, function () {
       needs(this, 'ffprobe');
       const units = clipUnits(codec, 50);
-      const { width, height, record } = decoderConfig(units[0]!);
       const clock = new LiveClock(12.5);
       const parts = [
-        videoInit({ codec, width, height, description: record }),
+        mp4Header([{ timescale: LIVE_TIMESCALE, picture: decoderConfig(units[0]!) }]),
         ...units.map((unit) =>
           videoFragment(unit, clock.next({ mediaTime: unit.mediaTime!, reorderDepth: 0 })),
         ),
@@ -85,12 +79,17 @@ describe('fragmented MP4 for a live player', () => {
     const frames = audioClip('aac').units.slice(0, 30);
     const duration = (1024 * LIVE_TIMESCALE) / AAC_RATE;
     const parts = [
-      audioInit({
-        codec: 'aac',
-        sampleRate: AAC_RATE,
-        channels: 1,
-        config: Buffer.from(AAC_CONFIG_HEX, 'hex'),
-      }),
+      mp4Header([
+        {
+          timescale: LIVE_TIMESCALE,
+          sound: {
+            codec: 'aac',
+            sampleRate: AAC_RATE,
+            channels: 1,
+            config: Buffer.from(AAC_CONFIG_HEX, 'hex'),
+          },
+        },
+      ]),
       ...frames.map(({ parts: [data] }, index) =>
         audioFragment(data!, {
           sequence: index + 1,

@@ -1,10 +1,10 @@
-// The box in front of a fragment's media: which samples follow, when each is decoded and shown (ISO 14496-12 8.8).
+// The box in front of a fragment's media: which samples follow, when each is decoded and shown (ISO 14496-12 8.8). Written field by field: a live stream has one for every picture.
 
 export interface FragmentSample {
   readonly bytes: number;
   /** Ticks of the track. */
   readonly duration: number;
-  /** Ticks from decoding to presentation. */
+  /** Ticks from decoding to presentation; may be below 0. */
   readonly offset: number;
   readonly key: boolean;
 }
@@ -29,6 +29,7 @@ const SAMPLE_BYTES = 16;
 const BASE_IS_MOOF = 0x20000;
 /** trun: where the data begins; duration, size, flags and composition offset of each sample. */
 const TRUN_FIELDS = 0x1 | 0x100 | 0x200 | 0x400 | 0x800;
+const SIGNED_OFFSETS = 0x0100_0000;
 /** Flags of a sample (8.8.3.1): depends on none; depends on others, and is no sync sample. */
 const SYNC = 0x0200_0000;
 const NON_SYNC = 0x0101_0000;
@@ -59,14 +60,14 @@ export function moof(sequence: number, runs: readonly TrackRun[]): Buffer {
     word(0x0100_0000);
     at = box.writeBigUInt64BE(BigInt(time), at);
     head(trunBytes(samples.length), 'trun');
-    word(TRUN_FIELDS);
+    word(SIGNED_OFFSETS | TRUN_FIELDS);
     word(samples.length);
     word(data);
     for (const { bytes, duration, offset, key } of samples) {
       word(duration);
       word(bytes);
       word(key ? SYNC : NON_SYNC);
-      word(offset);
+      at = box.writeInt32BE(offset, at);
       data += bytes;
     }
   });
