@@ -1,6 +1,7 @@
 // One media track on its way up: RTP in, sequence and clock bookkeeping, depacketizer, timed units out. No sockets, no timers.
 
 import type { Depacketizer } from '../codec/depacketizer.js';
+import { PictureOrder } from '../codec/picture-order.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { Admission, type ExpectedSource } from '../rtp/admission.js';
 import { RtpPacketView } from '../rtp/packet.js';
@@ -50,6 +51,7 @@ export class Track {
   private readonly view = new RtpPacketView();
   private readonly clock: SessionTrack;
   private readonly depacketizer: Depacketizer;
+  private order: PictureOrder | undefined;
   private readonly reorder: ReorderBuffer;
   private ssrc = -1;
   /** Packets that were admitted and cannot be read. */
@@ -71,7 +73,7 @@ export class Track {
     this.receiver = new RtpReceiver(options.clockRate);
     this.clock = (options.clock ?? new SessionClock(options.epochOffsetMs)).track(options.clockRate);
     this.depacketizer = options.createDepacketizer((unit) => {
-      this.clock.stamp(unit);
+      this.clock.stamp(unit, this.rankOf(unit));
       if (this.switches > 0) unit.source = this.switches;
       options.onUnit(unit);
     });
@@ -191,6 +193,13 @@ export class Track {
   }
 
   /** The packet in the view has its turn. */
+  /** Only where pictures may be shown in another order than they come does it cost anything. */
+  private rankOf(unit: MediaUnit): number {
+    if (unit.kind !== 'video' || unit.codec === 'mjpeg' || unit.format.reorderDepth === 0) return NaN;
+    this.order ??= new PictureOrder();
+    return this.order.of(unit);
+  }
+
   private accept(arrival: number): void {
     const { view } = this;
     this.received++;

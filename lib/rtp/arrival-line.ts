@@ -80,14 +80,14 @@ export class ArrivalLine {
     this.#slew -= step;
   }
 
-  /** A unit that lies on the line, further on than those before. `lead`: ms that some come before their time. */
-  add(ticks: number, arrival: number, jitter: number, lead: number): void {
-    if (this.#least.add(ticks, arrival, this.msPerTick)) this.#fit(jitter, lead);
+  /** A unit that lies on the line, further on than those before. */
+  add(ticks: number, arrival: number, jitter: number): void {
+    if (this.#least.add(ticks, arrival, this.msPerTick)) this.#fit(jitter);
   }
 
-  isProved(units: number, jitter: number, lead: number): boolean {
+  isProved(units: number, jitter: number): boolean {
     const { spanMs, doubt } = this.#least;
-    if (doubt > jitter + lead) return false;
+    if (doubt > jitter) return false;
     const isLong = spanMs >= SLOW_PROOF_MS && units >= SLOW_PROOF_UNITS;
     return isLong || (spanMs >= PROOF_MS && units >= PROOF_UNITS);
   }
@@ -97,7 +97,7 @@ export class ArrivalLine {
     this.#slew = this.#moved = 0;
   }
 
-  #fit(jitter: number, lead: number): void {
+  #fit(jitter: number): void {
     const least = this.#least;
     if (
       least.count < FIT_POINTS ||
@@ -111,10 +111,10 @@ export class ArrivalLine {
     // What the clock should do is as good a guess as any until it is disproved, and better than another of which as little is known.
     const isOther = drift(least.slope, this.#nominal) > enough;
     const slope = isOther ? least.slope : this.#nominal;
-    if (drift(slope, this.msPerTick) > (isOther ? enough : SETTLED_DRIFT_MS) && least.doubt < jitter + lead) {
+    if (drift(slope, this.msPerTick) > (isOther ? enough : SETTLED_DRIFT_MS) && least.doubt < jitter) {
       this.#offset += (this.msPerTick - slope) * least.ticks;
       this.msPerTick = slope;
     }
-    this.#slew = least.offset(this.msPerTick) + lead - this.#offset;
+    this.#slew = least.offset(this.msPerTick) - this.#offset;
   }
 }

@@ -1,4 +1,4 @@
-// The times given to a track's last units, in order of presentation: where the next one may go.
+// The times given to a track's last pictures, in order of presentation: strictly rising, whatever is asked for.
 
 /** The deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2), and a few to lean on. */
 const KEPT = 24;
@@ -6,42 +6,32 @@ const KEPT = 24;
 export const MIN_STEP_MS = 0.15;
 
 export class Presentation {
-  /** Time of the unit shown last of all so far. */
-  newest = -Infinity;
   readonly #times: number[] = [];
+  readonly #ranks: number[] = [];
 
-  /** Behind all others. Answers the time itself, moved up where it is not behind them. */
-  append(ms: number): number {
-    const at = Math.max(ms, this.newest + MIN_STEP_MS);
-    this.newest = at;
-    this.#times.push(at);
-    if (this.#times.length > 2 * KEPT) this.#times.splice(0, KEPT);
-    return at;
-  }
-
-  /**
-   * Among the others, as a B picture comes: behind at most `depth` of those that were decoded before it, and where there is room for a picture of `frameMs`.
-   * False: it does not fit there, and is not put there.
-   */
-  insert(ms: number, depth: number, frameMs: number): boolean {
+  /** Gives the picture of a rank the time asked for, or, where that does not lie between its neighbours', one that does. `frameMs`: what one lasts. */
+  place(ms: number, rank: number, frameMs: number): number {
     const times = this.#times;
-    let at = times.length;
-    while (at > 0 && times[at - 1]! > ms) at--;
+    const ranks = this.#ranks;
+    let at = ranks.length;
+    while (at > 0 && ranks[at - 1]! > rank) at--;
     const above = times[at];
     const below = times[at - 1];
-    if (above === undefined || times.length - at > depth) return false;
-    // In front of the stream's first picture: an open GOP's.
-    if (below === undefined) {
-      if (times.length > depth || this.newest - ms > times.length * 2 * frameMs + frameMs) return false;
-      times.unshift(ms);
-      return true;
+    let time = ms;
+    if (above === undefined) {
+      if (below !== undefined) time = Math.max(ms, below + MIN_STEP_MS);
+    } else if (below === undefined) {
+      time = Math.min(ms, above - frameMs);
+    } else if (ms <= below || ms >= above) {
+      const share = (rank - ranks[at - 1]!) / (ranks[at]! - ranks[at - 1]!);
+      time = below + (above - below) * (share > 0 ? share : 0.5);
     }
-    if (above - ms < MIN_STEP_MS || ms - below < MIN_STEP_MS) return false;
-    // A clock that was set back lands on pictures; a B picture lands between them.
-    if (above - below < 1.3 * frameMs || above - ms < 0.3 * frameMs || ms - below < 0.3 * frameMs)
-      return false;
-    times.splice(at, 0, ms);
-    if (times.length > 2 * KEPT) times.splice(0, KEPT);
-    return true;
+    times.splice(at, 0, time);
+    ranks.splice(at, 0, rank);
+    if (times.length > 2 * KEPT) {
+      times.splice(0, KEPT);
+      ranks.splice(0, KEPT);
+    }
+    return time;
   }
 }

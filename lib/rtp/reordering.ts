@@ -1,61 +1,83 @@
-// What is known of a track's reordering: how far pictures come before their time, and how long a frame is. All in RTP ticks, which have no jitter.
+// Pictures that are shown in another order than they come: where each stands, how many places it was moved, and what a place lasts. With that taken off its RTP time, a stream is as
+// if it came in order, and its clock can be judged like any other.
 
-/** How far a picture may come before its time, in frames; and in any case, in ms. */
-const LEAD_FRAMES = 8;
-const LEAD_MS = 145;
-/** What is known is the extreme of the last one to two of these: some GOPs may have no B pictures. */
-const WINDOW_MS = 60_000;
+/** The deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2). */
+const DEEPEST = 16;
+/** Steps of RTP time per picture that agree. */
+const ALIKE = 0.1;
+/** So many in a row that do not: the rate varies. */
+const VARYING = 16;
+/** A picture that took so long, in times of the skipped ones' share, comes behind pictures that were lost. */
+const LATE = 0.75;
 
 export class Reordering {
-  /** Pictures were shown in another order than they came. */
+  /** Of the picture told last: it rises in order of presentation. */
+  rank = 0;
+  /** RTP ticks that one picture lasts; 0: not known yet. */
+  ticks = 0;
+  /** Pictures came out of order. */
   seen = false;
 
-  #lead = 0;
-  #leadBefore = 0;
-  #frame = Infinity;
-  #frameBefore = Infinity;
+  /** Ranks as they are told, and what is added to them. */
+  #told = NaN;
+  #shift = 0;
+  #top = 0;
+  #topBefore = 0;
   #since = 0;
+  #candidate = 0;
+  #unlike = 0;
 
-  /** The furthest that a picture came before its time. */
-  get lead(): number {
-    return Math.max(this.#lead, this.#leadBefore);
-  }
-
-  /** The shortest step from one unit to another; Infinity before there was one. */
-  get frame(): number {
-    return Math.min(this.#frame, this.#frameBefore);
-  }
-
+  /** A new source: ranks and RTP time begin anew. */
   clear(): void {
+    this.ticks = this.#candidate = this.#unlike = 0;
     this.seen = false;
-    this.#lead = this.#leadBefore = 0;
-    this.#frame = this.#frameBefore = Infinity;
+    this.#told = NaN;
   }
 
-  /** The step of RTP time from one unit to the next, either way. */
-  step(ticks: number, nowMs: number): void {
-    if (nowMs - this.#since > WINDOW_MS) {
-      this.#since = nowMs;
-      this.#leadBefore = this.#lead;
-      this.#frameBefore = this.#frame;
-      this.#lead = 0;
-      this.#frame = Infinity;
+  /**
+   * The next picture: by how many places later than it comes it is shown (earlier: less than 0). `told`: its place in order of presentation by the stream, NaN where that
+   * does not say; `step`: RTP ticks from the last one; `frame`: ticks of one, where none was measured; `paces`: how long it took to come, in times of what a picture takes, NaN where
+   * that is not known.
+   */
+  places(told: number, step: number, frame: number, paces: number): number {
+    const isFirst = Number.isNaN(this.#told);
+    const rank = Number.isNaN(told) ? this.rank + this.#rankStep(step, frame) : told + this.#shift;
+    if (!isFirst && !Number.isNaN(told)) this.#follow(step / (rank - this.rank));
+    this.#told = Number.isNaN(told) ? 0 : told;
+    const isBelow = !isFirst && rank < this.#top;
+    const places = rank - this.#topBefore - 2 - this.#since;
+    if (isBelow && places >= -DEEPEST && this.#since < DEEPEST) {
+      // Behind the top one before stand the top one, and those that came since.
+      this.seen = true;
+      this.#since++;
+      this.rank = rank;
+      return places;
     }
-    if (ticks !== 0 && Math.abs(ticks) < this.#frame) this.#frame = Math.abs(ticks);
+    const skipped = rank - this.#top - 1;
+    const isOff = isFirst || isBelow || skipped > DEEPEST;
+    this.rank = isOff ? this.#top + 1 : rank;
+    this.#shift += this.rank - rank;
+    this.#topBefore = this.#top;
+    this.#top = this.rank;
+    this.#since = 0;
+    const isLost = !this.seen && paces >= LATE * (skipped + 1);
+    return isOff || isLost ? 0 : skipped;
   }
 
-  /** A picture that is shown `ticks` before one that came earlier. False: no picture is reordered that far. */
-  below(ticks: number): boolean {
-    if (ticks > LEAD_FRAMES * this.frame) return false;
-    this.seen = true;
-    if (ticks > this.#lead) this.#lead = ticks;
-    return true;
+  /** Where the stream does not tell, RTP time has to. */
+  #rankStep(step: number, frame: number): number {
+    if (this.ticks === 0 || (Math.abs(step) < this.ticks && step !== 0))
+      this.ticks = Math.min(frame, Math.abs(step));
+    const places = this.ticks === 0 ? 1 : step / this.ticks;
+    return Math.abs(places) > DEEPEST || places === 0 ? this.#top + 1 - this.rank : places;
   }
 
-  /** Whether a picture `step` ticks further on may come `ms` before its time: those shown before it then follow. `frame`: ticks of one, where none was measured. */
-  mayLead(ms: number, step: number, frame: number): boolean {
-    if (ms <= LEAD_MS) return true;
-    const frames = step / (this.frame < step ? this.frame : frame);
-    return frames > 1.5 && frames <= LEAD_FRAMES && Math.abs(frames - Math.round(frames)) < 0.05;
+  #follow(ticks: number): void {
+    if (!(ticks > 0) || ticks === Infinity) return;
+    const isAlike = Math.abs(ticks - this.ticks) <= ALIKE * this.ticks;
+    const isAgain = Math.abs(ticks - this.#candidate) <= ALIKE * this.#candidate;
+    this.#candidate = ticks;
+    this.#unlike = isAlike ? 0 : this.#unlike + 1;
+    if (this.ticks === 0 || isAlike || isAgain || this.#unlike > VARYING) this.ticks = ticks;
   }
 }

@@ -1,7 +1,8 @@
 // The one clock of a session: each track's RTP time put on this machine's monotonic clock, and that on its wall clock.
 
 import { CaptureClaim } from './capture-claim.js';
-import { DecodeOrder } from './decode-order.js';
+import { Presentation } from './presentation.js';
+import { Reordering } from './reordering.js';
 import { Silence } from './silence.js';
 import { TrackClock } from './track-clock.js';
 
@@ -9,6 +10,9 @@ import { TrackClock } from './track-clock.js';
 const WALL_STEP_MS = 1_000;
 /** A smaller one than this is the rounding of the clocks' reading. */
 const WALL_NOISE_MS = 20;
+
+/** Of a picture's place. */
+const RATE_OFF_MS = 100;
 
 /** What `stamp` reads of a unit, and what it sets. */
 export interface Timed {
@@ -55,7 +59,11 @@ export class SessionTrack {
   readonly clock: TrackClock;
   readonly #session: SessionClock;
   readonly #claim: CaptureClaim;
-  readonly #order = new DecodeOrder();
+  readonly #reordering = new Reordering();
+  readonly #shown = new Presentation();
+  readonly #nominalMs: number;
+  #rtpTime = 0;
+  #arrival = NaN;
   #wallSteps = 0;
   #lastTime = -Infinity;
 
@@ -63,13 +71,17 @@ export class SessionTrack {
     this.#session = session;
     this.clock = new TrackClock(clockRate, session.silence);
     this.#claim = new CaptureClaim(clockRate);
+    this.#nominalMs = 1000 / clockRate;
   }
 
-  /** Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of the source is that of `captureTime`, or `arrival` if there is none. */
-  stamp(unit: Timed): void {
+  /**
+   * Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of the source is that of `captureTime`, or `arrival` if there is none. `rank`: its place in
+   * order of presentation, where that may be another than it comes in; NaN: the stream does not say.
+   */
+  stamp(unit: Timed, rank = NaN): void {
     this.#session.silence.hear(unit.arrival);
-    unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival, reorderDepth(unit), frameMs(unit));
-    unit.time = this.#time(Math.min(unit.arrival, this.#order.next(unit.mediaTime, unit.arrival)));
+    const decoded = mayBeReordered(unit) ? this.#reordered(unit, rank) : this.#inOrder(unit);
+    unit.time = this.#time(Math.min(unit.arrival, decoded));
     this.#claim.follow(unit.rtpTime, unit.arrival);
     if (unit.onvifTime !== undefined) this.#claim.onvif(unit.onvifTime, unit.rtpTime);
     const captureTime = this.#claim.at(unit.rtpTime);
@@ -81,6 +93,30 @@ export class SessionTrack {
     }
   }
 
+  #inOrder(unit: Timed): number {
+    return (unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival));
+  }
+
+  /** Answers when the picture's turn came, as it was decoded: its RTP time is judged as if it were shown then. */
+  #reordered(unit: Timed, rank: number): number {
+    const { clock } = this;
+    const order = this.#reordering;
+    const frame =
+      (unit.format?.frameRate ?? 0) > 0 ? 1000 / unit.format!.frameRate! / this.#nominalMs : Infinity;
+    const paces = clock.pace > 0 ? (unit.arrival - this.#arrival) / clock.pace : NaN;
+    const places = order.places(rank, (unit.rtpTime - this.#rtpTime) | 0, frame, paces);
+    this.#rtpTime = unit.rtpTime;
+    this.#arrival = unit.arrival;
+    const decoded = clock.next((unit.rtpTime - Math.round(places * order.ticks)) >>> 0, unit.arrival);
+    const byClock = order.ticks * clock.msPerTick;
+    // A rate that is not learnt yet, and is further from how pictures come than jitter can be.
+    const isOff =
+      !clock.isProved && clock.pace > 0 && Math.abs(places * (byClock - clock.pace)) > RATE_OFF_MS;
+    const frameMs = isOff ? clock.pace : byClock;
+    unit.mediaTime = this.#shown.place(decoded + places * frameMs, order.rank, frameMs);
+    return decoded;
+  }
+
   /** Takes a sender report: the epoch milliseconds of an RTP time, NaN for an impossible one. */
   senderReport(ntpMs: number, rtpTime: number): void {
     this.#claim.senderReport(ntpMs, rtpTime);
@@ -89,6 +125,7 @@ export class SessionTrack {
   /** A new source (another SSRC): its RTP clock has nothing to do with the old one's. Times still never go back. */
   reset(): void {
     this.clock.reset();
+    this.#reordering.clear();
     this.#claim.end();
   }
 
@@ -103,11 +140,7 @@ export class SessionTrack {
   }
 }
 
-/** Only pictures are reordered, and not those of MJPEG. */
-function reorderDepth({ kind, format }: Timed): number | undefined {
-  return kind === 'video' && format?.codec !== 'mjpeg' ? format?.reorderDepth : 0;
-}
-
-function frameMs({ format }: Timed): number {
-  return format?.frameRate === undefined ? 0 : 1000 / format.frameRate;
+/** Only pictures are, and not those of MJPEG. */
+function mayBeReordered({ kind, format }: Timed): boolean {
+  return kind === 'video' && format?.codec !== 'mjpeg' && format?.reorderDepth !== 0;
 }

@@ -7,8 +7,7 @@
 
 import { ArrivalLine } from './arrival-line.js';
 import { Jitter, LEAST_JITTER_MS } from './jitter.js';
-import { Presentation } from './presentation.js';
-import { Reordering } from './reordering.js';
+import { MIN_STEP_MS } from './presentation.js';
 import type { Silence } from './silence.js';
 
 /** Units this much ahead of a line that is proved are not on it. */
@@ -20,14 +19,10 @@ const JUDGE_MS = 150;
 const STALL_MS = 10_000;
 /** What a time may be off by. */
 const TOLERANCE_MS = 145;
-/** A picture comes at most so many of the arrivals' steps before its time. */
-const LEAD_PACES = 10;
 /** Units in a row that fit nothing, or steps in a row, each so soon after the one before: all is learnt anew. */
 const LOST_UNITS = 8;
 const HASTY_STEPS = 3;
 const HASTE_MS = 4_000;
-/** Where the stream does not say how deep it is reordered: as deep as any (H.264 A.3.1, H.265 A.4.2). */
-const DEEPEST = 16;
 
 export class TrackClock {
   /** Corrections: clocks that were set, and units with a stray stamp. */
@@ -37,25 +32,20 @@ export class TrackClock {
   readonly #silence: Silence | undefined;
   readonly #line: ArrivalLine;
   readonly #jitter = new Jitter();
-  readonly #shown = new Presentation();
-  readonly #reordering = new Reordering();
+  #newest = -Infinity;
   #begun = false;
   #proved = false;
   /** Units since the line began. */
   #units = 0;
-  #depth = 0;
-  #frameTicks = Infinity;
 
   #rtpTime = 0;
   #ticks = 0;
   #arrival = 0;
-  /** Arrivals are so far apart. */
   #pace = 0;
-  // The last unit that was shown behind all others, and the one before that.
+  // The last unit whose RTP time was believed to go on.
   #topTicks = 0;
   #topArrival = 0;
   #topDelay = 0;
-  #lowTicks = 0;
   /** Delay that the last unit was given in truth, outside of stalls. */
   #given = 0;
 
@@ -90,26 +80,30 @@ export class TrackClock {
     this.#begun = false;
   }
 
-  /**
-   * When the next unit in decode order would have come at the least delay; monotonic ms in, and out. `depth`: how many pictures may be decoded before one that is shown before
-   * them; `frameMs`: what the stream says that a frame lasts, 0 if it does not.
-   */
-  next(rtpTime: number, arrival: number, depth = DEEPEST, frameMs = 0): number {
-    this.#depth = depth;
-    this.#frameTicks = frameMs === 0 ? Infinity : frameMs / this.#nominal;
+  /** Its rate is known. */
+  get isProved(): boolean {
+    return this.#proved;
+  }
+
+  /** Arrivals are so far apart, ms; 0: not known yet. */
+  get pace(): number {
+    return this.#pace;
+  }
+
+  /** Milliseconds a tick, as they come. */
+  get msPerTick(): number {
+    return this.#line.msPerTick;
+  }
+
+  /** When the next unit would have come at the least delay; monotonic ms in, and out. Times go up. */
+  next(rtpTime: number, arrival: number): number {
     if (!this.#begun) return this.#begin(rtpTime, arrival);
     const elapsed = Math.max(0, arrival - this.#arrival);
-    const step = (rtpTime - this.#rtpTime) | 0;
-    this.#ticks += step;
-    this.#reordering.step(step, arrival);
+    this.#ticks += (rtpTime - this.#rtpTime) | 0;
     this.#rtpTime = rtpTime;
     this.#arrival = arrival;
     if (!this.#stalled) this.#followPace(elapsed);
     return this.#ticks > this.#topTicks ? this.#further() : this.#below();
-  }
-
-  get #lead(): number {
-    return this.#reordering.lead * this.#line.msPerTick;
   }
 
   #begin(rtpTime: number, arrival: number): number {
@@ -117,7 +111,6 @@ export class TrackClock {
     this.#rtpTime = rtpTime;
     this.#arrival = arrival;
     this.#ticks = this.#pace = 0;
-    this.#reordering.clear();
     return this.#startAnew();
   }
 
@@ -136,38 +129,21 @@ export class TrackClock {
     else this.#pace += (Math.min(elapsed, 4 * this.#pace) - this.#pace) / 16;
   }
 
-  /** A unit that is shown behind all others. */
+  /** RTP time goes on. */
   #further(): number {
-    const line = this.#line;
-    // The last one came before its time, and nothing that is shown before it came behind it: so the line lay too late.
-    if (this.#topDelay < 0 && !this.#reordering.seen) {
-      if (this.#proved) line.move(this.#topDelay, this.#jitter.ms);
-      else line.shift(this.#topDelay);
-    }
-    line.moveSmoothly(this.#arrival - this.#topArrival);
-    const at = line.at(this.#ticks);
+    this.#line.moveSmoothly(this.#arrival - this.#topArrival);
+    const at = this.#line.at(this.#ticks);
     const delay = this.#arrival - at;
     this.#jitter.follow(delay - this.#topDelay);
     if (!this.#proved) return this.#learn(at, delay);
     return this.#stalled ? this.#catchUp(at, delay) : this.#judge(at, delay);
   }
 
-  /** RTP time that stands or goes back: a picture of a reordering stream, or a stamp that says nothing. */
+  /** RTP time that stands says nothing; one that goes back is no clock's. */
   #below(): number {
-    const at = this.#line.at(this.#ticks);
-    const behind = this.#topTicks - this.#ticks;
-    if (behind === 0 && !this.#doubts) {
-      this.#topDelay = this.#arrival - at;
+    if (this.#ticks === this.#topTicks && !this.#doubts) {
+      this.#topDelay = this.#arrival - this.#line.at(this.#ticks);
       return this.#byArrival();
-    }
-    if (behind > 0 && this.#depth > 0) {
-      const fits = this.#shown.insert(at, this.#depth, this.#pace);
-      // Not proved: reordering that is seen too late for the picture before this one.
-      const isLate = !fits && !this.#proved && this.#ticks > this.#lowTicks;
-      if ((fits || isLate) && this.#reordering.below(behind)) {
-        this.#settleDoubts();
-        return fits ? at : this.#byArrival();
-      }
     }
     return this.#proved ? this.#doubt() : this.#startAnew();
   }
@@ -177,13 +153,12 @@ export class TrackClock {
     const line = this.#line;
     this.#units++;
     let ms = at;
-    if (delay > this.#jitter.ms || (delay < 0 && !this.#mayLead(-delay))) {
+    if (delay > this.#jitter.ms || delay < 0) {
       ms = this.#arrival;
-      // The second unit of a reordering stream may be this much ahead: what follows will tell.
-      if (delay > 0 || this.#depth === 0 || this.#units > 2) line.shift(delay);
+      line.shift(delay);
     }
-    line.add(this.#ticks, this.#arrival, this.#jitter.ms, this.#lead);
-    this.#proved = line.isProved(this.#units, this.#jitter.ms, this.#lead);
+    line.add(this.#ticks, this.#arrival, this.#jitter.ms);
+    this.#proved = line.isProved(this.#units, this.#jitter.ms);
     this.#look(this.#arrival - ms);
     return this.#place(ms);
   }
@@ -192,9 +167,9 @@ export class TrackClock {
   #judge(at: number, delay: number): number {
     const line = this.#line;
     const jitter = this.#jitter.ms;
-    if (delay < LEAST_JITTER_MS - jitter - AHEAD_MS && !this.#mayLead(-delay)) return this.#doubt();
+    if (delay < LEAST_JITTER_MS - jitter - AHEAD_MS) return this.#doubt();
     if (delay > jitter && delay - this.#topDelay > jitter) return this.#late(at, delay);
-    if (delay < 0 && this.#depth === 0) {
+    if (delay < 0) {
       line.move(delay, jitter);
       return this.#take(this.#arrival, 0);
     }
@@ -223,7 +198,7 @@ export class TrackClock {
     this.#stallArrival = this.#topArrival;
     this.#look(delay);
     // Nobody knows yet; where it matters little, the middle is right enough either way.
-    return this.#shown.append(delay < 2 * TOLERANCE_MS ? Math.max(at, this.#arrival - TOLERANCE_MS) : at);
+    return this.#append(delay < 2 * TOLERANCE_MS ? Math.max(at, this.#arrival - TOLERANCE_MS) : at);
   }
 
   /** Behind a stall: does what was held up come in a burst? */
@@ -236,7 +211,7 @@ export class TrackClock {
     if (delay > this.#jitter.ms && (isEarly || catchesUp)) {
       if (catchesUp) this.#judgeFrom(delay);
       this.#look(delay);
-      return this.#shown.append(at);
+      return this.#append(at);
     }
     this.#stalled = false;
     if (delay <= 2 * this.#jitter.ms) return this.#take(at, delay);
@@ -258,10 +233,7 @@ export class TrackClock {
     if (this.#doubts) {
       const at = this.#doubtMs + this.#line.msPerTick * (this.#ticks - this.#doubtTicks);
       const delay = this.#arrival - at;
-      if (Math.abs(delay) <= 2 * this.#jitter.ms + this.#lead) {
-        if (at > this.#doubtMs) return this.#step(delay);
-        if (this.#shown.insert(at, this.#depth, this.#pace)) return at;
-      }
+      if (Math.abs(delay) <= 2 * this.#jitter.ms && at > this.#doubtMs) return this.#step(delay);
     }
     this.#doubts = true;
     this.#doubtTicks = this.#ticks;
@@ -285,31 +257,33 @@ export class TrackClock {
   /** On the line. */
   #take(at: number, delay: number): number {
     this.#settleDoubts();
-    if (!this.#stalled) this.#line.add(this.#ticks, this.#arrival, this.#jitter.ms, this.#lead);
+    if (!this.#stalled) this.#line.add(this.#ticks, this.#arrival, this.#jitter.ms);
     this.#look(delay);
     return this.#place(at);
   }
 
   #look(delay: number): void {
-    this.#lowTicks = this.#topTicks;
     this.#topTicks = this.#ticks;
     this.#topArrival = this.#arrival;
     this.#topDelay = delay;
   }
 
   #place(ms: number): number {
-    const at = this.#shown.append(ms);
+    const at = this.#append(ms);
     this.#given = this.#arrival - at;
     return at;
   }
 
-  #byArrival(): number {
-    return this.#shown.append(this.#arrival - this.#likely(this.#given));
+  #append(ms: number): number {
+    return (this.#newest = Math.max(ms, this.#newest + MIN_STEP_MS));
   }
 
-  /** A delay that a unit of unknown place has. Of a reordering stream, some come before their time and some behind it. */
+  #byArrival(): number {
+    return this.#append(this.#arrival - this.#likely(this.#given));
+  }
+
   #likely(delay: number): number {
-    return this.#reordering.seen ? 0 : Math.max(0, Math.min(delay, this.#jitter.ms));
+    return Math.max(0, Math.min(delay, this.#jitter.ms));
   }
 
   /** A unit fits again: the one that did not was a stray. */
@@ -317,14 +291,5 @@ export class TrackClock {
     if (this.#doubts) this.steps++;
     this.#doubts = false;
     this.#misfits = 0;
-  }
-
-  #mayLead(ms: number): boolean {
-    if (this.#depth === 0) return false;
-    if (ms > LEAD_PACES * this.#pace) return false;
-    // Two of them, and nothing between: no reordering.
-    if (!this.#reordering.seen && this.#topDelay < 0) return false;
-    const frame = this.#frameTicks === Infinity ? this.#pace / this.#line.msPerTick : this.#frameTicks;
-    return this.#reordering.mayLead(ms, this.#ticks - this.#topTicks, frame);
   }
 }

@@ -17,6 +17,8 @@ export interface StreamOptions {
   /** Pictures are decoded in this order within each group: e.g. [3, 1, 2]. */
   pattern?: readonly number[];
   depth?: number;
+  /** Whether the stream tells the order of presentation. */
+  ranked?: boolean;
   /** What the stream says of its frame rate. */
   frameRate?: number;
   kind?: 'video' | 'audio';
@@ -102,7 +104,7 @@ export function play(options: StreamOptions, session = new SessionClock(EPOCH - 
         ...(options.frameRate !== undefined && { frameRate: options.frameRate }),
       },
     };
-    track.stamp(unit);
+    track.stamp(unit, options.ranked === true ? n : NaN);
     const { mediaTime, time } = unit as typeof unit & { mediaTime: number };
     const truth = BEGIN + taken[n]! + (perPacket > 0 ? (perPacket * 1000) / (fps as number) : 0);
     units.push({ n, truth, arrival: unit.arrival, rtpTime, mediaTime, time: time - EPOCH + BEGIN });

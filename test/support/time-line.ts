@@ -1,20 +1,26 @@
 // What a session's clock does to units that come without one.
 
+import { PictureOrder } from '../../lib/codec/picture-order.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
-import { TrackClock } from '../../lib/rtp/track-clock.js';
+import { SessionClock, type SessionTrack, type Timed } from '../../lib/rtp/session-clock.js';
 
 const VIDEO_CLOCK = 90_000;
 
 export class TimeLine {
-  readonly #tracks = new Map<string, TrackClock>();
+  readonly #clock = new SessionClock();
+  readonly #tracks = new Map<string, SessionTrack>();
+  readonly #order = new PictureOrder();
 
   /** Sets `mediaTime` where it is not set. */
   stamp(unit: MediaUnit): void {
     if (unit.mediaTime !== undefined) return;
     const clockRate = unit.kind === 'audio' ? unit.format.sampleRate : VIDEO_CLOCK;
-    const track = this.#tracks.get(unit.kind) ?? new TrackClock(clockRate);
+    const track = this.#tracks.get(unit.kind) ?? this.#clock.track(clockRate);
     this.#tracks.set(unit.kind, track);
-    const depth = unit.kind === 'video' ? unit.format.reorderDepth : 0;
-    unit.mediaTime = track.next(unit.rtpTime, unit.arrival, depth);
+    const { kind, rtpTime, arrival } = unit;
+    const timed: Timed = { kind, rtpTime, arrival, time: 0, timeSource: '' };
+    if (unit.kind === 'video') Object.assign(timed, { format: unit.format });
+    track.stamp(timed, unit.kind === 'video' ? this.#order.of(unit) : NaN);
+    unit.mediaTime = timed.mediaTime!;
   }
 }

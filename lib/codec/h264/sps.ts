@@ -23,6 +23,8 @@ export interface H264Sps {
   /** Bits of frame_num in a slice header, and whether it has a colour_plane_id in front. */
   readonly frameNumBits: number;
   readonly separatePlanes: boolean;
+  /** Bits of pic_order_cnt_lsb; absent where slices do not carry it. */
+  readonly orderLsbBits?: number;
   /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
   readonly reorderDepth?: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
@@ -71,7 +73,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const id = reader.ue();
   const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : PLAIN_CHROMA;
   const frameNumBits = reader.ue() + 4;
-  const orderType = readPictureOrder(reader);
+  const order = readPictureOrder(reader);
   reader.ue(); // max_num_ref_frames
   reader.flag(); // gaps_in_frame_num_value_allowed_flag
   const widthInMbs = reader.ue() + 1;
@@ -97,7 +99,13 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
 
   const frameMbs = widthInMbs * heightInMapUnits * (framesOnly ? 1 : 2);
-  const reorderDepth = defaultReorderDepth({ profileIdc, constraints, levelIdc, orderType, frameMbs });
+  const reorderDepth = defaultReorderDepth({
+    profileIdc,
+    constraints,
+    levelIdc,
+    orderType: order.type,
+    frameMbs,
+  });
   const vui = hasVui ? readVui(reader, reorderDepth) : { reorderDepth };
   return {
     id,
@@ -111,6 +119,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
     framesOnly,
     frameNumBits,
     separatePlanes: chroma.separatePlanes,
+    ...(order.lsbBits !== undefined && order.lsbBits <= 16 && { orderLsbBits: order.lsbBits }),
     chromaFormat: chroma.formatIdc,
     lumaDepth: chroma.lumaDepth,
     chromaDepth: chroma.chromaDepth,
@@ -150,19 +159,18 @@ function skipScalingList(reader: BitReader, size: number): void {
   }
 }
 
-/** pic_order_cnt_type. */
-function readPictureOrder(reader: BitReader): number {
+/** pic_order_cnt_type, and the bits of pic_order_cnt_lsb where there is one. */
+function readPictureOrder(reader: BitReader): { type: number; lsbBits?: number } {
   const type = reader.ue();
-  if (type === 0) {
-    reader.ue(); // log2_max_pic_order_cnt_lsb_minus4
-  } else if (type === 1) {
+  if (type === 0) return { type, lsbBits: reader.ue() + 4 };
+  if (type === 1) {
     reader.flag(); // delta_pic_order_always_zero_flag
     reader.se(); // offset_for_non_ref_pic
     reader.se(); // offset_for_top_to_bottom_field
     const cycle = reader.ue();
     for (let i = 0; i < cycle && !reader.overrun; i += 1) reader.se();
   }
-  return type;
+  return { type };
 }
 
 /** `reorderDepth`: what holds where nothing is said of it. */

@@ -22,6 +22,9 @@ export interface H265Sps {
   /** Pixels inside the conformance window. */
   readonly width: number;
   readonly height: number;
+  readonly separatePlanes: boolean;
+  /** Bits of slice_pic_order_cnt_lsb. */
+  readonly orderLsbBits: number;
   /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
   readonly reorderDepth?: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
@@ -77,7 +80,8 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const profile = readProfileTierLevel(reader, maxSubLayersMinus1);
   const id = reader.ue();
   const chroma = reader.ue();
-  const planar = chroma === 3 && reader.flag() ? 0 : chroma;
+  const separatePlanes = chroma === 3 && reader.flag();
+  const planar = separatePlanes ? 0 : chroma;
   const codedWidth = reader.ue();
   const codedHeight = reader.ue();
   const windowed = reader.flag();
@@ -94,9 +98,9 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
 
   const lumaDepth = reader.ue() + 8;
   const chromaDepth = reader.ue() + 8;
-  const pocBits = reader.ue() + 4;
+  const orderLsbBits = reader.ue() + 4;
   const reorderDepth = readReorderDepth(reader, maxSubLayersMinus1);
-  const timing = skipToVui(reader, pocBits) ? readVui(reader) : {};
+  const timing = skipToVui(reader, orderLsbBits) ? readVui(reader) : {};
   return {
     id,
     vpsId,
@@ -114,6 +118,8 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
     chromaFormat: chroma,
     lumaDepth,
     chromaDepth,
+    separatePlanes,
+    orderLsbBits,
     ...(reorderDepth !== undefined && { reorderDepth }),
     ...timing,
   };
