@@ -6,6 +6,8 @@ import type { MediaUnit } from '../codec/unit.js';
 export interface Yielding {
   /** What it holds, in bytes of `unitCost`. */
   readonly bytes: number;
+  /** Of a recording under way: the lowest began first, and yields last. Absent: what is kept for later, which yields before any recording. */
+  readonly order?: number;
   /** Lets go of its oldest part. False: it holds no more than it must. */
   yield(): boolean;
 }
@@ -14,6 +16,8 @@ export interface Yielding {
 export interface UnitMemory {
   /** Counts a unit in; others may have to yield for it. False: there is no room for it, and it is not counted. */
   hold(unit: MediaUnit): boolean;
+  /** Why the last `hold` was refused: this camera's own bound, and not that of all cameras. */
+  readonly isOwnBound: boolean;
   /** Takes back one `hold`. */
   release(unit: MediaUnit): void;
   /** From now on the store may be asked to yield, also while it calls `hold`. */
@@ -24,6 +28,7 @@ export interface UnitMemory {
 /** No count and no bound: for a store on its own. */
 export const UNCOUNTED: UnitMemory = {
   hold: () => true,
+  isOwnBound: false,
   release: () => undefined,
   add: () => undefined,
   remove: () => undefined,

@@ -39,6 +39,7 @@ export class MemoryBudget {
 
 export class CameraMemory implements UnitMemory {
   used = 0;
+  isOwnBound = false;
   /** How many stores hold each unit. */
   private readonly holders = new Map<MediaUnit, number>();
   private readonly stores = new Set<Yielding>();
@@ -90,8 +91,10 @@ export class CameraMemory implements UnitMemory {
 
   private charge(cost: number): boolean {
     const { budget } = this;
+    this.isOwnBound = true;
     while (this.used + cost > this.bytes || this.holders.size >= LIMITS.cameraUnits)
       if (!yieldOne(this.stores)) return false;
+    this.isOwnBound = false;
     while (budget.used + cost > budget.bytes || budget.units >= budget.maxUnits)
       if (!yieldOne(budget.stores)) return false;
     this.used += cost;
@@ -101,13 +104,14 @@ export class CameraMemory implements UnitMemory {
   }
 }
 
-/** The largest store yields first: a camera that sends much is not fed by those that send little. */
+/** Of what is kept for later, the largest store yields first: a camera that sends much is not fed by those that send little. Then the recording that began last. */
 function yieldOne(stores: ReadonlySet<Yielding>): boolean {
   let largest: Yielding | undefined;
-  for (const store of stores) if (store.bytes > (largest?.bytes ?? 0)) largest = store;
-  if (largest === undefined) return false;
-  if (largest.yield()) return true;
-  for (const store of stores) if (store.yield()) return true;
+  for (const store of stores)
+    if (store.order === undefined && store.bytes > (largest?.bytes ?? 0)) largest = store;
+  if (largest?.yield() === true) return true;
+  // Recordings come in as they begin.
+  for (const store of [...stores].reverse()) if (store.yield()) return true;
   return false;
 }
 

@@ -35,6 +35,8 @@ export interface ClipPlan {
   readonly takeAlarms: () => readonly Alarm[];
   /** Milliseconds after which a keyframe begins another file. */
   readonly segmentMs?: number;
+  /** When the disk cannot take all recordings, the lowest goes first. */
+  readonly order: number;
   /** Settled when the case stands in the journal; never rejects. */
   readonly noted?: Promise<void>;
 }

@@ -8,6 +8,7 @@ import { openBelow } from './below.js';
 import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { coverageOf, type Span } from './coverage.js';
 import { claimRoom, RESERVE_BYTES } from './disk-room.js';
+import { turnsOf } from './disk-turns.js';
 import { clipPath } from './file-name.js';
 import type { Journal } from './journal.js';
 import { PartFile } from './part-file.js';
@@ -44,13 +45,14 @@ export class ClipFile {
     await plan.noted;
     const journal = await context.journal();
     const { root } = journal;
+    const turns = turnsOf(root);
     const reserve = options.reserveBytes ?? RESERVE_BYTES;
     await claimRoom(deps.fs, root, 0, reserve, deps.monotonic());
     const heard = sound.at(first.arrival);
     const sink = {
       write: async (data: Uint8Array) => {
         await claimRoom(deps.fs, root, data.length, reserve, deps.monotonic());
-        await part.write(data);
+        await turns.run(plan.order, () => part.write(data));
       },
     };
     const writer = new Mp4Writer(sink, first, heard);
@@ -68,6 +70,11 @@ export class ClipFile {
   /** As users see it. */
   get path(): string {
     return path.join(this.context.options.folder, this.part.file);
+  }
+
+  /** Of its disk: changes while that answers, however slowly. */
+  get progress(): number {
+    return turnsOf(this.journal.root).progress;
   }
 
   fits(keyframe: VideoUnit): boolean {

@@ -6,12 +6,14 @@ import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { hasSets, opensFile, withoutSets } from '../../media/decoder-config.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
+import type { Yielding } from '../../media/unit-memory.js';
 import { whyNoKeyframe } from '../no-keyframe.js';
 import type { StreamStatistics } from '../types.js';
 import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { ClipFile } from './clip-file.js';
 import { isSystemError, writeError } from './disk.js';
 import { FormatChanges } from './format-changes.js';
+import { enter, leave, makeRoom, type Rival } from './rivals.js';
 
 /** Bytes of memory that may wait for the disk beside the pre-roll: 64 s of 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
@@ -22,7 +24,7 @@ const COMPACT_AT = 256;
 /** Silence after which what came before it is of no use to what follows. */
 const BREAK_MS = 2000;
 
-export class Clip {
+export class Clip implements Rival, Yielding {
   private queue: ClipUnit[] = [];
   private front = 0;
   private waiting = 0;
@@ -51,6 +53,7 @@ export class Clip {
   private endTimer: unknown;
   /** The last keyframe before the alarm: what the thumbnail shows. */
   private keyframe: VideoUnit | undefined;
+  private hasYielded = false;
   private drained: (() => void) | undefined;
   private resolveEnd: () => void = () => undefined;
   /** Resolves when it is told, for better or worse; never rejects. */
@@ -68,7 +71,13 @@ export class Clip {
     const bytes = preRoll.reduce((sum, unit) => sum + unitCost(unit), 0);
     this.maxWaiting = bytes + (context.options.queueBytes ?? QUEUE_BYTES);
     this.before = context.statistics();
+    enter(this);
+    context.memory.add(this);
     for (const unit of preRoll) this.push(unit);
+  }
+
+  get order(): number {
+    return this.plan.order;
   }
 
   /** Whether units are still taken. */
@@ -90,10 +99,9 @@ export class Clip {
   push(unit: ClipUnit): void {
     if (this.state !== 'open') return;
     if (unit.kind === 'video') this.look(unit);
-    if (!this.context.memory.hold(unit)) {
-      const reason =
-        'The memory that this camera, or all cameras together, may use is full: the disk is too slow for them, or nvrMemoryMB in settings.js too small.';
-      void this.fail(new NvrError('EOVERLOAD', reason));
+    while (!this.context.memory.hold(unit)) {
+      if (!this.context.memory.isOwnBound && makeRoom(this)) continue;
+      this.giveWay();
       return;
     }
     this.queue.push(unit);
@@ -108,6 +116,35 @@ export class Clip {
     this.run();
   }
 
+  /** What waits, for whoever counts the memory. */
+  get bytes(): number {
+    return this.waiting;
+  }
+
+  /** Does without its oldest GOP, if that lies before the alarm. */
+  yield(): boolean {
+    const { alarmed } = this.plan;
+    if (alarmed === undefined) return false;
+    const { queue, front } = this;
+    for (let next = front + 1; next < queue.length; next++) {
+      const unit = queue[next]!;
+      if (timeOf(unit) > alarmed.monotonic) return false;
+      if (unit.kind !== 'video' || !isEntry(unit)) continue;
+      for (const old of queue.slice(front, next)) this.letGo(old);
+      this.queue = queue.slice(next);
+      this.front = 0;
+      this.warnOfYielding(alarmed.monotonic - timeOf(unit));
+      return true;
+    }
+    return false;
+  }
+
+  giveWay(): void {
+    const reason =
+      'The memory that this camera, or all cameras together, may use is full: the disk is too slow for them, or nvrMemoryMB in settings.js too small.';
+    void this.fail(new NvrError('EOVERLOAD', reason));
+  }
+
   /** Resolves when nothing waits for the disk any more. */
   drain(): Promise<void> {
     if (this.waiting === 0 || this.state === 'over') return Promise.resolve();
@@ -119,12 +156,19 @@ export class Clip {
     if (this.state === 'open') {
       this.state = 'ending';
       this.to = to;
-      this.endTimer = this.context.deps.timers.set(() => {
-        void this.fail(new NvrError('EDISK', 'The disk does not answer; the clip could not be finished.'));
-      }, FINISH_MS);
+      this.watchDisk();
       this.run();
     }
     return this.ended;
+  }
+
+  /** The others' writes count: where a disk is slow for all, each has its turn. */
+  private watchDisk(): void {
+    const before = this.current?.progress;
+    this.endTimer = this.context.deps.timers.set(() => {
+      if (this.current?.progress !== before) this.watchDisk();
+      else void this.fail(new NvrError('EDISK', 'The disk does not answer; the clip could not be finished.'));
+    }, FINISH_MS);
   }
 
   private look(unit: VideoUnit): void {
@@ -137,6 +181,13 @@ export class Clip {
     this.latest = at;
     if (unit.keyframe && !unit.damaged && (alarmed === undefined || at <= alarmed.monotonic))
       this.keyframe = unit;
+  }
+
+  private warnOfYielding(leftMs: number): void {
+    if (this.hasYielded) return;
+    this.hasYielded = true;
+    const reason = `The memory for all cameras together (nvrMemoryMB in settings.js) is full, and the disk does not keep up: less than ${Math.ceil(leftMs / 1000)} s before the alarm are recorded.`;
+    this.context.emit({ type: 'warning', error: new NvrError('EOVERLOAD', reason) });
   }
 
   /** What waits is of a time long before what was asked for. */
@@ -283,6 +334,7 @@ export class Clip {
   private async fail(cause: unknown): Promise<void> {
     if (this.isOver()) return;
     this.state = 'over';
+    leave(this);
     this.clear();
     const kept = await this.current?.rescue();
     this.emitFailure(writeError(cause, this.context.options.folder), kept);
@@ -302,6 +354,8 @@ export class Clip {
 
   private settle(): void {
     this.state = 'over';
+    leave(this);
+    this.context.memory.remove(this);
     this.clear();
     this.tellDrained();
     this.context.deps.timers.clear(this.endTimer);

@@ -76,6 +76,8 @@ function planOf({ id, reason, from, alarms }: CaseEntry): Clip['plan'] {
     id,
     reason,
     source: 'playback',
+    // What is live goes first.
+    order: Infinity,
     alarmed: { monotonic: time, time },
     from,
     takeAlarms: () => alarms,

@@ -11,6 +11,7 @@ import { Cases } from './cases.js';
 import { Clip } from './clip.js';
 import { timeOf, type ClipContext } from './clip-context.js';
 import { codeOf, writeError } from './disk.js';
+import { nextOrder } from './disk-turns.js';
 import { checkTemplate } from './file-name.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
@@ -61,8 +62,10 @@ const RETRY_MS = 5000;
 const MAX_RETRY_MS = 60_000;
 /** A continuous file that has lasted so long, or half its segment, is a success. */
 const WELL_MS = 30_000;
-/** A stream that was there so long ago may only stall: its pictures of the time before the end are waited for. */
+/** A stream that was there so long ago may only stall, or this machine be late: its pictures of the time before the end are waited for, */
 const STALL_MS = 3000;
+/** up to here. */
+const LATE_MS = 30_000;
 const CONTINUOUS = 'continuous';
 
 export class Recorder {
@@ -235,7 +238,7 @@ export class Recorder {
     const clip = new Clip(
       context,
       {
-        ...{ number, id, reason, from, noted, source: 'live' },
+        ...{ number, id, reason, from, noted, source: 'live', order: nextOrder() },
         alarmed: { monotonic: now, time },
         takeAlarms: () => window.alarms,
       },
@@ -256,7 +259,8 @@ export class Recorder {
         this.cases.onSegmentEvent(event);
       },
     };
-    const plan = { number: 0, reason: CONTINUOUS, source: 'live', takeAlarms, segmentMs } as const;
+    const order = nextOrder();
+    const plan = { number: 0, reason: CONTINUOUS, source: 'live', order, takeAlarms, segmentMs } as const;
     this.begin(new Clip(context, { ...plan, id: this.cases.segmentId }, []));
   }
 
@@ -291,7 +295,8 @@ export class Recorder {
     const { window } = this;
     if (window === undefined || window.end === Infinity) return;
     // A stream that plays ends the clip by its first picture behind it.
-    const due = (): number => Math.max(window.end, Math.min(this.lastPicture, window.end) + STALL_MS);
+    const due = (): number =>
+      Math.max(window.end, Math.min(this.lastPicture + STALL_MS, window.end + LATE_MS));
     const wait = (until: number): void => {
       this.windowTimer = timers.set(
         () => {

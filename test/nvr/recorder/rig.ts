@@ -7,6 +7,7 @@ import path from 'node:path';
 
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import type { ClipUnit } from '../../../lib/media/gop-ring.js';
+import { UNCOUNTED, type UnitMemory } from '../../../lib/media/unit-memory.js';
 import { DEFAULT_FILE_NAME } from '../../../lib/nvr/recorder/file-name.js';
 import { Recorder } from '../../../lib/nvr/recorder/recorder.js';
 import type {
@@ -44,7 +45,9 @@ export class Rig {
     options: Partial<RecorderOptions> = {},
     fsChanges: Partial<RecorderFs> = {},
     extra: Partial<RecorderDeps> = {},
+    memory: UnitMemory = UNCOUNTED,
   ) {
+    Object.assign(this.hub, { memory });
     this.folder = options.folder ?? nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
     const deps: RecorderDeps = {
       fs: { ...fs, ...fsChanges },
