@@ -1,7 +1,7 @@
 // Which of a session's media sections are set up: the first readable video, and audio and metadata where they are wanted.
 
-import { createDepacketizer } from '../codec/create-depacketizer.js';
-import type { Depacketizer } from '../codec/depacketizer.js';
+import { createDepacketizer } from '../codec/depacketizer.js';
+import type { Depacketizer } from '../codec/payload-format.js';
 import type { ReadWindow } from '../codec/read-window.js';
 import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import { NvrError } from '../errors.js';

@@ -1,6 +1,6 @@
 // One media track on its way up: RTP in, sequence and clock bookkeeping, depacketizer, timed units out. No sockets, no timers.
 
-import type { Depacketizer } from '../codec/depacketizer.js';
+import type { Depacketizer } from '../codec/payload-format.js';
 import { PictureOrder } from '../codec/picture-order.js';
 import type { MediaUnit } from '../codec/unit.js';
 import { Admission, type ExpectedSource } from '../rtp/admission.js';

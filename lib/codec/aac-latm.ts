@@ -7,7 +7,7 @@ import type { MediaDescription } from '../rtsp/sdp.js';
 import { Bits, copyBits } from './bits.js';
 import { ByteCollector } from './byte-collector.js';
 import { AacRateGuard } from './aac-rate.js';
-import type { Depacketizer, DepacketizerOptions } from './depacketizer.js';
+import type { Depacketizer, DepacketizerOptions } from './payload-format.js';
 import type { LatmConfig } from './latm-config.js';
 import { readLatmConfig } from './latm-config.js';
 import type { AudioFormat, AudioUnit, MediaUnit } from './unit.js';

@@ -8,7 +8,7 @@ import { defaultAacConfig, parseAacConfig } from './aac-config.js';
 import { Bits } from './bits.js';
 import { ByteCollector, ownCopy } from './byte-collector.js';
 import { AacRateGuard } from './aac-rate.js';
-import type { Depacketizer, DepacketizerOptions } from './depacketizer.js';
+import type { Depacketizer, DepacketizerOptions } from './payload-format.js';
 import type { AudioFormat, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 

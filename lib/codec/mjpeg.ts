@@ -4,7 +4,7 @@ import { LIMITS } from '../limits.js';
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription, PictureSize } from '../rtsp/sdp.js';
 import { ByteCollector } from './byte-collector.js';
-import type { Depacketizer } from './depacketizer.js';
+import type { Depacketizer } from './payload-format.js';
 import type { QuantTables } from './jpeg-header.js';
 import {
   DEFAULT_HUFFMAN,

@@ -3,7 +3,7 @@
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
 import { ByteCollector } from './byte-collector.js';
-import type { Depacketizer } from './depacketizer.js';
+import type { Depacketizer } from './payload-format.js';
 import type { MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 

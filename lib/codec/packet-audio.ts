@@ -2,7 +2,7 @@
 
 import type { RtpPacketView } from '../rtp/packet.js';
 import { ownCopy } from './byte-collector.js';
-import type { Depacketizer } from './depacketizer.js';
+import type { Depacketizer } from './payload-format.js';
 import type { AudioFormat, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 

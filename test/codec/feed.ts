@@ -1,7 +1,7 @@
 // Feeds depacketizers as the client does: packets in place in one read buffer, loss told by gap(). Shared by the codec tests.
 
 import { RtpPacketView } from '../../lib/rtp/packet.js';
-import type { Depacketizer } from '../../lib/codec/depacketizer.js';
+import type { Depacketizer } from '../../lib/codec/payload-format.js';
 import type { MediaDescription } from '../../lib/rtsp/sdp.js';
 import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
 

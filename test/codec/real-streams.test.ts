@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createDepacketizer } from '../../lib/codec/create-depacketizer.js';
+import { createDepacketizer } from '../../lib/codec/depacketizer.js';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { Feed, videoMedia } from './feed.js';
 import { packetizeH264 } from './packetizers/h264.js';

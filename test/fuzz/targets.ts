@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { Track } from '../../lib/client/track.js';
 import { selectTracks } from '../../lib/client/select-tracks.js';
-import { createDepacketizer } from '../../lib/codec/create-depacketizer.js';
+import { createDepacketizer } from '../../lib/codec/depacketizer.js';
 import { parseH264Sps } from '../../lib/codec/h264/sps.js';
 import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';

@@ -4,7 +4,7 @@ import { AccessUnitAssembler } from '../access-unit.js';
 import type { AssemblerStats } from '../assembler-options.js';
 import { parseSprop } from '../annexb.js';
 import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
-import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../depacketizer.js';
+import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../payload-format.js';
 import { fmtpNumber } from '../fmtp.js';
 import type { RtpPacketView } from '../../rtp/packet.js';
 import type { MediaDescription } from '../../rtsp/sdp.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createDepacketizer } from '../../../lib/codec/create-depacketizer.js';
+import { createDepacketizer } from '../../../lib/codec/depacketizer.js';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { RtpPacketView } from '../../../lib/rtp/packet.js';
 import { parseSdp } from '../../../lib/rtsp/sdp.js';

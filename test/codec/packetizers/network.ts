@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { Depacketizer } from '../../../lib/codec/depacketizer.js';
+import type { Depacketizer } from '../../../lib/codec/payload-format.js';
 import { RtpPacketView } from '../../../lib/rtp/packet.js';
 import { ReorderBuffer } from '../../../lib/rtp/reorder.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { AacDepacketizer } from '../../lib/codec/aac.js';
-import { createDepacketizer } from '../../lib/codec/create-depacketizer.js';
+import { createDepacketizer } from '../../lib/codec/depacketizer.js';
 import { fmtpNumber } from '../../lib/codec/fmtp.js';
 import { G726Depacketizer } from '../../lib/codec/g726.js';
 import { G711Depacketizer } from '../../lib/codec/g711.js';
