@@ -65,7 +65,11 @@ export function expandTemplate(
   // eslint-disable-next-line no-control-regex -- a request line must stay one line
   if (/[\x00-\x20\x7f]/.test(filled))
     throw new NvrError('EINPUT', 'The URI template must not contain spaces or control characters.');
-  return filled.startsWith('/') ? filled : `/${filled}`;
+  const absolute = filled.startsWith('/') ? filled : `/${filled}`;
+  // A request line is ASCII: letters beyond it travel as the bytes of UTF-8, percent-encoded (RFC 3986 2.5).
+  return absolute.replace(/[^\x21-\x7e]/gu, (letter) =>
+    Buffer.from(letter).reduce((text, byte) => `${text}%${byte.toString(16).toUpperCase()}`, ''),
+  );
 }
 
 /** What a playback URI may speak of. Times in epoch ms. */

@@ -32,6 +32,11 @@ describe('live URIs', () => {
     );
   });
 
+  it('hold letters beyond ASCII as percent-encoded UTF-8: a request line has none', () => {
+    assert.equal(live(1, 'main', custom('/vidéo/門')), '/vid%C3%A9o/%E9%96%80');
+    assert.equal(live(1, 'main', custom('/a%20b/\ud800')), '/a%20b/%EF%BF%BD');
+  });
+
   for (const [what, run] of [
     ['an empty template', () => live(1, 'main', custom(''))],
     ['an unknown placeholder', () => live(1, 'main', custom('/{camera}'))],
