@@ -20,6 +20,8 @@ interface Layout {
 type Picture = Pick<VideoUnit, 'codec' | 'data' | 'nals' | 'keyframe'>;
 
 const START_CODE_BYTES = 4;
+/** H.264 7.4.2.1.1, H.265 7.4.3.2.1. */
+const MAX_LSB_BITS = 16;
 const H264 = { slice: 1, partitionA: 2, idr: 5, sps: 7 } as const;
 const H265 = {
   firstIrap: 16,
@@ -86,14 +88,14 @@ export class PictureOrder {
 
 function h264Layout(nal: Buffer | undefined): Layout | undefined {
   const sps = nal && parseH264Sps(nal);
-  if (sps?.orderLsbBits === undefined) return undefined;
+  if (sps?.orderLsbBits === undefined || sps.orderLsbBits > MAX_LSB_BITS) return undefined;
   const { orderLsbBits: lsbBits, separatePlanes, frameNumBits, framesOnly } = sps;
   return { lsbBits, separatePlanes, frameNumBits, framesOnly, hasOutputFlag: false, extraBits: 0 };
 }
 
 function h265Layout(nal: Buffer | undefined, pps: Buffer | undefined): Layout | undefined {
   const sps = nal && parseH265Sps(nal);
-  if (sps === undefined || pps === undefined) return undefined;
+  if (sps === undefined || pps === undefined || sps.orderLsbBits > MAX_LSB_BITS) return undefined;
   const reader = new BitReader(pps, 2);
   reader.ue(); // pps_pic_parameter_set_id
   reader.ue(); // pps_seq_parameter_set_id

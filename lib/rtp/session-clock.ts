@@ -11,8 +11,9 @@ const WALL_STEP_MS = 1_000;
 /** A smaller one than this is the rounding of the clocks' reading. */
 const WALL_NOISE_MS = 20;
 
-/** Of a picture's place. */
+/** What a picture lasts by its clock: further than this from how pictures come, it is not believed; never longer than so many of their steps. */
 const RATE_OFF_MS = 100;
+const MOST_PACES = 4;
 
 /** What `stamp` reads of a unit, and what it sets. */
 export interface Timed {
@@ -112,7 +113,7 @@ export class SessionTrack {
     // A rate that is not learnt yet, and is further from how pictures come than jitter can be.
     const isOff =
       !clock.isProved && clock.pace > 0 && Math.abs(places * (byClock - clock.pace)) > RATE_OFF_MS;
-    const frameMs = isOff ? clock.pace : byClock;
+    const frameMs = isOff ? clock.pace : Math.min(byClock, MOST_PACES * clock.pace);
     unit.mediaTime = this.#shown.place(decoded + places * frameMs, order.rank, frameMs);
     return decoded;
   }

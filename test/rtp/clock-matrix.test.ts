@@ -100,6 +100,58 @@ describe('SessionClock, every fault of a clock', () => {
   });
 });
 
+describe('SessionClock, anything', () => {
+  it('gives finite times, and rising ones to what comes in order, whatever comes', () => {
+    const unit = fc.record({
+      step: fc.oneof(
+        fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+        fc.integer({ min: -10_000, max: 20_000 }),
+      ),
+      elapsed: fc.oneof(fc.integer({ min: -50, max: 200 }), fc.integer({ min: 0, max: 3_600_000 })),
+      rank: fc.oneof(fc.constant(NaN), fc.integer({ min: -40, max: 40 }), fc.integer()),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(unit, { minLength: 1, maxLength: 200 }),
+        fc.constantFrom(0, 2, 16, undefined),
+        fc.constantFrom(undefined, 25, 0.001),
+        fc.constantFrom(1, 8000, 90_000),
+        (list, reorderDepth, frameRate, clockRate) => {
+          const track = new SessionClock(EPOCH).track(clockRate);
+          let rtpTime = 0;
+          let arrival = 0;
+          let last = { mediaTime: -Infinity, time: -Infinity };
+          let latest = 0;
+          let longest = 0;
+          for (const { step, elapsed, rank } of list) {
+            rtpTime = (rtpTime + step) >>> 0;
+            arrival += elapsed;
+            const format = {
+              codec: 'h264',
+              ...(reorderDepth !== undefined && { reorderDepth }),
+              ...(frameRate !== undefined && { frameRate }),
+            };
+            const one = { kind: 'video', rtpTime, arrival, time: 0, timeSource: '', format };
+            track.stamp(one, rank);
+            const { mediaTime = NaN, time } = one as typeof one & { mediaTime?: number };
+            assert.ok(Number.isFinite(mediaTime) && Number.isInteger(time));
+            assert.ok(time >= last.time);
+            assert.ok(reorderDepth !== 0 || mediaTime > last.mediaTime);
+            latest = Math.max(latest, arrival);
+            longest = Math.max(longest, elapsed);
+            // Never further from the arrival than the longest stall, and the places that a picture may be moved.
+            const far = reorderDepth === 0 ? 0 : 10_000 + 4 * 17 * longest;
+            assert.ok(mediaTime <= latest + far + list.length && mediaTime >= arrival - 10_000 - far);
+            assert.ok(Number.isFinite(track.clock.clockRate) && track.clock.clockRate > 0);
+            last = { mediaTime, time };
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe('SessionClock, picture and sound', () => {
   const together = (pictures: StreamOptions, sounds: StreamOptions, seed: number): number => {
     const clock = new SessionClock(EPOCH - BEGIN);

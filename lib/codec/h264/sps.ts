@@ -119,7 +119,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
     framesOnly,
     frameNumBits,
     separatePlanes: chroma.separatePlanes,
-    ...(order.lsbBits !== undefined && order.lsbBits <= 16 && { orderLsbBits: order.lsbBits }),
+    ...(order.lsbBits !== undefined && { orderLsbBits: order.lsbBits }),
     chromaFormat: chroma.formatIdc,
     lumaDepth: chroma.lumaDepth,
     chromaDepth: chroma.chromaDepth,

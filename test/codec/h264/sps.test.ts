@@ -80,6 +80,7 @@ function handMade(
   options: {
     profile?: number;
     constraints?: number;
+    level?: number;
     id?: number;
     poc?: (w: BitWriter) => void;
     chroma?: (w: BitWriter) => void;
@@ -89,7 +90,7 @@ function handMade(
   const writer = new BitWriter()
     .u(options.profile ?? 77, 8)
     .u(options.constraints ?? 0, 8)
-    .u(30, 8)
+    .u(options.level ?? 30, 8)
     .ue(options.id ?? 0);
   options.chroma?.(writer);
   writer.ue(0);
@@ -179,6 +180,58 @@ describe('parseH264Sps', () => {
     const cut = parseH264Sps(handMade().flag(false).flag(true).u(0, 4).flag(true).u(1, 16).nal(0x67));
     assert.equal(cut?.width, 320);
     assert.equal(cut.frameRate, undefined);
+  });
+
+  describe('the depth of reordering', () => {
+    const count = (w: BitWriter): unknown => w.ue(0).ue(2);
+    const depthOf = (options: Parameters<typeof handMade>[0]): number | undefined =>
+      parseH264Sps(
+        handMade({ poc: count, ...options })
+          .flag(false)
+          .flag(false)
+          .nal(0x67),
+      )?.reorderDepth;
+    const plain = (w: BitWriter): unknown => w.ue(1).ue(0).ue(0).flag(false).flag(false);
+
+    it('is none for Baseline, for pictures shown as decoded, and for profiles of intra pictures alone', () => {
+      assert.equal(depthOf({ profile: 66 }), 0);
+      assert.equal(depthOf({ poc: (w) => w.ue(2) }), 0);
+      for (const profile of [44, 100, 110, 122, 244])
+        assert.equal(depthOf({ profile, constraints: 0x10, chroma: plain }), 0, `${profile}`);
+    });
+
+    it('is what level and size allow where nothing is said, 16 at most', () => {
+      // 300 macroblocks a frame.
+      const levels: [level: number, depth: number][] = [
+        [9, 1],
+        [10, 1],
+        [11, 3],
+        [20, 7],
+        [30, 16],
+        [62, 16],
+        [255, 16],
+      ];
+      for (const [level, depth] of levels) assert.equal(depthOf({ level }), depth, `level ${level}`);
+      assert.equal(depthOf({ level: 11, constraints: 0x10 }), 1, 'level 1b');
+    });
+
+    it('is what the VUI says, behind any timing and buffering', () => {
+      const restriction = (w: BitWriter, depth: number): BitWriter =>
+        w.flag(true).flag(true).flag(true).ue(0).ue(0).ue(10).ue(10).ue(depth).ue(4);
+      const hrd = (w: BitWriter): BitWriter =>
+        w.flag(true).ue(1).u(0, 8).ue(99).ue(99).flag(false).ue(7).ue(7).flag(true).u(0, 20);
+      const vui = (): BitWriter => handMade({ poc: count }).flag(false).flag(true).u(0, 4);
+      const timed = (w: BitWriter): BitWriter => w.flag(true).u(1, 32).u(50, 32).flag(true);
+      const without = (w: BitWriter): BitWriter => w.flag(false).flag(false).flag(false);
+      const read = (w: BitWriter): number | undefined => parseH264Sps(w.nal(0x67))?.reorderDepth;
+      assert.equal(read(restriction(without(vui()), 0)), 0);
+      assert.equal(read(restriction(timed(vui()).flag(false).flag(false), 2)), 2);
+      const buffered = hrd(hrd(timed(vui())));
+      assert.equal(read(restriction(buffered.flag(false), 3)), 3);
+      assert.equal(read(without(vui()).flag(false).flag(false)), 16, 'no restriction');
+      assert.equal(read(restriction(without(vui()), 17)), undefined, 'no such depth');
+      assert.equal(read(timed(vui())), undefined, 'cut off');
+    });
   });
 
   it('refuses what cannot be a picture', () => {

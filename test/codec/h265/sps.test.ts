@@ -121,6 +121,14 @@ function start(options: HandMade = {}): BitWriter {
   return writer;
 }
 
+/** Sub-layers of which nothing is told. */
+function noLayers(count: number): (writer: BitWriter) => void {
+  return (writer) => {
+    for (let i = 0; i < count; i += 1) writer.flag(false).flag(false);
+    if (count > 0) writer.u(0, 2 * (8 - count));
+  };
+}
+
 /** From the bit depths to the tools before the short-term sets. */
 function middle(writer: BitWriter, scaling?: (writer: BitWriter) => void, pcm = false): BitWriter {
   writer.ue(0).ue(0).ue(4).flag(true).ue(4).ue(2).ue(0);
@@ -263,6 +271,20 @@ describe('parseH265Sps', () => {
       .flag(false)
       .u(0, 8);
     assert.equal(parseH265Sps(noTiming.nal(...HEADER))?.frameRate, undefined);
+  });
+
+  it('tells the depth of reordering of the highest layer', () => {
+    const depthOf = (layers: readonly number[], all: boolean): number | undefined => {
+      const writer = start({ maxSubLayersMinus1: layers.length - 1, subLayers: noLayers(layers.length - 1) });
+      writer.ue(0).ue(0).ue(4).flag(all);
+      for (const depth of all ? layers : layers.slice(-1)) writer.ue(8).ue(depth).ue(0);
+      for (let i = 0; i < 6; i += 1) writer.ue(1);
+      return parseH265Sps(writer.nal(...HEADER))?.reorderDepth;
+    };
+    assert.equal(depthOf([0], true), 0);
+    assert.equal(depthOf([1, 3], true), 3);
+    assert.equal(depthOf([1, 2], false), 2);
+    assert.equal(depthOf([17], true), undefined, 'no such depth');
   });
 
   it('refuses what cannot be a picture', () => {
