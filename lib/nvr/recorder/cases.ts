@@ -10,6 +10,11 @@ import { SEGMENT, type CaseEntry, type Journal } from './journal.js';
 import type { RecoveryListener } from './recovery.js';
 import type { Alarm, ClipInfo, KeptMessage, RecorderEvent, RecorderListener } from './types.js';
 
+/** Alarms listed of one case. */
+const MAX_ALARMS = 1000;
+/** Beyond them, an alarm that moves the end by less is not written down. */
+const LEAST_EXTENSION_MS = 1000;
+
 export class Cases implements RecoveryListener {
   readonly segmentId = SEGMENT;
   private readonly entries = new Map<string, CaseEntry>();
@@ -63,13 +68,14 @@ export class Cases implements RecoveryListener {
   /** It ends at `to` (epoch ms), because of a further alarm or none. */
   extend(id: string, to: number, alarm?: Alarm): void {
     const entry = this.entries.get(id);
-    if (entry === undefined || (entry.to === to && alarm === undefined)) return;
-    this.entries.set(id, {
-      ...entry,
-      to,
-      alarms: alarm === undefined ? entry.alarms : [...entry.alarms, alarm],
-    });
-    void this.note((journal) => journal.extended(id, to, alarm));
+    if (entry === undefined) return;
+    const isListed = alarm !== undefined && entry.alarms.length < MAX_ALARMS;
+    // A flood of alarms is no flood of lines.
+    const least = alarm === undefined || isListed ? 1 : LEAST_EXTENSION_MS;
+    if (!isListed && Math.abs(to - entry.to) < least) return;
+    const alarms = isListed ? [...entry.alarms, alarm] : entry.alarms;
+    this.entries.set(id, { ...entry, to, alarms });
+    void this.note((journal) => journal.extended(id, to, isListed ? alarm : undefined));
   }
 
   segmentAlarm(alarm: Alarm): void {

@@ -175,8 +175,10 @@ export class Recorder {
     const now = this.deps.monotonic();
     const alarm = { time: this.deps.now(), reason };
     if (this.options.mode === 'continuous') {
-      if (this.segmentAlarms.length < MAX_ALARMS) this.segmentAlarms.push(alarm);
-      this.cases.segmentAlarm(alarm);
+      if (this.segmentAlarms.length < MAX_ALARMS) {
+        this.segmentAlarms.push(alarm);
+        this.cases.segmentAlarm(alarm);
+      }
       return { clip: 0, began: false };
     }
     const { window, clip } = this;
@@ -191,7 +193,10 @@ export class Recorder {
 
   /** An alarm that was held is over: the post-roll begins. */
   endAlarm(): void {
-    this.window?.release(this.deps.monotonic());
+    const { window, clip } = this;
+    if (window === undefined) return;
+    window.release(this.deps.monotonic());
+    if (clip?.plan.id !== undefined) this.cases.extend(clip.plan.id, this.epochOf(window.least));
     this.setWindowTimer();
   }
 

@@ -41,11 +41,12 @@ export async function recover(
     if (done !== undefined) untold.push(done);
   }
   const reached = await tell(journal, untold, cases, folder, listener);
+  const withFiles = new Set([...journal.finished].map(({ id }) => id));
   for (const entry of cases.values()) {
-    const files = [...journal.finished].filter(({ id }) => id === entry.id);
-    const missing = missingOf(entry, files, untold);
+    const hasFiles = withFiles.has(entry.id);
+    const missing = missingOf(entry, hasFiles, untold);
     const isTold =
-      files.length > 0 || entry.missing !== undefined || entry.id === SEGMENT
+      hasFiles || entry.missing !== undefined || entry.id === SEGMENT
         ? reached.get(entry.id) !== false
         : listener.failed(
             new NvrError('EUNREACHABLE', 'Node-RED ended before a picture of the alarm was recorded.'),
@@ -118,10 +119,10 @@ async function tell(
 }
 
 /** Milliseconds of a case that are still to be fetched. */
-function missingOf(entry: CaseEntry, files: readonly DoneEntry[], untold: readonly DoneEntry[]): number {
+function missingOf(entry: CaseEntry, hasFiles: boolean, untold: readonly DoneEntry[]): number {
   const mine = untold.filter(({ id }) => id === entry.id);
   if (mine.some(({ untold: info }) => info!.source === 'playback')) return 0;
   if (entry.missing !== undefined) return entry.missing.ms;
-  if (files.length === 0) return entry.to - entry.from;
+  if (!hasFiles) return entry.to - entry.from;
   return mine.flatMap(({ untold: info }) => info!.gaps).reduce((sum, { ms }) => sum + ms, 0);
 }

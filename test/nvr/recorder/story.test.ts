@@ -142,6 +142,18 @@ describe('an alarm’s story', function () {
     await next.line('over');
   });
 
+  it('of a flood of alarms lists a thousand, and is no flood of lines', async () => {
+    const rig = await alarmed();
+    for (let index = 0; index < 5000; index++) {
+      if (index % 10 === 0) rig.to(rig.now + 1);
+      rig.recorder.alarm({ reason: 'again' });
+    }
+    rig.to(60_000);
+    assert.equal((await rig.clip()).alarms.length, 1000);
+    await rig.line('over');
+    assert.ok(rig.lines('more').length < 1010, String(rig.lines('more').length));
+  });
+
   it('is whole where the user has ended it', async () => {
     const rig = await alarmed({ postRoll: 10 });
     rig.recorder.stop();
