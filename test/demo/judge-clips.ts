@@ -2,8 +2,7 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { mediabunny } from '../../lib/media/mediabunny.js';
-import { sourceOf } from '../../lib/nvr/recorder/plain-mp4.js';
+import { readBoxes } from '../../lib/nvr/recorder/read-boxes.js';
 import { channelClip } from '../../lib/simulator/clips.js';
 import type { Judge, SentMessage } from './judge.js';
 
@@ -67,14 +66,16 @@ async function exists(file: string): Promise<boolean> {
 
 /** The first picture, as an access unit in AVC form, and how many there are. */
 async function readRecording(file: string): Promise<{ first: Uint8Array; frames: number }> {
-  const { ALL_FORMATS, EncodedPacketSink, Input } = mediabunny();
   const handle = await fs.open(file, 'r');
   try {
-    const input = new Input({ source: sourceOf(handle), formats: ALL_FORMATS });
-    const track = await input.getPrimaryVideoTrack();
-    const first = track === null ? null : await new EncodedPacketSink(track).getFirstPacket();
-    if (track === null || first === null) throw new Error(`${file} holds no picture`);
-    return { first: first.data, frames: (await track.computePacketStats()).packetCount };
+    const { tracks, fragments } = await readBoxes(handle);
+    const track = tracks.find(({ kind }) => kind === 'vide');
+    const samples = track === undefined ? [] : fragments.flatMap((found) => found.get(track) ?? []);
+    const [sample] = samples;
+    if (sample === undefined) throw new Error(`${file} holds no picture`);
+    const first = Buffer.alloc(sample.bytes);
+    await handle.read(first, 0, first.length, sample.at);
+    return { first, frames: samples.length };
   } finally {
     await handle.close();
   }

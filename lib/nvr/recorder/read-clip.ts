@@ -1,9 +1,9 @@
 // What a clip holds whose recording was cut short: read back from the file.
 
-import { mediabunny, type InputVideoTrack } from '../../media/mediabunny.js';
 import { GapFinder, type ClipGap } from '../../media/gaps.js';
+import { readTimes, type ClipTrack } from '../../media/mp4/clip-reader.js';
 import type { Place } from './below.js';
-import { sourceOf } from './plain-mp4.js';
+import { readBoxes, type ClipBoxes } from './read-boxes.js';
 
 export interface ReadClip {
   readonly durationMs: number;
@@ -14,30 +14,31 @@ export interface ReadClip {
   readonly audio: string | false;
 }
 
+/** By the type of their sample entries. */
 const AUDIO: Readonly<Record<string, string>> = {
-  aac: 'aac',
-  opus: 'opus',
+  mp4a: 'aac',
+  Opus: 'opus',
   ulaw: 'pcmu',
   alaw: 'pcma',
-  'pcm-s16be': 'l16',
+  twos: 'l16',
 };
 
 /** Nothing but zeros for a file that cannot be read: it is there all the same. */
 export async function readClip(place: Place): Promise<ReadClip> {
-  const { Input, ALL_FORMATS } = mediabunny();
   const handle = await place.open('read');
   try {
-    const input = new Input({ source: sourceOf(handle), formats: ALL_FORMATS });
-    const video = await input.getPrimaryVideoTrack();
-    const audio = await input.getPrimaryAudioTrack();
-    const codec = await audio?.getCodec();
-    const times = video === null ? [] : await timesOf(video);
-    const seconds = await input.computeDuration();
+    const clip = await readBoxes(handle);
+    const video = clip.tracks.find(({ kind }) => kind === 'vide');
+    const audio = clip.tracks.find(({ kind }) => kind === 'soun');
+    const times = video === undefined ? [] : shownTimes(clip, video);
+    const finder = new GapFinder();
+    for (const time of times) finder.add(time);
+    finder.finish();
     return {
-      durationMs: Math.round(seconds * 1000),
+      durationMs: times.length === 0 ? 0 : Math.round(times.at(-1)! + finder.frameMs),
       frames: times.length,
-      gaps: gapsOf(times),
-      audio: AUDIO[codec ?? ''] ?? false,
+      gaps: finder.gaps,
+      audio: AUDIO[audio?.entry ?? ''] ?? false,
     };
   } catch {
     return { durationMs: 0, frames: 0, gaps: [], audio: false };
@@ -46,18 +47,12 @@ export async function readClip(place: Place): Promise<ReadClip> {
   }
 }
 
-/** Of the pictures, in ms, in order of showing. */
-async function timesOf(video: InputVideoTrack): Promise<number[]> {
-  const times: number[] = [];
-  const sink = new (mediabunny().EncodedPacketSink)(video);
-  for await (const { timestamp } of sink.packets(undefined, undefined, { metadataOnly: true }))
-    times.push(timestamp * 1000);
-  return times.sort((a, b) => a - b);
-}
-
-function gapsOf(times: readonly number[]): readonly ClipGap[] {
-  const finder = new GapFinder();
-  for (const time of times) finder.add(time);
-  finder.finish();
-  return finder.gaps;
+/** Of the pictures, in ms from the first one on, in order. */
+function shownTimes({ moov, fragments }: ClipBoxes, track: ClipTrack): number[] {
+  const ticks =
+    fragments.length === 0
+      ? readTimes(moov, 'vide')
+      : fragments.flatMap((samples) => (samples.get(track) ?? []).map(({ time, offset }) => time + offset));
+  ticks.sort((a, b) => a - b);
+  return ticks.map((time) => ((time - ticks[0]!) * 1000) / track.timescale);
 }

@@ -4,7 +4,6 @@ import path from 'node:path';
 import type { AudioUnit, MediaUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { GopRing } from '../../media/gop-ring.js';
-import { mediabunny } from '../../media/mediabunny.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
 import { AlarmWindow } from './alarm-window.js';
 import { Cases } from './cases.js';
@@ -139,8 +138,6 @@ export class Recorder {
   /** Keeps the pre-roll, or begins to record without end; finishes and tells what an earlier run left. Idempotent. */
   arm(): void {
     if (this.subscription !== undefined) return;
-    // An alarm shall not wait for it: it takes a second on a small machine.
-    mediabunny();
     const { onLoss = 'keep' } = this.options;
     this.subscription = this.hub.subscribe({
       onLoss,

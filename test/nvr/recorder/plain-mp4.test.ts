@@ -3,6 +3,11 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import path from 'node:path';
+import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
+import type { ClipUnit } from '../../../lib/media/gop-ring.js';
+import { openBelow } from '../../../lib/nvr/recorder/below.js';
+import { makePlain } from '../../../lib/nvr/recorder/plain-mp4.js';
+import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { ClipInfo, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { audioTimes, judgeClip, videoTimes } from '../../media/clip-judge.js';
 import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
@@ -16,6 +21,19 @@ function boxes(file: string): string[] {
   for (let at = 0; at + 8 <= bytes.length; at += Math.max(8, bytes.readUInt32BE(at)))
     types.push(bytes.toString('latin1', at + 4, at + 8));
   return types;
+}
+
+/** Seconds at which a file's sound begins to be loud. */
+function beeps(file: string): number[] {
+  const args = ['-v', 'error', '-i', file, '-map', '0:a', '-f', 's16le', '-ac', '1', '-ar', '8000', '-'];
+  const samples = execFileSync('ffmpeg', args, { maxBuffer: 64 << 20 });
+  const found: number[] = [];
+  let quiet = Infinity;
+  for (let at = 0; at + 1 < samples.length; at += 2) {
+    quiet = Math.abs(samples.readInt16LE(at)) > 2000 ? 0 : quiet + 1;
+    if (quiet === 0 && (found.length === 0 || at / 16_000 - found.at(-1)! > 0.5)) found.push(at / 16_000);
+  }
+  return found;
 }
 
 const soundHash = (file: string): string =>
@@ -49,6 +67,20 @@ describe('the conversion to a plain file', function () {
     return { info: await rig.clip(), rig };
   }
 
+  /** All of them in one file. */
+  async function recordUnits(plain: boolean, units: readonly ClipUnit[]): Promise<{ info: ClipInfo }> {
+    const rig = new Rig({ plain, mode: 'continuous', segment: 3600 });
+    rigs.push(rig);
+    rig.recorder.arm();
+    await rig.ready();
+    // A file says in front what it holds: the sound has been heard before.
+    const sound = units.find((unit) => unit.kind === 'audio');
+    if (sound !== undefined) rig.hub.emit({ ...sound, arrival: 9_990 } as unknown as VideoUnit);
+    rig.feed(units);
+    await rig.recorder.disarm();
+    return { info: await rig.clip() };
+  }
+
   for (const sound of [undefined, 'aac', 'pcma'] as const) {
     it(`puts the index in front of the media, and keeps every frame and time: ${sound ?? 'no sound'}`, async () => {
       const { info: fragmented } = await record(false, sound);
@@ -64,12 +96,98 @@ describe('the conversion to a plain file', function () {
         assert.equal(soundHash(plain.file), soundHash(fragmented.file));
       }
       assert.equal(plain.bytes, fs.statSync(plain.file).size);
+      for (const { file, durationMs, frames, audio } of [plain, fragmented]) {
+        const read = await readClip(await openBelow(fsPromises, path.dirname(file), path.basename(file)));
+        assert.deepEqual([read.frames, read.audio, read.gaps], [frames, audio, []]);
+        assert.ok(Math.abs(read.durationMs - durationMs) <= 1);
+      }
       const { file: _a, bytes: _b, ...one } = plain;
       const { file: _c, bytes: _d, ...other } = fragmented;
       assert.deepEqual(one, other);
       assert.deepEqual(fs.readdirSync(path.dirname(plain.file)), [path.basename(plain.file)]);
     });
   }
+
+  it('says of pixels and colours what the stream says, to the letter', async () => {
+    const from = source({
+      filter: 'setsar=16/11',
+      encoder: 'colorprim=bt470bg:transfer=gamma28:colormatrix=bt470bg',
+    });
+    const format = {
+      ...from.format,
+      sar: { width: 16, height: 11 },
+      colour: { primaries: 5, transfer: 5, matrix: 5, fullRange: false },
+    };
+    const { info } = await recordUnits(true, videoUnits({ ...from, format }));
+    const bytes = fs.readFileSync(info.file);
+    const pasp = bytes.indexOf('pasp') + 4;
+    assert.deepEqual([bytes.readUInt32BE(pasp), bytes.readUInt32BE(pasp + 4)], [16, 11]);
+    assert.equal(
+      bytes.toString('hex', bytes.indexOf('nclx') + 4, bytes.indexOf('nclx') + 11),
+      '00050005000500',
+    );
+    const shown = [
+      '-v',
+      'error',
+      '-show_entries',
+      'stream=sample_aspect_ratio,display_aspect_ratio',
+      '-of',
+      'csv=p=0',
+      info.file,
+    ];
+    assert.equal(execFileSync('ffprobe', shown).toString().trim(), '16:11,256:99');
+  });
+
+  it('fills holes of G.711 with silence, and keeps sound of a slow or fast clock beside the pictures', async () => {
+    const seconds = 20;
+    const video = videoUnits(source({ seconds, gop: 50 }));
+    for (const rate of [1.02, 0.98]) {
+      const packets = audioUnits('pcmu', seconds)
+        .map((unit): AudioUnit => ({ ...unit, arrival: 10_000 + (unit.arrival - 10_000) * rate }))
+        .filter(({ arrival }, index) => arrival < 10_000 + seconds * 1000 && (index < 200 || index >= 250));
+      const { info } = await recordUnits(true, interleave(video, packets));
+      judgeClip(info.file);
+      const heard = beeps(info.file);
+      // A beep a second of the sound's own time; the fifth falls into the hole.
+      const expected = Array.from(
+        { length: Math.min(seconds, Math.ceil(seconds / rate)) },
+        (_, index) => index * rate,
+      ).filter((_, index) => index !== 4);
+      assert.equal(heard.length, expected.length);
+      heard.forEach((time, index) => {
+        assert.ok(
+          Math.abs(time - heard[0]! - expected[index]!) < 0.08,
+          `${time} is heard at ${expected[index]!}`,
+        );
+      });
+    }
+  });
+
+  it('reads fragments as other muxers write them, and refuses what is none', async () => {
+    const { info } = await record(false, undefined);
+    const folder = path.dirname(info.file);
+    const other = path.join(folder, 'other.mp4');
+    const movflags = 'frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets';
+    execFileSync('ffmpeg', ['-v', 'error', '-i', info.file, '-c', 'copy', '-movflags', movflags, other]);
+    for (const [from, isClip] of [
+      [other, true],
+      [__filename, false],
+    ] as const) {
+      const plain = path.join(folder, `plain of ${path.basename(from)}.mp4`);
+      const source = await fsPromises.open(from, 'r');
+      const target = await fsPromises.open(plain, 'wx');
+      const made = await makePlain(source, target, false).then(
+        () => true,
+        () => false,
+      );
+      await source.close();
+      await target.close();
+      assert.equal(made, isClip);
+      if (isClip) assert.deepEqual(judgeClip(plain), judgeClip(from));
+      fs.rmSync(plain);
+    }
+    fs.rmSync(other);
+  });
 
   it('leaves the fragmented clip, with a warning EDISK, where there is no room for both', async () => {
     const full = (): Promise<never> => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));

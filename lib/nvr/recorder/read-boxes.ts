@@ -1,0 +1,44 @@
+// The boxes of a clip, read from its file: what it is made of and where its samples lie, without its media.
+
+import type { FileHandle } from 'node:fs/promises';
+import { readFragment, readTracks, type ClipSample, type ClipTrack } from '../../media/mp4/clip-reader.js';
+
+export interface ClipBoxes {
+  readonly moov: Buffer;
+  readonly tracks: readonly ClipTrack[];
+  /** The samples of each fragment, by track; none: a plain file. */
+  readonly fragments: readonly ReadonlyMap<ClipTrack, readonly ClipSample[]>[];
+}
+
+/** A box of tables that is larger is none of a clip. */
+const MAX_TABLES = 256 * 1024 * 1024;
+const MAX_BOXES = 1_000_000;
+
+/** Rejects with what the file system says, or where the file is no clip. Ends at the first box that is not whole. */
+export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
+  const { size } = await handle.stat();
+  const head = Buffer.alloc(16);
+  let moov: Buffer | undefined;
+  let tracks: ClipTrack[] = [];
+  const fragments: Map<ClipTrack, ClipSample[]>[] = [];
+  for (let at = 0, count = 0; at + 8 <= size && count < MAX_BOXES; count++) {
+    await handle.read(head, 0, 16, at);
+    const short = head.readUInt32BE(0);
+    const length = short === 1 ? Number(head.readBigUInt64BE(8)) : short;
+    if (length < 8 || at + length > size) break;
+    const type = head.toString('latin1', 4, 8);
+    if ((type === 'moov' || type === 'moof') && length <= MAX_TABLES) {
+      const bytes = Buffer.alloc(length);
+      await handle.read(bytes, 0, length, at);
+      if (type === 'moov') {
+        moov = bytes;
+        tracks = readTracks(bytes);
+      } else {
+        fragments.push(readFragment(bytes, at, tracks));
+      }
+    }
+    at += length;
+  }
+  if (moov === undefined) throw new Error('the file holds no clip');
+  return { moov, tracks, fragments };
+}
