@@ -40,6 +40,7 @@ export async function openSession(options: OpenOptions): Promise<OpenedSession> 
       await session.open();
     } catch (error) {
       const isLast = index + 1 === order.length;
+      if (isUnsupportedTransport(error)) options.memory.learn('refused', transport);
       if (isUnsupportedTransport(error) && isLast && session.isTls) throw withoutUdp(error);
       // A redirect into TLS leaves TCP alone.
       if (!isLast && (isUnsupportedTransport(error) || (session.isTls && transport === 'udp'))) continue;

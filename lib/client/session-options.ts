@@ -48,6 +48,8 @@ export interface SessionOptions {
   onUnit(unit: MediaUnit): void;
   /** Packets of the video are missing: told before the unit that they were lost in, or that follows. */
   onLoss?(missing: number): void;
+  /** Over UDP, more than 2 % of the packets have been lost for a minute. Again with each further minute. */
+  onLossy?(percent: number): void;
   /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
   onWarning?(error: NvrError): void;
   /** The session is over, and not by `close`. At most once, only after `open` resolved. */

@@ -16,6 +16,7 @@ import type { ConnectionListener, RtspConnection } from './connection.js';
 import { describe, type Described } from './describe.js';
 import { KeepAlive } from './keep-alive.js';
 import { learnFromEnd, learnFromMedia } from './learning.js';
+import { LossWatch } from './loss-watch.js';
 import { selectTracks, type TrackChoice } from './select-tracks.js';
 import {
   readPlayReply,
@@ -81,6 +82,7 @@ export class RtspSession {
   private readonly meter = new RateMeter();
   private readonly clock = new SessionClock(Date.now() - performance.now());
   private readonly watchdog: Watchdog;
+  private readonly losses = new LossWatch();
   private readonly pace: ReadPace;
   private isSlow = false;
   /** The user reads nothing: silence is no news. */
@@ -360,8 +362,15 @@ export class RtspSession {
     }
     const received = this.received();
     if (received > 0 && this.options.endsByItself !== true) learnFromMedia(this.options.memory, this.leftOut);
+    if (this.isUdp) this.watchLosses(now);
     const silence = this.watchdog.look(now, received, this.meter.fps);
     if (silence !== undefined && !this.isPaused) this.end('silence', this.whySilent(silence));
+  }
+
+  private watchLosses(now: number): void {
+    const { packets, lost } = this.statistics;
+    const percent = this.losses.look(now, packets, lost);
+    if (percent !== undefined) this.options.onLossy?.(percent);
   }
 
   /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */

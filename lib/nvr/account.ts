@@ -115,7 +115,15 @@ export class Account {
   }
 }
 
-const accounts = new Map<string, { account: Account; users: number; forget: () => void }>();
+interface Share {
+  readonly account: Account;
+  readonly forget: () => void;
+  /** The settings under which what is known of the server was learnt. */
+  readonly settings: Set<string>;
+  users: number;
+}
+
+const accounts = new Map<string, Share>();
 
 /** Takes a share in the account; `release` gives it back, and the last one to leave forgets it. */
 export function shareAccount(
@@ -130,9 +138,17 @@ export function shareAccount(
     settings.password,
   ]);
   const key = createHash('sha256').update(identity).digest('base64');
-  const entry = accounts.get(key) ?? { account: new Account(now), users: 0, forget: holdAccount(settings) };
+  const entry = accounts.get(key) ?? {
+    account: new Account(now),
+    forget: holdAccount(settings),
+    settings: new Set(),
+    users: 0,
+  };
   accounts.set(key, entry);
   entry.users++;
+  const fingerprint = whatSessionsAsk(settings);
+  if (!entry.settings.has(fingerprint)) entry.account.memory.forgetAll();
+  entry.settings.add(fingerprint);
   let released = false;
   return {
     account: entry.account,
@@ -144,4 +160,12 @@ export function shareAccount(
       entry.forget();
     },
   };
+}
+
+/** What another policy may have been right for. */
+function whatSessionsAsk(settings: NvrSettings): string {
+  const { transport, tls, uriStyle, liveTemplate, playbackTemplate, streamCodes, firstChannel, audio } =
+    settings;
+  const paths = [uriStyle, liveTemplate, playbackTemplate, streamCodes, firstChannel];
+  return JSON.stringify([transport, tls, audio, ...paths]);
 }

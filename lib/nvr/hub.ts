@@ -16,7 +16,7 @@ import { LossRun } from './loss-run.js';
 import { MissingSets } from './missing-sets.js';
 import { whyNoKeyframe } from './no-keyframe.js';
 import { FLAPPING_MS, Outages } from './outages.js';
-import { preferenceOf, toldTransport } from './transport.js';
+import { mayLeaveUdp, preferenceOf, toldTransport, whyOnUdp } from './transport.js';
 import type {
   CameraHub,
   HubEvent,
@@ -75,6 +75,7 @@ export class Hub implements CameraHub {
   private announced: VideoFormat | undefined;
   /** What a newcomer is told. */
   private story: HubEvent[] = [];
+  private toldLossy = false;
   private closing: Promise<void> = Promise.resolve();
 
   constructor(private readonly context: HubContext) {
@@ -234,13 +235,18 @@ export class Hub implements CameraHub {
       silenceMs: settings.silence * 1000,
       cutSlices: true,
       onAttempt: (attempt) => {
-        this.opening = attempt;
+        // Given up between two transports.
+        if (generation === this.generation) this.opening = attempt;
+        else void attempt.close();
       },
       onUnit: (unit) => {
         if (generation === this.generation) this.onUnit(unit);
       },
       onLoss: (missing) => {
         if (generation === this.generation) this.losses.lose(missing);
+      },
+      onLossy: (percent) => {
+        if (generation === this.generation) this.onLossy(percent);
       },
       onWarning: (error) => {
         if (generation === this.generation)
@@ -254,7 +260,7 @@ export class Hub implements CameraHub {
 
   private settle(opened: OpenedSession, generation: number): void {
     if (generation !== this.generation) {
-      void opened.session.close();
+      this.closing = Promise.all([this.closing, opened.session.close()]).then(() => undefined);
       return;
     }
     this.opening = undefined;
@@ -273,7 +279,7 @@ export class Hub implements CameraHub {
     clearTimeout(this.keyframeTimer);
     const { settings, account } = this.context;
     const deadUdp = end.reason === 'silence' && end.withoutMedia && opened?.transport === 'udp';
-    if (deadUdp && settings.transport !== 'udp' && account.memory.transport !== 'tcp') {
+    if (deadUdp && mayLeaveUdp(settings, account.memory)) {
       // Row 21: nothing came over UDP. TCP is tried at once, and remembered.
       account.memory.learn('transport', 'tcp');
       if (this.seats.size > 0) {
@@ -287,6 +293,23 @@ export class Hub implements CameraHub {
       }
     }
     this.fail(end.error);
+  }
+
+  /** UDP loses too much, for too long: TCP is tried and remembered, where that may be; what is done is told once. */
+  private onLossy(percent: number): void {
+    const { settings, account } = this.context;
+    const leaves = settings.transport === 'udp-first' && mayLeaveUdp(settings, account.memory);
+    const isNews = !this.toldLossy && account.memory.transport !== 'tcp';
+    if (leaves || !this.toldLossy) {
+      const reason = `${percent} % of the packets were lost over UDP within the last minute; ${leaves ? 'going over to TCP' : whyOnUdp(settings)}.`;
+      const error = new NvrError('ETIMEDOUT', reason);
+      this.emit('warning', { code: error.code, reason, firstOfOutage: isNews, error });
+    }
+    this.toldLossy = true;
+    if (!leaves) return;
+    account.memory.learn('transport', 'tcp');
+    this.abandon();
+    this.connect();
   }
 
   private fail(error: NvrError): void {
@@ -392,7 +415,8 @@ export class Hub implements CameraHub {
     clearTimeout(this.keyframeTimer);
     const before = this.statistics;
     this.keyframeTimer = setTimeout(() => {
-      const why = whyNoKeyframe(before, this.statistics, this.refreshes);
+      const mismatch = this.current?.session.payloadMismatch;
+      const why = mismatch?.message ?? whyNoKeyframe(before, this.statistics, this.refreshes);
       const reason = `No whole keyframe came within ${KEYFRAME_WAIT_MS / 1000} s: ${why}`;
       this.emit('warning', { code: 'ENOKEYFRAME', reason, error: new NvrError('ENOKEYFRAME', reason) });
     }, KEYFRAME_WAIT_MS);

@@ -122,4 +122,20 @@ describe('shareAccount', () => {
     first.release();
     assert.equal(shareAccount(settings, clock).account, second.account);
   });
+
+  it('forgets what was learnt of the server when its settings are edited, and not when others join with the same', () => {
+    const settings = settingsFor(5541);
+    const clock = (): number => 0;
+    const { account, release } = shareAccount(settings, clock);
+    account.memory.learn('transport', 'tcp');
+    const same = shareAccount({ ...settings, name: 'other', linger: 9 }, clock);
+    assert.equal(account.memory.transport, 'tcp');
+    const edited = shareAccount({ ...settings, transport: 'udp-first' }, clock);
+    assert.equal(account.memory.transport, undefined);
+    account.memory.learn('transport', 'tcp');
+    shareAccount(settings, clock).release();
+    assert.equal(account.memory.transport, 'tcp');
+    for (const share of [same, edited]) share.release();
+    release();
+  });
 });

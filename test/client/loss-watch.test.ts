@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { LossWatch } from '../../lib/client/loss-watch.js';
+
+/** 200 packets a second, `share` of them lost; answers what is told, and when. */
+function watch(share: (second: number) => number, seconds = 300): { second: number; percent: number }[] {
+  const told: { second: number; percent: number }[] = [];
+  const losses = new LossWatch();
+  let received = 0;
+  let lost = 0;
+  for (let second = 0; second <= seconds; second++) {
+    const percent = losses.look(5000 + second * 1000, received, Math.round(lost));
+    if (percent !== undefined) told.push({ second, percent });
+    received += 200 * (1 - share(second));
+    lost += 200 * share(second);
+  }
+  return told;
+}
+
+describe('LossWatch', () => {
+  it('tells a loss above 2 % once it has lasted for a minute, with its figure', () => {
+    assert.deepEqual(
+      watch(() => 0.05, 60),
+      [{ second: 60, percent: 5 }],
+    );
+    assert.equal(watch((second) => (second < 100 ? 0 : 0.03))[0]!.second <= 170, true);
+  });
+
+  it('says nothing of 2 % or less, nor of a bad half minute', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 0.019, noNaN: true }),
+        fc.integer({ min: 0, max: 250 }),
+        (share, at) => {
+          assert.deepEqual(
+            watch(() => share),
+            [],
+          );
+          assert.deepEqual(
+            watch((second) => (second >= at && second < at + 25 ? 0.5 : 0)),
+            [],
+          );
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('says nothing of a stream that brings nothing, or takes losses back', () => {
+    const losses = new LossWatch();
+    for (let second = 0; second < 200; second++)
+      assert.equal(losses.look(second * 1000, 0, second % 20 === 0 ? 5 : 0), undefined);
+  });
+});
