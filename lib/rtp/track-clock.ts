@@ -214,6 +214,7 @@ export class TrackClock {
       return this.#append(at);
     }
     this.#stalled = false;
+    if (delay <= this.#jitter.ms) return this.#judge(at, delay);
     if (delay <= 2 * this.#jitter.ms) return this.#take(at, delay);
     // The clock stood while the camera did.
     this.#pace = (this.#arrival - this.#stallArrival) / (this.#stallUnits + 1);

@@ -41,6 +41,17 @@ describe('SessionClock, every fault of a clock', () => {
     });
   }
 
+  it('dates nothing ahead of its arrival where the clock is set ahead while the way stalls', () => {
+    for (const by of [500, 4000, 3_600_000]) {
+      for (const fps of [5, 25]) {
+        const stamp = (_n: number, ms: number): number => (ms + (ms >= 21_500 ? by : 0)) * TICKS;
+        const { units } = judge(play({ fps, stamp, stalls: STALLS, depth: 0, jitter: uniform(30) }));
+        const ahead = Math.max(...units.map(({ mediaTime, arrival }) => mediaTime - arrival));
+        assert.ok(ahead <= TOLERANCE, `set by ${by} ms, ${fps} fps: ${ahead.toFixed(0)} ms ahead`);
+      }
+    }
+  });
+
   it('keeps a steady stream within 20 ms rms with 30 ms of jitter, uniform or not', () => {
     for (const fps of [1, 5, 25, 60]) {
       const next = random(3);
