@@ -114,7 +114,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
         reject(
           new NvrError(
             'EDECODE',
-            `ffmpeg made no picture of the keyframe: ${firstLine(complaint) || `exit code ${String(code)}`}`,
+            `ffmpeg made no picture of the keyframe: ${firstLine(complaint) || (code === 0 ? 'it wrote nothing' : `exit code ${String(code)}`)}`,
           ),
         );
     };

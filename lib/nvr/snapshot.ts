@@ -137,10 +137,12 @@ async function makePicture(
 }
 
 function keyframeInstead(unit: VideoUnit, refusal: NvrError, failure?: NvrError): Picture {
-  const reasons = [refusal, ...(failure ? [failure] : [])].map(sentence).join(' ');
+  const reasons = [refusal, ...(failure ? [failure] : [])]
+    .map(({ message }) => (message.endsWith('.') ? message.slice(0, -1) : message))
+    .join('; ');
   const advice =
     failure?.code === 'EUNSUPPORTED' ? ' Install ffmpeg, or set its path, for a JPEG of such a stream.' : '';
-  const message = `No JPEG, the keyframe itself is passed on: ${reasons}${advice}`;
+  const message = `No JPEG, the keyframe itself is passed on: ${reasons}.${advice}`;
   return { ...keyframeOf(unit), warning: new NvrError(refusal.code, message, { cause: refusal }) };
 }
 
@@ -175,12 +177,6 @@ async function fromJpeg(
   }
   const message = `The camera's JPEG is passed on at its own width: only ffmpeg can make it smaller, and ${reason}.`;
   return { ...picture, warning: new NvrError('EUNSUPPORTED', message) };
-}
-
-/** As it begins and ends in the middle of others. */
-function sentence({ message }: NvrError): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
-  return text.endsWith('.') ? text : `${text}.`;
 }
 
 function keyframeOf(unit: VideoUnit): Picture {

@@ -22,6 +22,12 @@ export class BitWriter {
     return this.ue(value > 0 ? 2 * value - 1 : -2 * value);
   }
 
+  /** Zeros up to a whole byte. */
+  align(): this {
+    this.#bits = this.#bits.padEnd(Math.ceil(this.#bits.length / 8) * 8, '0');
+    return this;
+  }
+
   /** The bytes, closed by a stop bit, without emulation prevention. */
   rbsp(): Buffer {
     const bits = `${this.#bits}1`;

@@ -1,9 +1,12 @@
 // Pictures beside what their numbers mean: colours by each matrix, said and unsaid, the shape of pixels, fields made one picture.
 import assert from 'node:assert/strict';
 
+import { joinAnnexB } from '../../lib/codec/annexb.js';
 import { toJpeg } from '../../lib/media/jpeg/index.js';
+import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import { ffmpegSnapshot } from '../../lib/nvr/ffmpeg-fallback.js';
+import { BitWriter } from '../codec/bit-writer.js';
 import { needs } from '../support/tools.js';
 import { ffmpeg, planesOf } from './ffmpeg-judge.js';
 import { COLOURS, combs, distance, judgeColours, judgeShape, stripes } from './looks.js';
@@ -68,5 +71,44 @@ describe('pictures that look right', () => {
       const jpeg = await shown(frame);
       assert.ok(whole.every((sample, n) => Math.abs(sample - jpeg[n]!) < 40));
     });
+
+    it('that come alone make no picture rather than half a one', async () => {
+      const set = new BitWriter().u(77, 8).u(0, 8).u(30, 8).ue(0).ue(0).ue(2).ue(1).flag(false).ue(3).ue(1);
+      const sps = set.flag(false).flag(false).flag(true).flag(false).flag(false).nal(0x67);
+      const pps = new BitWriter()
+        .ue(0)
+        .ue(0)
+        .u(0, 2)
+        .ue(0)
+        .ue(0)
+        .ue(0)
+        .u(0, 3)
+        .se(0)
+        .se(0)
+        .se(0)
+        .u(0, 3)
+        .nal(0x68);
+      const top = fieldOf(200, true);
+      const bottom = fieldOf(60, false);
+      const job = { codec: 'h264' as const, quality: 95, ffmpegPath: '' };
+      const jpeg = await ffmpegSnapshot({ ...job, data: joinAnnexB([sps, pps, top, bottom]) });
+      assert.deepEqual(jpegSize(jpeg), { width: 64, height: 64 });
+      await assert.rejects(ffmpegSnapshot({ ...job, data: joinAnnexB([sps, pps, top]) }), {
+        code: 'EDECODE',
+      });
+    });
   });
 });
+
+/** A field of 64 x 32 in I_PCM of one luma value: the upper one of an IDR picture, or the lower one beside it. */
+function fieldOf(luma: number, upper: boolean): Buffer {
+  const bits = new BitWriter().ue(0).ue(7).ue(0).u(0, 4).flag(true).flag(!upper);
+  if (upper) bits.ue(0).u(0, 2);
+  else bits.flag(false);
+  bits.se(0);
+  for (let block = 0; block < 8; block++) {
+    bits.ue(25).align();
+    for (let n = 0; n < 384; n++) bits.u(n < 256 ? luma : 128, 8);
+  }
+  return bits.nal(upper ? 0x65 : 0x61);
+}

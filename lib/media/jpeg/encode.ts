@@ -2,6 +2,7 @@
 
 import type { SampleAspect } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
+import { Bt601Band } from './matrix.js';
 import { reciprocals, transformColumns, transformLine } from './fdct.js';
 import type { PlanarPicture } from './picture.js';
 import { CHROMA_AC, CHROMA_DC, headers, LUMA_AC, LUMA_DC, quantTables, ZIGZAG } from './tables.js';
@@ -12,6 +13,8 @@ export interface EncodeOptions {
   readonly quality: number;
   /** False: luma 16..235 and chroma 16..240 are stretched to the 0..255 that JFIF asks for. */
   readonly fullRange: boolean;
+  /** The picture's colour matrix, by H.264 and H.265 table E.5; absent: that of JFIF, BT.601. */
+  readonly matrix?: number;
   /** The shape of a pixel; absent: square. */
   readonly sar?: SampleAspect;
 }
@@ -22,10 +25,11 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
   const { width, height, cb, cr } = picture;
   const quant = quantTables(Math.min(100, Math.max(1, Math.round(options.quality))));
   const output = new Scan(headers(width, height, quant, !cb || !cr, options.sar));
-  const levels = options.fullRange ? FULL_RANGE : LIMITED_RANGE;
+  const band = cb && cr && Bt601Band.of({ ...picture, cb, cr }, options.matrix, options.fullRange);
+  const levels = band || options.fullRange ? FULL_RANGE : LIMITED_RANGE;
   const luma = new Component(
-    picture.y,
-    picture.yStride,
+    band?.y ?? picture.y,
+    band ? width : picture.yStride,
     width,
     height,
     levels.luma,
@@ -43,8 +47,8 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
   const chromaHeight = (height + 1) >> 1;
   const divisors = reciprocals(quant.chroma);
   const blue = new Component(
-    cb,
-    picture.cStride,
+    band?.cb ?? cb,
+    band ? chromaWidth : picture.cStride,
     chromaWidth,
     chromaHeight,
     levels.chroma,
@@ -53,8 +57,8 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
     CHROMA_AC,
   );
   const red = new Component(
-    cr,
-    picture.cStride,
+    band?.cr ?? cr,
+    band ? chromaWidth : picture.cStride,
     chromaWidth,
     chromaHeight,
     levels.chroma,
@@ -62,7 +66,13 @@ export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint
     CHROMA_DC,
     CHROMA_AC,
   );
-  for (let y = 0; y < chromaHeight; y += 8) {
+  for (let top = 0; top < chromaHeight; top += 8) {
+    if (band) {
+      band.fill(top);
+      luma.height = Math.min(16, height - 2 * top);
+      blue.height = red.height = Math.min(8, chromaHeight - top);
+    }
+    const y = band ? 0 : top;
     for (let x = 0; x < chromaWidth; x += 8) {
       output.block(luma, 2 * x, 2 * y);
       output.block(luma, 2 * x + 8, 2 * y);
@@ -99,7 +109,7 @@ class Component {
     readonly plane: Uint8Array,
     readonly stride: number,
     readonly width: number,
-    readonly height: number,
+    public height: number,
     readonly levels: Float64Array,
     readonly divisors: Float64Array,
     readonly dc: HuffmanCodes,

@@ -2,7 +2,7 @@
 
 import type { SampleAspect } from '../../codec/unit.js';
 import { encodeJpeg } from './encode.js';
-import { shownMatrix, toBt601 } from './matrix.js';
+import { shownMatrix } from './matrix.js';
 import type { PlanarPicture } from './picture.js';
 import { resize, shownSize } from './scale.js';
 
@@ -31,10 +31,10 @@ export function toJpeg(decoded: PlanarPicture, options: JpegOptions): Jpeg {
   const { quality, sar, squarePixels = false } = options;
   // What is not said of colours is taken from the stream's size, not from that of a smaller picture of it.
   const matrix = shownMatrix(options.matrixCoefficients, decoded.height);
-  const sized = resize(decoded, shownSize(decoded, options.width, squarePixels ? sar : undefined));
-  const { picture, fullRange } = toBt601(sized, matrix, options.fullRange);
+  const picture = resize(decoded, shownSize(decoded, options.width, squarePixels ? sar : undefined));
+  const { fullRange } = options;
   return {
-    data: encodeJpeg(picture, { quality, fullRange, ...(sar && !squarePixels && { sar }) }),
+    data: encodeJpeg(picture, { quality, fullRange, matrix, ...(sar && !squarePixels && { sar }) }),
     width: picture.width,
     height: picture.height,
   };

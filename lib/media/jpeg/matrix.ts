@@ -15,42 +15,56 @@ export function shownMatrix(matrixCoefficients: number | undefined, height: numb
   return height >= HD_LINES ? BT709_CODE : BT601_CODE;
 }
 
-/** The picture itself where its matrix is BT.601 or it is grey; else a new full-range picture in BT.601. `matrixCoefficients`: table E.5. */
-export function toBt601(
-  picture: PlanarPicture,
-  matrixCoefficients: number,
-  fullRange: boolean,
-): { picture: PlanarPicture; fullRange: boolean } {
-  const weights = lumaWeights(matrixCoefficients);
-  const { width, height, cb, cr } = picture;
-  if (!weights || (weights.kr === BT601.kr && weights.kb === BT601.kb) || !cb || !cr)
-    return { picture, fullRange };
+/** Lines of luma in a band: a row of the encoder's blocks. */
+const BAND = 16;
 
-  const shares = sharesOf(weights, fullRange);
-  const chromaWidth = (width + 1) >> 1;
-  const chromaHeight = (height + 1) >> 1;
-  const y = new Uint8ClampedArray(width * height);
-  const newCb = new Uint8ClampedArray(chromaWidth * chromaHeight);
-  const newCr = new Uint8ClampedArray(chromaWidth * chromaHeight);
-  const added = new Int32Array(chromaWidth);
-  for (let row = 0; row < chromaHeight; row++) {
-    convertChroma(cb, cr, row * picture.cStride, newCb, newCr, row * chromaWidth, added, shares);
-    for (let line = 2 * row; line < Math.min(height, 2 * row + 2); line++)
-      convertLuma(picture.y, line * picture.yStride, y, line * width, width, added, shares);
+/** A band of a picture in full-range BT.601, made from it as it is asked for: a copy of the whole picture would be as large as the picture. */
+export class Bt601Band {
+  readonly y: Uint8Array;
+  readonly cb: Uint8Array;
+  readonly cr: Uint8Array;
+  readonly #y: Uint8ClampedArray<ArrayBuffer>;
+  readonly #cb: Uint8ClampedArray<ArrayBuffer>;
+  readonly #cr: Uint8ClampedArray<ArrayBuffer>;
+  readonly #added: Int32Array;
+
+  private constructor(
+    private readonly picture: ColourPicture,
+    private readonly shares: Shares,
+  ) {
+    const { width } = picture;
+    const chromaWidth = (width + 1) >> 1;
+    this.#y = new Uint8ClampedArray(width * BAND);
+    this.#cb = new Uint8ClampedArray((chromaWidth * BAND) / 2);
+    this.#cr = new Uint8ClampedArray((chromaWidth * BAND) / 2);
+    this.#added = new Int32Array(chromaWidth);
+    this.y = new Uint8Array(this.#y.buffer);
+    this.cb = new Uint8Array(this.#cb.buffer);
+    this.cr = new Uint8Array(this.#cr.buffer);
   }
-  return {
-    picture: {
-      width,
-      height,
-      y: new Uint8Array(y.buffer),
-      yStride: width,
-      cb: new Uint8Array(newCb.buffer),
-      cr: new Uint8Array(newCr.buffer),
-      cStride: chromaWidth,
-    },
-    fullRange: true,
-  };
+
+  /** Undefined where the picture's matrix is BT.601's already. `matrix`: table E.5. */
+  static of(picture: ColourPicture, matrix: number | undefined, fullRange: boolean): Bt601Band | undefined {
+    const weights = matrix === undefined ? undefined : lumaWeights(matrix);
+    const isOther = weights && (weights.kr !== BT601.kr || weights.kb !== BT601.kb);
+    return isOther ? new Bt601Band(picture, sharesOf(weights, fullRange)) : undefined;
+  }
+
+  /** Fills the band with the lines from `top` of chroma, twice that of luma, on. The strides are the picture's width, and half of it. */
+  fill(top: number): void {
+    const { y, cb, cr, yStride, cStride, width, height } = this.picture;
+    const added = this.#added;
+    const rows = Math.min(BAND / 2, ((height + 1) >> 1) - top);
+    for (let row = 0; row < rows; row++) {
+      const from = (top + row) * cStride;
+      convertChroma(cb, cr, from, this.#cb, this.#cr, row * added.length, added, this.shares);
+      for (let line = 2 * row; line < Math.min(height - 2 * top, 2 * row + 2); line++)
+        convertLuma(y, (2 * top + line) * yStride, this.#y, line * width, width, added, this.shares);
+    }
+  }
 }
+
+type ColourPicture = PlanarPicture & { readonly cb: Uint8Array; readonly cr: Uint8Array };
 
 /** What one sample is worth in each new one, as whole numbers of 1 / 65536; the new ones are clamped by the arrays they go to. */
 interface Shares {
