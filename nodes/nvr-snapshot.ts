@@ -99,10 +99,12 @@ class SnapshotCamera {
     this.pending++;
     this.node.status(BUSY);
     try {
+      const own = channelNumber(this.server.settings, this.channel);
       const channel = channelNumber(this.server.settings, orElse(message.channel, this.channel));
       const stream = chosen('stream', STREAMS, message.stream, this.stream);
       const format = chosen('format', FORMATS, message.format, this.options.format);
-      const hub = nvrOf(this.server).camera(channel, stream);
+      const by = channel === own && stream === this.stream ? 'node' : 'message';
+      const hub = nvrOf(this.server).camera(channel, stream, by);
       const snapshot = await takeSnapshot(hub, { ...this.options, format });
       this.settle(IDLE);
       this.warn(snapshot.warning);

@@ -33,6 +33,8 @@ export interface HubContext {
   /** What every session of this NVR has in common. */
   readonly session: ServerOptions & Pick<SessionOptions, 'extras'>;
   readonly memory: UnitMemory;
+  /** Asked as a first user comes: what is to be told of the number of cameras in use. */
+  readonly crowded?: () => NvrError | undefined;
   readonly uri: string;
   readonly channel: number;
   readonly stream: string;
@@ -97,6 +99,15 @@ export class Hub implements CameraHub {
     return this.current?.session.description;
   }
 
+  /** It has a session, or is on its way to one. */
+  get isBusy(): boolean {
+    return this.state !== 'idle' || this.seats.size > 0;
+  }
+
+  get isUsed(): boolean {
+    return this.seats.size > 0;
+  }
+
   get statistics(): StreamStatistics {
     return {
       ...this.ledger.total(this.current?.session.statistics),
@@ -117,7 +128,12 @@ export class Hub implements CameraHub {
     for (const event of this.story)
       tell(seat, event.error === undefined ? event : { ...event, firstOfOutage: true });
     if (subscriber.fromKept === true) this.catchUp(seat);
-    if (this.state === 'idle') this.connect();
+    if (this.state === 'idle') {
+      this.connect();
+      const crowded = this.context.crowded?.();
+      if (crowded !== undefined)
+        this.emit('warning', { code: crowded.code, reason: crowded.message, error: crowded });
+    }
     return {
       unsubscribe: () => {
         if (this.seats.delete(seat) && this.seats.size === 0) this.linger();

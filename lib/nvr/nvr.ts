@@ -9,6 +9,7 @@ import { printable } from '../text.js';
 import { HealthProbes } from './health.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './hub.js';
+import { Hubs } from './hubs.js';
 import { processMemory, type MemoryBudget } from './memory-budget.js';
 import { httpTunnel } from '../client/http-tunnel.js';
 import type { ServerOptions } from '../client/session-options.js';
@@ -17,6 +18,9 @@ import { fetchSpan, type RecordedSpan } from './playback/fetch-span.js';
 import { PlaybackRuns } from './playback/runs.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
+
+/** As many sessions as the MOVE NVR's largest model has cameras. */
+const MAX_SESSIONS = 64;
 
 export interface NvrOptions {
   logger?: Logger;
@@ -29,7 +33,7 @@ export class Nvr {
   readonly playback: PlaybackRuns;
   /** How the cameras are. */
   readonly health: HealthProbes;
-  private readonly hubs = new Map<string, Hub>();
+  private readonly hubs: Hubs;
   private readonly account: Account;
   private readonly release: () => void;
   private readonly logger: Logger;
@@ -42,6 +46,9 @@ export class Nvr {
   ) {
     this.logger = options.logger ?? silentLogger;
     this.memory = options.memory ?? processMemory();
+    this.hubs = new Hubs(settings.maxSessions ?? MAX_SESSIONS, (channel, stream) =>
+      this.createHub(channel, stream),
+    );
     const share = shareAccount(settings, () => performance.now());
     this.account = share.account;
     this.release = share.release;
@@ -59,13 +66,17 @@ export class Nvr {
       session: this.session,
       uriOf: (channel, stream) =>
         this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
-      hub: (channel, stream) => this.hubOf(channel, stream),
+      hub: (channel, stream) => this.hubs.own(channel, stream),
     });
   }
 
-  /** The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be. */
-  camera(channel: number, stream: string): CameraHub {
-    return this.hubOf(channel, stream);
+  /**
+   * The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be, and ESESSIONS for one that a
+   * message names (`by`) beyond `maxSessions`.
+   */
+  camera(channel: number, stream: string, by: 'node' | 'message' = 'node'): CameraHub {
+    if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
+    return by === 'node' ? this.hubs.own(channel, stream) : this.hubs.byMessage(channel, stream);
   }
 
   /** Whether the URI style knows recordings. */
@@ -83,31 +94,25 @@ export class Nvr {
     }
   }
 
-  private hubOf(channel: number, stream: string): Hub {
-    if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
-    const key = `${channel}/${stream}`;
-    const known = this.hubs.get(key);
-    if (known !== undefined) return known;
+  private createHub(channel: number, stream: string): Hub {
     const { settings } = this;
-    const hub = new Hub({
+    return new Hub({
       settings,
       account: this.account,
       memory: this.memory.camera(),
+      crowded: () => this.hubs.crowded,
       channel,
       stream,
       uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
       session: { ...this.session, extras: settings.audio },
     });
-    this.hubs.set(key, hub);
-    return hub;
   }
 
   /** Ends all sessions with TEARDOWN at once. Idempotent; never rejects. */
   async close(): Promise<void> {
     this.closed = true;
     this.health.close();
-    await Promise.all([this.playback.close(), ...[...this.hubs.values()].map((hub) => hub.close())]);
-    this.hubs.clear();
+    await Promise.all([this.playback.close(), this.hubs.close()]);
     this.release();
   }
 

@@ -38,6 +38,8 @@ export interface NvrSettings {
   linger: number;
   /** Set up audio and metadata tracks too. */
   audio: boolean;
+  /** Cameras that may be in use for messages to name one more; 64 where absent. */
+  maxSessions?: number;
   /** Whether a redirect may lead to another host; `same` where absent. */
   redirects?: RedirectSetting;
   /** The password may be sent in clear (Basic without TLS), even where the NVR offered better before. */

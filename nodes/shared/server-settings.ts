@@ -67,6 +67,7 @@ export function readServerSettings(
     silence: reader.number('silence', 5, { min: 1, max: 3600 }),
     linger: reader.number('linger', 5, { min: 0, max: 3600 }),
     audio: reader.boolean('audio', false),
+    maxSessions: reader.number('maxSessions', 64, { min: 1, max: 9999, integer: true }),
     redirects: reader.choice('redirects', ['same', 'any'], 'same'),
     allowBasic: reader.boolean('allowBasic', false),
     keyPattern: readKeyPattern(reader),

@@ -21,11 +21,11 @@ type Values = Readonly<Record<string, unknown>>;
 const PROPERTIES = [
   ...['name', 'host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'transport', 'uriStyle'],
   ...['liveTemplate', 'playbackTemplate', 'streamCodes', 'firstChannel', 'channels', 'timeZone'],
-  ...['requestTimeout', 'silence', 'linger', 'audio', 'redirects', 'allowBasic', 'keyPattern'],
+  ...['requestTimeout', 'silence', 'linger', 'audio', 'maxSessions', 'redirects', 'allowBasic', 'keyPattern'],
 ];
 
 /** What a node that was saved before these existed means by their absence. */
-const DEFAULTS: Values = { redirects: 'same', allowBasic: false };
+const DEFAULTS: Values = { redirects: 'same', allowBasic: false, maxSessions: '64' };
 
 /** Where a secret may go is decided by these; the stored password and what variables hold go nowhere else. */
 const BOUND = ['host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'redirects', 'allowBasic'];

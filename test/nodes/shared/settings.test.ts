@@ -84,6 +84,7 @@ describe('the NVR’s settings', () => {
         silence: 5,
         linger: 5,
         audio: false,
+        maxSessions: 64,
         redirects: 'same',
         allowBasic: false,
         keyPattern: '',
