@@ -189,7 +189,7 @@ export function bindSocket(address: string, port: number, shared = false): Promi
 function canonical(address: string): string {
   const plain = plainAddress(address);
   const family = net.isIPv6(plain) ? 'ipv6' : 'ipv4';
-  return new net.SocketAddress({ address: plain.replace(/%.*$/, ''), family }).address;
+  return new net.SocketAddress({ address: plain.split('%', 1)[0]!, family }).address;
 }
 
 /** `::ffff:10.0.0.1` and `10.0.0.1` are one address. */

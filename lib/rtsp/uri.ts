@@ -67,7 +67,7 @@ function withZone(host: string): string {
 
 /** The authority that a server is told: a zone is of no meaning to anybody but this machine (RFC 6874 1). */
 export function authorityOnWire(host: string, port: number, usualPort: number): string {
-  const plain = host.includes(':') ? `[${host.replace(/%.*$/s, '')}]` : host;
+  const plain = host.includes(':') ? `[${host.split('%', 1)[0]!}]` : host;
   return port === usualPort ? plain : `${plain}:${port}`;
 }
 

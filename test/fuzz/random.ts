@@ -32,6 +32,33 @@ export class Random {
 
 const EDGES = [0, 1, 0x0a, 0x0d, 0x20, 0x22, 0x24, 0x2c, 0x3b, 0x3d, 0x7f, 0x80, 0xfe, 0xff];
 
+const RUNS = [
+  ' ',
+  '\t',
+  '\r\n',
+  '"',
+  "'",
+  '\\',
+  '\\"',
+  '(',
+  '[',
+  '{',
+  '<',
+  '<a ',
+  '</',
+  '&',
+  '=',
+  ';',
+  ',',
+  ':',
+  '/',
+  '%',
+  '$',
+  'a',
+  '0',
+  '-',
+];
+
 /** Up to four small changes of a copy; `others` lend pieces. */
 export function mutate(input: Buffer, random: Random, others: readonly Buffer[], limit = 200_000): Buffer {
   let bytes: Buffer = Buffer.from(input);
@@ -42,7 +69,7 @@ export function mutate(input: Buffer, random: Random, others: readonly Buffer[],
 function change(bytes: Buffer, random: Random, others: readonly Buffer[]): Buffer {
   const at = random.below(bytes.length + 1);
   const size = random.below(random.pick([2, 8, 64, 1024])) + 1;
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0:
       if (at < bytes.length) bytes[at]! ^= 1 << random.below(8);
       return bytes;
@@ -71,6 +98,13 @@ function change(bytes: Buffer, random: Random, others: readonly Buffer[]): Buffe
         bytes.subarray(at),
       ]);
     }
+    case 8:
+      // White space, quotes and brackets without end: what a pattern with two repeats is slow on.
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        Buffer.alloc(random.below(60_000), random.pick(RUNS)),
+        bytes.subarray(at),
+      ]);
     case 7: {
       const other = random.pick(others);
       const from = random.below(other.length);

@@ -79,6 +79,24 @@ export const HEADER_VALUES: Readonly<Record<string, readonly string[]>> = {
   Location: ['rtsp://u:p%40@h:8554/live?ch=0000&stype=M'],
 };
 
+export const CHALLENGES = [
+  ...HEADER_VALUES['WWW-Authenticate']!,
+  'Digest\trealm="r" ,\tnonce=abc+/==,algorithm="MD5", stale="FALSE"',
+  'Digest realm="Tom\\"s \\\\ cam", nonce="n3", qop="auth-int"\nBasic realm="\xb4\xf3\xc3\xc5"\nNegotiate abc==',
+  `Digest realm="${' '.repeat(200)}", nonce=${'"'.repeat(9)}`,
+];
+
+export const KEY_REPLIES = [
+  '{"error":{"code":0,"message":"OK"},"data":[[{"pb_key":"aB3"}]]}',
+  '<?xml version="1.0"?><!-- x --><n:r xmlns:n="u"><n:pbkey a=\'b\'>a&amp;b&#x41;</n:pbkey><key value="x"/><![CDATA[y]]></n:r>',
+  'OK\r\nvar result = 0;\r\nvar root.pbkey = "aB3;x";\r\nerror=0&pbkey=aB3\r\n',
+  'NOT_LOGIN',
+  'key=a b',
+  'id=[aB3] ticket=aB3',
+  '<!DOCTYPE html><html><head><title>Log in</title></head></html>',
+  'callback({"pbkey":"aB3"});',
+];
+
 /** Whole conversations, as the socket gives them. */
 export function conversations(): Buffer[] {
   const headers = Object.entries(HEADER_VALUES).map(([name, values]) => `${name}: ${values[0]!}`);

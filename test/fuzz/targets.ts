@@ -1,6 +1,7 @@
 // What is fuzzed, and what must hold of what each part gives.
 
 import assert from 'node:assert/strict';
+import { loginRules } from '../../lib/client/login.js';
 import { Track } from '../../lib/client/track.js';
 import { selectTracks } from '../../lib/client/select-tracks.js';
 import { createDepacketizer } from '../../lib/codec/depacketizer.js';
@@ -9,9 +10,13 @@ import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
+import { MAX_REPLY_BYTES, readPlaybackKey, shapeOf } from '../../lib/nvr/playback-key.js';
+import { Trace } from '../../lib/nvr/trace.js';
+import { redact } from '../../lib/redact.js';
 import { parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Authenticator } from '../../lib/rtsp/auth.js';
 import { HttpHead } from '../../lib/rtsp/http-head.js';
+import { LoginMemory } from '../../lib/rtsp/login-rules.js';
 import { controlBase, trackUri } from '../../lib/rtsp/control-uri.js';
 import { Framer } from '../../lib/rtsp/framer.js';
 import {
@@ -21,18 +26,23 @@ import {
   parseSession,
   parseTransport,
 } from '../../lib/rtsp/headers.js';
-import type { Headers, RtspRequest, RtspResponse } from '../../lib/rtsp/message.js';
+import { Headers, serializeRequest, type RtspRequest, type RtspResponse } from '../../lib/rtsp/message.js';
+import { usedLines } from '../../lib/rtsp/sdp-lines.js';
 import { parseSdp } from '../../lib/rtsp/sdp.js';
 import { parseRtspUri } from '../../lib/rtsp/uri.js';
+import { formsOf, holdAccount, rememberKey, rememberResponse } from '../../lib/secrets.js';
+import { printable, textOfBytes } from '../../lib/text.js';
 import * as h264 from '../codec/h264/nals.js';
 import * as h265 from '../codec/h265/nals.js';
 import { media, payload } from '../codec/packetizers/media.js';
 import type { Target } from './engine.js';
 import { mutate, type Random } from './random.js';
 import {
+  CHALLENGES,
   conversations,
   HEADER_VALUES,
   HTTP_HEADS,
+  KEY_REPLIES,
   rtcpPackets,
   SDPS,
   streams,
@@ -54,10 +64,14 @@ export function targets(): Target[] {
       'SDP',
       SDPS.map(toBuffer),
       (bytes) => {
-        readSdp(bytes.toString('utf8'));
+        readSdp(bytes.toString('latin1'));
       },
       LIMITS.bodyBytes,
     ),
+    bytesTarget('digest', CHALLENGES.map(toBuffer), readChallenges, LIMITS.headerBytes),
+    bytesTarget('playback key', KEY_REPLIES.map(toBuffer), readKeyReply, MAX_REPLY_BYTES),
+    bytesTarget('text', [...HTTP_HEADS, ...CHALLENGES, ...SDPS].map(toBuffer), readText, 64 * 1024),
+    secretsTarget(),
     bytesTarget('HTTP head', HTTP_HEADS.map(toBuffer), readHttpHead, LIMITS.headerBytes),
     bytesTarget('RTCP', rtcpPackets(), readRtcp),
     bytesTarget('SPS', [h264.SPS, h264.OTHER_SPS, h265.SPS, h265.OTHER_SPS], readSps),
@@ -85,7 +99,90 @@ function bytesTarget(
   };
 }
 
-/** Conversations in reads of any size, through everything that reads messages. */
+/** Whatever a challenge is made of, the answer can be written, tells no password, and what cannot be answered is quoted in bounds. */
+function readChallenges(bytes: Buffer): void {
+  const lines = bytes.toString('latin1').split('\n');
+  const rules = loginRules('rtsp', new LoginMemory(), undefined);
+  const auth = new Authenticator({ username: 'wächter', password: 'kanarie-77' }, { rules });
+  const obstacle = auth.obstacle(lines, 'DESCRIBE');
+  if (obstacle !== undefined) {
+    assert.equal(obstacle.code, 'EUNSUPPORTED');
+    assert.ok(obstacle.message.length < 600);
+    return;
+  }
+  auth.accept(lines);
+  const authorization = auth.authorize('PLAY', 'rtsp://h/') ?? '';
+  assert.ok(!authorization.includes('kanarie'));
+  ignoreTyped(() => {
+    const headers = new Headers().set('Authorization', authorization);
+    serializeRequest({ method: 'PLAY', uri: 'rtsp://h/', headers, body: Buffer.alloc(0) });
+  });
+}
+
+function readKeyReply(bytes: Buffer): void {
+  assert.ok(shapeOf(bytes).length <= 1100);
+  for (const pattern of ['', 'ticket', 'id=[*]'])
+    ignoreTyped(() => {
+      const key = readPlaybackKey(bytes, 'text/plain', pattern);
+      assert.ok(key.length > 0 && key.length <= 1024 && !/[\s\p{Cc}]/u.test(key), key);
+    });
+}
+
+function readText(bytes: Buffer): void {
+  const text = bytes.toString('latin1');
+  const shown = printable(text);
+  assert.ok(shown.length <= 200 && !/[\p{Cc}\p{Cf}\p{Cs}]/u.test(shown));
+  redact(text);
+  textOfBytes(text);
+  assert.ok(new NvrError('EPROTOCOL', text).message.length <= 1001);
+  assert.deepEqual(usedLines(text), usedLines(`${text}\n`));
+}
+
+const SECRETS = { username: 'admin', password: 'Kan4rie/ v0gel+"ü' };
+
+/** Whatever surrounds it, and in whatever form: no live secret comes out of an error, shown text, a trace or a reply's error. */
+function secretsTarget(): Target {
+  const forms = [
+    ...formsOf(SECRETS.password),
+    Buffer.from(`${SECRETS.username}:${SECRETS.password}`).toString('base64'),
+    'e0ff72846d2179b1e3e7ed983bb6ed75',
+    'pbkey-77aa88bb',
+  ];
+  rememberKey('pbkey-77aa88bb');
+  const seeds = conversations();
+  return {
+    name: 'secrets',
+    make: (random) => {
+      const bytes = mutate(random.pick(seeds), random, seeds);
+      const at = random.below(bytes.length + 1);
+      const form = random.pick(forms);
+      const [before, behind] = [
+        bytes.toString('latin1', Math.max(0, at - 100), at),
+        bytes.toString('latin1', at, at + 4000),
+      ];
+      const echo = before + form + behind;
+      return {
+        bytes: echo.length,
+        run: () => {
+          const forget = holdAccount(SECRETS);
+          rememberResponse('e0ff72846d2179b1e3e7ed983bb6ed75');
+          const trace = new Trace({ secrets: [], now: () => 0 });
+          trace.start(1);
+          trace.debug(echo);
+          for (const said of [
+            redact(echo),
+            printable(echo),
+            new NvrError('EPROTOCOL', echo).message,
+            trace.text(),
+          ])
+            assert.ok(!said.includes(form), form);
+          forget();
+        },
+      };
+    },
+  };
+}
+
 /** However the reads cut it, the same head comes of it, and every byte belongs to it or not. */
 function readHttpHead(bytes: Buffer): void {
   const whole = new HttpHead();
@@ -101,6 +198,7 @@ function readHttpHead(bytes: Buffer): void {
   assert.deepEqual(cut.answer, whole.answer);
 }
 
+/** Conversations in reads of any size, through everything that reads messages. */
 function framerTarget(): Target {
   const seeds = conversations();
   return {
@@ -126,7 +224,7 @@ function readConversation(bytes: Buffer, cuts: readonly number[]): void {
     out += message.body.length + readHeaders(message.headers);
     if (message.body.length > 0)
       ignoreTyped(() => {
-        readSdp(message.body.toString('utf8'));
+        readSdp(message.body.toString('latin1'));
       });
   };
   const framer = new Framer(

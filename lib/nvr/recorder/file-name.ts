@@ -19,7 +19,7 @@ const MAX_LEVELS = 16;
 const MAX_NAME_BYTES = 180;
 /** Names that Windows keeps for devices, whatever follows a dot. */
 const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
-const TIME = /^[yMdHmsS]+(?:[-_.]?[yMdHmsS]+)*$/;
+const TIME = /^[yMdHmsS]+(?:[-_.][yMdHmsS]+)*$/;
 const TEXTS = ['nvr', 'channel', 'stream', 'reason'] as const;
 
 /** The template's levels, filled, without the last one's ending. Throws EINPUT for a template that leaves the folder or names what is unknown. */
@@ -63,11 +63,19 @@ export function safeName(text: string): string {
     .replace(/\p{Surrogate}/gu, '_')
     // eslint-disable-next-line no-control-regex -- no file name holds them everywhere
     .replace(/[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '_');
-  const short = shorten(plain).replace(/^[\s.]+|[\s.]+$/g, (around) =>
-    '_'.repeat(Math.min(around.length, 3)),
-  );
+  const short = withoutEdges(shorten(plain));
   if (short === '') return '_';
   return RESERVED.test(short.split('.')[0]!.trim()) ? `_${short}` : short;
+}
+
+/** White space and dots around a name are lost on some systems: three of them at most become `_`. */
+function withoutEdges(name: string): string {
+  const filler = (length: number): string => '_'.repeat(Math.min(length, 3));
+  const start = name.search(/[^\s.]/);
+  if (start === -1) return filler(name.length);
+  let end = name.length;
+  while (/[\s.]/.test(name[end - 1]!)) end--;
+  return filler(start) + name.slice(start, end) + filler(name.length - end);
 }
 
 function shorten(text: string): string {
