@@ -5,67 +5,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { NvrError } from '../errors.js';
 import { rememberResponse } from '../secrets.js';
 import { byteString, printable } from '../text.js';
+import { parseChallenges, splitChallenges, type Challenge } from './challenge.js';
 import { choose, type LoginRules } from './login-rules.js';
-
-export interface Challenge {
-  scheme: 'digest' | 'basic';
-  realm: string;
-  nonce?: string;
-  opaque?: string;
-  /** As sent, for the echo: `MD5`, `SHA-256`, `MD5-sess` … Absent means MD5. */
-  algorithm?: string;
-  /** Absent: the RFC 2069 form, the usual one in RTSP. */
-  qop?: string[];
-  stale?: boolean;
-}
-
-const MAX_CHALLENGES = 16;
-
-/** The challenges of all WWW-Authenticate lines; one line may hold several. Those of unknown schemes are left out. */
-export function parseChallenges(values: readonly string[]): Challenge[] {
-  const challenges: Challenge[] = [];
-  for (const value of values) {
-    for (const { scheme, parameters } of splitChallenges(value)) {
-      if (challenges.length >= MAX_CHALLENGES) return challenges;
-      const lower = scheme.toLowerCase();
-      if (lower !== 'digest' && lower !== 'basic') continue;
-      const challenge: Challenge = { scheme: lower, realm: parameters.get('realm') ?? '' };
-      const nonce = parameters.get('nonce');
-      if (nonce !== undefined) challenge.nonce = nonce;
-      const opaque = parameters.get('opaque');
-      if (opaque !== undefined) challenge.opaque = opaque;
-      const algorithm = parameters.get('algorithm');
-      if (algorithm !== undefined) challenge.algorithm = algorithm;
-      const qop = parameters.get('qop');
-      if (qop !== undefined)
-        challenge.qop = qop
-          .split(/[, \t]+/)
-          .map((one) => one.toLowerCase())
-          .filter((one) => one !== '');
-      if (parameters.get('stale')?.toLowerCase() === 'true') challenge.stale = true;
-      challenges.push(challenge);
-    }
-  }
-  return challenges;
-}
-
-/** A scheme is a word that is not followed by `=`; everything up to the next one is its parameters. */
-function splitChallenges(value: string): { scheme: string; parameters: Map<string, string> }[] {
-  const found: { scheme: string; parameters: Map<string, string> }[] = [];
-  // A quote that never ends holds the rest: no byte is looked at twice.
-  const token = /([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.|\\$)*)(?:"|$)|([^ \t,"]*)))?/gs;
-  for (const [, name, quoted, bare] of value.matchAll(token)) {
-    if (quoted === undefined && bare === undefined) {
-      found.push({ scheme: name!, parameters: new Map() });
-    } else {
-      const parameters = found.at(-1)?.parameters;
-      const key = name!.toLowerCase();
-      if (parameters?.has(key) === false)
-        parameters.set(key, quoted === undefined ? bare! : quoted.replace(/\\(.)/g, '$1'));
-    }
-  }
-  return found;
-}
 
 /** UTF-8 is what they say, where they say anything (RFC 7616 4, RFC 7617 2.1). */
 function declareUtf8(values: readonly string[]): boolean {

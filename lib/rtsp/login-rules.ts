@@ -1,6 +1,6 @@
 // Logging in never gets weaker: which of a server's challenges may be answered, given what it offered before and who may be listening.
 
-import type { Challenge } from './auth.js';
+import type { Challenge } from './challenge.js';
 
 /** Where an account logs in: an NVR's RTSP and its web server may offer different algorithms. */
 export type LoginService = 'rtsp' | 'http';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { Authenticator, parseChallenges } from '../../lib/rtsp/auth.js';
+import { Authenticator } from '../../lib/rtsp/auth.js';
+import { parseChallenges } from '../../lib/rtsp/challenge.js';
 
 const account = { username: 'admin', password: '123456' };
 const digest = (nonce: string, rest = ''): string => `Digest realm="RTSP Server", nonce="${nonce}"${rest}`;
