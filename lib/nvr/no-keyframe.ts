@@ -19,13 +19,13 @@ export function lossPercent(before: Count, now: Count): number {
 export function whyNoKeyframe(before: Count, now: Count & { transport?: string }, refreshes = false): string {
   const percent = lossPercent(before, now);
   const { transport = 'tcp' } = now;
-  const name = transport.replace('http', 'HTTP').toUpperCase();
+  const name = transport.toUpperCase();
+  if (refreshes)
+    return 'the camera refreshes its picture piece by piece (intra refresh) and sends none. Switch that off on the camera for keyframes and snapshots.';
   if (percent >= SERIOUS_PERCENT) {
     return /udp|multicast/i.test(transport)
       ? `${percent} % of the packets are lost on the way over ${name}; use TCP, or mend the network.`
       : `${percent} % of the packets are missing though they come over ${name}: the server drops them. Lower the bit rate, or relieve the server.`;
   }
-  if (refreshes)
-    return 'the camera refreshes its picture piece by piece (intra refresh) and sends none. Switch that off on the camera for keyframes and snapshots.';
   return 'set a shorter keyframe interval (GOP) on the camera.';
 }

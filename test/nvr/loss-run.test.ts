@@ -84,6 +84,7 @@ describe('why no keyframe came', () => {
     const now = { packets: 3000, lost: 11, transport: 'udp' };
     assert.match(whyNoKeyframe(before, now), /GOP/);
     assert.match(whyNoKeyframe(before, now, true), /intra refresh/);
+    assert.match(whyNoKeyframe(before, { packets: 1500, lost: 60 }, true), /intra refresh/);
     assert.equal(lossPercent(before, before), 0);
   });
 });

@@ -11,16 +11,16 @@ const sizeOf = (node: Node): number =>
 
 /** The compiler works beside: the quietest of some windows is one in which it had nothing left to do. */
 const WINDOWS = 8;
-const UNITS = 20;
+const UNITS = 10;
 /** Code that runs once a unit is compiled later than what runs once a packet. */
-const WARM_UP_UNITS = 300;
+const WARM_UP_UNITS = 150;
 
 async function main(): Promise<void> {
   const wire = new Wire();
   await wire.session.open();
   wire.read(PARAMETER_SETS);
   const units = largeUnits(WARM_UP_UNITS + UNITS * WINDOWS);
-  for (const unit of units.splice(0, WARM_UP_UNITS)) wire.read(unit);
+  for (const unit of units.splice(0, WARM_UP_UNITS)) await wire.flow(unit);
   const profiler = new inspector.Session();
   profiler.connect();
   let least = Infinity;
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
       // What was collected meanwhile counts as well.
       ...{ includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true },
     });
-    for (const unit of units.splice(0, UNITS)) wire.read(unit);
+    for (const unit of units.splice(0, UNITS)) await wire.flow(unit);
     const { profile } = await profiler.post('HeapProfiler.stopSampling');
     least = Math.min(least, sizeOf(profile.head) / (UNITS * PACKETS_OF_A_UNIT));
   }

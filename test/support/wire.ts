@@ -10,13 +10,15 @@ import { idrSlice, interleaved, PPS, rtp, SDP, SPS } from './scripted-server.js'
 /** A session whose server is a function; what "the socket" reads is put in one buffer, again and again. */
 export class Wire {
   readonly units: MediaUnit[] = [];
-  private readonly buffer = Buffer.alloc(256 * 1024);
+  private readonly buffer = Buffer.alloc(512 * 1024);
+  private isPaused = false;
   private pipe!: PipeOptions;
   readonly session = new RtspSession({
     uri: 'rtsp://127.0.0.1/live',
     transport: 'tcp',
     memory: new ServerMemory(),
     openPipe: (options) => this.open(options),
+    readShare: 1,
     onUnit: (unit) => this.units.push(unit),
     onEnd: ({ error }) => {
       throw error;
@@ -29,6 +31,12 @@ export class Wire {
     this.buffer.fill(0xee, 0, bytes.length);
   }
 
+  /** Reads more when the session is ready for it: it lets the event loop have its turn between. */
+  async flow(bytes: Buffer): Promise<void> {
+    this.read(bytes);
+    while (this.isPaused) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   private open(options: PipeOptions): Promise<Pipe> {
     this.pipe = options;
     return Promise.resolve({
@@ -38,8 +46,12 @@ export class Wire {
       write: (data: Buffer) => {
         this.answer(data.toString('latin1'));
       },
-      pause: () => undefined,
-      resume: () => undefined,
+      pause: () => {
+        this.isPaused = true;
+      },
+      resume: () => {
+        this.isPaused = false;
+      },
       destroy: () => undefined,
     });
   }
@@ -55,7 +67,9 @@ export class Wire {
   }
 }
 
-export const PACKETS_OF_A_UNIT = 1000;
+/** Many and small: what a unit costs hides what a packet costs. */
+export const PACKETS_OF_A_UNIT = 4000;
+const FRAGMENT_BYTES = 50;
 /** What a stream begins with. */
 export const PARAMETER_SETS = Buffer.concat(
   [rtp(0, 0, false, SPS), rtp(1, 0, false, PPS)].map((packet) => interleaved(0, packet)),
@@ -65,7 +79,7 @@ export const PARAMETER_SETS = Buffer.concat(
 export function largeUnits(count: number): Buffer[] {
   let sequence = 2;
   return Array.from({ length: count }, (_, i) => {
-    const parts = fuA(idrSlice(0x55, PACKETS_OF_A_UNIT * 200), 202);
+    const parts = fuA(idrSlice(0x55, PACKETS_OF_A_UNIT * FRAGMENT_BYTES), FRAGMENT_BYTES + 2);
     return Buffer.concat(
       parts.map(({ bytes, ends }) => interleaved(0, rtp(sequence++, i * 3600, ends, bytes))),
     );
