@@ -7,6 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { joinAnnexB, splitAnnexB } from '../../lib/codec/annexb.js';
+import { parseH264Sps } from '../../lib/codec/h264/sps.js';
+import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { AudioFormat, AudioUnit, NalRange, VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
 import { audioClip } from '../../lib/simulator/clips.js';
 import type { ClipUnit } from '../../lib/media/gop-ring.js';
@@ -60,20 +62,33 @@ function make(options: SourceOptions): Source {
   const filter = options.filter === undefined ? [] : ['-vf', options.filter];
   execFileSync('ffmpeg', ['-v', 'error', ...input, ...filter, '-pix_fmt', 'yuv420p', ...encoder, file]);
   const [width, height] = size.split('x').map(Number);
+  const pictures = readPictures(file, codec);
   const result: Source = {
     fps,
-    pictures: readPictures(file, codec),
+    pictures,
     format: {
       codec,
       width: width!,
       height: height!,
       frameRate: fps,
+      ...reorderingOf(pictures[0]!, codec),
       codecString: codec === 'h264' ? 'avc1.640015' : 'hvc1.1.6.L60.90',
     },
     hashes: frameHashes(file),
   };
   fs.rmSync(folder, { recursive: true });
   return result;
+}
+
+/** As the depacketizer has it of the SPS. */
+function reorderingOf(
+  { data, nals }: Source['pictures'][number],
+  codec: 'h264' | 'h265',
+): { reorderDepth?: number } {
+  const sps = nals.find(({ type }) => type === (codec === 'h264' ? 7 : 33))!;
+  const bytes = data.subarray(sps.start + 4, sps.end);
+  const reorderDepth = (codec === 'h264' ? parseH264Sps(bytes) : parseH265Sps(bytes))?.reorderDepth;
+  return reorderDepth === undefined ? {} : { reorderDepth };
 }
 
 /** The packets of ffmpeg's own MP4, as a camera sends them: Annex B, parameter sets in front of each keyframe. */
