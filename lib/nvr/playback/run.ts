@@ -339,7 +339,8 @@ export class PlaybackRun {
   private finishShort(reason: RunEnd | 'error', cause: NvrError): void {
     const missing = this.missingMs;
     if (missing === 0 && reason !== 'error') {
-      this.finish(reason);
+      // An end at the end of the span, whoever made it, is the one asked for.
+      this.finish(this.to === undefined ? reason : 'reached');
       return;
     }
     const seconds = Math.round(missing / 100) / 10;
