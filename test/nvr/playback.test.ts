@@ -290,6 +290,16 @@ describe('playback', () => {
     assert.equal((await played.ended).reason, 'reached');
   });
 
+  it('gives every picture of a span that comes whole, goodbye included, with the reply to PLAY', async () => {
+    await start({ onvifReplay: true });
+    const from = Math.floor(ago(40) / 1000) * 1000;
+    for (let round = 0; round < 5; round++) {
+      const played = play({ from, to: from + 30_000, speed: 0 });
+      const { reason, error } = await played.ended;
+      assert.deepEqual([reason, error, played.seis.length], ['reached', undefined, 300]);
+    }
+  });
+
   it('ends with `bye` at the end of the recordings', async () => {
     await start();
     assert.equal((await play({ from: ago(1.5) }).ended).reason, 'bye');

@@ -216,7 +216,7 @@ export class PlaybackRun {
       const { logger } = session;
       span.key = (await fetchPlaybackKey(settings, account, { group, startMs: at, logger, onWarning })).key;
     }
-    const timing: { clock?: RecordedClock } = {};
+    const timing: { clock?: RecordedClock; end?: SessionEnd } = {};
     const early: VideoUnit[] = [];
     const memory = this.context.memory.camera(LIMITS.gopBytes);
     const startMs = Math.floor(at / 1000) * 1000;
@@ -248,7 +248,9 @@ export class PlaybackRun {
         if (generation === this.generation) this.handlers.onWarning?.(error);
       },
       onEnd: (end) => {
-        if (generation === this.generation) this.onSessionEnd(end);
+        // A short span pulled at once may be over before its first pictures have had their turn.
+        if (timing.clock === undefined) timing.end = end;
+        else if (generation === this.generation) this.onSessionEnd(end);
       },
     }).catch((error: unknown) => {
       memory.close();
@@ -269,6 +271,7 @@ export class PlaybackRun {
       timing.clock = clock;
       memory.close();
       for (const unit of early) this.take(unit, clock, generation);
+      if (timing.end !== undefined && generation === this.generation) this.onSessionEnd(timing.end);
     });
     return opened;
   }
