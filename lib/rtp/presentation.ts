@@ -26,8 +26,13 @@ export class Presentation {
       const share = (rank - ranks[at - 1]!) / (ranks[at]! - ranks[at - 1]!);
       time = below + (above - below) * (share > 0 ? share : 0.5);
     }
-    times.splice(at, 0, time);
-    ranks.splice(at, 0, rank);
+    if (above === undefined) {
+      times.push(time);
+      ranks.push(rank);
+    } else {
+      times.splice(at, 0, time);
+      ranks.splice(at, 0, rank);
+    }
     if (times.length > 2 * KEPT) {
       times.splice(0, KEPT);
       ranks.splice(0, KEPT);
