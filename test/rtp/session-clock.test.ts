@@ -209,6 +209,26 @@ describe('SessionClock, live times', () => {
     assert.equal(timeOf(track, 11 * FRAME, 440) - EPOCH, -3_599_560, 'back, too');
   });
 
+  it("keeps durations when this machine's clock is set: media time knows nothing of it", () => {
+    const clock = new SessionClock(EPOCH);
+    const track = trackOf(RATE, clock);
+    const times: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      if (i === 30) clock.setWallOffset(EPOCH - 3_600_000);
+      if (i === 60) clock.setWallOffset(EPOCH + 3_600_000);
+      const one: Timed = unit(i * FRAME, i * FRAME_MS);
+      track.stamp(one);
+      times.push(one.mediaTime!);
+    }
+    for (let i = 1; i < times.length; i++) assert.ok(Math.abs(times[i]! - times[i - 1]! - FRAME_MS) < 1e-6);
+  });
+
+  it('takes the rounding of the clocks, read once a second, for no step', () => {
+    const clock = new SessionClock(EPOCH);
+    for (let i = 0; i < 100; i++) clock.setWallOffset(EPOCH + (i % 3) - 1);
+    assert.deepEqual([clock.wallOffset, clock.wallSteps], [EPOCH, 0]);
+  });
+
   it('never goes back and never gives anything but a whole number, whatever RTP times come', () => {
     const steps = fc.array(fc.tuple(fc.oneof(fc.nat(2 ** 32 - 1), fc.nat(RATE)), fc.nat(30_000)), {
       minLength: 1,

@@ -127,6 +127,33 @@ describe('the recorder', function () {
     assert.deepEqual(judgeClip(info.file), from.hashes.slice(25, 138));
   });
 
+  it('keeps lengths and names apart when this machine’s clock is set back, within a clip and between two', async () => {
+    let back = 0;
+    let wall = (): number => 0;
+    rig = new Rig({ fileName: '{HHmmss}-{reason}' }, {}, { now: () => wall() });
+    wall = () => EPOCH + rig.now - back;
+    rig.recorder.arm();
+    // As the session's clock dates units: by the time of day as it is when they come.
+    const units = videoUnits(source({ seconds: 14 })).map((unit) => ({
+      ...unit,
+      time: unit.arrival >= 14_000 ? unit.time - 6_000 : unit.time,
+    }));
+    let rest = rig.feed(units, 13_500);
+    rig.recorder.alarm({ reason: 'door' });
+    rest = rig.feed(rest, 14_000);
+    back = 6_000;
+    rest = rig.feed(rest, 19_500);
+    // It is the same time of day again.
+    rig.recorder.alarm({ reason: 'door' });
+    rig.feed(rest);
+    const [one, two] = [await rig.clip(1), await rig.clip(2)];
+    for (const clip of [one, two]) {
+      assert.equal(clip.end - clip.start, clip.durationMs);
+      assert.ok(clip.durationMs >= 4000 && clip.durationMs < 5100, `${clip.durationMs} ms`);
+    }
+    assert.deepEqual(rig.files(), ['085323-door-2.mp4', '085323-door.mp4']);
+  });
+
   it('keeps sound in sync, and declares none where none was heard', async () => {
     rig = new Rig();
     const units = interleave(videoUnits(source({ seconds: 8 })), audioUnits('aac', 8));
