@@ -84,6 +84,8 @@ class RecordCamera {
   private readonly waiting = new Map<number, Waiting>();
   /** The stream's badge while it does not play. */
   private trouble: NodeStatus | undefined = IDLE;
+  /** The badge at hand. */
+  private shown: NodeStatus | undefined;
   /** Why the last clip failed. */
   private failure: NvrErrorCode | undefined;
   /** Waits for the keyframe that was missed. */
@@ -355,7 +357,12 @@ class RecordCamera {
   }
 
   private showStatus(): void {
-    if (!this.closed) this.node.status(this.badge());
+    if (this.closed) return;
+    // A camera may make events without end; the editor is told of changes.
+    const badge = this.badge();
+    if (badge.text === this.shown?.text && badge.fill === this.shown?.fill) return;
+    this.shown = badge;
+    this.node.status(badge);
   }
 
   private badge(): NodeStatus {

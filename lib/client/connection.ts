@@ -31,7 +31,7 @@ export interface ConnectionListener {
   onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
   /** All that one socket read brought has been handed on. */
   onRead?(): void;
-  /** How much of the loop reading may take; as of a live camera unless said otherwise. */
+  /** How much of the loop reading may take: all unless said otherwise. */
   readonly pace?: ReadPace;
   /** More comes than is read. Once. */
   onSlow?(): void;
@@ -79,7 +79,7 @@ const UNSENDABLE =
   'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
 
 /** Frames handed on before the clock is looked at. */
-const SLICE_FRAMES = 512;
+const SLICE_FRAMES = 32;
 
 /** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10, row 15). */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
@@ -278,7 +278,7 @@ export class RtspConnection {
   }
 
   /** Hands on what was read, as far as the pace allows. The rest waits, and so does reading. */
-  private handOn(buffer: Buffer, length: number): void {
+  private handOn(buffer: Buffer, length: number, isOwn = false): void {
     let at = 0;
     let begun = (this.readAt = performance.now());
     this.options.onReadStart?.(buffer, length, begun);
@@ -287,7 +287,9 @@ export class RtspConnection {
       const now = performance.now();
       const ms = this.pace.afterRead(begun, now);
       if (ms !== undefined) {
-        this.rest = at < length ? Buffer.from(buffer.subarray(at, length)) : undefined;
+        // The read buffer is used again; what waited before is this connection's own.
+        const rest = at < length ? buffer.subarray(at, length) : undefined;
+        this.rest = isOwn || rest === undefined ? rest : Buffer.from(rest);
         this.rests(ms);
         break;
       }
@@ -314,7 +316,7 @@ export class RtspConnection {
     const { rest } = this;
     this.rest = undefined;
     try {
-      if (rest !== undefined) this.handOn(rest, rest.length);
+      if (rest !== undefined) this.handOn(rest, rest.length, true);
     } catch (error) {
       this.pipe?.destroy();
       this.end(asNvrError(error));

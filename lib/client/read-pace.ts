@@ -21,8 +21,8 @@ export class ReadPace {
   private units = 0;
   private spent = 0;
 
-  /** `share`: part of the loop's time; 1 for what comes as fast as it can be read. */
-  constructor(private readonly share: number = LIVE_SHARE) {}
+  /** `share`: part of the loop's time; without it all, in turns. */
+  constructor(private readonly share = Infinity) {}
 
   /** A unit has been handed on. */
   unit(): void {
@@ -49,9 +49,10 @@ export class ReadPace {
   }
 
   private charge(took: number, now: number): void {
+    this.spent += took;
+    if (this.share === Infinity) return;
     const cost = Math.max(took, this.units * UNIT_MS);
     this.units = 0;
-    this.spent += cost;
     const filled = Math.max(0, now - this.filledAt) * this.share;
     this.filledAt = now;
     // What is owed is bounded, too: a flood of datagrams ends when it ends.

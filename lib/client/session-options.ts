@@ -38,7 +38,7 @@ export interface SessionOptions {
   requestTimeoutMs?: number;
   /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
   silenceMs?: number;
-  /** Part of the event loop's time that reading may take: a quarter, as of a live camera, unless said otherwise; above it TCP is read more slowly, and datagrams are lost. */
+  /** Part of the event loop's time that reading may take; above it TCP is read more slowly, and datagrams are lost. All of it unless said otherwise. */
   readShare?: number;
   memory: ServerMemory;
   gate?: LoginGate | undefined;

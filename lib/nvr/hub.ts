@@ -1,6 +1,7 @@
 // The camera hub: one RTSP session per camera and stream, shared by its users, kept alive through outages.
 
 import { performance } from 'node:perf_hooks';
+import { LIVE_SHARE } from '../client/read-pace.js';
 import { openSession, type OpenedSession } from '../client/open-session.js';
 import type { ServerOptions } from '../client/session-options.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
@@ -249,6 +250,7 @@ export class Hub implements CameraHub {
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
       silenceMs: settings.silence * 1000,
+      readShare: LIVE_SHARE,
       cutSlices: true,
       onAttempt: (attempt) => {
         // Given up between two transports.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ReadPace } from '../../lib/client/read-pace.js';
+import { LIVE_SHARE, ReadPace } from '../../lib/client/read-pace.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 import type { NvrError } from '../../lib/errors.js';
@@ -34,14 +34,14 @@ function read(
 
 describe('the pace of reading', () => {
   it('does not hinder a camera of 4K at 60 pictures a second, whatever its transport', () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(LIVE_SHARE);
     const { waited } = read(pace, 0, 60_000, { every: 16.7, units: 4, took: 0.3 });
     assert.equal(waited, 0);
     for (let now = 60_000; now < 120_000; now += 0.4) assert.ok(pace.admits(now));
   });
 
   it('lets through at once what piled up while the loop stood still for two seconds', () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(LIVE_SHARE);
     read(pace, 0, 10_000, { every: 40, units: 1, took: 0.2 });
     const { waited } = read(pace, 12_000, 12_010, { every: 0.5, units: 20, took: 1 });
     assert.equal(waited, 0);
@@ -54,7 +54,7 @@ describe('the pace of reading', () => {
   });
 
   it('reads no more than its share of tiny units, for as long as they come, and at once again after a quiet second', () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(LIVE_SHARE);
     const flood = read(pace, 0, 20_000, { every: 1, units: 3000, took: 5 });
     const perSecond = (flood.reads * 3000) / 20;
     assert.ok(perSecond > 2000 && perSecond < 6500, `${perSecond} units a second`);
@@ -62,18 +62,24 @@ describe('the pace of reading', () => {
     assert.equal(calm.waited, 0);
   });
 
+  it('gives all of the loop, in turns, to who asks for no less', () => {
+    const { waited, turns } = read(new ReadPace(), 0, 10_000, { every: 1, units: 3000, took: 5 });
+    assert.equal(waited, 0);
+    assert.ok(turns > 1000);
+  });
+
   it('counts the time that reads take where they bring no unit', () => {
-    const { waited } = read(new ReadPace(), 0, 20_000, { every: 1, took: 20 });
+    const { waited } = read(new ReadPace(LIVE_SHARE), 0, 20_000, { every: 1, took: 20 });
     assert.ok(waited > 10_000);
   });
 
   it('does not count against a camera that the machine stood still during one of its reads', () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(LIVE_SHARE);
     assert.equal(pace.afterRead(0, 10_000), 0);
   });
 
   it('admits datagrams again soon after a flood', () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(LIVE_SHARE);
     let taken = 0;
     for (let now = 0; now < 10_000; now += 0.01) {
       if (!pace.admits(now)) continue;
@@ -92,6 +98,7 @@ describe('the pace of reading', () => {
       uri: `rtsp://127.0.0.1:${server.port}/live`,
       transport: 'tcp',
       memory: new ServerMemory(),
+      readShare: LIVE_SHARE,
       onUnit: () => units++,
       onWarning: (error) => warnings.push(error),
       onEnd: () => undefined,
@@ -122,7 +129,6 @@ describe('the pace of reading', () => {
       uri: `rtsp://127.0.0.1:${server.port}/live`,
       transport: 'tcp',
       memory: new ServerMemory(),
-      readShare: 1,
       onUnit: (unit) => {
         times.push(unit.rtpTime);
         // A slow user: a slice is too much for a turn.
