@@ -109,6 +109,87 @@ export const ATTACKS: readonly Attack[] = [
     cycle: () => cycle(() => ({ payload: Buffer.alloc(1), payloadType: 77 })),
   },
   {
+    name: 'requests of the server without end',
+    cycle: () => Buffer.from('OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n'.repeat(4096)),
+    judge: saysOverload,
+  },
+  {
+    name: 'a session id with a NUL',
+    script: ({ method, headers }) =>
+      method === 'SETUP'
+        ? {
+            raw: Buffer.from(
+              `RTSP/1.0 200 OK\r\nCSeq: ${headers.get('CSeq') ?? ''}\r\nSession: a\0b\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n\r\n`,
+            ),
+          }
+        : undefined,
+    judge: ({ caught }) => {
+      assert.equal(caught.EINPUT, undefined, 'the settings were blamed');
+    },
+  },
+  {
+    name: 'redirects to a Location of 15,000 characters, for ever',
+    script: ({ method }) =>
+      method === 'DESCRIBE'
+        ? { status: 302, headers: { Location: `no uri ${'x'.repeat(15_000)}` } }
+        : undefined,
+    judge: ({ words }) => {
+      assert.ok((words.connecting ?? 0) < 20, 'it connects again and again');
+    },
+  },
+  {
+    name: 'messages that name 400 channels',
+    server: { maxSessions: 16 },
+    nodes: [
+      { id: 'ask', type: 'http in', url: '/picture', method: 'get', wires: [['name']] },
+      {
+        id: 'name',
+        type: 'function',
+        func: 'msg.channel = msg.req.query.channel; return msg;',
+        wires: [['snapshot']],
+      },
+      {
+        id: 'snapshot',
+        type: 'nvr-snapshot',
+        channel: '1',
+        timeout: 2,
+        format: 'keyframe',
+        wires: [['reply']],
+      },
+      { id: 'reply', type: 'http response', wires: [] },
+    ],
+    also: async ({ url, stop }) => {
+      for (let channel = 2; channel <= 401 && !stop.aborted; channel++)
+        fetch(`${url}/picture?channel=${channel}`, { signal: stop }).catch(() => undefined);
+      await new Promise((resolve) => {
+        stop.addEventListener('abort', resolve);
+      });
+    },
+    judge: ({ caught }) => {
+      assert.ok((caught.ESESSIONS ?? 0) >= 380, `${caught.ESESSIONS ?? 0} refused`);
+    },
+  },
+  {
+    name: 'a recording of tiny pictures, to be sent as NAL units',
+    before: opening,
+    cycle: () => cycle(() => ({ payload: tiny(0x65) })),
+    server: { uriStyle: 'custom', liveTemplate: '/live', playbackTemplate: '/recorded?{start:unix}' },
+    nodes: [
+      {
+        id: 'begin',
+        type: 'inject',
+        once: true,
+        onceDelay: 0.1,
+        props: [{ p: 'from', v: '-5m', vt: 'str' }],
+        wires: [['play']],
+      },
+      { id: 'play', type: 'nvr-playback', channel: '2', emit: 'nalUnits', wires: [['pictures'], ['words']] },
+    ],
+    judge: ({ pictures }) => {
+      assert.ok(pictures > 2000, `${pictures} pictures of the recording`);
+    },
+  },
+  {
     name: 'a fragment that never ends',
     before: opening,
     cycle: () =>

@@ -68,10 +68,12 @@ export interface Outcome {
 export const BOUNDS = { grownBytes: 150 * 1024 * 1024, p99: 250, others: 0.8 } as const;
 
 const CHUNK = 64 * 1024;
-const OTHER_FPS = 25;
+/** How long the other camera is watched before the attack. */
+const QUIET_MS = 1500;
 const PLAY_MS = 20_000;
 
 export async function runAttack(attack: Attack, seconds: number): Promise<Outcome> {
+  const players = new Set<Peer>();
   let play: (peer: Peer) => void = () => undefined;
   const played = new Promise<Peer>((resolve, reject) => {
     play = resolve;
@@ -82,7 +84,10 @@ export async function runAttack(attack: Attack, seconds: number): Promise<Outcom
   played.catch(() => undefined);
   const server = await startScriptedServer(
     (request, peer) => {
-      if (request.method === 'PLAY') play(peer);
+      if (request.method === 'PLAY') {
+        players.add(peer);
+        play(peer);
+      }
       return attack.script?.(request, peer);
     },
     attack.sdp === undefined ? {} : { sdp: attack.sdp },
@@ -93,7 +98,7 @@ export async function runAttack(attack: Attack, seconds: number): Promise<Outcom
   const stop = new AbortController();
   try {
     if (attack.cycle !== undefined) await played;
-    return await measure(attack, seconds, red, server, played, stop);
+    return await measure(attack, seconds, red, server, { played, players }, stop);
   } finally {
     stop.abort();
     await red.stop();
@@ -108,13 +113,18 @@ async function measure(
   seconds: number,
   red: RunningNodeRed,
   server: ScriptedServer,
-  played: Promise<Peer>,
+  { played, players }: { played: Promise<Peer>; players: ReadonlySet<Peer> },
   stop: AbortController,
 ): Promise<Outcome> {
   const ask = new Asker(`${red.url}/seen`);
+  const early = (await ask.once()) as Seen;
+  await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
   const before = (await ask.once()) as Seen;
+  const usual = (before.others - early.others) / QUIET_MS;
   const rss = new RssMeter(red.pid);
-  const sending = attack.cycle === undefined ? Promise.resolve() : send(await played, attack, stop.signal);
+  if (attack.cycle !== undefined) await played;
+  const sending =
+    attack.cycle === undefined ? [] : [...players].map((peer) => send(peer, attack, stop.signal));
   const also = attack.also?.({ url: red.url, stop: stop.signal });
   const started = performance.now();
   const times = await ask.until(started + seconds * 1000);
@@ -122,7 +132,7 @@ async function measure(
   const seen = (await ask.once().catch(() => undefined)) as Seen | undefined;
   stop.abort();
   const grownBytes = rss.stop();
-  await Promise.all([sending, also]);
+  await Promise.all([...sending, also]);
   const sentBytes = server.peers.reduce(
     (sum, { socket }) => sum + socket.bytesWritten - socket.writableLength,
     0,
@@ -138,7 +148,7 @@ async function measure(
     p50: at(0.5),
     p99: at(0.99),
     worst: at(1),
-    others: seen === undefined ? 0 : (seen.others - before.others) / (took * OTHER_FPS),
+    others: seen === undefined ? 0 : (seen.others - before.others) / (took * 1000 * usual),
     seen: seen ?? before,
   };
   return { ...outcome, problems: problemsOf(attack, outcome, seen, ask.failures) };

@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { ATTACKS } from '../hostile/attacks.js';
+import { runAttack } from '../hostile/stage.js';
+
+describe('a real Node-RED under attack, 20 s each', function () {
+  this.timeout(120_000);
+  for (const attack of ATTACKS) {
+    it(attack.name, async () => {
+      assert.deepEqual((await runAttack(attack, 20)).problems, []);
+    });
+  }
+});
