@@ -4,8 +4,9 @@ import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { buildBye, buildReceiverReport, buildSdes, buildSenderReport } from '../../lib/rtp/rtcp.js';
 import fs from 'node:fs';
 import path from 'node:path';
-import { packetizeAac } from '../codec/packetizers/aac.js';
+import { auHeaders, packetizeAac } from '../codec/packetizers/aac.js';
 import { packetizeH264, packetizeH264Interleaved, mtap } from '../codec/packetizers/h264.js';
+import { BitWriter } from '../codec/bit-writer.js';
 import * as h264 from '../codec/h264/nals.js';
 import { packetizeH265, packetizeH265Numbered } from '../codec/packetizers/h265.js';
 import * as h265 from '../codec/h265/nals.js';
@@ -229,6 +230,20 @@ function makeStreams(): Record<string, Stream> {
         extension: { profile: 0xabac, data: onvifReplay(1_700_000_000_000) },
       }),
     ]),
+    'h264 flood of tiny pictures': video('H264', floodOfTiny()),
+    'aac flood of tiny units': {
+      encoding: 'MPEG4-GENERIC',
+      clockRate: 16_000,
+      fmtp: { mode: 'AAC-hbr', config: '1408', sizelength: '13', indexlength: '3', indexdeltalength: '3' },
+      packets: Array.from({ length: 8 }, (_, i) =>
+        rtp({
+          sequence: i,
+          timestamp: i * 1024,
+          marker: true,
+          payload: Buffer.concat([auHeaders(new Array<number>(4000).fill(1), AU_WIDTHS), Buffer.alloc(4000)]),
+        }),
+      ),
+    },
     aac: {
       encoding: 'MPEG4-GENERIC',
       clockRate: 48_000,
@@ -271,6 +286,23 @@ function makeStreams(): Record<string, Stream> {
     opus: sound('OPUS', 48_000, 100),
     onvif: video('VND.ONVIF.METADATA', documents()),
   };
+}
+
+const AU_WIDTHS = { sizeLength: 13, indexLength: 3, indexDeltaLength: 3 };
+
+/** As large parameter sets as are kept, then keyframes and pictures of a few bytes. */
+function floodOfTiny(): Buffer[] {
+  const large = Array.from({ length: 20 }, (_, id) =>
+    Buffer.concat([new BitWriter().ue(id).ue(0).nal(0x68), Buffer.alloc(3000, 0x55)]),
+  );
+  const nals = [
+    h264.SPS,
+    ...large,
+    ...Array.from({ length: 60 }, (_, i) => h264[i % 3 === 0 ? 'idr' : 'delta']({ size: 1, ppsId: i % 20 })),
+  ];
+  return nals.map((payload, i) =>
+    rtp({ sequence: i, timestamp: i * 3600, marker: i > large.length, payload }),
+  );
 }
 
 function latm(fmtp: Record<string, string>, packets: Buffer[]): Stream {

@@ -9,6 +9,9 @@ import { parseH264Sps } from '../../lib/codec/h264/sps.js';
 import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
+import { GopRing } from '../../lib/media/gop-ring.js';
+import { GopStore } from '../../lib/nvr/gop-store.js';
+import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { LIMITS } from '../../lib/limits.js';
 import { MAX_REPLY_BYTES, readPlaybackKey, shapeOf } from '../../lib/nvr/playback-key.js';
 import { Trace } from '../../lib/nvr/trace.js';
@@ -388,6 +391,7 @@ function numbered(packet: Buffer, index: number): Buffer {
 
 function trackOf(stream: Stream, unordered: boolean): Track {
   const type = payload(stream.encoding, stream.clockRate, stream.fmtp);
+  const keep = keeper();
   return new Track({
     payloadType: stream.packets[0]![1]! & 0x7f,
     clockRate: stream.clockRate,
@@ -396,10 +400,26 @@ function trackOf(stream: Stream, unordered: boolean): Track {
     cname: 'fuzz',
     epochOffsetMs: 1_700_000_000_000,
     createDepacketizer: (sink) => createDepacketizer(type, media(type), sink, { boundary: 'learn' }),
-    onUnit: checkUnit,
+    onUnit: (unit) => {
+      checkUnit(unit);
+      keep(unit);
+    },
     onLoss: () => undefined,
     onBye: () => undefined,
   });
+}
+
+/** Keeps units as a camera with a pre-roll does, within its memory. */
+function keeper(): (unit: MediaUnit) => void {
+  const budget = new MemoryBudget({ bytes: 4 * 1024 * 1024 });
+  const memory = budget.camera(3 * 1024 * 1024);
+  const gop = new GopStore(memory);
+  const ring = new GopRing({ seconds: 10, memory });
+  return (unit) => {
+    if (unit.kind === 'video') gop.add(unit);
+    if (unit.kind !== 'metadata') ring.push(unit);
+    assert.ok(memory.used <= 3 * 1024 * 1024 && budget.used === memory.used, `${budget.used} bytes are kept`);
+  };
 }
 
 function play(track: Track, packets: readonly Buffer[]): void {
@@ -414,8 +434,8 @@ function play(track: Track, packets: readonly Buffer[]): void {
   track.receiverReport(now);
 }
 
-/** Parameter sets may be put in front of a unit that is as large as allowed. */
-const LARGEST = LIMITS.unitBytes + 1024 * 1024;
+/** 8 KB of parameter sets may be put in front of a unit that is as large as allowed. */
+const LARGEST = LIMITS.unitBytes + 8 * 1024;
 const MARK = Buffer.from([0, 0, 0, 1]);
 
 function checkUnit(unit: MediaUnit): void {
