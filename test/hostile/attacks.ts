@@ -15,6 +15,20 @@ const tiny = (first: number): Buffer => Buffer.from([first, 0x88, 0x80]);
 
 export const ATTACKS: readonly Attack[] = [
   {
+    name: 'no attack: 4K at 60 pictures and 25 Mbit/s, in NAL units, passes unhindered',
+    before: opening,
+    cycle: () => Buffer.concat(Array.from({ length: 60 * ROUND_SECONDS }, (_, i) => largePicture(i))),
+    mbit: 25,
+    emit: 'nalUnits',
+    judge: ({ words, pictures }) => {
+      assert.deepEqual(
+        Object.keys(words).filter((word) => word.includes('EOVERLOAD')),
+        [],
+      );
+      assert.ok(pictures > 1000, `${pictures} NAL units`);
+    },
+  },
+  {
     name: 'a keyframe, then pictures of 6 bytes for ever',
     before: opening,
     cycle: () => cycle(() => ({ payload: deltaSlice(0x33, 4) })),
@@ -200,6 +214,22 @@ export const ATTACKS: readonly Attack[] = [
       })),
   },
 ];
+
+const SLICES = 34;
+const ROUND_SECONDS = 8;
+
+/** Of 52 KB in slices, each in a packet of its own; a keyframe each second. */
+function largePicture(index: number): Buffer {
+  const isKey = index % 60 === 0;
+  return Buffer.concat(
+    Array.from({ length: SLICES }, (_, i) => {
+      // first_mb_in_slice 0 or 1, slice_type 7 (I) or 5 (P).
+      const head = isKey ? [0x65, i === 0 ? 0x88 : 0x42, 0x10] : [0x41, i === 0 ? 0x9a : 0x46, 0x10];
+      const slice = Buffer.concat([Buffer.from(head), Buffer.alloc(1530, 0x55)]);
+      return interleaved(0, rtp(index * SLICES + i, index * 1500, i === SLICES - 1, slice));
+    }),
+  );
+}
 
 /** Exp-Golomb of a PPS id, then SPS id 0: bits of the first bytes behind the header. */
 function pps(id: number): Buffer {
