@@ -18,7 +18,6 @@ export class Wire {
     transport: 'tcp',
     memory: new ServerMemory(),
     openPipe: (options) => this.open(options),
-    readShare: 1,
     onUnit: (unit) => this.units.push(unit),
     onEnd: ({ error }) => {
       throw error;
