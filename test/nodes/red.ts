@@ -98,10 +98,11 @@ export async function loadWith(
   return (id) => sinks.get(id)!;
 }
 
-/** Statuses of a node so far: sinon spies on them. */
+/** Statuses of a node so far. The test helper's spy is one for all nodes. */
 export function statuses(id: string): { fill: string; shape: string; text: string }[] {
   const node = helper.getNode(id) as {
-    status: { args: [{ fill: string; shape: string; text: string }][] };
+    status: { args: [{ fill: string; shape: string; text: string }][]; thisValues: unknown[] };
   };
-  return node.status.args.map(([status]) => status);
+  const { args, thisValues } = node.status;
+  return args.filter((_, i) => thisValues[i] === node).map(([status]) => status);
 }
