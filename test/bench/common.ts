@@ -36,9 +36,12 @@ export function build(): void {
 /** A bench program, ready for `fork`. */
 export const built = (name: string): string => path.join(folder, 'test', 'bench', `${name}.js`);
 
-/** `megabytes`: the longest stream that will be asked for. */
-export async function startGenerator(megabytes: number): Promise<{ port: number; child: ChildProcess }> {
-  const child = fork(built('generator'), [String(megabytes)]);
+/** `megabytes`: the longest stream that will be asked for; `clips`: files of H.264 that it serves too. */
+export async function startGenerator(
+  megabytes: number,
+  clips: readonly string[] = [],
+): Promise<{ port: number; child: ChildProcess }> {
+  const child = fork(built('generator'), [String(megabytes), ...clips]);
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => {
       resolve((message as { port: number }).port);

@@ -2,11 +2,13 @@
 //
 //   /bulk?mb=N     64 KB writes          /packets?mb=N  one write per RTP packet
 //   /camera        4 Mbit/s, 25 pictures a second, one write per packet, without end; /camera?mbit=2 2 Mbit/s
+//   /clip/N        the Nth of the elementary streams that are named behind the size, paced as a camera sends it, a picture's number being its place in the file
 //   /udp?rate=N&packets=M  M packets over UDP, N a second
 
 import dgram from 'node:dgram';
+import fs from 'node:fs';
 import net from 'node:net';
-import { FPS, makePictures, pack, packPicture, type Packed, type Picture } from './stream.js';
+import { FPS, makePictures, pack, packPicture, picturesOf, type Packed, type Picture } from './stream.js';
 
 const WRITE_BYTES = 64 * 1024;
 /** Packets written before other sockets get their turn. */
@@ -24,6 +26,7 @@ const SDP = [
 ].join('\r\n');
 
 const pictures = makePictures(4);
+const clips = process.argv.slice(3).map((file) => picturesOf(fs.readFileSync(file)));
 let smallPictures: Picture[] | undefined;
 const largest = pack(pictures, Number(process.argv[2] ?? 64) * 1024 * 1024);
 let cameras = 0;
@@ -63,6 +66,11 @@ function send(socket: net.Socket, uri: string, clientPort: number): void {
   if (uri.includes('/udp')) {
     const [rate, packets] = [/rate=(\d+)/, /packets=(\d+)/].map((pattern) => Number(pattern.exec(uri)?.[1]));
     sendDatagrams(socket, clientPort, rate!, packets!);
+    return;
+  }
+  const clip = clips[Number(/\/clip\/(\d+)/.exec(uri)?.[1] ?? -1)];
+  if (clip !== undefined) {
+    pace(socket, clip);
     return;
   }
   if (uri.includes('/camera')) {

@@ -36,6 +36,11 @@ export function makePictures(megabits: number): Picture[] {
     ],
     { maxBuffer: 64 << 20 },
   );
+  return picturesOf(clip);
+}
+
+/** Of an H.264 stream with access unit delimiters. */
+export function picturesOf(clip: Buffer): Picture[] {
   const pictures: Buffer[][] = [];
   for (const nal of splitAnnexB(clip, 1_000_000)) {
     const type = nal[0]! & 0x1f;

@@ -18,9 +18,10 @@ for (const [page, text] of editorPages()) {
   fs.mkdirSync(path.dirname(to('nodes', page)), { recursive: true });
   fs.writeFileSync(to('nodes', page), text);
 }
-for (const name of fs.readdirSync(from('nodes', 'shared', 'view')))
-  if (!name.endsWith('.ts'))
-    fs.copyFileSync(from('nodes', 'shared', 'view', name), to('nodes', 'shared', 'view', name));
+fs.cpSync(from('nodes', 'shared', 'view'), to('nodes', 'shared', 'view'), {
+  recursive: true,
+  filter: (name) => !name.endsWith('.ts'),
+});
 fs.cpSync(from('icons'), to('nodes', 'icons'), { recursive: true });
 fs.cpSync(from('lib', 'simulator', 'clips'), to('lib', 'simulator', 'clips'), {
   recursive: true,

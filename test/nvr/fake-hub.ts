@@ -19,6 +19,8 @@ export class FakeHub implements CameraHub {
   readonly format = undefined;
   readonly memory: UnitMemory = UNCOUNTED;
   gop: VideoUnit[] = [];
+  /** Delivered to who asks for what is kept. */
+  kept: VideoUnit[] = [];
   packets = 0;
   lost = 0;
   transport = 'tcp';
@@ -48,6 +50,7 @@ export class FakeHub implements CameraHub {
   subscribe(subscriber: HubSubscriber): HubSubscription {
     this.joined++;
     this.subscribers.add(subscriber);
+    if (subscriber.fromKept === true) for (const unit of this.kept) subscriber.onUnit?.(unit);
     return { unsubscribe: () => void this.subscribers.delete(subscriber) };
   }
 

@@ -8,15 +8,7 @@ import { LiveClock } from '../../media/mp4/live-clock.js';
 import { audioFragment, LIVE_TIMESCALE, videoFragment } from '../../media/mp4/live-mp4.js';
 import { aacFrame, soundSamples } from '../../media/sound-length.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
-import {
-  FLAGS,
-  initRecord,
-  jpegRecord,
-  jsonRecord,
-  keptRecord,
-  mediaRecord,
-  type ViewRecord,
-} from './records.js';
+import { FLAGS, initRecord, jpegRecord, jsonRecord, mediaRecord, type ViewRecord } from './records.js';
 import type { Viewer } from './viewer.js';
 
 /** An MJPEG camera's own pictures, at most this many a second. */
@@ -28,6 +20,7 @@ const KEPT_RECORDS = 1_000;
 export class LiveFeed {
   private readonly viewers = new Set<Viewer>();
   private subscription: HubSubscription | undefined;
+  private joining = false;
   private state: ViewRecord | undefined;
   private format: VideoFormat | undefined;
   private init: ViewRecord | undefined;
@@ -56,7 +49,17 @@ export class LiveFeed {
     this.viewers.add(viewer);
     viewer.begin(this.camera);
     const isFirst = this.subscription === undefined;
-    this.subscription ??= this.hub.subscribe({
+    if (isFirst) this.join();
+    else
+      for (const record of [this.state, this.init, this.soundInit])
+        if (record !== undefined) viewer.take(this.camera, record);
+    viewer.catchUp(this.camera, this.kept);
+  }
+
+  /** What the hub has kept comes while it is being joined: it is given to the first page as to those that follow. */
+  private join(): void {
+    this.joining = true;
+    this.subscription = this.hub.subscribe({
       fromKept: true,
       onUnit: (unit) => {
         this.onUnit(unit);
@@ -65,10 +68,7 @@ export class LiveFeed {
         this.onEvent(event);
       },
     });
-    // The first page has been given all this as it came.
-    if (isFirst) return;
-    for (const record of [this.state, this.init, this.soundInit, ...this.kept.map(keptRecord)])
-      if (record !== undefined) viewer.take(this.camera, record);
+    this.joining = false;
   }
 
   remove(viewer: Viewer): void {
@@ -178,7 +178,7 @@ export class LiveFeed {
       this.kept = [];
       this.keptBytes = Infinity;
     }
-    this.send(record);
+    if (!this.joining) this.send(record);
   }
 
   private send(record: ViewRecord): void {

@@ -77,6 +77,18 @@ describe('the feed of a camera', () => {
     assert.deepEqual(kept, [true, true, true, true, false]);
   });
 
+  it('marks what the hub has kept as such for the first page, too', () => {
+    const hub = new FakeHub();
+    const units = clipUnits('h264', 4);
+    hub.kept = units.slice(0, 3);
+    const page = new Page();
+    feedOf(hub, page);
+    hub.emit(units[3]!);
+    assert.deepEqual(page.kinds, ['init', 'picture', 'picture', 'picture', 'picture']);
+    const kept = page.records.slice(1).map(({ flags }) => (flags & FLAGS.kept) !== 0);
+    assert.deepEqual(kept, [true, true, true, false]);
+  });
+
   it('begins anew with a new format, for newcomers too', () => {
     const hub = new FakeHub();
     const page = new Page();

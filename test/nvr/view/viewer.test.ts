@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   FLAGS,
+  initRecord,
   jsonRecord,
   mediaRecord,
   RECORD_HEAD,
@@ -85,6 +86,55 @@ describe('a viewer of the live view', () => {
     page.now = 2_001;
     page.viewer.take(CAMERA, picture(10));
     assert.deepEqual(page.kinds, ['keyframe']);
+  });
+
+  describe('that comes into a long GOP', () => {
+    const gop = [picture(300, FLAGS.keyframe), ...Array.from({ length: 9 }, () => picture(300))];
+    const expected = ['keyframe', ...Array<string>(9).fill('picture')];
+
+    it('gets all of it, however much it is, in portions, and what comes meanwhile behind it', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      page.viewer.catchUp(CAMERA, gop);
+      assert.ok(page.kinds.length < 3, 'it does not wait at once');
+      page.viewer.take(CAMERA, picture(20));
+      for (let turn = 0; turn < 20; turn++) page.drain();
+      assert.deepEqual(page.kinds, [...expected, 'picture']);
+      page.viewer.take(CAMERA, picture(20));
+      assert.equal(page.kinds.length, 12, 'and then what comes, as it comes');
+    });
+
+    it('leaves the rest of it for the next keyframe, and is told of no picture that it missed', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      page.viewer.catchUp(CAMERA, gop);
+      const before = page.kinds.length;
+      page.viewer.take(CAMERA, picture(20, FLAGS.keyframe));
+      assert.deepEqual(page.kinds.slice(before), ['keyframe']);
+      for (let turn = 0; turn < 20; turn++) page.drain();
+      assert.equal(page.kinds.length, before + 1);
+    });
+
+    it('is given no picture of another format behind its initialization', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      page.viewer.catchUp(CAMERA, gop);
+      const before = page.kinds.length;
+      page.viewer.take(CAMERA, initRecord(CAMERA, 'video/mp4', Buffer.alloc(10), false));
+      page.drain();
+      assert.deepEqual(page.kinds.slice(before), ['init']);
+    });
+
+    it('holds a bounded part of a GOP without end', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      page.viewer.catchUp(CAMERA, gop);
+      for (let i = 0; i < 3_000; i++) page.viewer.take(CAMERA, picture(1));
+      for (let turn = 0; turn < 3_000; turn++) page.drain();
+      assert.ok(page.kinds.length < 2_000);
+      page.viewer.take(CAMERA, picture(1, FLAGS.keyframe));
+      assert.equal(page.kinds.at(-1), 'keyframe');
+    });
   });
 
   it('is told of states while it is behind', () => {

@@ -1,0 +1,64 @@
+// The files of a view's page, as they are served. `nvr-video.js` is one file for who uses it, and put together from its parts here.
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+
+interface Asset {
+  readonly type: string;
+  readonly files: readonly string[];
+}
+
+export interface Served {
+  readonly type: string;
+  readonly plain: Buffer;
+  readonly gzipped: Buffer;
+}
+
+const SCRIPT = 'text/javascript; charset=utf-8';
+const ELEMENT_PARTS = ['texts', 'connection', 'player', 'style', 'element'];
+const ASSETS: Readonly<Record<string, Asset>> = {
+  '/': { type: 'text/html; charset=utf-8', files: ['page.html'] },
+  '/page.js': { type: SCRIPT, files: ['page.js'] },
+  '/page.css': { type: 'text/css; charset=utf-8', files: ['page.css'] },
+  '/nvr-video.js': { type: SCRIPT, files: ELEMENT_PARTS.map((part) => `nvr-video/${part}.js`) },
+};
+
+const gzip = promisify(zlib.gzip);
+const loaded = new Map<string, Promise<Served>>();
+
+/** Undefined: there is no such file. Rejects where it is missing from the package. */
+export function asset(name: string): Promise<Served> | undefined {
+  if (!Object.hasOwn(ASSETS, name)) return undefined;
+  let served = loaded.get(name);
+  if (served === undefined) {
+    served = load(ASSETS[name]!);
+    loaded.set(name, served);
+    // What is missing may be there the next time.
+    served.catch(() => loaded.delete(name));
+  }
+  return served;
+}
+
+async function load({ type, files }: Asset): Promise<Served> {
+  const parts = await Promise.all(files.map((file) => fs.readFile(path.join(__dirname, file), 'utf8')));
+  const text = parts.length === 1 ? parts[0]! : element(parts);
+  const plain = Buffer.from(text);
+  return { type, plain, gzipped: await gzip(plain) };
+}
+
+/** The parts share one scope, which no page sees. A page may load the file twice. */
+function element(parts: readonly string[]): string {
+  return [
+    '// <nvr-video src="/nvr/view/gate/" channel="1">: a camera of a view node, moving, in any page.',
+    '(() => {',
+    "'use strict';",
+    "if (customElements.get('nvr-video') !== undefined) return;",
+    ...parts,
+    "customElements.define('nvr-video', NvrVideo);",
+    'window.nvrFlow = { connectionTo };',
+    '})();',
+    '',
+  ].join('\n');
+}

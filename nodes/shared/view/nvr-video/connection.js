@@ -1,0 +1,140 @@
+// Part of nvr-video.js: the connection, one for each view node and page. All of its cameras come over one streamed answer, as records
+// (lib/nvr/view/records.ts).
+
+const KINDS = ['', 'hello', 'init', 'picture', 'sound', 'jpeg', 'state', 'show', 'skipped', 'alive'];
+const HEAD = 8;
+/** Nothing for so long, not even a sign of life: the connection is dead. */
+const DEAD_MS = 12_000;
+const RETRY_MS = [300, 1_000, 2_000, 5_000];
+
+const connections = new Map();
+
+function connectionTo(base) {
+  const known = connections.get(base) ?? new Connection(base);
+  connections.set(base, known);
+  return known;
+}
+
+class Connection {
+  constructor(base) {
+    this.base = base;
+    this.elements = new Set();
+    this.cameras = undefined;
+    this.hello = undefined;
+    this.viewer = undefined;
+    this.tries = 0;
+    this.events = new EventTarget();
+  }
+
+  add(element) {
+    this.elements.add(element);
+    if (this.elements.size === 1) this.open();
+    else if (this.cameras !== undefined) element.meet();
+  }
+
+  remove(element) {
+    this.elements.delete(element);
+    if (this.elements.size > 0) {
+      this.wish();
+      return;
+    }
+    this.stop?.abort();
+    clearTimeout(this.timer);
+    clearInterval(this.watch);
+    connections.delete(this.base);
+  }
+
+  /** Tells the server what is seen, a moment later: tiles come into sight together. */
+  wish() {
+    if (this.wishing !== undefined) return;
+    this.wishing = setTimeout(() => {
+      this.wishing = undefined;
+      if (this.viewer === undefined) return;
+      const wishes = new Map();
+      for (const element of this.elements) {
+        const wish = element.wish();
+        if (wish !== undefined) wishes.set(wish.camera, wish);
+      }
+      fetch(this.base + 'want', {
+        method: 'POST',
+        credentials: 'include',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ viewer: this.viewer, wishes: [...wishes.values()] }),
+      }).then(
+        (answer) => answer.status === 404 && this.stop?.abort(),
+        () => undefined,
+      );
+    }, 5);
+  }
+
+  async open() {
+    this.stop = new AbortController();
+    this.heardAt = performance.now();
+    clearInterval(this.watch);
+    this.watch = setInterval(() => {
+      if (performance.now() - this.heardAt > DEAD_MS) this.stop.abort();
+    }, 2_000);
+    let problem = 'lost';
+    try {
+      const answer = await fetch(this.base + 'stream', {
+        credentials: 'include',
+        signal: this.stop.signal,
+      });
+      if (answer.status === 503) problem = 'full';
+      if (!answer.ok) throw new Error(String(answer.status));
+      await this.read(answer.body.getReader());
+    } catch {
+      // The reader of a page that is left ends here too.
+    }
+    this.viewer = undefined;
+    if (this.elements.size === 0) return;
+    for (const element of this.elements) element.lost(problem);
+    const wait = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
+    this.timer = setTimeout(() => this.open(), wait);
+  }
+
+  async read(reader) {
+    let rest = new Uint8Array(0);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      this.heardAt = performance.now();
+      let data = value;
+      if (rest.length > 0) {
+        data = new Uint8Array(rest.length + value.length);
+        data.set(rest);
+        data.set(value, rest.length);
+      }
+      let at = 0;
+      while (data.length - at >= HEAD) {
+        const view = new DataView(data.buffer, data.byteOffset + at);
+        const size = view.getUint32(0);
+        if (data.length - at < HEAD + size) break;
+        const body = data.subarray(at + HEAD, at + HEAD + size);
+        this.take(KINDS[view.getUint8(4)], view.getUint8(5), view.getUint16(6), body);
+        at += HEAD + size;
+      }
+      rest = data.slice(at);
+    }
+  }
+
+  take(kind, flags, camera, body) {
+    if (kind === 'alive') return;
+    if (kind === 'hello' || kind === 'show') {
+      const value = JSON.parse(new TextDecoder().decode(body));
+      if (kind === 'hello') this.begin(value);
+      this.events.dispatchEvent(new CustomEvent(kind, { detail: value }));
+      return;
+    }
+    for (const element of this.elements) if (element.camera === camera) element.take(kind, flags, body);
+  }
+
+  begin(hello) {
+    this.tries = 0;
+    this.hello = hello;
+    this.viewer = hello.viewer;
+    this.cameras = hello.cameras;
+    for (const element of this.elements) element.meet();
+    this.wish();
+  }
+}

@@ -1,0 +1,294 @@
+// Part of nvr-video.js: the element, a tile with the camera's picture, name and time, and words where there is no picture.
+
+/** Bits of a record's flags (lib/nvr/view/records.ts). */
+const KEPT = 2;
+const SOUND = 8;
+
+class NvrVideo extends HTMLElement {
+  static observedAttributes = ['src', 'channel', 'stream'];
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: 'open' });
+    root.adoptedStyleSheets = [style];
+    const make = (name, className) => {
+      const part = document.createElement(name);
+      if (className !== undefined) part.className = className;
+      return part;
+    };
+    this.video = make('video');
+    this.video.muted = true;
+    this.video.playsInline = true;
+    this.image = make('img');
+    this.image.hidden = true;
+    this.image.alt = '';
+    const bar = make('div', 'bar');
+    this.nameText = make('span', 'name');
+    this.timeText = make('span', 'time');
+    bar.append(this.nameText, this.timeText);
+    this.words = make('div', 'words');
+    this.words.setAttribute('role', 'status');
+    this.tools = make('div', 'tools');
+    this.soundButton = this.tool('🔇', 'sound', () => this.toggleSound());
+    this.soundButton.hidden = true;
+    if (document.pictureInPictureEnabled) this.tool('⧉', 'pip', () => this.pip());
+    if (document.fullscreenEnabled) this.tool('⛶', 'fullScreen', () => this.fullScreen());
+    root.append(this.video, this.image, bar, this.words, this.tools);
+    this.as = 'video';
+    this.inSight = false;
+    this.skipped = 0;
+    this.onVisible = () => this.connection?.wish();
+  }
+
+  tool(sign, key, run) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = sign;
+    button.title = text(key);
+    button.setAttribute('aria-label', button.title);
+    button.addEventListener('click', (event) => {
+      event.stopPropagation();
+      run();
+    });
+    this.tools.append(button);
+    return button;
+  }
+
+  connectedCallback() {
+    this.say('connecting');
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.inSight = entry.isIntersecting;
+      this.connection?.wish();
+    });
+    this.sight.observe(this);
+    document.addEventListener('visibilitychange', this.onVisible);
+    this.clock = setInterval(() => this.showTime(), 200);
+    this.join();
+  }
+
+  disconnectedCallback() {
+    this.sight.disconnect();
+    document.removeEventListener('visibilitychange', this.onVisible);
+    clearInterval(this.clock);
+    this.part();
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (!this.isConnected || before === after) return;
+    if (name === 'src') {
+      this.part();
+      this.join();
+    } else if (name === 'channel') {
+      this.reset();
+      this.meet();
+    } else {
+      // The picture stays until the other stream's first one has come.
+      this.connection?.wish();
+    }
+  }
+
+  join() {
+    const src = this.getAttribute('src') ?? '.';
+    this.connection = connectionTo(new URL(src.endsWith('/') ? src : src + '/', document.baseURI).href);
+    this.connection.add(this);
+  }
+
+  part() {
+    this.connection?.remove(this);
+    this.connection = undefined;
+    this.reset();
+  }
+
+  /** The cameras are known: which one is this? */
+  meet() {
+    const { cameras } = this.connection ?? {};
+    if (cameras === undefined) return;
+    const wanted = (this.getAttribute('channel') ?? String(cameras[0]?.channel)).trim().toLowerCase();
+    const index = cameras.findIndex(
+      ({ channel, name }) => name.toLowerCase() === wanted || String(channel) === wanted,
+    );
+    this.camera = index < 0 ? undefined : index;
+    this.nameText.textContent = index < 0 ? '' : cameras[index].name;
+    this.video.setAttribute('aria-label', this.nameText.textContent);
+    if (index < 0) this.say('absent');
+    this.connection.wish();
+  }
+
+  /** What the server is asked for this element; undefined: nothing. */
+  wish() {
+    if (this.camera === undefined || document.hidden || !this.inSight) {
+      if (this.player !== undefined || !this.image.hidden) this.reset();
+      return undefined;
+    }
+    const stream = this.getAttribute('stream') ?? this.connection.hello.stream;
+    return { camera: this.camera, stream: stream === 'main' ? 'main' : 'dual', as: this.as };
+  }
+
+  take(kind, flags, body) {
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    if (kind === 'init') {
+      const length = view.getUint16(0);
+      const mime = new TextDecoder().decode(body.subarray(2, 2 + length));
+      this.begin(mime, body.subarray(2 + length), (flags & SOUND) !== 0);
+    } else if (kind === 'picture' || kind === 'sound') {
+      const player = kind === 'picture' ? this.player : this.soundPlayer;
+      const shownAt = view.getFloat64(8) / 1000;
+      player?.take(view.getFloat64(0), shownAt, body.subarray(16), (flags & KEPT) === 0);
+      if (kind === 'picture') this.pictureCame();
+    } else if (kind === 'jpeg') this.showJpeg(view.getFloat64(0), body.subarray(8));
+    else {
+      const value = JSON.parse(new TextDecoder().decode(body));
+      if (kind === 'skipped') this.hint(`${value.pictures} ${text('skipped')}`);
+      else this.onState(value);
+    }
+  }
+
+  begin(mime, segment, isSound) {
+    if (isSound) {
+      this.soundMime = plays(mime) ? mime : undefined;
+      this.soundSegment = segment.slice();
+      this.soundButton.hidden = this.soundMime === undefined || this.connection.hello.sound !== true;
+      if (this.soundOn) this.openSound();
+      return;
+    }
+    this.reset();
+    if (!plays(mime)) {
+      this.asStills();
+      return;
+    }
+    this.player = new Player(this.video, mime, this.soundOn ? BEHIND_WITH_SOUND : BEHIND, () => this.again());
+    this.player.begin(segment);
+  }
+
+  /** The player failed: it is set up anew, and after three times in a minute pictures are asked for instead. */
+  again() {
+    const now = performance.now();
+    this.failures = [...(this.failures ?? []).filter((at) => now - at < 60_000), now];
+    this.reset();
+    if (this.failures.length >= 3) this.asStills();
+    else this.rejoin();
+  }
+
+  /** Leaves the stream and comes back, so that it begins anew. */
+  rejoin() {
+    const { camera } = this;
+    this.camera = undefined;
+    this.connection?.wish();
+    setTimeout(() => {
+      this.camera = camera;
+      this.connection?.wish();
+    }, 200);
+  }
+
+  asStills() {
+    this.as = 'still';
+    this.hint(text('stills'));
+    this.connection?.wish();
+  }
+
+  showJpeg(wallTime, jpeg) {
+    const url = URL.createObjectURL(new Blob([jpeg.slice()], { type: 'image/jpeg' }));
+    const before = this.image.src;
+    this.image.onload = () => before !== '' && URL.revokeObjectURL(before);
+    this.image.src = url;
+    this.image.hidden = false;
+    this.jpegTime = wallTime;
+    this.say('');
+    this.pictures = (this.pictures ?? 0) + 1;
+  }
+
+  pictureCame() {
+    if (this.shown) return;
+    this.shown = true;
+    this.say('');
+  }
+
+  onState({ state, code, reason }) {
+    if (state === 'warning') {
+      if (!this.shown && this.image.hidden) this.say('error', code, reason);
+      return;
+    }
+    if (state === 'playing') {
+      if (!this.shown) this.say('waiting');
+    } else {
+      this.shown = false;
+      this.say(state, code, reason);
+    }
+  }
+
+  lost(problem) {
+    this.shown = false;
+    this.say(problem);
+  }
+
+  reset() {
+    this.player?.close();
+    this.player = undefined;
+    this.soundPlayer?.close();
+    this.soundPlayer = undefined;
+    this.shown = false;
+    this.image.hidden = true;
+    this.jpegTime = undefined;
+  }
+
+  say(key, code, reason) {
+    const words = key === '' ? this.hinted : text(key) + (code === undefined ? '' : ` (${code})`);
+    this.words.textContent = words ?? '';
+    this.words.title = reason ?? '';
+    this.words.hidden = !words;
+    this.dataset.state = key === '' ? 'playing' : key;
+  }
+
+  /** A few words that go away, or stay with stills. */
+  hint(words) {
+    this.hinted = words;
+    this.say(this.dataset.state === 'playing' ? '' : this.dataset.state);
+    clearTimeout(this.hinting);
+    if (this.as === 'still') return;
+    this.hinting = setTimeout(() => {
+      this.hinted = undefined;
+      if (this.dataset.state === 'playing') this.say('');
+    }, 4_000);
+  }
+
+  showTime() {
+    const time = this.player?.wallTime() ?? this.jpegTime;
+    const second = time === undefined ? undefined : Math.floor(time / 1000);
+    if (second === this.shownSecond) return;
+    this.shownSecond = second;
+    this.timeText.textContent = time === undefined ? '' : new Date(time).toLocaleTimeString(language());
+  }
+
+  toggleSound() {
+    this.soundOn = !this.soundOn;
+    this.soundButton.textContent = this.soundOn ? '🔊' : '🔇';
+    if (this.player !== undefined) this.player.behind = this.soundOn ? BEHIND_WITH_SOUND : BEHIND;
+    if (this.soundOn) this.openSound();
+    else {
+      this.soundPlayer?.close();
+      this.soundPlayer = undefined;
+    }
+  }
+
+  openSound() {
+    this.soundPlayer?.close();
+    this.soundPlayer = undefined;
+    if (this.soundMime === undefined || this.player === undefined) return;
+    this.audio ??= new Audio();
+    this.soundPlayer = new Player(this.audio, this.soundMime, BEHIND_WITH_SOUND, () => {
+      this.soundPlayer?.close();
+      this.soundPlayer = undefined;
+    });
+    this.soundPlayer.begin(this.soundSegment);
+  }
+
+  pip() {
+    if (document.pictureInPictureElement === this.video) void document.exitPictureInPicture();
+    else this.video.requestPictureInPicture().catch(() => undefined);
+  }
+
+  fullScreen() {
+    if (document.fullscreenElement !== null) void document.exitFullscreen();
+    else this.requestFullscreen().catch(() => undefined);
+  }
+}

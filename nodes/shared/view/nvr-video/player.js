@@ -1,0 +1,146 @@
+// Part of nvr-video.js: one track of one camera in a media element, by Media Source Extensions, held a few hundredths of a second behind the live edge by
+// small changes of the playback rate.
+
+/** Seconds behind the live edge, and with sound. */
+const BEHIND = 0.05;
+const BEHIND_WITH_SOUND = 0.15;
+/** Further behind than this, in seconds, is made up for at once. */
+const FAR_BEHIND = 1.5;
+const KEEP_SECONDS = 10;
+/** Seconds more behind for each time that the player ran dry, at most, and what is left of them after 50 ms: a busy machine stays further behind, and comes back. */
+const STALL_SLACK = 0.02;
+const MAX_SLACK = 0.25;
+const SLACK_LEFT = 0.998;
+
+const Source = window.ManagedMediaSource ?? window.MediaSource;
+const plays = (mime) => Source !== undefined && Source.isTypeSupported(mime);
+
+class Player {
+  /** `behind`: seconds behind the live edge; `fail` is told that this browser cannot go on. */
+  constructor(media, mime, behind, fail) {
+    this.media = media;
+    this.behind = behind;
+    this.fail = fail;
+    this.queue = [];
+    /** Seconds of the player's clock that one's own clock is ahead of, at the stream's least delay. */
+    this.offset = undefined;
+    this.edge = 0;
+    this.slack = 0;
+    /** Whether it has shown a picture. */
+    this.opened = false;
+    this.wall = [];
+    this.source = new Source();
+    this.source.addEventListener('sourceopen', () => {
+      if (this.buffer !== undefined || this.over) return;
+      URL.revokeObjectURL(this.url);
+      this.buffer = this.source.addSourceBuffer(mime);
+      this.buffer.addEventListener('updateend', () => {
+        if (!this.opened) this.steer();
+        this.feed();
+      });
+      this.buffer.addEventListener('error', () => this.fail());
+      this.feed();
+    });
+    media.addEventListener('error', (this.onError = () => this.fail()));
+    media.addEventListener(
+      'waiting',
+      (this.onWaiting = () => {
+        if (this.opened && !media.seeking) this.slack = Math.min(MAX_SLACK, this.slack + STALL_SLACK);
+      }),
+    );
+    media.addEventListener('seeked', (this.onSeeked = () => this.steer()));
+    this.url = URL.createObjectURL(this.source);
+    if (window.ManagedMediaSource !== undefined) media.disableRemotePlayback = true;
+    media.src = this.url;
+    this.timer = setInterval(() => this.steer(), 50);
+  }
+
+  /** An initialization segment. */
+  begin(segment) {
+    this.queue.push(segment.slice());
+    this.feed();
+  }
+
+  /** A fragment that is shown at `shownAt` (seconds of the player's clock); `live`: just come from the camera. */
+  take(wallTime, shownAt, fragment, live) {
+    this.queue.push(fragment.slice());
+    this.edge = Math.max(this.edge, shownAt);
+    this.wall.push([shownAt, wallTime]);
+    if (this.wall.length > 400) this.wall.splice(0, 200);
+    if (live) {
+      const offset = performance.now() / 1000 - shownAt;
+      // Down at once, up slowly: the least delay seen of late.
+      if (this.offset === undefined || offset < this.offset) this.offset = offset;
+      else this.offset += Math.min(offset - this.offset, 0.002);
+    }
+    this.feed();
+  }
+
+  feed() {
+    const { buffer, queue } = this;
+    if (buffer === undefined || buffer.updating || this.source.readyState !== 'open') return;
+    try {
+      const buffered = buffer.buffered;
+      const old = this.media.currentTime - KEEP_SECONDS;
+      if (this.opened && buffered.length > 0 && buffered.start(0) < old - KEEP_SECONDS) {
+        buffer.remove(0, old);
+        return;
+      }
+      if (queue.length === 0) return;
+      this.queue = [];
+      buffer.appendBuffer(queue.length === 1 ? queue[0] : joined(queue));
+    } catch {
+      this.fail();
+    }
+  }
+
+  /** Keeps the media element a little behind the live edge. */
+  steer() {
+    const { media, edge, offset, buffer } = this;
+    if (this.over || buffer === undefined || buffer.buffered.length === 0 || edge === 0) return;
+    const first = buffer.buffered.start(buffer.buffered.length - 1);
+    const live = offset === undefined ? edge : Math.min(edge + 0.5, performance.now() / 1000 - offset);
+    this.slack *= SLACK_LEFT;
+    const target = live - this.behind - this.slack;
+    if (media.paused && !document.hidden) media.play().catch(() => undefined);
+    if (!this.opened) {
+      // The kept GOP's keyframe is shown at once, and the live picture as soon as all in between has been decoded.
+      if (media.currentTime < first) media.currentTime = first;
+      if (media.seeking || media.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+      this.opened = true;
+    }
+    if (media.seeking) return;
+    const lag = target - media.currentTime;
+    if (lag > FAR_BEHIND || media.currentTime < first || lag < -FAR_BEHIND)
+      media.currentTime = Math.max(first, Math.min(target, edge));
+    const rate = Math.abs(lag) < 0.01 ? 1 : Math.max(0.9, Math.min(1.5, 1 + lag));
+    if (Math.abs(media.playbackRate - rate) > 0.01) media.playbackRate = rate;
+  }
+
+  /** Epoch ms of the picture on screen. */
+  wallTime() {
+    const now = this.media.currentTime + 0.001;
+    const found = this.wall.findLast(([shownAt]) => shownAt <= now);
+    return (found ?? this.wall[0])?.[1];
+  }
+
+  close() {
+    this.over = true;
+    clearInterval(this.timer);
+    this.media.removeEventListener('error', this.onError);
+    this.media.removeEventListener('waiting', this.onWaiting);
+    this.media.removeEventListener('seeked', this.onSeeked);
+    this.media.removeAttribute('src');
+    this.media.load();
+  }
+}
+
+function joined(parts) {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
