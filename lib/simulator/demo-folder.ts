@@ -1,4 +1,4 @@
-// The demo's Node-RED user folder: settings, the example flows as one, and a link to this package.
+// The demo's Node-RED user folder: settings, its page and the example flows as one, and a link to this package.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -32,6 +32,10 @@ export interface FolderOptions {
 
 /** Some 10 kB each, of which two are kept. */
 const SHORT_SEGMENTS = { segment: '3', keepGiB: '0.00003' };
+/** Pages of the demo, in the tab that serves them. */
+const PAGE = '00 - The demo’s page';
+const CLIPS = 'nvr-clips';
+const CAMERAS = ['Gate', 'Yard', 'Workshop', 'Crossing'];
 const PACKAGE = '@nvr-flow/node-red-mobotix-nvr';
 
 /** Writes the folder anew and answers the example flows in it. */
@@ -46,16 +50,20 @@ export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
     .readdirSync(path.join(root, 'examples'))
     .filter((name) => name.endsWith('.json'))
     .sort();
+  const own = path.join(__dirname, 'demo');
   const nodes = new Map<string, FlowNode>();
   const flows: ExampleFlow[] = [];
-  for (const name of examples) {
-    const flow = JSON.parse(fs.readFileSync(path.join(root, 'examples', name), 'utf8')) as FlowNode[];
+  for (const [name, file] of [
+    [PAGE, path.join(own, 'flow.json')] as const,
+    ...examples.map((name) => [path.basename(name, '.json'), path.join(root, 'examples', name)] as const),
+  ]) {
+    const flow = JSON.parse(fs.readFileSync(file, 'utf8')) as FlowNode[];
     for (const node of flow) nodes.set(node.id, adapt(node, options));
-    flows.push({
-      name: path.basename(name, '.json'),
-      tabs: flow.filter(({ type }) => type === 'tab').map(({ id }) => id),
-    });
+    flows.push({ name, tabs: flow.filter(({ type }) => type === 'tab').map(({ id }) => id) });
   }
+  for (const node of nodes.values())
+    if (node.type === 'template' && node.z === flows[0]?.tabs[0])
+      node.template = pageText(path.join(own, 'page.html'), flows);
   const credentials = Object.fromEntries(
     [...nodes.values()].filter(({ type }) => type === 'nvr-server').map(({ id }) => [id, options.account]),
   );
@@ -67,17 +75,36 @@ export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
   write(folder, 'flows.json', JSON.stringify([...nodes.values()], null, 2));
   write(folder, 'flows_cred.json', JSON.stringify(credentials));
   write(folder, 'settings.js', settingsText(options));
+  fs.mkdirSync(path.join(folder, CLIPS));
   return flows;
+}
+
+/** The page, with a link to the tab of each flow. */
+function pageText(file: string, flows: readonly ExampleFlow[]): string {
+  const links = flows
+    .slice(1)
+    .map(
+      ({ name, tabs: [tab = ''] }) => `<li><a href="/#flow/${tab}">${name.replace(/[&<]/g, '+')}</a></li>`,
+    );
+  return fs
+    .readFileSync(file, 'utf8')
+    .replace('<!-- editor -->', `/#flow/${flows[0]?.tabs[0] ?? ''}`)
+    .replace('<!-- flows -->', links.join('\n'));
 }
 
 /** The examples name the simulator's usual ports; an unattended run has free ones, keeps its files to itself, and has no 5 minutes for a segment. */
 function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNode {
   if (node.type === 'nvr-server')
-    return { ...node, rtspPort: String(ports.rtsp), httpPort: String(ports.http) };
+    return {
+      ...node,
+      rtspPort: String(ports.rtsp),
+      httpPort: String(ports.http),
+      channels: CAMERAS.map((name, index) => ({ channel: index + 1, name })),
+    };
   if (node.type === 'nvr-record' && node.folder === '')
     return {
       ...node,
-      folder: path.join(folder, 'nvr-clips'),
+      folder: path.join(folder, CLIPS),
       ...(check && node.mode === 'continuous' && SHORT_SEGMENTS),
     };
   return node;
@@ -90,6 +117,7 @@ function settingsText({ ports, check, folder }: FolderOptions): string {
     userDir: folder,
     fileWorkingDirectory: folder,
     flowFile: 'flows.json',
+    httpStatic: [{ path: path.join(folder, CLIPS), root: '/nvr/clips/' }],
     credentialSecret: false,
     telemetry: { enabled: false },
     externalModules: { palette: { allowInstall: false } },

@@ -2,12 +2,13 @@
 
 import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { writeUserFolder, type DemoPorts, type ExampleFlow } from './demo-folder.js';
 import { startSimulator } from './index.js';
+import { nodeRedProgram } from './node-red-program.js';
+import { freePort } from './ports.js';
 
-/** A person's demo has ports that can be remembered. */
+/** A person's demo has ports that can be remembered; where one is taken, the next is used. */
 export const DEMO_PORTS: DemoPorts = { editor: 1880, rtsp: 8554, http: 8080 };
 const START_MS = 60_000;
 
@@ -16,7 +17,7 @@ export interface DemoOptions {
   root: string;
   /** The Node-RED user folder, written anew. */
   folder: string;
-  /** 0: any free port. */
+  /** The first that are tried; 0: any free port. */
   ports: DemoPorts;
   /** Whether the nodes' messages are reported to `onMessage`. */
   reports: boolean;
@@ -27,8 +28,9 @@ export interface Demo {
   readonly ports: DemoPorts;
   readonly account: { readonly username: string; readonly password: string };
   readonly flows: readonly ExampleFlow[];
-  /** Where Node-RED listens. */
+  /** Where Node-RED listens, and the page to look at first. */
   readonly url: string;
+  readonly page: string;
   /** Resolves when Node-RED has deployed the flows; rejects with a sentence. */
   readonly started: Promise<void>;
   readonly exited: Promise<void>;
@@ -37,12 +39,15 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
-/** Starts the simulator and Node-RED with the example flows. Rejects with a sentence that names the port where one is taken. */
+/** Starts the simulator and Node-RED with the example flows. Rejects with a sentence. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { root, folder, reports } = options;
-  const ports = { ...options.ports };
-  if (ports.editor === 0) ports.editor = await freePort();
-  else await assertFree(ports.editor, 'Node-RED');
+  const program = nodeRedProgram(root);
+  const ports = {
+    editor: await freePort(options.ports.editor),
+    rtsp: await freePort(options.ports.rtsp),
+    http: await freePort(options.ports.http),
+  };
   const account = { username: 'demo', password: 'demo-password' };
   const simulator = await startSimulator({
     rtspPort: ports.rtsp,
@@ -58,12 +63,14 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   ports.rtsp = simulator.rtspPort;
   ports.http = simulator.httpPort;
   const flows = writeUserFolder({ root, folder, ports, account, check: reports });
-  const nodeRed = startNodeRed(root, folder);
+  const nodeRed = startNodeRed(program, folder);
+  const url = `http://127.0.0.1:${ports.editor}`;
   return {
     ports,
     account,
     flows,
-    url: `http://127.0.0.1:${ports.editor}`,
+    url,
+    page: `${url}/nvr/`,
     started: nodeRed.started,
     exited: nodeRed.exited,
     onMessage: nodeRed.onMessage,
@@ -81,8 +88,7 @@ interface RunningNodeRed {
   stop(): Promise<void>;
 }
 
-function startNodeRed(root: string, folder: string): RunningNodeRed {
-  const program = require.resolve('node-red/red.js', { paths: [process.env.NODE_RED_HOME ?? root] });
+function startNodeRed(program: string, folder: string): RunningNodeRed {
   const child = fork(program, ['--userDir', folder, '--settings', path.join(folder, 'settings.js')], {
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -136,34 +142,6 @@ async function stopChild(child: ChildProcess, exited: Promise<void>): Promise<vo
   const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await exited;
   clearTimeout(timer);
-}
-
-/** Rejects with a sentence that names the port where something else has it. */
-function assertFree(port: number, what: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', () => {
-      reject(new Error(`Port ${port} is taken: stop what uses it, another ${what} perhaps, and try again.`));
-    });
-    server.listen(port, '127.0.0.1', () =>
-      server.close(() => {
-        resolve();
-      }),
-    );
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }
 
 function messageOf(error: unknown): string {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
+import { nodeRedProgram } from '../../lib/simulator/node-red-program.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 const DEMO = path.join(__dirname, 'main.ts');
@@ -45,25 +47,40 @@ describe('npm run demo', function () {
     assert.deepEqual(fs.readdirSync(ROOT), before);
   });
 
-  it('says clearly that a port is taken', async () => {
-    const server = net.createServer();
-    // Whoever has the port, this test or something else, it is taken.
-    await new Promise<void>((resolve) => {
-      server.once('error', () => {
-        resolve();
-      });
-      server.listen(1880, '127.0.0.1', () => {
-        resolve();
-      });
-    });
+  it('as the command nvr-demo: takes the next port where its own is taken, finds the Node-RED on the PATH, and prints first what to open', async () => {
+    const taken = net.createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as net.AddressInfo;
+    const home = createRequire(path.join(process.env.NODE_RED_HOME ?? ROOT, 'package.json'));
+    const bin = path.join(path.dirname(home.resolve('node-red/package.json')), '..', '.bin');
+    const child = spawn(
+      process.execPath,
+      [path.join(ROOT, 'dist', 'lib', 'simulator', 'demo-cli.js'), '--port', String(port)],
+      { cwd: '/', env: { ...process.env, NODE_RED_HOME: '/', PATH: bin } },
+    );
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => (output += text.toString()));
+    const exited = new Promise((resolve) => child.once('close', resolve));
     try {
-      const run = start();
-      assert.equal(await run.exited, 1);
-      assert.match(run.output(), /Port 1880 is taken/);
-      assert.doesNotMatch(run.output(), /\n\s+at /);
+      await Promise.race([until(() => output.includes('Ctrl-C')), exited]);
+      const page = /http:\S+/.exec(output)?.[0] ?? output;
+      assert.match(output, /^\s*Open this page +http:/);
+      assert.match(page, /\/nvr\/$/);
+      assert.notEqual(new URL(page).port, String(port));
+      assert.match(await (await fetch(page)).text(), /<nvr-video/);
     } finally {
-      server.close();
+      child.kill('SIGINT');
+      taken.close();
     }
+    assert.equal(await exited, 0, output);
+  });
+
+  it('says how to get a Node-RED where there is none', () => {
+    assert.throws(
+      () => nodeRedProgram('/', { NODE_RED_HOME: '/', PATH: '/nowhere' }, '/'),
+      /npx -p node-red -p @nvr-flow\/node-red-mobotix-nvr nvr-demo/,
+    );
   });
 
   it('ends cleanly on Ctrl-C', async () => {

@@ -12,7 +12,7 @@ export interface SentMessage {
   readonly payload?: unknown;
   readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
   readonly event?: { code?: string; reason?: string; file?: string };
-  readonly health?: { cameras?: { channel: number; state: string; codec?: string }[] };
+  readonly health?: { cameras?: { channel: number; state: string; code?: string; codec?: string }[] };
   readonly clip?: Omit<ClipInfo, 'gaps' | 'audio'>;
   readonly contentType?: string;
   readonly topic?: string;

@@ -3,38 +3,29 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { DEMO_PORTS, startDemo, type Demo } from '../../lib/simulator/demo.js';
+import { DEMO_PORTS, type Demo } from '../../lib/simulator/demo.js';
+import { runDemo } from '../../lib/simulator/demo-run.js';
 import { checkFlows } from './demo-check.js';
 import type { SentMessage } from './judge.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 
 async function main(check: boolean): Promise<number> {
-  const folder = check ? fs.mkdtempSync(path.join(ROOT, '.demo-')) : path.join(ROOT, '.demo');
-  const stopped = interrupted();
-  let demo: Demo | undefined;
+  if (!check)
+    return runDemo({ root: ROOT, folder: path.join(ROOT, '.demo'), ports: DEMO_PORTS, reports: false });
+  const folder = fs.mkdtempSync(path.join(ROOT, '.demo-'));
   try {
-    const ports = check ? { editor: 0, rtsp: 0, http: 0 } : DEMO_PORTS;
-    demo = await startDemo({ root: ROOT, folder, ports, reports: check });
-    await Promise.race([
-      demo.started,
-      stopped.then(() => Promise.reject(new Error('Ended before Node-RED had started.'))),
-    ]);
-    if (check) return await Promise.race([judge(demo, folder), stopped.then(() => 1)]);
-    welcome(demo);
-    const code = await Promise.race([stopped, demo.exited.then(() => 1)]);
-    say('Ending …');
-    return code;
+    const ports = { editor: 0, rtsp: 0, http: 0 };
+    return await runDemo({ root: ROOT, folder, ports, reports: true }, (demo) => judge(demo, folder));
   } finally {
-    await demo?.stop();
-    if (check) fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
 async function judge(demo: Demo, folder: string): Promise<number> {
   const { flows, url, exited } = demo;
   const begun = performance.now();
-  say(`Node-RED runs on ${url}; waiting for each of the ${flows.length} example flows to deliver.`);
+  say(`Node-RED runs on ${url}; waiting for the page and each of the example flows to deliver.`);
   const code = await checkFlows({
     flows,
     url,
@@ -49,24 +40,6 @@ async function judge(demo: Demo, folder: string): Promise<number> {
   });
   say(`Checked in ${Math.round((performance.now() - begun) / 1000)} s.`);
   return code;
-}
-
-function welcome({ url, ports, account }: Demo): void {
-  say('');
-  say(`  Editor      ${url}   (open the Debug sidebar and watch the keyframes arrive)`);
-  say(`  NVR         rtsp://127.0.0.1:${ports.rtsp}/live?ch=0000&stype=M   channels 1 to 4`);
-  say(`  Account     ${account.username} / ${account.password}`);
-  say('  Ctrl-C ends it all.');
-}
-
-function interrupted(): Promise<number> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        resolve(0);
-      });
-    }
-  });
 }
 
 function say(line: string): void {
