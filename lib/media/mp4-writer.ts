@@ -16,7 +16,8 @@ import {
   type PictureEntry,
   type SoundEntry,
 } from './mp4/header.js';
-import { moof } from './mp4/moof.js';
+import { moof, type FragmentSample, type TrackRun } from './mp4/moof.js';
+import { shownAt } from './mp4/clip-reader.js';
 import { PictureTrack, type PictureRun } from './picture-track.js';
 import { SoundTrack } from './sound-track.js';
 
@@ -65,6 +66,8 @@ export class Mp4Writer {
     sink: ClipSink,
     private readonly first: VideoUnit,
     sound?: AudioFormat,
+    /** Where players begin, on the clock of the pictures' times; earlier pictures only serve to decode. */
+    private readonly shownFrom = -Infinity,
   ) {
     this.config = decoderConfig(first);
     this.sets = sequenceSets(first);
@@ -136,7 +139,7 @@ export class Mp4Writer {
 
   /** A fragment, with the sound that goes with it. `untilMs`: where the next one begins; without it everything goes. */
   private async write(pictures: PictureRun, untilMs?: number): Promise<void> {
-    if (this.fragments === 0) this.begin();
+    if (this.fragments === 0) this.begin(pictures.run);
     const { sounds } = this;
     const delay = sounds && Math.round((this.pictures.delay * sounds.format.sampleRate) / VIDEO_RATE);
     const sound = this.withSound ? sounds!.take(SOUND, delay!, untilMs) : undefined;
@@ -154,13 +157,28 @@ export class Mp4Writer {
   }
 
   /** A declared track that stays silent would hold players up: it is declared when sound has come. */
-  private begin(): void {
+  private begin({ time, samples }: TrackRun): void {
     this.withSound = this.sounds?.begun === true;
-    const tracks: HeaderTrack[] = [{ timescale: VIDEO_RATE, picture: this.config }];
+    const tracks: HeaderTrack[] = [
+      { timescale: VIDEO_RATE, picture: this.config, skip: this.skipOf(time, samples) },
+    ];
     const { format } = this.sounds ?? {};
     if (this.withSound && format !== undefined)
       tracks.push({ timescale: format.sampleRate, sound: format as SoundEntry });
     this.file.box(mp4Header(tracks));
+  }
+
+  /** Ticks in front of the picture on screen at `shownFrom`, as far as the first fragment tells. */
+  private skipOf(from: number, samples: readonly FragmentSample[]): number {
+    const skip = Math.round(((this.shownFrom - this.origin) * VIDEO_RATE) / 1000);
+    if (!(skip > 0)) return 0;
+    let time = from;
+    const timed = samples.map(({ duration, offset }) => {
+      time += duration;
+      return { time: time - duration, offset };
+    });
+    const wanted = skip + this.pictures.delay;
+    return wanted < time ? shownAt(timed, wanted) : wanted;
   }
 
   /** From the first picture on, on the time line of the camera's session. */

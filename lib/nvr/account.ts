@@ -105,8 +105,8 @@ export class Account {
   readonly slots = new Slots(MAX_SETUPS);
   /** Health checks under way at once, each with one connection at most. */
   readonly probes = new Slots(MAX_SETUPS);
-  /** Recordings that are fetched to make up for what was missed: one at a time. */
-  readonly fetches = new Slots(1);
+  /** Recordings that are fetched into files: of the four runs that an NVR may have, one is left for whoever plays back. */
+  readonly fetches = new Slots(3);
   readonly memory = new ServerMemory();
   readonly gate: PasswordGate;
 

@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
+import type { UnitMemory } from '../media/unit-memory.js';
 import { silentLogger, type Logger } from '../log.js';
 import { formatRtspUri } from '../rtsp/uri.js';
 import { printable } from '../text.js';
@@ -14,7 +15,7 @@ import { processMemory, type MemoryBudget } from './memory-budget.js';
 import { httpTunnel } from '../client/http-tunnel.js';
 import type { ServerOptions } from '../client/session-options.js';
 import { RtspSession } from '../client/session.js';
-import { fetchSpan, type RecordedSpan } from './playback/fetch-span.js';
+import { fetchSpan, type RecordedSpan, type SpanHandlers } from './playback/fetch-span.js';
 import { PlaybackRuns } from './playback/runs.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
@@ -84,14 +85,23 @@ export class Nvr {
     return templatesOf(this.settings).playback !== '';
   }
 
-  /** What the NVR has recorded of a channel, to be read at the reader's pace; one at a time, the others wait. See `fetchSpan` of playback/. */
-  async *fetchSpan(span: RecordedSpan, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+  /** What the NVR has recorded of a channel, to be read at the reader's pace; three at a time, the others wait: one run is left for whoever plays back. See `fetchSpan` of playback/. */
+  async *fetchSpan(
+    span: RecordedSpan,
+    signal: AbortSignal,
+    handlers?: SpanHandlers,
+  ): AsyncGenerator<VideoUnit, void> {
     const release = await this.account.fetches.acquire();
     try {
-      if (!signal.aborted) yield* fetchSpan(this.playback, span, signal);
+      if (!signal.aborted) yield* fetchSpan(this.playback, span, signal, handlers);
     } finally {
       release();
     }
+  }
+
+  /** An account for the pictures of one span that wait for the disk. */
+  spanMemory(): UnitMemory {
+    return this.memory.camera();
   }
 
   private createHub(channel: number, stream: string): Hub {

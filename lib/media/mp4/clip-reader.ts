@@ -16,6 +16,8 @@ export interface ClipTrack {
     readonly head: Buffer;
     readonly stsd: Buffer;
   };
+  /** Ticks at which players begin: what is shown before only serves to decode. */
+  readonly skip: number;
   /** What a fragment's samples have that say nothing of it. */
   readonly defaults: Defaults;
 }
@@ -90,8 +92,26 @@ function readTrack(moov: Buffer, trak: Box, all: Pick<Box, 'body' | 'end'>): Cli
       head: bytesOf(moov, head),
       stsd: bytesOf(moov, stsd),
     },
+    skip: readSkip(moov, trak),
     defaults: readDefaults(moov, id, all),
   };
+}
+
+/** Of the first edit that shows anything; clips have a list of version 0. */
+function readSkip(moov: Buffer, trak: Box): number {
+  const elst = find(moov, trak, 'edts', 'elst');
+  for (let at = (elst?.body ?? 0) + 8; elst !== undefined && at + 12 <= elst.end; at += 12) {
+    const from = moov.readInt32BE(at + 4);
+    if (from >= 0) return from;
+  }
+  return 0;
+}
+
+/** The picture on screen at `ticks`, by when it is shown: the last one not behind it. */
+export function shownAt(samples: readonly Pick<ClipSample, 'time' | 'offset'>[], ticks: number): number {
+  let best = -1;
+  for (const { time, offset } of samples) if (time + offset <= ticks) best = Math.max(best, time + offset);
+  return best < 0 ? ticks : best;
 }
 
 function readDefaults(moov: Buffer, id: number, all: Pick<Box, 'body' | 'end'>): Defaults {

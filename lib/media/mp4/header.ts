@@ -30,6 +30,8 @@ export interface HeaderTrack {
   readonly timescale: number;
   readonly picture?: PictureEntry;
   readonly sound?: SoundEntry;
+  /** Ticks of its media that stand in front of what is shown: decoders need them, players begin behind them (ISO 14496-12 8.6.6). */
+  readonly skip?: number;
 }
 
 /** Names of sample entries. MP4 has no place for the last three, MOV has. */
@@ -81,7 +83,13 @@ export function mp4Header(tracks: readonly HeaderTrack[]): Buffer {
   ]);
 }
 
-function trak(id: number, { timescale, picture, sound }: HeaderTrack, isMov: boolean): Buffer {
+/** Of a length in the movie's ticks, and where in the media it begins; -1: nothing is shown for that long. */
+export function editList(...edits: readonly (readonly [length: number, from: number])[]): Buffer {
+  const entries = edits.map(([length, from]) => u32(length, from >>> 0, 0x1_0000));
+  return box('edts', fullBox('elst', 0, 0, u32(edits.length), ...entries));
+}
+
+function trak(id: number, { timescale, picture, sound, skip = 0 }: HeaderTrack, isMov: boolean): Buffer {
   const entry = picture === undefined ? soundEntry(sound!, isMov) : pictureEntry(picture, isMov);
   const dinf = box('dinf', fullBox('dref', 0, 0, u32(1), fullBox('url ', 0, 1)));
   const stbl = box(
@@ -121,7 +129,8 @@ function trak(id: number, { timescale, picture, sound }: HeaderTrack, isMov: boo
     MATRIX,
     u32(...shown.map((side) => Math.min(side, MAX_SIDE) * 0x10000)),
   );
-  return box('trak', tkhd, mdia);
+  // A length of 0 is that of all fragments.
+  return box('trak', tkhd, ...(skip > 0 ? [editList([0, skip])] : []), mdia);
 }
 
 function pictureEntry({ codec, width, height, record, sar, colour }: PictureEntry, isMov: boolean): Buffer {

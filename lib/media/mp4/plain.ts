@@ -1,7 +1,8 @@
 // A clip of fragments as one whose index stands in front of the media, for players and web pages that know no fragments: the boxes, and which bytes of the other file follow (ISO 14496-12 8.6, 8.7).
 
 import { ascii, box, fullBox, u32 } from './boxes.js';
-import type { ClipSample, ClipTrack } from './clip-reader.js';
+import { shownAt, type ClipSample, type ClipTrack } from './clip-reader.js';
+import { editList } from './header.js';
 
 /** Bytes of the other file, or as many of one value. */
 export type Piece =
@@ -149,25 +150,12 @@ function trak(lane: Lane, chunks: readonly Chunk[], mediaAt: number): { bytes: B
   const inMovie = (ticks: number): number => Math.round((ticks * MOVIE_RATE) / track.timescale);
   const steps = frameBytes === undefined ? lane.steps : [];
   const length = frameBytes === undefined ? steps.reduce((sum, step) => sum + step, 0) : count;
-  const start = samples[0]!.time;
-  const duration = inMovie(start) + inMovie(length);
+  const edits = editsOf(lane, length, inMovie);
+  const duration = edits.length === 0 ? inMovie(length) : edits.reduce((sum, [ticks]) => sum + ticks, 0);
   const own = Buffer.from(tkhd);
   // Version 0, as clips have it.
   own.writeUInt32BE(duration, 28);
-  const edit =
-    start === 0
-      ? []
-      : [
-          box(
-            'edts',
-            fullBox(
-              'elst',
-              0,
-              0,
-              u32(2, inMovie(start), 0xffff_ffff, 0x1_0000, inMovie(length), 0, 0x1_0000),
-            ),
-          ),
-        ];
+  const edit = edits.length === 0 ? [] : [editList(...edits)];
   const mdhd = fullBox(
     'mdhd',
     0,
@@ -194,6 +182,26 @@ function trak(lane: Lane, chunks: readonly Chunk[], mediaAt: number): { bytes: B
   const dinf = box('dinf', fullBox('dref', 0, 0, u32(1), fullBox('url ', 0, 1)));
   const bytes = box('trak', own, ...edit, box('mdia', mdhd, hdlr, box('minf', head, dinf, stbl)));
   return { bytes, duration };
+}
+
+/** A track that begins later than the movie waits; one that is cut begins with the picture on screen there. */
+function editsOf(
+  { track, samples }: Lane,
+  length: number,
+  inMovie: (ticks: number) => number,
+): (readonly [length: number, from: number])[] {
+  const start = samples[0]!.time;
+  if (track.skip > 0) {
+    const first = samples.reduce((least, { time, offset }) => Math.min(least, time + offset), Infinity);
+    const from = shownAt(samples, track.skip);
+    if (from > first) return [[inMovie(Math.max(0, first + length - from)), from - start]];
+  }
+  return start === 0
+    ? []
+    : [
+        [inMovie(start), -1],
+        [inMovie(length), 0],
+      ];
 }
 
 /** ctts and stss, where they say anything. */

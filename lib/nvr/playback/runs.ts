@@ -7,6 +7,7 @@ const MAX_RUNS = 4;
 
 export class PlaybackRuns {
   private readonly runs = new Map<string, PlaybackRun>();
+  private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly context: RunContext) {}
 
@@ -14,10 +15,20 @@ export class PlaybackRuns {
     return this.runs.get(name);
   }
 
+  /** Another one would be refused. */
+  get isFull(): boolean {
+    return this.runs.size >= MAX_RUNS;
+  }
+
+  /** Calls `wake` once, when a run has ended. */
+  onceOneEnds(wake: () => void): void {
+    this.waiting.push(wake);
+  }
+
   /** Starts a run; one of the same name is replaced. Throws EBUSY beyond four. */
   play(request: PlaybackRequest, handlers: PlaybackHandlers): PlaybackRun {
     const before = this.runs.get(request.run);
-    if (before === undefined && this.runs.size >= MAX_RUNS) {
+    if (before === undefined && this.isFull) {
       throw new NvrError(
         'EBUSY',
         `${MAX_RUNS} playback runs of this NVR are under way; stop one, or wait for its end.`,
@@ -29,6 +40,7 @@ export class PlaybackRuns {
       onEnd: (reason, error, missingMs) => {
         if (this.runs.get(request.run) === run) this.runs.delete(request.run);
         handlers.onEnd(reason, error, missingMs);
+        for (const wake of this.waiting.splice(0)) wake();
       },
     });
     this.runs.set(request.run, run);

@@ -31,6 +31,8 @@ export interface ClipPlan {
   readonly alarmed?: { readonly monotonic: number; readonly time: number };
   /** Monotonic ms from which on pictures are asked for: earlier ones are recorded only where later ones need them. None: from the first one on. */
   readonly from?: number;
+  /** Players begin at `from`, though the file begins with the keyframe before it; its name is that time's. */
+  readonly cut?: true;
   /** Those to be listed of the file that ends. */
   readonly takeAlarms: () => readonly Alarm[];
   /** Milliseconds after which a keyframe begins another file. */

@@ -55,9 +55,10 @@ export class ClipFile {
         await turns.run(plan.order, () => part.write(data));
       },
     };
-    const writer = new Mp4Writer(sink, first, heard);
+    const shownFrom = plan.cut === true ? plan.from : undefined;
+    const writer = new Mp4Writer(sink, first, heard, shownFrom);
     const { nvr, channel, fileMode = FILE_MODE } = options;
-    const time = alarmed?.time ?? first.time;
+    const time = alarmed?.time ?? Math.max(first.time, shownFrom ?? 0);
     const levels = clipPath(options.fileName, { nvr, channel, stream, reason, time }, options.timeZone);
     const { codec, width, height } = first.format;
     const entry = { start: first.time, reason, codec, width, height, ...(id !== undefined && { id }) };

@@ -1,16 +1,15 @@
 // One try to make an alarm's clip from the NVR's own recording.
 
-import { NvrError } from '../../errors.js';
+import type { NvrError } from '../../errors.js';
 import { LEAST_MISSING_MS, type FetchOutcome } from './backfill.js';
 import { below, openBelow } from './below.js';
 import { Clip } from './clip.js';
 import type { ClipContext } from './clip-context.js';
 import type { CaseEntry } from './journal.js';
+import { pour } from './pour.js';
 import { Sound } from './sound.js';
 import type { ClipInfo, FetchSpan } from './types.js';
 
-/** Bytes that wait for the disk before the NVR is asked to wait. */
-const AHEAD_BYTES = 4 * 1024 * 1024;
 /** The NVR has more than this machine, if it has so much more, ms. */
 const BETTER_MS = 1000;
 /** Where the recording broke off, so much of it is whole enough. */
@@ -40,19 +39,7 @@ export async function fetchClip(
     planOf(entry),
     [],
   );
-  try {
-    for await (const unit of fetchSpan(channel, entry.from, entry.to, signal)) {
-      if (unit.time >= entry.to || !clip.isOpen || signal.aborted) break;
-      // The recording's own time is the only one that counts here.
-      clip.push({ ...unit, arrival: unit.time, mediaTime: unit.time });
-      if (clip.waitingBytes > AHEAD_BYTES) await clip.drain();
-    }
-  } catch (cause) {
-    error ??=
-      cause instanceof NvrError
-        ? cause
-        : new NvrError('EPROTOCOL', 'The recording could not be fetched.', { cause });
-  }
+  error ??= await pour(fetchSpan(channel, entry.from, entry.to, signal), clip, entry.to, signal);
   await clip.end(entry.to);
   const whole = entry.to - entry.from;
   const missing = files.length === 0 ? whole : clip.missingMs;

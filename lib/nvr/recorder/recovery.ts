@@ -11,7 +11,8 @@ import type { ClipInfo, KeptMessage, RecorderFs } from './types.js';
 
 /** Answer whether a running flow has been told. */
 export interface RecoveryListener {
-  finished(info: ClipInfo, last: boolean, message: KeptMessage | undefined): boolean;
+  /** `id`: of its case, if it has one. */
+  finished(info: ClipInfo, last: boolean, message: KeptMessage | undefined, id?: string): boolean;
   failed(error: NvrError, message: KeptMessage | undefined): boolean;
   /** The alarm's clip is over, and `missingMs` of it are missing. */
   settled(entry: CaseEntry, missingMs: number): void;
@@ -111,7 +112,7 @@ async function tell(
     const message = id === undefined ? undefined : cases.get(id)?.message;
     const full = (name: string): string => path.join(folder, name);
     const names = { file: full(file), ...(thumbnail !== undefined && { thumbnail: full(thumbnail) }) };
-    const isTold = listener.finished({ ...names, ...info!, recovered: true }, last, message);
+    const isTold = listener.finished({ ...names, ...info!, recovered: true }, last, message, id);
     if (isTold) await journal.told(file).catch(() => undefined);
     if (id !== undefined) reached.set(id, isTold && reached.get(id) !== false);
   }

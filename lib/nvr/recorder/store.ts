@@ -4,7 +4,7 @@ import path from 'node:path';
 import { folderMode } from './below.js';
 import { FILE_MODE } from './clip-file.js';
 import { writeError } from './disk.js';
-import { Journal } from './journal.js';
+import { Journal, type CaseEntry } from './journal.js';
 import { recover, type RecoveryListener } from './recovery.js';
 import { retain } from './retention.js';
 import type { NvrError } from '../../errors.js';
@@ -41,6 +41,11 @@ export class ClipStore {
 
   get bytes(): number {
     return this.loaded?.bytes ?? 0;
+  }
+
+  /** One that has not had its last word. */
+  caseOf(id: string | undefined): CaseEntry | undefined {
+    return this.loaded?.cases.find((entry) => entry.id === id);
   }
 
   /** Makes the folder, finishes what an earlier run left there, and keeps to the limits. Rejects with EDISK. */

@@ -1,0 +1,144 @@
+// The exports of one node: files of what the NVR has recorded, each of which is in the journal until it is whole, so that one that broke off is told of and gone on with.
+
+import path from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { NvrError } from '../../errors.js';
+import { checkTemplate } from '../recorder/file-name.js';
+import type { CaseEntry, Journal } from '../recorder/journal.js';
+import { ClipStore } from '../recorder/store.js';
+import type { KeptMessage, RecorderOptions } from '../recorder/types.js';
+import { cutOf, SpanExport } from './span-export.js';
+import type { ExportDeps, ExportHandlers, ExportOptions, ExportRequest, ExportsListener } from './types.js';
+
+/** One file holds a day at most: its index must fit in memory. */
+const MAX_SPAN_MS = 24 * 3_600_000;
+/** Of how a case is called: what tells that the same is asked for again. */
+const KEY_LENGTH = 24;
+const REASON = 'playback';
+
+export class Exports {
+  private readonly store: ClipStore;
+  private readonly options: Omit<RecorderOptions, 'channel'>;
+  private readonly running = new Map<string, SpanExport>();
+  private closed = false;
+
+  /** Throws EINPUT for options that cannot be. */
+  constructor(
+    options: ExportOptions,
+    private readonly deps: ExportDeps,
+    private readonly listener: ExportsListener,
+  ) {
+    checkTemplate(options.fileName);
+    if (!path.isAbsolute(options.folder))
+      throw new NvrError('EINPUT', 'The setting "folder" must be an absolute path.');
+    this.options = {
+      ...options,
+      ...{ mode: 'alarm', preRoll: 0, postRoll: 0, maxLength: 0, segment: 0, keepDays: 0, keepGiB: 0 },
+    };
+    const { fs, now, monotonic, timers } = deps;
+    const recovery = {
+      finished: (...told: Parameters<Exports['recovered']>) => this.recovered(...told),
+      failed: () => true,
+      settled: (entry: CaseEntry) => {
+        // Of what has no file there is nothing to go on with.
+        void this.store.note(async (journal) => {
+          if (!canGoOn(journal, entry)) await journal.over(entry.id);
+        });
+      },
+    };
+    this.store = new ClipStore(
+      { ...this.options, channel: '' },
+      { fs, now, monotonic, timers },
+      () => undefined,
+      recovery,
+      (error) => {
+        listener.onWarning(error);
+      },
+    );
+  }
+
+  /** Finishes and tells what an earlier run left, if there is anything: the folder is not made for it. Never rejects. */
+  async recover(): Promise<void> {
+    await this.store.journal().catch(() => undefined);
+    await this.store.close();
+  }
+
+  /** Throws EINPUT, or EBUSY where the same is under way. */
+  start(request: ExportRequest, handlers: ExportHandlers): SpanExport {
+    const { from, to } = request;
+    if (to - from > MAX_SPAN_MS)
+      throw new NvrError('EINPUT', 'A file holds 24 hours at most; ask for the span in several parts.');
+    const key = keyOf(request);
+    if (this.running.has(key))
+      throw new NvrError('EBUSY', 'This run is being exported; wait for its end, or stop it.');
+    const context = {
+      options: { ...this.options, channel: request.channelName },
+      deps: this.deps,
+      journal: () => this.store.journal(),
+      isRunning: () => !this.closed && this.listener.isRunning(),
+    };
+    const one = new SpanExport(context, request, REASON, {
+      ...handlers,
+      onEnd: (end) => {
+        // Whoever is told may ask for it again.
+        this.running.delete(key);
+        handlers.onEnd(end);
+      },
+    });
+    this.running.set(key, one);
+    void one.run(() => this.begin(key, request));
+    return one;
+  }
+
+  /** Ends all, with what they have. Never rejects. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.running.values()].map((one) => one.stop()));
+    await this.store.close();
+  }
+
+  /** The case of a request in the journal: one that broke off, with the time it got to, or a new one. */
+  private async begin(key: string, request: ExportRequest): Promise<{ entry: CaseEntry; from: number }> {
+    await this.store.open();
+    const journal = await this.store.journal();
+    const { from, to, message } = request;
+    for (const entry of journal.cases) {
+      if (!entry.id.startsWith(key)) continue;
+      if (entry.from === from && entry.to === to && canGoOn(journal, entry))
+        return { entry, from: reachedOf(journal, entry) };
+      await journal.over(entry.id);
+    }
+    const id = `${key}${randomUUID()}`;
+    const entry = { id, reason: REASON, from, to, alarms: [], ...(message !== undefined && { message }) };
+    await journal.alarmed(entry);
+    return { entry, from };
+  }
+
+  private recovered(
+    info: Parameters<typeof cutOf>[0],
+    _last: boolean,
+    message: KeptMessage | undefined,
+    id?: string,
+  ): boolean {
+    if (this.closed || !this.listener.isRunning()) return false;
+    const from = this.store.caseOf(id)?.from ?? info.start;
+    this.listener.onRecovered(cutOf({ ...info, source: REASON }, from), message);
+    return true;
+  }
+}
+
+function keyOf({ run, channel, stream, group = 0 }: ExportRequest): string {
+  const named = JSON.stringify([run ?? randomUUID(), channel, stream, group]);
+  return createHash('sha256').update(named).digest('hex').slice(0, KEY_LENGTH);
+}
+
+function canGoOn(journal: Journal, entry: CaseEntry): boolean {
+  const reached = reachedOf(journal, entry);
+  return reached > entry.from && reached < entry.to;
+}
+
+/** Where the last file of a case ends. */
+function reachedOf(journal: Journal, { id, from }: CaseEntry): number {
+  const ends = [...journal.finished].filter((done) => done.id === id).map(({ end }) => end);
+  return Math.max(from, ...ends);
+}

@@ -1,0 +1,186 @@
+// One span of one channel on its way from the NVR into a file, or into several where the picture's format changes.
+
+import type { VideoUnit } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import { below } from '../recorder/below.js';
+import { Clip } from '../recorder/clip.js';
+import { writeError } from '../recorder/disk.js';
+import { nextOrder } from '../recorder/disk-turns.js';
+import type { CaseEntry, Journal } from '../recorder/journal.js';
+import { pour } from '../recorder/pour.js';
+import { Sound } from '../recorder/sound.js';
+import type { ClipInfo, RecorderEvent, RecorderOptions } from '../recorder/types.js';
+import type { ExportDeps, ExportedClip, ExportHandlers, ExportRequest } from './types.js';
+
+const PROGRESS_MS = 1000;
+/** A last picture so close to the end may last until it. */
+const LAST_PICTURE_MS = 500;
+/** The stream of a recording has no counters of its own. */
+const NO_STATISTICS = {} as ReturnType<ConstructorParameters<typeof Clip>[0]['statistics']>;
+
+export interface SpanContext {
+  readonly options: RecorderOptions;
+  readonly deps: ExportDeps;
+  readonly journal: () => Promise<Journal>;
+  readonly isRunning: () => boolean;
+}
+
+export class SpanExport {
+  reached: number;
+  percent = 0;
+  state: 'waiting' | 'exporting' | 'ended' = 'waiting';
+  private readonly abort = new AbortController();
+  private bytes = 0;
+  private told = -Infinity;
+  private files = 0;
+  /** Of lines in the journal. */
+  private noted: Promise<void> = Promise.resolve();
+  private error: NvrError | undefined;
+  private done: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly context: SpanContext,
+    readonly request: ExportRequest,
+    private readonly reason: string,
+    private readonly handlers: ExportHandlers,
+  ) {
+    this.reached = request.from;
+  }
+
+  /** `begin` answers the case that it is, and from when on. Once; never rejects. */
+  run(begin: () => Promise<{ entry: CaseEntry; from: number }>): Promise<void> {
+    this.done = this.export(begin);
+    return this.done;
+  }
+
+  /** Ends it with what it has; resolves when that is on the disk. */
+  stop(): Promise<void> {
+    this.abort.abort();
+    return this.done;
+  }
+
+  private async export(begin: () => Promise<{ entry: CaseEntry; from: number }>): Promise<void> {
+    try {
+      const { entry, from } = await begin();
+      await this.fetch(entry, from);
+    } catch (cause) {
+      this.error ??= writeError(cause, this.context.options.folder);
+    }
+    this.tellEnd();
+  }
+
+  private async fetch(entry: CaseEntry, from: number): Promise<void> {
+    const { to } = entry;
+    this.reached = from;
+    const clip = this.clipOf(entry, from);
+    const span = { ...this.request, from, to };
+    const units = this.context.deps.fetchSpan(span, this.abort.signal, {
+      ...this.handlers,
+      onPlaying: (transport) => {
+        this.state = 'exporting';
+        this.handlers.onPlaying?.(transport);
+      },
+    });
+    const cause = await pour(units, clip, to, this.abort.signal, (unit) => {
+      this.progress(unit);
+    });
+    this.error ??= cause;
+    await clip.end(to);
+    await this.noted;
+    if (this.files === 0 && !this.abort.signal.aborted) this.error ??= this.whyNothing();
+    // What has broken off stays in the journal, to be gone on with; what never began has nothing to go on from.
+    const isOver = this.files === 0 || (this.error === undefined && !this.abort.signal.aborted);
+    if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
+  }
+
+  private whyNothing(): NvrError {
+    return this.bytes === 0
+      ? new NvrError('ENORECORDING', 'Nothing is recorded in that span.')
+      : new NvrError('ENOKEYFRAME', 'The recording holds no whole keyframe in that span.');
+  }
+
+  private clipOf(entry: CaseEntry, from: number): Clip {
+    const { options, deps, journal } = this.context;
+    const context = {
+      ...{ options, journal, sound: new Sound(), stream: this.request.stream },
+      deps: { fs: deps.fs, now: deps.now, monotonic: deps.monotonic, timers: deps.timers },
+      memory: deps.memory(),
+      statistics: () => NO_STATISTICS,
+      trouble: () => this.error,
+      emit: (event: RecorderEvent) => {
+        this.onClipEvent(event, entry, from);
+      },
+    };
+    const plan = {
+      number: 0,
+      id: entry.id,
+      reason: this.reason,
+      source: 'playback',
+      from,
+      cut: true,
+    } as const;
+    return new Clip(context, { ...plan, order: nextOrder(), takeAlarms: () => [] }, []);
+  }
+
+  private onClipEvent(event: RecorderEvent, entry: CaseEntry, from: number): void {
+    if (event.type === 'finished') {
+      this.files++;
+      if (!this.context.isRunning()) return;
+      this.handlers.onFile(cutOf(event.info, from));
+      this.note((journal) => journal.told(this.nameOf(event.info.file)));
+    } else if (event.type === 'failed') {
+      this.error = event.error;
+      if (event.file !== undefined) this.keep(event.file, entry.id);
+    } else if (event.type === 'warning') {
+      this.handlers.onWarning?.(event.error);
+    }
+  }
+
+  /** What a full disk has left is a part of the case: it is gone on with behind it. */
+  private keep(file: string, id: string): void {
+    this.files++;
+    const name = this.nameOf(file);
+    this.note(async (journal) => {
+      const entry = [...journal.finished].find((done) => done.file === name);
+      if (entry !== undefined) await journal.closed(name, { ...entry, id });
+    });
+  }
+
+  private note(write: (journal: Journal) => Promise<void>): void {
+    this.noted = this.noted
+      .then(() => this.context.journal())
+      .then(write)
+      .catch(() => undefined);
+  }
+
+  private nameOf(file: string): string {
+    return below(this.context.options.folder, file);
+  }
+
+  private progress({ time, data }: VideoUnit): void {
+    const { from, to } = this.request;
+    this.bytes += data.length;
+    this.reached = Math.max(this.reached, time);
+    this.percent = Math.min(100, Math.max(0, Math.floor(((this.reached - from) * 100) / (to - from))));
+    const now = this.context.deps.monotonic();
+    if (now - this.told < PROGRESS_MS) return;
+    this.told = now;
+    const { percent, bytes, reached } = this;
+    this.handlers.onProgress({ percent, bytes, reached });
+  }
+
+  private tellEnd(): void {
+    const { error, files, reached } = this;
+    this.state = 'ended';
+    const isStopped = this.abort.signal.aborted;
+    const left = this.request.to - reached;
+    const missingMs = left > LAST_PICTURE_MS && (isStopped || error !== undefined) ? left : 0;
+    const reason = isStopped ? 'stopped' : error === undefined ? 'reached' : 'error';
+    this.handlers.onEnd({ reason, missingMs, reached, files, ...(error !== undefined && { error }) });
+  }
+}
+
+/** `from`: what was asked for of this file. */
+export function cutOf(info: ClipInfo, from: number): ExportedClip {
+  return { ...info, recordedFrom: Math.max(info.start, from), recordedTo: info.end };
+}

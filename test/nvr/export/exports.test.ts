@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import nodeFs from 'node:fs';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import { UNCOUNTED } from '../../../lib/media/unit-memory.js';
+import { Exports } from '../../../lib/nvr/export/exports.js';
+import type {
+  ExportedClip,
+  ExportEnd,
+  ExportOptions,
+  ExportProgress,
+  ExportRequest,
+} from '../../../lib/nvr/export/types.js';
+import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { judgeClip, videoTimes } from '../../media/clip-judge.js';
+import { source, videoUnits } from '../../media/recorded-units.js';
+import { needs } from '../../support/tools.js';
+
+const EPOCH = 1_760_000_000_000;
+/** A keyframe a second and 25 pictures. */
+const RECORDED = { seconds: 8 } as const;
+
+/** A node's exports, and an NVR that has recorded eight seconds from `EPOCH` on. */
+class Rig {
+  readonly files: ExportedClip[] = [];
+  readonly recovered: { clip: ExportedClip; message: KeptMessage | undefined }[] = [];
+  readonly warnings: NvrError[] = [];
+  readonly progress: ExportProgress[] = [];
+  readonly asked: { from: number; to: number }[] = [];
+  readonly exports: Exports;
+  now = 0;
+  running = true;
+  /** Breaks off behind the picture of that time. */
+  breakAt = Infinity;
+  fault: NvrError | undefined;
+
+  constructor(
+    readonly folder: string,
+    options: Partial<ExportOptions> = {},
+    changes: Partial<RecorderFs> = {},
+  ) {
+    this.exports = new Exports(
+      {
+        id: 'node',
+        nvr: 'Home',
+        folder,
+        fileName: '{channel}-{HHmmss}',
+        plain: true,
+        timeZone: '',
+        ...options,
+      },
+      {
+        fs: { ...fs, ...changes },
+        now: () => EPOCH + 60_000,
+        monotonic: () => this.now,
+        timers: { set: () => undefined, clear: () => undefined },
+        fetchSpan: ({ from, to }, signal) => {
+          this.asked.push({ from, to });
+          return this.play(from, to, signal);
+        },
+        memory: () => UNCOUNTED,
+      },
+      {
+        onRecovered: (clip, message) => this.recovered.push({ clip, message }),
+        onWarning: (error) => this.warnings.push(error),
+        isRunning: () => this.running,
+      },
+    );
+  }
+
+  export(span: Partial<ExportRequest> = {}): Promise<ExportEnd> {
+    return new Promise((resolve) => {
+      this.exports.start(
+        { ...{ run: 'mine', channel: 3, channelName: 'Gate', stream: 'main' }, ...SPAN, ...span },
+        {
+          onFile: (clip) => this.files.push(clip),
+          onProgress: (progress) => this.progress.push(progress),
+          onEnd: resolve,
+        },
+      );
+    });
+  }
+
+  private async *play(from: number, to: number, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+    const keyframe = Math.floor((from - EPOCH) / 1000) * 1000 + EPOCH;
+    for (const unit of videoUnits(source(RECORDED), { begin: 0, epoch: EPOCH })) {
+      if (unit.time < keyframe) continue;
+      if (unit.time >= to || signal.aborted) return;
+      if (unit.time >= this.breakAt) throw this.fault ?? new NvrError('EUNREACHABLE', 'The NVR is gone.');
+      this.now += 300;
+      yield await Promise.resolve(unit);
+    }
+  }
+}
+
+/** From the middle of a GOP on. */
+const SPAN = { from: EPOCH + 1_600, to: EPOCH + 4_600 };
+
+describe('an export', function () {
+  this.timeout(30_000);
+  let folder: string;
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  beforeEach(() => {
+    folder = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-export-'));
+  });
+
+  afterEach(() => {
+    nodeFs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  const names = (): string[] =>
+    nodeFs
+      .readdirSync(folder)
+      .filter((name) => !name.startsWith('.'))
+      .sort();
+  const expected = (from: number, to: number): readonly string[] =>
+    source(RECORDED).hashes.slice(((from - EPOCH) * 25) / 1000, ((to - EPOCH) * 25) / 1000);
+
+  for (const plain of [true, false]) {
+    it(`shows the picture of "from" first, though the file begins with the keyframe before it${plain ? '' : ', in fragments'}`, async () => {
+      const rig = new Rig(folder, { plain });
+      const end = await rig.export();
+      assert.deepEqual([end.reason, end.missingMs, end.files, end.error], ['reached', 0, 1, undefined]);
+      const [clip] = rig.files;
+      assert.deepEqual(
+        [clip!.start, clip!.recordedFrom, clip!.recordedTo],
+        [EPOCH + 1000, SPAN.from, SPAN.to],
+      );
+      assert.deepEqual([clip!.coverage, clip!.gaps, clip!.source], [1, [], 'playback']);
+      // The name is the time that was asked for, 08:53:21.6 UTC.
+      assert.deepEqual(names(), ['Gate-085321.mp4']);
+      if (plain) assert.deepEqual(judgeClip(clip!.file), expected(SPAN.from, SPAN.to));
+      else assert.ok(Math.abs(videoTimes(clip!.file)[0]! + 0.6) < 0.001);
+    });
+  }
+
+  it('tells how far it is at most once a second', async () => {
+    const rig = new Rig(folder);
+    await rig.export();
+    // 90 pictures, 0.3 s each.
+    assert.ok(rig.progress.length >= 20 && rig.progress.length <= 27, String(rig.progress.length));
+    const percents = rig.progress.map(({ percent }) => percent);
+    assert.deepEqual(
+      percents,
+      [...percents].sort((a, b) => a - b),
+    );
+    assert.ok(percents.at(-1)! > 80 && rig.progress.at(-1)!.bytes > 0);
+  });
+
+  it('keeps what it has where the NVR goes away, says what is missing, and goes on from there under the same name', async () => {
+    const rig = new Rig(folder);
+    rig.breakAt = EPOCH + 3_000;
+    const broken = await rig.export();
+    assert.deepEqual([broken.reason, broken.error?.code], ['error', 'EUNREACHABLE']);
+    const [first] = rig.files;
+    assert.equal(first!.recordedTo, EPOCH + 3_000);
+    assert.deepEqual(first!.gaps, [{ at: 1_400, ms: 1_600 }]);
+    // The second time round it breaks off again.
+    rig.breakAt = EPOCH + 4_000;
+    assert.equal((await rig.export()).reason, 'error');
+    // In another process.
+    const later = new Rig(folder);
+    await later.exports.recover();
+    assert.equal((await later.export()).reason, 'reached');
+    assert.deepEqual([later.asked, later.recovered], [[{ from: EPOCH + 4_000, to: SPAN.to }], []]);
+    const shown = [...rig.files, ...later.files].flatMap(({ file }) => judgeClip(file));
+    assert.deepEqual(shown, expected(SPAN.from, SPAN.to));
+    // It is whole now: asked for again, it begins anew.
+    assert.equal((await later.export()).files, 1);
+    assert.equal(later.asked.at(-1)!.from, SPAN.from);
+  });
+
+  it('begins anew for another span, and under no name', async () => {
+    const rig = new Rig(folder);
+    rig.breakAt = EPOCH + 3_000;
+    await rig.export();
+    await rig.export({ from: EPOCH + 1_000 });
+    rig.breakAt = Infinity;
+    await rig.export();
+    const request = { channel: 3, channelName: 'Gate', stream: 'main', ...SPAN };
+    await new Promise((resolve) => {
+      rig.exports.start(request, { onFile: () => undefined, onProgress: () => undefined, onEnd: resolve });
+    });
+    assert.deepEqual(
+      rig.asked.map(({ from }) => from - EPOCH),
+      [1_600, 1_000, 1_600, 1_600],
+    );
+    assert.equal(names().length, 4);
+  });
+
+  it('of a span without a recording: the cause, no file and no folder of a day', async () => {
+    const rig = new Rig(folder, { fileName: '{yyyy}/{HHmmss}' });
+    rig.breakAt = 0;
+    rig.fault = new NvrError('ENORECORDING', 'Nothing is recorded at that time.');
+    const end = await rig.export();
+    assert.deepEqual([end.reason, end.error?.code, end.files], ['error', 'ENORECORDING', 0]);
+    assert.deepEqual(names(), []);
+    rig.breakAt = Infinity;
+    const empty = await rig.export({ from: EPOCH + 20_000, to: EPOCH + 30_000 });
+    assert.deepEqual([empty.error?.code, empty.files], ['ENORECORDING', 0]);
+  });
+
+  it('keeps what a disk that fills in the middle has taken, under its name, and goes on behind it', async () => {
+    let left = 60_000;
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const changes: Partial<RecorderFs> = {
+      open: async (...args: Parameters<RecorderFs['open']>) => {
+        const handle = await fs.open(...args);
+        if (!String(args[0]).endsWith('.part')) return handle;
+        const write = handle.write.bind(handle) as (...data: unknown[]) => Promise<unknown>;
+        handle.write = ((data: Buffer, from: number, bytes: number, at: number) => {
+          left -= bytes;
+          return left < 0 ? Promise.reject(full) : write(data, from, bytes, at);
+        }) as never;
+        return handle;
+      },
+    };
+    const rig = new Rig(folder, { reserveBytes: 0 }, changes);
+    const end = await rig.export();
+    assert.deepEqual([end.reason, end.error?.code], ['error', 'EDISK']);
+    assert.match(end.error!.message, /disk is full/);
+    assert.deepEqual(
+      names().map((name) => path.extname(name)),
+      end.files === 0 ? [] : ['.mp4'],
+    );
+    assert.equal(end.files, 1);
+    const kept = judgeClip(path.join(folder, names()[0]!));
+    left = Infinity;
+    assert.equal((await rig.export()).reason, 'reached');
+    assert.deepEqual(rig.asked[1]!.from > SPAN.from, true);
+    const rest = judgeClip(rig.files[0]!.file);
+    assert.deepEqual(rest, expected(rig.asked[1]!.from, SPAN.to));
+    assert.ok(kept.length > 0);
+  });
+
+  it('what a kill has cut short is told at the next start with the message that asked for it, and gone on with', async () => {
+    const message = { topic: 'site/door' };
+    const rig = new Rig(folder, { plain: false });
+    // What a kill leaves: the part as it is, and no line behind it.
+    const stuck = rig.export({ message });
+    void stuck;
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        const part = nodeFs.readdirSync(folder).find((name) => name.endsWith('.part'));
+        if (part !== undefined && nodeFs.statSync(path.join(folder, part)).size > 20_000) resolve();
+        else setImmediate(look);
+      };
+      look();
+    });
+    const left = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-export-left-'));
+    nodeFs.cpSync(folder, left, { recursive: true });
+    await stuck;
+    const later = new Rig(left);
+    await later.exports.recover();
+    const [told] = later.recovered;
+    assert.equal(told!.message?.topic, 'site/door');
+    assert.deepEqual([told!.clip.recovered, told!.clip.source], [true, 'playback']);
+    assert.equal(told!.clip.recordedFrom, SPAN.from);
+    assert.equal(told!.clip.gaps.at(-1)!.ms, SPAN.to - told!.clip.recordedTo);
+    assert.equal((await later.export()).reason, 'reached');
+    assert.equal(later.asked[0]!.from, told!.clip.recordedTo);
+    nodeFs.rmSync(left, { recursive: true, force: true });
+  });
+
+  it('is stopped with what it has; the same that is under way is refused, and a file of more than a day', async () => {
+    const rig = new Rig(folder);
+    const ended = rig.export();
+    assert.throws(
+      () =>
+        void rig.exports.start(
+          { run: 'mine', channel: 3, channelName: '', stream: 'main', ...SPAN },
+          {} as never,
+        ),
+      { code: 'EBUSY' },
+    );
+    const tooLong = { channel: 3, channelName: '', stream: 'main', from: 0, to: 30 * 86_400_000 };
+    assert.throws(() => void rig.exports.start(tooLong, {} as never), { code: 'EINPUT' });
+    await rig.exports.close();
+    assert.equal((await ended).reason, 'stopped');
+    assert.equal(names().filter((name) => name.endsWith('.part')).length, 0);
+  });
+});
