@@ -1,0 +1,546 @@
+// An NVR written from the text of the manual alone (live, playback, key service, Digest, TCP interleaved and UDP), on the loopback interface. It shares no code with the package, so that both cannot be wrong together.
+
+import crypto from 'node:crypto';
+import dgram from 'node:dgram';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { MANUAL_CLIPS, rtpPayloads, type Picture } from './manual-nvr-media.js';
+
+export const ACCOUNT = { username: 'operator', password: 'manual-pw-7' } as const;
+
+/** The codes that the faults use. */
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  453: 'Not Enough Bandwidth',
+  454: 'Session Not Found',
+  461: 'Unsupported Transport',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+const REALM = 'RTSP Server';
+const PUBLIC = 'OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY, GET_PARAMETER';
+const HOST = '127.0.0.1';
+const PAYLOAD_TYPE = 99;
+const SESSION_MS = 60_000;
+/** Of what the NVR writes down, this much lies behind the present. */
+const WRITTEN_MS = 1000;
+const MAX_HEADER = 16_384;
+const TICK_MS = 10;
+
+interface Refusal {
+  readonly status: number;
+  readonly until: number;
+  times: number;
+}
+
+interface Request {
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** What a request URI asks for. */
+interface Wanted {
+  readonly channel: number;
+  /** Epoch ms of the recording; undefined: live. */
+  readonly from?: number;
+}
+
+export async function startManualNvr(options: { channels?: number } = {}): Promise<ManualNvr> {
+  const nvr = new ManualNvr(options.channels ?? 4);
+  await nvr.back();
+  return nvr;
+}
+
+export class ManualNvr {
+  private rtsp: net.Server | undefined;
+  private web: http.Server | undefined;
+  private rtspAt = 0;
+  private httpAt = 0;
+  private readonly peers = new Set<Peer>();
+  private readonly keys = new Map<string, number>();
+  private readonly nonces = new Set<string>();
+  private refusal: Refusal | undefined;
+  /** Nothing is answered and nothing is sent. */
+  isSilent = false;
+  /** Share of RTP packets that are lost on the way, 0 to 1. */
+  loss = 0;
+  /** Every output goes at this rate. */
+  bytesPerSecond = Infinity;
+  /** Pictures of another size. */
+  isLarge = false;
+  /** What all streams add to their SSRC; sequence and time start anew with it. */
+  era = 0;
+  /** Sessions opened and given up, for whoever counts. */
+  opened = 0;
+  tornDown = 0;
+  requests: string[] = [];
+
+  constructor(private readonly channels: number) {}
+
+  get rtspPort(): number {
+    return this.rtspAt;
+  }
+
+  get httpPort(): number {
+    return this.httpAt;
+  }
+
+  get sessions(): number {
+    return [...this.peers].filter(({ isPlaying }) => isPlaying).length;
+  }
+
+  /** The process is gone: connections are reset, new ones refused. */
+  async kill(): Promise<void> {
+    for (const peer of this.peers) peer.reset();
+    const { rtsp, web } = this;
+    this.rtsp = this.web = undefined;
+    web?.closeAllConnections();
+    await Promise.all(
+      [rtsp, web].map(async (server) => {
+        if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+      }),
+    );
+  }
+
+  /** On the same ports as before. */
+  async back(): Promise<void> {
+    const rtsp = net.createServer((socket) => {
+      const peer = new Peer(this, socket);
+      this.peers.add(peer);
+      socket.once('close', () => this.peers.delete(peer));
+    });
+    const web = http.createServer((request, response) => {
+      this.onHttp(request, response);
+    });
+    this.rtspAt = await listen(rtsp, this.rtspAt);
+    this.httpAt = await listen(web, this.httpAt);
+    this.rtsp = rtsp;
+    this.web = web;
+  }
+
+  rst(): void {
+    for (const peer of this.peers) peer.reset();
+  }
+
+  fin(): void {
+    for (const peer of this.peers) peer.end();
+  }
+
+  /** The connections at hand lead nowhere any more, and nobody said so; new ones are served. */
+  forget(): void {
+    for (const peer of this.peers) peer.forget();
+  }
+
+  /** Answers so to the next requests, so many times or so long. */
+  refuse(status: number, { times = Infinity, ms = Infinity }: { times?: number; ms?: number }): void {
+    this.refusal = { status, until: performance.now() + ms, times };
+  }
+
+  /** Streams start anew, as after a camera's restart. */
+  startAnew(): void {
+    this.era++;
+    for (const peer of this.peers) peer.startAnew();
+  }
+
+  /** The status to answer with in place of what was asked for. */
+  takeRefusal(): number | undefined {
+    const { refusal } = this;
+    if (refusal === undefined) return undefined;
+    if (refusal.times <= 0 || performance.now() >= refusal.until) {
+      this.refusal = undefined;
+      return undefined;
+    }
+    refusal.times--;
+    return refusal.status;
+  }
+
+  nonce(): string {
+    const nonce = crypto.randomBytes(16).toString('hex');
+    this.nonces.add(nonce);
+    return nonce;
+  }
+
+  /** RFC 2617 without qop, over the request's URI or, as the manual's own examples show, the base URI. */
+  isAllowed(method: string, uri: string, authorization: string | undefined): boolean {
+    if (authorization === undefined || !/^Digest /i.test(authorization)) return false;
+    const fields = new Map(
+      [...authorization.matchAll(/(\w+)="?([^",]*)"?/g)].map(([, name, value]) => [name, value]),
+    );
+    const given = fields.get('uri') ?? '';
+    const md5 = (text: string): string => crypto.createHash('md5').update(text).digest('hex');
+    const { username, password } = ACCOUNT;
+    const response = md5(
+      `${md5(`${username}:${REALM}:${password}`)}:${fields.get('nonce')}:${md5(`${method}:${given}`)}`,
+    );
+    return (
+      fields.get('username') === username &&
+      this.nonces.has(fields.get('nonce') ?? '') &&
+      (given === uri || uri.startsWith(given.replace(/\/$/, '')) || uri.endsWith(given)) &&
+      fields.get('response') === response
+    );
+  }
+
+  /** Undefined: there is no such channel, or the key does not fit. */
+  wanted(uri: string): Wanted | undefined {
+    const [, kind = '', query = ''] =
+      /^rtsp:\/\/[^/]+\/(live|playback)\?([^ ]*?)(?:\/(?:track1)?)?$/.exec(uri) ?? [];
+    const fields = new URLSearchParams(query);
+    const ch = fields.get('ch') ?? '';
+    const channel = Number(ch) + 1;
+    if (!/^\d{4}$/.test(ch) || channel > this.channels || !/^[DM]$/.test(fields.get('stype') ?? ''))
+      return undefined;
+    if (kind === 'live') return { channel };
+    const from = this.keys.get(fields.get('pbkey') ?? '');
+    return from === undefined ? undefined : { channel, from };
+  }
+
+  /** `GET /datasearch/gen_pbkey?group_id=%d&start_time=%d`: a key for the time. */
+  private onHttp(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.isSilent) return;
+    const url = request.url ?? '';
+    const status = this.takeRefusal();
+    if (status === undefined && !this.isAllowed(request.method ?? '', url, request.headers.authorization)) {
+      response.setHeader('WWW-Authenticate', `Digest realm="${REALM}", nonce="${this.nonce()}"`);
+      response.writeHead(401).end();
+      return;
+    }
+    const [, group, time] = /^\/datasearch\/gen_pbkey\?group_id=(\d+)&start_time=(\d+)$/.exec(url) ?? [];
+    if (status !== undefined || group === undefined) {
+      response.writeHead(status ?? 404).end();
+      return;
+    }
+    const key = crypto.randomBytes(12).toString('base64');
+    this.keys.set(key, Number(time) * 1000);
+    response.writeHead(200, { 'Content-Type': 'text/plain' }).end(key);
+  }
+}
+
+/** One connection, and the session in it. */
+class Peer {
+  private text = '';
+  /** Bytes of an interleaved frame that are still to be skipped. */
+  private skip = 0;
+  private session: string | undefined;
+  private wanted: Wanted | undefined;
+  private udp: { socket: dgram.Socket; port: number } | undefined;
+  private playing: NodeJS.Timeout | undefined;
+  private alive = performance.now();
+  private isForgotten = false;
+  private queue = Buffer.alloc(0);
+  private drips: NodeJS.Timeout | undefined;
+  private ssrc = crypto.randomBytes(4).readUInt32BE(0);
+  private sequence = crypto.randomInt(0x10000);
+  private clock = crypto.randomInt(0xffffffff);
+  private packets = 0;
+
+  constructor(
+    private readonly nvr: ManualNvr,
+    private readonly socket: net.Socket,
+  ) {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      this.feed(chunk.toString('latin1'));
+    });
+    socket.on('end', () => socket.end());
+    socket.once('close', () => {
+      this.leave();
+    });
+  }
+
+  get isPlaying(): boolean {
+    return this.playing !== undefined;
+  }
+
+  reset(): void {
+    this.leave();
+    this.socket.resetAndDestroy();
+  }
+
+  end(): void {
+    this.leave();
+    this.socket.end();
+  }
+
+  forget(): void {
+    this.isForgotten = true;
+    this.socket.pause();
+    this.leave();
+  }
+
+  startAnew(): void {
+    this.ssrc = (this.ssrc + this.nvr.era * 7919 + 1) >>> 0;
+    this.sequence = crypto.randomInt(0x10000);
+    this.clock = crypto.randomInt(0xffffffff);
+  }
+
+  private leave(): void {
+    clearInterval(this.playing);
+    clearInterval(this.drips);
+    this.playing = undefined;
+    this.udp?.socket.close();
+    this.udp = undefined;
+  }
+
+  private feed(text: string): void {
+    this.text += text;
+    for (;;) {
+      if (this.skip > 0) {
+        const taken = Math.min(this.skip, this.text.length);
+        this.text = this.text.slice(taken);
+        this.skip -= taken;
+        if (this.skip > 0) return;
+      }
+      if (this.text.startsWith('$')) {
+        // RTCP of the client: proof of life.
+        if (this.text.length < 4) return;
+        this.skip = 4 + this.text.charCodeAt(2) * 256 + this.text.charCodeAt(3);
+        this.alive = performance.now();
+        continue;
+      }
+      const end = this.text.indexOf('\r\n\r\n');
+      if (end < 0) {
+        if (this.text.length > MAX_HEADER) this.reset();
+        return;
+      }
+      const head = this.text.slice(0, end);
+      const request = readRequest(head);
+      this.text = this.text.slice(end + 4 + Number(request?.headers.get('content-length') ?? 0));
+      if (request === undefined) this.reset();
+      else if (!this.nvr.isSilent && !this.isForgotten) this.answer(request);
+    }
+  }
+
+  private answer(request: Request): void {
+    const { method, uri, headers } = request;
+    this.alive = performance.now();
+    this.nvr.requests.push(method);
+    const refusal = this.nvr.takeRefusal();
+    if (refusal !== undefined) {
+      this.reply(request, refusal, refusal === 401 ? [this.challenge()] : []);
+      return;
+    }
+    if (method === 'OPTIONS') {
+      this.reply(request, 200, [`Public: ${PUBLIC}`]);
+      return;
+    }
+    if (!this.nvr.isAllowed(method, uri, headers.get('authorization'))) {
+      this.reply(request, 401, [this.challenge()]);
+      return;
+    }
+    if (method === 'DESCRIBE') {
+      this.describe(request);
+      return;
+    }
+    if (method === 'SETUP') {
+      this.setUp(request);
+      return;
+    }
+    if (this.session === undefined || headers.get('session')?.split(';')[0] !== this.session) {
+      this.reply(request, 454);
+      return;
+    }
+    switch (method) {
+      case 'PLAY':
+        this.reply(request, 200, [
+          'Range: npt=0.000-',
+          `RTP-Info: url=${uri.replace(/\/?$/, '/')}track1;seq=${this.sequence};rtptime=${this.clock}`,
+        ]);
+        this.play();
+        break;
+      case 'GET_PARAMETER':
+        this.reply(request, 200);
+        break;
+      case 'TEARDOWN':
+        this.nvr.tornDown++;
+        this.leave();
+        this.reply(request, 200);
+        this.session = undefined;
+        break;
+      default:
+        this.reply(request, 500);
+    }
+  }
+
+  private challenge(): string {
+    return `WWW-Authenticate: Digest realm="${REALM}", nonce="${this.nvr.nonce()}"`;
+  }
+
+  private describe(request: Request): void {
+    const wanted = this.nvr.wanted(request.uri);
+    if (wanted === undefined) {
+      this.reply(request, 404);
+      return;
+    }
+    const { width, height, rate } = MANUAL_CLIPS.small();
+    const sdp = [
+      'v=0',
+      'o=- 1271956268066958 0 IN IP4 0.0.0.0',
+      's=Session streamed by "NVRMediaServer"',
+      `i=CH${String(wanted.channel - 1).padStart(2, '0')}D`,
+      't=0 0',
+      'a=tool:NVR Streaming Media',
+      'a=type:broadcast',
+      'a=control:*',
+      'a=range:npt=0-',
+      `m=video 0 RTP/AVP ${PAYLOAD_TYPE}`,
+      'c=IN IP4 0.0.0.0',
+      `a=rtpmap:${PAYLOAD_TYPE} H264/90000`,
+      `a=fmtp:${PAYLOAD_TYPE} packetization-mode=1`,
+      'a=control:track1',
+      `a=cliprect:0,0,${height},${width}`,
+      `a=framerate:${rate.toFixed(6)}`,
+      'a=x-bufferdelay:0',
+      '',
+    ].join('\r\n');
+    const base = request.uri.replace(/\/?$/, '/');
+    this.reply(request, 200, ['Content-Type: application/sdp', `Content-Base: ${base}`], sdp);
+  }
+
+  private setUp(request: Request): void {
+    const wanted = this.nvr.wanted(request.uri);
+    const transport = request.headers.get('transport') ?? '';
+    const [, channels] = /RTP\/AVP\/TCP;unicast;interleaved=(\d+-\d+)/.exec(transport) ?? [];
+    const [, ports, port] = /RTP\/AVP(?:\/UDP)?;unicast;client_port=((\d+)-\d+)/.exec(transport) ?? [];
+    if (wanted === undefined || (channels === undefined && ports === undefined)) {
+      this.reply(request, wanted === undefined ? 404 : 461);
+      return;
+    }
+    this.wanted = wanted;
+    this.session = crypto.randomBytes(4).toString('hex').toUpperCase();
+    this.nvr.opened++;
+    if (channels !== undefined) {
+      this.reply(request, 200, [`Transport: RTP/AVP/TCP;unicast;interleaved=${channels}`]);
+      return;
+    }
+    const socket = dgram.createSocket('udp4');
+    this.udp = { socket, port: Number(port) };
+    socket.on('error', () => undefined);
+    socket.bind(0, HOST, () => {
+      const own = socket.address().port;
+      const served = `server_port=${own}-${own + 1}`;
+      this.reply(request, 200, [`Transport: RTP/AVP/UDP;unicast;client_port=${ports};${served}`]);
+    });
+  }
+
+  private reply(request: Request, status: number, headers: readonly string[] = [], body = ''): void {
+    const lines = [
+      `RTSP/1.0 ${status} ${REASONS[status] ?? 'Error'}`,
+      `CSeq: ${request.headers.get('cseq') ?? ''}`,
+      `Date: ${new Date().toUTCString()}`,
+      ...(this.session === undefined ? [] : [`Session: ${this.session}`]),
+      ...headers,
+      ...(body === '' ? [] : [`Content-Length: ${body.length}`]),
+    ];
+    this.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`));
+  }
+
+  /** Live: from the keyframe before now; playback: from the one before the key's time, at the pace of the clock. */
+  private play(): void {
+    clearInterval(this.playing);
+    const { from } = this.wanted!;
+    const first = MANUAL_CLIPS.small().keyframeAt(from ?? Date.now());
+    // RTP-Info tells the first picture's time.
+    const zero = MANUAL_CLIPS.small().after(first);
+    let next = first;
+    const begun = performance.now();
+    let clip = MANUAL_CLIPS.small();
+    this.playing = setInterval(() => {
+      if (performance.now() - this.alive > SESSION_MS) {
+        this.end();
+        return;
+      }
+      const now = from === undefined ? Date.now() : first + (performance.now() - begun);
+      for (;;) {
+        const asked = this.nvr.isLarge ? MANUAL_CLIPS.large() : MANUAL_CLIPS.small();
+        let due = clip.after(next);
+        // Another size begins with a keyframe.
+        const entry = asked.after(asked.keyframeAt(due));
+        if (asked !== clip && entry > next) {
+          clip = asked;
+          due = entry;
+        }
+        if (due > now) return;
+        if (from !== undefined && due > Date.now() - WRITTEN_MS) {
+          this.leaveOff();
+          return;
+        }
+        if (!this.nvr.isSilent) this.sendPicture(clip.pictureAt(due), due - zero);
+        next = due;
+      }
+    }, TICK_MS);
+  }
+
+  /** The recording ends here: RTCP's BYE (RFC 3550 6.6). */
+  private leaveOff(): void {
+    clearInterval(this.playing);
+    this.playing = undefined;
+    const bye = Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 0, 0x81, 203, 0, 1, 0, 0, 0, 0]);
+    bye.writeUInt32BE(this.ssrc, 4);
+    bye.writeUInt32BE(this.ssrc, 12);
+    this.sendFrame(1, bye);
+  }
+
+  private sendPicture({ nals }: Picture, sinceMs: number): void {
+    const payloads = rtpPayloads(nals);
+    for (const [index, payload] of payloads.entries()) {
+      const head = Buffer.alloc(12);
+      head[0] = 0x80;
+      head[1] = PAYLOAD_TYPE | (index === payloads.length - 1 ? 0x80 : 0);
+      head.writeUInt16BE(this.sequence, 2);
+      head.writeUInt32BE((this.clock + sinceMs * 90) % 0x100000000, 4);
+      head.writeUInt32BE(this.ssrc, 8);
+      this.sequence = (this.sequence + 1) & 0xffff;
+      // The same ones for every run: so many of a hundred, spread out.
+      const isLost = ((this.packets++ * 61) % 100) / 100 < this.nvr.loss;
+      if (!isLost) this.sendFrame(0, Buffer.concat([head, payload]));
+    }
+  }
+
+  private sendFrame(channel: number, packet: Buffer): void {
+    if (this.udp !== undefined) {
+      if (channel === 0) this.udp.socket.send(packet, this.udp.port, HOST);
+      return;
+    }
+    const head = Buffer.from([0x24, channel, packet.length >> 8, packet.length & 0xff]);
+    this.write(Buffer.concat([head, packet]));
+  }
+
+  private write(bytes: Buffer): void {
+    const { bytesPerSecond } = this.nvr;
+    if (bytesPerSecond === Infinity && this.queue.length === 0) {
+      this.socket.write(bytes);
+      return;
+    }
+    if (this.queue.length < 1_000_000) this.queue = Buffer.concat([this.queue, bytes]);
+    this.drips ??= setInterval(() => {
+      const share = Math.min(this.queue.length, this.nvr.bytesPerSecond);
+      this.socket.write(this.queue.subarray(0, share));
+      this.queue = this.queue.subarray(share);
+    }, 1000);
+  }
+}
+
+function readRequest(head: string): Request | undefined {
+  const [first = '', ...lines] = head.split('\r\n');
+  const [, method, uri] = /^([A-Z_]+) (\S+) RTSP\/1\.0$/.exec(first) ?? [];
+  if (method === undefined || uri === undefined) return undefined;
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
+  }
+  return { method, uri, headers };
+}
+
+function listen(server: net.Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, HOST, () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
