@@ -36,6 +36,8 @@ const SHORT_SEGMENTS = { segment: '3', keepGiB: '0.00003' };
 const PAGE = '00 - The demo’s page';
 const CLIPS = 'nvr-clips';
 const CAMERAS = ['Gate', 'Yard', 'Workshop', 'Crossing'];
+/** Nodes of other packages, which examples use. */
+const NOT_INSTALLED = /^(e-mail$|ui-)/;
 const PACKAGE = '@nvr-flow/node-red-mobotix-nvr';
 
 /** Writes the folder anew and answers the example flows in it. */
@@ -58,6 +60,8 @@ export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
     ...examples.map((name) => [path.basename(name, '.json'), path.join(root, 'examples', name)] as const),
   ]) {
     const flow = JSON.parse(fs.readFileSync(file, 'utf8')) as FlowNode[];
+    // Node-RED starts no flow at all where one type is missing.
+    if (flow.some(({ type }) => NOT_INSTALLED.test(type))) continue;
     for (const node of flow) nodes.set(node.id, adapt(node, options));
     flows.push({ name, tabs: flow.filter(({ type }) => type === 'tab').map(({ id }) => id) });
   }
@@ -92,7 +96,7 @@ function pageText(file: string, flows: readonly ExampleFlow[]): string {
     .replace('<!-- flows -->', links.join('\n'));
 }
 
-/** The examples name the simulator's usual ports; an unattended run has free ones, keeps its files to itself, and has no 5 minutes for a segment. */
+/** The examples name the simulator's usual ports; an unattended run has free ones, and no 5 minutes for a segment. */
 function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNode {
   if (node.type === 'nvr-server')
     return {
@@ -101,6 +105,8 @@ function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNod
       httpPort: String(ports.http),
       channels: CAMERAS.map((name, index) => ({ channel: index + 1, name })),
     };
+  // There is no broker here.
+  if (node.type === 'mqtt out' || node.type === 'mqtt in') return { ...node, d: true };
   if (node.type === 'nvr-record' && node.folder === '')
     return {
       ...node,

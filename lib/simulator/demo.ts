@@ -101,6 +101,11 @@ function startNodeRed(program: string, folder: string): RunningNodeRed {
     tail = (tail + text.toString()).slice(-2000);
   });
 
+  const takers: ((message: unknown) => void)[] = [];
+  child.on('message', (message) => {
+    if (typeof message === 'object') for (const take of takers) take(message);
+  });
+
   const exited = new Promise<void>((resolve) =>
     child.once('exit', () => {
       resolve();
@@ -127,11 +132,7 @@ function startNodeRed(program: string, folder: string): RunningNodeRed {
   return {
     started,
     exited,
-    onMessage: (take) => {
-      child.on('message', (message) => {
-        if (typeof message === 'object') take(message);
-      });
-    },
+    onMessage: (take) => takers.push(take),
     stop: () => stopChild(child, exited),
   };
 }

@@ -16,7 +16,7 @@ import type { CheckOptions, Judge, SentMessage } from './judge.js';
 /** By the number at the start of the flow's file name. */
 const JUDGES: Readonly<Record<string, Judge>> = {
   '00': judgePage(),
-  '01': judgeKeyframe,
+  '01': judgeFirstLook,
   '02': judgeRecording(5_000),
   '03': judgeRecording(30_000, 'nvr-clips'),
   '04': judgeCameras,
@@ -24,6 +24,10 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '05b': judgeSnapshotFile,
   '06': judgeAlarmClip(),
   '07': judgeContinuous(),
+  '09': judgeArmed,
+  '10': judgeNotification(),
+  '11': judgeSnapshot,
+  '20': judgeKeyframe,
 };
 
 const LIMIT_MS = 120_000;
@@ -145,7 +149,7 @@ function judgePage(): Judge {
     const page = await (await fetch(`${url}/nvr/`)).text();
     const shown = (page.match(/<nvr-video /g) ?? []).length;
     if (shown !== 4 || page.includes('<!-- ')) throw new Error(`the page shows ${shown} cameras`);
-    const answer = await fetch(`${url}/nvr/alarm`, { method: 'POST' });
+    const answer = await fetch(`${url}/nvr/demo/alarm`, { method: 'POST' });
     const clip = (await answer.json()) as { url?: string; preRollMs?: number; message?: string };
     if (!answer.ok || clip.url === undefined) throw new Error(`no clip: ${clip.message ?? answer.status}`);
     const part = await fetch(url + clip.url, { headers: { range: 'bytes=0-11' } });
@@ -154,6 +158,41 @@ function judgePage(): Judge {
     if (Buffer.from(await part.arrayBuffer()).toString('latin1', 4, 8) !== 'ftyp')
       throw new Error(`${clip.url} is no MP4`);
     return `${shown} cameras, and the alarm's clip`;
+  };
+}
+
+/** A still by a message, one as a page's picture, and the page of moving ones. */
+async function judgeFirstLook(message: SentMessage, { url }: CheckOptions): Promise<string | undefined> {
+  const came = judgeSnapshot(message);
+  if (came === undefined) return undefined;
+  const picture = await fetch(`${url}/nvr/picture`);
+  const size = jpegSize(new Uint8Array(await picture.arrayBuffer()));
+  if (picture.headers.get('content-type') !== 'image/jpeg' || size === undefined)
+    throw new Error('the picture’s address has no JPEG');
+  const page = await (await fetch(`${url}/nvr/view/first-look/`)).text();
+  if (!page.includes('nvr-video.js')) throw new Error('the page of moving pictures is not there');
+  return `${came}, and the page`;
+}
+
+/** Its alarm is a person's to ring. */
+function judgeArmed({ type, port, payload }: SentMessage): string | undefined {
+  return type === 'nvr-record' && port === 1 && payload === 'armed' ? 'armed' : undefined;
+}
+
+/** A camera's call is answered at once, and makes a clip of its reason. */
+function judgeNotification(): Judge {
+  let called = false;
+  return async ({ type, port, payload, clip, event }, { url }) => {
+    if (type !== 'nvr-record') return undefined;
+    if (payload === 'failed') throw new Error(event?.reason ?? 'the clip failed');
+    if (!called && port === 1 && payload === 'playing') {
+      called = true;
+      const answer = await fetch(`${url}/nvr/notify?reason=fence`, { method: 'POST' });
+      if (answer.status !== 200) throw new Error(`the call is answered with ${answer.status}`);
+    }
+    if (port !== 0) return undefined;
+    if (clip?.reason !== 'fence') throw new Error(`the clip is named ${clip?.reason ?? 'nothing'}`);
+    return `clip of ${(clip.durationMs / 1000).toFixed(1)} s by a call`;
   };
 }
 

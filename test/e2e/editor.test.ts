@@ -10,7 +10,13 @@ import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 const PASSWORD = 'e2e-secret-password';
-const EXAMPLE = path.join(__dirname, '..', '..', 'examples', '01 - Live keyframes of a camera.json');
+const EXAMPLE = path.join(
+  __dirname,
+  '..',
+  '..',
+  'examples',
+  '20 - Live keyframes as buffers (advanced).json',
+);
 
 interface NodeOfEditor {
   id: string;

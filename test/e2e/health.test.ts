@@ -13,7 +13,13 @@ import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 const PASSWORD = 'e2e-secret-password';
 const ACCOUNT = { username: 'demo', password: PASSWORD };
-const EXAMPLE = path.join(__dirname, '..', '..', 'examples', '01 - Live keyframes of a camera.json');
+const EXAMPLE = path.join(
+  __dirname,
+  '..',
+  '..',
+  'examples',
+  '20 - Live keyframes as buffers (advanced).json',
+);
 const HEALTH = {
   type: 'nvr-health-ping',
   depth: 'auth',

@@ -18,7 +18,7 @@ const exampleOf = (name: string): FlowNode[] =>
 /** The live stream playing, with its keyframes in the sidebar; then its dialog, with the picture of the camera test. */
 async function main(): Promise<void> {
   const simulator = await startSimulator({ username: 'demo', password: 'demo-password' });
-  const flow = exampleOf('01 - Live keyframes of a camera.json').map((node) =>
+  const flow = exampleOf('20 - Live keyframes as buffers (advanced).json').map((node) =>
     node.type === 'nvr-server'
       ? { ...node, rtspPort: String(simulator.rtspPort), httpPort: String(simulator.httpPort) }
       : node,
