@@ -22,10 +22,12 @@ export interface ProbeOptions {
   readonly bits: number;
   /** One picture in so many is read: it costs the browser a copy. */
   readonly every: number;
+  /** Tiles that are followed: being told of pictures costs the page a share of what showing them does. */
+  readonly tiles: number;
 }
 
 /** For `page.addInitScript`: follows every <nvr-video> that comes. */
-export function counterProbe({ blocks, bits, every }: ProbeOptions): void {
+export function counterProbe({ blocks, bits, every, tiles }: ProbeOptions): void {
   const shown: Record<string, ShownPicture[]> = {};
   (window as unknown as ProbeWindow).counterProbe = shown;
   const followed = new WeakSet<Element>();
@@ -48,10 +50,10 @@ export function counterProbe({ blocks, bits, every }: ProbeOptions): void {
     return holds ? number : null;
   };
   const follow = (tile: Element): void => {
-    if (followed.has(tile)) return;
+    if (followed.has(tile) || !tile.getAttribute('channel')) return;
     followed.add(tile);
     const { video } = tile as unknown as { video?: HTMLVideoElement };
-    if (video === undefined) return;
+    if (video === undefined || Object.keys(shown).length >= tiles) return;
     const list = (shown[tile.getAttribute('channel') ?? ''] ??= []);
     const next: VideoFrameRequestCallback = (_now, { expectedDisplayTime, mediaTime, presentedFrames }) => {
       const at = performance.timeOrigin + expectedDisplayTime;

@@ -27,6 +27,11 @@ export interface H264Sps {
   readonly orderLsbBits?: number;
   /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
   readonly reorderDepth?: number;
+  /** Whether there is a VUI, and whether it tells `reorderDepth`: a bitstream restriction. */
+  readonly hasVui: boolean;
+  readonly isRestricted: boolean;
+  /** max_num_ref_frames. */
+  readonly refFrames: number;
   /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
   readonly frameRate?: number;
   /** The shape of a pixel; absent where it is square or not said. */
@@ -40,7 +45,7 @@ export interface H264Sps {
 }
 
 /** What is read of the VUI. */
-type Vui = Pick<H264Sps, 'frameRate' | 'sar' | 'colour' | 'reorderDepth'>;
+type Vui = Pick<H264Sps, 'frameRate' | 'sar' | 'colour' | 'reorderDepth' | 'isRestricted'>;
 
 const MAX_SIDE = 16_384;
 
@@ -74,7 +79,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const chroma = HIGH_PROFILES.has(profileIdc) ? readChroma(reader) : PLAIN_CHROMA;
   const frameNumBits = reader.ue() + 4;
   const order = readPictureOrder(reader);
-  reader.ue(); // max_num_ref_frames
+  const refFrames = reader.ue();
   reader.flag(); // gaps_in_frame_num_value_allowed_flag
   const widthInMbs = reader.ue() + 1;
   const heightInMapUnits = reader.ue() + 1;
@@ -106,7 +111,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
     orderType: order.type,
     frameMbs,
   });
-  const vui = hasVui ? readVui(reader, reorderDepth) : { reorderDepth };
+  const vui = hasVui ? readVui(reader, reorderDepth) : { reorderDepth, isRestricted: false };
   return {
     id,
     profileIdc,
@@ -120,6 +125,8 @@ export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
     frameNumBits,
     separatePlanes: chroma.separatePlanes,
     ...(order.lsbBits !== undefined && { orderLsbBits: order.lsbBits }),
+    refFrames,
+    hasVui,
     chromaFormat: chroma.formatIdc,
     lumaDepth: chroma.lumaDepth,
     chromaDepth: chroma.chromaDepth,
@@ -180,11 +187,13 @@ function readVui(reader: BitReader, reorderDepth: number): Vui {
   const unitsInTick = timed ? reader.bits(32) : 0;
   const timeScale = timed ? reader.bits(32) : 0;
   if (timed) reader.flag(); // fixed_frame_rate_flag
-  if (reader.overrun) return {};
+  if (reader.overrun) return { isRestricted: false };
   // A tick is a field's time: two to a frame (E.2.1).
   const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick / 2) : undefined;
-  const depth = readReorderDepth(reader) ?? reorderDepth;
+  const told = readReorderDepth(reader);
+  const depth = told ?? reorderDepth;
   return {
+    isRestricted: told !== undefined,
     ...head,
     ...(frameRate !== undefined && { frameRate }),
     ...(!Number.isNaN(depth) && { reorderDepth: depth }),

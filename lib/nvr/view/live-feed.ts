@@ -1,14 +1,16 @@
 // One camera's stream as records for all pages that watch it: each picture becomes a fragment once, however many pages there are, and nothing is asked of the camera while there are none.
 
 import type { AudioUnit, MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
+import { withoutReordering } from '../../codec/h264/no-reordering.js';
 import { asNvrError } from '../../errors.js';
-import { decoderConfig } from '../../media/decoder-config.js';
+import { decoderConfig, hasSets } from '../../media/decoder-config.js';
 import { mp4Header } from '../../media/mp4/header.js';
 import { LiveClock } from '../../media/mp4/live-clock.js';
 import { audioFragment, LIVE_TIMESCALE, videoFragment } from '../../media/mp4/live-mp4.js';
 import { aacFrame, soundSamples } from '../../media/sound-length.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
 import { FLAGS, initRecord, jpegRecord, jsonRecord, mediaRecord, type ViewRecord } from './records.js';
+import { ShownOrder } from './shown-order.js';
 import type { Viewer } from './viewer.js';
 
 /** An MJPEG camera's own pictures, at most this many a second. */
@@ -25,6 +27,9 @@ export class LiveFeed {
   private format: VideoFormat | undefined;
   private init: ViewRecord | undefined;
   private clock = new LiveClock();
+  private order = new ShownOrder();
+  /** The players have been told that pictures are shown as they are decoded. */
+  private toldInOrder = false;
   private kept: ViewRecord[] = [];
   private keptBytes = 0;
   private soundInit: ViewRecord | undefined;
@@ -97,10 +102,17 @@ export class LiveFeed {
     else if (unit.kind === 'video') this.onPicture(unit, unit.codec === 'h265' ? 'h265' : 'h264');
   }
 
-  private onPicture(unit: VideoUnit, codec: 'h264' | 'h265'): void {
-    if (unit.format !== this.format && !this.begin(unit, codec)) return;
-    const { arrival, mediaTime = arrival, format } = unit;
-    const times = this.clock.next({ mediaTime, reorderDepth: format.reorderDepth ?? 0 });
+  private onPicture(given: VideoUnit, codec: 'h264' | 'h265'): void {
+    const { arrival, mediaTime = arrival, format } = given;
+    this.order.see(mediaTime);
+    // What was told is no longer true: the players begin anew.
+    if (this.toldInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
+    if (format !== this.format && !this.begin(given, codec)) return;
+    if (given.keyframe && !this.toldInOrder && this.order.isInOrder(format) && hasSets(given))
+      this.init = this.initOf(given, codec);
+    const unit = this.toldInOrder && given.keyframe ? withoutReordering(given) : given;
+    const reorderDepth = this.toldInOrder ? 0 : (format.reorderDepth ?? 0);
+    const times = this.clock.next({ mediaTime, reorderDepth });
     const { shownAt } = this.clock;
     this.playerOffset = shownAt - mediaTime;
     const flags =
@@ -113,22 +125,30 @@ export class LiveFeed {
   private begin(unit: VideoUnit, codec: 'h264' | 'h265'): boolean {
     if (!unit.keyframe && unit.recoveryFrames === undefined) return false;
     try {
-      const picture = decoderConfig(unit);
-      const mime = `video/mp4; codecs="${unit.format.codecString ?? (codec === 'h264' ? 'avc1.64001f' : 'hvc1.1.6.L93.B0')}"`;
+      this.order = new ShownOrder(this.hub.gop);
+      const init = this.initOf(unit, codec);
       this.format = unit.format;
       this.clock = new LiveClock(unit.format.frameRate);
       this.soundInit = this.soundFormat = undefined;
       this.kept = [];
       this.keptBytes = 0;
-      const header = mp4Header([{ timescale: LIVE_TIMESCALE, picture }]);
-      this.init = initRecord(this.camera, mime, header, false);
-      this.send(this.init);
+      this.init = init;
+      this.send(init);
       return true;
     } catch (error) {
       const { code, message } = asNvrError(error);
       this.send(jsonRecord('state', this.camera, { state: 'warning', code, reason: message }));
       return false;
     }
+  }
+
+  /** A decoder that is not told that there are no B-frames may wait for them: it is told once that is known, and players that run already learn it from the stream. */
+  private initOf(given: VideoUnit, codec: 'h264' | 'h265'): ViewRecord {
+    this.toldInOrder = this.order.isInOrder(given.format);
+    const unit = this.toldInOrder ? withoutReordering(given) : given;
+    const picture = decoderConfig(unit);
+    const mime = `video/mp4; codecs="${unit.format.codecString ?? (codec === 'h264' ? 'avc1.64001f' : 'hvc1.1.6.L93.B0')}"`;
+    return initRecord(this.camera, mime, mp4Header([{ timescale: LIVE_TIMESCALE, picture }]), false);
   }
 
   private onJpeg(unit: VideoUnit): void {

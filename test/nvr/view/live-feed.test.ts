@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import type { AudioUnit } from '../../../lib/codec/unit.js';
+import { parseH264Sps } from '../../../lib/codec/h264/sps.js';
+import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
 import { LiveFeed } from '../../../lib/nvr/view/live-feed.js';
 import { FLAGS, RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
 import { Viewer } from '../../../lib/nvr/view/viewer.js';
+import { unrestricted } from '../../codec/h264/unrestricted.js';
 import { clipUnits } from '../../media/mp4/clip-units.js';
 import { FakeHub, videoUnit } from '../fake-hub.js';
 
@@ -87,6 +89,66 @@ describe('the feed of a camera', () => {
     assert.deepEqual(page.kinds, ['init', 'picture', 'picture', 'picture', 'picture']);
     const kept = page.records.slice(1).map(({ flags }) => (flags & FLAGS.kept) !== 0);
     assert.deepEqual(kept, [true, true, true, false]);
+  });
+
+  describe('of a camera that does not tell whether it sends B-frames', () => {
+    /** Units of 40 ms, their SPS without a bitstream restriction; `order`: when each is shown. */
+    function silentUnits(count: number, order = (index: number): number => index): VideoUnit[] {
+      const [key, other] = clipUnits('h264', 2) as [VideoUnit, VideoUnit];
+      const sps = key.nals.find(({ type }) => type === 7)!;
+      const made = unrestricted(key.data.subarray(sps.start + 4, sps.end));
+      const data = Buffer.concat([key.data.subarray(0, sps.start + 4), made, key.data.subarray(sps.end)]);
+      const shift = made.length - (sps.end - sps.start - 4);
+      const nals = key.nals.map((nal) => ({
+        ...nal,
+        start: nal.start > sps.start ? nal.start + shift : nal.start,
+        end: nal.end > sps.start ? nal.end + shift : nal.end,
+      }));
+      const format = { ...key.format, reorderDepth: 4 };
+      return Array.from({ length: count }, (_, index) => ({
+        ...(index % 10 === 0 ? { ...key, data, nals } : other),
+        format,
+        mediaTime: 1_000 + order(index) * 40,
+      }));
+    }
+    const isTold = (record: { body: Buffer } | undefined): boolean => {
+      const body = record!.body;
+      const at = body.indexOf('avcC') + 4 + 6;
+      return parseH264Sps(body.subarray(at + 2, at + 2 + body.readUInt16BE(at)))!.isRestricted;
+    };
+
+    it('tells the players that it sends none once that was seen, newcomers at once', () => {
+      const hub = new FakeHub();
+      const first = new Page();
+      const feed = feedOf(hub, first);
+      for (const unit of silentUnits(61)) hub.emit(unit);
+      assert.deepEqual(first.kinds, ['init', ...Array<string>(61).fill('picture')]);
+      assert.equal(isTold(first.records[0]), false);
+      const late = new Page();
+      feed.add(late.viewer);
+      assert.equal(isTold(late.records[0]), true);
+    });
+
+    it('tells the first page already where the hub has kept enough', () => {
+      const hub = new FakeHub();
+      const units = silentUnits(61);
+      hub.gop = units;
+      hub.kept = units.slice(50);
+      const page = new Page();
+      feedOf(hub, page);
+      assert.equal(isTold(page.records[0]), true);
+    });
+
+    it('promises nothing of one that sends them, and takes it back where they begin later', () => {
+      const hub = new FakeHub();
+      const page = new Page();
+      feedOf(hub, page);
+      const swapped = (index: number): number =>
+        index % 3 === 0 ? index : index % 3 === 1 ? index + 1 : index - 1;
+      for (const unit of silentUnits(120, (index) => (index < 61 ? index : swapped(index)))) hub.emit(unit);
+      const inits = page.records.filter(({ kind }) => kind === 'init');
+      assert.deepEqual(inits.map(isTold), [false, false]);
+    });
   });
 
   it('begins anew with a new format, for newcomers too', () => {

@@ -6,11 +6,22 @@ const BEHIND = 0.05;
 const BEHIND_WITH_SOUND = 0.15;
 /** Further behind than this, in seconds, is made up for at once. */
 const FAR_BEHIND = 1.5;
+const LEAST_RATE = 0.92;
+const MOST_RATE = 2;
+const FAR_RATE = 4;
+/** A jump has all pictures since the keyframe decoded again: what a slow machine is still behind then is made up for by the rate. */
+const JUMP_MS = 5_000;
+/** What decoding takes of a stream's own time, about, and seconds that a jump aims ahead at most. */
+const DECODING_SHARE = 0.08;
+const MOST_AHEAD = 0.5;
 const KEEP_SECONDS = 10;
-/** Seconds more behind for each time that the player ran dry, at most, and what is left of them after 50 ms: a busy machine stays further behind, and comes back. */
+/** Seconds more behind for each time that the player ran dry, at most, and what is left of them after a step: a busy machine stays further behind, and comes back. */
 const STALL_SLACK = 0.02;
-const MAX_SLACK = 0.25;
-const SLACK_LEFT = 0.998;
+const MAX_SLACK = 0.15;
+const SLACK_LEFT = 0.99;
+const STEP_MS = 100;
+/** The rate changes in steps: each change costs the browser more than the hundredths of a second that it mends. */
+const RATE_STEP = 0.04;
 
 const Source = window.ManagedMediaSource ?? window.MediaSource;
 const plays = (mime) => Source !== undefined && Source.isTypeSupported(mime);
@@ -26,6 +37,7 @@ class Player {
     this.offset = undefined;
     this.edge = 0;
     this.slack = 0;
+    this.jumpedAt = -Infinity;
     /** Whether it has shown a picture. */
     this.opened = false;
     this.wall = [];
@@ -52,7 +64,7 @@ class Player {
     this.url = URL.createObjectURL(this.source);
     if (window.ManagedMediaSource !== undefined) media.disableRemotePlayback = true;
     media.src = this.url;
-    this.timer = setInterval(() => this.steer(), 50);
+    this.timer = setInterval(() => this.steer(), STEP_MS);
   }
 
   /** An initialization segment. */
@@ -111,10 +123,17 @@ class Player {
     }
     if (media.seeking) return;
     const lag = target - media.currentTime;
-    if (lag > FAR_BEHIND || media.currentTime < first || lag < -FAR_BEHIND)
-      media.currentTime = Math.max(first, Math.min(target, edge));
-    const rate = Math.abs(lag) < 0.01 ? 1 : Math.max(0.9, Math.min(1.5, 1 + lag));
-    if (Math.abs(media.playbackRate - rate) > 0.01) media.playbackRate = rate;
+    const now = performance.now();
+    const isFar = lag > FAR_BEHIND && now - this.jumpedAt > JUMP_MS;
+    if (isFar || media.currentTime < first || lag < -FAR_BEHIND) {
+      this.jumpedAt = now;
+      // While all in between is decoded the live edge goes on.
+      const meanwhile = Math.min(MOST_AHEAD, Math.max(0, lag) * DECODING_SHARE);
+      media.currentTime = Math.max(first, Math.min(target, edge) + meanwhile);
+    }
+    const most = lag > FAR_BEHIND ? FAR_RATE : MOST_RATE;
+    const rate = Math.max(LEAST_RATE, Math.min(most, 1 + Math.round(lag / RATE_STEP) * RATE_STEP));
+    if (media.playbackRate !== rate) media.playbackRate = rate;
   }
 
   /** Epoch ms of the picture on screen. */
