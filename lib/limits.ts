@@ -40,5 +40,5 @@ export const LIMITS = {
   gopUnits: 9_000,
   /** Bytes of memory, and units, that all stores of one camera's stream hold together. */
   cameraBytes: 64 * 1024 * 1024,
-  cameraUnits: 65_536,
+  cameraUnits: 32_768,
 } as const;

@@ -9,7 +9,7 @@ const LONGEST_READ_MS = 50;
 /** After so much the loop gets its turn. */
 const TURN_MS = 8;
 /** A unit counts for so much at least: further up it is stored, becomes messages, and is collected. */
-const UNIT_MS = 0.05;
+const UNIT_MS = 0.1;
 /** What a datagram costs beside its units. */
 const DATAGRAM_MS = 0.005;
 /** A session needs its replies, too. */

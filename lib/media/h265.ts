@@ -23,8 +23,8 @@ export interface H265Picture extends PlanarPicture {
 /** Luma samples of the largest picture worth the memory: 8192 x 4608, either way up. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
-/** Bytes of the picture and of those it names as references, which the library makes where it does not have them. */
-const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
+/** Bytes of the picture and of those it names as references, which the library makes where it does not have them: 4K in 10 bits with three of them. */
+const MAX_PICTURE_BYTES = 96 * 1024 * 1024;
 /** Samples that may be coded beside twice those that are shown: borders of small pictures. */
 const MAX_HIDDEN = 256 * 256;
 

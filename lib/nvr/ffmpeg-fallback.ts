@@ -175,13 +175,16 @@ function endGroup(child: ChildProcess): void {
   }
 }
 
+/** As many as the built-in decoders admit: 8192 x 4608. What a header claims costs memory before anything of it is read. */
+const MAX_PIXELS = 8192 * 4608;
+
 /** With `-xerror` a picture of which parts are made up is refused. */
 function argumentsFor(job: FfmpegJob): string[] {
   const { codec } = job;
   const demuxer = { h264: 'h264', h265: 'hevc', mjpeg: 'jpeg_pipe' }[codec];
   return [
     ...['-hide_banner', '-loglevel', 'error', ...(codec === 'mjpeg' ? [] : ['-xerror'])],
-    ...['-threads', '1', '-f', demuxer, '-i', 'pipe:0'],
+    ...['-threads', '1', '-max_pixels', String(MAX_PIXELS), '-f', demuxer, '-i', 'pipe:0'],
     ...['-an', '-frames:v', '1', '-vf', filtersFor(job)],
     ...['-c:v', 'mjpeg', '-qmin', '1', '-q:v', String(quantizerScale(job.quality))],
     ...['-f', 'image2pipe', 'pipe:1'],

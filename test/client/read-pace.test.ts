@@ -57,7 +57,7 @@ describe('the pace of reading', () => {
     const pace = new ReadPace(LIVE_SHARE);
     const flood = read(pace, 0, 20_000, { every: 1, units: 3000, took: 5 });
     const perSecond = (flood.reads * 3000) / 20;
-    assert.ok(perSecond > 2000 && perSecond < 6500, `${perSecond} units a second`);
+    assert.ok(perSecond > 1000 && perSecond < 3500, `${perSecond} units a second`);
     const calm = read(pace, 23_000, 30_000, { every: 40, units: 2, took: 0.2 });
     assert.equal(calm.waited, 0);
   });

@@ -219,7 +219,13 @@ describe('an H.265 keyframe read to its last bit', () => {
 
   describe('by its cost', () => {
     /** An SPS of a coded size that shows `shown` x `shown` of it; and a PPS and the beginning of an IDR slice. */
-    const keyframe = (codedWidth: number, codedHeight: number, shown: number): Buffer => {
+    const keyframe = (
+      codedWidth: number,
+      codedHeight: number,
+      shown: number,
+      shownHeight = shown,
+      depth = 8,
+    ): Buffer => {
       const sps = new BitWriter().u(0, 4).u(0, 3).flag(true);
       sps.u(0, 3).u(1, 5).u(0x6000, 16).u(0, 16).u(0x90, 8).u(0, 24).u(0, 16).u(186, 8);
       sps.ue(0).ue(1).ue(codedWidth).ue(codedHeight);
@@ -228,8 +234,21 @@ describe('an H.265 keyframe read to its last bit', () => {
         .ue(0)
         .ue((codedWidth - shown) / 2)
         .ue(0)
-        .ue((codedHeight - shown) / 2);
-      sps.ue(0).ue(0).ue(4).flag(true).ue(15).ue(0).ue(0).ue(0).ue(3).ue(0).ue(3).ue(0).ue(0);
+        .ue((codedHeight - shownHeight) / 2);
+      sps
+        .ue(depth - 8)
+        .ue(depth - 8)
+        .ue(4)
+        .flag(true)
+        .ue(15)
+        .ue(0)
+        .ue(0)
+        .ue(0)
+        .ue(3)
+        .ue(0)
+        .ue(3)
+        .ue(0)
+        .ue(0);
       sps
         .flag(false)
         .flag(false)
@@ -285,6 +304,16 @@ describe('an H.265 keyframe read to its last bit', () => {
         assert.ok(process.memoryUsage().rss - before < 32 * 1024 * 1024);
       });
     }
+
+    it('is refused where its samples, with those of the pictures it names, take more than 96 MiB', () => {
+      // 8192 x 4608 passes in 8 bits, and is then broken; in 10 bits it takes 108 MiB.
+      assert.throws(() => {
+        decoder.decode(keyframe(8192, 4608, 8192, 4608), NOTHING);
+      }, isCode('EDECODE'));
+      assert.throws(() => {
+        decoder.decode(keyframe(8192, 4608, 8192, 4608, 10), NOTHING);
+      }, isCode('EUNSUPPORTED'));
+    });
 
     it('cannot make the library’s memory grow without end', () => {
       const library = newLibDe265();

@@ -218,5 +218,17 @@ describe('the ffmpeg fallback', () => {
         );
       });
     }
+
+    it('refuses a picture of more pixels than any camera has before it makes room for them', async () => {
+      const data = ffmpeg(
+        '-loglevel fatal -f lavfi -i color=s=8208x4608 -frames:v 1 -c:v mjpeg -pix_fmt yuvj420p -f mjpeg -'.split(
+          ' ',
+        ),
+      );
+      await assert.rejects(
+        ffmpegSnapshot({ codec: 'mjpeg', data, quality: 80, width: 160, ffmpegPath: '' }),
+        rejectsWith('EDECODE', /ffmpeg made no picture/),
+      );
+    });
   });
 });
