@@ -1,13 +1,17 @@
 // Flow node `nvr-playback`: recorded video by time. Each run has a name; what it sends and tells carries it.
 
+import path from 'node:path';
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { isKeyframe } from '../lib/codec/entry.js';
 import { NvrError } from '../lib/errors.js';
+import { DEFAULT_FILE_NAME } from '../lib/nvr/recorder/file-name.js';
 import { parseDuration, parseTime } from '../lib/nvr/nvr-time.js';
 import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../lib/nvr/playback/run.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, topicOf, videoInfo } from './shared/messages.js';
 import { Outlet } from './shared/output/outlet.js';
+import { channelList } from './shared/channel-list.js';
+import { PlaybackFiles, type FileSettings } from './shared/playback-files.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './shared/server-node.js';
 import { SettingsReader } from './shared/settings-reader.js';
@@ -27,6 +31,7 @@ interface Message extends NodeMessageInFlow {
   speed?: unknown;
   group?: unknown;
   run?: unknown;
+  output?: unknown;
 }
 
 /** A run of this node, and the input message that waits for it. */
@@ -50,7 +55,7 @@ export = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, saved);
     this.status(IDLE);
     let player: Player | undefined;
-    const open = (): Player => (player ??= new Player(this, serverOf(RED, saved.nvr), saved));
+    const open = (): Player => (player ??= new Player(RED, this, serverOf(RED, saved.nvr), saved));
     const cancel = whenFlowsRun(RED, () => {
       try {
         open();
@@ -80,8 +85,12 @@ class Player {
   private readonly runs = new Map<string, Playing>();
   private counter = 0;
   private readonly outlet: Outlet;
+  private readonly output: 'units' | 'file';
+  private readonly fileSettings: FileSettings;
+  private writer: PlaybackFiles | undefined;
 
   constructor(
+    private readonly RED: NodeAPI,
     private readonly node: Node,
     private readonly server: NvrServerNode,
     private readonly saved: Saved,
@@ -89,6 +98,12 @@ class Player {
     const reader = new SettingsReader(saved);
     this.emit = reader.choice<Emit>('emit', ['keyframes', 'accessUnits', 'nalUnits'], 'accessUnits');
     this.doneWhen = reader.choice('doneWhen', ['ended', 'playing'], 'ended');
+    this.output = reader.choice('output', ['units', 'file'], 'units');
+    this.fileSettings = {
+      folder: reader.text('folder', path.resolve(RED.settings.userDir ?? process.cwd(), 'nvr-clips')),
+      fileName: reader.text('fileName', DEFAULT_FILE_NAME),
+      plain: reader.boolean('plain', true),
+    };
     if (reader.error !== undefined) throw reader.error;
     nvrOf(server);
     server.register(node);
@@ -102,6 +117,7 @@ class Player {
           else run.letGo();
       },
     });
+    if (this.output === 'file') void this.files.recover();
   }
 
   control(message: Message, done: Done): void {
@@ -118,6 +134,10 @@ class Player {
     if (action !== 'pause' && action !== 'resume' && action !== 'seek' && action !== 'stop') {
       throw new NvrError('EINPUT', 'msg.action must be one of play, pause, resume, seek, stop, status.');
     }
+    if (this.writer?.status.length && this.controlFiles(message, action)) {
+      done();
+      return;
+    }
     const { run } = this.named(message);
     if (action === 'pause') run.pause();
     else if (action === 'resume') run.resume();
@@ -128,12 +148,17 @@ class Player {
 
   async close(): Promise<void> {
     this.outlet.close();
-    await Promise.all([...this.runs.values()].map(({ run }) => run.stop()));
+    await Promise.all([...[...this.runs.values()].map(({ run }) => run.stop()), this.writer?.close()]);
     this.server.deregister(this.node);
   }
 
   private play(message: Message, done: Done): void {
-    const request = this.request(message);
+    const { channel, ...span } = this.span(message);
+    if (this.outputOf(message) === 'file') {
+      this.playToFile(message, span, done);
+      return;
+    }
+    const request = { ...span, channel: channelNumber(this.server.settings, channel) };
     let isDone = false;
     const settle = (error?: Error): void => {
       if (isDone) return;
@@ -187,6 +212,48 @@ class Player {
     this.runs.set(request.run, playing);
   }
 
+  private playToFile(message: Message, span: Omit<PlaybackRequest, 'channel'>, done: Done): void {
+    const { run, stream, group, from, to } = span;
+    if (to === undefined) throw new NvrError('EINPUT', 'A file needs an end: give "to" or "duration", too.');
+    const given = this.setting(message, 'channel') ?? '1';
+    const { settings } = this.server;
+    const channels: number[] = Array.isArray(given)
+      ? given.map((one) => channelNumber(settings, one))
+      : channelList(settings, given);
+    if (channels.length === 0) throw new NvrError('EINPUT', 'The setting "channel" names no channel.');
+    const isNamed = message.run !== undefined;
+    const request = { channels: [...new Set(channels)], run, isNamed, stream, group, from, to };
+    this.files.start(request, message, done);
+  }
+
+  private get files(): PlaybackFiles {
+    return (this.writer ??= new PlaybackFiles(this.RED, this.node, this.server, this.fileSettings, {
+      event: (channel, stream, run, word, more) => {
+        this.sendEvent({ channel, stream, run }, word, more);
+      },
+      onProgress: (percent, error) => {
+        if (percent !== undefined) this.node.status({ fill: 'blue', shape: 'dot', text: `${percent} %` });
+        else if (this.runs.size === 0) this.node.status(error === undefined ? IDLE : failed(error.code));
+      },
+    }));
+  }
+
+  /** False: the message means no run that is written to a file. */
+  private controlFiles({ run }: Message, action: string): boolean {
+    const files = this.files.status as { run: string }[];
+    if (run === undefined ? this.runs.size > 0 : !files.some((one) => one.run === run)) return false;
+    if (action !== 'stop')
+      throw new NvrError('EINPUT', 'A run that is written to a file can be stopped, and nothing else.');
+    return this.files.stop(run);
+  }
+
+  private outputOf(message: Message): 'units' | 'file' {
+    const reader = new SettingsReader({ output: this.setting(message, 'output') });
+    const output = reader.choice('output', ['units', 'file'], 'units');
+    if (reader.error !== undefined) throw reader.error;
+    return output;
+  }
+
   /** A run that came to an end without all of its span has `ended`, with what is missing; one that never began, or was cut off, is an `error`. */
   private onEnd(request: PlaybackRequest, { reason, error, missingMs }: RunOutcome, playing: Playing): void {
     const { reached } = playing.run;
@@ -206,8 +273,8 @@ class Player {
     });
   }
 
-  private request(message: Message): PlaybackRequest {
-    const { settings } = this.server;
+  /** The channel as it is given. */
+  private span(message: Message): Omit<PlaybackRequest, 'channel'> & { channel: unknown } {
     const now = Date.now();
     const from = this.time(this.setting(message, 'from'), 'from');
     if (from >= now)
@@ -237,14 +304,14 @@ class Player {
     const name = message.run === undefined ? `run ${++this.counter}` : textOf(message.run);
     if (name === '' || name.length > MAX_NAME)
       throw new NvrError('EINPUT', `msg.run must be text of at most ${MAX_NAME} characters.`);
-    const channel = channelNumber(settings, this.setting(message, 'channel') ?? '1');
+    const channel = this.setting(message, 'channel') ?? '1';
     return { run: name, channel, stream, group, from, speed, ...(to === undefined ? {} : { to }) };
   }
 
   /** The message's property, else the node's; what is empty counts as absent. */
   private setting(
     message: Message,
-    property: 'from' | 'to' | 'duration' | 'channel' | 'stream' | 'speed' | 'group',
+    property: 'from' | 'to' | 'duration' | 'channel' | 'stream' | 'speed' | 'group' | 'output',
   ): unknown {
     for (const value of [message[property], this.saved[property]]) {
       if (value !== undefined && value !== null && value !== '') return value;
@@ -265,7 +332,7 @@ class Player {
   }
 
   private answerStatus(message: Message): void {
-    const runs = [...this.runs].map(
+    const played = [...this.runs].map(
       ([
         run,
         {
@@ -281,7 +348,7 @@ class Player {
         to: request.to,
       }),
     );
-    const event = { time: Date.now(), runs };
+    const event = { time: Date.now(), runs: [...played, ...(this.writer?.status ?? [])] };
     this.node.send([
       null,
       Object.assign(message, { topic: message.topic ?? 'nvr/playback/event', payload: 'status', event }),
@@ -307,7 +374,11 @@ class Player {
     });
   }
 
-  private sendEvent({ run, channel, stream }: PlaybackRequest, word: string, more: object): void {
+  private sendEvent(
+    { run, channel, stream }: Pick<PlaybackRequest, 'run' | 'channel' | 'stream'>,
+    word: string,
+    more: object,
+  ): void {
     const topic = topicOf(this.server.settings, channel, 'event');
     this.outlet.event(
       word,

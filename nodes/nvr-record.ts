@@ -13,7 +13,7 @@ import { sharedSnapshotPool } from '../lib/nvr/snapshot-pool.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
 import { isOff, reasonOf } from './shared/alarm-message.js';
 import { channelName, channelNumber } from './shared/channel.js';
-import { eventInfo, topicOf } from './shared/messages.js';
+import { eventInfo, flatClip, topicOf } from './shared/messages.js';
 import { readRecordSettings } from './shared/record-settings.js';
 import { Outlet } from './shared/output/outlet.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';
@@ -278,7 +278,7 @@ class RecordCamera {
         break;
       case 'finished':
         this.failure = undefined;
-        this.sendEvent('finished', { clip: event.clip, ...flat(event.info) });
+        this.sendEvent('finished', { clip: event.clip, ...flatClip(event.info) });
         this.sendClip(event.clip, event.info, event.last, event.message);
         break;
       case 'failed':
@@ -409,11 +409,6 @@ function eventOf(event: RecorderEvent): Record<string, unknown> {
     ...info
   } = event as Record<string, unknown>;
   return info;
-}
-
-/** Lists become their lengths: events are flat. */
-function flat({ alarms, gaps, damagedSpans, ...info }: ClipInfo): Record<string, unknown> {
-  return { ...info, alarms: alarms.length, gaps: gaps.length, damagedSpans: damagedSpans.length };
 }
 
 function faultOf({ code, message }: NvrError): { code: string; reason: string } {

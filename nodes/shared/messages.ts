@@ -1,6 +1,7 @@
 // The messages that flows are built on: topics, `msg.video`, `msg.event`.
 
 import type { AudioUnit, MediaUnit, MetadataUnit, VideoUnit } from '../../lib/codec/unit.js';
+import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import { channelName } from './channel.js';
 
@@ -101,4 +102,9 @@ export function sideInfo(unit: AudioUnit | MetadataUnit, channel: number): Recor
 export function eventInfo(event: HubEvent): Record<string, unknown> {
   const { type: _type, error: _error, firstOfOutage: _first, ...info } = event;
   return info;
+}
+
+/** A clip as an event tells it: lists become their lengths, for events are flat. */
+export function flatClip({ alarms, gaps, damagedSpans, ...info }: ClipInfo): Record<string, unknown> {
+  return { ...info, alarms: alarms.length, gaps: gaps.length, damagedSpans: damagedSpans.length };
 }

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { parseH264Sps } from '../../lib/codec/h264/sps.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
-import { judgeAlarmClip, judgeContinuous } from './judge-clips.js';
+import { judgeAlarmClip, judgeContinuous, judgeExport } from './judge-clips.js';
 import { readTimeSei } from '../../lib/simulator/source.js';
 import type { ExampleFlow } from '../../lib/simulator/demo-folder.js';
 import type { CheckOptions, Judge, SentMessage } from './judge.js';
@@ -18,7 +18,7 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '00': judgePage(),
   '01': judgeFirstLook,
   '02': judgeRecording(5_000),
-  '03': judgeRecording(30_000, 'nvr-clips'),
+  '03': judgeExport(30_000),
   '04': judgeCameras,
   '05': judgeSnapshotPage,
   '05b': judgeSnapshotFile,
@@ -235,11 +235,10 @@ function judgeSnapshot({ type, payload, video, contentType }: SentMessage): stri
   return `JPEG ${size.width}x${size.height}`;
 }
 
-/** A run that carries its times, unit by unit, and ends by itself; and, where a folder is named, a file of it. */
-function judgeRecording(spanMs: number, folder?: string): Judge {
+/** A run that carries its times, unit by unit, and ends by itself. */
+function judgeRecording(spanMs: number): Judge {
   const times: number[] = [];
-  let bytes = 0;
-  return async ({ type, port, payload, video, event }, options) => {
+  return ({ type, port, payload, video, event }) => {
     if (type !== 'nvr-playback') return undefined;
     if (port === 0 && payload instanceof Uint8Array && video !== undefined) {
       const recorded = readTimeSei(Buffer.from(payload));
@@ -247,7 +246,6 @@ function judgeRecording(spanMs: number, folder?: string): Judge {
       if (recorded === undefined || Math.abs(video.time - recorded) > 2)
         throw new Error('video.time is not the recorded time');
       times.push(recorded);
-      bytes += payload.length;
       return undefined;
     }
     if (payload === 'error') throw new Error(event?.reason ?? 'an error');
@@ -255,19 +253,8 @@ function judgeRecording(spanMs: number, folder?: string): Judge {
     if (event?.reason !== 'reached') throw new Error(`the run ended by ${event?.reason ?? 'nothing'}`);
     const span = times.at(-1)! - times[0]!;
     if (Math.abs(span - spanMs) > 1_100) throw new Error(`the run spans ${span} ms`);
-    if (folder !== undefined) await fileOfSize(path.join(options.folder, folder), bytes);
-    return `${times.length} frames from ${new Date(times[0]!).toISOString()}, ${(span / 1000).toFixed(1)} s${folder === undefined ? '' : ', in a file'}`;
+    return `${times.length} frames from ${new Date(times[0]!).toISOString()}, ${(span / 1000).toFixed(1)} s`;
   };
-}
-
-/** Waits for the flow's file node to have written all of it. */
-async function fileOfSize(folder: string, bytes: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const names = await fs.readdir(folder).catch(() => []);
-    for (const name of names) if ((await fs.stat(path.join(folder, name))).size === bytes) return;
-    await wait(100);
-  }
-  throw new Error(`no file of ${bytes} bytes was written`);
 }
 
 /** What ffmpeg makes of a keyframe; undefined where there is no ffmpeg. */

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { readTimes } from '../../lib/media/mp4/clip-reader.js';
 import { readBoxes } from '../../lib/nvr/recorder/read-boxes.js';
 import { channelClip } from '../../lib/simulator/clips.js';
 import type { Judge, SentMessage } from './judge.js';
@@ -54,6 +55,27 @@ export function judgeContinuous(): Judge {
     if (await exists(files[0]!)) throw new Error('the oldest file is still there');
     const { frames } = await readRecording(files.at(-1)!);
     return `${files.length} files, the oldest deleted, ${frames} frames in the newest`;
+  };
+}
+
+/** A file of what the NVR has recorded, as long as was asked for, with every picture that it is said to hold. */
+export function judgeExport(spanMs: number): Judge {
+  return async ({ type, port, payload, clip, event }: SentMessage) => {
+    if (type !== 'nvr-playback') return undefined;
+    if (payload === 'error') throw new Error(event?.reason ?? 'an error');
+    if (port !== 0) return undefined;
+    if (clip?.recordedFrom === undefined || clip.recordedTo === undefined || payload !== clip.file)
+      throw new Error('the message has no clip');
+    const ms = clip.recordedTo - clip.recordedFrom;
+    if (Math.abs(ms - spanMs) > 1_100) throw new Error(`the file spans ${ms} ms`);
+    const handle = await fs.open(clip.file, 'r');
+    try {
+      const frames = readTimes((await readBoxes(handle)).moov, 'vide').length;
+      if (frames !== clip.frames) throw new Error(`the file holds ${frames} of ${clip.frames} frames`);
+    } finally {
+      await handle.close();
+    }
+    return `${clip.frames} frames from ${new Date(clip.recordedFrom).toISOString()}, ${(ms / 1000).toFixed(1)} s, in a file`;
   };
 }
 

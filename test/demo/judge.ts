@@ -13,7 +13,7 @@ export interface SentMessage {
   readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
   readonly event?: { code?: string; reason?: string; file?: string };
   readonly health?: { cameras?: { channel: number; state: string; code?: string; codec?: string }[] };
-  readonly clip?: Omit<ClipInfo, 'gaps' | 'audio'>;
+  readonly clip?: Omit<ClipInfo, 'gaps' | 'audio'> & { recordedFrom?: number; recordedTo?: number };
   readonly contentType?: string;
   readonly topic?: string;
 }

@@ -1,0 +1,221 @@
+// Recorded spans as files, for nvr-playback: one MP4 for each channel that a message asks for, and the message once more with each.
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import { NvrError } from '../../lib/errors.js';
+import { Exports } from '../../lib/nvr/export/exports.js';
+import type { SpanExport } from '../../lib/nvr/export/span-export.js';
+import type { ExportedClip, ExportEnd, ExportHandlers } from '../../lib/nvr/export/types.js';
+import type { RecordedSpan } from '../../lib/nvr/playback/fetch-span.js';
+import { keepMessage } from '../../lib/nvr/recorder/kept-message.js';
+import type { KeptMessage } from '../../lib/nvr/recorder/types.js';
+import { channelName } from './channel.js';
+import { flatClip, topicOf } from './messages.js';
+import { nvrOf, type NvrServerNode } from './server-node.js';
+
+export interface FileSettings {
+  readonly folder: string;
+  readonly fileName: string;
+  readonly plain: boolean;
+}
+
+export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
+  readonly channels: readonly number[];
+  /** What its events are told with. */
+  readonly run: string;
+  /** The name is the message's own: asked for again, it is gone on with. */
+  readonly isNamed: boolean;
+}
+
+/** How a node is told of them. */
+export interface FilesOutlet {
+  event(channel: number, stream: string, run: string, word: string, more: object): void;
+  /** Percent of all that is under way; undefined: nothing is, and `error` tells how it ended. */
+  onProgress(percent: number | undefined, error?: NvrError): void;
+}
+
+interface Running {
+  readonly run: string;
+  readonly spans: readonly SpanExport[];
+}
+
+/** The channels of one message; each has a session of the NVR in turn. */
+const MAX_CHANNELS = 64;
+
+export class PlaybackFiles {
+  private readonly exports: Exports;
+  private readonly running = new Set<Running>();
+  private closing = false;
+
+  /** Throws EINPUT for settings that cannot be used. */
+  constructor(
+    private readonly RED: NodeAPI,
+    private readonly node: Node,
+    private readonly server: NvrServerNode,
+    settings: FileSettings,
+    private readonly outlet: FilesOutlet,
+  ) {
+    const nvr = nvrOf(server);
+    const { name, timeZone } = server.settings;
+    this.exports = new Exports(
+      { ...settings, id: node.id, nvr: name, timeZone },
+      {
+        fs,
+        now: () => Date.now(),
+        monotonic: () => performance.now(),
+        timers: {
+          set: (run, ms) => setTimeout(run, ms),
+          clear: (timer) => {
+            clearTimeout(timer as NodeJS.Timeout | undefined);
+          },
+        },
+        fetchSpan: (span, signal, handlers) => nvr.fetchSpan(span, signal, handlers),
+        memory: () => nvr.spanMemory(),
+      },
+      {
+        onRecovered: (clip, message = {}) => {
+          this.send(message, undefined, clip);
+        },
+        onWarning: (error) => {
+          node.error(error, {});
+        },
+        isRunning: () => !this.closing,
+      },
+    );
+  }
+
+  /** Finishes and tells what an earlier run left. Never rejects. */
+  recover(): Promise<void> {
+    return this.exports.recover();
+  }
+
+  /** Calls `done` once, when the last of the files is finished. Throws EINPUT, or EBUSY where the same is under way. */
+  start(request: FilesRequest, message: NodeMessage, done: (error?: Error) => void): void {
+    const { channels, run, stream } = request;
+    if (channels.length > MAX_CHANNELS)
+      throw new NvrError('EINPUT', `One message asks for ${MAX_CHANNELS} channels at most.`);
+    if ([...this.running].some((one) => one.run === run))
+      throw new NvrError('EBUSY', 'This run is being written to a file; wait for its end, or stop it.');
+    const kept = keepMessage(message);
+    const spans: SpanExport[] = [];
+    const running = { run, spans };
+    let left = channels.length;
+    let failure: NvrError | undefined;
+    const onEnd = (channel: number, end: ExportEnd): void => {
+      this.tellEnd(channel, stream, run, end);
+      failure ??= end.error;
+      if (--left > 0) return;
+      this.running.delete(running);
+      this.outlet.onProgress(this.percent, failure);
+      done(failure);
+    };
+    for (const channel of channels) {
+      const { group = 0, from, to } = request;
+      const span = {
+        stream,
+        group,
+        from,
+        to,
+        channel,
+        channelName: channelName(this.server.settings, channel),
+      };
+      const named = { message: kept, ...(request.isNamed && { run }) };
+      const handlers = this.handlersOf(channel, stream, run, message, (end) => {
+        onEnd(channel, end);
+      });
+      spans.push(this.exports.start({ ...span, ...named }, handlers));
+    }
+    this.running.add(running);
+    this.outlet.onProgress(this.percent);
+  }
+
+  /** False: no such run writes files. What it has is kept. */
+  stop(run: unknown): boolean {
+    const found = [...this.running].filter((one) => run === undefined || one.run === run);
+    if (found.length !== 1) return false;
+    for (const span of found[0]!.spans) void span.stop();
+    return true;
+  }
+
+  get status(): object[] {
+    return [...this.running].flatMap(({ run, spans }) =>
+      spans.map(({ state, reached, percent, request: { channel, stream, from, to } }) => ({
+        ...{ run, state, reached, channel, stream, from, to, percent },
+      })),
+    );
+  }
+
+  /** Files are finished with what they have; their messages leave after the next start. Never rejects. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.exports.close();
+  }
+
+  private get percent(): number | undefined {
+    const all = [...this.running].flatMap(({ spans }) => spans.map(({ percent }) => percent));
+    return all.length === 0 ? undefined : Math.floor(all.reduce((sum, one) => sum + one, 0) / all.length);
+  }
+
+  private handlersOf(
+    channel: number,
+    stream: string,
+    run: string,
+    message: NodeMessage,
+    onEnd: (end: ExportEnd) => void,
+  ): ExportHandlers {
+    const tell = (word: string, more: object = {}): void => {
+      if (!this.closing) this.outlet.event(channel, stream, run, word, more);
+    };
+    return {
+      onConnecting: () => {
+        tell('connecting');
+      },
+      onPlaying: (transport) => {
+        tell('playing', { transport });
+      },
+      onInterrupted: ({ code, message: reason }, attempt, retryInMs) => {
+        tell('reconnecting', { code, reason, attempt, retryInMs });
+      },
+      onWarning: ({ code, message: reason }) => {
+        tell('warning', { code, reason });
+      },
+      onProgress: (progress) => {
+        tell('progress', progress);
+        this.outlet.onProgress(this.percent);
+      },
+      onFile: (clip) => {
+        tell('finished', flatClip(clip));
+        this.send({ ...this.RED.util.cloneMessage(message), run, channel }, channel, clip);
+      },
+      onEnd,
+    };
+  }
+
+  private tellEnd(channel: number, stream: string, run: string, end: ExportEnd): void {
+    if (this.closing) return;
+    const { reason, reached, missingMs, error, files } = end;
+    const cause = error === undefined ? {} : { code: error.code, message: error.message };
+    const missing = missingMs > 0 ? { missingMs } : {};
+    const event = { reached, ...missing };
+    if (reason === 'error' && files === 0)
+      this.outlet.event(channel, stream, run, 'error', { ...event, code: cause.code, reason: cause.message });
+    else if (reason === 'stopped') this.outlet.event(channel, stream, run, 'stopped', { reason, ...event });
+    else this.outlet.event(channel, stream, run, 'ended', { reason, ...event, ...cause });
+  }
+
+  /** What is told after a restart has no channel but that of the message which was kept. */
+  private send(message: NodeMessage | KeptMessage, channel: number | undefined, clip: ExportedClip): void {
+    const { settings } = this.server;
+    const own = channel === undefined ? 'nvr/playback/clip' : topicOf(settings, channel, 'clip');
+    const filled: NodeMessage & Record<string, unknown> = {
+      ...message,
+      topic: typeof message.topic === 'string' ? message.topic : own,
+      payload: clip.file,
+      filename: path.basename(clip.file),
+      clip,
+    };
+    this.node.send([filled, null]);
+  }
+}
