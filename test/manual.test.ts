@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { NVR_ERROR_CODES } from '../lib/errors.js';
+
+const ROOT = path.join(__dirname, '..');
+const DOCS = path.join(ROOT, 'docs');
+
+/** As GitHub names the anchors of headings. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe('the manual', () => {
+  const pages = fs.readdirSync(DOCS).filter((name) => name.endsWith('.md'));
+  const read = (file: string): string => fs.readFileSync(file, 'utf8');
+  const troubles = read(path.join(DOCS, 'troubleshooting.md'));
+
+  for (const code of NVR_ERROR_CODES)
+    it(`says of ${code} what one sees and what to do`, () => {
+      const [, entry = ''] = troubles.split(`### ${code}\n`);
+      const [text = ''] = entry.split(/^##/m);
+      const [see = '', ...steps] = text.split('\n- ');
+      assert.ok(see.trim().length > 20, 'what one sees');
+      assert.ok(steps.length > 0, 'what to do');
+    });
+
+  it('is linked from the README, page by page', () => {
+    const readme = read(path.join(ROOT, 'README.md'));
+    for (const page of pages) assert.ok(readme.includes(`(docs/${page})`), page);
+  });
+
+  it('leads nowhere that is not there', () => {
+    for (const file of [path.join(ROOT, 'README.md'), ...pages.map((page) => path.join(DOCS, page))]) {
+      for (const [, target] of read(file).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+        const [name = '', anchor] = target!.split('#');
+        const to = name === '' ? file : path.join(path.dirname(file), name);
+        assert.ok(fs.existsSync(to), `${path.basename(file)}: ${target!}`);
+        if (anchor !== undefined)
+          assert.ok(anchors(read(to)).includes(anchor), `${path.basename(file)}: ${target!}`);
+      }
+    }
+  });
+
+  it('names examples that exist', () => {
+    const numbers = fs.readdirSync(path.join(ROOT, 'examples')).map((name) => /^\w+/.exec(name)![0]);
+    for (const page of pages)
+      for (const [, number] of read(path.join(DOCS, page)).matchAll(/\bexample (\d\w*)/g))
+        assert.ok(numbers.includes(number!), `${page}: example ${number!}`);
+  });
+});
