@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { launchBrowser, startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
+import { deploy, openCounted, showsMore, shownBy, until, viewFlow, type Tile } from '../e2e/view-rig.js';
+import { RECORD_HEAD } from '../../lib/nvr/view/records.js';
+import { counterArguments, type CounterClip } from '../support/counter-clip.js';
+import { startGst, type GstServer } from '../support/gst.js';
+import { startSlowLine } from '../support/slow-line.js';
+import { GSTREAMER, needs } from '../support/tools.js';
+
+const SECONDS = 40;
+const CLIPS: Readonly<Record<string, CounterClip>> = {
+  plain: { width: 640, height: 360, rate: 25, seconds: SECONDS, gop: 50 },
+  bFrames: { width: 640, height: 360, rate: 25, seconds: SECONDS, gop: 50, bFrames: 3 },
+  slow: { width: 640, height: 360, rate: 1, seconds: SECONDS, gop: 4 },
+  large: { width: 960, height: 540, rate: 25, seconds: SECONDS, gop: 50, from: 500 },
+  // Beyond what a slow line carries.
+  heavy: { width: 1280, height: 720, rate: 25, seconds: SECONDS, gop: 50, megabits: 6 },
+};
+
+/** The camera's server is GStreamer's: one that nobody here wrote. */
+describe('the live view of a camera behind GStreamer’s server', function () {
+  this.timeout(120_000);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-view-'));
+  let browser: Browser;
+  let gst: GstServer;
+  let nodeRed: RunningNodeRed;
+  const pages: Page[] = [];
+  const ends: (() => Promise<unknown>)[] = [];
+
+  const launch = (name: string): string =>
+    `( filesrc location=${path.join(folder, `${name}.mp4`)} ! qtdemux ! h264parse ! rtph264pay config-interval=-1 pt=96 name=pay0 )`;
+  const serve = (names: readonly string[], port?: number): Promise<GstServer> =>
+    startGst({
+      mounts: Object.fromEntries(names.map((name, index) => [`/cam${index + 1}`, launch(name)])),
+      ...(port !== undefined && { port }),
+    });
+
+  before(async function () {
+    needs(this, 'ffmpeg', 'chromium', GSTREAMER);
+    for (const [name, clip] of Object.entries(CLIPS))
+      execFileSync('ffmpeg', [...counterArguments(clip), path.join(folder, `${name}.mp4`)]);
+    gst = await serve(['plain', 'bFrames', 'slow', 'heavy']);
+    ends.push(() => gst.stop());
+    nodeRed = await startNodeRed(viewFlow(gst.port, '1'));
+    ends.push(() => nodeRed.stop());
+    browser = await launchBrowser();
+    ends.push(() => browser.close());
+  });
+
+  afterEach(async () => {
+    for (const page of pages.splice(0)) await page.close();
+  });
+
+  after(async () => {
+    for (const end of ends.reverse()) await end();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(channel: string, base = nodeRed.url): Promise<Page> {
+    await deploy(nodeRed.url, viewFlow(gst.port, channel));
+    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall/cameras.json`)).status === 200);
+    const page = await openCounted(browser, `${base}/nvr/view/wall/`);
+    pages.push(page);
+    return page;
+  }
+
+  /** Once it plays: readable, in order, none twice. */
+  async function judgeOrder(page: Page, channel: string, pictures: number): Promise<number[]> {
+    await showsMore(page, 10, channel);
+    const before = (await shownBy(page, channel)).length;
+    await showsMore(page, before + pictures, channel, 60_000);
+    const shown = (await shownBy(page, channel)).slice(before);
+    const numbers = shown.map(({ number }) => number);
+    assert.ok(!numbers.includes(null), 'every counter can be read');
+    for (let i = 1; i < numbers.length; i++) assert.ok(numbers[i]! > numbers[i - 1]!, numbers.join());
+    return numbers as number[];
+  }
+
+  it('shows its pictures in order, none twice', async () => {
+    await judgeOrder(await open('1'), '1', 200);
+  });
+
+  it('shows B-frames in their order of presentation', async () => {
+    const numbers = await judgeOrder(await open('2'), '2', 200);
+    // B-frames are among them: without, no more than one in four would come.
+    assert.ok(numbers.length / (numbers.at(-1)! - numbers[0]! + 1) > 0.5);
+  });
+
+  it('shows one picture a second as it comes', async () => {
+    const page = await open('3');
+    await showsMore(page, 3, '3');
+    const before = (await shownBy(page, '3')).length;
+    await showsMore(page, before + 8, '3');
+    const shown = (await shownBy(page, '3')).slice(before);
+    for (let i = 1; i < shown.length; i++) assert.ok(shown[i]!.number! > shown[i - 1]!.number!);
+    assert.ok(shown.at(-1)!.number! - shown[0]!.number! <= shown.length, 'few are left out');
+  });
+
+  it('comes back by itself when its server was killed, in another resolution, without a reload', async () => {
+    const page = await open('1');
+    await showsMore(page, 20);
+    await page.evaluate(() => ((window as unknown as { kept: boolean }).kept = true));
+    const { port } = gst;
+    await gst.kill();
+    await page.waitForFunction(
+      () => /\(E[A-Z]+\)/.test((document.querySelector('nvr-video') as unknown as Tile).words.textContent),
+      undefined,
+      { timeout: 30_000 },
+    );
+    gst = await serve(['large', 'bFrames', 'slow', 'heavy'], port);
+    await page.waitForFunction(
+      () => {
+        const { video, words } = document.querySelector('nvr-video') as unknown as Tile;
+        return video.videoWidth === 960 && words.hidden;
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
+    await until(async () => (await shownBy(page)).some(({ number }) => (number ?? 0) >= 500));
+    assert.equal(await page.evaluate(() => (window as unknown as { kept?: boolean }).kept), true);
+  });
+
+  it('skips to the next keyframe for a page whose line is too slow, says so in the tile, and others see all', async () => {
+    const line = await startSlowLine(Number(new URL(nodeRed.url).port), 4_000_000);
+    try {
+      const slow = await open('4', `http://127.0.0.1:${line.port}`);
+      await showsMore(slow, 10, '4');
+      const other = await openCounted(browser, `${nodeRed.url}/nvr/view/wall/`);
+      pages.push(other);
+      line.setRate(250_000);
+      await slow.waitForFunction(
+        () =>
+          /^\d+ pictures left out$/.test(
+            (document.querySelector('nvr-video') as unknown as Tile).words.textContent,
+          ),
+        undefined,
+        { timeout: 60_000, polling: 100 },
+      );
+      line.setRate(4_000_000);
+      const before = (await shownBy(slow, '4')).length;
+      await showsMore(slow, before + 25, '4');
+      const numbers = (await shownBy(other, '4')).map(({ number }) => number!).slice(10);
+      assert.ok(numbers.length > 50);
+      assert.equal(
+        await other.evaluate(
+          () => (document.querySelector('nvr-video') as unknown as Tile).words.textContent,
+        ),
+        '',
+      );
+    } finally {
+      await line.close();
+    }
+  });
+
+  it('cuts a page that reads nothing, and no other', async () => {
+    const page = await open('4');
+    await showsMore(page, 10, '4');
+    const request = http.get(`${nodeRed.url}/nvr/view/wall/stream`, { agent: false });
+    const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+    const [hello] = (await once(answer, 'data')) as [Buffer];
+    const text = hello.toString('utf8', RECORD_HEAD, RECORD_HEAD + hello.readUInt32BE(0));
+    const { viewer } = JSON.parse(text) as { viewer: string };
+    answer.pause();
+    const wanted = await fetch(`${nodeRed.url}/nvr/view/wall/want`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ viewer, wishes: [{ camera: 0, stream: 'main', as: 'video' }] }),
+    });
+    assert.equal(wanted.status, 204);
+    // Its id is forgotten with it.
+    await until(async () => {
+      const again = await fetch(`${nodeRed.url}/nvr/view/wall/want`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ viewer, wishes: [{ camera: 0, stream: 'main', as: 'video' }] }),
+      });
+      return again.status === 404;
+    });
+    request.destroy();
+    const before = (await shownBy(page, '4')).length;
+    await showsMore(page, before + 10, '4');
+  });
+
+  it('streams nothing to a tab that is hidden for 30 s, and moves again as soon as it is seen', async () => {
+    const page = await open('1');
+    await showsMore(page, 20);
+    const hide = (hidden: boolean): Promise<void> =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, value });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, hidden);
+    await hide(true);
+    await until(() => gst.lines.some((line) => line.startsWith('TEARDOWN') || line.startsWith('CLOSED')));
+    const sessions = gst.lines.filter((line) => line.startsWith('SESSION')).length;
+    await page.waitForTimeout(30_000);
+    assert.equal(gst.lines.filter((line) => line.startsWith('SESSION')).length, sessions);
+    const before = (await shownBy(page)).length;
+    await hide(false);
+    await showsMore(page, before + 25);
+  });
+
+  it('leaves no route, listener or session behind after 300 deploys', async () => {
+    const page = await open('1');
+    await showsMore(page, 10);
+    for (let round = 0; round < 300; round++)
+      await deploy(nodeRed.url, viewFlow(gst.port, '1', `Wall ${round}`), round % 2 === 0 ? 'nodes' : 'full');
+    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall-299/`)).status === 200);
+    for (const old of ['wall', 'wall-0', 'wall-150', 'wall-298'])
+      assert.equal((await fetch(`${nodeRed.url}/nvr/view/${old}/`)).status, 404, old);
+    await page.close();
+    pages.length = 0;
+    const count = (word: string): number => gst.lines.filter((line) => line.startsWith(word)).length;
+    await until(
+      () => count('SESSION') === count('TEARDOWN') + count('EXPIRED') || count('CLOSED') >= count('SESSION'),
+    );
+    assert.doesNotMatch(nodeRed.log(), /MaxListenersExceededWarning|uncaught/i);
+  });
+});
