@@ -22,7 +22,7 @@ export class TestGate {
 
   /** Lets one try in, or throws EAUTH or EBUSY. To be told how it ended: whether the password was taken, refused, or never asked for. */
   enter(host: string, username: string): (outcome: 'taken' | 'refused' | 'unasked') => void {
-    const key = JSON.stringify([host.toLowerCase(), username]);
+    const key = keyOf(host, username);
     const guesses = this.accounts.get(key) ?? { underWay: 0, wrong: 0, blockedUntil: 0 };
     const waitMs = guesses.blockedUntil - this.now();
     if (waitMs > 0)
@@ -37,7 +37,7 @@ export class TestGate {
     // The account that was asked about last goes last.
     this.accounts.delete(key);
     this.accounts.set(key, guesses);
-    if (this.accounts.size > MAX_ACCOUNTS) this.accounts.delete(this.accounts.keys().next().value!);
+    if (this.accounts.size > MAX_ACCOUNTS) this.forgetOne();
     let isOver = false;
     return (outcome) => {
       if (isOver) return;
@@ -51,5 +51,32 @@ export class TestGate {
       const delay = Math.min(WRONG_PASSWORD.firstMs * 2 ** Math.min(doublings, 16), WRONG_PASSWORD.maxMs);
       guesses.blockedUntil = this.now() + delay;
     };
+  }
+
+  /** The one that was asked about longest ago, and is not blocked if there is such a one. */
+  private forgetOne(): void {
+    let oldest: string | undefined;
+    for (const [key, { blockedUntil }] of this.accounts) {
+      oldest ??= key;
+      if (blockedUntil > this.now()) continue;
+      this.accounts.delete(key);
+      return;
+    }
+    if (oldest !== undefined) this.accounts.delete(oldest);
+  }
+}
+
+/** One key for all spellings of a host (127.1, a dot at the end, an IPv6 address with its zeros) and of a user: many servers take either case. */
+function keyOf(host: string, username: string): string {
+  return JSON.stringify([usualHost(host.trim().toLowerCase()), username.trim().toLowerCase()]);
+}
+
+function usualHost(host: string): string {
+  const bare = host.replace(/^\[|\]$/g, '');
+  try {
+    return new URL(`http://${bare.includes(':') ? `[${bare}]` : bare}`).hostname.replace(/\.$/, '');
+  } catch {
+    // An address with a zone is no host of a URL.
+    return bare;
   }
 }

@@ -1,15 +1,13 @@
 // The attacks, one entry each. What holds for all of them is judged by the stage; an entry says what else must come of it.
 
 import assert from 'node:assert/strict';
-import { deltaSlice, idrSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
-import { cycle, stapA } from './packets.js';
+import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
+import { DIALOGUES } from './dialogues.js';
+import { FLOODS } from './floods.js';
+import { cycle, opening, stapA } from './packets.js';
 import type { Attack, Seen } from './stage.js';
 
 const AUDIO_SDP = `${SDP}${['m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MPEG4-GENERIC/16000/1', 'a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408', 'a=control:track2', ''].join('\r\n')}`;
-
-/** SPS, PPS and a keyframe. */
-const opening = (): Buffer =>
-  Buffer.concat([SPS, PPS, idrSlice()].map((nal, i) => interleaved(0, rtp(65_533 + i, 0, i === 2, nal))));
 
 const tiny = (first: number): Buffer => Buffer.from([first, 0x88, 0x80]);
 
@@ -213,6 +211,8 @@ export const ATTACKS: readonly Attack[] = [
         timestamp: 7,
       })),
   },
+  ...FLOODS,
+  ...DIALOGUES,
 ];
 
 const SLICES = 34;

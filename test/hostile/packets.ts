@@ -1,6 +1,6 @@
 // Bytes of hostile streams: short cycles that are sent again and again, with sequence numbers that go on.
 
-import { interleaved, rtp } from '../support/scripted-server.js';
+import { idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
 
 /** Sequence numbers come round after so many packets: a cycle of this many can be repeated without a seam. */
 const ROUND = 65_536;
@@ -15,6 +15,13 @@ export function cycle(
       const { payload: bytes, marker = true, timestamp = i * 3600, payloadType = 99 } = payload(i);
       return interleaved(channel, rtp(i, timestamp, marker, bytes, { payloadType, ssrc }));
     }),
+  );
+}
+
+/** SPS, PPS and a keyframe: the last three packets before a cycle. */
+export function opening(): Buffer {
+  return Buffer.concat(
+    [SPS, PPS, idrSlice()].map((nal, i) => interleaved(0, rtp(65_533 + i, 0, i === 2, nal))),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { startSimulator } from '../../lib/simulator/index.js';
@@ -27,6 +28,11 @@ export interface Attack {
   readonly emit?: 'keyframes' | 'accessUnits' | 'nalUnits';
   /** Settings of the NVR's node. */
   readonly server?: object;
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** The NVR's HTTP port answers so. */
+  readonly http?: http.RequestListener;
+  /** That port is its RTSP port, too. */
+  readonly tunnel?: boolean;
   /** Further nodes of the flow, on the NVR `bad`; wires to `seen` are counted. */
   readonly nodes?: readonly object[];
   /** Goes on while the attack lasts. */
@@ -45,6 +51,8 @@ export interface Seen {
   readonly others: number;
   /** By word and code of events, on all nodes. */
   readonly words: Readonly<Record<string, number>>;
+  /** The last event, and the last error. */
+  readonly texts: readonly unknown[];
   /** Codes that reached Catch. */
   readonly caught: Readonly<Record<string, number>>;
 }
@@ -74,6 +82,7 @@ const PLAY_MS = 20_000;
 
 export async function runAttack(attack: Attack, seconds: number): Promise<Outcome> {
   const players = new Set<Peer>();
+  const attackers: ((peer: Peer) => void)[] = [];
   let play: (peer: Peer) => void = () => undefined;
   const played = new Promise<Peer>((resolve, reject) => {
     play = resolve;
@@ -87,6 +96,7 @@ export async function runAttack(attack: Attack, seconds: number): Promise<Outcom
       if (request.method === 'PLAY') {
         players.add(peer);
         play(peer);
+        for (const attackAlso of attackers) attackAlso(peer);
       }
       return attack.script?.(request, peer);
     },
@@ -94,18 +104,42 @@ export async function runAttack(attack: Attack, seconds: number): Promise<Outcom
   );
   const other = await startSimulator({});
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-hostile-'));
-  const red = await startNodeRed(flow(attack, server.port, other.rtspPort, folder));
+  const web = attack.http === undefined ? undefined : http.createServer(attack.http);
+  await new Promise<void>((resolve) => {
+    if (web === undefined) resolve();
+    else web.listen(0, '127.0.0.1', resolve);
+  });
+  const httpPort = web === undefined ? 80 : (web.address() as AddressInfo).port;
+  const ports = {
+    rtspPort: attack.tunnel === true ? httpPort : server.port,
+    httpPort,
+    other: other.rtspPort,
+  };
+  const { credentials } = attack;
+  const red = await startNodeRed(
+    flow(attack, ports, folder),
+    credentials === undefined ? {} : { bad: credentials },
+  );
   const stop = new AbortController();
   try {
     if (attack.cycle !== undefined) await played;
-    return await measure(attack, seconds, red, server, { played, players }, stop);
+    return await measure(attack, seconds, red, server, { played, players, attackers }, stop);
   } finally {
     stop.abort();
     await red.stop();
     await server.close();
+    web?.closeAllConnections();
+    web?.close();
     await other.stop();
     fs.rmSync(folder, { recursive: true, force: true });
   }
+}
+
+interface Players {
+  readonly played: Promise<Peer>;
+  readonly players: ReadonlySet<Peer>;
+  /** Told of each that plays from now on. */
+  readonly attackers: ((peer: Peer) => void)[];
 }
 
 async function measure(
@@ -113,7 +147,7 @@ async function measure(
   seconds: number,
   red: RunningNodeRed,
   server: ScriptedServer,
-  { played, players }: { played: Promise<Peer>; players: ReadonlySet<Peer> },
+  { played, players, attackers }: Players,
   stop: AbortController,
 ): Promise<Outcome> {
   const ask = new Asker(`${red.url}/seen`);
@@ -125,6 +159,8 @@ async function measure(
   if (attack.cycle !== undefined) await played;
   const sending =
     attack.cycle === undefined ? [] : [...players].map((peer) => send(peer, attack, stop.signal));
+  // Whoever comes back is attacked again.
+  if (attack.cycle !== undefined) attackers.push((peer) => sending.push(send(peer, attack, stop.signal)));
   const also = attack.also?.({ url: red.url, stop: stop.signal });
   const started = performance.now();
   const times = await ask.until(started + seconds * 1000);
@@ -151,7 +187,8 @@ async function measure(
     others: seen === undefined ? 0 : (seen.others - before.others) / (took * 1000 * usual),
     seen: seen ?? before,
   };
-  return { ...outcome, problems: problemsOf(attack, outcome, seen, ask.failures) };
+  const problems = problemsOf(attack, outcome, seen, ask.failures);
+  return { ...outcome, problems: [...problems, ...leaksOf(attack, red.log() + JSON.stringify(seen))] };
 }
 
 function problemsOf(
@@ -171,6 +208,18 @@ function problemsOf(
     problems.push((error as Error).message.split('\n')[0]!);
   }
   return problems;
+}
+
+/** The password stands nowhere, in none of its forms. */
+function leaksOf({ credentials }: Attack, text: string): string[] {
+  if (credentials === undefined) return [];
+  const { username, password } = credentials;
+  const forms = [
+    password,
+    encodeURIComponent(password),
+    Buffer.from(`${username}:${password}`).toString('base64'),
+  ];
+  return forms.filter((form) => text.includes(form)).map((form) => `it tells "${form}"`);
 }
 
 /** Keeps the socket full, at the attack's rate. */
@@ -262,7 +311,11 @@ class RssMeter {
 }
 
 /** Every output of the attacked nodes goes to one function node each, which counts. */
-function flow(attack: Attack, port: number, otherPort: number, folder: string): object[] {
+function flow(
+  attack: Attack,
+  ports: { rtspPort: number; httpPort: number; other: number },
+  folder: string,
+): object[] {
   const node = (id: string, type: string, more: object): object => ({
     id,
     type,
@@ -283,12 +336,13 @@ function flow(attack: Attack, port: number, otherPort: number, folder: string): 
       type: 'nvr-server',
       name: 'hostile',
       host: '127.0.0.1',
-      rtspPort: port,
+      rtspPort: ports.rtspPort,
+      httpPort: ports.httpPort,
       audio: true,
       transport: 'tcp',
       ...attack.server,
     },
-    { id: 'good', type: 'nvr-server', name: 'other NVR', host: '127.0.0.1', rtspPort: otherPort },
+    { id: 'good', type: 'nvr-server', name: 'other NVR', host: '127.0.0.1', rtspPort: ports.other },
     node('live', 'nvr-live-stream', {
       nvr: 'bad',
       channel: '1',
@@ -309,17 +363,17 @@ function flow(attack: Attack, port: number, otherPort: number, folder: string): 
     count('side', 'side'),
     count('others', 'others'),
     node('words', 'function', {
-      func: `const words = global.get('words') ?? {}; const { code } = msg.event ?? {}; const key = msg.payload + (code === undefined ? '' : ' ' + code); words[key] = (words[key] ?? 0) + 1; global.set('words', words); return msg;`,
+      func: `const words = global.get('words') ?? {}; const { code } = msg.event ?? {}; const key = msg.payload + (code === undefined ? '' : ' ' + code); words[key] = (words[key] ?? 0) + 1; global.set('words', words); global.set('last', JSON.stringify(msg)); return msg;`,
       wires: [[]],
     }),
     node('catch', 'catch', { scope: null, wires: [['caught']] }),
     node('caught', 'function', {
-      func: `const caught = global.get('caught') ?? {}; const code = msg.error?.code ?? msg.error?.cause?.code ?? 'other'; caught[code] = (caught[code] ?? 0) + 1; global.set('caught', caught); return msg;`,
+      func: `const caught = global.get('caught') ?? {}; const code = msg.error?.code ?? msg.error?.cause?.code ?? 'other'; caught[code] = (caught[code] ?? 0) + 1; global.set('caught', caught); global.set('lastError', JSON.stringify(msg.error)); return msg;`,
       wires: [[]],
     }),
     node('in', 'http in', { url: '/seen', method: 'get', wires: [['answer']] }),
     node('answer', 'function', {
-      func: `msg.payload = { pictures: 0, events: 0, side: 0, others: 0, ...global.get('seen'), words: global.get('words') ?? {}, caught: global.get('caught') ?? {} }; return msg;`,
+      func: `msg.payload = { pictures: 0, events: 0, side: 0, others: 0, ...global.get('seen'), words: global.get('words') ?? {}, caught: global.get('caught') ?? {}, texts: [global.get('last'), global.get('lastError')] }; return msg;`,
       wires: [['out']],
     }),
     node('out', 'http response', { wires: [] }),

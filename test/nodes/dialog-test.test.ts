@@ -206,6 +206,26 @@ describe('TestGate', () => {
     gate.enter('h', 'u')('unasked');
   });
 
+  it('knows a host and a user by whatever spelling', () => {
+    for (const [host, user, ...others] of [
+      ['127.0.0.1', 'admin', ['127.1', 'admin'], ['0x7f000001', 'Admin'], ['2130706433', 'admin']],
+      ['nvr.lan', 'admin', ['NVR.lan.', 'ADMIN'], ['nvr.lan', ' admin ']],
+      ['fe80::1', 'u', ['[fe80::1]', 'u'], ['FE80:0:0:0:0:0:0:1', 'u']],
+    ] as const) {
+      const gate = new TestGate(() => 0);
+      for (let n = 0; n < 2; n++) gate.enter(host, user)('refused');
+      for (const [alias, name] of others)
+        assert.throws(() => gate.enter(alias, name), { code: 'EAUTH' }, `${alias} ${name}`);
+    }
+  });
+
+  it('does not forget who is blocked for others that come', () => {
+    const gate = new TestGate(() => 0);
+    for (let n = 0; n < 2; n++) gate.enter('nvr', 'admin')('refused');
+    for (let n = 0; n < 3000; n++) gate.enter(`h${n}`, 'u')('unasked');
+    assert.throws(() => gate.enter('nvr', 'admin'), { code: 'EAUTH' });
+  });
+
   it('keeps a bounded number of accounts', () => {
     const gate = new TestGate(() => 0);
     for (let n = 0; n < 3000; n++) gate.enter(`h${n}`, 'u')('unasked');
