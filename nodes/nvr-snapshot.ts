@@ -2,6 +2,8 @@
 
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow, NodeStatus } from 'node-red';
 import { NvrError } from '../lib/errors.js';
+import { parseTime } from '../lib/nvr/nvr-time.js';
+import { takePastSnapshot } from '../lib/nvr/past-snapshot.js';
 import { takeSnapshot } from '../lib/nvr/snapshot.js';
 import type { Snapshot, SnapshotOptions } from '../lib/nvr/snapshot.js';
 import { channelNumber } from './shared/channel.js';
@@ -17,6 +19,7 @@ interface Message extends NodeMessageInFlow {
   channel?: unknown;
   stream?: unknown;
   format?: unknown;
+  at?: unknown;
 }
 
 const STREAMS = ['main', 'dual'] as const;
@@ -62,6 +65,8 @@ export = (RED: NodeAPI): void => {
 class SnapshotCamera {
   private readonly options: SnapshotOptions;
   private readonly channel: string;
+  /** A past moment, as people write it; empty: now. */
+  private readonly at: string;
   private readonly stream: (typeof STREAMS)[number];
   private readonly ending = new AbortController();
   private sequence = 0;
@@ -76,6 +81,7 @@ class SnapshotCamera {
     const reader = new SettingsReader(saved);
     const width = reader.number('width', 0, { min: 16, max: 8192, integer: true });
     this.channel = reader.text('channel', '1');
+    this.at = reader.text('at', '');
     this.stream = reader.choice('stream', STREAMS, 'main');
     this.options = {
       format: reader.choice('format', FORMATS, 'jpeg'),
@@ -104,8 +110,12 @@ class SnapshotCamera {
       const stream = chosen('stream', STREAMS, message.stream, this.stream);
       const format = chosen('format', FORMATS, message.format, this.options.format);
       const by = channel === own && stream === this.stream ? 'node' : 'message';
-      const hub = nvrOf(this.server).camera(channel, stream, by);
-      const snapshot = await takeSnapshot(hub, { ...this.options, format });
+      const at = orElse(message.at, this.at);
+      const options = { ...this.options, format };
+      const snapshot =
+        at === ''
+          ? await takeSnapshot(nvrOf(this.server).camera(channel, stream, by), options)
+          : await this.takePast(this.moment(at), channel, stream, options);
       this.settle(IDLE);
       this.warn(snapshot.warning);
       return this.fill(message, snapshot, channel, stream);
@@ -115,6 +125,28 @@ class SnapshotCamera {
       this.settle(failed(told.code));
       throw told;
     }
+  }
+
+  private takePast(at: number, channel: number, stream: string, options: SnapshotOptions): Promise<Snapshot> {
+    const nvr = nvrOf(this.server);
+    if (!nvr.canPlayBack)
+      throw new NvrError(
+        'EUNSUPPORTED',
+        'A past moment needs recordings, and the NVR’s URI style knows none.',
+      );
+    return takePastSnapshot(
+      this,
+      (from, to, signal) => nvr.fetchSpan({ channel, stream, from, to }, signal),
+      at,
+      options,
+    );
+  }
+
+  private moment(given: unknown): number {
+    const now = Date.now();
+    const at = parseTime(given, 'at', now, this.server.settings.timeZone);
+    if (at >= now) throw new NvrError('EINPUT', '"at" lies in the future: nothing is recorded there yet.');
+    return at;
   }
 
   close(): void {

@@ -64,15 +64,16 @@ export async function takeSnapshot(
   tools: SnapshotTools = {},
 ): Promise<Snapshot> {
   const unit = await findKeyframe(hub, options);
-  const picture = await sharedPicture(hub, unit, options, tools);
+  const picture = await pictureOf(hub, unit, options, tools);
   return { ...picture, unit, ageMs: Math.max(0, Math.round(performance.now() - unit.arrival)) };
 }
 
 /** Pictures made or in the making, by the keyframe they are of: a burst of triggers costs one decode. They go when the hub lets go of the keyframe. */
 const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
 
-function sharedPicture(
-  hub: CameraHub,
+/** `camera`: who waits for the decoder. Rejects with EBUSY, EDECODE, EUNSUPPORTED of the decoder. */
+export function pictureOf(
+  camera: object,
   unit: VideoUnit,
   options: SnapshotOptions,
   tools: SnapshotTools,
@@ -83,7 +84,7 @@ function sharedPicture(
   pictures.set(unit, made);
   const known = made.get(key);
   if (known) return known;
-  const picture = makePicture(hub, unit, options, tools);
+  const picture = makePicture(camera, unit, options, tools);
   made.set(key, picture);
   const forget = (): void => void made.delete(key);
   // A refusal, or what was made without a decoder, is tried anew by the next trigger.
@@ -94,19 +95,19 @@ function sharedPicture(
 }
 
 async function makePicture(
-  hub: CameraHub,
+  camera: object,
   unit: VideoUnit,
   options: SnapshotOptions,
   tools: SnapshotTools,
 ): Promise<Picture> {
-  if (unit.codec === 'mjpeg') return fromJpeg(hub, unit, options, tools);
+  if (unit.codec === 'mjpeg') return fromJpeg(camera, unit, options, tools);
   if (options.format === 'keyframe') return keyframeOf(unit);
   const { quality, width, squarePixels = false, decoder, ffmpegPath } = options;
   const job = { data: unit.data, quality, squarePixels, ...(width !== undefined && { width }) };
   let refusal: NvrError | undefined;
   if (decoder !== 'ffmpeg') {
     try {
-      const jpeg = await (tools.pool ?? sharedSnapshotPool()).decode({ ...job, codec: unit.codec }, hub);
+      const jpeg = await (tools.pool ?? sharedSnapshotPool()).decode({ ...job, codec: unit.codec }, camera);
       const { buffer, byteOffset, byteLength } = jpeg.data;
       return {
         data: Buffer.from(buffer, byteOffset, byteLength),
@@ -126,7 +127,7 @@ async function makePicture(
       ...job,
       codec: unit.codec,
       ffmpegPath,
-      camera: hub,
+      camera,
     });
     return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
   } catch (error) {
@@ -148,7 +149,7 @@ function keyframeInstead(unit: VideoUnit, refusal: NvrError, failure?: NvrError)
 
 /** A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder built in. */
 async function fromJpeg(
-  hub: CameraHub,
+  camera: object,
   unit: VideoUnit,
   options: SnapshotOptions,
   tools: SnapshotTools,
@@ -161,7 +162,7 @@ async function fromJpeg(
   if (options.decoder !== 'builtin') {
     try {
       const data = await (tools.ffmpeg ?? ffmpegSnapshot)({
-        camera: hub,
+        camera,
         codec: 'mjpeg',
         data: unit.data,
         quality,

@@ -8,7 +8,7 @@ import type { Node, NodeMessageInFlow, NodeStatus } from 'node-red';
 
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
-import { startSimulator } from '../../lib/simulator/index.js';
+import { readTimeSei, startSimulator } from '../../lib/simulator/index.js';
 import type { Simulator } from '../../lib/simulator/index.js';
 import serverNode from '../../nodes/nvr-server.js';
 import snapshotNode from '../../nodes/nvr-snapshot.js';
@@ -125,6 +125,45 @@ describe('the nvr-snapshot node', () => {
       ['h264', true, 1, 'main', 1, false],
     );
     assert.ok(Number(ageMs) >= 0 && Number.isInteger(ageMs) && typeof timeSource === 'string');
+  });
+
+  it('answers a past moment with the recording’s keyframe at or before it, and says which', async () => {
+    const node = await deploy({ at: '-1h' }, { httpPort: String(simulator.httpPort) });
+    const at = Math.floor(Date.now() / 1000) * 1000 - 600_000 + 300;
+    const keyframe = next<Answer>('out');
+    node.receive({ at, format: 'keyframe', channel: 3 });
+    const { payload, video } = await keyframe;
+    assert.ok(Number(video.time) <= at && Number(video.time) > at - 3000, String(Number(video.time) - at));
+    assert.ok(Math.abs(readTimeSei(payload)! - Number(video.time)) <= 2);
+    assert.deepEqual([video.keyframe, video.channel], [true, 3]);
+    assert.ok(Math.abs(Date.now() - Number(video.time) - Number(video.ageMs)) < 5000);
+    // The field's own, as a JPEG.
+    const jpeg = next<Answer>('out');
+    node.receive({ payload: '' });
+    const hourAgo = await jpeg;
+    assert.ok(jpegSize(hourAgo.payload) !== undefined);
+    assert.ok(Math.abs(Number(hourAgo.video.time) - (Date.now() - 3_600_000)) < 10_000);
+    await simulator.idle();
+  });
+
+  for (const [what, at, code] of [
+    ['in the future', '+1m', 'EINPUT'],
+    ['that is none', 'yesterday', 'EINPUT'],
+    ['of which nothing is recorded', 1_000_000_000_000, 'ENORECORDING'],
+  ] as const) {
+    it(`refuses a moment ${what} with ${code}`, async () => {
+      const node = await deploy({}, { httpPort: String(simulator.httpPort) });
+      const fault = next<Fault>('fault');
+      node.receive({ at });
+      assert.equal((await fault).error.code, code);
+    });
+  }
+
+  it('has no past where the URI style knows no recordings', async () => {
+    const node = await deploy({}, { uriStyle: 'custom', liveTemplate: '/live?ch={ch:4}&stype={stream}' });
+    const fault = next<Fault>('fault');
+    node.receive({ at: '-5m' });
+    assert.equal((await fault).error.code, 'EUNSUPPORTED');
   });
 
   it('needs no ffmpeg', async () => {

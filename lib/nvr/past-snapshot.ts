@@ -1,0 +1,56 @@
+// A picture of a past moment: the last keyframe at or before it in the NVR's own recording, by a run of no more than a GOP.
+
+import type { VideoUnit } from '../codec/unit.js';
+import { NvrError } from '../errors.js';
+import { pictureOf, type Snapshot, type SnapshotOptions, type SnapshotTools } from './snapshot.js';
+
+/** Recorded pictures from the keyframe at or before a time on, up to another. */
+export type FetchPast = (from: number, to: number, signal: AbortSignal) => AsyncIterable<VideoUnit>;
+
+/** `at`: epoch ms. `camera`: who waits for the decoder. Rejects as `takeSnapshot` does, and with ENORECORDING where nothing is recorded there. */
+export async function takePastSnapshot(
+  camera: object,
+  fetch: FetchPast,
+  at: number,
+  options: SnapshotOptions,
+  tools: SnapshotTools = {},
+): Promise<Snapshot> {
+  const unit = await findPast(fetch, at, options);
+  const picture = await pictureOf(camera, unit, options, tools);
+  return { ...picture, unit, ageMs: Math.max(0, Date.now() - unit.time) };
+}
+
+async function findPast(
+  fetch: FetchPast,
+  at: number,
+  { timeout, signal }: SnapshotOptions,
+): Promise<VideoUnit> {
+  const late = AbortSignal.timeout(timeout * 1000);
+  const ends = signal === undefined ? late : AbortSignal.any([late, signal]);
+  let whole: VideoUnit | undefined;
+  let damaged: VideoUnit | undefined;
+  let came = false;
+  try {
+    for await (const unit of fetch(at, at + 1, ends)) {
+      if (unit.time > at) break;
+      came = true;
+      if (!unit.keyframe) continue;
+      if (unit.damaged) damaged = unit;
+      else whole = unit;
+    }
+  } catch (error) {
+    // The recording may end at that moment, or its stream break off behind the keyframe.
+    if (whole === undefined) throw error;
+  }
+  if (signal?.aborted === true) throw new NvrError('EUNREACHABLE', 'The snapshot was called off.');
+  const found = whole ?? damaged;
+  if (found !== undefined) return found;
+  if (late.aborted && !came)
+    throw new NvrError('ETIMEDOUT', `The NVR sent nothing of that moment within ${timeout} s.`);
+  throw came
+    ? new NvrError(
+        'ENOKEYFRAME',
+        `The recording sent no keyframe in front of that moment within ${timeout} s.`,
+      )
+    : new NvrError('ENORECORDING', 'Nothing is recorded at that moment.');
+}
