@@ -19,16 +19,22 @@ export interface RunningNodeRed {
   stop(): Promise<void>;
 }
 
-/** Needs the built package in dist/. */
+/** Needs the built package in dist/; `packages` are installed beside it. */
 export async function startNodeRed(
   flows: object[] = [],
   credentials: object = {},
   settings: object = {},
+  packages: readonly string[] = [],
 ): Promise<RunningNodeRed> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-e2e-'));
   const scope = path.join(folder, 'node_modules', '@nvr-flow');
   fs.mkdirSync(scope, { recursive: true });
   fs.symlinkSync(ROOT, path.join(scope, 'node-red-mobotix-nvr'), 'junction');
+  for (const name of packages) {
+    const home = path.dirname(createRequire(__filename).resolve(`${name}/package.json`));
+    fs.mkdirSync(path.dirname(path.join(folder, 'node_modules', name)), { recursive: true });
+    fs.symlinkSync(home, path.join(folder, 'node_modules', name), 'junction');
+  }
   fs.writeFileSync(path.join(folder, 'flows.json'), JSON.stringify(flows));
   fs.writeFileSync(path.join(folder, 'flows_cred.json'), JSON.stringify(credentials));
   const port = await freePort();

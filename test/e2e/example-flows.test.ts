@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { jpegSize } from '../../lib/media/jpeg/size.js';
+import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
+import { exampleFlows, type FlowNode } from '../examples/flows.js';
+import { startMailSink, type MailSink } from '../support/mail-sink.js';
+import { startMosquitto, type Broker } from '../support/mosquitto.js';
+import { needs } from '../support/tools.js';
+import { startNodeRed, type RunningNodeRed } from './node-red.js';
+
+const ACCOUNT = { username: 'demo', password: 'e2e-secret-password' };
+const NVR = 'a1f0c0de000000aa';
+
+function example(number: string): readonly FlowNode[] {
+  return exampleFlows().find(({ name }) => name.startsWith(`${number} `))!.nodes;
+}
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (;;) {
+    const found = look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** As a person presses the example's button. */
+async function ring(nodeRed: RunningNodeRed, nodes: readonly FlowNode[]): Promise<void> {
+  const button = nodes.find(({ type }) => type === 'inject')!;
+  const answer = await fetch(`${nodeRed.url}/inject/${button.id}`, { method: 'POST' });
+  assert.equal(answer.status, 200);
+}
+
+describe('the examples with what they talk to', function () {
+  this.timeout(60_000);
+  let simulator: Simulator | undefined;
+  let nodeRed: RunningNodeRed | undefined;
+  const ends: (() => Promise<unknown>)[] = [];
+
+  before(async () => {
+    simulator = await startSimulator(ACCOUNT);
+  });
+
+  afterEach(async () => {
+    await nodeRed?.stop();
+    nodeRed = undefined;
+    for (const end of ends.splice(0)) await end();
+  });
+
+  after(() => simulator?.stop());
+
+  /** The example with the edits that its comments ask for, and short clips. */
+  async function start(
+    nodes: readonly FlowNode[],
+    edit: (node: FlowNode) => FlowNode,
+    packages: string[] = [],
+  ): Promise<void> {
+    const edited = nodes.map((node) => {
+      if (node.type === 'nvr-server') return { ...node, rtspPort: String(simulator!.rtspPort) };
+      if (node.type === 'nvr-record') return { ...node, preRoll: '1', postRoll: '1' };
+      return edit(node);
+    });
+    nodeRed = await startNodeRed(edited, { [NVR]: ACCOUNT }, {}, packages);
+  }
+
+  it('08: the e-mail of an alarm has its clip attached, by the real e-mail node', async () => {
+    const sink: MailSink = await startMailSink();
+    ends.push(() => sink.stop());
+    const nodes = example('08');
+    const edit = (node: FlowNode): FlowNode =>
+      node.type === 'e-mail'
+        ? {
+            ...node,
+            server: '127.0.0.1',
+            port: String(sink.port),
+            authtype: 'NONE',
+            secure: false,
+            tls: false,
+          }
+        : node;
+    await start(nodes, edit, ['node-red-node-email']);
+    await ring(nodeRed!, nodes);
+    const mail = await until(() => sink.mails[0]);
+    assert.match(mail, /^To: you@example\.com/m);
+    assert.match(mail, /^Subject: Alarm: alarm/m);
+    assert.match(mail, /filename=.*\.mp4/);
+    const body = mail.slice(mail.search(/filename=.*\.mp4/));
+    const encoded = body.slice(body.indexOf('\r\n\r\n') + 4, body.indexOf('\r\n--', 20));
+    assert.equal(Buffer.from(encoded, 'base64').toString('latin1', 4, 8), 'ftyp');
+  });
+
+  it('09: Telegram is sent the clip as a video, and the chat’s number', async () => {
+    const asked: { url: string; type: string; body: Buffer }[] = [];
+    const stub = http.createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const type = request.headers['content-type'] ?? '';
+        asked.push({ url: request.url ?? '', type, body: Buffer.concat(parts) });
+        response.setHeader('content-type', 'application/json').end('{"ok":true}');
+      });
+    });
+    await new Promise<void>((resolve) => stub.listen(0, '127.0.0.1', resolve));
+    ends.push(() => new Promise((resolve) => stub.close(resolve)));
+    const { port } = stub.address() as AddressInfo;
+    const nodes = example('09');
+    const values: Record<string, string> = {
+      TELEGRAM_TOKEN: '123:abc',
+      TELEGRAM_CHAT: '4711',
+      TELEGRAM_API: `http://127.0.0.1:${port}`,
+    };
+    const env = Object.entries(values).map(([name, value]) => ({ name, value, type: 'str' }));
+    await start(nodes, (node) => (node.type === 'tab' ? { ...node, env } : node));
+    await ring(nodeRed!, nodes);
+    const { url, type, body } = await until(() => asked[0]);
+    assert.equal(url, '/bot123:abc/sendVideo');
+    assert.match(type, /^multipart\/form-data; *boundary=/);
+    const text = body.toString('latin1');
+    assert.match(text, /name="chat_id"\r\n\r\n4711\r\n/);
+    assert.match(text, /name="video"; filename="alarm\.mp4"\r\nContent-Type: video\/mp4\r\n\r\n[^]{4}ftyp/i);
+  });
+
+  it('11: Home Assistant finds a picture, whether the camera is reachable, and motion, on a real mosquitto', async function () {
+    needs(this, 'mosquitto');
+    const broker: Broker = await startMosquitto();
+    ends.push(() => broker.stop());
+    const { kept } = broker;
+    const edit = (node: FlowNode): FlowNode => {
+      if (node.type === 'mqtt-broker') return { ...node, broker: '127.0.0.1', port: String(broker.port) };
+      // Motion ends sooner.
+      return node.type === 'trigger' ? { ...node, duration: '1' } : node;
+    };
+    await start(example('11'), edit);
+    const config = async (topic: string): Promise<Record<string, unknown>> =>
+      JSON.parse((await until(() => kept.get(topic))).toString()) as Record<string, unknown>;
+    const picture = await config('homeassistant/camera/nvr_gate/picture/config');
+    const reachable = await config('homeassistant/binary_sensor/nvr_gate/reachable/config');
+    const motion = await config('homeassistant/binary_sensor/nvr_gate/motion/config');
+    assert.equal(new Set([picture, reachable, motion].map(({ unique_id: id }) => id)).size, 3);
+    for (const entity of [picture, reachable, motion]) {
+      assert.deepEqual(entity.device, picture.device);
+      assert.equal((await until(() => kept.get(String(entity.availability_topic)))).toString(), 'online');
+    }
+    assert.deepEqual([reachable.device_class, motion.device_class], ['connectivity', 'motion']);
+
+    const still = await until(() => kept.get(String(picture.topic)));
+    assert.notEqual(jpegSize(new Uint8Array(still)), undefined);
+    assert.equal((await until(() => kept.get(String(reachable.state_topic)))).toString(), 'ON');
+
+    assert.equal((await fetch(`${nodeRed!.url}/nvr/motion`)).status, 200);
+    const state = String(motion.state_topic);
+    await until(() => (kept.get(state)?.toString() === 'ON' ? true : undefined));
+    await until(() => (kept.get(state)?.toString() === 'OFF' ? true : undefined));
+    await nodeRed!.stop();
+    nodeRed = undefined;
+    assert.equal((await until(() => kept.get('nvr/bridge'))).toString() === 'online', false);
+  });
+});
