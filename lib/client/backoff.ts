@@ -28,8 +28,10 @@ const HEALTHY_AFTER_MS = 30_000;
 /** So much media in one piece takes one doubling back: a stream that is cut again and again is still seen for the most part. */
 const DOUBLING_IS_WORTH_MS = 8_000;
 
-/** A device that boots refuses what it will grant in a moment. Only where the camera has played: else the settings are wrong. */
-const SECOND_LOOKS_MS: readonly number[] = [2_000, 10_000, 30_000];
+/** A device that boots refuses what it will grant in a moment: never more than 10 s apart for half a minute. Only where the camera has played: else the settings are wrong. */
+const SECOND_LOOKS_MS: readonly number[] = [2_000, 6_000, 8_000, 8_000, 8_000, 8_000, 30_000];
+/** What has played and is refused for longer than a boot takes may be granted again at any time. */
+const PLAYED_BEFORE_MS = 60_000;
 /** One second look at a refused log-in, late enough for a device's boot. */
 export const SECOND_LOGIN_MS = 10_000;
 
@@ -114,9 +116,10 @@ export class Backoff {
   }
 
   private afterRefusal(code: NvrErrorCode): Retry {
-    const look = code === 'EINPUT' || !this.hasPlayed ? undefined : SECOND_LOOKS_MS[this.looks++];
+    if (code === 'EINPUT' || !this.hasPlayed) return { inMs: this.spread(LASTING_MS, 1.2), isLasting: true };
+    const look = SECOND_LOOKS_MS[this.looks++];
     return look === undefined
-      ? { inMs: this.spread(LASTING_MS, 1.2), isLasting: true }
+      ? { inMs: this.spread(PLAYED_BEFORE_MS, 1.2), isLasting: true }
       : { inMs: this.spread(look, 1), isLasting: false };
   }
 

@@ -47,18 +47,18 @@ describe('Backoff', () => {
       assert.deepEqual(backoff.next(code, 0), { inMs: 300_000, isLasting: true });
   });
 
-  it('looks again soon, three times, where a camera that has played is refused: the device may be booting', () => {
+  it('looks again soon, seven times, where a camera that has played is refused: the device may be booting; then each minute', () => {
     for (const code of ['ECHANNEL', 'EFORBIDDEN', 'EUNSUPPORTED'] as const) {
       const trial = new Trial();
       trial.play(1000);
       for (let outage = 0; outage < 2; outage++) {
-        const looks = [0, 1, 2].map(() => trial.backoff.next(code, trial.now));
+        const looks = Array.from({ length: 7 }, () => trial.backoff.next(code, trial.now));
         assert.deepEqual(
           looks,
-          [1800, 9000, 27_000].map((inMs) => ({ inMs, isLasting: false })),
+          [1800, 5400, 7200, 7200, 7200, 7200, 27_000].map((inMs) => ({ inMs, isLasting: false })),
         );
-        assert.deepEqual(trial.backoff.next(code, trial.now), { inMs: 300_000, isLasting: true });
-        assert.deepEqual(trial.backoff.next(code, trial.now), { inMs: 300_000, isLasting: true });
+        assert.deepEqual(trial.backoff.next(code, trial.now), { inMs: 60_000, isLasting: true });
+        assert.deepEqual(trial.backoff.next(code, trial.now), { inMs: 60_000, isLasting: true });
         // Seen again, it has second looks again.
         trial.play(1000);
       }
@@ -130,7 +130,13 @@ describe('Backoff', () => {
 
   describe('over any outage', () => {
     /** The camera is away from 0 to `away`; an attempt takes `attemptMs`. Answers when it plays again. */
-    function seenAgain(away: number, attemptMs: number, random: () => number, before: number[]): number {
+    function seenAgain(
+      away: number,
+      attemptMs: number,
+      random: () => number,
+      before: number[],
+      code: NvrErrorCode = 'ECONNREFUSED',
+    ): number {
       const trial = new Trial(new Backoff(random));
       for (const piece of before) {
         trial.play(piece);
@@ -139,7 +145,7 @@ describe('Backoff', () => {
       trial.play(60_000);
       const begun = trial.now;
       for (;;) {
-        trial.now += trial.backoff.next('ECONNREFUSED', trial.now).inMs;
+        trial.now += trial.backoff.next(code, trial.now).inMs;
         if (trial.now >= begun + away) return trial.now + attemptMs - begun - away;
         trial.now += attemptMs;
       }
@@ -151,15 +157,22 @@ describe('Backoff', () => {
       return () => values[at++ % values.length]!;
     };
 
-    it('sees the camera within 10 s after one of up to 30 s, and within 75 s after a longer one', () => {
+    it('sees the camera within 10 s after one of up to 30 s, and within 75 s after a longer one, be it away or refused', () => {
       fc.assert(
         fc.property(
+          fc.constantFrom<NvrErrorCode>(
+            'ECONNREFUSED',
+            'ECHANNEL',
+            'EFORBIDDEN',
+            'ESESSIONS',
+            'EUNSUPPORTED',
+          ),
           fc.oneof(fc.integer({ min: 0, max: 30_000 }), fc.integer({ min: 30_001, max: 7_200_000 })),
           fc.integer({ min: 0, max: 2_000 }),
           randoms,
           fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 10 }),
-          (away, attemptMs, random, before) => {
-            const late = seenAgain(away, attemptMs, cycle(random), before);
+          (code, away, attemptMs, random, before) => {
+            const late = seenAgain(away, attemptMs, cycle(random), before, code);
             assert.ok(late <= (away <= 30_000 ? 10_000 : 75_000), `${late} ms`);
           },
         ),

@@ -28,7 +28,11 @@ const SESSION_MS = 60_000;
 /** Of what the NVR writes down, this much lies behind the present. */
 const WRITTEN_MS = 1000;
 const MAX_HEADER = 16_384;
-const TICK_MS = 10;
+const TICK_MS = 20;
+
+/** Its own clock: this machine's may be set meanwhile, and the NVR is another machine. */
+const BEGUN = Date.now() - performance.now();
+const clock = (): number => BEGUN + performance.now();
 
 interface Refusal {
   readonly status: number;
@@ -210,6 +214,8 @@ export class ManualNvr {
     }
     const [, group, time] = /^\/datasearch\/gen_pbkey\?group_id=(\d+)&start_time=(\d+)$/.exec(url) ?? [];
     if (status !== undefined || group === undefined) {
+      if (status === 401)
+        response.setHeader('WWW-Authenticate', `Digest realm="${REALM}", nonce="${this.nonce()}"`);
       response.writeHead(status ?? 404).end();
       return;
     }
@@ -430,7 +436,7 @@ class Peer {
     const lines = [
       `RTSP/1.0 ${status} ${REASONS[status] ?? 'Error'}`,
       `CSeq: ${request.headers.get('cseq') ?? ''}`,
-      `Date: ${new Date().toUTCString()}`,
+      `Date: ${new Date(clock()).toUTCString()}`,
       ...(this.session === undefined ? [] : [`Session: ${this.session}`]),
       ...headers,
       ...(body === '' ? [] : [`Content-Length: ${body.length}`]),
@@ -442,7 +448,7 @@ class Peer {
   private play(): void {
     clearInterval(this.playing);
     const { from } = this.wanted!;
-    const first = MANUAL_CLIPS.small().keyframeAt(from ?? Date.now());
+    const first = MANUAL_CLIPS.small().keyframeAt(from ?? clock());
     // RTP-Info tells the first picture's time.
     const zero = MANUAL_CLIPS.small().after(first);
     let next = first;
@@ -453,7 +459,7 @@ class Peer {
         this.end();
         return;
       }
-      const now = from === undefined ? Date.now() : first + (performance.now() - begun);
+      const now = from === undefined ? clock() : first + (performance.now() - begun);
       for (;;) {
         const asked = this.nvr.isLarge ? MANUAL_CLIPS.large() : MANUAL_CLIPS.small();
         let due = clip.after(next);
@@ -464,7 +470,7 @@ class Peer {
           due = entry;
         }
         if (due > now) return;
-        if (from !== undefined && due > Date.now() - WRITTEN_MS) {
+        if (from !== undefined && due > clock() - WRITTEN_MS) {
           this.leaveOff();
           return;
         }

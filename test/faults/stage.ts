@@ -1,0 +1,141 @@
+// Plays rows of the matrix at the same time in one Node-RED: each has its own NVR and its own folder.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { helper, loadWith } from '../nodes/red.js';
+import { ACCOUNT, startManualNvr, type ManualNvr } from '../support/manual-nvr.js';
+import type { NodeKind, Outcome, Row, Scene } from './row.js';
+import { POST_ROLL, PRE_ROLL, SCENES } from './scenes.js';
+import { SickDisk } from './sick-disk.js';
+
+const OWN_SINKS = ['out', 'event', 'pictures'] as const;
+const SHARED_SINKS = ['catch', 'complete'] as const;
+
+const TYPES: Readonly<Record<NodeKind, object>> = {
+  record: { type: 'nvr-record', preRoll: String(PRE_ROLL), postRoll: String(POST_ROLL) },
+  playback: { type: 'nvr-playback', emit: 'accessUnits' },
+  snapshot: { type: 'nvr-snapshot', timeout: '5' },
+  health: { type: 'nvr-health-ping', depth: 'media', interval: '0' },
+};
+
+/** `tell` hears each row as it ends. `isShared`: their fault strikes the whole process. */
+export async function play(
+  rows: readonly Row[],
+  isShared: boolean,
+  tell: (outcome: Outcome) => void,
+): Promise<Outcome[]> {
+  const rally = new Rally(rows.length);
+  const root = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'nvr-faults-'));
+  await new Promise<void>((resolve) => {
+    helper.startServer(resolve);
+  });
+  const nvrs = await Promise.all(rows.map(() => startManualNvr()));
+  const disks = rows.map((_row, index) => new SickDisk(path.join(root, String(index))));
+  try {
+    const flow = [
+      { id: 'tab', type: 'tab', label: 'tab' },
+      ...rows.flatMap((row, index) => partOf(row, index, nvrs[index]!, disks[index]!.folder)),
+      { id: 'caught', z: 'tab', type: 'catch', scope: null, uncaught: false, wires: [['catch']] },
+      {
+        ...{ id: 'completed', z: 'tab', type: 'complete', wires: [['complete']] },
+        scope: rows.map((_row, index) => `node${index}`),
+      },
+      ...SHARED_SINKS.map((id) => ({ id, z: 'tab', type: 'helper' })),
+    ];
+    const credentials = Object.fromEntries(rows.map((_row, index) => [`nvr${index}`, ACCOUNT]));
+    const sink = await loadWith(flow, credentials);
+    return await Promise.all(
+      rows.map(async (row, index) => {
+        const scene: Scene = {
+          ...{ row, number: index },
+          nvr: nvrs[index]!,
+          disk: disks[index]!,
+          sink: (name) => sink(name === 'catch' || name === 'complete' ? name : `${name}${index}`),
+          together: isShared ? (step, run) => rally.meet(step, run) : async (_step, run) => run(),
+          send: (message) => {
+            (helper.getNode(`node${index}`) as { receive(message: object): void }).receive({
+              ...message,
+              scene: index,
+            });
+          },
+        };
+        const outcome = { row, ...(await SCENES[row.node](scene)) };
+        rally.leave();
+        tell(outcome);
+        return outcome;
+      }),
+    );
+  } finally {
+    await helper.unload();
+    await Promise.all(nvrs.map((nvr) => nvr.kill()));
+    for (const disk of disks) disk.close();
+    fs.rmSync(root, { recursive: true, force: true });
+    await new Promise<void>((resolve) => {
+      helper.stopServer(resolve);
+    });
+    await sharedSnapshotPool().close();
+  }
+}
+
+/** Waits for all who are still there, and does what is to be done once. */
+class Rally {
+  private readonly steps = new Map<string, { come: number; run: () => void }>();
+  private readonly met = new Map<string, Promise<void>>();
+
+  constructor(private expected: number) {}
+
+  meet(step: string, run: () => void | Promise<void>): Promise<void> {
+    const known = this.steps.get(step);
+    if (known === undefined) {
+      const all = new Promise<void>((resolve) => {
+        this.steps.set(step, { come: 1, run: resolve });
+      });
+      this.met.set(step, all.then(run));
+    } else {
+      known.come++;
+    }
+    this.look();
+    return this.met.get(step)!;
+  }
+
+  leave(): void {
+    this.expected--;
+    this.look();
+  }
+
+  private look(): void {
+    for (const { come, run } of this.steps.values()) if (come >= this.expected) run();
+  }
+}
+
+function partOf(row: Row, index: number, nvr: ManualNvr, folder: string): object[] {
+  const z = 'tab';
+  const id = `node${index}`;
+  return [
+    {
+      ...{
+        id: `nvr${index}`,
+        type: 'nvr-server',
+        name: `NVR ${index}`,
+        host: '127.0.0.1',
+        requestTimeout: '3',
+      },
+      ...{ rtspPort: String(nvr.rtspPort), httpPort: String(nvr.httpPort) },
+    },
+    {
+      ...{ id, z, nvr: `nvr${index}`, channel: '1', folder, wires: [[`out${index}`], [`event${index}`]] },
+      ...TYPES[row.node],
+    },
+    ...(row.node === 'record'
+      ? [
+          {
+            ...{ id: `live${index}`, z, type: 'nvr-live-stream', nvr: `nvr${index}`, channel: '1' },
+            ...{ emit: 'accessUnits', wires: [[`pictures${index}`], []] },
+          },
+        ]
+      : []),
+    ...OWN_SINKS.map((name) => ({ id: `${name}${index}`, z, type: 'helper' })),
+  ];
+}
