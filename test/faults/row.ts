@@ -56,7 +56,9 @@ export const wait = (ms: number): Promise<void> => new Promise((resolve) => setT
 export async function within(ms: number, message: Promise<Message>): Promise<Message | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms);
+    timer = setTimeout(() => {
+      resolve(undefined);
+    }, ms);
   });
   const first = await Promise.race([message, late]);
   clearTimeout(timer);
