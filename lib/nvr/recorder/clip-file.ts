@@ -73,9 +73,9 @@ export class ClipFile {
     return path.join(this.context.options.folder, this.part.file);
   }
 
-  /** Of its disk: changes while that answers, however slowly. */
+  /** Changes while its disk answers, however slowly. */
   get progress(): number {
-    return turnsOf(this.journal.root).progress;
+    return turnsOf(this.journal.root).progress + this.part.copied;
   }
 
   fits(keyframe: VideoUnit): boolean {

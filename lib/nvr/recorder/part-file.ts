@@ -26,6 +26,8 @@ const MAX_BOXES = 1_000_000;
 const writing = new Set<string>();
 
 export class PartFile implements ClipSink {
+  /** Changes while the copy that is a plain file goes on. */
+  copied = 0;
   private bytes = 0;
 
   private constructor(
@@ -102,7 +104,7 @@ export class PartFile implements ClipSink {
     const { fs, root, mode, file } = this;
     const like = await openBelow(fs, root, file + PLAIN_PART);
     try {
-      await copyPlain(part, like, mode, file.endsWith('.mov'));
+      await copyPlain(part, like, mode, file.endsWith('.mov'), () => this.copied++);
       const made = await like.file();
       await like.rename(path.basename(part.full));
       this.bytes = made?.size ?? this.bytes;
@@ -150,12 +152,18 @@ export function isBeingWritten(root: string, file: string): boolean {
   return writing.has(pathOf(root, file));
 }
 
-async function copyPlain(part: Place, like: Place, mode: number, isMov: boolean): Promise<void> {
+async function copyPlain(
+  part: Place,
+  like: Place,
+  mode: number,
+  isMov: boolean,
+  onCopied: () => void,
+): Promise<void> {
   const source = await part.open('read');
   try {
     const target = await like.open('create', mode);
     try {
-      await makePlain(source, target, isMov);
+      await makePlain(source, target, isMov, onCopied);
     } finally {
       await target.close();
     }

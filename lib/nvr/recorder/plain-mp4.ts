@@ -7,11 +7,17 @@ import { readBoxes } from './read-boxes.js';
 /** What is copied at once. */
 const CHUNK = 256 * 1024;
 
-/** Copies pictures and sound of `source` to `target`, which is empty, bit by bit and time for time. Rejects with what the file system says, or where `source` is no clip. */
-export async function makePlain(source: FileHandle, target: FileHandle, isMov: boolean): Promise<void> {
+/** `onCopied` is told of each piece that is on the disk. Copies pictures and sound of `source` to `target`, which is empty, bit by bit and time for time. Rejects with what the file system says, or where `source` is no clip. */
+export async function makePlain(
+  source: FileHandle,
+  target: FileHandle,
+  isMov: boolean,
+  onCopied?: () => void,
+): Promise<void> {
   const { tracks, fragments } = await readBoxes(source);
   const { header, pieces } = plainClip(tracks, fragments, isMov);
   let at = await writeAll(target, header, 0);
+  onCopied?.();
   const chunk = Buffer.allocUnsafeSlow(CHUNK);
   for (const piece of pieces) {
     for (let done = 0; done < piece.bytes;) {
@@ -19,6 +25,7 @@ export async function makePlain(source: FileHandle, target: FileHandle, isMov: b
       if ('fill' in piece) part.fill(piece.fill);
       else await readAll(source, part, piece.from + done);
       at = await writeAll(target, part, at);
+      onCopied?.();
       done += part.length;
     }
   }

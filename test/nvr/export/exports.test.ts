@@ -32,6 +32,7 @@ class Rig {
   readonly asked: { from: number; to: number }[] = [];
   readonly exports: Exports;
   now = 0;
+  readonly timers = new Set<() => void>();
   running = true;
   /** Breaks off behind the picture of that time. */
   breakAt = Infinity;
@@ -56,7 +57,13 @@ class Rig {
         fs: { ...fs, ...changes },
         now: () => EPOCH + 60_000,
         monotonic: () => this.now,
-        timers: { set: () => undefined, clear: () => undefined },
+        timers: {
+          set: (run) => {
+            this.timers.add(run);
+            return run;
+          },
+          clear: (run) => this.timers.delete(run as () => void),
+        },
         fetchSpan: ({ from, to }, signal) => {
           this.asked.push({ from, to });
           return this.play(from, to, signal);
@@ -238,6 +245,27 @@ describe('an export', function () {
     const rest = judgeClip(rig.files[0]!.file);
     assert.deepEqual(rest, expected(rig.asked[1]!.from, SPAN.to));
     assert.ok(kept.length > 0);
+  });
+
+  it('waits for a plain file as long as its copy goes on, be it minutes', async () => {
+    let copied = 0;
+    const changes: Partial<RecorderFs> = {
+      open: async (...args: Parameters<RecorderFs['open']>) => {
+        const handle = await fs.open(...args);
+        if (!String(args[0]).endsWith('.plain.part')) return handle;
+        const write = handle.write.bind(handle) as (...data: unknown[]) => Promise<unknown>;
+        handle.write = ((...data: unknown[]) => {
+          // Half a minute lies behind each piece.
+          if (copied++ > 0) for (const run of [...rig.timers]) rig.timers.delete(run) && run();
+          return write(...data);
+        }) as never;
+        return handle;
+      },
+    };
+    const rig = new Rig(folder, {}, changes);
+    const end = await rig.export();
+    assert.ok(copied > 1);
+    assert.deepEqual([end.reason, end.error, rig.files.length], ['reached', undefined, 1]);
   });
 
   it('what a kill has cut short is told at the next start with the message that asked for it, and gone on with', async () => {
