@@ -27,8 +27,12 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '09': judgeArmed,
   '10': judgeNotification(),
   '11': judgeSnapshot,
+  '13': judgeWall,
   '20': judgeKeyframe,
 };
+
+/** What has a flow deliver that waits for somebody. */
+const NUDGES: Readonly<Record<string, (options: CheckOptions) => Promise<void>>> = { '13': lookAtWall };
 
 const LIMIT_MS = 120_000;
 
@@ -58,7 +62,8 @@ export async function checkFlows(options: CheckOptions): Promise<number> {
 }
 
 function checkFlow(flow: ExampleFlow, options: CheckOptions, begun: number): Promise<Row> {
-  const judge = JUDGES[/^\d+[a-z]?/.exec(flow.name)?.[0] ?? ''];
+  const number = /^\d+[a-z]?/.exec(flow.name)?.[0] ?? '';
+  const judge = JUDGES[number];
   return new Promise((resolve) => {
     const settle = (came: string, ok: boolean): void => {
       clearTimeout(timer);
@@ -88,6 +93,7 @@ function checkFlow(flow: ExampleFlow, options: CheckOptions, begun: number): Pro
     options.messages((message) => {
       if (flow.tabs.includes(message.tab)) void look(message);
     });
+    void NUDGES[number]?.(options);
   });
 }
 
@@ -172,6 +178,15 @@ async function judgeFirstLook(message: SentMessage, { url }: CheckOptions): Prom
   const page = await (await fetch(`${url}/nvr/view/first-look/`)).text();
   if (!page.includes('nvr-video.js')) throw new Error('the page of moving pictures is not there');
   return `${came}, and the page`;
+}
+
+/** Somebody looks for a second: the wall tells it. */
+async function lookAtWall({ url }: CheckOptions): Promise<void> {
+  await fetch(`${url}/nvr/view/wall/stream`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+}
+
+function judgeWall({ type, payload, event }: SentMessage): string | undefined {
+  return type === 'nvr-view' && payload === 'viewer' ? `a viewer ${event?.change ?? ''}` : undefined;
 }
 
 /** Its alarm is a person's to ring. */

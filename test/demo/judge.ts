@@ -11,7 +11,7 @@ export interface SentMessage {
   readonly port: number;
   readonly payload?: unknown;
   readonly video?: { codec: string; keyframe: boolean; width: number; height: number; time: number };
-  readonly event?: { code?: string; reason?: string; file?: string };
+  readonly event?: { code?: string; reason?: string; file?: string; change?: string };
   readonly health?: { cameras?: { channel: number; state: string; code?: string; codec?: string }[] };
   readonly clip?: Omit<ClipInfo, 'gaps' | 'audio'> & { recordedFrom?: number; recordedTo?: number };
   readonly contentType?: string;
