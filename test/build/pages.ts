@@ -66,10 +66,14 @@ function dialog(type: string, html: string): string {
   return html.replace(/<!-- rows ([\w-]+) -->/g, (_all, section: string) => rowsOf(table, section, prefix));
 }
 
-/** `<!-- settings -->` becomes the list of settings. */
+/** `<!-- settings -->` becomes the list of settings; all of it is of a class, for what makes it fit the sidebar. */
 function help(type: string, language: Language, html: string): string {
   const table = TABLES[type];
-  return table === undefined ? html : html.replace('<!-- settings -->', () => helpOf(table, language));
+  const text = table === undefined ? html : html.replace('<!-- settings -->', () => helpOf(table, language));
+  return text.replace(
+    /(<script [^>]*data-help-name[^>]*>)([^]*?)(<\/script>)/,
+    '$1<div class="nvr-help">$2</div>$3',
+  );
 }
 
 /** The tables, the runtime's check and what makes a dialog of them: in each page, since the editor promises no order. */

@@ -51,6 +51,8 @@ describe('the texts of the editor', () => {
       const [english, german] = LANGUAGES.map((language) => catalog(language, type));
       assert.deepEqual([...german!.keys()].sort(), [...english!.keys()].sort());
       for (const key of used(pages.get(`${type}.html`)!)) assert.ok(english!.has(key), `${type}: ${key}`);
+      for (const texts of [english!, german!])
+        for (const [key, text] of texts) assert.notEqual(text.trim(), '', `${type}: ${key}`);
     });
 
     it(`of ${type} hold the same placeholders in every language`, () => {
