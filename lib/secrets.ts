@@ -9,37 +9,85 @@ const UNLIKE_CHARS = 6;
 /** Digest responses and playback keys that are remembered; the oldest go first. */
 const RESPONSES = 4096;
 const KEYS = 1024;
+/** Of what a server chose, so much is looked for, and what is joined to it goes with it: a thousand keys that begin alike cost no more than one. */
+const MARK_CHARS = 16;
+/** No key holds any: such a secret ends there at the latest. */
+const DELIMITER = /\s/;
+
+/** Secrets that a server chose, by their marks. */
+interface Marks {
+  /** How often each is held. */
+  readonly counts: Map<string, number>;
+  /** How many there are of each length: MARK_CHARS - MIN_CHARS + 1 lengths at most. */
+  readonly lengths: Map<number, number>;
+}
 
 export class SecretRegister {
   /** By their first characters, so that what a line costs does not depend on how many there are. */
   private readonly byStart = new Map<string, Map<string, number>>();
+  private readonly marks: Marks = { counts: new Map(), lengths: new Map() };
+
+  /** Strikes out what begins as these, up to a delimiter, until the answer is called. */
+  holdForeign(forms: Iterable<string>): () => void {
+    const long = [...forms].filter((form) => form.length >= MIN_CHARS);
+    const held = [...new Set(long.map((form) => form.slice(0, MARK_CHARS)))];
+    for (const mark of held) this.countMark(mark, 1);
+    return once(() => {
+      for (const mark of held) this.countMark(mark, -1);
+    });
+  }
 
   /** Strikes these out until the answer is called; as often as they are held. */
   hold(forms: Iterable<string>): () => void {
     const held = [...new Set(forms)].filter((form) => form.length >= MIN_CHARS);
     for (const form of held) this.count(form, 1);
-    let released = false;
-    return () => {
-      if (released) return;
-      released = true;
+    return once(() => {
       for (const form of held) this.count(form, -1);
-    };
+    });
   }
 
   /** Every secret in `text` becomes `***`, the longest first. `inOwnWords`: only those that no sentence of ours can hold. */
   strike(text: string, inOwnWords = false): string {
-    if (this.byStart.size === 0) return text;
+    if (this.byStart.size === 0 && this.marks.counts.size === 0) return text;
     let out = '';
     let kept = 0;
     for (let at = 0; at + MIN_CHARS <= text.length;) {
       const bucket = this.byStart.get(text.slice(at, at + MIN_CHARS));
-      const length = bucket === undefined ? 0 : longest(bucket, text, at, inOwnWords);
+      const exact = bucket === undefined ? 0 : longest(bucket, text, at, inOwnWords);
+      const length = Math.max(exact, this.markedAt(text, at, inOwnWords));
       if (length > 0) {
         out += text.slice(kept, at) + STRUCK;
         kept = at += length;
       } else at++;
     }
     return kept === 0 ? text : out + text.slice(kept);
+  }
+
+  /** Characters from `at` on that a mark and what is joined to it take; 0: none is there. */
+  private markedAt(text: string, at: number, inOwnWords: boolean): number {
+    let most = 0;
+    for (const length of this.marks.lengths.keys()) {
+      if (length <= most) continue;
+      const mark = text.slice(at, at + length);
+      // No word of ours is as long as a whole mark.
+      const isTold = !inOwnWords || length === MARK_CHARS || isUnlikeWords(mark);
+      if (isTold && this.marks.counts.has(mark)) most = length;
+    }
+    if (most < MARK_CHARS) return most;
+    while (at + most < text.length && !DELIMITER.test(text[at + most]!)) most++;
+    return most;
+  }
+
+  private countMark(mark: string, by: number): void {
+    const { counts, lengths } = this.marks;
+    const holders = (counts.get(mark) ?? 0) + by;
+    const isNew = holders === by;
+    if (holders > 0) counts.set(mark, holders);
+    else counts.delete(mark);
+    if (!isNew && holders > 0) return;
+    const many = (lengths.get(mark.length) ?? 0) + by;
+    if (many > 0) lengths.set(mark.length, many);
+    else lengths.delete(mark.length);
   }
 
   private count(form: string, by: number): void {
@@ -65,7 +113,7 @@ class Recent {
 
   add(forms: Iterable<string>): void {
     this.releases[this.next]?.();
-    this.releases[this.next] = this.register.hold(forms);
+    this.releases[this.next] = this.register.holdForeign(forms);
     this.next = (this.next + 1) % this.size;
   }
 }
@@ -133,8 +181,20 @@ function longest(bucket: ReadonlyMap<string, number>, text: string, at: number, 
   let length = 0;
   for (const form of bucket.keys()) {
     if (form.length <= length || !text.startsWith(form, at)) continue;
-    if (inOwnWords && (form.length < UNLIKE_CHARS || !UNLIKE_WORDS.test(form))) continue;
+    if (inOwnWords && !isUnlikeWords(form)) continue;
     length = form.length;
   }
   return length;
+}
+
+function isUnlikeWords(form: string): boolean {
+  return form.length >= UNLIKE_CHARS && UNLIKE_WORDS.test(form);
+}
+
+function once(run: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) run();
+    done = true;
+  };
 }

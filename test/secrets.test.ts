@@ -78,6 +78,23 @@ describe('live secrets', () => {
     assert.ok(user < 2_000_000, `${user / 1000} ms`);
   });
 
+  it('cost an error and a line the same when a server makes a thousand long keys that begin alike', () => {
+    for (let n = 0; n < 1024; n++) rememberKey(`${'a'.repeat(1000)}${n}`);
+    const begun = process.cpuUsage();
+    const { message } = new NvrError('EPROTOCOL', `It says ${'a'.repeat(3000)}.`);
+    for (const spaced of ['a'.repeat(16_000), 'aaaaaaaaaaaaaaa '.repeat(1000), 'a&b'.repeat(5000)])
+      secrets.strike(spaced);
+    assert.equal(printable(`key=${'a'.repeat(1000)}77, and more`), 'key=*** and more');
+    const { user } = process.cpuUsage(begun);
+    assert.ok(user < 1_000_000, `${user / 1000} ms`);
+    assert.ok(message.length < 200);
+  });
+
+  it('strike all of a key, whatever it holds', () => {
+    rememberKey(`begin-of-a-key-&-"more";of,it<${'x'.repeat(40)}`);
+    assert.equal(printable(`no begin-of-a-key-&-"more";of,it<${'x'.repeat(40)} here`), 'no *** here');
+  });
+
   it('have forms for any text', () => {
     for (const odd of ['\ud800', '日本', "'()*!", '', '\u0000'])
       assert.ok(formsOf(odd).every((form) => typeof form === 'string'));

@@ -127,7 +127,10 @@ export class RtspConnection {
   private async connect(): Promise<void> {
     const { options } = this;
     const open = options.open ?? openPipe;
-    const pipe = await open({
+    // A bearer may break before it is handed over: what came with its first bytes was no RTSP.
+    let pipe: Pipe | undefined;
+    let broken: { readonly error: NvrError | undefined } | undefined;
+    const opened = await open({
       host: options.host,
       port: options.port,
       tls: options.tls,
@@ -145,10 +148,16 @@ export class RtspConnection {
         this.take(buffer, length);
       },
       onClose: (error) => {
-        if (this.pipe === pipe) this.end(error);
+        if (pipe === undefined) broken ??= { error };
+        else if (this.pipe === pipe) this.end(error);
       },
     });
-    this.pipe = pipe;
+    const early = broken as { readonly error: NvrError | undefined } | undefined;
+    if (early !== undefined) {
+      opened.destroy();
+      throw early.error ?? new NvrError('EUNREACHABLE', 'The server closed the connection at once.');
+    }
+    this.pipe = pipe = opened;
   }
 
   private makeFramer(): Framer {

@@ -82,7 +82,11 @@ export function openPipe(options: PipeOptions): Promise<SocketPipe> {
         settled = true;
         reject(error ?? new NvrError('EUNREACHABLE', `${where} closed the connection at once.`));
       } else {
-        options.onClose(error);
+        try {
+          options.onClose(error);
+        } catch {
+          // It is over in any case, and a socket's callback has nobody to tell.
+        }
       }
     };
 

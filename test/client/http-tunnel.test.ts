@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import net, { type AddressInfo } from 'node:net';
 import fc from 'fast-check';
+import { RtspConnection } from '../../lib/client/connection.js';
 import { httpTunnel } from '../../lib/client/http-tunnel.js';
 import type { BearerRequest, Pipe } from '../../lib/client/socket.js';
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
@@ -492,6 +493,24 @@ describe('the HTTP tunnel', () => {
     pipe.resume();
     await http.until(() => http!.sockets.size === 0);
     assert.equal(read().length, written);
+  });
+
+  it('fails to open, and throws at nobody, where junk without end comes with the answer itself', async () => {
+    http = await startHttp(() => OPEN + 'RTSP/1.0 '.repeat(12_000));
+    await assert.rejects(
+      RtspConnection.open({
+        ...{ host: '127.0.0.1', port: http.port, path: PATH, timeoutMs: 2000, userAgent: 'test' },
+        open: httpTunnel,
+        isChannelInUse: () => false,
+        onPacket: () => undefined,
+        onServerRequest: () => undefined,
+        onClose: () => {
+          assert.fail('it was never open');
+        },
+      }),
+      isCode('EPROTOCOL'),
+    );
+    await http.until(() => http!.sockets.size === 0);
   });
 
   it('carries any sequence of writes', async () => {
