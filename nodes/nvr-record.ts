@@ -67,10 +67,10 @@ export = (RED: NodeAPI): void => {
         done(asNvrError(error));
       }
     });
-    this.on('close', (_removed: boolean, done: () => void) => {
+    this.on('close', (removed: boolean, done: () => void) => {
       cancel();
       if (camera === undefined) done();
-      else void camera.close().then(done, done);
+      else void camera.close(removed).then(done, done);
     });
   }
   RED.nodes.registerType('nvr-record', RecordNode as never);
@@ -93,6 +93,8 @@ class RecordCamera {
   private armed = false;
   /** The flows are being stopped: what is told now reaches nobody. */
   private closing = false;
+  /** It is deleted: no next start tells what is left. */
+  private removed = false;
   private closed = false;
   private readonly outlet = new Outlet({
     send: (outputs) => {
@@ -195,9 +197,10 @@ class RecordCamera {
     done();
   }
 
-  /** Finishes what is recorded, within the time that Node-RED gives. Never rejects. */
-  async close(): Promise<void> {
+  /** Finishes what is recorded, within the time that Node-RED gives. `removed`: it is not started again. Never rejects. */
+  async close(removed: boolean): Promise<void> {
     this.closing = true;
+    this.removed = removed;
     const finished = this.recorder.close();
     this.keyframeWait?.unsubscribe();
     this.server.deregister(this.node);
@@ -298,7 +301,9 @@ class RecordCamera {
     if (event.type !== 'failed' && !(event.type === 'finished' && event.last)) return;
     const waiting = this.waiting.get(event.clip);
     this.waiting.delete(event.clip);
-    waiting?.done(event.type === 'failed' ? event.error : undefined);
+    if (event.type === 'finished') waiting?.done();
+    // After a deploy of some nodes Catch would hear it now and after the start; the journal needs a disk, though.
+    else if (this.removed || event.error.code === 'EDISK') waiting?.done(event.error);
   }
 
   /** The message of the first alarm goes with the last of its files; what no message waits for is a message of its own, of what was kept of the alarm's. */

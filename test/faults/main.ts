@@ -1,17 +1,24 @@
-// npm run test:faults [-- --row TEXT]: every node under every fault, as one table: time to recovery, coverage told and measured, what the user saw.
+// npm run test:faults [-- --row TEXT]: every node under every fault, and a Node-RED that is ended, killed and deployed to, as one table: time to recovery, coverage told and measured, what the user saw.
 
 import { parseArgs } from 'node:util';
 import { lineOf, playMatrix } from './matrix.js';
+import { playProcessRows, processLineOf } from './process-rows.js';
 
 const { values } = parseArgs({ options: { row: { type: 'string', default: '' } } });
 
-void playMatrix(
-  (name) => name.includes(values.row),
-  (outcome) => {
-    console.log(lineOf(outcome));
-  },
-).then((outcomes) => {
-  const bad = outcomes.filter(({ problems }) => problems.length > 0).length;
-  console.log(`${outcomes.length} rows, ${bad} with problems`);
+const fits = (name: string): boolean => name.includes(values.row);
+
+void (async () => {
+  const outcomes = await Promise.all([
+    playMatrix(fits, (outcome) => {
+      console.log(lineOf(outcome));
+    }),
+    playProcessRows(fits, (outcome) => {
+      console.log(processLineOf(outcome));
+    }),
+  ]);
+  const rows = outcomes.flat();
+  const bad = rows.filter(({ problems }) => problems.length > 0).length;
+  console.log(`${rows.length} rows, ${bad} with problems`);
   process.exit(bad > 0 ? 1 : 0);
-});
+})();

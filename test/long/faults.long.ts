@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { lineOf, playMatrix } from '../faults/matrix.js';
+import { playProcessRows, processLineOf } from '../faults/process-rows.js';
 
 describe('every node under every fault', function () {
   this.timeout(300_000);
@@ -12,5 +13,15 @@ describe('every node under every fault', function () {
       },
     );
     assert.deepEqual(outcomes.filter(({ problems }) => problems.length > 0).map(lineOf), []);
+  });
+
+  it('tells of an alarm once, and fetches what is missing, when Node-RED is ended, killed or deployed to', async () => {
+    const outcomes = await playProcessRows(
+      () => true,
+      (outcome) => {
+        console.log(processLineOf(outcome));
+      },
+    );
+    assert.deepEqual(outcomes.filter(({ problems }) => problems.length > 0).map(processLineOf), []);
   });
 });

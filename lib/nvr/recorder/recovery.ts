@@ -50,7 +50,10 @@ export async function recover(
       hasFiles || entry.missing !== undefined || entry.id === SEGMENT
         ? reached.get(entry.id) !== false
         : listener.failed(
-            new NvrError('EUNREACHABLE', 'Node-RED ended before a picture of the alarm was recorded.'),
+            new NvrError(
+              'EUNREACHABLE',
+              'Node-RED ended, or was deployed to, before a picture of the alarm was recorded.',
+            ),
             entry.message,
           );
     if (isTold) listener.settled(entry, missing);
