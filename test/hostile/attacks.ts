@@ -211,9 +211,10 @@ export const ATTACKS: readonly Attack[] = [
         timestamp: 7,
       })),
   },
-  ...FLOODS,
-  ...DIALOGUES,
 ];
+
+/** More of the same kinds. */
+export const FURTHER: readonly Attack[] = [...FLOODS, ...DIALOGUES];
 
 const SLICES = 34;
 const ROUND_SECONDS = 8;

@@ -1,15 +1,20 @@
-// npm run test:hostile [-- --seconds N] [--attack TEXT]: every attack in turn on a Node-RED of its own, as one table.
+// npm run test:hostile [-- --all] [--seconds N] [--attack TEXT]: attacks in turn, each on a Node-RED of its own, as one table; with --all or a text more of the same kinds.
 
 import { parseArgs } from 'node:util';
-import { ATTACKS } from './attacks.js';
+import { ATTACKS, FURTHER } from './attacks.js';
 import { runAttack, type Outcome } from './stage.js';
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '5' }, attack: { type: 'string', default: '' } },
+  options: {
+    all: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '5' },
+    attack: { type: 'string', default: '' },
+  },
 });
 
 void (async () => {
-  for (const attack of ATTACKS) {
+  const further = values.all || values.attack !== '' ? FURTHER : [];
+  for (const attack of [...ATTACKS, ...further]) {
     if (!attack.name.includes(values.attack)) continue;
     const outcome = await runAttack(attack, Number(values.seconds));
     console.log(line(outcome));
