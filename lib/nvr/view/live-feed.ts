@@ -104,7 +104,8 @@ export class LiveFeed {
 
   private onPicture(given: VideoUnit, codec: 'h264' | 'h265'): void {
     const { arrival, mediaTime = arrival, format } = given;
-    this.order.see(mediaTime);
+    // What the hub has kept was seen as a whole.
+    if (!this.joining) this.order.see(mediaTime);
     // What was told is no longer true: the players begin anew.
     if (this.toldInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
     if (format !== this.format && !this.begin(given, codec)) return;

@@ -139,6 +139,17 @@ describe('the feed of a camera', () => {
       assert.equal(isTold(page.records[0]), true);
     });
 
+    it('does not take what is kept for pictures out of order: the next keyframe goes on', () => {
+      const hub = new FakeHub();
+      const units = silentUnits(81);
+      hub.gop = units.slice(0, 60);
+      hub.kept = units.slice(50, 60);
+      const page = new Page();
+      feedOf(hub, page);
+      for (const unit of units.slice(60)) hub.emit(unit);
+      assert.deepEqual(page.kinds, ['init', ...Array<string>(31).fill('picture')]);
+    });
+
     it('promises nothing of one that sends them, and takes it back where they begin later', () => {
       const hub = new FakeHub();
       const page = new Page();
