@@ -2,20 +2,13 @@
 
 import { DateTime } from 'luxon';
 import { NvrError } from '../errors.js';
+import { fillTemplate, STYLES } from './fill-template.js';
 import type { NvrSettings } from './types.js';
 
 interface Templates {
   live: string;
   playback: string;
 }
-
-const STYLES: Readonly<Record<'move' | 'legacy', Templates>> = {
-  move: {
-    live: '/live?ch={ch:4}&stype={stream}',
-    playback: '/playback?ch={ch:4}&stype={stream}&pbkey={pbkey}',
-  },
-  legacy: { live: '/CH{ch:2}{stream}', playback: '' },
-};
 
 /** The highest channel number that people may give. */
 export const MAX_CHANNEL = 9999;
@@ -47,27 +40,14 @@ export function expandTemplate(
       `The stream must be one of ${Object.keys(settings.streamCodes).join(', ')}.`,
     );
   }
-  const path = template.trim();
-  if (path === '') throw new NvrError('EINPUT', 'The URI template is empty; give one in the NVR settings.');
-  const wire = channel - 1 + settings.firstChannel;
-  const filled = path.replace(
-    /\{([a-z]+)(?::([^{}]*))?\}/gi,
-    (whole, name: string, format: string | undefined) => {
-      if (name === 'ch')
-        return String(wire).padStart(Math.min(Number.parseInt(format ?? '1', 10) || 1, 9), '0');
-      if (name === 'stream') return code;
-      const value = Object.hasOwn(values, name) ? values[name] : undefined;
-      if (value === undefined)
-        throw new NvrError('EINPUT', `The URI template has an unknown placeholder ${whole}.`);
-      return encodeURIComponent(value(format ?? ''));
-    },
-  );
+  if (template.trim() === '')
+    throw new NvrError('EINPUT', 'The URI template is empty; give one in the NVR settings.');
+  const filled = fillTemplate(template, channel - 1 + settings.firstChannel, code, values);
   // eslint-disable-next-line no-control-regex -- a request line must stay one line
   if (/[\x00-\x20\x7f]/.test(filled))
     throw new NvrError('EINPUT', 'The URI template must not contain spaces or control characters.');
-  const absolute = filled.startsWith('/') ? filled : `/${filled}`;
   // A request line is ASCII: letters beyond it travel as the bytes of UTF-8, percent-encoded (RFC 3986 2.5).
-  return absolute.replace(/[^\x21-\x7e]/gu, (letter) =>
+  return filled.replace(/[^\x21-\x7e]/gu, (letter) =>
     Buffer.from(letter).reduce((text, byte) => `${text}%${byte.toString(16).toUpperCase()}`, ''),
   );
 }

@@ -1,0 +1,33 @@
+// A URI template with its placeholders filled in: for requests, and for what the dialog says that will be asked.
+
+import { NvrError } from '../errors.js';
+
+/** The forms of MOBOTIX's recorders. */
+export const STYLES: Readonly<Record<'move' | 'legacy', { live: string; playback: string }>> = {
+  move: {
+    live: '/live?ch={ch:4}&stype={stream}',
+    playback: '/playback?ch={ch:4}&stype={stream}&pbkey={pbkey}',
+  },
+  legacy: { live: '/CH{ch:2}{stream}', playback: '' },
+};
+
+/** `{ch}` and `{ch:n}` (n digits) are `wire`, `{stream}` is `code`; further `values` are percent-encoded. Throws EINPUT for an unknown placeholder. */
+export function fillTemplate(
+  template: string,
+  wire: number,
+  code: string,
+  values: Readonly<Record<string, (format: string) => string>> = {},
+): string {
+  const filled = template
+    .trim()
+    .replace(/\{([a-z]+)(?::([^{}]*))?\}/gi, (whole, name: string, format: string | undefined) => {
+      if (name === 'ch')
+        return String(wire).padStart(Math.min(Number.parseInt(format ?? '1', 10) || 1, 9), '0');
+      if (name === 'stream') return code;
+      const value = Object.hasOwn(values, name) ? values[name] : undefined;
+      if (value === undefined)
+        throw new NvrError('EINPUT', `The URI template has an unknown placeholder ${whole}.`);
+      return encodeURIComponent(value(format ?? ''));
+    });
+  return filled.startsWith('/') ? filled : `/${filled}`;
+}
