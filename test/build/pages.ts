@@ -22,7 +22,7 @@ export function editorPages(): Map<string, string> {
   for (const file of fs.readdirSync(NODES).filter((name) => name.endsWith('.html'))) {
     const type = path.basename(file, '.html');
     // What the dialogs of all nodes share travels with the config node's, which each of them needs.
-    const shared = type === 'nvr-server' ? read('shared', 'editor.html') : '';
+    const shared = type === 'nvr-server' ? addressScript() + read('shared', 'editor.html') : '';
     pages.set(file, (Object.hasOwn(TABLES, type) ? script : '') + dialog(type, read(file)) + shared);
     for (const language of LANGUAGES) {
       const folder = path.join('locales', language);
@@ -90,6 +90,44 @@ function settingsScript(): string {
     `const tables = ${tables};`,
     `const check = (function (exports) { ${check}; return exports; })({});`,
     read('shared', 'settings', 'editor.js'),
+    '})();',
+    '</script>',
+    '',
+  ].join('\n');
+}
+
+/** What a pasted address means, and the makers that are known, as the library has them. */
+function addressScript(): string {
+  const modules = [
+    'rtsp/uri',
+    'nvr/fill-template',
+    'nvr/presets/makers',
+    'nvr/presets/recognise',
+    'nvr/presets/address',
+  ];
+  const compiled = modules.map((name) => {
+    const source = fs.readFileSync(path.join(NODES, '..', 'lib', `${name}.ts`), 'utf8');
+    const { outputText } = ts.transpileModule(source, {
+      compilerOptions: {
+        module: ts.ModuleKind.CommonJS,
+        target: ts.ScriptTarget.ES2022,
+        removeComments: true,
+      },
+    });
+    return `"${path.basename(name)}": function (exports, require) { ${outputText} }`;
+  });
+  return [
+    '<script type="text/javascript">',
+    '(function () {',
+    // Its sentences are the runtime's: here it only has to be thrown.
+    'const made = { errors: { NvrError: Error } };',
+    `const modules = { ${compiled.join(',\n')} };`,
+    'function load(name) {',
+    "  const key = name.split('/').pop().replace('.js', '');",
+    '  if (!made[key]) modules[key]((made[key] = {}), load);',
+    '  return made[key];',
+    '}',
+    "RED.nvrAddress = { split: load('address').splitAddress, presets: load('makers').PRESETS, fill: load('fill-template').fillTemplate, styles: load('fill-template').STYLES };",
     '})();',
     '</script>',
     '',

@@ -134,7 +134,7 @@ describe('the editor', function () {
     const { page, errors } = await open('de');
     await editNode(page, 'nvr-server');
     const text = await page.locator('.red-ui-tray').last().innerText();
-    assert.ok(text.includes('Erster Kanal auf der Leitung') && text.includes('Zeitzone'));
+    assert.ok(text.includes('Kanalzählung beginnt bei') && text.includes('Zeitzone'));
     assert.ok(
       !/\b(label|section|hint|transport|uriStyle|firstChannel)\.\w+/.test(text),
       `untranslated: ${text}`,
