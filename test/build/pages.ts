@@ -128,6 +128,7 @@ function addressScript(): string {
     '  return made[key];',
     '}',
     "RED.nvrAddress = { split: load('address').splitAddress, presets: load('makers').PRESETS, fill: load('fill-template').fillTemplate, styles: load('fill-template').STYLES };",
+    read('shared', 'address-dialog.js'),
     '})();',
     '</script>',
     '',

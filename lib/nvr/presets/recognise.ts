@@ -65,8 +65,7 @@ function channelAt(rest: string, digits: number, behind: string): string | undef
 }
 
 function streamAt(rest: string, { codes }: Preset): 'main' | 'dual' | undefined {
-  const fits = (code: string): boolean =>
-    rest.slice(0, code.length) === code && !/^\w/.test(rest.slice(code.length));
+  const fits = (code: string): boolean => rest.startsWith(code) && !/^\w/.test(rest.slice(code.length));
   if (fits(codes.main)) return 'main';
   return fits(codes.dual) ? 'dual' : undefined;
 }
