@@ -3,10 +3,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import fs from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { freePort } from '../../lib/simulator/ports.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 const HOME = process.env.NODE_RED_HOME ?? ROOT;
@@ -37,7 +37,7 @@ export async function startNodeRed(
   }
   fs.writeFileSync(path.join(folder, 'flows.json'), JSON.stringify(flows));
   fs.writeFileSync(path.join(folder, 'flows_cred.json'), JSON.stringify(credentials));
-  const port = await freePort();
+  const port = await freePort(0);
   const all = {
     uiHost: '127.0.0.1',
     uiPort: port,
@@ -132,16 +132,4 @@ export async function openEditor(
     { timeout: 30_000 },
   );
   return { page, errors };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => {
-        resolve(port);
-      });
-    });
-  });
 }

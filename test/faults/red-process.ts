@@ -4,9 +4,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
-import net, { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePort } from '../../lib/simulator/ports.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 
@@ -40,7 +41,7 @@ export class RedProcess {
     fs.symlinkSync(ROOT, path.join(scope, 'node-red-mobotix-nvr'), 'junction');
     const ear = http.createServer();
     await new Promise<void>((resolve) => ear.listen(0, '127.0.0.1', resolve));
-    const red = new RedProcess(folder, await freePort(), ear);
+    const red = new RedProcess(folder, await freePort(0), ear);
     ear.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
       let text = '';
       request.on('data', (part: Buffer) => (text += part.toString()));
@@ -180,16 +181,4 @@ function inlet(): object[] {
     },
     { id: 'answer', type: 'http response', z: 'tab', wires: [] },
   ];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => {
-        resolve(port);
-      });
-    });
-  });
 }

@@ -1,6 +1,6 @@
 // One row of the matrix: a node, a fault, what a user saw of it, and what is wrong with that.
 
-import type { NvrErrorCode } from '../../lib/errors.js';
+import { NVR_ERROR_CODES } from '../../lib/errors.js';
 import type { Message, Sink } from '../nodes/red.js';
 import type { Fault, Place } from './faults.js';
 
@@ -33,22 +33,6 @@ export interface Scene extends Place {
   /** Where a fault strikes the whole process, once for all rows that are played with this one, when all have come so far. */
   together(step: 'begin' | 'end', run: () => void | Promise<void>): Promise<void>;
 }
-
-/** The closed table of the documentation. */
-const CODES: ReadonlySet<string> = new Set<NvrErrorCode>([
-  ...([
-    'EDNS',
-    'ECONNREFUSED',
-    'EUNREACHABLE',
-    'ETIMEDOUT',
-    'ETLS',
-    'ENOTRTSP',
-    'EPROTOCOL',
-    'EAUTH',
-  ] as const),
-  ...(['EFORBIDDEN', 'ECHANNEL', 'ESESSIONS', 'EUNSUPPORTED', 'ENOKEYFRAME', 'EPLAYBACKKEY'] as const),
-  ...(['ENORECORDING', 'EDECODE', 'EBUSY', 'EOVERLOAD', 'EDISK', 'ECLOCK', 'EINPUT'] as const),
-]);
 
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -84,8 +68,8 @@ export function answers(
   const { node, fault } = scene.row;
   // A snapshot's own time is over first; its message tells why. A recording has a key service, too.
   const isOwn = node === 'playback' || node === 'snapshot';
-  const may = fault.codes === undefined || isOwn ? CODES : new Set(fault.codes);
-  const problems = caught.filter((code) => !may.has(code)).map((code) => `${mark}: Catch got ${code}`);
+  const may: readonly string[] = fault.codes === undefined || isOwn ? NVR_ERROR_CODES : fault.codes;
+  const problems = caught.filter((code) => !may.includes(code)).map((code) => `${mark}: Catch got ${code}`);
   if (done + caught.length !== 1)
     problems.push(`${mark}: done() ${done} times, Catch ${caught.length} times`);
   return { done, caught, problems, word: caught[0] ?? (done > 0 ? 'done' : 'nothing') };

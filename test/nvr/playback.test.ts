@@ -300,6 +300,27 @@ describe('playback', () => {
     }
   });
 
+  it('ends with an error, and ends nothing else, where who takes the first pictures throws', async () => {
+    await start({ onvifReplay: true });
+    const from = Math.floor(ago(40) / 1000) * 1000;
+    const { reason, error } = await new Promise<{ reason: string; error: NvrError | undefined }>(
+      (resolve) => {
+        nvr.playback.play(
+          { run: 'r', channel: 1, stream: 'main', group: 0, from, to: from + 30_000, speed: 0 },
+          {
+            onUnit: () => {
+              throw new RangeError('a fault of the taker');
+            },
+            onEnd: (why, what) => {
+              resolve({ reason: why, error: what });
+            },
+          },
+        );
+      },
+    );
+    assert.deepEqual([reason, error?.code], ['error', 'EPROTOCOL']);
+  });
+
   it('ends with `bye` at the end of the recordings', async () => {
     await start();
     assert.equal((await play({ from: ago(1.5) }).ended).reason, 'bye');

@@ -5,6 +5,7 @@ import type { ServerOptions } from '../../client/session-options.js';
 import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
+import { guarded } from '../../guard.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
 import type { MemoryBudget } from '../memory-budget.js';
@@ -267,12 +268,17 @@ export class PlaybackRun {
       speed > 0 && speed !== 1 ? (scale ?? 1) : 1,
     );
     // After `playing` has been told.
-    setImmediate(() => {
+    const drain = (): void => {
       timing.clock = clock;
       memory.close();
       for (const unit of early) this.take(unit, clock, generation);
       if (timing.end !== undefined && generation === this.generation) this.onSessionEnd(timing.end);
-    });
+    };
+    setImmediate(
+      guarded(drain, (error) => {
+        if (generation === this.generation) this.finish('error', error);
+      }),
+    );
     return opened;
   }
 
