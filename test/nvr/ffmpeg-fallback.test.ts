@@ -12,6 +12,24 @@ import { needs } from '../support/tools.js';
 const rejectsWith = (code: string, words: RegExp) => (error: unknown) =>
   error instanceof NvrError && error.code === code && words.test(error.message);
 
+const [WIDTH, HEIGHT] = [320, 240];
+
+/** The one picture of a file or stream, as luma. */
+function greyOf(bytes: Uint8Array): Buffer {
+  return ffmpeg(['-i', '-', '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'gray', '-'], bytes);
+}
+
+/** How much neighbouring rows differ, in times of what rows two apart do: far above 1 only where two fields are of different moments. */
+function comb(luma: Uint8Array): number {
+  const difference = (rows: number): number => {
+    let sum = 0;
+    for (let i = 0; i + rows * WIDTH < WIDTH * HEIGHT; i++)
+      sum += Math.abs(luma[i]! - luma[i + rows * WIDTH]!);
+    return sum;
+  };
+  return difference(1) / Math.max(1, difference(2));
+}
+
 describe('the ffmpeg fallback', () => {
   let folder: string;
 
@@ -66,6 +84,22 @@ describe('the ffmpeg fallback', () => {
         rejectsWith('EUNSUPPORTED', /correct the path/),
       );
     });
+  });
+
+  it('shows an interlaced picture without the comb of its two fields', async function () {
+    needs(this, 'ffmpeg');
+    // Upright waves that wander: the rows of one field are alike, those of the other are of another moment.
+    const waves = `nullsrc=s=${String(WIDTH)}x${String(HEIGHT)}:r=50:d=1,geq=lum='128+90*sin((X+8*N)/6)':cb=128:cr=128`;
+    const coding =
+      '-frames:v 1 -c:v libx264 -flags +ilme+ildct -x264-params tff=1 -pix_fmt yuv420p -f h264 -';
+    // x264 warns of what it leaves out of interlaced coding.
+    const source = ['-v', 'error', '-f', 'lavfi', '-i', waves, '-vf', 'tinterlace=interleave_top'];
+    const clip = ffmpeg([...source, ...coding.split(' ')]);
+    const picture = await ffmpegSnapshot({ ...job('ffmpeg'), data: clip });
+    const combed = comb(greyOf(clip));
+    const shown = comb(greyOf(picture));
+    assert.ok(combed > 3, `the fields differ by ${String(combed)}`);
+    assert.ok(shown < 3, `${String(shown)}, of ${String(combed)}`);
   });
 
   describe('with a program that misbehaves', () => {

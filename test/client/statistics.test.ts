@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { performance } from 'node:perf_hooks';
+import sinon from 'sinon';
+import { deltaSlice, idrSlice, interleaved, rtp } from '../support/scripted-server.js';
+import { PARAMETER_SETS, Wire } from '../support/wire.js';
+
+/** Pictures come every 40 ms; `stamp` answers the RTP time of the nth. */
+async function play(pictures: number, stamp: (n: number) => number): Promise<Wire> {
+  let now = performance.now();
+  sinon.stub(performance, 'now').callsFake(() => now);
+  const wire = new Wire();
+  await wire.session.open();
+  wire.read(PARAMETER_SETS);
+  for (let n = 0; n < pictures; n++) {
+    now += 40;
+    const slice = n % 50 === 0 ? idrSlice() : deltaSlice();
+    await wire.flow(interleaved(0, rtp(2 + n, stamp(n), true, slice)));
+  }
+  return wire;
+}
+
+describe('a session’s statistics of the camera’s clock', () => {
+  let wire: Wire | undefined;
+
+  afterEach(async () => {
+    sinon.restore();
+    await wire?.session.close();
+  });
+
+  it('tell the rate it declares, and no correction, where it keeps both', async () => {
+    wire = await play(300, (n) => n * 3600);
+    const { clockRate, clockSteps } = wire.session.statistics;
+    assert.ok(Math.abs(clockRate! - 90_000) < 450, `${clockRate} a second`);
+    assert.equal(clockSteps, 0);
+  });
+
+  it('tell the rate at which it comes where it declares another', async () => {
+    wire = await play(300, (n) => n * 40);
+    const { clockRate } = wire.session.statistics;
+    assert.ok(Math.abs(clockRate! - 1000) < 10, `${clockRate} a second`);
+  });
+
+  it('count a clock that is set as one correction each time', async () => {
+    wire = await play(900, (n) => n * 3600 + Math.floor(n / 300) * 5 * 90_000);
+    assert.equal(wire.session.statistics.clockSteps, 2);
+  });
+});
