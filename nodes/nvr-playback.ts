@@ -254,12 +254,12 @@ class Player {
     return output;
   }
 
-  /** A run that came to an end without all of its span has `ended`, with what is missing; one that never began, or was cut off, is an `error`. */
+  /** A run that gave pictures, and came to an end without all of its span, has `ended`, with what is missing; one that never began is an `error`. */
   private onEnd(request: PlaybackRequest, { reason, error, missingMs }: RunOutcome, playing: Playing): void {
     const { reached } = playing.run;
     if (error === undefined) {
       this.sendEvent(request, reason === 'stopped' ? 'stopped' : 'ended', { reason, reached });
-    } else if (missingMs > 0 && reason !== 'error') {
+    } else if (missingMs > 0 && (reason !== 'error' || reached > request.from)) {
       const event = { reason, reached, missingMs, code: error.code, message: error.message };
       this.sendEvent(request, 'ended', event);
     } else {

@@ -75,16 +75,9 @@ export interface RunContext {
 /** Beyond twice the span's length and this, a run whose media clock stands still is ended. */
 const GRACE_MS = 30_000;
 /** How often a run goes on after its stream broke off, and how long it waits before each time. */
-const RESUME_AFTER_MS = [0, 1_000, 4_000];
-/** Causes that another try does not mend. */
-const FINAL: ReadonlySet<NvrErrorCode> = new Set([
-  'EAUTH',
-  'EFORBIDDEN',
-  'ECHANNEL',
-  'EUNSUPPORTED',
-  'EINPUT',
-  'ENORECORDING',
-]);
+const RESUME_AFTER_MS = [0, 2_000, 8_000];
+/** Causes that another try does not mend. An NVR that starts anew may answer 403 or 404 for what it played before. */
+const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EAUTH', 'EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
 /** A last picture so close to `to` may last until it; a slow camera's lasts longer. */
 const LAST_PICTURE_MS = 500;
 /** Answers that a key which expired between HTTP and RTSP may get. */
