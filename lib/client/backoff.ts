@@ -22,14 +22,14 @@ const LASTING_MS = 300_000;
 
 /** Within an outage of this length the camera is to be seen again at once when it is back. */
 const SHORT_OUTAGE_MS = 35_000;
-const SHORT_WAIT_MS = 6_000;
+const SHORT_WAIT_MS = 5_000;
 /** Milliseconds of media, in all since the last doubling, after which a stream counts as healthy again. */
 const HEALTHY_AFTER_MS = 30_000;
 /** So much media in one piece takes one doubling back: a stream that is cut again and again is still seen for the most part. */
 const DOUBLING_IS_WORTH_MS = 8_000;
 
-/** A device that boots refuses what it will grant in a moment: never more than 10 s apart for half a minute. Only where the camera has played: else the settings are wrong. */
-const SECOND_LOOKS_MS: readonly number[] = [2_000, 6_000, 8_000, 8_000, 8_000, 8_000, 30_000];
+/** A device that boots refuses what it will grant in a moment: asked so often for half a minute that it is seen within 10 s, slow attempts before and behind the wait included. Only where the camera has played: else the settings are wrong. */
+const SECOND_LOOKS_MS: readonly number[] = [2_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 30_000];
 /** What has played and is refused for longer than a boot takes may be granted again at any time. */
 const PLAYED_BEFORE_MS = 60_000;
 /** One second look at a refused log-in, late enough for a device's boot. */
