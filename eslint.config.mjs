@@ -12,6 +12,18 @@ const FLOORS = {
   simulator: ['rtsp', 'rtp', 'codec'],
 };
 
+// The rooms of lib/nvr/: features that import what is below and these rooms besides their own. Its nvr.ts, which joins them all, stands outside.
+const ROOMS = {
+  presets: [],
+  camera: [],
+  playback: ['camera'],
+  snapshot: ['camera'],
+  health: ['camera'],
+  recorder: ['camera'],
+  view: ['camera'],
+  export: ['camera', 'playback', 'recorder'],
+};
+
 /** Floors that are fed bytes and the time: they open no socket, start no timer and read no clock. */
 const SANS_IO = ['rtsp', 'rtp', 'codec', 'media'];
 
@@ -27,17 +39,29 @@ const CLOCKS_AND_TIMERS = [
 ];
 const CLOCK_WORDS = 'reads a clock or starts a timer: below client/ the time is an argument.';
 
-/** The import rules of one floor. */
-function floor(name) {
+/** The import rules of one room of lib/nvr/. */
+function room(name) {
+  const others = Object.keys(ROOMS).filter((other) => other !== name && !ROOMS[name].includes(other));
+  return floor('nvr', `lib/nvr/${name}/**/*.ts`, [
+    {
+      regex: `^\\.\\./(${others.join('|')})/`,
+      message: `lib/nvr/${name}/ imports only what is below and ${[...ROOMS[name], 'its own files'].join(', ')}.`,
+    },
+  ]);
+}
+
+/** The import rules of one floor, or of those of its files that `files` names, with further patterns. */
+function floor(name, files = `lib/${name}/**/*.ts`, further = []) {
   const others = Object.keys(FLOORS).filter((other) => other !== name && !FLOORS[name].includes(other));
   const isSansIo = SANS_IO.includes(name);
   return {
-    files: [`lib/${name}/**/*.ts`],
+    files: [files],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
           patterns: [
+            ...further,
             { regex: '^(node-red|@node-red/|(\\.\\./)+nodes/)', message: 'lib/ knows nothing of Node-RED.' },
             {
               regex: `^(\\.\\./)+(${others.join('|')})/`,
@@ -100,7 +124,8 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  ...Object.keys(FLOORS).map(floor),
+  ...Object.keys(FLOORS).map((name) => floor(name)),
+  ...Object.keys(ROOMS).map(room),
   {
     files: ['test/**/*.ts'],
     rules: {

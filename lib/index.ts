@@ -5,7 +5,7 @@ export { LIMITS } from './limits.js';
 export { silentLogger, type Logger } from './log.js';
 export { redact } from './redact.js';
 export { openSession, type OpenedSession, type OpenOptions } from './client/open-session.js';
-export { httpTunnel } from './client/http-tunnel.js';
+export { httpTunnel } from './client/transport/http-tunnel.js';
 export { ServerMemory } from './client/quirks.js';
 export {
   RtspSession,
@@ -14,7 +14,7 @@ export {
   type SessionEnd,
   type SessionOptions,
 } from './client/session.js';
-export type { TlsSettings } from './client/socket.js';
+export type { TlsSettings } from './client/transport/socket.js';
 export type { SessionStatistics } from './client/statistics.js';
 export type {
   AudioFormat,
@@ -34,8 +34,8 @@ export {
   type HealthProbes,
   type HealthState,
   type ProbeOptions,
-} from './nvr/health.js';
-export { Hysteresis, type Verdict } from './nvr/hysteresis.js';
+} from './nvr/health/health.js';
+export { Hysteresis, type Verdict } from './nvr/health/hysteresis.js';
 export { Trace, type TraceOptions } from './nvr/trace.js';
 export { Nvr, type NvrOptions } from './nvr/nvr.js';
 export type {

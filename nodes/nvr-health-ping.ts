@@ -2,8 +2,8 @@
 
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow, NodeStatus } from 'node-red';
 import { NvrError } from '../lib/errors.js';
-import { DEPTHS, type Depth, type Health, type HealthState } from '../lib/nvr/health.js';
-import { Hysteresis } from '../lib/nvr/hysteresis.js';
+import { DEPTHS, type Depth, type Health, type HealthState } from '../lib/nvr/health/health.js';
+import { Hysteresis } from '../lib/nvr/health/hysteresis.js';
 import { channelName, channelNumber } from './shared/channel.js';
 import { topicOf } from './shared/messages.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';

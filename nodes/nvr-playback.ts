@@ -5,7 +5,7 @@ import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { isKeyframe } from '../lib/codec/entry.js';
 import { NvrError } from '../lib/errors.js';
 import { DEFAULT_FILE_NAME } from '../lib/nvr/recorder/file-name.js';
-import { parseDuration, parseTime } from '../lib/nvr/nvr-time.js';
+import { parseDuration, parseTime } from '../lib/nvr/playback/nvr-time.js';
 import type { PlaybackRequest, PlaybackRun, RecordedUnit } from '../lib/nvr/playback/run.js';
 import { channelNumber } from './shared/channel.js';
 import { contentTypeOf, topicOf, videoInfo } from './shared/messages.js';

@@ -9,7 +9,7 @@ import { NvrError, type NvrErrorCode } from '../lib/errors.js';
 import { keepMessage } from '../lib/nvr/recorder/kept-message.js';
 import { Recorder } from '../lib/nvr/recorder/recorder.js';
 import type { ClipInfo, KeptMessage, RecorderDeps, RecorderEvent } from '../lib/nvr/recorder/types.js';
-import { sharedSnapshotPool } from '../lib/nvr/snapshot-pool.js';
+import { sharedSnapshotPool } from '../lib/nvr/snapshot/snapshot-pool.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../lib/nvr/types.js';
 import { isOff, reasonOf } from './shared/alarm-message.js';
 import { channelName, channelNumber } from './shared/channel.js';

@@ -2,10 +2,10 @@
 
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow, NodeStatus } from 'node-red';
 import { NvrError } from '../lib/errors.js';
-import { parseTime } from '../lib/nvr/nvr-time.js';
+import { parseTime } from '../lib/nvr/playback/nvr-time.js';
 import { takePastSnapshot } from '../lib/nvr/past-snapshot.js';
-import { takeSnapshot } from '../lib/nvr/snapshot.js';
-import type { Snapshot, SnapshotOptions } from '../lib/nvr/snapshot.js';
+import { takeSnapshot } from '../lib/nvr/snapshot/snapshot.js';
+import type { Snapshot, SnapshotOptions } from '../lib/nvr/snapshot/snapshot.js';
 import { channelNumber } from './shared/channel.js';
 import { topicOf, videoInfo } from './shared/messages.js';
 import { asNvrError, refuseSettings } from './shared/refuse.js';

@@ -2,7 +2,7 @@
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../lib/errors.js';
-import { takeSnapshot } from '../lib/nvr/snapshot.js';
+import { takeSnapshot } from '../lib/nvr/snapshot/snapshot.js';
 import type { StillPicture } from '../lib/nvr/view/still-feed.js';
 import { View } from '../lib/nvr/view/view.js';
 import { channelList } from './shared/channel-list.js';

@@ -20,7 +20,7 @@ import type { LoginGate } from './login-gate.js';
 import { clearPassword, logIn } from './login.js';
 import { ReadPace } from './read-pace.js';
 import type { ServerMemory } from './quirks.js';
-import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './socket.js';
+import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './transport/socket.js';
 
 /** Who hears what a connection brings. */
 export interface ConnectionListener {

@@ -6,7 +6,7 @@ import type { LoginMemory, LoginRules, LoginService } from '../rtsp/login-rules.
 import type { Headers } from '../rtsp/message.js';
 import type { LoginGate } from './login-gate.js';
 import type { DigestUriPolicy } from './quirks.js';
-import type { TlsSettings } from './socket.js';
+import type { TlsSettings } from './transport/socket.js';
 
 /** `tls`: absent on a plain connection. */
 export function loginRules(

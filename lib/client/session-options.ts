@@ -9,7 +9,7 @@ import type { RtspUri } from '../rtsp/uri.js';
 import type { LoginGate } from './login-gate.js';
 import type { Lower, ServerMemory } from './quirks.js';
 import type { RedirectSetting } from './redirect.js';
-import type { Pipe, PipeOptions, TlsSettings } from './socket.js';
+import type { Pipe, PipeOptions, TlsSettings } from './transport/socket.js';
 
 export interface SessionOptions {
   /** `rtsp://` or `rtsps://`; credentials in it are used and never sent as part of it. */

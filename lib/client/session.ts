@@ -11,7 +11,7 @@ import { SessionClock } from '../rtp/session-clock.js';
 import { formatTransport } from '../rtsp/headers.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
 import { holdAccount } from '../secrets.js';
-import { ChannelTable } from './channels.js';
+import { ChannelTable } from './transport/channels.js';
 import type { ConnectionListener, RtspConnection } from './connection.js';
 import { describe, type Described } from './describe.js';
 import { KeepAlive } from './keep-alive.js';
@@ -31,7 +31,7 @@ import { requestSetup } from './setup.js';
 import { RateMeter, type SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
 import { Track } from './track.js';
-import { openTransport, type TrackTransport } from './track-transport.js';
+import { openTransport, type TrackTransport } from './transport/track-transport.js';
 import { Watchdog } from './watchdog.js';
 
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';

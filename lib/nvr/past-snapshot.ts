@@ -2,7 +2,7 @@
 
 import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
-import { pictureOf, type Snapshot, type SnapshotOptions, type SnapshotTools } from './snapshot.js';
+import { pictureOf, type Snapshot, type SnapshotOptions, type SnapshotTools } from './snapshot/snapshot.js';
 
 /** Recorded pictures from the keyframe at or before a time on, up to another. */
 export type FetchPast = (from: number, to: number, signal: AbortSignal) => AsyncIterable<VideoUnit>;

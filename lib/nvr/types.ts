@@ -6,7 +6,7 @@ import type { UnitMemory } from '../media/unit-memory.js';
 import type { SessionStatistics } from '../client/statistics.js';
 import type { TransportPreference } from '../client/open-session.js';
 import type { RedirectSetting } from '../client/redirect.js';
-import type { TlsSettings } from '../client/socket.js';
+import type { TlsSettings } from '../client/transport/socket.js';
 
 /** `http`: RTSP tunnelled in HTTP. */
 export type TransportSetting = TransportPreference | 'http';

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
-import { takeSnapshot } from '../../lib/nvr/snapshot.js';
+import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
 import { channelNumber } from './channel.js';
 import { asNvrError } from './refuse.js';
 import { TestGate } from './test-gate.js';

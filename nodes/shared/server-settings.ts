@@ -1,7 +1,7 @@
 // The nvr-server node's saved properties as the library's settings.
 
 import type { Node, NodeAPI } from 'node-red';
-import type { TlsSettings } from '../../lib/client/socket.js';
+import type { TlsSettings } from '../../lib/client/transport/socket.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { MAX_CHANNEL } from '../../lib/nvr/uri-template.js';
 import { parseAuthority, RTSP_PORT } from '../../lib/rtsp/uri.js';

@@ -2,7 +2,7 @@
 
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
-import { openPipe } from '../../lib/client/socket.js';
+import { openPipe } from '../../lib/client/transport/socket.js';
 
 export interface Seen {
   units: number;

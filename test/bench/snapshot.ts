@@ -5,8 +5,8 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import type * as JpegModule from '../../lib/media/jpeg/index.js';
-import type * as FfmpegModule from '../../lib/nvr/ffmpeg-fallback.js';
-import type * as PoolModule from '../../lib/nvr/snapshot-pool.js';
+import type * as FfmpegModule from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
+import type * as PoolModule from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { ffmpeg, lavfiFrame, planesOf } from '../media/ffmpeg-judge.js';
 
 /** What is installed is measured, the built files: compiled on the fly for tests, the same code takes half as long again. */

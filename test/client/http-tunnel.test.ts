@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import net, { type AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { RtspConnection } from '../../lib/client/connection.js';
-import { httpTunnel } from '../../lib/client/http-tunnel.js';
-import type { BearerRequest, Pipe } from '../../lib/client/socket.js';
+import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
+import type { BearerRequest, Pipe } from '../../lib/client/transport/socket.js';
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
-import { openPipe } from '../../lib/client/socket.js';
+import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
 import type { RtspRequest } from '../../lib/rtsp/message.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
-import { groupOf, joinGroup, type MulticastGroup } from '../../lib/client/multicast.js';
+import { groupOf, joinGroup, type MulticastGroup } from '../../lib/client/transport/multicast.js';
 import { openSession } from '../../lib/client/open-session.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd } from '../../lib/client/session.js';

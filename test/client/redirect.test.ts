@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { accountGoesAlong, type Origin, type RedirectRules } from '../../lib/client/redirect.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
-import { openPipe } from '../../lib/client/socket.js';
+import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
-import { UdpPair } from '../../lib/client/udp.js';
+import { UdpPair } from '../../lib/client/transport/udp.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { buildBye, buildSenderReport } from '../../lib/rtp/rtcp.js';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { openSession, type TransportPreference } from '../../lib/client/open-session.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
-import { openPipe } from '../../lib/client/socket.js';
+import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { startScriptedServer, type Script } from '../support/scripted-server.js';
 

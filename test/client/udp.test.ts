@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
-import { UdpPair } from '../../lib/client/udp.js';
+import { UdpPair } from '../../lib/client/transport/udp.js';
 import { buildBye, parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { startSimulator } from '../../lib/simulator/index.js';

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { helper, loadWith } from '../nodes/red.js';
 import { ACCOUNT, startManualNvr, type ManualNvr } from '../support/manual-nvr.js';
 import type { NodeKind, Outcome, Row, Scene } from './row.js';

@@ -1,9 +1,9 @@
 // Plays a URI to its end and keeps what came.
 
-import { httpTunnel } from '../../lib/client/http-tunnel.js';
+import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
 import { ServerMemory, type Lower } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd } from '../../lib/client/session.js';
-import type { TlsSettings } from '../../lib/client/socket.js';
+import type { TlsSettings } from '../../lib/client/transport/socket.js';
 import type { AudioUnit, VideoUnit } from '../../lib/codec/unit.js';
 
 export const ACCOUNT = { username: 'admin', password: 'geheim' };

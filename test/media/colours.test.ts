@@ -5,7 +5,7 @@ import { joinAnnexB } from '../../lib/codec/annexb.js';
 import { toJpeg } from '../../lib/media/jpeg/index.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
-import { ffmpegSnapshot } from '../../lib/nvr/ffmpeg-fallback.js';
+import { ffmpegSnapshot } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import { BitWriter } from '../codec/bit-writer.js';
 import { needs } from '../support/tools.js';
 import { ffmpeg, planesOf } from './ffmpeg-judge.js';

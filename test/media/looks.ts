@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
-import { ffmpegSnapshot } from '../../lib/nvr/ffmpeg-fallback.js';
+import { ffmpegSnapshot } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import { ffmpeg } from './ffmpeg-judge.js';
 
 export type Codec = 'h264' | 'h265';

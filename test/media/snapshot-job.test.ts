@@ -6,7 +6,7 @@ import { NvrError } from '../../lib/errors.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import type { SnapshotJob } from '../../lib/media/snapshot-job.js';
-import { SnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { needs } from '../support/tools.js';
 import { decodeJpeg, ffmpeg, planesOf, psnr } from './ffmpeg-judge.js';
 

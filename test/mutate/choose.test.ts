@@ -4,9 +4,9 @@ import { changedRanges, testsOf } from './choose.js';
 describe('what npm run mutate looks at', () => {
   it('is the lines a diff adds in client, media, nvr and nodes', () => {
     const diff = [
-      'diff --git a/lib/nvr/hub.ts b/lib/nvr/hub.ts',
-      '--- a/lib/nvr/hub.ts',
-      '+++ b/lib/nvr/hub.ts',
+      'diff --git a/lib/nvr/camera/hub.ts b/lib/nvr/camera/hub.ts',
+      '--- a/lib/nvr/camera/hub.ts',
+      '+++ b/lib/nvr/camera/hub.ts',
       '@@ -10 +12,3 @@ class Hub {',
       '+a',
       '+b',
@@ -18,12 +18,12 @@ describe('what npm run mutate looks at', () => {
       '+++ b/lib/rtp/packet.ts',
       '@@ -1 +1 @@',
     ].join('\n');
-    assert.deepEqual(changedRanges(diff), ['lib/nvr/hub.ts:12-14', 'lib/nvr/hub.ts:24-24']);
+    assert.deepEqual(changedRanges(diff), ['lib/nvr/camera/hub.ts:12-14', 'lib/nvr/camera/hub.ts:24-24']);
   });
 
   it('leaves out lines that were only taken away, and files that are gone', () => {
     assert.deepEqual(
-      changedRanges('+++ b/lib/nvr/hub.ts\n@@ -10,2 +9,0 @@\n+++ /dev/null\n@@ -1,3 +0,0 @@'),
+      changedRanges('+++ b/lib/nvr/camera/hub.ts\n@@ -10,2 +9,0 @@\n+++ /dev/null\n@@ -1,3 +0,0 @@'),
       [],
     );
   });

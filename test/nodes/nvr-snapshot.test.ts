@@ -7,7 +7,7 @@ import net from 'node:net';
 import type { Node, NodeMessageInFlow, NodeStatus } from 'node-red';
 
 import { jpegSize } from '../../lib/media/jpeg/size.js';
-import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { readTimeSei, startSimulator } from '../../lib/simulator/index.js';
 import type { Simulator } from '../../lib/simulator/index.js';
 import serverNode from '../../nodes/nvr-server.js';

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
-import { sharedSnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { needs } from '../support/tools.js';
 import { flowWith, helper, load, type Message, type Sink } from './red.js';

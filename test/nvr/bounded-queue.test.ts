@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 
 import { NvrError } from '../../lib/errors.js';
-import { BoundedQueue } from '../../lib/nvr/bounded-queue.js';
+import { BoundedQueue } from '../../lib/nvr/snapshot/bounded-queue.js';
 
 const isBusy = (error: unknown): boolean => error instanceof NvrError && error.code === 'EBUSY';
 

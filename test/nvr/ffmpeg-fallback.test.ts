@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { NvrError } from '../../lib/errors.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
-import { ffmpegSnapshot, findFfmpeg } from '../../lib/nvr/ffmpeg-fallback.js';
+import { ffmpegSnapshot, findFfmpeg } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import { ffmpeg } from '../media/ffmpeg-judge.js';
 import { needs } from '../support/tools.js';
 

@@ -3,7 +3,7 @@ import type { VideoUnit } from '../../lib/codec/unit.js';
 import { unitCost } from '../../lib/codec/unit-cost.js';
 import { LIMITS } from '../../lib/limits.js';
 import { UNCOUNTED } from '../../lib/media/unit-memory.js';
-import { GopStore } from '../../lib/nvr/gop-store.js';
+import { GopStore } from '../../lib/nvr/camera/gop-store.js';
 import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 
 /** Of one unit, beside its payload. */

@@ -2,7 +2,7 @@
 
 import net, { type AddressInfo } from 'node:net';
 import type { NvrErrorCode } from '../../lib/errors.js';
-import type { Depth, Health } from '../../lib/nvr/health.js';
+import type { Depth, Health } from '../../lib/nvr/health/health.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
 import { startScriptedServer } from '../support/scripted-server.js';

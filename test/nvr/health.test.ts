@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { DEPTHS, type Depth } from '../../lib/nvr/health.js';
-import { Hysteresis } from '../../lib/nvr/hysteresis.js';
+import { DEPTHS, type Depth } from '../../lib/nvr/health/health.js';
+import { Hysteresis } from '../../lib/nvr/health/hysteresis.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';

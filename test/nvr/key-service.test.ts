@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import zlib from 'node:zlib';
 import { NvrError } from '../../lib/errors.js';
 import { Account } from '../../lib/nvr/account.js';
-import { fetchPlaybackKey } from '../../lib/nvr/key-service.js';
+import { fetchPlaybackKey } from '../../lib/nvr/playback/key-service.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { settingsFor } from '../support/settings.js';
 

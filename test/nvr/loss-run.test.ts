@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';
-import { LossRun } from '../../lib/nvr/loss-run.js';
-import { lossPercent, whyNoKeyframe } from '../../lib/nvr/no-keyframe.js';
+import { LossRun } from '../../lib/nvr/camera/loss-run.js';
+import { lossPercent, whyNoKeyframe } from '../../lib/nvr/camera/no-keyframe.js';
 
 /** `p`: a whole unit; `d`: damaged; `l`: whole, and builds on what was lost; `r`: a recovery point that does; `x`: damaged, and builds on it. */
 function unit(kind: string, arrival: number): VideoUnit {

@@ -5,7 +5,7 @@ import { unitCost } from '../../lib/codec/unit-cost.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { LIMITS } from '../../lib/limits.js';
 import { GopRing } from '../../lib/media/gop-ring.js';
-import { GopStore } from '../../lib/nvr/gop-store.js';
+import { GopStore } from '../../lib/nvr/camera/gop-store.js';
 import { MemoryBudget, usualBytes } from '../../lib/nvr/memory-budget.js';
 import { videoUnit } from './fake-hub.js';
 

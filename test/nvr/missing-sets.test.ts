@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';
-import { MissingSets } from '../../lib/nvr/missing-sets.js';
+import { MissingSets } from '../../lib/nvr/camera/missing-sets.js';
 
 const unit = (arrival: number, keyframe: boolean, types: readonly number[], width = 0): VideoUnit =>
   ({

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nvrLocalSeconds, parseDuration, parseTime } from '../../lib/nvr/nvr-time.js';
+import { nvrLocalSeconds, parseDuration, parseTime } from '../../lib/nvr/playback/nvr-time.js';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 const BERLIN = 'Europe/Berlin';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { NvrError } from '../../lib/errors.js';
-import { readPlaybackKey, shapeOf } from '../../lib/nvr/playback-key.js';
+import { readPlaybackKey, shapeOf } from '../../lib/nvr/playback/playback-key.js';
 
 const read = (body: string, contentType = 'text/plain'): string =>
   readPlaybackKey(Buffer.from(body), contentType);

@@ -6,7 +6,7 @@ import sinon from 'sinon';
 
 import { NvrError } from '../../lib/errors.js';
 import type { SnapshotJob } from '../../lib/media/snapshot-job.js';
-import { SnapshotPool } from '../../lib/nvr/snapshot-pool.js';
+import { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 
 const script = path.join(__dirname, '..', 'fixtures', 'faulty-worker.cjs');
 const [GOOD, HANG, EXIT, THROW, REFUSE, HOARD, WHOSE] = [0, 1, 2, 3, 4, 5, 6];
@@ -149,7 +149,7 @@ describe('the snapshot pool', () => {
 
   it('keeps a program alive while it decodes, and not a moment longer', () => {
     const program = `
-      const { SnapshotPool } = require('./lib/nvr/snapshot-pool.ts');
+      const { SnapshotPool } = require('./lib/nvr/snapshot/snapshot-pool.ts');
       new SnapshotPool({ script: ${JSON.stringify(script)} }).decode({ codec: 'h264', data: Uint8Array.of(0), quality: 80 })
         .then(() => console.log('a picture'));`;
     const child = spawnSync(process.execPath, ['--require', 'tsx/cjs', '-e', program], {

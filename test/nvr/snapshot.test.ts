@@ -7,10 +7,10 @@ import type { NvrErrorCode } from '../../lib/errors.js';
 import { encodeJpeg } from '../../lib/media/jpeg/encode.js';
 import type { Jpeg } from '../../lib/media/jpeg/index.js';
 import type { SnapshotJob } from '../../lib/media/snapshot-job.js';
-import type { FfmpegJob } from '../../lib/nvr/ffmpeg-fallback.js';
-import type { SnapshotPool } from '../../lib/nvr/snapshot-pool.js';
-import { takeSnapshot } from '../../lib/nvr/snapshot.js';
-import type { SnapshotOptions, SnapshotTools } from '../../lib/nvr/snapshot.js';
+import type { FfmpegJob } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
+import type { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
+import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
+import type { SnapshotOptions, SnapshotTools } from '../../lib/nvr/snapshot/snapshot.js';
 import { FakeHub, videoUnit } from './fake-hub.js';
 
 const OPTIONS: SnapshotOptions = {

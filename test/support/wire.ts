@@ -2,7 +2,7 @@
 
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
-import type { Pipe, PipeOptions } from '../../lib/client/socket.js';
+import type { Pipe, PipeOptions } from '../../lib/client/transport/socket.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { fuA } from '../codec/packetizers/h264.js';
 import { idrSlice, interleaved, PPS, rtp, SDP, SPS } from './scripted-server.js';

@@ -9,7 +9,7 @@ import { guarded } from '../../guard.js';
 import { LIMITS } from '../../limits.js';
 import type { Account } from '../account.js';
 import type { MemoryBudget } from '../memory-budget.js';
-import { fetchPlaybackKey } from '../key-service.js';
+import { fetchPlaybackKey } from './key-service.js';
 import { playbackPreferenceOf, toldTransport } from '../transport.js';
 import type { NvrSettings } from '../types.js';
 import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';

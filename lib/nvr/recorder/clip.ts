@@ -7,7 +7,7 @@ import { NvrError } from '../../errors.js';
 import { hasSets, opensFile, withoutSets } from '../../media/decoder-config.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
 import type { Yielding } from '../../media/unit-memory.js';
-import { whyNoKeyframe } from '../no-keyframe.js';
+import { whyNoKeyframe } from '../camera/no-keyframe.js';
 import type { StreamStatistics } from '../types.js';
 import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { ClipFile } from './clip-file.js';

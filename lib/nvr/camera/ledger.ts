@@ -1,6 +1,6 @@
 // A stream's figures over all of its sessions.
 
-import type { SessionStatistics } from '../client/statistics.js';
+import type { SessionStatistics } from '../../client/statistics.js';
 
 type Counters = Pick<
   SessionStatistics,

@@ -1,6 +1,6 @@
 // A stream's losses as its users are told of them: one word for a run of losses, with how much was lost. Pure; time comes with the units.
 
-import type { VideoUnit } from '../codec/unit.js';
+import type { VideoUnit } from '../../codec/unit.js';
 
 /** Runs in quick succession, as of a stream of keyframes alone, are told together. */
 const APART_MS = 1_000;

@@ -1,6 +1,6 @@
 // Whose packets an interleaved channel carries (RFC 2326 10.12), whatever a server makes of the channels it was asked for.
 
-import type { Track } from './track.js';
+import type { Track } from '../track.js';
 
 export type ChannelPair = [rtp: number, rtcp: number];
 

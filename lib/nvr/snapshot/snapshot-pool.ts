@@ -4,10 +4,10 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 
-import { NvrError } from '../errors.js';
-import type { Jpeg } from '../media/jpeg/index.js';
-import type { SnapshotJob } from '../media/snapshot-job.js';
-import type { SnapshotReply } from '../media/snapshot-worker.js';
+import { NvrError } from '../../errors.js';
+import type { Jpeg } from '../../media/jpeg/index.js';
+import type { SnapshotJob } from '../../media/snapshot-job.js';
+import type { SnapshotReply } from '../../media/snapshot-worker.js';
 import { BoundedQueue } from './bounded-queue.js';
 
 export interface SnapshotPoolOptions {
@@ -213,5 +213,5 @@ function paceCollector(bytes: number): void {
 
 /** Beside this file's own kind: `.js` once built, `.ts` under tsx. */
 function workerScript(): string {
-  return path.join(__dirname, '..', 'media', `snapshot-worker${path.extname(__filename)}`);
+  return path.join(__dirname, '..', '..', 'media', `snapshot-worker${path.extname(__filename)}`);
 }

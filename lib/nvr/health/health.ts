@@ -1,25 +1,25 @@
 // The health probe: how far a camera can be got at, stage by stage, how long it took, and what is wrong where it ends.
 
 import { performance } from 'node:perf_hooks';
-import { RtspConnection } from '../client/connection.js';
-import { loginRules } from '../client/login.js';
-import { USER_AGENT } from '../client/describe.js';
-import type { ServerOptions } from '../client/session-options.js';
-import { RtspSession } from '../client/session.js';
-import { errorOfReply } from '../client/status.js';
-import { isEntry } from '../codec/entry.js';
-import type { MediaUnit } from '../codec/unit.js';
-import { NvrError, type NvrErrorCode } from '../errors.js';
-import { Authenticator } from '../rtsp/auth.js';
-import type { LoginRules, LoginService } from '../rtsp/login-rules.js';
-import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
-import { requestUri, parseRtspUri } from '../rtsp/uri.js';
-import { byteString, printable } from '../text.js';
-import type { Account } from './account.js';
-import type { Hub } from './hub.js';
-import { lossPercent, whyNoKeyframe } from './no-keyframe.js';
+import { RtspConnection } from '../../client/connection.js';
+import { loginRules } from '../../client/login.js';
+import { USER_AGENT } from '../../client/describe.js';
+import type { ServerOptions } from '../../client/session-options.js';
+import { RtspSession } from '../../client/session.js';
+import { errorOfReply } from '../../client/status.js';
+import { isEntry } from '../../codec/entry.js';
+import type { MediaUnit } from '../../codec/unit.js';
+import { NvrError, type NvrErrorCode } from '../../errors.js';
+import { Authenticator } from '../../rtsp/auth.js';
+import type { LoginRules, LoginService } from '../../rtsp/login-rules.js';
+import { parseSdp, type SessionDescription } from '../../rtsp/sdp.js';
+import { requestUri, parseRtspUri } from '../../rtsp/uri.js';
+import { byteString, printable } from '../../text.js';
+import type { Account } from '../account.js';
+import type { Hub } from '../camera/hub.js';
+import { lossPercent, whyNoKeyframe } from '../camera/no-keyframe.js';
 import { ServerClock } from './server-clock.js';
-import type { HubEvent, NvrSettings } from './types.js';
+import type { HubEvent, NvrSettings } from '../types.js';
 
 /** What a probe goes through, in this order: TCP connect, OPTIONS, DESCRIBE, a keyframe, a request in the running session. */
 export const DEPTHS = ['reach', 'rtsp', 'auth', 'media', 'session'] as const;

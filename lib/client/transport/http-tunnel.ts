@@ -3,17 +3,17 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { NvrError } from '../errors.js';
-import { LIMITS } from '../limits.js';
-import { redact } from '../redact.js';
-import { Authenticator } from '../rtsp/auth.js';
-import { Headers } from '../rtsp/message.js';
-import { HttpHead, type HttpAnswer } from '../rtsp/http-head.js';
-import { printable, textOfBytes } from '../text.js';
-import { clearPassword, logIn } from './login.js';
-import { authorityOnWire } from '../rtsp/uri.js';
+import { NvrError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
+import { redact } from '../../redact.js';
+import { Authenticator } from '../../rtsp/auth.js';
+import { Headers } from '../../rtsp/message.js';
+import { HttpHead, type HttpAnswer } from '../../rtsp/http-head.js';
+import { printable, textOfBytes } from '../../text.js';
+import { clearPassword, logIn } from '../login.js';
+import { authorityOnWire } from '../../rtsp/uri.js';
 import { openPipe, type BearerRequest, type Pipe, type PipeOptions, type SocketPipe } from './socket.js';
-import { errorOfStatus } from './status.js';
+import { errorOfStatus } from '../status.js';
 
 /** What a POST may carry: it must announce a length, and this is the one that servers know. */
 const POST_BYTES = 32_767;

@@ -1,13 +1,13 @@
 // How one track's packets come: interleaved in the RTSP connection, to a pair of UDP ports, or from a multicast group (RFC 2326 12.39).
 
 import { performance } from 'node:perf_hooks';
-import type { NvrError } from '../errors.js';
-import type { TransportSpec } from '../rtsp/headers.js';
+import type { NvrError } from '../../errors.js';
+import type { TransportSpec } from '../../rtsp/headers.js';
 import type { ChannelTable } from './channels.js';
-import type { RtspConnection } from './connection.js';
+import type { RtspConnection } from '../connection.js';
 import { groupOf, joinGroup } from './multicast.js';
-import type { Lower } from './quirks.js';
-import type { Track } from './track.js';
+import type { Lower } from '../quirks.js';
+import type { Track } from '../track.js';
 import { UdpPair, type UdpPairOptions } from './udp.js';
 
 export interface TrackTransport {

@@ -1,6 +1,6 @@
 // The hubs of one NVR, one for each camera and stream that was asked for, and how many of them messages may keep busy.
 
-import { NvrError } from '../errors.js';
+import { NvrError } from '../../errors.js';
 import type { Hub } from './hub.js';
 
 /** Hubs without a session that are kept for messages to come. */

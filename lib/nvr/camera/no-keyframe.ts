@@ -1,6 +1,6 @@
 // Why no keyframe came: the loss on the way where there is one, else the camera's settings. Words for people.
 
-import type { StreamStatistics } from './types.js';
+import type { StreamStatistics } from '../types.js';
 
 /** Counters at some moment. */
 export type Count = Pick<StreamStatistics, 'packets' | 'lost'>;

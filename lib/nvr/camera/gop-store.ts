@@ -1,10 +1,10 @@
 // The last unit that can be begun at, a keyframe mostly, and what followed it, within bounds of memory and of units.
 
-import { isEntry } from '../codec/entry.js';
-import { unitCost } from '../codec/unit-cost.js';
-import type { VideoUnit } from '../codec/unit.js';
-import { LIMITS } from '../limits.js';
-import { UNCOUNTED, type UnitMemory, type Yielding } from '../media/unit-memory.js';
+import { isEntry } from '../../codec/entry.js';
+import { unitCost } from '../../codec/unit-cost.js';
+import type { VideoUnit } from '../../codec/unit.js';
+import { LIMITS } from '../../limits.js';
+import { UNCOUNTED, type UnitMemory, type Yielding } from '../../media/unit-memory.js';
 
 export class GopStore implements Yielding {
   units: readonly VideoUnit[] = [];

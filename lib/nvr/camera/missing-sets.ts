@@ -1,8 +1,8 @@
 // A camera that sends its pictures without parameter sets, in the stream as in its description: everything seems to play, and nothing can be decoded.
 
-import type { VideoUnit } from '../codec/unit.js';
-import type { NvrError } from '../errors.js';
-import { hasSets, withoutSets } from '../media/decoder-config.js';
+import type { VideoUnit } from '../../codec/unit.js';
+import type { NvrError } from '../../errors.js';
+import { hasSets, withoutSets } from '../../media/decoder-config.js';
 
 /** They may still come with the next keyframe, or shortly. */
 const KEYFRAMES = 2;

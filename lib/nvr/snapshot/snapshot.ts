@@ -2,16 +2,16 @@
 
 import { performance } from 'node:perf_hooks';
 
-import { isEntry } from '../codec/entry.js';
-import type { MediaUnit, VideoUnit } from '../codec/unit.js';
-import { NvrError } from '../errors.js';
-import { jpegSize } from '../media/jpeg/size.js';
+import { isEntry } from '../../codec/entry.js';
+import type { MediaUnit, VideoUnit } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import { jpegSize } from '../../media/jpeg/size.js';
 import { ffmpegSnapshot } from './ffmpeg-fallback.js';
 import type { FfmpegJob } from './ffmpeg-fallback.js';
-import { whyNoKeyframe } from './no-keyframe.js';
+import { whyNoKeyframe } from '../camera/no-keyframe.js';
 import { sharedSnapshotPool } from './snapshot-pool.js';
 import type { SnapshotPool } from './snapshot-pool.js';
-import type { CameraHub, HubEvent, HubSubscription, StreamStatistics } from './types.js';
+import type { CameraHub, HubEvent, HubSubscription, StreamStatistics } from '../types.js';
 
 export interface SnapshotOptions {
   format: 'jpeg' | 'keyframe';

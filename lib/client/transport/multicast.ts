@@ -2,9 +2,9 @@
 
 import type dgram from 'node:dgram';
 import net from 'node:net';
-import { NvrError } from '../errors.js';
-import type { TransportSpec } from '../rtsp/headers.js';
-import { printable } from '../text.js';
+import { NvrError } from '../../errors.js';
+import type { TransportSpec } from '../../rtsp/headers.js';
+import { printable } from '../../text.js';
 import { bindSocket, plainAddress, UdpPair, type UdpPairOptions } from './udp.js';
 
 export interface MulticastGroup {

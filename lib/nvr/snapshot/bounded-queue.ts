@@ -2,7 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 
-import { NvrError } from '../errors.js';
+import { NvrError } from '../../errors.js';
 
 /** Milliseconds in which what an owner has used counts half as much. */
 const HALF_LIFE = 30_000;

@@ -1,7 +1,7 @@
 // The outages of one stream: when to try again, and what of it is news. Pure: monotonic ms come in.
 
-import { Backoff, type Retry } from '../client/backoff.js';
-import type { NvrErrorCode } from '../errors.js';
+import { Backoff, type Retry } from '../../client/backoff.js';
+import type { NvrErrorCode } from '../../errors.js';
 
 export interface Outage extends Retry {
   /** The attempts that failed, this one included. */

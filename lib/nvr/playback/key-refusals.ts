@@ -1,6 +1,6 @@
 // Words that stand in a reply in place of a key, and what they mean: not logged in is not "no recording".
 
-import type { NvrErrorCode } from '../errors.js';
+import type { NvrErrorCode } from '../../errors.js';
 
 export interface Refusal {
   readonly code: Extract<NvrErrorCode, 'EAUTH' | 'EFORBIDDEN' | 'ENORECORDING' | 'EPLAYBACKKEY'>;

@@ -3,10 +3,10 @@
 import http from 'node:http';
 import https from 'node:https';
 import { performance } from 'node:perf_hooks';
-import { USER_AGENT } from '../client/describe.js';
-import { authorityOnWire } from '../rtsp/uri.js';
-import type { NvrSettings } from './types.js';
-import { needsKey } from './uri-template.js';
+import { USER_AGENT } from '../../client/describe.js';
+import { authorityOnWire } from '../../rtsp/uri.js';
+import type { NvrSettings } from '../types.js';
+import { needsKey } from '../uri-template.js';
 
 /** A clock does not run away in this time. */
 const KEEP_MS = 10 * 60_000;

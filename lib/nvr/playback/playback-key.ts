@@ -1,7 +1,7 @@
 // The playback key in a reply of the NVR's key service, whose form no manual tells: read generously, refused clearly, and no refusal sent on as a key.
 
-import { NvrError } from '../errors.js';
-import { printable } from '../text.js';
+import { NvrError } from '../../errors.js';
+import { printable } from '../../text.js';
 import { plainName, readMembers, type Member, type ReplyContent } from './key-members.js';
 import { isGood, isKnownWord, refusalOf, type Refusal } from './key-refusals.js';
 

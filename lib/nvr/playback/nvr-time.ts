@@ -1,7 +1,7 @@
 // What people mean by a time: epoch ms, a span from now, ISO 8601, a Date; and the NVR's local time against UTC.
 
 import { DateTime } from 'luxon';
-import { NvrError } from '../errors.js';
+import { NvrError } from '../../errors.js';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,

@@ -3,7 +3,7 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { NvrError } from '../errors.js';
+import { NvrError } from '../../errors.js';
 
 export interface UdpPairOptions {
   /** The RTSP connection's own address: media comes in where RTSP goes out. */

@@ -1,23 +1,23 @@
 // The camera hub: one RTSP session per camera and stream, shared by its users, kept alive through outages.
 
 import { performance } from 'node:perf_hooks';
-import { LIVE_SHARE } from '../client/read-pace.js';
-import { openSession, type OpenedSession } from '../client/open-session.js';
-import type { ServerOptions } from '../client/session-options.js';
-import type { RtspSession, SessionEnd, SessionOptions } from '../client/session.js';
-import { isEntry, Recovery } from '../codec/entry.js';
-import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
-import { NvrError } from '../errors.js';
-import type { UnitMemory } from '../media/unit-memory.js';
-import type { SessionDescription } from '../rtsp/sdp.js';
-import type { Account } from './account.js';
+import { LIVE_SHARE } from '../../client/read-pace.js';
+import { openSession, type OpenedSession } from '../../client/open-session.js';
+import type { ServerOptions } from '../../client/session-options.js';
+import type { RtspSession, SessionEnd, SessionOptions } from '../../client/session.js';
+import { isEntry, Recovery } from '../../codec/entry.js';
+import type { MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import type { UnitMemory } from '../../media/unit-memory.js';
+import type { SessionDescription } from '../../rtsp/sdp.js';
+import type { Account } from '../account.js';
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
 import { LossRun } from './loss-run.js';
 import { MissingSets } from './missing-sets.js';
 import { whyNoKeyframe } from './no-keyframe.js';
 import { FLAPPING_MS, Outages } from './outages.js';
-import { mayLeaveUdp, preferenceOf, toldTransport, whyOnUdp } from './transport.js';
+import { mayLeaveUdp, preferenceOf, toldTransport, whyOnUdp } from '../transport.js';
 import type {
   CameraHub,
   HubEvent,
@@ -26,7 +26,7 @@ import type {
   HubSubscription,
   NvrSettings,
   StreamStatistics,
-} from './types.js';
+} from '../types.js';
 
 export interface HubContext {
   readonly settings: NvrSettings;

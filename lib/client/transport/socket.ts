@@ -2,12 +2,12 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
-import { NvrError } from '../errors.js';
-import type { Logger } from '../log.js';
-import type { LoginRules } from '../rtsp/login-rules.js';
-import { printable } from '../text.js';
-import type { LoginGate } from './login-gate.js';
-import { errorOfSocket } from './status.js';
+import { NvrError } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import type { LoginRules } from '../../rtsp/login-rules.js';
+import { printable } from '../../text.js';
+import type { LoginGate } from '../login-gate.js';
+import { errorOfSocket } from '../status.js';
 
 /** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false. */
 export interface TlsSettings {

@@ -6,15 +6,15 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
-import { splitAnnexB } from '../codec/annexb.js';
-import { H264_NAL } from '../codec/h264/nal.js';
-import { parseH264Sps } from '../codec/h264/sps.js';
-import { H265_NAL } from '../codec/h265/nal.js';
-import { parseH265Sps } from '../codec/h265/sps.js';
-import type { VideoCodec, VideoFormat } from '../codec/unit.js';
-import { NvrError } from '../errors.js';
-import { shownMatrix } from '../media/jpeg/matrix.js';
-import { MAX_SQUARED } from '../media/jpeg/scale.js';
+import { splitAnnexB } from '../../codec/annexb.js';
+import { H264_NAL } from '../../codec/h264/nal.js';
+import { parseH264Sps } from '../../codec/h264/sps.js';
+import { H265_NAL } from '../../codec/h265/nal.js';
+import { parseH265Sps } from '../../codec/h265/sps.js';
+import type { VideoCodec, VideoFormat } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import { shownMatrix } from '../../media/jpeg/matrix.js';
+import { MAX_SQUARED } from '../../media/jpeg/scale.js';
 import { BoundedQueue } from './bounded-queue.js';
 
 export interface FfmpegJob {
