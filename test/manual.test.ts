@@ -36,7 +36,11 @@ describe('the manual', () => {
   });
 
   it('leads nowhere that is not there', () => {
-    for (const file of [path.join(ROOT, 'README.md'), ...pages.map((page) => path.join(DOCS, page))]) {
+    const others = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'lib/README.md'];
+    for (const file of [
+      ...others.map((name) => path.join(ROOT, name)),
+      ...pages.map((page) => path.join(DOCS, page)),
+    ]) {
       for (const [, target] of read(file).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
         const [name = '', anchor] = target!.split('#');
         const to = name === '' ? file : path.join(path.dirname(file), name);
@@ -45,6 +49,21 @@ describe('the manual', () => {
           assert.ok(anchors(read(to)).includes(anchor), `${path.basename(file)}: ${target!}`);
       }
     }
+  });
+
+  it('tells contributors of every npm script, and of none that is not there', () => {
+    const { scripts } = JSON.parse(read(path.join(ROOT, 'package.json'))) as {
+      scripts: Record<string, string>;
+    };
+    const contributing = read(path.join(ROOT, 'CONTRIBUTING.md'));
+    const told = [...contributing.matchAll(/`(?:npm run )?([a-z]+(?::[a-z]+)?)(?= --|`)/g)].map(
+      ([, name]) => name!,
+    );
+    const ofNpm = ['setup', 'build', 'lint', 'typecheck', 'pretest', 'prepack', 'test', 'test:unit'];
+    for (const name of Object.keys(scripts).filter((script) => !ofNpm.includes(script)))
+      assert.ok(told.includes(name), name);
+    for (const [, name] of contributing.matchAll(/npm run ([\w:]+)/g))
+      assert.ok(Object.hasOwn(scripts, name!), name);
   });
 
   it('names examples that exist', () => {
