@@ -1,14 +1,17 @@
 // The editor's admin endpoints: test a connection, fetch the test's picture, trace an NVR. All POST, all behind `nvr.write`.
 
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
 import { channelNumber } from './channel.js';
+import { MOVING_MS, offerMoving, streamMoving } from './moving-picture.js';
 import { asNvrError } from './refuse.js';
 import { TestGate } from './test-gate.js';
 import { nodeOf, testedNvr } from './tested-nvr.js';
+import { asset } from './view/assets.js';
 
 /** The parts of Express's request and response that are used. */
 interface Request {
@@ -35,6 +38,8 @@ const PICTURE_MS = 60_000;
 const MAX_PICTURE_BYTES = 2 * 2 ** 20;
 /** An account that was refused is remembered this long: whoever clicks again must not lock it. */
 const REFUSED_MS = 60_000;
+/** A camera that was seen stays at hand until its picture has moved. */
+const MOVES_WITHIN_MS = 5_000 + MOVING_MS;
 
 const gate = new TestGate();
 const pictures = new Map<string, Buffer>();
@@ -69,8 +74,15 @@ export function registerAdmin(RED: NodeAPI): void {
     if (picture === undefined) throw new NvrError('EINPUT', 'There is no such picture any more.');
     response.type('image/jpeg').set('Cache-Control', 'no-store').send(picture);
   });
+  on('moving', (body, response) => {
+    streamMoving(body.id, response as unknown as ServerResponse);
+  });
   on('trace', (body, response) => {
     trace(RED, body, response);
+  });
+  on('player', async (_body, response) => {
+    const script = await asset('/nvr-video.js');
+    response.type('text/javascript').set('Cache-Control', 'no-store').send(script?.plain);
   });
 }
 
@@ -99,7 +111,12 @@ async function test(RED: NodeAPI, body: Record<string, unknown>, response: Respo
     });
     if (health.code === 'EAUTH') keepMs = REFUSED_MS;
     leave?.(health.code === 'EAUTH' ? 'refused' : 'unasked');
-    tell({ health: { channel, ...health }, ...(health.state === 'down' ? {} : await pictureOf(hub)) });
+    const isSeen = health.state !== 'down';
+    tell({
+      health: { channel, ...health },
+      ...(isSeen && { ...(await pictureOf(hub)), moving: offerMoving(hub) }),
+    });
+    if (isSeen) keepMs = MOVES_WITHIN_MS;
     response.end();
   } finally {
     leave?.('unasked');

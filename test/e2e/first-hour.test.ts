@@ -74,9 +74,19 @@ describe('the first hour', function () {
     assert.equal(asks, `Asks: rtsp://127.0.0.1:${gst!.port}/h264Preview_01_main`);
     await page.screenshot({ path: path.join(SHOTS, 'first-hour-pasted.png') });
     await act(() => page.locator('#nvr-server-test button').click());
-    await page.locator('#nvr-server-test .nvr-test-picture').waitFor({ state: 'visible', timeout: 20_000 });
-    await page.waitForTimeout(300);
+    const still = page.locator('#nvr-server-test img.nvr-test-picture');
+    await still.waitFor({ state: 'attached', timeout: 20_000 });
+    // Without a click the picture moves, for ten seconds.
+    const moved = page.locator('#nvr-server-test video.nvr-test-picture');
+    await moved.waitFor({ state: 'visible', timeout: 20_000 });
+    await page.waitForFunction(
+      (video) => (video as HTMLVideoElement).getVideoPlaybackQuality().totalVideoFrames > 10,
+      await moved.elementHandle(),
+      { timeout: 20_000 },
+    );
     await page.screenshot({ path: path.join(SHOTS, 'first-hour-picture.png') });
+    await still.waitFor({ state: 'visible', timeout: 20_000 });
+    assert.equal(await moved.count(), 0);
 
     assert.equal(actions, 5);
     const told = await page.locator('.red-ui-tray').last().innerText();

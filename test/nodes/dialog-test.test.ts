@@ -157,7 +157,7 @@ describe('the dialog’s test', () => {
 
   for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
     it(`answers nothing that a form of another site can send: ${type}`, async () => {
-      for (const path of ['test', 'picture', 'trace']) {
+      for (const path of ['test', 'picture', 'moving', 'player', 'trace']) {
         const { status, lines } = await runtime.post(
           path,
           { id: 'n', action: 'start' },

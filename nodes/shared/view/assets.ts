@@ -17,7 +17,7 @@ export interface Served {
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8';
-const ELEMENT_PARTS = ['texts', 'connection', 'player', 'style', 'element'];
+const ELEMENT_PARTS = ['texts', 'connection', 'player', 'style', 'element', 'moving'];
 const ASSETS: Readonly<Record<string, Asset>> = {
   '/': { type: 'text/html; charset=utf-8', files: ['page.html'] },
   '/page.js': { type: SCRIPT, files: ['page.js'] },
@@ -57,7 +57,7 @@ function element(parts: readonly string[]): string {
     "if (customElements.get('nvr-video') !== undefined) return;",
     ...parts,
     "customElements.define('nvr-video', NvrVideo);",
-    'window.nvrFlow = { connectionTo };',
+    'window.nvrFlow = { connectionTo, move };',
     '})();',
     '',
   ].join('\n');

@@ -3,6 +3,9 @@
 
 const KINDS = ['', 'hello', 'init', 'picture', 'sound', 'jpeg', 'state', 'show', 'skipped', 'alive'];
 const HEAD = 8;
+/** Bits of a record's flags. */
+const KEPT = 2;
+const SOUND = 8;
 /** Nothing for so long, not even a sign of life: the connection is dead. */
 const DEAD_MS = 12_000;
 const RETRY_MS = [300, 1_000, 2_000, 5_000];
@@ -13,6 +16,48 @@ function connectionTo(base) {
   const known = connections.get(base) ?? new Connection(base);
   connections.set(base, known);
   return known;
+}
+
+/** Reads records up to the stream's end. `heard` is told of whatever comes. */
+async function readRecords(reader, take, heard) {
+  let rest = new Uint8Array(0);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    heard();
+    let data = value;
+    if (rest.length > 0) {
+      data = new Uint8Array(rest.length + value.length);
+      data.set(rest);
+      data.set(value, rest.length);
+    }
+    let at = 0;
+    while (data.length - at >= HEAD) {
+      const view = new DataView(data.buffer, data.byteOffset + at);
+      const size = view.getUint32(0);
+      if (data.length - at < HEAD + size) break;
+      take(
+        KINDS[view.getUint8(4)],
+        view.getUint8(5),
+        view.getUint16(6),
+        data.subarray(at + HEAD, at + HEAD + size),
+      );
+      at += HEAD + size;
+    }
+    rest = data.slice(at);
+  }
+}
+
+/** The MIME type and the initialization segment of an `init` record. */
+function initOf(body) {
+  const length = new DataView(body.buffer, body.byteOffset).getUint16(0);
+  return { mime: new TextDecoder().decode(body.subarray(2, 2 + length)), segment: body.subarray(2 + length) };
+}
+
+/** A `picture` or `sound` record for a player. */
+function give(player, flags, body) {
+  const view = new DataView(body.buffer, body.byteOffset);
+  player?.take(view.getFloat64(0), view.getFloat64(8) / 1000, body.subarray(16), (flags & KEPT) === 0);
 }
 
 class Connection {
@@ -82,7 +127,8 @@ class Connection {
       });
       if (answer.status === 503) problem = 'full';
       if (!answer.ok) throw new Error(String(answer.status));
-      await this.read(answer.body.getReader());
+      const take = (kind, flags, camera, body) => this.take(kind, flags, camera, body);
+      await readRecords(answer.body.getReader(), take, () => (this.heardAt = performance.now()));
     } catch {
       // The reader of a page that is left ends here too.
     }
@@ -91,31 +137,6 @@ class Connection {
     for (const element of this.elements) element.lost(problem);
     const wait = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
     this.timer = setTimeout(() => this.open(), wait);
-  }
-
-  async read(reader) {
-    let rest = new Uint8Array(0);
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      this.heardAt = performance.now();
-      let data = value;
-      if (rest.length > 0) {
-        data = new Uint8Array(rest.length + value.length);
-        data.set(rest);
-        data.set(value, rest.length);
-      }
-      let at = 0;
-      while (data.length - at >= HEAD) {
-        const view = new DataView(data.buffer, data.byteOffset + at);
-        const size = view.getUint32(0);
-        if (data.length - at < HEAD + size) break;
-        const body = data.subarray(at + HEAD, at + HEAD + size);
-        this.take(KINDS[view.getUint8(4)], view.getUint8(5), view.getUint16(6), body);
-        at += HEAD + size;
-      }
-      rest = data.slice(at);
-    }
   }
 
   take(kind, flags, camera, body) {

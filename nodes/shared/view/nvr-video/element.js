@@ -1,9 +1,5 @@
 // Part of nvr-video.js: the element, a tile with the camera's picture, name and time, and words where there is no picture.
 
-/** Bits of a record's flags (lib/nvr/view/records.ts). */
-const KEPT = 2;
-const SOUND = 8;
-
 class NvrVideo extends HTMLElement {
   static observedAttributes = ['src', 'channel', 'stream'];
 
@@ -125,17 +121,15 @@ class NvrVideo extends HTMLElement {
   }
 
   take(kind, flags, body) {
-    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     if (kind === 'init') {
-      const length = view.getUint16(0);
-      const mime = new TextDecoder().decode(body.subarray(2, 2 + length));
-      this.begin(mime, body.subarray(2 + length), (flags & SOUND) !== 0);
-    } else if (kind === 'picture' || kind === 'sound') {
-      const player = kind === 'picture' ? this.player : this.soundPlayer;
-      const shownAt = view.getFloat64(8) / 1000;
-      player?.take(view.getFloat64(0), shownAt, body.subarray(16), (flags & KEPT) === 0);
-      if (kind === 'picture') this.pictureCame();
-    } else if (kind === 'jpeg') this.showJpeg(view.getFloat64(0), body.subarray(8));
+      const { mime, segment } = initOf(body);
+      this.begin(mime, segment, (flags & SOUND) !== 0);
+    } else if (kind === 'picture') {
+      give(this.player, flags, body);
+      this.pictureCame();
+    } else if (kind === 'sound') give(this.soundPlayer, flags, body);
+    else if (kind === 'jpeg')
+      this.showJpeg(new DataView(body.buffer, body.byteOffset).getFloat64(0), body.subarray(8));
     else {
       const value = JSON.parse(new TextDecoder().decode(body));
       if (kind === 'skipped') this.hint(`${value.pictures} ${text('skipped')}`);
