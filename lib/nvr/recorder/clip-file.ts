@@ -1,24 +1,27 @@
 // One file of a recording: opened with a keyframe, told of in the journal before and behind, and measured against what was asked for when it ends.
 
 import path from 'node:path';
-import type { VideoUnit } from '../../codec/unit.js';
+import type { TimeSource, VideoUnit } from '../../codec/unit.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
-import { Mp4Writer } from '../../media/mp4-writer.js';
+import { Mp4Writer, type ClipFacts } from '../../media/mp4-writer.js';
 import { openBelow } from './below.js';
 import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { coverageOf, type Span } from './coverage.js';
 import { claimRoom, RESERVE_BYTES } from './disk-room.js';
 import { turnsOf } from './disk-turns.js';
 import { clipPath } from './file-name.js';
-import type { Journal } from './journal.js';
-import { PartFile } from './part-file.js';
-import type { ClipInfo } from './types.js';
+import { LAPSE, type Journal, type Story } from './journal.js';
+import { PartFile, type Finished } from './part-file.js';
+import type { Alarm, ClipInfo } from './types.js';
 
 /** Permissions where none are set: for the owner, and those of its group to read. */
 export const FILE_MODE = 0o640;
 const RESCUE_MS = 2000;
 
 export class ClipFile {
+  /** Of the last picture that came. */
+  private latest = 0;
+
   private constructor(
     private readonly context: ClipContext,
     private readonly plan: ClipPlan,
@@ -61,7 +64,11 @@ export class ClipFile {
     const time = alarmed?.time ?? Math.max(first.time, shownFrom ?? 0);
     const levels = clipPath(options.fileName, { nvr, channel, stream, reason, time }, options.timeZone);
     const { codec, width, height } = first.format;
-    const entry = { start: first.time, reason, codec, width, height, ...(id !== undefined && { id }) };
+    const timeSource = timeSourceOf(plan, first);
+    const entry = {
+      ...{ start: first.time, reason, codec, width, height, timeSource },
+      ...(id !== undefined && { id }),
+    };
     const announce = (file: string): Promise<void> => journal.opened({ file, ...entry });
     const part = await PartFile.open(deps.fs, root, levels, writer.extension, fileMode, announce);
     const thumbnail = (deps.thumbnail?.(picture()) ?? Promise.resolve(undefined)).catch(() => undefined);
@@ -83,6 +90,7 @@ export class ClipFile {
   }
 
   add(unit: ClipUnit): Promise<void> {
+    if (unit.kind === 'video') this.latest = unit.time;
     return this.writer.add(unit);
   }
 
@@ -96,36 +104,17 @@ export class ClipFile {
     const { first, plan, journal } = this;
     const { options } = this.context;
     const facts = await this.writer.finish();
-    const { file, bytes, notPlain } = await this.part.finish(options.plain ?? false);
+    const { notPlain, ...made } = await this.part.finish(options.plain ?? false);
+    const { file, bytes } = made;
     const start = timeOf(first);
     const held = { start, end: start + facts.durationMs, frames: facts.frames, gaps: facts.gaps };
     const { missingMs, ...covered } = coverageOf(asked, held);
-    const { codec, width, height } = first.format;
-    const end = first.time + facts.durationMs;
     const picture = await this.saveThumbnail(file);
-    const untold = {
-      start: first.time,
-      end,
-      ...facts,
-      damagedSpans: facts.damagedSpans.map((span) => ({
-        start: first.time + span.start,
-        end: first.time + span.end,
-      })),
-      bytes,
-      codec,
-      width,
-      height,
-      audio: this.writer.sound ?? false,
-      preRollMs: this.preRollMs,
-      reason: plan.reason,
-      alarms: [...plan.takeAlarms()],
-      ...covered,
-      source: plan.source,
-    } as const;
+    const untold = this.storyOf(facts, covered, made, plan.takeAlarms());
     // A full disk may refuse the line; the file is whole all the same, and found again at the next start.
     await journal
       .closed(this.part.file, {
-        ...{ file, end, bytes, untold },
+        ...{ file, end: untold.end, bytes, untold },
         ...(picture !== undefined && { thumbnail: picture }),
         ...(plan.id !== undefined && { id: plan.id }),
       })
@@ -154,7 +143,7 @@ export class ClipFile {
   }
 
   private async keep(): Promise<string | undefined> {
-    const { writer, part, first, journal } = this;
+    const { writer, part, journal } = this;
     // Where it is not the disk that failed, the last GOP can be kept too.
     await writer.finish().catch(() => undefined);
     const kept = await part.rescue();
@@ -162,8 +151,36 @@ export class ClipFile {
       await journal.gone(part.file);
       return undefined;
     }
-    await journal.closed(part.file, { ...kept, end: first.time + writer.facts.durationMs });
-    return path.join(this.context.options.folder, kept.file);
+    const { facts } = writer;
+    const { file, bytes } = kept;
+    const story = this.storyOf(facts, { coverage: 1, gaps: facts.gaps }, kept, []);
+    await journal.closed(part.file, { file, bytes, end: story.end, story });
+    return path.join(this.context.options.folder, file);
+  }
+
+  private storyOf(
+    facts: ClipFacts,
+    covered: Pick<Story, 'coverage' | 'gaps'>,
+    { bytes, sha256 }: Finished,
+    alarms: readonly Alarm[],
+  ): Story {
+    const { first, plan, preRollMs, writer } = this;
+    const { codec, width, height } = first.format;
+    const { frames, durationMs, damaged, damagedSpans } = facts;
+    // A film is shorter than what it shows.
+    const end = plan.id === LAPSE ? this.latest : first.time + durationMs;
+    return {
+      ...{ start: first.time, end, durationMs, frames, bytes },
+      ...{ codec, width, height, audio: writer.sound ?? false, preRollMs, reason: plan.reason },
+      ...{ alarms: [...alarms], damaged },
+      damagedSpans: damagedSpans.map(({ start, end }) => ({
+        start: first.time + start,
+        end: first.time + end,
+      })),
+      ...covered,
+      ...{ source: plan.source, timeSource: timeSourceOf(plan, first) },
+      ...(sha256 !== undefined && { sha256 }),
+    };
   }
 
   /** Its path from the folder. */
@@ -181,4 +198,9 @@ export class ClipFile {
       return undefined;
     }
   }
+}
+
+/** A live picture's own `timeSource` is that of the camera's claim; its time is this machine's. */
+function timeSourceOf({ source }: ClipPlan, { timeSource }: VideoUnit): TimeSource {
+  return source === 'live' ? 'arrival' : timeSource;
 }

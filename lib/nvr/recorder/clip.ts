@@ -11,6 +11,7 @@ import { whyNoKeyframe } from '../camera/no-keyframe.js';
 import type { StreamStatistics } from '../types.js';
 import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { ClipFile } from './clip-file.js';
+import { ClipQueue } from './clip-queue.js';
 import { isSystemError, writeError } from './disk.js';
 import { FormatChanges } from './format-changes.js';
 import { enter, leave, makeRoom, type Rival } from './rivals.js';
@@ -19,15 +20,11 @@ import { enter, leave, makeRoom, type Rival } from './rivals.js';
 const QUEUE_BYTES = 32 * 1024 * 1024;
 /** Time the disk has for what is left at the end. */
 const FINISH_MS = 30_000;
-/** Units taken from the queue before it is moved up. */
-const COMPACT_AT = 256;
 /** Silence after which what came before it is of no use to what follows. */
 const BREAK_MS = 2000;
 
 export class Clip implements Rival, Yielding {
-  private queue: ClipUnit[] = [];
-  private front = 0;
-  private waiting = 0;
+  private readonly queue: ClipQueue;
   private readonly maxWaiting: number;
   /** The stream's counters at its start. */
   private readonly before: StreamStatistics;
@@ -67,6 +64,7 @@ export class Clip implements Rival, Yielding {
     preRoll: readonly ClipUnit[],
   ) {
     this.from = plan.from;
+    this.queue = new ClipQueue(context.memory);
     this.changes = new FormatChanges(plan.segmentMs !== undefined);
     const bytes = preRoll.reduce((sum, unit) => sum + unitCost(unit), 0);
     this.maxWaiting = bytes + (context.options.queueBytes ?? QUEUE_BYTES);
@@ -87,7 +85,7 @@ export class Clip implements Rival, Yielding {
 
   /** Bytes of memory that wait for the disk. */
   get waitingBytes(): number {
-    return this.waiting;
+    return this.queue.bytes;
   }
 
   /** Of the asked time, what the files so far do not hold, ms. */
@@ -99,15 +97,13 @@ export class Clip implements Rival, Yielding {
   push(unit: ClipUnit): void {
     if (this.state !== 'open') return;
     if (unit.kind === 'video') this.look(unit);
-    while (!this.context.memory.hold(unit)) {
+    while (!this.queue.push(unit)) {
       if (!this.context.memory.isOwnBound && makeRoom(this)) continue;
       this.giveWay();
       return;
     }
-    this.queue.push(unit);
-    this.waiting += unitCost(unit);
-    if (this.waiting > this.maxWaiting) {
-      const seconds = Math.round((unit.arrival - this.queue[this.front]!.arrival) / 1000);
+    if (this.queue.bytes > this.maxWaiting) {
+      const seconds = Math.round((unit.arrival - this.queue.first!.arrival) / 1000);
       void this.fail(
         new NvrError('EDISK', `The disk is too slow: ${seconds} s of video wait to be written.`),
       );
@@ -118,25 +114,17 @@ export class Clip implements Rival, Yielding {
 
   /** What waits, for whoever counts the memory. */
   get bytes(): number {
-    return this.waiting;
+    return this.queue.bytes;
   }
 
   /** Does without its oldest GOP, if that lies before the alarm. */
   yield(): boolean {
     const { alarmed } = this.plan;
     if (alarmed === undefined) return false;
-    const { queue, front } = this;
-    for (let next = front + 1; next < queue.length; next++) {
-      const unit = queue[next]!;
-      if (timeOf(unit) > alarmed.monotonic) return false;
-      if (unit.kind !== 'video' || !isEntry(unit)) continue;
-      for (const old of queue.slice(front, next)) this.letGo(old);
-      this.queue = queue.slice(next);
-      this.front = 0;
-      this.warnOfYielding(alarmed.monotonic - timeOf(unit));
-      return true;
-    }
-    return false;
+    const next = this.queue.dropGop(alarmed.monotonic);
+    if (next === undefined) return false;
+    this.warnOfYielding(alarmed.monotonic - next);
+    return true;
   }
 
   giveWay(): void {
@@ -147,7 +135,7 @@ export class Clip implements Rival, Yielding {
 
   /** Resolves when nothing waits for the disk any more. */
   drain(): Promise<void> {
-    if (this.waiting === 0 || this.state === 'over') return Promise.resolve();
+    if (this.queue.bytes === 0 || this.state === 'over') return Promise.resolve();
     return new Promise((resolve) => (this.drained = resolve));
   }
 
@@ -192,19 +180,8 @@ export class Clip implements Rival, Yielding {
 
   /** What waits is of a time long before what was asked for. */
   private forget(): void {
-    this.clear();
+    this.queue.clear();
     this.keyframe = undefined;
-  }
-
-  private clear(): void {
-    for (const unit of this.queue.slice(this.front)) this.letGo(unit);
-    this.queue = [];
-    this.front = 0;
-  }
-
-  private letGo(unit: ClipUnit): void {
-    this.context.memory.release(unit);
-    this.waiting -= unitCost(unit);
   }
 
   private run(): void {
@@ -215,25 +192,17 @@ export class Clip implements Rival, Yielding {
 
   private async pump(): Promise<void> {
     for (;;) {
-      const unit = this.queue[this.front];
-      if (unit === undefined || this.isOver() || !this.begun) break;
-      this.shift();
+      const unit = this.isOver() || !this.begun ? undefined : this.queue.take();
+      if (unit === undefined) break;
       try {
         await this.take(unit);
       } finally {
-        this.letGo(unit);
+        this.queue.letGo(unit);
       }
     }
     this.tellDrained();
     if (this.state === 'ending') await this.finish();
     this.pumping = false;
-  }
-
-  private shift(): void {
-    this.front++;
-    if (this.front < COMPACT_AT || this.front * 2 < this.queue.length) return;
-    this.queue = this.queue.slice(this.front);
-    this.front = 0;
   }
 
   private async take(unit: ClipUnit): Promise<void> {
@@ -335,7 +304,7 @@ export class Clip implements Rival, Yielding {
     if (this.isOver()) return;
     this.state = 'over';
     leave(this);
-    this.clear();
+    this.queue.clear();
     const kept = await this.current?.rescue();
     this.emitFailure(writeError(cause, this.context.options.folder), kept);
     this.settle();
@@ -356,7 +325,7 @@ export class Clip implements Rival, Yielding {
     this.state = 'over';
     leave(this);
     this.context.memory.remove(this);
-    this.clear();
+    this.queue.clear();
     this.tellDrained();
     this.context.deps.timers.clear(this.endTimer);
     this.resolveEnd();

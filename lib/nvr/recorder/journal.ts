@@ -4,10 +4,27 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { openBelow, type Place } from './below.js';
 import { safeName } from './file-name.js';
-import { readLine, type CaseEntry, type DoneEntry, type Line, type OpenEntry } from './journal-line.js';
+import {
+  readLine,
+  shortStory,
+  type CaseEntry,
+  type DoneEntry,
+  type FileWord,
+  type Line,
+  type OpenEntry,
+  type Story,
+  type Thinned,
+} from './journal-line.js';
 import type { Alarm, RecorderFs } from './types.js';
 
-export { SEGMENT, type CaseEntry, type DoneEntry, type OpenEntry } from './journal-line.js';
+export {
+  LAPSE,
+  SEGMENT,
+  type CaseEntry,
+  type DoneEntry,
+  type OpenEntry,
+  type Story,
+} from './journal-line.js';
 
 /** Files kept in mind; beyond, the oldest are left to themselves. */
 const MAX_ENTRIES = 200_000;
@@ -94,13 +111,39 @@ export class Journal {
 
   /** `planned`: the path it was opened by. */
   async closed(planned: string, entry: DoneEntry): Promise<void> {
-    await this.note({ op: 'done', ...entry });
+    const kept = this.open.get(planned)?.kept;
+    await this.note({ op: 'done', ...entry, ...(kept && { kept }) });
     if (planned !== entry.file) await this.gone(planned);
   }
 
   /** The message of a finished file has been handed to a running flow. */
   told(file: string): Promise<void> {
     return this.done.get(file)?.untold === undefined ? Promise.resolve() : this.note({ op: 'told', file });
+  }
+
+  /** A file, finished or being written; undefined: none of ours. */
+  find(file: string): DoneEntry | OpenEntry | undefined {
+    return this.done.get(file) ?? this.open.get(file);
+  }
+
+  /** Whether retention leaves a file alone. */
+  async keep(file: string, kept: boolean): Promise<void> {
+    const entry = this.find(file);
+    if (entry !== undefined && (entry.kept ?? false) !== kept)
+      await this.note({ op: kept ? 'keep' : 'release', file });
+  }
+
+  /** A file is about to be replaced by its keyframes; `thinned` tells that it has been, `whole` that it has not. */
+  thin(file: string, thinned: Thinned): Promise<void> {
+    return this.note({ op: 'thin', file, ...thinned });
+  }
+
+  thinned(file: string): Promise<void> {
+    return this.note({ op: 'thinned', file });
+  }
+
+  whole(file: string): Promise<void> {
+    return this.note({ op: 'whole', file });
   }
 
   gone(file: string): Promise<void> {
@@ -140,31 +183,75 @@ export class Journal {
       case 'over':
         this.applyCase(line);
         return;
-      case 'told': {
-        const { untold: _untold, ...entry } = this.done.get(line.file) ?? {};
-        // In its old place: the order is that of age.
-        if ('end' in entry) this.done.set(line.file, entry);
+      case 'open':
+      case 'done':
+        this.applyFile(line);
+        return;
+      case 'thin': {
+        const { op: _op, file, ...thinning } = line;
+        this.change(file, (entry) => ({ ...entry, thinning }));
         return;
       }
       default:
-        this.applyFile(line);
+        this.applyWord(line.op, line.file);
     }
   }
 
-  private applyFile(line: Extract<Line, { op: 'open' | 'done' | 'told' | 'gone' }>): void {
-    const { op, ...entry } = line;
-    this.open.delete(entry.file);
-    this.total -= this.done.get(entry.file)?.bytes ?? 0;
-    this.done.delete(entry.file);
-    if (op === 'open') this.open.set(entry.file, entry as OpenEntry);
-    if (op !== 'done') return;
+  private applyFile({ op, ...entry }: Extract<Line, { op: 'open' | 'done' }>): void {
+    this.forget(entry.file);
+    if (op === 'open') {
+      this.open.set(entry.file, entry as OpenEntry);
+      return;
+    }
     this.done.set(entry.file, entry as DoneEntry);
     this.total += (entry as DoneEntry).bytes;
-    if (this.done.size > MAX_ENTRIES) {
-      const [oldest] = this.done.values();
-      this.done.delete(oldest!.file);
-      this.total -= oldest!.bytes;
+    if (this.done.size > MAX_ENTRIES) this.forget(this.done.keys().next().value!);
+  }
+
+  private applyWord(word: FileWord, file: string): void {
+    switch (word) {
+      case 'gone':
+        this.forget(file);
+        return;
+      case 'told':
+        this.change(file, ({ untold, ...entry }) => ({
+          ...entry,
+          ...(untold !== undefined && { story: shortStory(untold) }),
+        }));
+        return;
+      case 'keep':
+      case 'release': {
+        const kept = word === 'keep' && { kept: true as const };
+        this.change(file, ({ kept: _kept, ...entry }) => ({ ...entry, ...kept }));
+        const open = this.open.get(file);
+        if (open === undefined) return;
+        const { kept: _kept, ...entry } = open;
+        this.open.set(file, { ...entry, ...kept });
+        return;
+      }
+      case 'whole':
+        this.change(file, ({ thinning: _thinning, ...entry }) => entry);
+        return;
+      case 'thinned':
+        this.change(file, ({ thinning, ...entry }) =>
+          thinning === undefined ? entry : thinnedTo(entry, thinning),
+        );
     }
+  }
+
+  /** In its old place: the order is that of age. */
+  private change(file: string, changed: (entry: DoneEntry) => DoneEntry): void {
+    const entry = this.done.get(file);
+    if (entry === undefined) return;
+    const next = changed(entry);
+    this.total += next.bytes - entry.bytes;
+    this.done.set(file, next);
+  }
+
+  private forget(file: string): void {
+    this.open.delete(file);
+    this.total -= this.done.get(file)?.bytes ?? 0;
+    this.done.delete(file);
   }
 
   private applyCase(line: Extract<Line, { op: 'alarm' | 'more' | 'missing' | 'over' }>): void {
@@ -229,4 +316,12 @@ export class Journal {
       await handle.close();
     }
   }
+}
+
+function thinnedTo(entry: DoneEntry, { bytes, sha256, frames }: Thinned): DoneEntry {
+  const told = (story: Story | undefined): Story | undefined =>
+    story && { ...story, bytes, sha256, frames, audio: false, thinned: true };
+  const untold = told(entry.untold);
+  const story = told(entry.story);
+  return { ...entry, bytes, ...(untold && { untold }), ...(story && { story }) };
 }

@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
 import type { ClipSink } from '../../media/mp4-writer.js';
+import { sha256Of } from './digest.js';
 import { codeOf } from './disk.js';
 import { makePlain } from './plain-mp4.js';
 import { folderMode, makeFolders, openBelow, pathOf, type Place } from './below.js';
@@ -13,6 +14,10 @@ export interface Finished {
   /** Path from the folder, with / between its levels. */
   readonly file: string;
   readonly bytes: number;
+  /** Absent: the disk did not let it be read back. */
+  readonly sha256?: string;
+  /** Epoch ms at which what was cut short had been written to. */
+  readonly modified?: number;
 }
 
 const MAX_SUFFIX = 9999;
@@ -26,7 +31,7 @@ const MAX_BOXES = 1_000_000;
 const writing = new Set<string>();
 
 export class PartFile implements ClipSink {
-  /** Changes while the copy that is a plain file goes on. */
+  /** Changes while the file is copied, or read back. */
   copied = 0;
   private bytes = 0;
 
@@ -85,8 +90,9 @@ export class PartFile implements ClipSink {
       const part = await openBelow(this.fs, this.root, this.file + PART);
       const notPlain = plain ? await this.makePlain(part) : undefined;
       const { bytes } = this;
+      const hashed = await hashOf(part, () => this.copied++);
       const file = await giveName(this.fs, this.root, this.file, part);
-      return { file, bytes, ...(notPlain !== undefined && { notPlain }) };
+      return { file, bytes, ...hashed, ...(notPlain !== undefined && { notPlain }) };
     } finally {
       this.letGo();
     }
@@ -129,22 +135,39 @@ export async function finishPart(fs: RecorderFs, root: string, file: string): Pr
   await (await openBelow(fs, root, file + PLAIN_PART)).remove().catch(() => undefined);
   const found = await part.file();
   if (found === undefined) {
-    const named = await (await openBelow(fs, root, file)).file();
-    return named === undefined ? undefined : { file, bytes: named.size };
+    const place = await openBelow(fs, root, file);
+    const named = await place.file();
+    return named === undefined ? undefined : { file, bytes: named.size, ...(await hashOf(place)) };
   }
   const handle = await part.open('change');
   let bytes: number;
+  let modified: number;
   try {
     bytes = await wholeBytes(handle, found.size);
     // Another name of the file is somebody else's: nothing is cut off there.
-    const isOurs = (await handle.stat()).nlink === 1;
+    const { nlink, mtimeMs } = await handle.stat();
+    modified = Math.round(mtimeMs);
+    const isOurs = nlink === 1;
     if (isOurs && bytes > 0 && bytes < found.size) await handle.truncate(bytes);
   } finally {
     await handle.close();
   }
-  if (bytes > 0) return { file: await giveName(fs, root, file, part), bytes };
+  if (bytes > 0) {
+    const hashed = await hashOf(part);
+    return { file: await giveName(fs, root, file, part), bytes, modified, ...hashed };
+  }
   await part.remove();
   return undefined;
+}
+
+/** Nothing where it cannot be read: the clip is there all the same. */
+async function hashOf(place: Place, onRead?: () => void): Promise<{ sha256?: string }> {
+  try {
+    const handle = await place.open('read');
+    return { sha256: await sha256Of(handle, onRead).finally(() => handle.close()) };
+  } catch {
+    return {};
+  }
 }
 
 /** Whether this process writes the part of `file` at the moment. */

@@ -1,71 +1,35 @@
 // A camera's recorder: keeps the seconds before an alarm while armed, makes a clip of each alarm, or records without end in segments.
 
-import path from 'node:path';
-import type { AudioUnit, MediaUnit } from '../../codec/unit.js';
+import type { AudioUnit, MediaUnit, VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { GopRing } from '../../media/gop-ring.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
 import { AlarmWindow } from './alarm-window.js';
 import { Cases } from './cases.js';
+import { Catalog } from './catalog.js';
+import { checkOptions } from './check-options.js';
 import { Clip } from './clip.js';
 import { timeOf, type ClipContext } from './clip-context.js';
-import { codeOf, writeError } from './disk.js';
+import { writeError } from './disk.js';
 import { nextOrder } from './disk-turns.js';
-import { checkTemplate } from './file-name.js';
+import { Endless } from './endless.js';
+import { News } from './news.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
+import { LAPSE_PLAN, TimeLapse } from './time-lapse.js';
 import type {
   Alarm,
+  AlarmAnswer,
+  AlarmRequest,
   KeptMessage,
   RecorderDeps,
   RecorderEvent,
   RecorderListener,
   RecorderOptions,
+  RecorderStatus,
 } from './types.js';
-
-export interface RecorderStatus {
-  readonly state: 'disarmed' | 'armed' | 'recording';
-  /** Clips that are recorded or being finished. */
-  readonly clips: number;
-  readonly preRollMs: number;
-  readonly preRollBytes: number;
-  /** Bytes that wait for the disk. */
-  readonly waitingBytes: number;
-  /** The folder has been read, and what an earlier run left is finished. */
-  readonly ready: boolean;
-  /** Of this recorder, in the folder. */
-  readonly files: number;
-  readonly fileBytes: number;
-  /** Alarms of which something is still to be fetched from the NVR. */
-  readonly toFetch: number;
-}
-
-export interface AlarmRequest {
-  readonly reason: string;
-  /** Lasts until `endAlarm`, or the maximum length. */
-  readonly held?: boolean;
-  /** Kept for a clip that is told when nobody holds the message any more. */
-  readonly message?: KeptMessage;
-}
-
-export interface AlarmAnswer {
-  /** The clip that the alarm is in. */
-  readonly clip: number;
-  /** It is this alarm that began it. */
-  readonly began: boolean;
-}
-
-const MAX_ALARMS = 1000;
-/** Continuous recording tries again after a failure, later each time. */
-const RETRY_MS = 5000;
-const MAX_RETRY_MS = 60_000;
-/** A continuous file that has lasted so long, or half its segment, is a success. */
-const WELL_MS = 30_000;
-/** A stream that was there so long ago may only stall, or this machine be late: its pictures of the time before the end are waited for, */
-const STALL_MS = 3000;
-/** up to here. */
-const LATE_MS = 30_000;
-const CONTINUOUS = 'continuous';
+import { cutOff, ringTooSmall } from './warnings.js';
+import { WindowTimer } from './window-timer.js';
 
 export class Recorder {
   private subscription: HubSubscription | undefined;
@@ -74,22 +38,21 @@ export class Recorder {
   /** The one that takes units. */
   private clip: Clip | undefined;
   private window: AlarmWindow | undefined;
-  private windowTimer: unknown;
+  private readonly windowTimer: WindowTimer;
   /** Arrival of the last picture. */
   private lastPicture = -Infinity;
   /** Why the stream does not play. */
   private trouble: NvrError | undefined;
-  /** Of continuous recording's segment at hand. */
-  private readonly segmentAlarms: Alarm[] = [];
   /** Those that are not finished yet, the present one included. */
   private readonly clips = new Set<Clip>();
   private numbers = 0;
-  private retryTimer: unknown;
-  private retryMs = RETRY_MS;
   private readonly store: ClipStore;
   private readonly cases: Cases;
-  /** Causes told since the last success. */
-  private readonly told = new Set<string>();
+  private readonly endless: Endless;
+  private readonly lapse: TimeLapse;
+  /** What has been recorded. */
+  readonly catalog: Catalog;
+  private readonly news = new News();
 
   /** Throws EINPUT for options that cannot be. */
   constructor(
@@ -98,24 +61,32 @@ export class Recorder {
     private readonly deps: RecorderDeps,
     private readonly listener: RecorderListener,
   ) {
-    checkTemplate(options.fileName);
-    if (!path.isAbsolute(options.folder))
-      throw new NvrError('EINPUT', 'The setting "folder" must be an absolute path.');
-    if (options.mode === 'alarm' && options.maxLength <= options.preRoll)
-      throw new NvrError('EINPUT', 'The setting "maxLength" must be longer than "preRoll".');
+    checkOptions(options);
     const emit = (event: RecorderEvent): void => {
       this.emit(event);
     };
     this.cases = new Cases(this.context, hub.channel, listener, emit, (write) => this.store.note(write));
     this.store = new ClipStore(options, deps, emit, this.cases, (error) => {
-      if (this.isNews(error)) this.emit({ type: 'warning', error });
+      if (this.news.isNews(error)) this.emit({ type: 'warning', error });
     });
+    this.catalog = new Catalog(options, deps, () => this.store.journal());
+    this.endless = new Endless(options, deps, this.cases, () => {
+      if (this.subscription !== undefined) this.beginEndless();
+    });
+    this.windowTimer = new WindowTimer(
+      deps,
+      () => this.lastPicture,
+      ({ end }) => {
+        this.endClip(end);
+      },
+    );
+    this.lapse = new TimeLapse(options.every ?? 1, options.segment * 1000);
     this.ring = new GopRing({
       seconds: options.preRoll,
       memory: hub.memory,
       ...(options.ringBytes !== undefined && { maxBytes: options.ringBytes }),
       onShrink: (keptMs) => {
-        this.warnOfRing(keptMs);
+        this.emit({ type: 'warning', error: ringTooSmall(options.preRoll, keptMs) });
       },
     });
   }
@@ -151,7 +122,7 @@ export class Recorder {
     });
     this.cases.open(this.hub.statistics.state === 'playing');
     this.emit({ type: 'armed' });
-    if (this.options.mode === 'continuous') this.beginContinuous();
+    if (this.options.mode !== 'alarm') this.beginEndless();
     this.openStore();
   }
 
@@ -171,11 +142,8 @@ export class Recorder {
       throw new NvrError('EINPUT', 'The recorder is not armed; send action "arm" first.');
     const now = this.deps.monotonic();
     const alarm = { time: this.deps.now(), reason };
-    if (this.options.mode === 'continuous') {
-      if (this.segmentAlarms.length < MAX_ALARMS) {
-        this.segmentAlarms.push(alarm);
-        this.cases.segmentAlarm(alarm);
-      }
+    if (this.options.mode !== 'alarm') {
+      if (this.options.mode === 'continuous') this.endless.alarm(alarm);
       return { clip: 0, began: false };
     }
     const { window, clip } = this;
@@ -183,7 +151,7 @@ export class Recorder {
       return { clip: this.beginClip(now, alarm, held, message), began: true };
     window.alarm(now, alarm, held);
     this.cases.extend(clip.plan.id!, this.epochOf(window.least), alarm);
-    this.setWindowTimer();
+    this.windowTimer.set(window);
     this.emit({ type: 'extended', clip: clip.plan.number, reason, alarms: window.alarms.length });
     return { clip: clip.plan.number, began: false };
   }
@@ -194,7 +162,7 @@ export class Recorder {
     if (window === undefined) return;
     window.release(this.deps.monotonic());
     if (clip?.plan.id !== undefined) this.cases.extend(clip.plan.id, this.epochOf(window.least));
-    this.setWindowTimer();
+    this.windowTimer.set(window);
   }
 
   /** Ends the clip that is recorded at once, without its post-roll. */
@@ -206,7 +174,7 @@ export class Recorder {
   private async leave(to: number): Promise<void> {
     this.subscription?.unsubscribe();
     this.subscription = undefined;
-    this.deps.timers.clear(this.retryTimer);
+    this.endless.stop();
     this.endClip(to);
     this.ring.clear();
     this.sound = new Sound();
@@ -247,23 +215,24 @@ export class Recorder {
       this.ring.since(from),
     );
     this.begin(clip);
-    this.setWindowTimer();
+    this.windowTimer.set(window);
     return number;
   }
 
-  private beginContinuous(): void {
-    const takeAlarms = (): Alarm[] => this.segmentAlarms.splice(0);
-    const segmentMs = this.options.segment * 1000;
+  private beginEndless(): void {
+    const { mode } = this.options;
     const context = {
       ...this.context,
       emit: (event: RecorderEvent) => {
         this.onClipEvent(event);
-        this.cases.onSegmentEvent(event);
+        if (mode === 'continuous') this.cases.onSegmentEvent(event);
       },
     };
-    const order = nextOrder();
-    const plan = { number: 0, reason: CONTINUOUS, source: 'live', order, takeAlarms, segmentMs } as const;
-    this.begin(new Clip(context, { ...plan, id: this.cases.segmentId }, []));
+    const plan = { number: 0, reason: mode, source: 'live', order: nextOrder() } as const;
+    this.lapse.beginFile();
+    this.begin(
+      new Clip(context, { ...plan, ...(mode === 'continuous' ? this.endless.plan : LAPSE_PLAN) }, []),
+    );
   }
 
   private begin(clip: Clip): void {
@@ -277,44 +246,27 @@ export class Recorder {
 
   /** `to`: monotonic ms at which the time that is asked of it ends. */
   private endClip(to: number): void {
-    this.deps.timers.clear(this.windowTimer);
+    this.windowTimer.clear();
     const { clip, window } = this;
     this.window = this.clip = undefined;
     if (clip === undefined) return;
     if (window !== undefined && clip.plan.id !== undefined) {
       const end = Math.min(to, window.end);
       this.cases.extend(clip.plan.id, this.epochOf(end));
-      if (to >= window.end && window.cutMs > 0) this.warnOfLength(window);
+      if (to >= window.end && window.cutMs > 0)
+        this.emit({ type: 'warning', error: cutOff(this.options.maxLength, window.cutMs) });
       void clip.end(end);
     } else {
-      void clip.end(to);
+      void clip.end(this.options.mode === 'timelapse' ? this.lapse.end : to);
     }
-  }
-
-  private setWindowTimer(): void {
-    const { timers, monotonic } = this.deps;
-    timers.clear(this.windowTimer);
-    const { window } = this;
-    if (window === undefined || window.end === Infinity) return;
-    // A stream that plays ends the clip by its first picture behind it.
-    const due = (): number =>
-      Math.max(window.end, Math.min(this.lastPicture + STALL_MS, window.end + LATE_MS));
-    const wait = (until: number): void => {
-      this.windowTimer = timers.set(
-        () => {
-          if (window !== this.window) return;
-          const left = due() - monotonic();
-          if (left > 0) wait(due());
-          else this.endClip(window.end);
-        },
-        Math.max(0, until - monotonic()),
-      );
-    };
-    wait(window.end);
   }
 
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
+    if (this.options.mode === 'timelapse') {
+      if (unit.kind === 'video' && this.lapse.shows(unit)) this.film(unit);
+      return;
+    }
     if (unit.kind === 'audio') this.hear(unit);
     else this.lastPicture = unit.arrival;
     if (this.options.mode === 'alarm') this.ring.push(unit);
@@ -324,6 +276,14 @@ export class Recorder {
       this.endClip(window.end);
     }
     this.clip?.push(unit);
+  }
+
+  private film(unit: VideoUnit): void {
+    if (this.clip !== undefined && this.lapse.isOver(unit)) {
+      this.endClip(0);
+      this.beginEndless();
+    }
+    this.clip?.push(this.lapse.place(unit));
   }
 
   private onHubEvent(event: HubEvent): void {
@@ -358,36 +318,15 @@ export class Recorder {
 
   private onClipEvent(event: RecorderEvent): void {
     if (event.type === 'finished') {
-      const { mode, segment } = this.options;
-      if (mode === 'alarm' || event.info.durationMs >= Math.min(segment * 500, WELL_MS)) {
-        this.told.clear();
-        this.retryMs = RETRY_MS;
-      }
+      if (this.options.mode !== 'continuous' || this.endless.isWell(event)) this.news.success();
       this.emit(event);
       this.store.retain();
     } else if (event.type === 'failed') {
-      this.emit({ ...event, firstOfOutage: this.isNews(event.error) });
-      this.retryLater();
+      this.emit({ ...event, firstOfOutage: this.news.isNews(event.error) });
+      if (this.options.mode !== 'alarm' && this.subscription !== undefined) this.endless.retryLater();
     } else {
       this.emit(event);
     }
-  }
-
-  private isNews(error: NvrError): boolean {
-    const cause = `${error.code} ${codeOf(error.cause)}`;
-    const isNew = !this.told.has(cause);
-    this.told.add(cause);
-    return isNew;
-  }
-
-  private retryLater(): void {
-    if (this.options.mode !== 'continuous' || this.subscription === undefined) return;
-    const { timers } = this.deps;
-    timers.clear(this.retryTimer);
-    this.retryTimer = timers.set(() => {
-      if (this.subscription !== undefined) this.beginContinuous();
-    }, this.retryMs);
-    this.retryMs = Math.min(this.retryMs * 2, MAX_RETRY_MS);
   }
 
   /** A folder that fails is told of, and tried again by the next clip. */
@@ -395,23 +334,8 @@ export class Recorder {
     this.store.open().catch((error: unknown) => {
       const told = writeError(error, this.options.folder);
       if (this.options.mode === 'alarm')
-        this.emit({ type: 'failed', clip: 0, error: told, firstOfOutage: this.isNews(told) });
+        this.emit({ type: 'failed', clip: 0, error: told, firstOfOutage: this.news.isNews(told) });
     });
-  }
-
-  private warnOfRing(keptMs: number): void {
-    const seconds = (keptMs / 1000).toFixed(1);
-    const reason = `The pre-roll of ${this.options.preRoll} s does not fit in the memory that this camera, or all cameras together (nvrMemoryMB in settings.js), may use; clips begin ${seconds} s before an alarm.`;
-    this.emit({ type: 'warning', error: new NvrError('EOVERLOAD', reason) });
-  }
-
-  private warnOfLength({ cutMs }: AlarmWindow): void {
-    const what =
-      cutMs === Infinity
-        ? 'the alarm goes on'
-        : `${(cutMs / 1000).toFixed(1)} s of its post-roll are left out`;
-    const reason = `The clip of the alarm has its maximum length of ${this.options.maxLength} s, and ${what}; set a longer "maxLength" to keep more.`;
-    this.emit({ type: 'warning', error: new NvrError('EINPUT', reason) });
   }
 
   /** Epoch ms of a monotonic time. */

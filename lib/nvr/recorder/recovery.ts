@@ -4,7 +4,15 @@ import path from 'node:path';
 import { NvrError } from '../../errors.js';
 import { openBelow } from './below.js';
 import { coverageOf } from './coverage.js';
-import { SEGMENT, type CaseEntry, type DoneEntry, type Journal, type OpenEntry } from './journal.js';
+import {
+  LAPSE,
+  SEGMENT,
+  type CaseEntry,
+  type DoneEntry,
+  type Journal,
+  type OpenEntry,
+  type Story,
+} from './journal.js';
 import { finishPart, isBeingWritten } from './part-file.js';
 import { readClip } from './read-clip.js';
 import type { ClipInfo, KeptMessage, RecorderFs } from './types.js';
@@ -17,8 +25,6 @@ export interface RecoveryListener {
   /** The alarm's clip is over, and `missingMs` of it are missing. */
   settled(entry: CaseEntry, missingMs: number): void;
 }
-
-type Told = Omit<ClipInfo, 'file' | 'thumbnail'>;
 
 /** `folder`: as users see it. Rejects with what the file system says. */
 export async function recover(
@@ -83,20 +89,29 @@ async function finish(
   const read = await readClip(await openBelow(fs, root, found.file));
   const isFirst = ![...journal.finished].some(({ id }) => id !== undefined && id === entry.id);
   const { start, reason, codec, width, height, id } = entry;
-  const end = start + read.durationMs;
+  // A film is shorter than what it shows: it ends where its file was last written to.
+  const end = id === LAPSE ? Math.max(start, found.modified ?? start) : start + read.durationMs;
   const isCase = known !== undefined && id !== SEGMENT;
-  const asked = { from: isCase && isFirst ? known.from : start, to: isCase ? Math.max(end, known.to) : end };
-  const { coverage, gaps } = coverageOf(asked, { ...read, start, end });
+  const shown = { from: start, to: start + read.durationMs };
+  const asked =
+    id === LAPSE
+      ? shown
+      : { from: isCase && isFirst ? known.from : start, to: isCase ? Math.max(end, known.to) : end };
+  const { coverage, gaps } = coverageOf(asked, { ...read, start, end: start + read.durationMs });
   const alarms = known?.alarms ?? [];
   const preRollMs = isCase && isFirst ? Math.max(0, (alarms[0]?.time ?? start) - start) : 0;
   const picture = { codec, width, height, audio: read.audio, damaged: 0, damagedSpans: [] };
-  const story = { reason, preRollMs, alarms, coverage, gaps, source: 'live' as const };
-  const told: Told = {
-    ...{ start, end, durationMs: read.durationMs, frames: read.frames, bytes: found.bytes },
+  const { timeSource = 'arrival' } = entry;
+  const source = timeSource === 'arrival' ? 'live' : 'playback';
+  const { file, bytes, sha256 } = found;
+  const untold: Story = {
+    ...{ start, end, durationMs: read.durationMs, frames: read.frames, bytes },
     ...picture,
-    ...story,
+    ...{ reason, preRollMs, alarms, coverage, gaps, source, timeSource },
+    ...(sha256 !== undefined && { sha256 }),
+    recovered: true,
   };
-  const done = { ...found, end, untold: told, ...(id !== undefined && { id }) };
+  const done = { file, bytes, end, untold, ...(id !== undefined && { id }) };
   await journal.closed(entry.file, done);
   return done;
 }

@@ -33,6 +33,7 @@ export async function retain(
   const before = limits.keepDays > 0 ? now - limits.keepDays * DAY_MS : -Infinity;
   const bytes = limits.keepGiB > 0 ? limits.keepGiB * GIB : Infinity;
   for (const entry of [...journal.finished]) {
+    if (entry.kept) continue;
     const reason = entry.end < before ? 'age' : journal.bytes > bytes ? 'size' : undefined;
     if (reason === undefined) break;
     const was = await remove(fs, journal.root, entry);

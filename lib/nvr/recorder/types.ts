@@ -1,7 +1,7 @@
 // What the recorder is told, what it needs of the machine, and what it tells.
 
 import type fsPromises from 'node:fs/promises';
-import type { VideoUnit } from '../../codec/unit.js';
+import type { TimeSource, VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';
 import type { DamagedSpan } from '../../media/damaged-spans.js';
 import type { ClipGap } from '../../media/gaps.js';
@@ -13,7 +13,7 @@ export interface RecorderOptions {
   /** For file names: the NVR's name, the channel's name or number. */
   readonly nvr: string;
   readonly channel: string;
-  readonly mode: 'alarm' | 'continuous';
+  readonly mode: 'alarm' | 'continuous' | 'timelapse';
   /** What becomes of pictures after a loss; `keep` by default. */
   readonly onLoss?: OnLoss;
   /** Seconds, 0 to 120. */
@@ -25,8 +25,10 @@ export interface RecorderOptions {
   readonly folder: string;
   /** Template below `folder`: {nvr} {channel} {stream} {reason} and letters of a time, such as {yyyy} or {HHmmss}. */
   readonly fileName: string;
-  /** Seconds of a continuous segment. */
+  /** Seconds of a continuous segment, or of the camera's time in one file of a time-lapse. */
   readonly segment: number;
+  /** Of a time-lapse: one picture for so many keyframes; 1 by default. */
+  readonly every?: number;
   /** Files that ended longer ago are deleted; 0: none. */
   readonly keepDays: number;
   /** The oldest files beyond this are deleted; 0: none. */
@@ -115,7 +117,15 @@ export interface ClipInfo {
   readonly gaps: readonly ClipGap[];
   /** `playback`: fetched from the NVR's own recording. */
   readonly source: 'live' | 'playback';
+  /** Whose word the times are: `arrival` is this machine's clock, anything else the NVR's. */
+  readonly timeSource: TimeSource;
   readonly thumbnail?: string;
+  /** Of the finished file, in hex. Absent where the disk did not let it be read back. */
+  readonly sha256?: string;
+  /** Only its keyframes are left, and no sound; `sha256` is of what is left. */
+  readonly thinned?: true;
+  /** Retention leaves it alone. */
+  readonly kept?: true;
   /** Told, and finished if need be, at the start after the one that recorded it: after a deploy, a shutdown or a crash. */
   readonly recovered?: true;
 }
@@ -155,6 +165,38 @@ export type RecorderEvent =
       readonly reason: 'age' | 'size';
     }
   | { readonly type: 'warning'; readonly error: NvrError };
+
+export interface AlarmRequest {
+  readonly reason: string;
+  /** Lasts until `endAlarm`, or the maximum length. */
+  readonly held?: boolean;
+  /** Kept for a clip that is told when nobody holds the message any more. */
+  readonly message?: KeptMessage;
+}
+
+export interface AlarmAnswer {
+  /** The clip that the alarm is in. */
+  readonly clip: number;
+  /** It is this alarm that began it. */
+  readonly began: boolean;
+}
+
+export interface RecorderStatus {
+  readonly state: 'disarmed' | 'armed' | 'recording';
+  /** Clips that are recorded or being finished. */
+  readonly clips: number;
+  readonly preRollMs: number;
+  readonly preRollBytes: number;
+  /** Bytes that wait for the disk. */
+  readonly waitingBytes: number;
+  /** The folder has been read, and what an earlier run left is finished. */
+  readonly ready: boolean;
+  /** Of this recorder, in the folder. */
+  readonly files: number;
+  readonly fileBytes: number;
+  /** Alarms of which something is still to be fetched from the NVR. */
+  readonly toFetch: number;
+}
 
 export interface RecorderListener {
   onEvent(event: RecorderEvent): void;

@@ -1,0 +1,145 @@
+// What a recorder has recorded, as its journal has it: asked for by time or by file, and held back from retention.
+
+import path from 'node:path';
+import { NvrError } from '../../errors.js';
+import { below, openBelow } from './below.js';
+import { writeError } from './disk.js';
+import type { DoneEntry, Journal, OpenEntry } from './journal.js';
+import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from './types.js';
+
+/** Epoch ms; none: without a bound. */
+export interface TimeSpan {
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** One file, as `clip.file` names it, or all that hold something of a span. */
+export interface ClipChoice extends TimeSpan {
+  readonly file?: string;
+}
+
+export interface ClipList {
+  /** The oldest first. */
+  readonly clips: readonly ClipInfo[];
+  /** There are more than are listed: ask on from the last one's `end`. */
+  readonly more: boolean;
+}
+
+/** Clips listed at once. */
+export const MAX_LISTED = 1000;
+
+export class Catalog {
+  constructor(
+    private readonly options: Pick<RecorderOptions, 'folder'>,
+    private readonly deps: Pick<RecorderDeps, 'fs' | 'now'>,
+    private readonly journal: () => Promise<Journal>,
+  ) {}
+
+  /** Rejects with EINPUT, or EDISK where the folder cannot be read. */
+  async list(span: TimeSpan): Promise<ClipList> {
+    checkSpan(span, this.deps.now());
+    return listClips(await this.read(), this.options.folder, span);
+  }
+
+  /** Holds clips back from retention, or lets go of them; answers their files. Rejects with EINPUT, ENORECORDING or EDISK. */
+  async keep(choice: ClipChoice, kept: boolean): Promise<string[]> {
+    checkSpan(choice, this.deps.now());
+    const { folder } = this.options;
+    return keepClips(this.deps.fs, await this.read(), folder, choice, kept).catch((cause: unknown) => {
+      throw writeError(cause, folder);
+    });
+  }
+
+  private read(): Promise<Journal> {
+    return this.journal().catch((cause: unknown) => {
+      throw writeError(cause, this.options.folder);
+    });
+  }
+}
+
+/** Throws EINPUT for a span that cannot have been recorded. */
+export function checkSpan({ from, to }: TimeSpan, now: number): void {
+  if (from !== undefined && from > now)
+    throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
+  if (from !== undefined && to !== undefined && to <= from)
+    throw new NvrError('EINPUT', '"to" must be later than "from".');
+}
+
+/** `folder`: as users see it. */
+export function listClips(journal: Journal, folder: string, span: TimeSpan): ClipList {
+  const found = entriesOf(journal, span);
+  const clips = found.slice(0, MAX_LISTED).map((entry) => clipInfo(entry, folder));
+  return { clips, more: found.length > clips.length };
+}
+
+/** Finished files that hold something of a span, the oldest first. */
+export function entriesOf(journal: Journal, { from = -Infinity, to = Infinity }: TimeSpan): DoneEntry[] {
+  const found = [...journal.finished].filter((entry) => startOf(entry) < to && entry.end > from);
+  return found.sort((a, b) => startOf(a) - startOf(b));
+}
+
+/** As its message had it. */
+export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
+  const { file, end, bytes, thumbnail, kept } = entry;
+  const full = (name: string): string => path.join(folder, name);
+  return {
+    ...(entry.untold ?? entry.story ?? bare(end)),
+    ...{ file: full(file), end, bytes },
+    ...(thumbnail !== undefined && { thumbnail: full(thumbnail) }),
+    ...(kept && { kept }),
+  };
+}
+
+/** Holds files back from retention, or lets go of them; answers them. Rejects with ENORECORDING where there are none, and EINPUT for what names none. */
+export async function keepClips(
+  fs: RecorderFs,
+  journal: Journal,
+  folder: string,
+  choice: ClipChoice,
+  kept: boolean,
+): Promise<string[]> {
+  const { file, from, to = Infinity } = choice;
+  let names: string[];
+  if (file !== undefined) {
+    names = [await nameOf(fs, journal, folder, file)];
+  } else {
+    if (from === undefined)
+      throw new NvrError('EINPUT', 'Name the clip by "clip.file", or a span by "from" and "to".');
+    const open = journal.unfinished.filter((entry) => entry.start < to).map((entry) => entry.file);
+    names = [...entriesOf(journal, choice).map((entry) => entry.file), ...open];
+    if (names.length === 0) throw new NvrError('ENORECORDING', 'Nothing is recorded in that span.');
+  }
+  for (const name of names) await journal.keep(name, kept);
+  return names.map((name) => path.join(folder, name));
+}
+
+/** A file of ours that is there, as the journal calls it. */
+async function nameOf(fs: RecorderFs, journal: Journal, folder: string, file: string): Promise<string> {
+  const name = path.isAbsolute(file) ? below(folder, file) : file;
+  const entry = journal.find(name);
+  if (entry === undefined)
+    throw new NvrError('ENORECORDING', 'That file is no clip of this node, or has been deleted.');
+  const isThere = isOpen(entry) || (await (await openBelow(fs, journal.root, name)).file()) !== undefined;
+  if (!isThere) {
+    await journal.gone(name);
+    throw new NvrError('ENORECORDING', 'That clip is gone: someone has deleted its file.');
+  }
+  return name;
+}
+
+function isOpen(entry: DoneEntry | OpenEntry): entry is OpenEntry {
+  return !('bytes' in entry);
+}
+
+/** Files of an earlier version tell no more than their end. */
+function startOf({ untold, story, end }: DoneEntry): number {
+  return (untold ?? story)?.start ?? end;
+}
+
+function bare(end: number): Omit<ClipInfo, 'file' | 'bytes'> {
+  return {
+    ...{ start: end, end, durationMs: 0, frames: 0, codec: '', width: 0, height: 0, audio: false },
+    ...{ preRollMs: 0, reason: '', alarms: [], damaged: 0, damagedSpans: [], coverage: 0, gaps: [] },
+    ...{ source: 'live', timeSource: 'arrival' },
+  };
+}

@@ -1,0 +1,17 @@
+// What a recorder warns of, in words that say what to do.
+
+import { NvrError } from '../../errors.js';
+
+export function ringTooSmall(preRoll: number, keptMs: number): NvrError {
+  const seconds = (keptMs / 1000).toFixed(1);
+  const reason = `The pre-roll of ${preRoll} s does not fit in the memory that this camera, or all cameras together (nvrMemoryMB in settings.js), may use; clips begin ${seconds} s before an alarm.`;
+  return new NvrError('EOVERLOAD', reason);
+}
+
+/** `cutMs`: Infinity for an alarm that goes on. */
+export function cutOff(maxLength: number, cutMs: number): NvrError {
+  const what =
+    cutMs === Infinity ? 'the alarm goes on' : `${(cutMs / 1000).toFixed(1)} s of its post-roll are left out`;
+  const reason = `The clip of the alarm has its maximum length of ${maxLength} s, and ${what}; set a longer "maxLength" to keep more.`;
+  return new NvrError('EINPUT', reason);
+}

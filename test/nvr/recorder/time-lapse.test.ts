@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { judgeClip, videoTimes } from '../../media/clip-judge.js';
+import { needs } from '../../support/tools.js';
+import { channelClip } from '../../../lib/simulator/clips.js';
+import { clipUnit } from './clip-units.js';
+import { EPOCH, Rig } from './rig.js';
+
+const GOP = channelClip(1, 'main', 'h264').units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
+
+describe('a time-lapse', function () {
+  this.timeout(30_000);
+  let rig: Rig;
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  /** Pictures of 12.5 a second, from second 10 on. */
+  function feed(keyframes: number): void {
+    const from = 10 * GOP;
+    rig.feed(Array.from({ length: keyframes * GOP }, (_, index) => clipUnit(from + index, EPOCH)));
+  }
+
+  it('shows every n-th keyframe for 40 ms, and tells when it was', async () => {
+    rig = new Rig({ mode: 'timelapse', every: 3, segment: 86_400, fileName: '{HHmmss}' });
+    rig.recorder.arm();
+    feed(30);
+    await rig.recorder.disarm();
+    const info = await rig.clip();
+    const gopMs = GOP * 80;
+    assert.equal(judgeClip(info.file).length, 10);
+    assert.deepEqual(
+      videoTimes(info.file).map((time) => Math.round(time * 1000)),
+      Array.from({ length: 10 }, (_, index) => index * 40),
+    );
+    assert.deepEqual([info.frames, info.durationMs, info.audio, info.coverage], [10, 400, false, 1]);
+    assert.deepEqual(info.gaps, []);
+    assert.equal(info.start, EPOCH + 10 * gopMs);
+    assert.equal(info.end, info.start + 27 * gopMs);
+    assert.equal(info.reason, 'timelapse');
+  });
+
+  it('begins a file for each segment of the camera’s time', async () => {
+    rig = new Rig({ mode: 'timelapse', every: 2, segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
+    rig.recorder.arm();
+    feed(12);
+    await rig.recorder.disarm();
+    const infos = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    assert.deepEqual(
+      infos.map(({ frames }) => frames),
+      [3, 3],
+    );
+  });
+
+  it('lists alarms nowhere, and is not begun by them', () => {
+    rig = new Rig({ mode: 'timelapse' });
+    rig.recorder.arm();
+    assert.deepEqual(rig.recorder.alarm({ reason: 'door' }), { clip: 0, began: false });
+  });
+
+  it('is finished after a kill, and ends when it was last written to', async () => {
+    rig = new Rig({ mode: 'timelapse', every: 1, fileName: '{HHmmss}', segment: 86_400 });
+    rig.recorder.arm();
+    feed(60);
+    const { file } = await rig.event('recording');
+    while (!fs.existsSync(`${file}.part`) || fs.statSync(`${file}.part`).size < 50_000)
+      await new Promise((resolve) => setImmediate(resolve));
+    const copy = fs.mkdtempSync(`${rig.folder}-`);
+    fs.cpSync(rig.folder, copy, { recursive: true, preserveTimestamps: true });
+    const written = Math.round(fs.statSync(`${file}.part`).mtimeMs);
+    await rig.close();
+    rig = new Rig({ folder: copy });
+    rig.recorder.arm();
+    const info = await rig.clip();
+    assert.equal(judgeClip(info.file).length, info.frames);
+    assert.ok(Math.abs(info.end - Math.max(info.start, written)) <= 1000, `${info.end} ${written}`);
+    assert.deepEqual([info.durationMs, info.gaps, info.coverage], [info.frames * 40, [], 1]);
+  });
+});
