@@ -11,6 +11,7 @@ import { flowNode, type FlowContext, type FlowPart, type Input } from './shared/
 import { topicOf } from './shared/messages.js';
 import { viewSettings } from './shared/settings/tables/nvr-view.js';
 import { IDLE } from './shared/status.js';
+import { Recordings } from './shared/view/recordings.js';
 import { serveSite } from './shared/view/sites.js';
 import { viewSite } from './shared/view/view-site.js';
 
@@ -23,6 +24,7 @@ export = (RED: NodeAPI): void => {
 
 class ViewNode implements FlowPart {
   private readonly view: View;
+  private readonly recordings: Recordings;
   private readonly channels: readonly number[];
   private readonly path: string;
   private readonly unserve: () => void;
@@ -49,8 +51,10 @@ class ViewNode implements FlowPart {
       },
     });
     const origins = settings.origins.split(/[\s,]+/).filter((origin) => origin !== '');
-    const hello = { layout, stream, sound: sound && server.settings.audio };
-    const site = viewSite({ view: this.view, cameras, hello, origins, still });
+    const hello = { layout, stream, sound: sound && server.settings.audio, playback: nvr.canPlayBack };
+    this.recordings = new Recordings(nvr, cameras);
+    const { recordings } = this;
+    const site = viewSite({ view: this.view, cameras, hello, origins, still, recordings });
     this.unserve = serveSite(RED, this.path, site);
   }
 
@@ -74,9 +78,10 @@ class ViewNode implements FlowPart {
     this.view.show(index, typeof layout === 'string' ? layout : undefined);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.unserve();
     this.view.close();
+    await this.recordings.close();
   }
 
   private async still(

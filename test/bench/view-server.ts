@@ -8,6 +8,7 @@ import type * as NvrModule from '../../lib/nvr/nvr.js';
 import type { HubSubscription } from '../../lib/nvr/types.js';
 import type * as ViewModule from '../../lib/nvr/view/view.js';
 import type { SiteRequest } from '../../nodes/shared/view/sites.js';
+import type * as RecordingsModule from '../../nodes/shared/view/recordings.js';
 import type * as SiteModule from '../../nodes/shared/view/view-site.js';
 import { settingsFor } from '../support/settings.js';
 
@@ -15,6 +16,7 @@ import { settingsFor } from '../support/settings.js';
 const built = (file: string): unknown => createRequire(__filename)(`../../dist/${file}`);
 const { Nvr } = built('lib/nvr/nvr.js') as typeof NvrModule;
 const { View } = built('lib/nvr/view/view.js') as typeof ViewModule;
+const { Recordings } = built('nodes/shared/view/recordings.js') as typeof RecordingsModule;
 const { viewSite } = built('nodes/shared/view/view-site.js') as typeof SiteModule;
 
 /** What is asked of this process. */
@@ -63,6 +65,7 @@ const site = viewSite({
   origins: [],
   hello: { layout: 'auto', stream: 'dual', sound: false },
   still: () => Promise.reject(new Error('no stills here')),
+  recordings: new Recordings(nvr, cameras),
 });
 /** A page that has the element and shows none yet. */
 const EMPTY =

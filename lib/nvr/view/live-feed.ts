@@ -3,12 +3,13 @@
 import type { AudioUnit, MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
 import { withoutReordering } from '../../codec/h264/no-reordering.js';
 import { asNvrError } from '../../errors.js';
-import { decoderConfig, hasSets } from '../../media/decoder-config.js';
+import { hasSets } from '../../media/decoder-config.js';
 import { mp4Header } from '../../media/mp4/header.js';
 import { LiveClock } from '../../media/mp4/live-clock.js';
 import { audioFragment, LIVE_TIMESCALE, videoFragment } from '../../media/mp4/live-mp4.js';
 import { aacFrame, soundSamples } from '../../media/sound-length.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
+import { pictureInit } from './picture-init.js';
 import { FLAGS, initRecord, jpegRecord, jsonRecord, mediaRecord, type ViewRecord } from './records.js';
 import { ShownOrder } from './shown-order.js';
 import type { Viewer } from './viewer.js';
@@ -99,18 +100,18 @@ export class LiveFeed {
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'audio') this.onSound(unit);
     else if (unit.kind === 'video' && unit.codec === 'mjpeg') this.onJpeg(unit);
-    else if (unit.kind === 'video') this.onPicture(unit, unit.codec === 'h265' ? 'h265' : 'h264');
+    else if (unit.kind === 'video') this.onPicture(unit);
   }
 
-  private onPicture(given: VideoUnit, codec: 'h264' | 'h265'): void {
+  private onPicture(given: VideoUnit): void {
     const { arrival, mediaTime = arrival, format } = given;
     // What the hub has kept was seen as a whole.
     if (!this.joining) this.order.see(mediaTime);
     // What was told is no longer true: the players begin anew.
     if (this.toldInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
-    if (format !== this.format && !this.begin(given, codec)) return;
+    if (format !== this.format && !this.begin(given)) return;
     if (given.keyframe && !this.toldInOrder && this.order.isInOrder(format) && hasSets(given))
-      this.init = this.initOf(given, codec);
+      this.init = this.initOf(given);
     const unit = this.toldInOrder && given.keyframe ? withoutReordering(given) : given;
     const reorderDepth = this.toldInOrder ? 0 : (format.reorderDepth ?? 0);
     const times = this.clock.next({ mediaTime, reorderDepth });
@@ -123,11 +124,11 @@ export class LiveFeed {
   }
 
   /** A new format begins with a keyframe; the player is set up anew. */
-  private begin(unit: VideoUnit, codec: 'h264' | 'h265'): boolean {
+  private begin(unit: VideoUnit): boolean {
     if (!unit.keyframe && unit.recoveryFrames === undefined) return false;
     try {
       this.order = new ShownOrder(this.hub.gop);
-      const init = this.initOf(unit, codec);
+      const init = this.initOf(unit);
       this.format = unit.format;
       this.clock = new LiveClock(unit.format.frameRate);
       this.soundInit = this.soundFormat = undefined;
@@ -144,12 +145,9 @@ export class LiveFeed {
   }
 
   /** A decoder that is not told that there are no B-frames may wait for them: it is told once that is known, and players that run already learn it from the stream. */
-  private initOf(given: VideoUnit, codec: 'h264' | 'h265'): ViewRecord {
+  private initOf(given: VideoUnit): ViewRecord {
     this.toldInOrder = this.order.isInOrder(given.format);
-    const unit = this.toldInOrder ? withoutReordering(given) : given;
-    const picture = decoderConfig(unit);
-    const mime = `video/mp4; codecs="${unit.format.codecString ?? (codec === 'h264' ? 'avc1.64001f' : 'hvc1.1.6.L93.B0')}"`;
-    return initRecord(this.camera, mime, mp4Header([{ timescale: LIVE_TIMESCALE, picture }]), false);
+    return pictureInit(this.camera, this.toldInOrder ? withoutReordering(given) : given);
   }
 
   private onJpeg(unit: VideoUnit): void {

@@ -17,10 +17,20 @@ export interface Served {
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8';
-const ELEMENT_PARTS = ['texts', 'connection', 'player', 'style', 'element', 'moving'];
+const ELEMENT_PARTS = [
+  'texts',
+  'connection',
+  'player',
+  'replay',
+  'clip-replay',
+  'style',
+  'element',
+  'moving',
+];
 const ASSETS: Readonly<Record<string, Asset>> = {
   '/': { type: 'text/html; charset=utf-8', files: ['page.html'] },
   '/page.js': { type: SCRIPT, files: ['page.js'] },
+  '/timeline.js': { type: SCRIPT, files: ['timeline.js'] },
   '/page.css': { type: 'text/css; charset=utf-8', files: ['page.css'] },
   '/nvr-video.js': { type: SCRIPT, files: ELEMENT_PARTS.map((part) => `nvr-video/${part}.js`) },
 };

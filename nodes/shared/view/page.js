@@ -34,11 +34,18 @@
 
   /** One camera in its main stream, or all of them. */
   function show(index) {
-    if (large !== undefined && large !== index) tiles[large]?.removeAttribute('stream');
+    if (large !== undefined && large !== index) {
+      tiles[large]?.removeAttribute('stream');
+      tiles[large]?.live();
+      tiles[large]?.firstElementChild?.removeAttribute('full');
+    }
     large = index;
+    if (index !== undefined) tiles[index].firstElementChild?.setAttribute('full', '');
     if (index !== undefined) tiles[index].setAttribute('stream', 'main');
     lay();
-    tiles[index ?? 0]?.focus();
+    // Whoever is at its time line stays there.
+    const tile = tiles[index ?? 0];
+    if (tile?.contains(document.activeElement) === false) tile.focus();
   }
 
   function begin({ cameras }) {
@@ -53,6 +60,9 @@
       tile.tabIndex = 0;
       tile.setAttribute('role', 'button');
       tile.setAttribute('aria-label', name);
+      tile.append(document.createElement('nvr-timeline'));
+      // A recording is looked at large.
+      tile.addEventListener('replay', () => large === index || show(index));
       tile.addEventListener('click', () => show(large === index ? undefined : index));
       return tile;
     });

@@ -1,9 +1,9 @@
 // Single JPEGs of a camera over HTTP, and JPEGs without end for an `<img>`.
 
 import type { ServerResponse } from 'node:http';
-import { asNvrError, NvrError } from '../../../lib/errors.js';
+import { NvrError } from '../../../lib/errors.js';
 import type { StillPicture } from '../../../lib/nvr/view/still-feed.js';
-import { sendJson } from './answers.js';
+import { answerUntilGone, sendJson, written } from './answers.js';
 
 const MIN_WIDTH = 16;
 const MAX_WIDTH = 4096;
@@ -21,7 +21,7 @@ export class Pictures {
 
   /** `url`: with `?width=`, in pixels. Never rejects. */
   async still(url: string, response: ServerResponse, take: TakePicture): Promise<void> {
-    await answer(response, async (signal) => {
+    await answerUntilGone(response, async (signal) => {
       const { data } = await take(widthOf(url), signal);
       response.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': data.length }).end(data);
     });
@@ -37,7 +37,7 @@ export class Pictures {
     this.mjpegs++;
     response.once('close', () => this.mjpegs--);
     response.on('error', () => undefined);
-    await answer(response, async (signal) => {
+    await answerUntilGone(response, async (signal) => {
       const width = widthOf(url);
       while (!signal.aborted) {
         const { data } = await take(width, signal);
@@ -49,33 +49,6 @@ export class Pictures {
       }
     });
   }
-}
-
-/** Runs until who asked is gone; what fails is said with its code, or ends what has begun. */
-async function answer(response: ServerResponse, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const gone = new AbortController();
-  response.once('close', () => {
-    gone.abort();
-  });
-  try {
-    await run(gone.signal);
-  } catch (error) {
-    if (gone.signal.aborted) return;
-    const { code, message } = asNvrError(error, 'EDECODE', 'The picture could not be made.');
-    if (response.headersSent) response.end();
-    else sendJson(response, code === 'EINPUT' ? 400 : 503, { code, reason: message });
-  }
-}
-
-function written(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    signal.addEventListener('abort', done);
-    response.write(bytes, done);
-  });
 }
 
 /** Undefined: as the camera sends it. */

@@ -7,6 +7,7 @@ import type { View, ViewCamera, Wish } from '../../../lib/nvr/view/view.js';
 import { sendJson } from './answers.js';
 import { asset } from './assets.js';
 import { Pictures, type TakePicture } from './pictures.js';
+import { toldOf, type Recordings } from './recordings.js';
 import type { Site, SiteRequest } from './sites.js';
 
 export interface ViewSiteOptions {
@@ -18,6 +19,7 @@ export interface ViewSiteOptions {
   readonly origins: readonly string[];
   /** A JPEG of a camera, scaled to a width in pixels where one is given. */
   readonly still: (channel: number, width: number | undefined, signal: AbortSignal) => Promise<StillPicture>;
+  readonly recordings: Recordings;
 }
 
 const MAX_BODY = 16 * 1024;
@@ -26,16 +28,22 @@ const MAX_WISHES = 256;
 /** The site of one view node. */
 export function viewSite(options: ViewSiteOptions): Site {
   const pictures = new Pictures();
+  const { recordings } = options;
   return (request, response, rest) => {
     guard(request, response, options);
     const picture = /^\/(\d{1,4})\.(jpg|mjpeg)$/.exec(rest);
+    const saved = /^\/saved\/([0-9a-f-]{36})$/.exec(rest);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (request.method === 'POST' && rest === '/want') want(request, response, options);
+    else if (request.method === 'POST' && rest === '/save') save(request, response, recordings);
     else if (request.method === 'OPTIONS') response.writeHead(204).end();
     else if (!isRead) response.writeHead(405, { Allow: 'GET, POST' }).end();
     else if (rest === '') redirect(request, response);
     else if (rest === '/stream') stream(response, options);
     else if (rest === '/cameras.json') sendJson(response, 200, { cameras: options.cameras });
+    else if (rest === '/recordings.json') void recordings.list(request.url ?? '', response);
+    else if (rest === '/replay') void recordings.replay(request.url ?? '', response);
+    else if (saved !== null) void recordings.fetch(saved[1]!, request, response);
     else if (picture === null) void sendAsset(request, response, rest);
     else {
       const channel = Number(picture[1]);
@@ -56,7 +64,7 @@ function guard(request: SiteRequest, response: ServerResponse, { origins }: View
   response.setHeader(
     'Content-Security-Policy',
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; " +
-      `media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors ${["'self'", ...origins].join(' ')}`,
+      `media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors ${["'self'", ...origins].join(' ')}`,
   );
   response.setHeader('Cross-Origin-Resource-Policy', origins.length > 0 ? 'cross-origin' : 'same-origin');
   const { origin } = request.headers;
@@ -102,8 +110,35 @@ function stream(response: ServerResponse, { view, hello }: ViewSiteOptions): voi
   });
 }
 
-/** A page says what it sees. Only pages of this origin, or of those in the settings, send JSON here: a foreign form cannot. */
+/** A page says what it sees. */
 function want(request: SiteRequest, response: ServerResponse, options: ViewSiteOptions): void {
+  readJson(request, response, (given) => {
+    const { viewer, wishes } = readWishes(given, options.cameras.length);
+    if (options.view.want(viewer, wishes)) response.writeHead(204).end();
+    else sendJson(response, 404, { code: 'EINPUT', reason: 'There is no such page.' });
+  });
+}
+
+/** A span of recording is written to a file, which the page fetches then. */
+function save(request: SiteRequest, response: ServerResponse, recordings: Recordings): void {
+  readJson(request, response, (given) => {
+    recordings.save(given).then(
+      (saved) => {
+        sendJson(response, 200, saved);
+      },
+      (error: unknown) => {
+        sendJson(response, asNvrError(error).code === 'EINPUT' ? 400 : 503, toldOf(error));
+      },
+    );
+  });
+}
+
+/** Only pages of this origin, or of those in the settings, send JSON here: a foreign form cannot. `take` may throw what is told. */
+function readJson(
+  request: SiteRequest,
+  response: ServerResponse,
+  take: (given: Readonly<Record<string, unknown>>) => void,
+): void {
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     sendJson(response, 415, { code: 'EINPUT', reason: 'The content type must be application/json.' });
     return;
@@ -111,12 +146,10 @@ function want(request: SiteRequest, response: ServerResponse, options: ViewSiteO
   body(request).then(
     (text) => {
       try {
-        const { viewer, wishes } = readWishes(text, options.cameras.length);
-        if (options.view.want(viewer, wishes)) response.writeHead(204).end();
-        else sendJson(response, 404, { code: 'EINPUT', reason: 'There is no such page.' });
+        const given: unknown = JSON.parse(text);
+        take(typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : {});
       } catch (error) {
-        const { code, message } = asNvrError(error, 'EINPUT', 'The wishes cannot be read.');
-        sendJson(response, 400, { code, reason: message });
+        sendJson(response, 400, toldOf(error));
       }
     },
     () => {
@@ -126,12 +159,10 @@ function want(request: SiteRequest, response: ServerResponse, options: ViewSiteO
   );
 }
 
-function readWishes(text: string, cameras: number): { viewer: string; wishes: Wish[] } {
-  const given: unknown = JSON.parse(text);
-  const { viewer, wishes } = (typeof given === 'object' && given !== null ? given : {}) as Record<
-    string,
-    unknown
-  >;
+function readWishes(
+  { viewer, wishes }: Readonly<Record<string, unknown>>,
+  cameras: number,
+): { viewer: string; wishes: Wish[] } {
   if (typeof viewer !== 'string' || !Array.isArray(wishes) || wishes.length > MAX_WISHES)
     throw new NvrError('EINPUT', 'viewer and wishes are asked for.');
   return {

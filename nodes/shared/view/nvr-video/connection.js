@@ -18,13 +18,12 @@ function connectionTo(base) {
   return known;
 }
 
-/** Reads records up to the stream's end. `heard` is told of whatever comes. */
+/** Reads records up to the stream's end. `heard` is told of whatever comes, and waited for before more is read. */
 async function readRecords(reader, take, heard) {
   let rest = new Uint8Array(0);
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    heard();
     let data = value;
     if (rest.length > 0) {
       data = new Uint8Array(rest.length + value.length);
@@ -45,6 +44,7 @@ async function readRecords(reader, take, heard) {
       at += HEAD + size;
     }
     rest = data.slice(at);
+    await heard();
   }
 }
 

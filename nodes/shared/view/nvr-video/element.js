@@ -29,7 +29,7 @@ class NvrVideo extends HTMLElement {
     this.soundButton.hidden = true;
     if (document.pictureInPictureEnabled) this.tool('⧉', 'pip', () => this.pip());
     if (document.fullscreenEnabled) this.tool('⛶', 'fullScreen', () => this.fullScreen());
-    root.append(this.video, this.image, bar, this.words, this.tools);
+    root.append(this.video, this.image, bar, this.words, this.tools, make('slot'));
     this.as = 'video';
     this.inSight = false;
     this.skipped = 0;
@@ -90,6 +90,7 @@ class NvrVideo extends HTMLElement {
   }
 
   part() {
+    this.endReplay();
     this.connection?.remove(this);
     this.connection = undefined;
     this.reset();
@@ -112,6 +113,7 @@ class NvrVideo extends HTMLElement {
 
   /** What the server is asked for this element; undefined: nothing. */
   wish() {
+    if (this.replay !== undefined) return undefined;
     if (this.camera === undefined || document.hidden || !this.inSight) {
       if (this.player !== undefined || !this.image.hidden) this.reset();
       return undefined;
@@ -121,6 +123,8 @@ class NvrVideo extends HTMLElement {
   }
 
   take(kind, flags, body) {
+    // What was on its way when the recording was asked for.
+    if (this.replay !== undefined) return;
     if (kind === 'init') {
       const { mime, segment } = initOf(body);
       this.begin(mime, segment, (flags & SOUND) !== 0);
@@ -135,6 +139,49 @@ class NvrVideo extends HTMLElement {
       if (kind === 'skipped') this.hint(`${value.pictures} ${text('skipped')}`);
       else this.onState(value);
     }
+  }
+
+  /** Shows what was recorded from a time on (epoch ms) in place of the live picture: of a clip of this machine where one is given, else of the NVR. */
+  replayFrom(time, clip) {
+    const isSame = clip === undefined ? this.replay instanceof Replay : this.replay?.clip?.id === clip.id;
+    if (!isSame) {
+      const { paused = false, speed = 1 } = this.replay ?? {};
+      this.reset();
+      this.endReplay();
+      const { base, cameras } = this.connection;
+      const told = (state, code, reason) => this.onReplay(state, code, reason);
+      const channel = cameras[this.camera].channel;
+      const url = (from) => `${base}replay?channel=${channel}&from=${Math.round(from)}`;
+      this.replay =
+        clip === undefined
+          ? new Replay(this.video, url, told)
+          : new ClipReplay(this.video, `${base}clips/${clip.id}.mp4`, clip, told);
+      Object.assign(this.replay, { paused, speed });
+      this.connection.wish();
+    }
+    this.replay.seek(time);
+  }
+
+  /** Back to the live picture. */
+  live() {
+    if (this.replay === undefined) return;
+    this.endReplay();
+    this.say('connecting');
+    this.connection?.wish();
+  }
+
+  endReplay() {
+    this.replay?.close();
+    this.replay = undefined;
+  }
+
+  onReplay(state, code, reason) {
+    if (state === 'slow') {
+      this.hint(text(state));
+      return;
+    }
+    this.shown = state === 'replaying';
+    this.say(state === 'replaying' ? '' : state, code, reason);
   }
 
   begin(mime, segment, isSound) {
@@ -211,6 +258,7 @@ class NvrVideo extends HTMLElement {
   }
 
   lost(problem) {
+    if (this.replay !== undefined) return;
     this.shown = false;
     this.say(problem);
   }
@@ -246,11 +294,17 @@ class NvrVideo extends HTMLElement {
   }
 
   showTime() {
-    const time = this.player?.wallTime() ?? this.jpegTime;
+    const time = this.replay?.wallTime() ?? this.player?.wallTime() ?? this.jpegTime;
     const second = time === undefined ? undefined : Math.floor(time / 1000);
     if (second === this.shownSecond) return;
     this.shownSecond = second;
-    this.timeText.textContent = time === undefined ? '' : new Date(time).toLocaleTimeString(language());
+    this.timeText.textContent = time === undefined ? '' : this.timeOf(time);
+  }
+
+  /** A recording is told with its day. */
+  timeOf(time) {
+    const date = new Date(time);
+    return this.replay === undefined ? date.toLocaleTimeString(language()) : date.toLocaleString(language());
   }
 
   toggleSound() {

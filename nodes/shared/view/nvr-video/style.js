@@ -8,10 +8,9 @@ style.replaceSync(`
   .bar { position: absolute; inset: 0 0 auto 0; display: flex; gap: 8px; justify-content: space-between; padding: 4px 8px; background: linear-gradient(#000a, #0000); text-shadow: 0 1px 2px #000; pointer-events: none; }
   .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
   .time { font-variant-numeric: tabular-nums; white-space: nowrap; }
-  .words { position: absolute; inset: auto 0 0 0; padding: 6px 8px; background: #000b; text-align: center; }
-  .tools { position: absolute; inset: auto 4px 4px auto; display: flex; gap: 4px; opacity: 0; transition: opacity .15s; }
+  .words { position: absolute; inset: auto 0 8px 0; padding: 6px 8px; background: #000b; text-align: center; }
+  .tools { position: absolute; inset: 30px 4px auto auto; display: flex; gap: 4px; opacity: 0; transition: opacity .15s; }
   :host(:hover) .tools, :host(:focus-within) .tools { opacity: 1; }
-  .words:not([hidden]) ~ .tools { bottom: 36px; }
   button { min-width: 32px; height: 32px; border: 0; border-radius: 4px; background: #000a; color: #fff; font: inherit; cursor: pointer; }
   button:focus-visible { outline: 2px solid #4aa3ff; }
   @container (max-height: 90px) { .tools { display: none; } }

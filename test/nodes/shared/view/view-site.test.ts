@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { NvrError } from '../../../../lib/errors.js';
 import { RECORD_HEAD } from '../../../../lib/nvr/view/records.js';
 import { View } from '../../../../lib/nvr/view/view.js';
+import type { Nvr } from '../../../../lib/nvr/nvr.js';
+import { Recordings } from '../../../../nodes/shared/view/recordings.js';
 import type { SiteRequest } from '../../../../nodes/shared/view/sites.js';
 import { viewSite } from '../../../../nodes/shared/view/view-site.js';
 import { FakeHub } from '../../../nvr/fake-hub.js';
@@ -26,7 +28,11 @@ interface Bench {
 const servers: http.Server[] = [];
 
 /** The site at /v of a web server, as Express hands requests to it. */
-async function serve(origins: string[] = [], maxViewers = 2): Promise<Bench> {
+async function serve(
+  origins: string[] = [],
+  maxViewers = 2,
+  nvr: Partial<Nvr> = { canPlayBack: false },
+): Promise<Bench> {
   const hub = new FakeHub();
   const counts: string[] = [];
   const widths: (number | undefined)[] = [];
@@ -42,6 +48,7 @@ async function serve(origins: string[] = [], maxViewers = 2): Promise<Bench> {
     cameras: CAMERAS,
     origins,
     hello: { layout: 'auto' },
+    recordings: new Recordings(nvr as Nvr, CAMERAS),
     still: (channel, width) => {
       widths.push(width);
       if (channel === 7) return Promise.reject(new NvrError('ECHANNEL', 'No such camera.'));

@@ -1,0 +1,54 @@
+// A recorded span as records for one page, read no faster than the page takes it: each picture with the time it was recorded at.
+
+import type { VideoFormat, VideoUnit } from '../../codec/unit.js';
+import { asNvrError, NvrError } from '../../errors.js';
+import { LiveClock } from '../../media/mp4/live-clock.js';
+import { videoFragment } from '../../media/mp4/live-mp4.js';
+import { pictureInit } from './picture-init.js';
+import { FLAGS, jsonRecord, mediaRecord } from './records.js';
+
+/** Resolves when the page can take more; rejects when it is gone. */
+export type ReplaySink = (bytes: Buffer) => Promise<void>;
+
+/**
+ * Ends with a `state` record: `ended`, or `error` with the code and what to do. Rejects as the sink does. The units' times are the player's too, so gaps of
+ * the recording are shortened as in a live view (`LiveClock`), and a picture's wall time is what tells them.
+ */
+export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink): Promise<void> {
+  let format: VideoFormat | undefined;
+  let clock: LiveClock | undefined;
+  const end = async (state: 'ended' | 'error', error?: NvrError): Promise<void> => {
+    const cause = error === undefined ? {} : { code: error.code, reason: error.message };
+    await sink(jsonRecord('state', 0, { state, ...cause }).bytes);
+  };
+  const source = units[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      let unit: VideoUnit;
+      try {
+        const next = await source.next();
+        if (next.done === true) break;
+        unit = next.value;
+        if (unit.codec === 'mjpeg')
+          throw new NvrError('EUNSUPPORTED', 'A page plays recordings of H.264 and H.265 alone.');
+        if (unit.format !== format) {
+          if (!unit.keyframe) continue;
+          const init = pictureInit(0, unit);
+          format = unit.format;
+          clock ??= new LiveClock(format.frameRate);
+          await sink(init.bytes);
+        }
+      } catch (error) {
+        await end('error', asNvrError(error));
+        return;
+      }
+      const times = clock!.next({ mediaTime: unit.time, reorderDepth: unit.format.reorderDepth ?? 0 });
+      const flags = unit.keyframe ? FLAGS.keyframe : 0;
+      const fragment = videoFragment(unit, times);
+      await sink(mediaRecord('picture', 0, flags, unit.time, clock!.shownAt, fragment).bytes);
+    }
+    await end('ended');
+  } finally {
+    await source.return?.(undefined);
+  }
+}

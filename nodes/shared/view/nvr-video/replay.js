@@ -1,0 +1,221 @@
+// Part of nvr-video.js: a recording in a media element. It is read no further ahead than it is shown, so that it can be stopped, stepped through and played faster.
+
+/** Seconds that are read ahead, and that are kept behind. */
+const AHEAD = 20;
+const BEHIND_KEPT = 20;
+const SPEEDS = [1, 2, 4, 8];
+/** Seconds by which a picture is asked for behind its beginning, so that it is this one that is shown. */
+const WITHIN = 0.002;
+
+class Replay {
+  /** `url(from)`: where the recording from a time on is; `told` gets what is said of it: a state, a code, a reason. */
+  constructor(media, url, told) {
+    this.media = media;
+    this.url = url;
+    this.told = told;
+    this.speed = 1;
+    this.paused = false;
+    this.onTime = () => this.feed();
+    media.addEventListener('timeupdate', this.onTime);
+    this.onEnded = () => this.told('ended');
+    media.addEventListener('ended', this.onEnded);
+    this.onWaiting = () => this.slower();
+    media.addEventListener('waiting', this.onWaiting);
+  }
+
+  /** Plays from a time on (epoch ms): what has been read is gone to, anything else is asked for. */
+  seek(time) {
+    const found = this.shownOf(time);
+    if (found !== undefined) {
+      this.media.currentTime = found + WITHIN;
+      this.go();
+      return;
+    }
+    this.stop?.abort();
+    this.stop = new AbortController();
+    this.open(time, this.stop.signal);
+  }
+
+  async open(from, signal) {
+    this.from = from;
+    this.wall = [];
+    this.queue = [];
+    this.shown = false;
+    this.isWhole = false;
+    this.buffer = undefined;
+    this.source = new Source();
+    this.told('connecting');
+    try {
+      const answer = await fetch(this.url(from), { credentials: 'include', signal });
+      if (!answer.ok) {
+        const { code, reason } = await answer.json();
+        this.told('error', code, reason);
+        return;
+      }
+      await readRecords(
+        answer.body.getReader(),
+        (...record) => this.take(signal, ...record),
+        () => this.room(signal),
+      );
+    } catch {
+      if (!signal.aborted) this.told('lost');
+    }
+  }
+
+  /** Resolves when more is to be read. */
+  async room(signal) {
+    while (!signal.aborted && this.edge() - this.media.currentTime > AHEAD)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+
+  edge() {
+    return this.wall.length === 0 ? 0 : this.wall[this.wall.length - 1][0];
+  }
+
+  take(signal, kind, flags, camera, body) {
+    if (signal.aborted) return;
+    if (kind === 'init') {
+      const { mime, segment } = initOf(body);
+      if (!plays(mime)) {
+        this.told('error', 'EUNSUPPORTED', mime);
+        this.stop.abort();
+        return;
+      }
+      if (this.wall.length === 0 && this.queue.length === 0) this.begin(mime);
+      this.queue.push({ mime, data: segment.slice() });
+    } else if (kind === 'picture') {
+      const view = new DataView(body.buffer, body.byteOffset);
+      this.wall.push([view.getFloat64(8) / 1000, view.getFloat64(0)]);
+      this.queue.push({ data: body.slice(16) });
+    } else if (kind === 'state') {
+      const { state, code, reason } = JSON.parse(new TextDecoder().decode(body));
+      if (state === 'error' || this.wall.length === 0) this.told(state, code, reason);
+      else this.isWhole = true;
+    }
+    this.feed();
+  }
+
+  begin(mime) {
+    const { source, media } = this;
+    source.addEventListener('sourceopen', () => {
+      if (source !== this.source || this.buffer !== undefined) return;
+      URL.revokeObjectURL(media.src);
+      this.buffer = source.addSourceBuffer(mime);
+      this.mime = mime;
+      this.buffer.addEventListener('updateend', () => this.feed());
+      this.feed();
+    });
+    if (window.ManagedMediaSource !== undefined) media.disableRemotePlayback = true;
+    media.src = URL.createObjectURL(source);
+  }
+
+  feed() {
+    const { buffer, queue, source, media } = this;
+    if (buffer === undefined || buffer.updating || source.readyState !== 'open') return;
+    this.show();
+    const { buffered } = buffer;
+    if (buffered.length > 0 && buffered.start(0) < media.currentTime - 2 * BEHIND_KEPT) {
+      const before = media.currentTime - BEHIND_KEPT;
+      buffer.remove(0, before);
+      this.wall = this.wall.filter(([shownAt]) => shownAt >= before);
+      return;
+    }
+    const [next] = queue;
+    if (next === undefined) {
+      if (this.isWhole && this.shown) source.endOfStream();
+      return;
+    }
+    if (next.mime !== undefined && next.mime !== this.mime) buffer.changeType((this.mime = next.mime));
+    // Parts of one format go together.
+    const end = queue.findIndex(({ mime }, index) => index > 0 && mime !== undefined);
+    const parts = queue.splice(0, end < 0 ? queue.length : end);
+    try {
+      buffer.appendBuffer(joined(parts.map(({ data }) => data)));
+    } catch {
+      this.told('lost');
+    }
+  }
+
+  /** The first picture is that of the time that was asked for; those in front of it serve to decode. */
+  show() {
+    if (this.shown) return;
+    const { buffered } = this.buffer;
+    const at = this.shownOf(this.from) ?? (this.isWhole ? this.edge() : undefined);
+    if (at === undefined || buffered.length === 0 || buffered.end(buffered.length - 1) <= at) return;
+    this.shown = true;
+    this.media.currentTime = at + WITHIN;
+    this.told('replaying');
+    this.go();
+  }
+
+  go() {
+    this.media.playbackRate = this.speed;
+    if (this.paused) this.media.pause();
+    else this.media.play().catch(() => undefined);
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    this.go();
+  }
+
+  faster() {
+    this.speed = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
+    this.go();
+  }
+
+  /** An NVR may send no faster than it recorded. */
+  slower() {
+    if (!this.shown || this.speed === 1 || this.isWhole || this.media.seeking) return;
+    this.speed = 1;
+    this.go();
+    this.told('slow');
+  }
+
+  /** One picture on (1) or back (-1), stopped. */
+  step(by) {
+    this.pause(true);
+    const times = this.wall.map(([shownAt]) => shownAt).sort((a, b) => a - b);
+    const now = times.findLastIndex((shownAt) => shownAt <= this.media.currentTime);
+    const next = times[now + by];
+    if (next !== undefined) this.media.currentTime = next + WITHIN;
+  }
+
+  /** Seconds of the player's clock of the picture at a time; undefined: it has not been read. */
+  shownOf(time) {
+    const { wall } = this;
+    if (wall === undefined || wall.length === 0) return undefined;
+    let best;
+    let isPast = false;
+    let isBefore = true;
+    for (const [shownAt, wallTime] of wall) {
+      if (wallTime > time) isPast = true;
+      else {
+        isBefore = false;
+        if (best === undefined || shownAt > best) best = shownAt;
+      }
+    }
+    if (isBefore && !this.shown) return wall[0][0];
+    return isPast ? best : undefined;
+  }
+
+  /** Epoch ms of the picture on screen. */
+  wallTime() {
+    if (!this.shown) return this.from;
+    let best;
+    for (const entry of this.wall)
+      if (entry[0] <= this.media.currentTime + 0.001 && (best === undefined || entry[0] > best[0]))
+        best = entry;
+    return best?.[1] ?? this.from;
+  }
+
+  close() {
+    this.stop?.abort();
+    this.media.removeEventListener('timeupdate', this.onTime);
+    this.media.removeEventListener('ended', this.onEnded);
+    this.media.removeEventListener('waiting', this.onWaiting);
+    this.media.removeAttribute('src');
+    this.media.playbackRate = 1;
+    this.media.load();
+  }
+}

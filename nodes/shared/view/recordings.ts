@@ -1,0 +1,221 @@
+// What a view's page is told and shown of recordings: what there is, a span to be played, a span as a file.
+
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { pipeline } from 'node:stream/promises';
+import { asNvrError, NvrError } from '../../../lib/errors.js';
+import { Exports } from '../../../lib/nvr/export/exports.js';
+import type { ExportedClip, ExportEnd } from '../../../lib/nvr/export/types.js';
+import type { Nvr } from '../../../lib/nvr/nvr.js';
+import { replay } from '../../../lib/nvr/view/replay.js';
+import type { ViewCamera } from '../../../lib/nvr/view/view.js';
+import { answerUntilGone, sendJson, written } from './answers.js';
+
+/** Pages that play a recording of this node at once: an NVR has few sessions to give. */
+const MAX_REPLAYS = 3;
+/** One answer plays so much; the page asks again where it goes on. */
+const MAX_REPLAY_MS = 6 * 3_600_000;
+const MAX_SAVES = 2;
+const MAX_SAVE_MS = 3_600_000;
+/** How long a saved file may be fetched. */
+const KEPT_MS = 10 * 60_000;
+const MAX_KEPT = 16;
+
+interface Saved {
+  readonly file: string;
+  readonly name: string;
+}
+
+/** The recordings of one view node's cameras. */
+export class Recordings {
+  private replays = 0;
+  private saves = 0;
+  private folder: Promise<string> | undefined;
+  private exports: Exports | undefined;
+  private readonly saved = new Map<string, Saved>();
+  private closed = false;
+
+  constructor(
+    private readonly nvr: Nvr,
+    private readonly cameras: readonly ViewCamera[],
+  ) {}
+
+  /** The NVR itself records, and can be asked for it. */
+  get canPlayBack(): boolean {
+    return this.nvr.canPlayBack;
+  }
+
+  /** `?channel=&from=&to=`, epoch ms: the clips of that span, the oldest first, and whether the NVR itself can be asked. Never rejects. */
+  async list(url: string, response: ServerResponse): Promise<void> {
+    await answerUntilGone(response, async () => {
+      const query = new URLSearchParams(url.split('?')[1] ?? '');
+      const camera = this.cameraOf(query.get('channel'));
+      const from = timeOf(query.get('from'), 'from');
+      const clips = await this.clipsOf(camera.channel, from, timeOf(query.get('to'), 'to'));
+      sendJson(response, 200, { playback: this.canPlayBack, clips });
+    });
+  }
+
+  /** `?channel=&stream=&from=`, epoch ms: the recording from then on, as records, until the page has seen enough. Never rejects. */
+  async replay(url: string, response: ServerResponse): Promise<void> {
+    if (this.replays >= MAX_REPLAYS) {
+      const reason = `At most ${MAX_REPLAYS} pages play recordings at once; close another one.`;
+      sendJson(response, 503, { code: 'EBUSY', reason });
+      return;
+    }
+    this.replays++;
+    response.once('close', () => this.replays--);
+    await answerUntilGone(response, async (signal) => {
+      const query = new URLSearchParams(url.split('?')[1] ?? '');
+      const { channel } = this.cameraOf(query.get('channel'));
+      const from = timeOf(query.get('from'), 'from');
+      const now = Date.now();
+      if (from > now) throw new NvrError('EINPUT', 'That time is yet to come.');
+      const stream = query.get('stream') === 'dual' ? 'dual' : 'main';
+      const to = Math.min(now, from + MAX_REPLAY_MS);
+      if (!this.canPlayBack)
+        throw new NvrError('EUNSUPPORTED', 'The NVR’s settings have no playback template.');
+      const units = this.nvr.fetchSpan({ channel, stream, from, to }, signal);
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
+      await replay(units, async (bytes) => {
+        await written(response, bytes, signal);
+        if (signal.aborted) throw new NvrError('EUNREACHABLE', 'The page is gone.');
+      });
+      response.end();
+    });
+  }
+
+  /** Writes a span to files, to be fetched for ten minutes. Rejects with EINPUT, EBUSY, or what the export ended with where it has no picture. */
+  async save(wish: Readonly<Record<string, unknown>>): Promise<object> {
+    const { channel, name } = this.cameraOf(wish.channel);
+    const from = timeOf(wish.from, 'from');
+    const to = timeOf(wish.to, 'to');
+    if (to <= from) throw new NvrError('EINPUT', 'The end must come after the beginning.');
+    if (to - from > MAX_SAVE_MS) throw new NvrError('EINPUT', 'The page saves an hour at most.');
+    if (from > Date.now()) throw new NvrError('EINPUT', 'That time is yet to come.');
+    if (!this.canPlayBack)
+      throw new NvrError('EUNSUPPORTED', 'The NVR’s settings have no playback template.');
+    if (this.saves >= MAX_SAVES)
+      throw new NvrError('EBUSY', `At most ${MAX_SAVES} recordings are saved at once.`);
+    this.saves++;
+    try {
+      const exports = await this.toFiles();
+      const files: object[] = [];
+      const request = { channel, stream: 'main', from, to, channelName: name };
+      const end = await new Promise<ExportEnd>((resolve) => {
+        exports.start(request, {
+          onFile: (clip) => files.push(this.keep(clip)),
+          onProgress: () => undefined,
+          onEnd: resolve,
+        });
+      });
+      if (files.length === 0)
+        throw end.error ?? new NvrError('ENORECORDING', 'Nothing is recorded in that span.');
+      return { files, missingMs: end.missingMs, ...(end.error !== undefined && { code: end.error.code }) };
+    } finally {
+      this.saves--;
+    }
+  }
+
+  /** A saved file, by its id. Never rejects. */
+  async fetch(id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const found = this.saved.get(id);
+    if (found === undefined) {
+      sendJson(response, 404, { code: 'EINPUT', reason: 'There is no such file any more: save it again.' });
+      return;
+    }
+    await answerUntilGone(response, async (signal) => {
+      const { size } = await fs.promises.stat(found.file);
+      response.writeHead(200, {
+        'Content-Type': 'video/mp4',
+        'Content-Length': size,
+        'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(found.name)}`,
+      });
+      if (request.method === 'HEAD') response.end();
+      else await pipeline(fs.createReadStream(found.file), response, { signal });
+    });
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.exports?.close();
+    this.saved.clear();
+    const folder = await this.folder?.catch(() => undefined);
+    if (folder !== undefined)
+      await fs.promises.rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  private clipsOf(_channel: number, _from: number, _to: number): Promise<object[]> {
+    return Promise.resolve([]);
+  }
+
+  private keep(clip: ExportedClip): object {
+    const id = randomUUID();
+    const name = path.basename(clip.file);
+    this.saved.set(id, { file: clip.file, name });
+    if (this.saved.size > MAX_KEPT) this.drop(this.saved.keys().next().value!);
+    setTimeout(() => {
+      this.drop(id);
+    }, KEPT_MS).unref();
+    const { recordedFrom, recordedTo, bytes } = clip;
+    return { id, name, recordedFrom, recordedTo, bytes };
+  }
+
+  private drop(id: string): void {
+    const found = this.saved.get(id);
+    if (this.saved.delete(id)) void fs.promises.rm(found!.file, { force: true }).catch(() => undefined);
+  }
+
+  /** Files that are fetched at once have no place among the clips. */
+  private async toFiles(): Promise<Exports> {
+    this.folder ??= fs.promises.mkdtemp(path.join(os.tmpdir(), 'nvr-saved-'));
+    const folder = await this.folder;
+    if (this.closed) throw new NvrError('EBUSY', 'The page is closed.');
+    const { name, timeZone } = this.nvr.settings;
+    this.exports ??= new Exports(
+      {
+        ...{ id: 'saved', nvr: name, folder, timeZone, plain: true },
+        fileName: '{channel} {yyyy}-{MM}-{dd} {HHmmss}.mp4',
+      },
+      {
+        fs: fs.promises,
+        now: () => Date.now(),
+        monotonic: () => performance.now(),
+        timers: {
+          set: (run, ms) => setTimeout(run, ms),
+          clear: (timer) => {
+            clearTimeout(timer as NodeJS.Timeout | undefined);
+          },
+        },
+        fetchSpan: (span, signal, handlers) => this.nvr.fetchSpan(span, signal, handlers),
+        memory: () => this.nvr.spanMemory(),
+      },
+      { onRecovered: () => undefined, onWarning: () => undefined, isRunning: () => !this.closed },
+    );
+    return this.exports;
+  }
+
+  private cameraOf(given: unknown): ViewCamera {
+    const found = this.cameras.find(({ channel }) => given === channel || given === String(channel));
+    if (found === undefined) throw new NvrError('ECHANNEL', 'This page has no such camera.');
+    return found;
+  }
+}
+
+function timeOf(given: unknown, name: string): number {
+  const time = given === null || given === '' ? NaN : Number(given);
+  if (!Number.isFinite(time) || Math.abs(time) > 8.64e15)
+    throw new NvrError('EINPUT', `${name} must be epoch milliseconds.`);
+  return Math.round(time);
+}
+
+/** What is told of an error that a page gets. */
+export function toldOf(error: unknown): { code: string; reason: string } {
+  const { code, message } = asNvrError(error, 'EINPUT', 'That cannot be read.');
+  return { code, reason: message };
+}

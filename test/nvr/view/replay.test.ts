@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import { RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
+import { replay } from '../../../lib/nvr/view/replay.js';
+import { clipUnits } from '../../media/mp4/clip-units.js';
+
+interface Source extends AsyncIterable<VideoUnit> {
+  read: number;
+  isClosed: boolean;
+}
+
+/** A recording that notes how far it was read, and may break off. */
+function recording(units: readonly VideoUnit[], error?: Error): Source {
+  const source: Source = {
+    read: 0,
+    isClosed: false,
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (const unit of units) {
+          await Promise.resolve();
+          source.read++;
+          yield unit;
+        }
+        if (error !== undefined) throw error;
+      } finally {
+        source.isClosed = true;
+      }
+    },
+  };
+  return source;
+}
+
+class Page {
+  readonly records: { kind: string; body: Buffer }[] = [];
+
+  readonly take = (bytes: Buffer): Promise<void> => {
+    const kind = Object.entries(RECORD_KINDS).find(([, value]) => value === bytes[4])![0];
+    this.records.push({ kind, body: bytes.subarray(RECORD_HEAD) });
+    return Promise.resolve();
+  };
+
+  get kinds(): string[] {
+    return this.records.map(({ kind }) => kind);
+  }
+
+  get pictures(): { wall: number; shownAt: number }[] {
+    return this.records
+      .filter(({ kind }) => kind === 'picture')
+      .map(({ body }) => ({ wall: body.readDoubleBE(0), shownAt: body.readDoubleBE(8) }));
+  }
+
+  get last(): unknown {
+    return JSON.parse(this.records.at(-1)!.body.toString()) as unknown;
+  }
+}
+
+const PICTURES = (count: number): string[] => Array<string>(count).fill('picture');
+
+describe('a recording as records', () => {
+  it('is a setup, its pictures each with the time it was recorded at, and an end', async () => {
+    const page = new Page();
+    const units = clipUnits('h264', 5);
+    await replay(recording(units), page.take);
+    assert.deepEqual(page.kinds, ['init', ...PICTURES(5), 'state']);
+    assert.deepEqual(
+      page.pictures.map(({ wall }) => wall),
+      units.map(({ time }) => time),
+    );
+    assert.deepEqual(page.last, { state: 'ended' });
+  });
+
+  it('is read no faster than the page takes it', async () => {
+    const source = recording(clipUnits('h264', 50));
+    let free: (() => void) | undefined;
+    let taken = 0;
+    const end = replay(source, async () => {
+      if (++taken > 3) await new Promise<void>((resolve) => (free = resolve));
+    });
+    while (free === undefined) await new Promise(setImmediate);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    assert.equal(source.read, 3, 'the setup and two pictures were taken, the third waits');
+    const step = setInterval(() => {
+      free?.();
+    }, 0);
+    await end;
+    clearInterval(step);
+    assert.equal(source.read, 50);
+  });
+
+  it('ends with the code where it broke off, behind the pictures that came', async () => {
+    const page = new Page();
+    await replay(
+      recording(clipUnits('h264', 3), new NvrError('EUNREACHABLE', 'The NVR is gone.')),
+      page.take,
+    );
+    assert.deepEqual(page.kinds, ['init', ...PICTURES(3), 'state']);
+    assert.deepEqual(page.last, { state: 'error', code: 'EUNREACHABLE', reason: 'The NVR is gone.' });
+  });
+
+  it('says that MJPEG is not played', async () => {
+    const page = new Page();
+    const units = clipUnits('h264', 1).map((unit) => ({ ...unit, codec: 'mjpeg' as const }));
+    const source = recording(units);
+    await replay(source, page.take);
+    assert.equal((page.last as { code: string }).code, 'EUNSUPPORTED');
+    assert.ok(source.isClosed);
+  });
+
+  it('is closed when the page is gone', async () => {
+    const source = recording(clipUnits('h264', 50));
+    await assert.rejects(
+      replay(source, () => Promise.reject(new Error('gone'))),
+      /gone/,
+    );
+    assert.ok(source.isClosed);
+    assert.equal(source.read, 1);
+  });
+
+  it('goes on in another format with another setup, and never back in the player’s time', async () => {
+    const page = new Page();
+    const units = clipUnits('h264', 100);
+    const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
+    const changed = units.slice(0, second + 5).map((unit, index) => ({
+      ...unit,
+      format: index < second ? unit.format : { ...unit.format, width: 1280 },
+    }));
+    for (const unit of changed.slice(second)) unit.format = changed[second]!.format;
+    await replay(recording(changed), page.take);
+    assert.deepEqual(page.kinds, ['init', ...PICTURES(second), 'init', ...PICTURES(5), 'state']);
+    const shown = page.pictures.map(({ shownAt }) => shownAt);
+    assert.deepEqual(
+      shown,
+      [...shown].sort((a, b) => a - b),
+    );
+  });
+
+  it('begins with the first keyframe', async () => {
+    const page = new Page();
+    const units = clipUnits('h264', 100);
+    const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
+    await replay(recording(units.slice(second - 3, second + 2)), page.take);
+    assert.deepEqual(page.kinds, ['init', ...PICTURES(2), 'state']);
+  });
+});
