@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import prettier from 'prettier';
 import { NVR_ERROR_CODES } from '../lib/errors.js';
+import { PAGES } from './docs/pages.js';
 
 const ROOT = path.join(__dirname, '..');
 const DOCS = path.join(ROOT, 'docs');
@@ -28,6 +30,13 @@ describe('the manual', () => {
       const [see = '', ...steps] = text.split('\n- ');
       assert.ok(see.trim().length > 20, 'what one sees');
       assert.ok(steps.length > 0, 'what to do');
+    });
+
+  for (const [name, page] of Object.entries(PAGES))
+    it(`has ${name} as the code is now (npm run docs writes it)`, async () => {
+      const file = path.join(DOCS, name);
+      const options = await prettier.resolveConfig(file);
+      assert.equal(read(file), await prettier.format(page(), { ...options, parser: 'markdown' }));
     });
 
   it('is linked from the README, page by page', () => {
