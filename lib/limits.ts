@@ -17,7 +17,7 @@ export const LIMITS = {
   unitNals: 40_000,
   /** NAL units that wait for their turn where they are sent out of decoding order. */
   waitingNals: 2048,
-  /** Audio units of one packet. */
+  /** Audio units of one packet, and pictures of one. */
   packetUnits: 64,
   /** Packets held back to put a UDP stream in order. */
   reorderPackets: 64,

@@ -78,8 +78,9 @@ const LOGGED_BODY_BYTES = 8 * 1024;
 const UNSENDABLE =
   'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
 
-/** Frames handed on before the clock is looked at. */
+/** Frames handed on before the clock is looked at, where they are no work: fewer where they are, down to one. */
 const SLICE_FRAMES = 32;
+const SLICE_MS = 4;
 
 /** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10, row 15). */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
@@ -104,6 +105,7 @@ export class RtspConnection {
   /** What was read and is not handed on yet. */
   private rest: Buffer | undefined;
   private isSlow = false;
+  private slice = SLICE_FRAMES;
   private readonly pace: ReadPace;
   private readonly pending = new Map<number, Pending>();
   /** CSeqs given up on: their late replies must not be taken for another request's. */
@@ -290,11 +292,15 @@ export class RtspConnection {
   private handOn(buffer: Buffer, length: number, isOwn = false): void {
     let at = 0;
     let begun = (this.readAt = performance.now());
+    let cpu = cpuMs();
     this.options.onReadStart?.(buffer, length, begun);
     while (at < length && !this.closed) {
-      at = this.framer.feed(buffer, at, length, SLICE_FRAMES);
+      at = this.framer.feed(buffer, at, length, this.slice);
       const now = performance.now();
-      const ms = this.pace.afterRead(begun, now);
+      this.slice =
+        now - begun > SLICE_MS ? Math.max(this.slice >> 2, 1) : Math.min(this.slice * 2, SLICE_FRAMES);
+      const used = cpuMs();
+      const ms = this.pace.afterRead(begun, now, used - cpu);
       if (ms !== undefined) {
         // The read buffer is used again; what waited before is this connection's own.
         const rest = at < length ? buffer.subarray(at, length) : undefined;
@@ -303,6 +309,7 @@ export class RtspConnection {
         break;
       }
       begun = now;
+      cpu = used;
     }
     this.options.onRead?.();
   }
@@ -465,6 +472,12 @@ function answerOf(response: RtspResponse): Buffer {
   } catch (error) {
     throw new NvrError('EPROTOCOL', UNSENDABLE, { cause: error });
   }
+}
+
+/** CPU time of this process so far. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 function asNvrError(error: unknown): NvrError {

@@ -172,6 +172,17 @@ export class RtspSession {
     return this.described?.isTls === true;
   }
 
+  /** Packets that came, and that did not: two of the statistics, for who asks with every loss. */
+  get count(): Pick<SessionStatistics, 'packets' | 'lost'> {
+    const sum = { packets: 0, lost: 0 };
+    for (const { track, isWanted } of this.tracks) {
+      if (!isWanted) continue;
+      sum.packets += track.receiver.packets;
+      sum.lost += track.receiver.lost;
+    }
+    return sum;
+  }
+
   get statistics(): SessionStatistics {
     return this.meter.statistics(this.wantedTracks(), this.connection?.rttMs);
   }
@@ -243,6 +254,7 @@ export class RtspSession {
 
   private async setup(described: Described, choice: TrackChoice, isWanted: boolean): Promise<void> {
     const isVideo = isWanted && choice.media.type === 'video';
+    let format: object | undefined;
     const track = new Track({
       payloadType: choice.payloadType,
       alsoAnnounced: choice.media.payloads.map(({ type }) => type),
@@ -256,7 +268,11 @@ export class RtspSession {
       onUnit: (unit) => {
         if (this.state === 'ended') return;
         this.meter.count(unit);
-        this.pace.unit();
+        this.pace.unit(unit.kind === 'video' ? unit.nals.length : 0);
+        if (unit.kind !== 'metadata' && unit.format !== format) {
+          format = unit.format;
+          this.pace.format();
+        }
         this.options.onUnit(unit);
       },
       onLoss: (missing) => {

@@ -1,5 +1,6 @@
 // Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out, damage is flagged.
 
+import { LIMITS } from '../limits.js';
 import { hasStartCode, splitAnnexB } from './annexb.js';
 import type { AssemblerOptions, AssemblerStats, BoundaryPolicy } from './assembler-options.js';
 import { CutSlices } from './cut-slices.js';
@@ -50,6 +51,8 @@ export class AccessUnitAssembler<Info> {
   #arrival = 0;
   #sequence = 0;
   #onvifTime = NaN;
+  /** Units that ended within it. */
+  #ended = 0;
 
   // The unit in progress.
   #begun = false;
@@ -113,6 +116,7 @@ export class AccessUnitAssembler<Info> {
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
     if (this.#begun && rtpTime !== this.#rtpTime && rtpTime !== this.#fieldTime)
       this.#timestampChanged(rtpTime, arrivalMs);
+    if (sequence !== this.#sequence) this.#ended = 0;
     this.#arrival = arrivalMs;
     this.#sequence = sequence;
     this.#onvifTime = onvifTime;
@@ -130,6 +134,10 @@ export class AccessUnitAssembler<Info> {
   nal(data: Buffer, start: number, end: number): void {
     if (this.#nalOpen) this.abandonNal();
     if (end - start < this.#rules.headerBytes || this.#overflow) return;
+    if (this.#ended >= LIMITS.packetUnits) {
+      this.missing();
+      return;
+    }
     if (this.#openNal(this.#rules.typeOf(data[start]!)) && this.#append(data, start, end)) this.closeNal();
   }
 
@@ -460,6 +468,7 @@ export class AccessUnitAssembler<Info> {
     if (!Number.isNaN(this.#unitOnvifTime)) (unit as { onvifTime?: number }).onvifTime = this.#unitOnvifTime;
     this.#references.mark(unit);
     this.stats.units += 1;
+    this.#ended += 1;
     if (damaged) this.stats.damagedUnits += 1;
     this.#endedByMarker = byMarker ? unit : undefined;
     const rtpTime = this.#fieldTime < 0 ? this.#rtpTime : this.#fieldTime;

@@ -16,12 +16,17 @@ function read(
   pace: ReadPace,
   from: number,
   until: number,
-  { every, units = 0, took = 0 }: { every: number; units?: number; took?: number },
+  {
+    every,
+    units = 0,
+    took = 0,
+    cpuMs,
+  }: { every: number; units?: number; took?: number; cpuMs?: () => number },
 ): { reads: number; waited: number; turns: number } {
   const result = { reads: 0, waited: 0, turns: 0 };
   for (let now = from; now < until; now += every) {
     for (let i = 0; i < units; i++) pace.unit();
-    const ms = pace.afterRead(now, now + took);
+    const ms = pace.afterRead(now, now + took, cpuMs?.());
     result.reads++;
     if (ms === 0) result.turns++;
     if (ms !== undefined && ms > 0) {
@@ -51,6 +56,59 @@ describe('the pace of reading', () => {
     const { reads, turns, waited } = read(new ReadPace(1), 0, 1000, { every: 2, took: 2 });
     assert.equal(waited, 0);
     assert.ok(turns >= reads / 4, `${turns} turns in ${reads} reads`);
+  });
+
+  it('counts the time that reading worked, not the time that a busy machine gave to others meanwhile', () => {
+    const descheduled = read(new ReadPace(LIVE_SHARE), 0, 60_000, { every: 40, took: 30, cpuMs: () => 1 });
+    assert.equal(descheduled.waited, 0);
+    const working = read(new ReadPace(LIVE_SHARE), 0, 60_000, { every: 40, took: 30, cpuMs: () => 30 });
+    assert.ok(working.waited > 10_000, `${working.waited} ms`);
+  });
+
+  it('charges as much where CPU time is counted in steps of a clock tick', () => {
+    let used = 0;
+    const inSteps = (): number => {
+      const before = Math.floor(used / 16);
+      used += 5;
+      return (Math.floor(used / 16) - before) * 16;
+    };
+    const fine = read(new ReadPace(LIVE_SHARE), 0, 60_000, { every: 6, took: 5 });
+    const coarse = read(new ReadPace(LIVE_SHARE), 0, 60_000, { every: 6, took: 5, cpuMs: inSteps });
+    assert.ok(Math.abs(coarse.reads / fine.reads - 1) < 0.05, `${coarse.reads} and ${fine.reads}`);
+  });
+
+  it('reads a stream whose format changes with every picture a few dozen pictures a second, and minds no change now and then', () => {
+    const changing = new ReadPace(LIVE_SHARE);
+    let pictures = 0;
+    for (let now = 0; now < 20_000; now++) {
+      changing.unit();
+      changing.format();
+      pictures++;
+      now += changing.afterRead(now, now + 0.1) ?? 0;
+    }
+    assert.ok(pictures < 20 * 60 + 200, `${pictures} pictures`);
+    const pace = new ReadPace(LIVE_SHARE);
+    for (let now = 0; now < 60_000; now += 40) {
+      pace.unit();
+      if (now % 1000 === 0) pace.format();
+      assert.equal(pace.afterRead(now, now + 0.2) ?? 0, 0);
+    }
+  });
+
+  it('reads pictures of a thousand NAL units a few dozen a second, and minds 8K in rows at 60 pictures a second not at all', () => {
+    const flood = new ReadPace(LIVE_SHARE);
+    let pictures = 0;
+    for (let now = 0; now < 20_000; now++) {
+      flood.unit(1000);
+      pictures++;
+      now += flood.afterRead(now, now + 1) ?? 0;
+    }
+    assert.ok(pictures < 20 * 30 + 100, `${pictures} pictures`);
+    const rows = new ReadPace(LIVE_SHARE);
+    for (let now = 0; now < 60_000; now += 16.7) {
+      rows.unit(272);
+      assert.equal(rows.afterRead(now, now + 1) ?? 0, 0);
+    }
   });
 
   it('reads no more than its share of tiny units, for as long as they come, and at once again after a quiet second', () => {
@@ -116,6 +174,38 @@ describe('the pace of reading', () => {
         warnings.map(({ code }) => code),
         ['EOVERLOAD'],
       );
+    } finally {
+      await session.close();
+      await server.close();
+    }
+  });
+
+  it('gives the loop its turn after each packet where one alone is much work', async () => {
+    const server = await startScriptedServer();
+    let units = 0;
+    const perTurn: number[] = [];
+    const session = new RtspSession({
+      uri: `rtsp://127.0.0.1:${server.port}/live`,
+      transport: 'tcp',
+      memory: new ServerMemory(),
+      onUnit: () => {
+        units++;
+        for (const end = performance.now() + 9; performance.now() < end;);
+      },
+      onEnd: () => undefined,
+    });
+    try {
+      await session.open();
+      const packets = Array.from({ length: 120 }, (_, i) =>
+        interleaved(0, rtp(i, 3600 * i, true, deltaSlice(0x33, 2))),
+      );
+      server.peers[0]!.socket.write(Buffer.concat(packets));
+      while (units < packets.length - 1) {
+        const before = units;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (units > before) perTurn.push(units - before);
+      }
+      assert.ok(Math.max(...perTurn.slice(4)) <= 1, `units a turn: ${perTurn.join(' ')}`);
     } finally {
       await session.close();
       await server.close();

@@ -15,7 +15,7 @@ import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
 import { LossRun } from './loss-run.js';
 import { MissingSets } from './missing-sets.js';
-import { whyNoKeyframe } from './no-keyframe.js';
+import { whyNoKeyframe, type Count } from './no-keyframe.js';
 import { FLAPPING_MS, Outages } from './outages.js';
 import { mayLeaveUdp, preferenceOf, toldTransport, whyOnUdp } from '../transport.js';
 import type {
@@ -431,13 +431,23 @@ export class Hub implements CameraHub {
 
   private expectKeyframe(): void {
     clearTimeout(this.keyframeTimer);
-    const before = this.statistics;
+    // Asked with every loss: the whole of the statistics would be too much.
+    const before = this.count;
     this.keyframeTimer = setTimeout(() => {
       const mismatch = this.current?.session.payloadMismatch;
-      const why = mismatch?.message ?? whyNoKeyframe(before, this.statistics, this.refreshes);
+      const why = mismatch?.message ?? whyNoKeyframe(before, this.count, this.refreshes);
       const reason = `No whole keyframe came within ${KEYFRAME_WAIT_MS / 1000} s: ${why}`;
       this.emit('warning', { code: 'ENOKEYFRAME', reason, error: new NvrError('ENOKEYFRAME', reason) });
     }, KEYFRAME_WAIT_MS);
+  }
+
+  /** Of the present session. */
+  private get count(): Count & { transport?: string } {
+    const { session, transport } = this.current ?? {};
+    return {
+      ...(session?.count ?? { packets: 0, lost: 0 }),
+      ...(transport !== undefined && { transport: toldTransport(this.context.settings, transport) }),
+    };
   }
 
   private emit(type: HubEventWord, fields: Partial<HubEvent> = {}): void {

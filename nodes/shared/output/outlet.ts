@@ -179,10 +179,17 @@ class Pump {
   private readonly turn = new TurnBudget();
   private readonly waiting = new Set<Outlet>();
   private isRunning = false;
+  private isDue = false;
 
+  /** What it has is sent in this turn of the loop, but not within the caller's: who reads from a camera is not charged with what flows take. */
   add(outlet: Outlet): void {
     this.waiting.add(outlet);
-    this.run();
+    if (this.isDue || this.isRunning) return;
+    this.isDue = true;
+    setImmediate(() => {
+      this.isDue = false;
+      this.run();
+    });
   }
 
   remove(outlet: Outlet): void {

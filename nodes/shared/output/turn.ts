@@ -4,8 +4,8 @@ const MOST_MESSAGES = 1000;
 /** Where turns are long whatever is sent, a stream still flows. */
 const LEAST_MESSAGES = 64;
 const MOST_BYTES = 16 * 1024 * 1024;
-/** What was sent in one turn shall keep the flows busy for no longer. */
-const LONG_MS = 30;
+/** What was sent in one turn shall keep the flows busy for no longer: a web page's request waits for a turn at each node that it passes. */
+const LONG_MS = 15;
 
 export class TurnBudget {
   /** Messages that the turn may hold. Few at first: nobody knows yet what the flows do with one. */

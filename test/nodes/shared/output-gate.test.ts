@@ -230,7 +230,7 @@ describe('what all nodes send in one turn', () => {
       assert.equal(turn.spend(100), i === 0);
     }
     assert.equal(turn.isSpent, true);
-    end(turn, 300);
+    end(turn, 150);
     assert.equal(turn.isSpent, false);
     assert.equal(turn.allowed, 100);
   });
