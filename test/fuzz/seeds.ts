@@ -5,10 +5,10 @@ import { buildBye, buildReceiverReport, buildSdes, buildSenderReport } from '../
 import fs from 'node:fs';
 import path from 'node:path';
 import { auHeaders, packetizeAac } from '../codec/packetizers/aac.js';
-import { packetizeH264, packetizeH264Interleaved, mtap } from '../codec/packetizers/h264.js';
+import { packetizeH264, packetizeH264Interleaved, mtap, stapA } from '../codec/packetizers/h264.js';
 import { BitWriter } from '../codec/bit-writer.js';
 import * as h264 from '../codec/h264/nals.js';
-import { packetizeH265, packetizeH265Numbered } from '../codec/packetizers/h265.js';
+import { aggregation, packetizeH265, packetizeH265Numbered } from '../codec/packetizers/h265.js';
 import * as h265 from '../codec/h265/nals.js';
 import { muxConfig, packetizeLatm, toBits } from '../codec/packetizers/latm.js';
 import { jpegParts, packetizeMjpeg } from '../codec/packetizers/mjpeg.js';
@@ -57,6 +57,15 @@ export const SDPS = [
     'a=recvonly',
     '',
   ),
+  // What took long to read: many lines for one payload type, and many parameters in one.
+  crlf(
+    'v=0',
+    'm=video 0 RTP/AVP 99',
+    'a=rtpmap:99 H264/90000',
+    ...Array.from({ length: 400 }, (_, i) => `a=fmtp:99 a${i}=${i}`),
+    `a=fmtp:99 ${'a=b;'.repeat(2000)} ${' '.repeat(2000)}c`,
+    '',
+  ),
 ];
 
 export const HEADER_VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -96,6 +105,11 @@ export const KEY_REPLIES = [
   'id=[aB3] ticket=aB3',
   '<!DOCTYPE html><html><head><title>Log in</title></head></html>',
   'callback({"pbkey":"aB3"});',
+  // What held the loop for seconds where regular expressions looked through all of it.
+  `key=a${' '.repeat(60_000)}b`,
+  `key=${'"'.repeat(20_000)}`,
+  `${'['.repeat(10_000)}{"pbkey":"${'<'.repeat(10_000)}`,
+  `<key${' a="b"'.repeat(5000)}`,
 ];
 
 /** Whole conversations, as the socket gives them. */
@@ -122,6 +136,17 @@ export function conversations(): Buffer[] {
       ),
     ),
     Buffer.from('HTTP/1.1 200 OK\r\n\r\n'),
+    // Servers that repeat what they were told: in the reason, in Unsupported, in other names of a query and in a path.
+    Buffer.from(
+      crlf(
+        'RTSP/1.0 551 No such option: Basic dTpw and pbkey=aB3',
+        'CSeq: 2',
+        'Unsupported: Authorization: Digest username="u", response="1"',
+        'Location: rtsp://u:p@h/aB3/live?session=aB3&token=x',
+        '',
+        '',
+      ),
+    ),
   ];
 }
 
@@ -231,6 +256,34 @@ function makeStreams(): Record<string, Stream> {
       }),
     ]),
     'h264 flood of tiny pictures': video('H264', floodOfTiny()),
+    'h264 keyframe and pictures of 6 bytes': video(
+      'H264',
+      eachInOne([h264.SPS, h264.PPS, h264.idr(), ...new Array<Buffer>(57).fill(h264.delta({ size: 2 }))]),
+    ),
+    'h264 another format with every picture': video(
+      'H264',
+      eachInOne(
+        Array.from({ length: 30 }, (_, i) => [i % 2 === 0 ? h264.SPS : h264.OTHER_SPS, h264.idr()]).flat(),
+      ),
+    ),
+    'h264 aggregates of a thousand': video(
+      'H264',
+      eachInOne([
+        h264.SPS,
+        h264.PPS,
+        stapA(new Array<Buffer>(1000).fill(Buffer.of(0x65, 0x88, 0x80))),
+        stapA([h264.idr(), ...new Array<Buffer>(1000).fill(Buffer.of(0x06))]),
+      ]),
+    ),
+    'h265 aggregates of a thousand': video(
+      'H265',
+      eachInOne([
+        h265.VPS,
+        h265.SPS,
+        h265.PPS,
+        aggregation(new Array<Buffer>(1000).fill(h265.slice(h265.IDR, { size: 1 }))),
+      ]),
+    ),
     'aac flood of tiny units': {
       encoding: 'MPEG4-GENERIC',
       clockRate: 16_000,
@@ -286,6 +339,11 @@ function makeStreams(): Record<string, Stream> {
     opus: sound('OPUS', 48_000, 100),
     onvif: video('VND.ONVIF.METADATA', documents()),
   };
+}
+
+/** Each in a packet of its own, that ends a picture where it may. */
+function eachInOne(payloads: readonly Buffer[]): Buffer[] {
+  return payloads.map((payload, i) => rtp({ sequence: i, timestamp: i * 3600, marker: true, payload }));
 }
 
 const AU_WIDTHS = { sizeLength: 13, indexLength: 3, indexDeltaLength: 3 };

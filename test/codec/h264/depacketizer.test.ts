@@ -36,10 +36,11 @@ describe('H264Depacketizer', () => {
     it('takes 64 pictures of one packet at most, and goes on with the next', () => {
       const feed = h264();
       feed.payload(stapA([SPS, PPS, ...new Array<Buffer>(1000).fill(idr())]), true);
-      assert.equal(feed.units.length, 64);
+      const first = feed.units.splice(0).length;
+      assert.equal(first, 64);
       feed.next().payload(stapA([SPS, PPS, idr()]), true);
       feed.next().payload(idr(), true);
-      assert.ok(feed.units.length >= 66);
+      assert.ok(feed.units.length >= 2);
       assert.equal(feed.units.at(-1)!.damaged, false);
     });
 
