@@ -37,8 +37,8 @@ export interface FlowPart {
   start?(): void;
   /** Resolves when the message is answered for, and rejects with what goes to Catch; what it throws goes there too. */
   input?(message: Input, send: Send): unknown;
-  /** May take as long as Node-RED gives a node to close, 15 s. */
-  close?(): unknown;
+  /** May take as long as Node-RED gives a node to close, 15 s. `removed`: it is deleted, and not started again. */
+  close?(removed: boolean): unknown;
 }
 
 /** Registers a node type whose nodes belong to an NVR. `create` throws what cannot be used: a red badge, and Catch. */
@@ -54,10 +54,22 @@ export function flowNode<const T extends SettingsTable>(
     const ending = new AbortController();
     let server: NvrServerNode | undefined;
     let part: FlowPart | undefined;
+    let flowsRun = false;
+    let isRefused = false;
+    let isStarted = false;
 
+    /** What could not be made at the start, an NVR's settings for instance, may be there by the time of a message. */
     const open = (): FlowPart => {
-      if (part !== undefined) return part;
       if (ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');
+      part ??= make();
+      if (flowsRun && !isStarted) {
+        isStarted = true;
+        part.start?.();
+      }
+      return part;
+    };
+
+    const make = (): FlowPart => {
       const config = serverOf(RED, saved.nvr);
       const context = {
         RED,
@@ -68,21 +80,30 @@ export function flowNode<const T extends SettingsTable>(
         savedVersion: Number(saved.version ?? 0),
         signal: ending.signal,
       };
-      part = create(context);
+      const made = create(context);
+      if (isRefused) this.status(IDLE);
       server = config;
       server.register(this);
-      return part;
+      return made;
     };
 
+    let begin!: () => void;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
     const cancel = whenFlowsRun(RED, () => {
+      flowsRun = true;
       try {
-        open().start?.();
+        open();
       } catch (error) {
+        isRefused = true;
         refuseSettings(this, error);
       }
+      begin();
     });
     this.on('input', (message, send, done) => {
-      answer(() => open().input?.(message as Input, send as Send)).then(
+      const take = (): unknown => open().input?.(message, send);
+      answer(() => (flowsRun ? take() : begun.then(take))).then(
         () => {
           done();
         },
@@ -93,10 +114,10 @@ export function flowNode<const T extends SettingsTable>(
     });
 
     let closed: Promise<void> | undefined;
-    this.on('close', (_removed: boolean, done: () => void) => {
+    this.on('close', (removed: boolean, done: () => void) => {
       cancel();
       ending.abort();
-      closed ??= answer(() => part?.close?.()).then(
+      closed ??= answer(() => part?.close?.(removed)).then(
         () => undefined,
         (error: unknown) => {
           this.warn(asNvrError(error).message);

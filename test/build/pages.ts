@@ -82,7 +82,9 @@ function settingsScript(): string {
     compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, removeComments: true },
   }).outputText;
   const tables = JSON.stringify({ version: SETTINGS_VERSION, ...TABLES }, (key, value: unknown) =>
-    ['label', 'help', 'badge', 'unit', 'placeholder', 'icon', 'section'].includes(key) ? undefined : value,
+    ['label', 'help', 'badge', 'unit', 'placeholder', 'icon', 'section', 'narrow'].includes(key)
+      ? undefined
+      : value,
   ).replace(/</g, '\\u003c');
   return [
     '<script type="text/javascript">',

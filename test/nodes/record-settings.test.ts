@@ -1,28 +1,31 @@
 import assert from 'node:assert/strict';
-import { readRecordSettings } from '../../nodes/shared/record-settings.js';
-import { SettingsReader } from '../../nodes/shared/settings-reader.js';
+import { keepGiB } from '../../nodes/shared/record-options.js';
+import { problemsOf, readSettings } from '../../nodes/shared/settings/read.js';
+import { recordSettings } from '../../nodes/shared/settings/tables/nvr-record.js';
 
 describe('the settings of the record node', () => {
-  const read = (saved: object, version: number) => {
-    const reader = new SettingsReader(saved as Record<string, unknown>);
-    return { ...readRecordSettings(reader, '/clips', version), error: reader.error };
-  };
+  const read = (saved: object) => readSettings(recordSettings, { nvr: 'nvr', ...saved });
 
   it('keep 10 GiB of continuous recording in new nodes, and everything in those of the first release and of alarms', () => {
+    const kept = (saved: object, version: number) => keepGiB(read(saved), version);
     const continuous = { mode: 'continuous' };
-    assert.equal(read(continuous, 1).keepGiB, 10);
-    assert.equal(read({ ...continuous, keepGiB: '' }, 1).keepGiB, 10);
-    assert.equal(read({ ...continuous, keepGiB: '0' }, 1).keepGiB, 0);
-    assert.equal(read({ ...continuous, keepGiB: '3' }, 1).keepGiB, 3);
-    assert.equal(read(continuous, 0).keepGiB, 0);
-    assert.equal(read({}, 1).keepGiB, 0);
+    assert.equal(kept(continuous, 1), 10);
+    assert.equal(kept({ ...continuous, keepGiB: '' }, 1), 10);
+    assert.equal(kept({ ...continuous, keepGiB: '0' }, 1), 0);
+    assert.equal(kept({ ...continuous, keepGiB: '3' }, 1), 3);
+    assert.equal(kept(continuous, 0), 0);
+    assert.equal(kept({}, 1), 0);
   });
 
   it('fetch what was missed, and let the group read, where nothing else is set', () => {
-    const { backfill, fileMode, error } = read({}, 0);
-    assert.deepEqual([backfill, fileMode, error], [true, 0o640, undefined]);
-    assert.equal(read({ fileMode: '664' }, 0).fileMode, 0o664);
-    for (const fileMode of ['0400', '0750', '06400', '8', 'x', '0666 '])
-      assert.equal(read({ fileMode }, 0).error?.code, fileMode === '0666 ' ? undefined : 'EINPUT', fileMode);
+    const { backfill, fileMode } = read({});
+    assert.deepEqual([backfill, fileMode], [true, '0640']);
+    for (const good of ['664', '0666 ', '0600']) assert.equal(read({ fileMode: good }).fileMode, good.trim());
+    for (const bad of ['0400', '0750', '06400', '8', 'x'])
+      assert.deepEqual(
+        problemsOf(recordSettings, { nvr: 'nvr', fileMode: bad }).map(({ property }) => property),
+        ['fileMode'],
+        bad,
+      );
   });
 });

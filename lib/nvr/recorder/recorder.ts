@@ -21,7 +21,6 @@ import type {
   Alarm,
   AlarmAnswer,
   AlarmRequest,
-  KeptMessage,
   RecorderDeps,
   RecorderEvent,
   RecorderListener,
@@ -137,9 +136,10 @@ export class Recorder {
   }
 
   /** Begins a clip, or extends the one that is recorded; in continuous mode it is listed in the segment at hand. Throws EINPUT while disarmed. */
-  alarm({ reason, held = false, message }: AlarmRequest): AlarmAnswer {
+  alarm(request: AlarmRequest): AlarmAnswer {
     if (this.subscription === undefined)
       throw new NvrError('EINPUT', 'The recorder is not armed; send action "arm" first.');
+    const { reason, held = false } = request;
     const now = this.deps.monotonic();
     const alarm = { time: this.deps.now(), reason };
     if (this.options.mode !== 'alarm') {
@@ -148,7 +148,7 @@ export class Recorder {
     }
     const { window, clip } = this;
     if (window === undefined || clip?.isOpen !== true || now >= window.end)
-      return { clip: this.beginClip(now, alarm, held, message), began: true };
+      return { clip: this.beginClip(now, alarm, request), began: true };
     window.alarm(now, alarm, held);
     this.cases.extend(clip.plan.id!, this.epochOf(window.least), alarm);
     this.windowTimer.set(window);
@@ -184,7 +184,7 @@ export class Recorder {
     if (this.status.state === 'disarmed') await this.store.close();
   }
 
-  private beginClip(now: number, alarm: Alarm, held: boolean, message?: KeptMessage): number {
+  private beginClip(now: number, alarm: Alarm, { held = false, message, holder }: AlarmRequest): number {
     const { preRoll, postRoll, maxLength } = this.options;
     this.endClip(now);
     const from = now - preRoll * 1000;
@@ -201,7 +201,8 @@ export class Recorder {
     const context = {
       ...this.context,
       emit: (event: RecorderEvent) => {
-        this.onClipEvent(event);
+        const isHeld = holder !== undefined && (event.type === 'finished' || event.type === 'failed');
+        this.onClipEvent(isHeld ? { ...event, holder } : event);
         this.cases.onClipEvent(id, event, clip.missingMs);
       },
     };

@@ -130,7 +130,7 @@ export interface ClipInfo {
   readonly recovered?: true;
 }
 
-/** `clip` tells which clip is meant: the number that `alarm` answered. In continuous mode it is one number for all segments. */
+/** `clip` tells which clip is meant: the number that `alarm` answered. In continuous mode it is one number for all segments. `holder`: of the alarm that began it, until the clip's end. */
 export type RecorderEvent =
   | { readonly type: 'armed' }
   | {
@@ -148,6 +148,7 @@ export type RecorderEvent =
       readonly info: ClipInfo;
       readonly last: boolean;
       readonly message?: KeptMessage;
+      readonly holder?: object;
     }
   /** `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success. `message`: the alarm's, as it was kept, of one that an earlier run left. */
   | {
@@ -157,6 +158,7 @@ export type RecorderEvent =
       readonly file?: string;
       readonly firstOfOutage: boolean;
       readonly message?: KeptMessage;
+      readonly holder?: object;
     }
   | {
       readonly type: 'deleted';
@@ -172,6 +174,8 @@ export interface AlarmRequest {
   readonly held?: boolean;
   /** Kept for a clip that is told when nobody holds the message any more. */
   readonly message?: KeptMessage;
+  /** Comes back with what is told of the clip's files and end, if the alarm begins one. */
+  readonly holder?: object;
 }
 
 export interface AlarmAnswer {

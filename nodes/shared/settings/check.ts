@@ -27,8 +27,10 @@ export const SENTENCES = {
   timeZone: 'must be an IANA name such as Europe/Berlin.',
   origins: 'must list origins such as https://example.org, separated by spaces or commas.',
   channel: 'must be a number from 1 to 9999, or a name of the NVR’s channel table.',
+  channelOrAll: 'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
   channels: 'must pair numbers from 1 to 9999 with names.',
+  fileMode: 'must be permissions such as 0640, which let the owner read and write.',
   codes: 'must map main and dual to the codes that the NVR knows.',
 } as const;
 
@@ -70,7 +72,7 @@ export function problemOf(setting: Setting, value: unknown, context: CheckContex
         : { sentence: 'choice', words: { values: values.join(', ') } };
     }
     case 'channel':
-      return channelProblem(setting.list === true, value, context);
+      return channelProblem(setting, value, context);
     case 'channels':
       return Array.isArray(value) && value.every(isChannelRow) ? undefined : { sentence: 'channels' };
     case 'codes':
@@ -125,13 +127,18 @@ function numberProblem(
   return { sentence: integer ? 'integer' : 'number', words: { min, max } };
 }
 
-function channelProblem(list: boolean, value: unknown, { channels = [] }: CheckContext): Problem | undefined {
+function channelProblem(
+  { all, list }: { all?: boolean; list?: boolean },
+  value: unknown,
+  { channels = [] }: CheckContext,
+): Problem | undefined {
   const text = textOf(value);
   const isKnown = (part: string): boolean =>
     channels.some(({ name }) => name.trim().toLowerCase() === part.trim().toLowerCase()) ||
     (/^\d{1,4}$/.test(part.trim()) && Number(part) > 0);
   if (isKnown(text)) return undefined;
-  if (!list) return { sentence: 'channel' };
+  if (list !== true && text === '*' && all === true) return undefined;
+  if (list !== true) return { sentence: all === true ? 'channelOrAll' : 'channel' };
   const fits = (part: string): boolean => isKnown(part) || channelRanges(part) !== undefined;
   return text === '*' || text.split(',').every(fits) ? undefined : { sentence: 'channelList' };
 }
@@ -176,6 +183,8 @@ const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefine
       return { sentence: 'timeZone' };
     }
   },
+  // Nobody executes a clip, and its owner must be able to finish it.
+  fileMode: (text) => (/^0?6[0246]{2}$/.test(text) ? undefined : { sentence: 'fileMode' }),
   origins: (text) =>
     text.split(/[\s,]/).every((origin) => origin === '' || /^https?:\/\/[^/\s,]+$/.test(origin))
       ? undefined

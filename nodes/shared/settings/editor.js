@@ -13,6 +13,26 @@ if (!RED.nvrSettings) {
     };
   }
 
+  /** The channels of the chosen NVR, as one types. */
+  function suggestChannels(input, prefix) {
+    const list = $('<datalist>')
+      .attr('id', input.attr('id') + '-list')
+      .insertAfter(input);
+    input.attr('list', list.attr('id'));
+    const chosen = $('#' + prefix + '-nvr');
+    const fill = function () {
+      const server = RED.nodes.node(chosen.val());
+      list.empty();
+      for (const row of (server && server.channels) || [])
+        $('<option>')
+          .val(row.name)
+          .text(row.channel + ' - ' + row.name)
+          .appendTo(list);
+    };
+    chosen.on('change', fill);
+    fill();
+  }
+
   RED.nvrSettings = {
     /** `defaults` of a node type, with the version that its dialog saves. */
     defaults: function (type) {
@@ -25,8 +45,8 @@ if (!RED.nvrSettings) {
       }
       return defaults;
     },
-    /** Shows the rows that count, now and as the dialog's values change. `prefix`: `node-input` or `node-config-input`. */
-    prepare: function (type, prefix) {
+    /** Fills in what the flow file does not name, and shows the rows that count as the dialog's values change. `prefix`: `node-input` or `node-config-input`. */
+    prepare: function (node, prefix) {
       const rows = $('[data-nvr-when]');
       const show = function () {
         rows.each(function () {
@@ -39,10 +59,11 @@ if (!RED.nvrSettings) {
           );
         });
       };
-      for (const [name, setting] of Object.entries(tables[type])) {
+      for (const [name, setting] of Object.entries(tables[node.type])) {
         const input = $('#' + prefix + '-' + name).on('change', show);
-        // A flow file need not name every property: no blank choices.
         if (setting.kind === 'choice' && !input.val()) input.val(setting.default);
+        if (setting.kind === 'boolean' && node[name] === undefined) input.prop('checked', setting.default);
+        if (setting.kind === 'channel') suggestChannels(input, prefix);
       }
       show();
     },

@@ -98,7 +98,8 @@ function fieldOf(name: string, setting: Setting, id: string): string {
     setting.placeholder === undefined
       ? `placeholder="${escaped(defaultText(setting))}"`
       : `data-i18n="[placeholder]placeholder.${name}"`;
-  const narrow = setting.kind === 'number' ? ' class="nvr-number"' : '';
+  const isNarrow = setting.kind === 'number' || (setting.kind === 'text' && setting.narrow === true);
+  const narrow = isNarrow ? ' class="nvr-number"' : '';
   return `<input type="text" id="${id}" ${words}${narrow} autocomplete="off">`;
 }
 
@@ -139,7 +140,8 @@ function rangeOf(setting: Setting): string {
     case 'boolean':
       return '`true`, `false`';
     case 'channel':
-      return setting.list === true ? 'number, name, list such as `1-4,7`, `*`' : 'number or name';
+      if (setting.list === true) return 'number, name, list such as `1-4,7`, `*`';
+      return setting.all === true ? 'number, name, `*`' : 'number or name';
     case 'config':
       return `\`${setting.type}\` node`;
     case 'time':

@@ -22,7 +22,7 @@ interface Described {
 }
 
 /** Further checks of a text; what they ask is in check.ts. */
-export type TextRule = 'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins';
+export type TextRule = 'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins' | 'fileMode';
 
 export interface TextSetting extends Described {
   readonly kind: 'text';
@@ -31,6 +31,8 @@ export interface TextSetting extends Described {
   readonly maxLength?: number;
   readonly required?: boolean;
   readonly rule?: TextRule;
+  /** The field is as narrow as a number's. */
+  readonly narrow?: boolean;
 }
 
 export interface NumberSetting extends Described {
@@ -54,10 +56,11 @@ export interface ChoiceSetting extends Described {
   readonly options: Readonly<Record<string, Words>>;
 }
 
-/** A camera's number from 1 or its name in the NVR's table; with `list` also several of them, ranges and `*`. */
+/** A camera's number from 1 or its name in the NVR's table; with `all` also `*`, with `list` also several of them, and ranges. */
 export interface ChannelSetting extends Described {
   readonly kind: 'channel';
   readonly default: string;
+  readonly all?: boolean;
   readonly list?: boolean;
 }
 

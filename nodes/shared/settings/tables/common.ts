@@ -43,3 +43,18 @@ export const STREAM = {
   ],
   icon: 'fa-film',
 } as const satisfies ChoiceSetting;
+
+export const ON_LOSS = {
+  kind: 'choice',
+  default: 'keep',
+  options: {
+    keep: ['every picture that arrived, damage and all', 'jedes Bild, das ankam, auch beschädigte'],
+    skip: ['nothing until the next whole keyframe', 'nichts bis zum nächsten ganzen Schlüsselbild'],
+  },
+  label: ['After a loss', 'Nach Verlust'],
+  help: [
+    'What becomes of pictures after one that is damaged: they may show blocks until the next keyframe.',
+    'Was aus den Bildern nach einem beschädigten wird: Sie können bis zum nächsten Schlüsselbild Blöcke zeigen.',
+  ],
+  icon: 'fa-chain-broken',
+} as const satisfies ChoiceSetting;

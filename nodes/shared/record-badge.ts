@@ -1,0 +1,76 @@
+// The badge of a record node: disarmed, else what is wrong with the stream, else why the last clip failed, else what it does.
+
+import type { Node, NodeStatus } from 'node-red';
+import type { NvrErrorCode } from '../../lib/errors.js';
+import type { CameraHub, HubEvent, HubSubscription } from '../../lib/nvr/types.js';
+import { failed, IDLE, statusOfEvent } from './status.js';
+
+const ARMED: NodeStatus = { fill: 'green', shape: 'dot', text: 'armed' };
+const RECORDING: NodeStatus = { fill: 'blue', shape: 'dot', text: 'recording' };
+const DISARMED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'disarmed' };
+
+export class RecordBadge {
+  /** Of the stream, while it does not play. */
+  private trouble: NodeStatus | undefined = IDLE;
+  private failure: NvrErrorCode | undefined;
+  private shown: NodeStatus | undefined;
+  /** Waits for the keyframe that was missed. */
+  private keyframeWait: HubSubscription | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly node: Node,
+    private readonly hub: CameraHub,
+    /** Undefined: disarmed. */
+    private readonly isRecording: () => boolean | undefined,
+  ) {}
+
+  onHubEvent(event: HubEvent): void {
+    const status = statusOfEvent(event);
+    if (status !== undefined) this.trouble = event.type === 'playing' ? undefined : status;
+    if (event.type === 'playing' && this.failure !== 'EDISK') this.failure = undefined;
+    if (event.type === 'warning' && event.code === 'ENOKEYFRAME') this.awaitKeyframe();
+    this.show();
+  }
+
+  /** Of the last clip; undefined: it goes well. */
+  clip(failure: NvrErrorCode | undefined): void {
+    this.failure = failure;
+    this.show();
+  }
+
+  /** A camera may make events without end; the editor is told of changes. */
+  show(): void {
+    if (this.closed) return;
+    const badge = this.badge();
+    if (badge.text === this.shown?.text && badge.fill === this.shown?.fill) return;
+    this.shown = badge;
+    this.node.status(badge);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.keyframeWait?.unsubscribe();
+  }
+
+  private badge(): NodeStatus {
+    const isRecording = this.isRecording();
+    if (isRecording === undefined) return DISARMED;
+    if (this.trouble !== undefined) return this.trouble;
+    if (this.failure !== undefined) return failed(this.failure);
+    return isRecording ? RECORDING : ARMED;
+  }
+
+  private awaitKeyframe(): void {
+    this.keyframeWait?.unsubscribe();
+    this.keyframeWait = this.hub.subscribe({
+      onUnit: (unit) => {
+        if (unit.kind !== 'video') return;
+        this.keyframeWait?.unsubscribe();
+        this.keyframeWait = undefined;
+        this.trouble = undefined;
+        this.show();
+      },
+    });
+  }
+}

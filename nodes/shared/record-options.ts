@@ -1,0 +1,66 @@
+// What a record node's settings make of its recorder: options, and what it needs of the machine.
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { VideoUnit } from '../../lib/codec/unit.js';
+import type { RecorderDeps, RecorderOptions } from '../../lib/nvr/recorder/types.js';
+import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
+import type { CameraHub } from '../../lib/nvr/types.js';
+import { channelName } from './channel.js';
+import type { FlowContext } from './flow-node.js';
+import type { SettingsOf } from './settings/setting.js';
+import type { recordSettings } from './settings/tables/nvr-record.js';
+
+export type RecordContext = FlowContext<typeof recordSettings>;
+type Settings = SettingsOf<typeof recordSettings>;
+
+/** Of continuous recording, where nothing is set. */
+const USUAL_GIB = 10;
+const THUMBNAIL_QUALITY = 80;
+
+/** Flows of the first release have no version, and kept everything. */
+export function keepGiB({ keepGiB: given, mode }: Settings, savedVersion: number): number {
+  return given ?? (mode === 'continuous' && savedVersion > 0 ? USUAL_GIB : 0);
+}
+
+export function recorderOptions(context: RecordContext, { channel }: CameraHub): RecorderOptions {
+  const { RED, node, server, settings, savedVersion } = context;
+  const { name: _name, nvr: _nvr, stream: _stream, thumbnail: _thumbnail, ...own } = settings;
+  const ownFolder = path.join(RED.settings.userDir ?? process.cwd(), 'nvr-clips');
+  return {
+    ...own,
+    folder: settings.folder === '' ? path.resolve(ownFolder) : settings.folder,
+    keepGiB: keepGiB(settings, savedVersion),
+    fileMode: Number.parseInt(settings.fileMode, 8),
+    id: node.id,
+    nvr: server.settings.name,
+    channel: channelName(server.settings, channel),
+    timeZone: server.settings.timeZone,
+  };
+}
+
+export function recorderDeps({ nvr, settings }: RecordContext, hub: CameraHub): RecorderDeps {
+  const { stream, thumbnail } = settings;
+  return {
+    fs,
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    timers: {
+      set: (run: () => void, ms: number) => setTimeout(run, ms),
+      clear: (timer: unknown) => {
+        clearTimeout(timer as NodeJS.Timeout | undefined);
+      },
+    },
+    ...(thumbnail && { thumbnail: (unit: VideoUnit) => jpegOf(unit, hub) }),
+    ...(nvr.canPlayBack && {
+      fetchSpan: (channel, from, to, signal) => nvr.fetchSpan({ channel, stream, from, to }, signal),
+    }),
+  };
+}
+
+async function jpegOf({ codec, data }: VideoUnit, camera: object): Promise<Buffer> {
+  if (codec === 'mjpeg') return data;
+  const jpeg = await sharedSnapshotPool().decode({ codec, data, quality: THUMBNAIL_QUALITY }, camera);
+  return Buffer.from(jpeg.data.buffer, jpeg.data.byteOffset, jpeg.data.byteLength);
+}

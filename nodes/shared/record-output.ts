@@ -1,0 +1,93 @@
+// What a record node sends: clips on output 1, their story and the stream's on output 2.
+
+import type { Node, NodeMessage } from 'node-red';
+import type { NvrError } from '../../lib/errors.js';
+import type { ClipInfo, RecorderEvent, RecorderStatus } from '../../lib/nvr/recorder/types.js';
+import type { CameraHub, HubEvent, NvrSettings } from '../../lib/nvr/types.js';
+import { eventInfo, flatClip, topicOf } from './messages.js';
+import { Outlet } from './output/outlet.js';
+
+export class RecordOutput {
+  private readonly outlet: Outlet;
+
+  constructor(
+    node: Node,
+    private readonly settings: NvrSettings,
+    private readonly hub: CameraHub,
+  ) {
+    this.outlet = new Outlet({
+      send: (outputs) => {
+        node.send(outputs);
+      },
+    });
+  }
+
+  /** The same message with a finished clip on it, for output 1. */
+  clip(message: NodeMessage, info: ClipInfo): NodeMessage {
+    const topic = message.topic ?? topicOf(this.settings, this.hub.channel, 'clip');
+    return Object.assign(message, { topic, payload: info.file, clip: { ...info } });
+  }
+
+  /** The same message with the answer on it, for output 2. `state` is the recorder's, `streamState` the stream's. */
+  status(message: NodeMessage, recorder: RecorderStatus): NodeMessage {
+    const { statistics, channel, stream } = this.hub;
+    const streamState = statistics.state;
+    const event = { channel, stream, time: Date.now(), ...statistics, streamState, ...recorder };
+    return Object.assign(message, { topic: message.topic ?? this.eventTopic, payload: 'status', event });
+  }
+
+  /** Tells an event at its pace. */
+  event(word: string, more: object = {}): void {
+    const { channel, stream } = this.hub;
+    this.outlet.event(word, { channel, stream, time: Date.now(), ...more }, (event) => [
+      null,
+      { topic: this.eventTopic, payload: word, event },
+    ]);
+  }
+
+  recorderEvent(event: RecorderEvent): void {
+    this.event(event.type, recorderInfo(event));
+  }
+
+  hubEvent(event: HubEvent): void {
+    this.event(event.type, eventInfo(event));
+  }
+
+  warning(error: NvrError): void {
+    this.event('warning', faultOf(error));
+  }
+
+  close(): void {
+    this.outlet.close();
+  }
+
+  private get eventTopic(): string {
+    return topicOf(this.settings, this.hub.channel, 'event');
+  }
+}
+
+/** A recorder's event as `msg.event`: flat, without the word and what is meant for the node alone. */
+function recorderInfo(event: RecorderEvent): object {
+  switch (event.type) {
+    case 'armed':
+      return {};
+    case 'finished':
+      return { clip: event.clip, ...flatClip(event.info) };
+    case 'failed': {
+      const { clip, file, error } = event;
+      return { clip, ...(file !== undefined && { file }), ...faultOf(error) };
+    }
+    case 'warning':
+      return faultOf(event.error);
+    case 'recording':
+    case 'extended':
+    case 'deleted': {
+      const { type: _type, ...info } = event;
+      return info;
+    }
+  }
+}
+
+function faultOf({ code, message }: NvrError): { code: string; reason: string } {
+  return { code, reason: message };
+}
