@@ -296,9 +296,20 @@ describe('the live view behind a log-in', function () {
     );
     try {
       const base = `${nodeRed.url}/nvr/view/wall`;
-      for (const rest of ['', '/', '/nvr-video.js', '/stream', '/cameras.json', '/1.jpg', '/1.mjpeg'])
+      for (const rest of [
+        '',
+        '/',
+        '/nvr-video.js',
+        '/stream',
+        '/cameras.json',
+        '/1.jpg',
+        '/1.mjpeg',
+        '/recordings.json',
+        '/replay',
+      ])
         assert.equal((await fetch(base + rest, { redirect: 'manual' })).status, 401, rest);
-      assert.equal((await fetch(`${base}/want`, { method: 'POST' })).status, 401);
+      for (const rest of ['/want', '/save'])
+        assert.equal((await fetch(base + rest, { method: 'POST' })).status, 401, rest);
       const Authorization = `Basic ${Buffer.from('guest:look').toString('base64')}`;
       assert.equal((await fetch(`${base}/`, { headers: { Authorization } })).status, 200);
     } finally {

@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
 import { deploy, openCounted, showsMore, shownBy, until, viewFlow, type Tile } from '../e2e/view-rig.js';
+import { startSimulator } from '../../lib/simulator/index.js';
 import { RECORD_HEAD } from '../../lib/nvr/view/records.js';
 import { counterArguments, type CounterClip } from '../support/counter-clip.js';
 import { startGst, type GstServer } from '../support/gst.js';
@@ -221,5 +222,48 @@ describe('the live view of a camera behind GStreamer’s server', function () {
       () => count('SESSION') === count('TEARDOWN') + count('EXPIRED') || count('CLOSED') >= count('SESSION'),
     );
     assert.doesNotMatch(nodeRed.log(), /MaxListenersExceededWarning|uncaught/i);
+  });
+});
+
+describe('the live view of a camera that the browser cannot play', function () {
+  this.timeout(120_000);
+
+  it('shows one picture a second of H.265, says so, and gives its JPEGs to everything else', async function () {
+    needs(this, 'chromium');
+    const account = { username: 'demo', password: 'ladder-password' };
+    const simulator = await startSimulator({ ...account, channels: 2, codec: { 1: 'h265' } });
+    const flow = viewFlow(simulator.rtspPort, '1-2').map((node) =>
+      'rtspPort' in node ? { ...node, uriStyle: 'move', liveTemplate: '', firstChannel: '0' } : node,
+    );
+    const nodeRed = await startNodeRed(flow, { nvr1: account });
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ locale: 'en-US' });
+      await page.goto(`${nodeRed.url}/nvr/view/wall/`);
+      const shown = (): Promise<{ pictures: number; words: string; isStill: boolean }> =>
+        page.evaluate(() => {
+          const tile = document.querySelector('nvr-video') as unknown as Tile;
+          const { pictures = 0, image, words } = tile;
+          return { pictures, words: words.textContent, isStill: !image.hidden && image.naturalWidth > 0 };
+        });
+      await until(async () => (await shown()).pictures >= 2);
+      const before = await shown();
+      assert.deepEqual([before.isStill, before.words], [true, 'one picture a second']);
+      const began = Date.now();
+      await until(async () => (await shown()).pictures >= before.pictures + 5);
+      const took = Date.now() - began;
+      assert.ok(took > 3_500, `five pictures in ${took} ms`);
+      // The other camera moves all the same.
+      await page.waitForFunction(() => {
+        const tile = document.querySelectorAll('nvr-video')[1] as unknown as Tile;
+        return tile.video.getVideoPlaybackQuality().totalVideoFrames > 20;
+      });
+      const still = await fetch(`${nodeRed.url}/nvr/view/wall/1.jpg?width=160`);
+      assert.deepEqual([still.status, still.headers.get('content-type')], [200, 'image/jpeg']);
+    } finally {
+      await browser.close();
+      await nodeRed.stop();
+      await simulator.stop();
+    }
   });
 });

@@ -181,6 +181,19 @@ describe('the site of a view node', () => {
     await until(() => hub.subscribers.size === 0);
   });
 
+  it('takes no id of another node’s page, and none of a page that is gone', async () => {
+    const [one, other] = [await serve(), await serve()];
+    const page = await open(one.url);
+    const wishes = [{ camera: 0, stream: 'dual', as: 'video' }];
+    const { viewer } = page.hello;
+    assert.equal((await want(other.url, { viewer, wishes })).status, 404);
+    assert.equal(other.hub.subscribers.size, 0);
+    page.close();
+    await until(() => one.counts.length === 2);
+    assert.equal((await want(one.url, { viewer, wishes })).status, 404);
+    assert.equal(one.hub.subscribers.size, 0);
+  });
+
   it('takes wishes of a page that is open, as JSON, of cameras it has, and of no others', async () => {
     const { url, hub } = await serve();
     const { hello, close } = await open(url);
