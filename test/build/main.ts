@@ -1,4 +1,4 @@
-// Compiles lib/ and nodes/ into dist/ and puts what is read at run time beside the compiled files: the editor's pages, icons, the view's page, the simulator's clips and the demo's page. With --if-stale: only where anything has changed since.
+// Compiles lib/ and nodes/ into dist/ and puts what is read at run time beside the compiled files: the editor's pages, icons, the view's page, the page that checks exports, the simulator's clips and the demo's page. With --if-stale: only where anything has changed since.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -29,6 +29,7 @@ fs.cpSync(from('nodes', 'shared', 'view'), to('nodes', 'shared', 'view'), {
   filter: (name) => !name.endsWith('.ts'),
 });
 fs.cpSync(from('icons'), to('nodes', 'icons'), { recursive: true });
+fs.cpSync(from('lib', 'nvr', 'evidence', 'verify.html'), to('lib', 'nvr', 'evidence', 'verify.html'));
 fs.cpSync(from('lib', 'simulator', 'clips'), to('lib', 'simulator', 'clips'), {
   recursive: true,
   filter: (name) => !name.endsWith('.sh'),

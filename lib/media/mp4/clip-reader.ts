@@ -217,7 +217,7 @@ export function readTimes(moov: Buffer, kind: ClipTrack['kind']): number[] {
 }
 
 /** The values of a table of counts and values, one by one. */
-function* runs(moov: Buffer, table: Box): Generator<number> {
+export function* runs(moov: Buffer, table: Box): Generator<number> {
   const entries = moov.readUInt32BE(table.body + 4);
   let left = MAX_SAMPLES;
   for (let entry = 0, at = table.body + 8; entry < entries && at + 8 <= table.end; entry++, at += 8)

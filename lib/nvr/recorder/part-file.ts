@@ -195,7 +195,7 @@ async function copyPlain(
   }
 }
 /** Bytes up to the end of the last whole fragment (moof and mdat), or of what follows the fragments; 0 if there is none (ISO 14496-12 8.8). */
-async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
+export async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
   const header = Buffer.alloc(16);
   let whole = 0;
   let hasFragment = false;

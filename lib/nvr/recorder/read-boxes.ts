@@ -2,12 +2,15 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { readFragment, readTracks, type ClipSample, type ClipTrack } from '../../media/mp4/clip-reader.js';
+import { readSamples } from '../../media/mp4/sample-tables.js';
 
 export interface ClipBoxes {
   readonly moov: Buffer;
   readonly tracks: readonly ClipTrack[];
   /** The samples of each fragment, by track; none: a plain file. */
   readonly fragments: readonly ReadonlyMap<ClipTrack, readonly ClipSample[]>[];
+  /** Where the moof of each lies. */
+  readonly places: readonly number[];
 }
 
 /** A box of tables that is larger is none of a clip. */
@@ -21,6 +24,7 @@ export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
   let moov: Buffer | undefined;
   let tracks: ClipTrack[] = [];
   const fragments: Map<ClipTrack, ClipSample[]>[] = [];
+  const places: number[] = [];
   for (let at = 0, count = 0; at + 8 <= size && count < MAX_BOXES; count++) {
     await handle.read(head, 0, 16, at);
     const short = head.readUInt32BE(0);
@@ -35,10 +39,17 @@ export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
         tracks = readTracks(bytes);
       } else {
         fragments.push(readFragment(bytes, at, tracks));
+        places.push(at);
       }
     }
     at += length;
   }
   if (moov === undefined) throw new Error('the file holds no clip');
-  return { moov, tracks, fragments };
+  return { moov, tracks, fragments, places };
+}
+
+/** The samples of one track, of a plain file too. */
+export function samplesOf({ moov, fragments }: ClipBoxes, track: ClipTrack): readonly ClipSample[] {
+  if (fragments.length === 0) return readSamples(moov, track);
+  return fragments.flatMap((samples) => samples.get(track) ?? []);
 }

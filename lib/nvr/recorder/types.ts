@@ -51,7 +51,7 @@ export interface RecorderOptions {
 
 export type RecorderFs = Pick<
   typeof fsPromises,
-  'lstat' | 'chmod' | 'mkdir' | 'open' | 'realpath' | 'rename' | 'rmdir' | 'statfs' | 'unlink'
+  'lstat' | 'chmod' | 'mkdir' | 'open' | 'readdir' | 'realpath' | 'rename' | 'rmdir' | 'statfs' | 'unlink'
 >;
 
 /**

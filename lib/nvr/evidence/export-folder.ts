@@ -1,0 +1,106 @@
+// The folder of an export: called `….part` until all of it is there, and gone again where it cannot be finished.
+
+import path from 'node:path';
+import { NvrError } from '../../errors.js';
+import { folderMode, makeFolders, openBelow, type Place } from '../recorder/below.js';
+import { safeName } from '../recorder/file-name.js';
+import type { RecorderFs } from '../recorder/types.js';
+
+/** Below the folder for clips. */
+const EXPORTS = 'exports';
+const PART = '.part';
+const MAX_SUFFIX = 9999;
+
+/** Those that this process is writing, by their full path: what else is called `.part` was left by a crash. */
+const writing = new Set<string>();
+
+export class ExportFolder {
+  private constructor(
+    private readonly fs: RecorderFs,
+    private readonly root: string,
+    private readonly name: string,
+    private readonly mode: number,
+  ) {}
+
+  /** Rejects with EBUSY where one of this name is being written, or with what the file system says. `mode`: of its files. */
+  static async open(fs: RecorderFs, root: string, asked: string, mode: number): Promise<ExportFolder> {
+    const name = safeName(asked);
+    const key = path.join(root, EXPORTS, name);
+    if (writing.has(key))
+      throw new NvrError('EBUSY', `An export of the name "${name}" is being written; wait for its end.`);
+    writing.add(key);
+    try {
+      await removeParts(fs, root, new Set([name]));
+      await makeFolders(fs, root, [EXPORTS, name + PART], folderMode(mode));
+      return new ExportFolder(fs, root, name, mode);
+    } catch (error) {
+      writing.delete(key);
+      throw error;
+    }
+  }
+
+  place(file: string): Promise<Place> {
+    return openBelow(this.fs, this.root, `${this.part}/${file}`);
+  }
+
+  async write(file: string, text: string | Buffer): Promise<void> {
+    const handle = await (await this.place(file)).open('create', this.mode);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Gives it its name, with a number behind it where that is taken. Answers its path from the folder for clips. */
+  async finish(): Promise<string> {
+    const part = await openBelow(this.fs, this.root, this.part);
+    for (let suffix = 1; suffix <= MAX_SUFFIX; suffix++) {
+      const name = suffix === 1 ? this.name : `${this.name}-${suffix}`;
+      if (await (await openBelow(this.fs, this.root, `${EXPORTS}/${name}`)).exists()) continue;
+      await part.rename(name);
+      this.letGo();
+      return `${EXPORTS}/${name}`;
+    }
+    throw new NvrError('EDISK', `All numbers behind the name ${this.name} are taken.`);
+  }
+
+  /** Nothing is left of it, as far as the disk allows. Never rejects. */
+  async giveUp(): Promise<void> {
+    this.letGo();
+    await removePart(this.fs, this.root, this.name + PART).catch(() => undefined);
+  }
+
+  private get part(): string {
+    return `${EXPORTS}/${this.name}${PART}`;
+  }
+
+  private letGo(): void {
+    writing.delete(path.join(this.root, EXPORTS, this.name));
+  }
+}
+
+/** Removes what a crash has left of exports. `but`: also those of these names, though they are this process's own. Never rejects. */
+export async function removeParts(
+  fs: RecorderFs,
+  root: string,
+  but: ReadonlySet<string> = new Set(),
+): Promise<void> {
+  const names = await fs.readdir(path.join(root, EXPORTS)).catch((): string[] => []);
+  for (const part of names.filter((one) => one.endsWith(PART))) {
+    const name = part.slice(0, -PART.length);
+    if (writing.has(path.join(root, EXPORTS, name)) && !but.has(name)) continue;
+    await removePart(fs, root, part).catch(() => undefined);
+  }
+}
+
+/** Exports are flat: whatever lies deeper is not of ours, and stays. */
+async function removePart(fs: RecorderFs, root: string, part: string): Promise<void> {
+  const full = path.join(root, EXPORTS, part);
+  // A link is no folder of ours.
+  if ((await fs.realpath(full)) !== full) return;
+  for (const name of await fs.readdir(full))
+    await (await openBelow(fs, root, `${EXPORTS}/${part}/${name}`)).remove();
+  await fs.rmdir(full);
+}

@@ -1,0 +1,95 @@
+// The key that exports are signed with: made on first use, for its owner alone to read. Its private half leaves this file nowhere.
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import type fsPromises from 'node:fs/promises';
+import { NvrError } from '../../errors.js';
+import { codeOf, writeError } from '../recorder/disk.js';
+
+export type KeyFs = Pick<typeof fsPromises, 'open' | 'rename' | 'unlink'>;
+
+export interface SigningKey {
+  /** The 32 bytes of the public half, in base64. */
+  readonly publicKey: string;
+  /** Ed25519 (RFC 8032), in base64. */
+  sign(text: string): string;
+}
+
+const MODE = 0o600;
+/** A PEM of this kind has 119 bytes. */
+const MAX_BYTES = 4096;
+
+const keys = new Map<string, Promise<SigningKey>>();
+
+/** `file`: its absolute path. Rejects with EDISK where it can be neither read nor made, and EINPUT where it holds something else. */
+export function signingKey(fs: KeyFs, file: string): Promise<SigningKey> {
+  const known = keys.get(file);
+  if (known !== undefined) return known;
+  const loaded = load(fs, file).catch((cause: unknown) => {
+    // It may be put right by the next time.
+    keys.delete(file);
+    throw writeError(cause, file);
+  });
+  keys.set(file, loaded);
+  return loaded;
+}
+
+async function load(fs: KeyFs, file: string): Promise<SigningKey> {
+  const pem = (await read(fs, file)) ?? (await make(fs, file));
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    throw noKey(file);
+  }
+  if (key.asymmetricKeyType !== 'ed25519') throw noKey(file);
+  const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
+  return {
+    publicKey: Buffer.from(x, 'base64url').toString('base64'),
+    sign: (text) => sign(null, Buffer.from(text), key).toString('base64'),
+  };
+}
+
+/** Undefined: there is none yet. */
+async function read(fs: KeyFs, file: string): Promise<string | undefined> {
+  let handle;
+  try {
+    handle = await fs.open(file, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { size, mode } = await handle.stat();
+    if (size > MAX_BYTES) throw noKey(file);
+    if ((mode & 0o077) !== 0) await handle.chmod(MODE).catch(() => undefined);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** All of it or nothing: beside its place, and renamed. */
+async function make(fs: KeyFs, file: string): Promise<string> {
+  const { privateKey } = generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  const anew = `${file}.new`;
+  await fs.unlink(anew).catch(() => undefined);
+  const handle = await fs.open(anew, 'wx', MODE);
+  try {
+    await handle.writeFile(privateKey);
+    await handle.sync().catch(() => undefined);
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(anew, file);
+  return privateKey;
+}
+
+function noKey(file: string): NvrError {
+  return new NvrError(
+    'EINPUT',
+    `${file} holds no Ed25519 key; move it away, and a new one is made. What was signed with the old one keeps its own public half.`,
+  );
+}
