@@ -4,8 +4,10 @@ export { NvrError, NVR_ERROR_CODES, type NvrErrorCode } from './errors.js';
 export { LIMITS } from './limits.js';
 export { silentLogger, type Logger } from './log.js';
 export { redact } from './redact.js';
-export { openSession, type OpenedSession, type OpenOptions } from './client/open-session.js';
+export { openSession, type OpenOptions } from './client/open-session.js';
 export { httpTunnel } from './client/transport/http-tunnel.js';
+export { multicast, tcp, udp } from './client/transport/transports.js';
+export type { Transport } from './client/transport/transport.js';
 export { ServerMemory } from './client/quirks.js';
 export {
   RtspSession,

@@ -1,12 +1,10 @@
 // One RTSP connection: requests out, replies matched by CSeq, log-in on a 401, packets handed on as they are read.
 
-import { performance } from 'node:perf_hooks';
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { silentLogger, type Logger } from '../log.js';
 import { redact } from '../redact.js';
 import type { Authenticator } from '../rtsp/auth.js';
-import type { LoginRules } from '../rtsp/login-rules.js';
 import { Framer } from '../rtsp/framer.js';
 import {
   Headers,
@@ -17,10 +15,12 @@ import {
 } from '../rtsp/message.js';
 import { textOfBytes } from '../text.js';
 import type { LoginGate } from './login-gate.js';
-import { clearPassword, logIn } from './login.js';
-import { ReadPace } from './read-pace.js';
+import { clearPassword, login } from './login.js';
+import { PacedReader } from './paced-reader.js';
+import { PendingRequests } from './pending.js';
+import type { ReadPace } from './read-pace.js';
 import type { ServerMemory } from './quirks.js';
-import { openPipe, type Pipe, type PipeOptions, type TlsSettings } from './transport/socket.js';
+import { openPipe, type OpenPipe, type Pipe, type TlsSettings } from './transport/socket.js';
 
 /** Who hears what a connection brings. */
 export interface ConnectionListener {
@@ -44,11 +44,6 @@ export interface ConnectionListener {
 export interface ConnectionOptions extends ConnectionListener {
   host: string;
   port: number;
-  /** The URI's path and query, and the credentials for this host: for a bearer that makes requests of its own. */
-  path?: string;
-  credentials?: { username: string; password: string } | undefined;
-  /** Which challenges of a bearer's own requests may be answered. */
-  rules?: LoginRules | undefined;
   tls?: TlsSettings | undefined;
   /** Milliseconds for the connection, and for each reply. */
   timeoutMs: number;
@@ -60,17 +55,10 @@ export interface ConnectionOptions extends ConnectionListener {
   /** Told, once, that the password goes out in clear. */
   onWarning?: ((error: NvrError) => void) | undefined;
   logger?: Logger | undefined;
-  /** How the bytes travel; TCP or TLS unless said otherwise, `httpTunnel` for instance. */
-  open?: (options: PipeOptions) => Promise<Pipe>;
-}
-
-interface Pending {
-  readonly cseq: number;
-  readonly method: string;
-  readonly sentAt: number;
-  readonly timer: NodeJS.Timeout;
-  resolve(response: RtspResponse): void;
-  reject(error: NvrError): void;
+  /** How the bytes travel; TCP or TLS unless said otherwise. */
+  open?: OpenPipe;
+  /** Gives up connecting. Says nothing once the connection is open: `destroy` ends it. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Of a body, as far as it is logged. */
@@ -78,19 +66,12 @@ const LOGGED_BODY_BYTES = 8 * 1024;
 const UNSENDABLE =
   'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
 
-/** Frames handed on before the clock is looked at, where they are no work: fewer where they are, down to one. */
-const SLICE_FRAMES = 32;
-const SLICE_MS = 4;
-
-/** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10, row 15). */
+/** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10; quirk: requests-from-server). */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
 
 export class RtspConnection {
   /** Round trip of the last answered request, ms. */
   rttMs: number | undefined;
-  /** Monotonic ms of the last socket read. */
-  readAt = 0;
-
   private pipe: Pipe | undefined;
   private cseq = 0;
   private closed = false;
@@ -98,25 +79,27 @@ export class RtspConnection {
   /** A challenge is being answered: where the server closes the connection instead of a reply, another one is opened. */
   private isAnswering = false;
   private hasWarned = false;
-  /** The user stopped reading. */
-  private paused = false;
-  /** Reading goes on by itself: later, or in the next turn. */
-  private pacing: NodeJS.Timeout | NodeJS.Immediate | undefined;
-  /** What was read and is not handed on yet. */
-  private rest: Buffer | undefined;
-  private isSlow = false;
-  private slice = SLICE_FRAMES;
-  private readonly pace: ReadPace;
-  private readonly pending = new Map<number, Pending>();
-  /** CSeqs given up on: their late replies must not be taken for another request's. */
-  private readonly expired = new Set<number>();
+  private readonly pending = new PendingRequests();
+  private readonly reader: PacedReader;
   private framer: Framer;
   private readonly log: Logger;
 
   private constructor(private readonly options: ConnectionOptions) {
     this.log = options.logger ?? silentLogger;
-    this.pace = options.pace ?? new ReadPace();
     this.framer = this.makeFramer();
+    this.reader = new PacedReader({
+      pace: options.pace,
+      feed: (buffer, at, length, frames) => this.framer.feed(buffer, at, length, frames),
+      pipe: () => this.pipe,
+      isOpen: () => !this.closed,
+      onReadStart: options.onReadStart?.bind(options),
+      onRead: options.onRead?.bind(options),
+      onSlow: options.onSlow?.bind(options),
+      onError: (error) => {
+        this.pipe?.destroy();
+        this.end(error);
+      },
+    });
   }
 
   /** Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, and with what else the bearer fails with. */
@@ -137,17 +120,9 @@ export class RtspConnection {
       port: options.port,
       tls: options.tls,
       connectTimeoutMs: options.timeoutMs,
-      request: {
-        path: options.path ?? '/',
-        userAgent: options.userAgent,
-        credentials: options.credentials,
-        rules: options.rules,
-        onWarning: options.onWarning,
-        gate: options.gate,
-        logger: this.log,
-      },
+      signal: options.signal,
       onData: (buffer, length) => {
-        this.take(buffer, length);
+        this.reader.take(buffer, length);
       },
       onClose: (error) => {
         if (pipe === undefined) broken ??= { error };
@@ -196,8 +171,8 @@ export class RtspConnection {
   }
 
   /**
-   * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (row 9), and once more over
-   * the base URI where the server checks that (row 10). Any other status is the caller's to judge.
+   * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (quirk: changing-nonces), and once more over
+   * the base URI where the server checks that (quirk: digest-over-base-uri). Any other status is the caller's to judge.
    * Rejects with ETIMEDOUT, EBUSY (too many pending), EAUTH, EUNSUPPORTED (a challenge that cannot be answered), or the error that ended
    * the connection.
    */
@@ -207,14 +182,16 @@ export class RtspConnection {
     extra: Readonly<Record<string, string>> = {},
     timeoutMs = this.options.timeoutMs,
   ): Promise<RtspResponse> {
-    const response = await this.exchange(method, uri, extra, timeoutMs);
-    const auth = this.options.authenticator;
-    if (response.status !== 401 || auth === undefined) return response;
-    const exchange = (): Promise<RtspResponse> => this.exchange(method, uri, extra, timeoutMs);
-    // A session is its connection's.
-    const again = extra.Session === undefined ? () => this.answer(response, exchange) : exchange;
-    const last = await logIn(auth, response, method, again, this.options.gate, uri);
-    if (auth.inClear && !this.hasWarned) {
+    const { authenticator, gate } = this.options;
+    const ask = (): Promise<RtspResponse> => this.exchange(method, uri, extra, timeoutMs);
+    let first: RtspResponse | undefined;
+    const last = await login(gate, authenticator, async () => (first = await ask()), {
+      what: method,
+      // A session is its connection's.
+      again: () => (extra.Session === undefined && first !== undefined ? this.answer(first, ask) : ask()),
+      requestUri: uri,
+    });
+    if (authenticator?.inClear === true && !this.hasWarned) {
       this.hasWarned = true;
       this.options.onWarning?.(clearPassword('The server'));
     }
@@ -249,7 +226,7 @@ export class RtspConnection {
       '* the server closes the connection that it asks for a log-in on: the answer goes over another',
     );
     this.closed = true;
-    this.stopPacing();
+    this.reader.stop();
     this.pipe?.destroy();
     this.pipe = undefined;
     this.framer = this.makeFramer();
@@ -273,83 +250,11 @@ export class RtspConnection {
   }
 
   pause(): void {
-    this.paused = true;
-    this.pipe?.pause();
+    this.reader.pause();
   }
 
   resume(): void {
-    this.paused = false;
-    this.goOn();
-  }
-
-  private take(buffer: Buffer, length: number): void {
-    // TLS may bring more after reading was stopped.
-    if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, buffer.subarray(0, length)]);
-    else this.handOn(buffer, length);
-  }
-
-  /** Hands on what was read, as far as the pace allows. The rest waits, and so does reading. */
-  private handOn(buffer: Buffer, length: number, isOwn = false): void {
-    let at = 0;
-    let begun = (this.readAt = performance.now());
-    let cpu = cpuMs();
-    this.options.onReadStart?.(buffer, length, begun);
-    while (at < length && !this.closed) {
-      at = this.framer.feed(buffer, at, length, this.slice);
-      const now = performance.now();
-      this.slice =
-        now - begun > SLICE_MS ? Math.max(this.slice >> 2, 1) : Math.min(this.slice * 2, SLICE_FRAMES);
-      const used = cpuMs();
-      const ms = this.pace.afterRead(begun, now, used - cpu);
-      if (ms !== undefined) {
-        // The read buffer is used again; what waited before is this connection's own.
-        const rest = at < length ? buffer.subarray(at, length) : undefined;
-        this.rest = isOwn || rest === undefined ? rest : Buffer.from(rest);
-        this.rests(ms);
-        break;
-      }
-      begun = now;
-      cpu = used;
-    }
-    this.options.onRead?.();
-  }
-
-  /** Reads nothing for so many ms, or until the loop's next turn. */
-  private rests(ms: number): void {
-    this.pipe?.pause();
-    const goOn = (): void => {
-      this.pacing = undefined;
-      this.goOn();
-    };
-    this.pacing ??= ms === 0 ? setImmediate(goOn) : setTimeout(goOn, ms);
-    if (ms === 0 || this.isSlow) return;
-    this.isSlow = true;
-    this.options.onSlow?.();
-  }
-
-  private goOn(): void {
-    if (this.paused || this.closed || this.pacing !== undefined) return;
-    const { rest } = this;
-    this.rest = undefined;
-    try {
-      if (rest !== undefined) this.handOn(rest, rest.length, true);
-    } catch (error) {
-      this.pipe?.destroy();
-      this.end(asNvrError(error));
-      return;
-    }
-    if (this.mayRead()) this.pipe?.resume();
-  }
-
-  /** Neither the user nor the pace is against it; handing on may have changed that. */
-  private mayRead(): boolean {
-    return !this.paused && !this.closed && this.pacing === undefined;
-  }
-
-  private stopPacing(): void {
-    clearTimeout(this.pacing as NodeJS.Timeout | undefined);
-    clearImmediate(this.pacing as NodeJS.Immediate | undefined);
-    this.pacing = undefined;
+    this.reader.resume();
   }
 
   /** Idempotent; rejects what is pending. `onClose` is not called. */
@@ -357,51 +262,31 @@ export class RtspConnection {
     this.destroyed = true;
     if (this.closed) return;
     this.closed = true;
-    this.stopPacing();
+    this.reader.stop();
     this.pipe?.destroy();
-    this.rejectPending(new NvrError('EUNREACHABLE', 'The connection was closed.'));
+    this.pending.rejectAll(new NvrError('EUNREACHABLE', 'The connection was closed.'));
   }
 
-  private exchange(
+  private async exchange(
     method: string,
     uri: string,
     extra: Readonly<Record<string, string>>,
     timeoutMs: number,
   ): Promise<RtspResponse> {
-    return new Promise((resolve, reject) => {
-      if (this.closed || this.pipe === undefined) {
-        reject(new NvrError('EUNREACHABLE', 'The connection is closed.'));
-        return;
-      }
-      if (this.pending.size >= LIMITS.pendingRequests) {
-        reject(new NvrError('EBUSY', `The server left ${LIMITS.pendingRequests} requests unanswered.`));
-        return;
-      }
-      const cseq = ++this.cseq;
-      const headers = new Headers().set('CSeq', String(cseq)).set('User-Agent', this.options.userAgent);
-      const authorization = this.options.authenticator?.authorize(method, uri);
-      if (authorization !== undefined) headers.set('Authorization', authorization);
-      for (const [name, value] of Object.entries(extra)) headers.set(name, value);
-
-      let bytes: Buffer;
-      try {
-        bytes = serializeRequest({ method, uri, headers, body: Buffer.alloc(0) });
-      } catch (error) {
-        // The user's own URI was looked at before: what cannot be sent back is the server's.
-        reject(new NvrError('EPROTOCOL', UNSENDABLE, { cause: error }));
-        return;
-      }
-      const timer = setTimeout(() => {
-        this.pending.delete(cseq);
-        this.expired.add(cseq);
-        if (this.expired.size > LIMITS.pendingRequests)
-          this.expired.delete(this.expired.values().next().value!);
-        reject(this.noAnswer(method, timeoutMs));
-      }, timeoutMs);
-      this.pending.set(cseq, { cseq, method, sentAt: performance.now(), timer, resolve, reject });
-      this.log.debug(redact(`> ${bytes.toString('latin1').trimEnd()}`));
-      this.pipe.write(bytes);
-    });
+    if (this.closed || this.pipe === undefined)
+      throw new NvrError('EUNREACHABLE', 'The connection is closed.');
+    if (this.pending.isFull)
+      throw new NvrError('EBUSY', `The server left ${LIMITS.pendingRequests} requests unanswered.`);
+    const cseq = ++this.cseq;
+    const headers = new Headers().set('CSeq', String(cseq)).set('User-Agent', this.options.userAgent);
+    const authorization = this.options.authenticator?.authorize(method, uri);
+    if (authorization !== undefined) headers.set('Authorization', authorization);
+    for (const [name, value] of Object.entries(extra)) headers.set(name, value);
+    const bytes = sendable(() => serializeRequest({ method, uri, headers, body: Buffer.alloc(0) }));
+    const reply = this.pending.wait(cseq, timeoutMs, () => this.noAnswer(method, timeoutMs));
+    this.log.debug(redact(`> ${bytes.toString('latin1').trimEnd()}`));
+    this.pipe.write(bytes);
+    return reply;
   }
 
   private noAnswer(method: string, timeoutMs: number): NvrError {
@@ -415,21 +300,9 @@ export class RtspConnection {
   }
 
   private onResponse(response: RtspResponse): void {
-    const pending = this.claim(response);
-    this.log.debug(redact(`< ${describe(response)}`));
-    if (pending === undefined) return;
-    clearTimeout(pending.timer);
-    this.rttMs = this.readAt - pending.sentAt;
-    pending.resolve(response);
-  }
-
-  /** The request a reply answers: by CSeq; where that is missing, or is none of ours (one behind), the oldest one (row 5). */
-  private claim(response: RtspResponse): Pending | undefined {
-    const cseq = Number.parseInt(response.headers.get('CSeq') ?? '', 10);
-    if (this.expired.delete(cseq)) return undefined;
-    const found = this.pending.get(cseq) ?? this.pending.values().next().value;
-    if (found !== undefined) this.pending.delete(found.cseq);
-    return found;
+    const rttMs = this.pending.settle(response, this.reader.readAt);
+    this.log.debug(redact(`< ${textOf(response)}`));
+    if (rttMs !== undefined) this.rttMs = rttMs;
   }
 
   private onRequest(request: RtspRequest): void {
@@ -442,7 +315,8 @@ export class RtspConnection {
     // A server that floods us with requests must not make us buffer replies without bound.
     if (this.pipe !== undefined && this.pipe.unsent < LIMITS.packetBytes) {
       const reason = granted ? 'OK' : 'Not Implemented';
-      this.pipe.write(answerOf({ status: granted ? 200 : 501, reason, headers, body: Buffer.alloc(0) }));
+      const answer = { status: granted ? 200 : 501, reason, headers, body: Buffer.alloc(0) };
+      this.pipe.write(sendable(() => serializeResponse(answer)));
     }
     if (request.method === 'TEARDOWN' || request.method === 'REDIRECT') this.options.onServerRequest(request);
   }
@@ -450,43 +324,22 @@ export class RtspConnection {
   private end(error: NvrError | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    this.stopPacing();
-    this.rejectPending(error ?? new NvrError('EUNREACHABLE', 'The server closed the connection.'));
+    this.reader.stop();
+    this.pending.rejectAll(error ?? new NvrError('EUNREACHABLE', 'The server closed the connection.'));
     if (!this.isAnswering) this.options.onClose(error);
-  }
-
-  private rejectPending(error: NvrError): void {
-    const waiting = [...this.pending.values()];
-    this.pending.clear();
-    for (const request of waiting) {
-      clearTimeout(request.timer);
-      request.reject(error);
-    }
   }
 }
 
-/** Throws EPROTOCOL for what the server's own fields make unsendable. */
-function answerOf(response: RtspResponse): Buffer {
+/** Throws EPROTOCOL: the user's own URI was looked at before, so what cannot be sent is the server's. */
+function sendable(serialize: () => Buffer): Buffer {
   try {
-    return serializeResponse(response);
+    return serialize();
   } catch (error) {
     throw new NvrError('EPROTOCOL', UNSENDABLE, { cause: error });
   }
 }
 
-/** CPU time of this process so far. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-function asNvrError(error: unknown): NvrError {
-  return error instanceof NvrError
-    ? error
-    : new NvrError('EPROTOCOL', 'What the server sent could not be read.', { cause: error });
-}
-
-function describe(response: RtspResponse): string {
+function textOf(response: RtspResponse): string {
   const lines = [`RTSP/1.0 ${response.status} ${response.reason}`];
   for (const [name, value] of response.headers) lines.push(`${name}: ${value}`);
   if (response.body.length > 0)

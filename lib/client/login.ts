@@ -29,26 +29,35 @@ interface Refusable {
   readonly headers: Pick<Headers, 'getAll'>;
 }
 
+export interface LoginRequest<T> {
+  /** What is asked, for the error that says why a challenge cannot be answered. */
+  readonly what: string;
+  /** How it is asked again, with credentials; as the first time unless said otherwise. */
+  readonly again?: (() => Promise<T>) | undefined;
+  /** Where the server may check the digest over the base URI instead. */
+  readonly requestUri?: string;
+}
+
 /**
- * Answers the challenge of `refused` by asking `again`: with its nonce (row 9), then in Latin-1 where that may be it, then over the base URI
- * where the server checks that (row 10). Rejects with EUNSUPPORTED, and leaves the gate alone, where nothing can be answered.
+ * Asks, and answers a 401: with the challenge's nonce (quirk: changing-nonces), then in Latin-1 where that may be it, then over the base URI where
+ * the server checks that (quirk: digest-over-base-uri). Rejects with EUNSUPPORTED, and leaves the gate alone, where the challenge cannot be answered.
  */
-export async function logIn<T extends Refusable>(
-  auth: Authenticator,
-  refused: T,
-  what: string,
-  again: () => Promise<T>,
-  gate?: LoginGate,
-  requestUri?: string,
+export async function login<T extends Refusable>(
+  gate: LoginGate | undefined,
+  authenticator: Authenticator | undefined,
+  ask: () => Promise<T>,
+  { what, again = ask, requestUri }: LoginRequest<T>,
 ): Promise<T> {
-  const obstacle = auth.obstacle(challengesOf(refused), what);
+  const first = await ask();
+  if (first.status !== 401 || authenticator === undefined) return first;
+  const obstacle = authenticator.obstacle(challengesOf(first), what);
   if (obstacle !== undefined) throw obstacle;
-  const login = async (): Promise<T> => {
-    const last = await answer(auth, refused, again, requestUri);
-    auth.settle(last.status !== 401);
+  const attempt = async (): Promise<T> => {
+    const last = await answer(authenticator, first, again, requestUri);
+    authenticator.settle(last.status !== 401);
     return last;
   };
-  return gate === undefined ? login() : gate.run(login);
+  return gate === undefined ? attempt() : gate.run(attempt);
 }
 
 async function answer<T extends Refusable>(

@@ -7,16 +7,19 @@ import { parseRange, parseRtpInfo, type RtpInfoEntry } from '../rtsp/headers.js'
 import type { RtspResponse } from '../rtsp/message.js';
 import type { RtspUri } from '../rtsp/uri.js';
 import type { LoginGate } from './login-gate.js';
-import type { Lower, ServerMemory } from './quirks.js';
+import type { ServerMemory } from './quirks.js';
 import type { RedirectSetting } from './redirect.js';
-import type { Pipe, PipeOptions, TlsSettings } from './transport/socket.js';
+import type { TlsSettings } from './transport/socket.js';
+import type { Transport } from './transport/transport.js';
 
 export interface SessionOptions {
   /** `rtsp://` or `rtsps://`; credentials in it are used and never sent as part of it. */
   uri: string;
   credentials?: { username: string; password: string } | undefined;
-  /** The lower transport of this session; fallback between them is `openSession`'s. */
-  transport: Lower;
+  /** How its bytes and media travel; fallback between transports is `openSession`'s. */
+  transport: Transport;
+  /** Gives the session up: while it opens, everything is destroyed; once it plays, it is closed with TEARDOWN. */
+  signal?: AbortSignal | undefined;
   tls?: TlsSettings | undefined;
   /** The password may go out in clear, whatever the server offered before. */
   allowBasic?: boolean;
@@ -40,12 +43,12 @@ export interface SessionOptions {
   silenceMs?: number;
   /** Part of the event loop's time that reading may take; above it TCP is read more slowly, and datagrams are lost. All of it unless said otherwise. */
   readShare?: number;
-  memory: ServerMemory;
+  /** What was learnt of the server; give the same one to every session with it. */
+  memory?: ServerMemory;
+  /** Asked before credentials are sent. */
   gate?: LoginGate | undefined;
   logger?: Logger | undefined;
-  /** How the bytes travel; TCP or TLS unless said otherwise. */
-  openPipe?: (options: PipeOptions) => Promise<Pipe>;
-  onUnit(unit: MediaUnit): void;
+  onUnit?(unit: MediaUnit): void;
   /** Packets of the video are missing: told before the unit that they were lost in, or that follows. */
   onLoss?(missing: number): void;
   /** Over UDP, more than 2 % of the packets have been lost for a minute. Again with each further minute. */
@@ -53,13 +56,13 @@ export interface SessionOptions {
   /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
   onWarning?(error: NvrError): void;
   /** The session is over, and not by `close`. At most once, only after `open` resolved. */
-  onEnd(end: SessionEnd): void;
+  onEnd?(end: SessionEnd): void;
 }
 
 /** What all sessions to one server have in common. */
 export type ServerOptions = Pick<
   SessionOptions,
-  'credentials' | 'tls' | 'logger' | 'openPipe' | 'allowBasic' | 'redirects'
+  'credentials' | 'tls' | 'logger' | 'allowBasic' | 'redirects'
 >;
 
 export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
@@ -87,7 +90,7 @@ export function credentialsOf(uri: RtspUri): { username: string; password: strin
   return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
 }
 
-/** RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. Row 8: the URL may be another, its query dropped. */
+/** RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. quirk: foreign-rtp-info: the URL may be another, its query dropped. */
 export function rtpInfoOf(
   entries: readonly RtpInfoEntry[],
   uri: string,

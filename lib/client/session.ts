@@ -1,166 +1,147 @@
-// One RTSP session over one transport: OPTIONS -> DESCRIBE -> SETUP -> PLAY -> keep-alive -> TEARDOWN.
+// One RTSP session over one transport: describe -> SETUP -> PLAY -> TEARDOWN.
 
-import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
-import { ReadWindow } from '../codec/read-window.js';
-import { NvrError } from '../errors.js';
-import { LIMITS } from '../limits.js';
+import type { MediaUnit } from '../codec/unit.js';
+import { asNvrError, NvrError } from '../errors.js';
 import { guarded } from '../guard.js';
 import { silentLogger } from '../log.js';
-import { SessionClock } from '../rtp/session-clock.js';
 import { formatTransport } from '../rtsp/headers.js';
+import type { RtspResponse } from '../rtsp/message.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
+import { parseRtspUri } from '../rtsp/uri.js';
 import { holdAccount } from '../secrets.js';
-import { ChannelTable } from './transport/channels.js';
-import type { ConnectionListener, RtspConnection } from './connection.js';
+import type { ConnectionListener } from './connection.js';
 import { describe, type Described } from './describe.js';
-import { KeepAlive } from './keep-alive.js';
-import { learnFromEnd, learnFromMedia } from './learning.js';
-import { LossWatch } from './loss-watch.js';
+import { throwIfGivenUp, unlessGivenUp } from './given-up.js';
+import { Playing } from './playing.js';
+import { ServerMemory } from './quirks.js';
+import { Reception } from './reception.js';
 import { selectTracks, type TrackChoice } from './select-tracks.js';
 import {
+  credentialsOf,
   readPlayReply,
-  rtpInfoOf,
   type EndReason,
   type PlayReply,
   type SessionEnd,
   type SessionOptions,
 } from './session-options.js';
-import { ReadPace } from './read-pace.js';
-import { requestSetup } from './setup.js';
-import { RateMeter, type SessionStatistics } from './statistics.js';
+import { requestSetup, type Granted } from './setup.js';
+import type { SessionStatistics } from './statistics.js';
 import { errorOfReply } from './status.js';
-import { Track } from './track.js';
-import { openTransport, type TrackTransport } from './transport/track-transport.js';
-import { Watchdog } from './watchdog.js';
+import type { Transport } from './transport/transport.js';
+import { UnitQueue, type UnitsOptions } from './unit-queue.js';
 
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
 
-interface SetUpTrack {
-  /** What RTP-Info may call it. */
-  readonly uri: string;
-  readonly payloadType: number;
-  /** What comes of it goes nowhere otherwise. */
-  readonly isWanted: boolean;
-  readonly track: Track;
-  readonly transport: TrackTransport;
-}
-
 type EarlyEnd = Pick<SessionEnd, 'reason' | 'error'>;
 
-const TICK_MS = 1_000;
-const REPORT_MS = 5_000;
-/** The slices of one picture come closer together than this. */
-const SETTLE_MS = 30;
+type State =
+  | { readonly name: 'new' }
+  /** `settingUp`: its reply may bring a session that must be torn down. `end`: it was over before it was known to play. */
+  | { readonly name: 'opening'; settingUp?: Promise<Granted>; end?: EarlyEnd | undefined }
+  | { readonly name: 'playing'; readonly playing: Playing }
+  | { readonly name: 'ended' };
+
 const TEARDOWN_MS = 1_000;
 
 export class RtspSession {
   playReply: PlayReply = { rtpInfo: [] };
+  /** Settles when all of it is closed: how the session ended; undefined where it was closed or given up, or never played. */
+  readonly closed: Promise<SessionEnd | undefined>;
 
-  private connection: RtspConnection | undefined;
-  private readonly tracks: SetUpTrack[] = [];
-  private readonly channels = new ChannelTable();
-  private sessionId: string | undefined;
-  private sessionTimeoutSeconds = 60;
+  private state: State = { name: 'new' };
   private described: Described | undefined;
-  /** Tracks that the server describes and that are not set up. */
-  private leftOut = 0;
-  /** A SETUP under way: its reply may bring a session that must be torn down. */
-  private settingUp: Promise<unknown> | undefined;
-  /** How the session ended before it was known to play. */
-  private earlyEnd: EarlyEnd | undefined;
-  private keepAlive: KeepAlive | undefined;
-  private state: 'new' | 'opening' | 'playing' | 'ended' = 'new';
-  private forgetAccount = (): void => undefined;
-  private farewell: NodeJS.Timeout | undefined;
-  private settling: NodeJS.Timeout | undefined;
+  /** As SETUP's reply named it. */
+  private id: string | undefined;
+  private timeoutSeconds = 60;
+  private settled: ((end: SessionEnd | undefined) => void) | undefined;
   private dismantled: Promise<void> | undefined;
-  private ticker: NodeJS.Timeout | undefined;
-  private lastReportAt = 0;
-  private playedAt = 0;
-  private readonly window = new ReadWindow();
-  private readonly meter = new RateMeter();
-  private readonly clock = new SessionClock(Date.now() - performance.now());
-  private readonly watchdog: Watchdog;
-  private readonly losses = new LossWatch();
-  private readonly pace: ReadPace;
-  private isSlow = false;
-  /** The user reads nothing: silence is no news. */
-  private isPaused = false;
-  private readonly ssrc = randomBytes(4).readUInt32BE(0);
-  private readonly cname = randomBytes(8).toString('hex');
+  private forgetAccount = (): void => undefined;
+  private readonly over = new AbortController();
+  private readonly memory: ServerMemory;
+  private readonly reception: Reception;
+  private readonly queues = new Set<UnitQueue>();
+  /** What comes before anybody has asked for it, where nobody is told of units. */
+  private unread: UnitQueue | undefined;
 
   constructor(private readonly options: SessionOptions) {
-    this.watchdog = new Watchdog(options);
-    this.pace = new ReadPace(options.readShare);
+    this.closed = new Promise((resolve) => (this.settled = resolve));
+    this.memory = options.memory ?? new ServerMemory();
+    if (options.onUnit === undefined) this.queues.add((this.unread = new UnitQueue()));
+    this.reception = new Reception({
+      transport: options.transport,
+      readShare: options.readShare,
+      onUnit: (unit) => {
+        if (!this.isOver) this.onUnit(unit);
+      },
+      onLoss: (missing) => {
+        if (!this.isOver) options.onLoss?.(missing);
+      },
+      onWarning: (error) => {
+        this.warn(error);
+      },
+      onBye: () => {
+        this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
+      },
+      onError: (error) => {
+        this.end('error', error);
+      },
+    });
   }
 
   /**
    * Connects, describes, sets up and plays. Rejects with an NvrError that names the cause; everything is closed then.
-   * Media may come before it resolves: some servers send RTP before PLAY's reply (row 13).
+   * Media may come before it resolves (quirk: rtp-before-play-reply, LIVE555).
    */
   async open(): Promise<void> {
+    const { signal } = this.options;
+    const giveUp = (): void => void this.close();
     try {
-      this.begin();
-      const described = await this.describe();
-      if (described.isTls && this.isUdp) throw plainUdp();
-      const { tracks, others, refused } = selectTracks(described.description, this.options);
-      for (const choice of tracks) {
-        const isFirst = this.tracks.length === 0;
-        await this.setup(described, choice, true).catch((error: unknown) => {
-          if (isFirst || !described.connection.isOpen || !(error instanceof NvrError)) throw error;
-          this.options.onWarning?.(error);
-        });
-      }
-      if (this.options.memory.recall('tracks') === 'all')
-        for (const choice of others) await this.setup(described, choice, false).catch(() => undefined);
-      this.leftOut = tracks.length + others.length - this.tracks.length;
-      await this.play(described);
-      for (const error of refused) this.options.onWarning?.(error);
+      throwIfGivenUp(this.over.signal);
+      throwIfGivenUp(signal);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      void this.closed.then(() => signal?.removeEventListener('abort', giveUp));
+      this.state = { name: 'opening' };
+      await unlessGivenUp(this.walk(this.state), this.over.signal);
     } catch (error) {
       await this.close();
-      throw error instanceof NvrError
-        ? error
-        : new NvrError('EPROTOCOL', 'The session could not be opened.', { cause: error });
+      throw asNvrError(error, 'EPROTOCOL', 'The session could not be opened.');
     }
   }
 
-  /** OPTIONS and DESCRIBE alone, as a probe; closes again. Rejects as `open` does. */
-  async describeOnly(): Promise<SessionDescription> {
-    try {
-      this.begin();
-      return (await this.describe()).description;
-    } finally {
-      await this.close();
-    }
-  }
-
-  /** TEARDOWN, at most 1 s for its reply, then the connection is closed (row 20). Idempotent; never rejects. */
+  /** TEARDOWN, at most 1 s for its reply, then the connection is closed (quirk: few-sessions). Idempotent; never rejects. */
   close(): Promise<void> {
-    this.state = 'ended';
-    return (this.dismantled ??= this.dismantle());
+    return this.leave(undefined);
+  }
+
+  /**
+   * What comes from now on, one by one, for `for await`; where the session has no `onUnit`, the first reader gets what has come before as well. Ends
+   * with the session. What the reader is too slow for is dropped, up to the next keyframe, and told to `onDrop`.
+   */
+  units(options: UnitsOptions = {}): AsyncIterableIterator<MediaUnit, undefined> {
+    const queue = this.unread ?? new UnitQueue(() => this.queues.delete(queue));
+    this.unread = undefined;
+    this.queues.add(queue);
+    if (this.isOver) queue.end();
+    return queue.bound(options);
   }
 
   /** One request in the session, as a ping. Resolves to its round trip in ms. */
   async ping(): Promise<number> {
-    const { described } = this;
-    if (described === undefined || this.state !== 'playing')
-      throw new NvrError('EUNREACHABLE', 'The session does not play.');
-    const method = this.keepAlive?.policy === 'get-parameter' ? 'GET_PARAMETER' : 'OPTIONS';
-    await described.connection.request(method, described.baseUri, this.sessionHeader());
-    return described.connection.rttMs ?? 0;
+    if (this.state.name !== 'playing') throw new NvrError('EUNREACHABLE', 'The session does not play.');
+    return this.state.playing.ping();
   }
 
-  /** Stops and resumes reading: over TCP the server then feels back-pressure. */
+  /** Stops and resumes reading: over TCP the server then feels back-pressure. Nothing while it does not play: replies are waited for. */
   pauseReading(): void {
-    this.isPaused = true;
-    this.connection?.pause();
+    if (this.state.name === 'playing') this.state.playing.pause();
   }
 
   resumeReading(): void {
-    this.isPaused = false;
-    this.watchdog.begin(performance.now());
-    this.connection?.resume();
+    if (this.state.name === 'playing') this.state.playing.resume();
+  }
+
+  get transport(): Transport {
+    return this.options.transport;
   }
 
   get description(): SessionDescription | undefined {
@@ -174,59 +155,57 @@ export class RtspSession {
 
   /** Packets that came, and that did not: two of the statistics, for who asks with every loss. */
   get count(): Pick<SessionStatistics, 'packets' | 'lost'> {
-    const sum = { packets: 0, lost: 0 };
-    for (const { track, isWanted } of this.tracks) {
-      if (!isWanted) continue;
-      sum.packets += track.receiver.packets;
-      sum.lost += track.receiver.lost;
-    }
-    return sum;
+    return this.reception.count;
   }
 
   get statistics(): SessionStatistics {
-    return this.meter.statistics(this.wantedTracks(), this.connection?.rttMs);
+    return this.reception.statistics(this.described?.connection.rttMs);
   }
 
-  private begin(): void {
-    if (this.isOver()) throw closedMeanwhile();
-    this.state = 'opening';
-    const known = this.options.memory.toString();
-    if (known !== '') this.log(`known of this server: ${known}`);
+  /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */
+  get payloadMismatch(): NvrError | undefined {
+    return this.reception.payloadMismatch;
   }
 
-  private async describe(): Promise<Described> {
-    return (this.described = await describe({
-      onAccount: (account) => {
-        this.forgetAccount = holdAccount(account);
+  private async walk(opening: Extract<State, { name: 'opening' }>): Promise<void> {
+    const { options, memory, reception } = this;
+    const account = options.credentials ?? credentialsOf(parseRtspUri(options.uri));
+    if (account !== undefined) this.forgetAccount = holdAccount(account);
+    const learnt = memory.toString();
+    if (learnt !== '') this.log(`known of this server: ${learnt}`);
+
+    const described = await describe({
+      ...options,
+      memory,
+      onWarning: (error) => {
+        this.warn(error);
       },
-      options: this.options,
+      signal: this.over.signal,
       listener: this.listener,
-      adopt: (connection) => {
-        if (this.isOver()) {
-          connection.destroy();
-          throw closedMeanwhile();
-        }
-        this.connection = connection;
-      },
-    }));
+    });
+    if (this.isOver) described.connection.destroy();
+    throwIfGivenUp(this.over.signal);
+    this.described = described;
+    if (described.isTls && reception.isUdp) throw plainUdp();
+
+    const { tracks, others, refused } = selectTracks(described.description, options);
+    for (const choice of tracks)
+      await this.setup(opening, described, choice, true).catch((error: unknown) => {
+        throwIfGivenUp(this.over.signal);
+        const isFirst = choice === tracks[0];
+        if (isFirst || !described.connection.isOpen || !(error instanceof NvrError)) throw error;
+        this.warn(error);
+      });
+    if (memory.recall('tracks') === 'all')
+      for (const choice of others) await this.setup(opening, described, choice, false).catch(() => undefined);
+    throwIfGivenUp(this.over.signal);
+    await this.play(opening, described, tracks.length + others.length - reception.tracksSetUp);
+    for (const error of refused) this.warn(error);
   }
 
   private get listener(): ConnectionListener {
     return {
-      pace: this.pace,
-      isChannelInUse: (channel) => this.channels.isInUse(channel),
-      onReadStart: (buffer, length, arrival) => {
-        this.window.open(buffer, length, arrival);
-      },
-      onPacket: (channel, buffer, start, end) => {
-        this.channels.take(channel, buffer, start, end, this.window.arrival ?? 0);
-      },
-      onRead: () => {
-        this.watchHeldUnits();
-      },
-      onSlow: () => {
-        this.onSlow();
-      },
+      ...this.reception.listener,
       onServerRequest: ({ method }) => {
         const reason = method === 'REDIRECT' ? 'redirect' : 'teardown';
         this.end(reason, new NvrError('EUNREACHABLE', `The server ended the session (${method}).`));
@@ -239,238 +218,136 @@ export class RtspSession {
     };
   }
 
-  /** Told once: what comes by TCP waits at the server, what comes by UDP is lost. */
-  private onSlow(): void {
-    if (this.isSlow) return;
-    this.isSlow = true;
-    const done = this.isUdp ? 'the rest is dropped' : 'it is read more slowly';
-    this.options.onWarning?.(
-      new NvrError(
-        'EOVERLOAD',
-        `More comes from the camera than one of them may take of this machine: ${done}.`,
-      ),
-    );
-  }
-
-  private async setup(described: Described, choice: TrackChoice, isWanted: boolean): Promise<void> {
-    const isVideo = isWanted && choice.media.type === 'video';
-    let format: object | undefined;
-    const track = new Track({
-      payloadType: choice.payloadType,
-      alsoAnnounced: choice.media.payloads.map(({ type }) => type),
-      clockRate: choice.clockRate,
-      unordered: this.isUdp,
-      ssrc: this.ssrc,
-      cname: this.cname,
-      clock: this.clock,
-      createDepacketizer: (sink) =>
-        choice.createDepacketizer(sink, this.window, (error) => this.options.onWarning?.(error)),
-      onUnit: (unit) => {
-        if (this.state === 'ended') return;
-        this.meter.count(unit);
-        this.pace.unit(unit.kind === 'video' ? unit.nals.length : 0);
-        if (unit.kind !== 'metadata' && unit.format !== format) {
-          format = unit.format;
-          this.pace.format();
-        }
-        this.options.onUnit(unit);
-      },
-      onLoss: (missing) => {
-        if (isVideo) this.options.onLoss?.(missing);
-      },
-      onBye: () => {
-        if (isVideo) this.onBye();
-      },
-    });
-    const transport = await openTransport(this.options.transport, {
-      connection: described.connection,
-      track,
-      channels: this.channels,
-      admits: (now) => {
-        const admitted = this.pace.admits(now);
-        if (!admitted) this.onSlow();
-        return admitted;
-      },
-      onRead: () => {
-        this.watchHeldUnits();
-      },
-      onError: (error) => {
-        this.end('error', error);
-      },
-    });
+  private async setup(
+    opening: Extract<State, { name: 'opening' }>,
+    described: Described,
+    choice: TrackChoice,
+    isWanted: boolean,
+  ): Promise<void> {
+    const { signal } = this.over;
+    const prepared = await this.reception.prepare(choice, isWanted, described.connection);
+    const { track, transport } = prepared;
     try {
-      if (this.isOver()) throw closedMeanwhile();
+      throwIfGivenUp(signal);
       const asked = formatTransport(transport.asked);
-      const setup = requestSetup(described, this.options.memory, choice.media.control, () => ({
+      opening.settingUp = requestSetup(described, this.memory, choice.media.control, () => ({
         Transport: asked,
         ...this.sessionHeader(),
       }));
-      this.settingUp = setup;
-      const granted = await setup;
+      const granted = await opening.settingUp;
       if (granted.session !== undefined) {
-        this.sessionId = granted.session.id;
-        this.sessionTimeoutSeconds = granted.session.timeoutSeconds;
+        this.id = granted.session.id;
+        this.timeoutSeconds = granted.session.timeoutSeconds;
       }
-      if (this.isOver()) throw closedMeanwhile();
+      throwIfGivenUp(signal);
       track.expect({ ssrc: granted.transport?.ssrc });
       await transport.accept(granted.transport);
-      if (this.isOver()) throw closedMeanwhile();
-      this.tracks.push({ uri: granted.uri, payloadType: choice.payloadType, isWanted, track, transport });
+      throwIfGivenUp(signal);
+      this.reception.add(prepared, granted.uri);
     } catch (error) {
       transport.close();
       throw error;
     }
   }
 
-  private async play({ connection, baseUri, methods }: Described): Promise<void> {
-    this.earlyEnd = undefined;
-    const range = this.options.range ?? 'npt=0.000-';
-    const extra = { ...this.options.playHeaders, ...this.sessionHeader() };
-    let reply = await connection.request('PLAY', baseUri, { Range: range, ...extra });
-    const open = /^(.*-)[^-]+$/.exec(range)?.[1];
-    if ((reply.status === 456 || reply.status === 457) && open !== undefined) {
-      // Row 22: a closed Range is refused by some; the caller stops on the clock.
-      reply = await connection.request('PLAY', baseUri, { Range: open, ...extra });
-    }
+  private async play(
+    opening: Extract<State, { name: 'opening' }>,
+    described: Described,
+    leftOut: number,
+  ): Promise<void> {
+    const { options, memory, reception } = this;
+    opening.end = undefined;
+    const reply = await this.requestPlay(described);
     if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
-    if (this.isOver()) throw closedMeanwhile();
+    throwIfGivenUp(this.over.signal);
     this.playReply = readPlayReply(reply);
-    for (const [index, { track, uri }] of this.tracks.entries()) {
-      const info = rtpInfoOf(this.playReply.rtpInfo, uri, index, this.tracks.length);
-      track.expect({ ssrc: info?.ssrc, sequence: info?.seq });
-    }
-
-    this.state = 'playing';
-    this.playedAt = this.lastReportAt = performance.now();
-    this.watchdog.begin(this.playedAt);
-    this.keepAlive = new KeepAlive({
-      memory: this.options.memory,
-      hasGetParameter: methods.has('GET_PARAMETER'),
-      timeoutMs: this.sessionTimeoutSeconds * 1000,
-      request: (method) => connection.request(method, baseUri, this.sessionHeader()),
-      mediaFlows: () => this.watchdog.mediaFlows(performance.now()),
-      onExpired: (error) => {
-        this.end('expired', error);
+    reception.expect(this.playReply);
+    const playing = new Playing({
+      described,
+      reception,
+      memory,
+      silenceMs: options.silenceMs,
+      timeoutMs: this.timeoutSeconds * 1000,
+      leftOut,
+      endsByItself: options.endsByItself === true,
+      sessionHeader: () => this.sessionHeader(),
+      onLossy: (percent) => options.onLossy?.(percent),
+      onEnd: (reason, error) => {
+        this.end(reason, error);
       },
     });
-    this.ticker = setInterval(
-      this.guarded(() => {
-        this.tick(performance.now());
-      }),
-      TICK_MS,
-    );
-    const earlyEnd = this.earlyEnd as EarlyEnd | undefined;
-    if (earlyEnd !== undefined)
+    this.state = { name: 'playing', playing };
+    // Set while PLAY was waited for, which the compiler does not see.
+    const early = opening.end as EarlyEnd | undefined;
+    if (early !== undefined)
       setImmediate(() => {
-        this.end(earlyEnd.reason, earlyEnd.error);
+        this.end(early.reason, early.error);
       });
   }
 
-  private tick(now: number): void {
-    this.meter.sample(now, this.wantedTracks());
-    this.clock.setWallOffset(Date.now() - now);
-    for (const { track } of this.tracks) track.release(now);
-    this.watchHeldUnits();
-
-    if (now - this.lastReportAt >= REPORT_MS) {
-      this.lastReportAt = now;
-      for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
-    }
-    const received = this.received();
-    if (received > 0 && this.options.endsByItself !== true) learnFromMedia(this.options.memory, this.leftOut);
-    if (this.isUdp) this.watchLosses(now);
-    const silence = this.watchdog.look(now, received, this.meter.fps);
-    if (silence !== undefined && !this.isPaused) this.end('silence', this.whySilent(silence));
+  private async requestPlay({ connection, baseUri }: Described): Promise<RtspResponse> {
+    const range = this.options.range ?? 'npt=0.000-';
+    const extra = { ...this.options.playHeaders, ...this.sessionHeader() };
+    const reply = await connection.request('PLAY', baseUri, { Range: range, ...extra });
+    const open = /^(.*-)[^-]+$/.exec(range)?.[1];
+    if ((reply.status !== 456 && reply.status !== 457) || open === undefined) return reply;
+    // quirk: closed-range-refused; the caller stops on the clock.
+    return connection.request('PLAY', baseUri, { Range: open, ...extra });
   }
 
-  private watchLosses(now: number): void {
-    const { packets, lost } = this.statistics;
-    const percent = this.losses.look(now, packets, lost);
-    if (percent !== undefined) this.options.onLossy?.(percent);
+  private onUnit(unit: MediaUnit): void {
+    this.options.onUnit?.(unit);
+    for (const queue of this.queues) queue.push(unit);
   }
 
-  /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */
-  get payloadMismatch(): NvrError | undefined {
-    const video = this.tracks[0];
-    const came = video?.track.foreignType;
-    if (video === undefined || came === undefined || video.track.received > 0) return undefined;
-    return new NvrError(
-      'EPROTOCOL',
-      `The camera sends packets of payload type ${came}, and its description announces ${video.payloadType}: set its codec anew, restart it, or update its firmware.`,
-    );
+  private warn(error: NvrError): void {
+    if (!this.isOver) this.options.onWarning?.(error);
   }
 
-  private whySilent(ms: number): NvrError {
-    const mismatch = this.payloadMismatch;
-    if (mismatch !== undefined) return mismatch;
-    if (this.received() === 0) return new NvrError('ETIMEDOUT', noMedia(this.options.transport));
-    const instead = this.tracks[0]?.track.foreignType;
-    const only =
-      instead === undefined
-        ? ''
-        : ` What came instead has payload type ${instead}, which its description does not announce.`;
-    return new NvrError('ETIMEDOUT', `The stream went silent for ${Math.round(ms / 1000)} s.${only}`);
-  }
-
-  /** At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where nothing comes, they wait no longer. */
-  private watchHeldUnits(): void {
-    if (this.settling !== undefined || !this.isHolding()) return;
-    this.settling = setTimeout(
-      this.guarded(() => {
-        this.settling = undefined;
-        const now = performance.now();
-        for (const { track } of this.tracks) {
-          track.settle();
-          track.release(now);
-        }
-        this.watchHeldUnits();
-      }),
-      SETTLE_MS,
-    );
-  }
-
-  /** On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that disorder is allowed. */
-  private onBye(): void {
-    const end = (): void => {
-      this.end('bye', new NvrError('EUNREACHABLE', 'The server said goodbye (RTCP BYE).'));
-    };
-    if (this.isUdp) this.farewell ??= setTimeout(this.guarded(end), LIMITS.reorderMs);
-    else end();
-  }
-
-  private isHolding(): boolean {
-    for (const { track } of this.tracks) if (track.isHolding || track.isReordering) return true;
-    return false;
-  }
-
+  /** Not by `close`. What opens is over with the reply that is waited for, or just after PLAY's: it may ride in the same read as the stream's end. */
   private end(reason: EndReason, error: NvrError): void {
-    // PLAY's reply may ride in the same read as the stream's end.
-    if (this.state === 'opening') this.earlyEnd ??= { reason, error };
-    if (this.state !== 'playing') return;
-    for (const { track } of this.tracks)
-      quietly(() => {
-        track.flush();
-      });
-    this.state = 'ended';
-    const withoutMedia = this.received() === 0 && this.payloadMismatch === undefined;
-    if (this.options.endsByItself !== true) this.learn(reason, withoutMedia);
-    this.dismantled = this.dismantle();
-    quietly(() => {
-      this.options.onEnd({ reason, error, withoutMedia });
-    });
+    if (this.state.name === 'opening') this.state.end ??= { reason, error };
+    if (this.state.name !== 'playing') return;
+    const { playing } = this.state;
+    this.reception.flush();
+    // What came last may have made the caller close it.
+    if (this.isOver) return;
+    const withoutMedia = this.reception.received === 0 && this.payloadMismatch === undefined;
+    const lesson = playing.learn(reason, withoutMedia);
+    if (lesson !== undefined) this.log(`the next session is opened otherwise: ${lesson}`);
+    const end: SessionEnd = { reason, error, withoutMedia };
+    void this.leave(end);
+    // A caller's fault must not keep the session from ending.
+    guarded(
+      () => this.options.onEnd?.(end),
+      () => undefined,
+    )();
   }
 
-  private learn(reason: EndReason, withoutMedia: boolean): void {
-    const now = performance.now();
-    const lesson = learnFromEnd(this.options.memory, {
-      reason,
-      withoutMedia,
-      leftOut: this.leftOut,
-      livedMs: (reason === 'silence' ? this.watchdog.heardAt : now) - this.playedAt,
-      timeoutMs: this.sessionTimeoutSeconds * 1000,
-      keepAlive: this.keepAlive!.account(now),
-    });
-    if (lesson !== undefined) this.log(`the next session is opened otherwise: ${lesson}`);
+  private leave(end: SessionEnd | undefined): Promise<void> {
+    const { state } = this;
+    this.state = { name: 'ended' };
+    this.over.abort();
+    this.dismantled ??= this.dismantle(state).finally(() => this.settled?.(end));
+    return this.dismantled;
+  }
+
+  private async dismantle(state: State): Promise<void> {
+    for (const queue of this.queues) queue.end();
+    if (state.name === 'playing') state.playing.stop();
+    this.reception.close();
+    const connection = this.described?.connection;
+    if (connection !== undefined) {
+      if (state.name === 'opening' && state.settingUp !== undefined && connection.isOpen)
+        await settlesWithin(state.settingUp, TEARDOWN_MS);
+      if (this.id !== undefined && connection.isOpen) {
+        connection.resume();
+        const uri = this.described?.baseUri ?? this.options.uri;
+        await connection.request('TEARDOWN', uri, this.sessionHeader(), TEARDOWN_MS).catch(() => undefined);
+      }
+      connection.destroy();
+    }
+    this.forgetAccount();
   }
 
   /** What the client itself has to say stands in the trace between what was said to the server and by it. */
@@ -478,83 +355,25 @@ export class RtspSession {
     (this.options.logger ?? silentLogger).debug(`* ${text}`);
   }
 
-  private async dismantle(): Promise<void> {
-    await this.leave();
-    this.forgetAccount();
-  }
-
-  private async leave(): Promise<void> {
-    clearInterval(this.ticker);
-    clearTimeout(this.settling);
-    clearTimeout(this.farewell);
-    this.keepAlive?.stop();
-    for (const { transport } of this.tracks) transport.close();
-    const connection = this.connection;
-    if (connection === undefined) return;
-    if (this.settingUp !== undefined && connection.isOpen) await settled(this.settingUp, TEARDOWN_MS);
-    if (this.sessionId !== undefined && connection.isOpen) {
-      connection.resume();
-      await connection
-        .request('TEARDOWN', this.described?.baseUri ?? this.options.uri, this.sessionHeader(), TEARDOWN_MS)
-        .catch(() => undefined);
-    }
-    connection.destroy();
-  }
-
-  private received(): number {
-    let sum = 0;
-    for (const { track, isWanted } of this.tracks) if (isWanted) sum += track.received;
-    return sum;
-  }
-
-  private wantedTracks(): Track[] {
-    return this.tracks.filter(({ isWanted }) => isWanted).map(({ track }) => track);
-  }
-
-  private guarded(work: () => void): () => void {
-    return guarded(work, (error) => {
-      this.end('error', error);
-    });
-  }
-
-  private get isUdp(): boolean {
-    return this.options.transport !== 'tcp';
-  }
-
-  private isOver(): boolean {
-    return this.state === 'ended';
+  private get isOver(): boolean {
+    return this.state.name === 'ended';
   }
 
   private sessionHeader(): Record<string, string> {
-    return this.sessionId === undefined ? {} : { Session: this.sessionId };
+    return this.id === undefined ? {} : { Session: this.id };
   }
 }
 
-/** A caller's fault, or a depacketizer's, must not keep the session from ending. */
-function quietly(work: () => void): void {
-  guarded(work, () => undefined)();
-}
-
 /** Waits until it is settled, either way, or for so long. */
-async function settled(work: Promise<unknown>, ms: number): Promise<void> {
+async function settlesWithin(work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
   await Promise.race([work.catch(() => undefined), limit]);
   clearTimeout(timer);
 }
 
-function closedMeanwhile(): NvrError {
-  return new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
-}
-
 function plainUdp(): NvrError {
   const text =
     'RTSP over TLS brings media interleaved (TCP), or not at all: over UDP anybody on the way could see it; choose the transport TCP.';
   return new NvrError('EUNSUPPORTED', text);
-}
-
-function noMedia(transport: SessionOptions['transport']): string {
-  return transport === 'multicast'
-    ? 'The server accepted PLAY over multicast and nothing came; switches (IGMP) and firewalls on the way must let it through.'
-    : `The server accepted PLAY over ${transport.toUpperCase()} and sent no media.`;
 }

@@ -6,6 +6,7 @@ import type { LoginGate } from '../client/login-gate.js';
 import { ServerMemory } from '../client/quirks.js';
 import { NvrError } from '../errors.js';
 import { holdAccount } from '../secrets.js';
+import { Slots } from './slots.js';
 import type { NvrSettings } from './types.js';
 
 /** Session set-ups under way at once on one NVR and account; the others queue. */
@@ -13,27 +14,6 @@ const MAX_SETUPS = 4;
 
 /** After a log-in has succeeded, others may log in beside each other for this long; then one goes first again. */
 const TRUST_MS = 60_000;
-
-/** At most `size` holders at once; the others wait in order. */
-export class Slots {
-  private held = 0;
-  private readonly queue: (() => void)[] = [];
-
-  constructor(private readonly size: number) {}
-
-  async acquire(): Promise<() => void> {
-    if (this.held < this.size) this.held++;
-    else await new Promise<void>((resolve) => this.queue.push(resolve));
-    let released = false;
-    return () => {
-      if (released) return;
-      released = true;
-      const next = this.queue.shift();
-      if (next === undefined) this.held--;
-      else next();
-    };
-  }
-}
 
 /**
  * One gate for wrong passwords per NVR and account: 32 channels with a wrong password are otherwise 32 log-ins that lock

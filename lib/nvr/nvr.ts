@@ -12,11 +12,11 @@ import { shareAccount, type Account } from './account.js';
 import { Hub } from './camera/hub.js';
 import { Hubs } from './camera/hubs.js';
 import { processMemory, type MemoryBudget } from './memory-budget.js';
-import { httpTunnel } from '../client/transport/http-tunnel.js';
+import { askDescription } from '../client/describe.js';
 import type { ServerOptions } from '../client/session-options.js';
-import { RtspSession } from '../client/session.js';
 import { fetchSpan, type RecordedSpan, type SpanHandlers } from './playback/fetch-span.js';
 import { PlaybackRuns } from './playback/runs.js';
+import { describeTransportOf } from './transport.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
 
@@ -59,14 +59,13 @@ export class Nvr {
       session: this.session,
       memory: this.memory,
       uriOf: (path) => this.uriOf(path),
-      hasChannel: (channel, stream) => this.hasChannel(channel, stream),
+      hasChannel: (channel, stream, signal) => this.hasChannel(channel, stream, signal),
     });
     this.health = new HealthProbes({
       settings,
       account: this.account,
       session: this.session,
-      uriOf: (channel, stream) =>
-        this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
+      uriOf: (channel, stream) => this.liveUri(channel, stream),
       hub: (channel, stream) => this.hubs.own(channel, stream),
     });
   }
@@ -113,7 +112,7 @@ export class Nvr {
       crowded: () => this.hubs.crowded,
       channel,
       stream,
-      uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
+      uri: this.liveUri(channel, stream),
       session: { ...this.session, extras: settings.audio },
     });
   }
@@ -128,34 +127,36 @@ export class Nvr {
 
   /** What every session of this NVR has in common. */
   private get session(): ServerOptions {
-    const { username, password, tlsSettings, transport, redirects, allowBasic } = this.settings;
+    const { username, password, tlsSettings, redirects, allowBasic } = this.settings;
     return {
       credentials: username === '' ? undefined : { username, password },
       tls: tlsSettings,
       logger: this.logger,
       redirects: redirects ?? 'same',
       allowBasic: allowBasic ?? false,
-      ...(transport === 'http' ? { openPipe: httpTunnel } : {}),
     };
   }
 
   /** Whether the NVR describes the channel's live stream. */
-  private async hasChannel(channel: number, stream: string): Promise<boolean> {
+  private hasChannel(channel: number, stream: string, signal: AbortSignal): Promise<boolean> {
     const { settings, account } = this;
-    const session = new RtspSession({
+    return askDescription({
       ...this.session,
-      uri: this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream)),
-      transport: 'tcp',
+      uri: this.liveUri(channel, stream),
+      transport: describeTransportOf(settings),
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
-      onUnit: () => undefined,
-      onEnd: () => undefined,
-    });
-    return session.describeOnly().then(
+      signal,
+    }).then(
       () => true,
       (error: unknown) => !(error instanceof NvrError && error.code === 'ECHANNEL'),
     );
+  }
+
+  private liveUri(channel: number, stream: string): string {
+    const { settings } = this;
+    return this.uriOf(expandTemplate(templatesOf(settings).live, settings, channel, stream));
   }
 
   private uriOf(path: string): string {

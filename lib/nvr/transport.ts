@@ -1,22 +1,39 @@
 // The NVR's transport setting: what sessions are opened with, and what users are told.
 
-import type { TransportPreference } from '../client/open-session.js';
 import type { ServerMemory } from '../client/quirks.js';
+import { httpTunnel } from '../client/transport/http-tunnel.js';
+import type { Transport } from '../client/transport/transport.js';
+import { multicast, tcp, udp } from '../client/transport/transports.js';
 import type { NvrSettings } from './types.js';
 
-/** Within an HTTP tunnel a session runs over TCP. */
-export function preferenceOf({ transport }: NvrSettings): TransportPreference {
-  return transport === 'http' ? 'tcp' : transport;
+type TransportSettings = Pick<NvrSettings, 'transport'>;
+
+/** The transports that a session tries, in this order. */
+export function transportsOf({ transport }: TransportSettings): readonly Transport[] {
+  switch (transport) {
+    case 'auto':
+      return [tcp(), udp()];
+    case 'udp-first':
+      return [udp(), tcp()];
+    case 'tcp':
+      return [tcp()];
+    case 'udp':
+      return [udp()];
+    case 'multicast':
+      return [multicast()];
+    case 'http':
+      return [httpTunnel()];
+  }
 }
 
 /** A recording is sent to one viewer: each is at a time of its own. */
-export function playbackPreferenceOf(settings: NvrSettings): TransportPreference {
-  return settings.transport === 'multicast' ? 'auto' : preferenceOf(settings);
+export function playbackTransportsOf({ transport }: TransportSettings): readonly Transport[] {
+  return transportsOf({ transport: transport === 'multicast' ? 'auto' : transport });
 }
 
-/** `lower` is the session's own transport. */
-export function toldTransport({ transport }: NvrSettings, lower: string): string {
-  return transport === 'http' ? transport : lower;
+/** What a stream is described over: the answer is the same over all of them. */
+export function describeTransportOf({ transport }: TransportSettings): Transport {
+  return transport === 'http' ? httpTunnel() : tcp();
 }
 
 /** Whether TCP is worth a try where UDP brings nothing, or too little. */

@@ -4,12 +4,11 @@ import type { NvrError, NvrErrorCode } from '../errors.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
 import type { UnitMemory } from '../media/unit-memory.js';
 import type { SessionStatistics } from '../client/statistics.js';
-import type { TransportPreference } from '../client/open-session.js';
 import type { RedirectSetting } from '../client/redirect.js';
 import type { TlsSettings } from '../client/transport/socket.js';
 
-/** `http`: RTSP tunnelled in HTTP. */
-export type TransportSetting = TransportPreference | 'http';
+/** `auto`: TCP, and UDP on 461. `udp-first`: UDP, and TCP on 461 or silence. `http`: RTSP tunnelled in HTTP. The others: that one alone. */
+export type TransportSetting = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
 
 export interface NvrSettings {
   name: string;

@@ -1,6 +1,7 @@
 // Reads paced cameras in one process: node cameras.js <floor|library> <port> <count> [Mbit/s]. Reads until its parent goes.
 
 import net from 'node:net';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 
@@ -17,7 +18,7 @@ function floor(): void {
 async function library(): Promise<void> {
   const session = new RtspSession({
     uri,
-    transport: 'tcp',
+    transport: tcp(),
     memory: new ServerMemory(),
     onUnit: (unit) => {
       units++;

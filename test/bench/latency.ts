@@ -1,5 +1,6 @@
 // Reads paced cameras, or one fast stream over UDP, in a process of its own: node latency.js <cameras|udp> <port> <count or packets> <mbit or rate>. Answers each message of its parent with what it has seen since the last.
 
+import { tcp, udp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { openPipe } from '../../lib/client/transport/socket.js';
@@ -22,16 +23,17 @@ function sessionOf(path: string, transport: 'tcp' | 'udp'): RtspSession {
   let readAt = 0;
   const options: SessionOptions = {
     uri: `rtsp://127.0.0.1:${port}${path}`,
-    transport,
+    transport: (transport === 'tcp' ? tcp : udp)({
+      connect: (pipe) =>
+        openPipe({
+          ...pipe,
+          onData: (buffer, length) => {
+            readAt = performance.now();
+            pipe.onData(buffer, length);
+          },
+        }),
+    }),
     memory: new ServerMemory(),
-    openPipe: (pipe) =>
-      openPipe({
-        ...pipe,
-        onData: (buffer, length) => {
-          readAt = performance.now();
-          pipe.onData(buffer, length);
-        },
-      }),
     onUnit: (unit) => {
       waits.push(performance.now() - readAt);
       if (transport === 'tcp' && unit.kind === 'video' && unit.damaged) throw new Error('a damaged unit');

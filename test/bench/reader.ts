@@ -5,6 +5,7 @@
 
 import net from 'node:net';
 import { createRequire } from 'node:module';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 
@@ -74,7 +75,7 @@ async function library(): Promise<number> {
   const end = await new Promise<RtspSession>((resolve, reject) => {
     const session = new RtspSession({
       uri,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       onUnit: (unit) => {
         data += unit.data.length;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
@@ -34,7 +35,7 @@ describe('a server that closes the connection it asked for a log-in on', () => {
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
       credentials: { username: 'admin', password: 'correct horse' },
-      transport: 'tcp',
+      transport: tcp(),
       memory,
       gate,
       requestTimeoutMs: 2000,
@@ -121,7 +122,7 @@ describe('a server that closes the connection it asked for a log-in on', () => {
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
       credentials: { username: 'admin', password: 'pw1234' },
-      transport: 'tcp',
+      transport: tcp(),
       memory,
       onUnit: () => undefined,
       onEnd: () => undefined,

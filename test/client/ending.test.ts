@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tcp, udp } from '../../lib/client/transport/transports.js';
 import { openSession } from '../../lib/client/open-session.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
@@ -23,7 +24,7 @@ describe('the end of a session', () => {
     server = await startScriptedServer(script);
     return {
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       onUnit: () => undefined,
       onEnd: () => undefined,
@@ -80,17 +81,23 @@ describe('the end of a session', () => {
     await closed.close();
     await assert.rejects(closed.open(), { code: 'EUNREACHABLE' });
     assert.equal(server.peers.length, 0);
-    const attempts: RtspSession[] = [];
-    const opening = openSession({
-      ...options,
-      preference: 'auto',
-      onAttempt: (attempt) => {
-        attempts.push(attempt);
-        if (attempts.length === 2) void attempt.close();
-      },
+    const { uri, ...rest } = options;
+    const control = new AbortController();
+    const memory = new ServerMemory();
+    const learn = memory.learn.bind(memory);
+    memory.learn = (policy, value) => {
+      learn(policy, value);
+      // Between two transports.
+      if (policy === 'refused') control.abort();
+    };
+    const opening = openSession(uri, {
+      ...rest,
+      transport: [tcp(), udp()],
+      signal: control.signal,
+      memory,
     });
     await assert.rejects(opening, { code: 'EUNREACHABLE' });
-    assert.deepEqual([attempts.length, server.peers.length], [2, 1]);
+    assert.equal(server.peers.length, 1);
   });
 
   it('is told where it comes in the same read as PLAY’s reply', async () => {

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import net, { type AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { RtspConnection } from '../../lib/client/connection.js';
-import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
-import type { BearerRequest, Pipe } from '../../lib/client/transport/socket.js';
+import { httpTunnel, openTunnel } from '../../lib/client/transport/http-tunnel.js';
+import type { Pipe, PipeOptions } from '../../lib/client/transport/socket.js';
+import type { BearerRequest } from '../../lib/client/transport/transport.js';
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
 
@@ -101,17 +102,17 @@ async function open(port: number, request: Partial<BearerRequest> = {}, timeoutM
   const closes: (NvrError | undefined)[] = [];
   let onClosed: (error?: NvrError) => void = () => undefined;
   const closed = new Promise<NvrError | undefined>((resolve) => (onClosed = resolve));
-  const pipe = await httpTunnel({
+  const options: PipeOptions = {
     host: '127.0.0.1',
     port,
     connectTimeoutMs: timeoutMs,
-    request: { path: PATH, userAgent: 'test', ...request },
     onData: (buffer, length) => (read += buffer.toString('latin1', 0, length)),
     onClose: (error) => {
       closes.push(error);
       onClosed(error);
     },
-  });
+  };
+  const pipe = await openTunnel(options, { path: PATH, userAgent: 'test', ...request });
   return { pipe, read: () => read, closed, closes };
 }
 
@@ -499,8 +500,8 @@ describe('the HTTP tunnel', () => {
     http = await startHttp(() => OPEN + 'RTSP/1.0 '.repeat(12_000));
     await assert.rejects(
       RtspConnection.open({
-        ...{ host: '127.0.0.1', port: http.port, path: PATH, timeoutMs: 2000, userAgent: 'test' },
-        open: httpTunnel,
+        ...{ host: '127.0.0.1', port: http.port, timeoutMs: 2000, userAgent: 'test' },
+        open: httpTunnel().bearer({ path: PATH, userAgent: 'test' }),
         isChannelInUse: () => false,
         onPacket: () => undefined,
         onServerRequest: () => undefined,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { learnFromEnd, learnFromMedia, type Ending } from '../../lib/client/learning.js';
 import { keepAliveOrder, ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
@@ -154,7 +155,7 @@ describe('a session and the one after it', () => {
     const ended = new Promise<SessionEnd>((resolve) => {
       session = new RtspSession({
         uri: `rtsp://127.0.0.1:${server.port}/live`,
-        transport: 'tcp',
+        transport: tcp(),
         memory,
         silenceMs: 500,
         logger: { debug: log, warn: log },

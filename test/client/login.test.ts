@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { openPipe } from '../../lib/client/transport/socket.js';
@@ -42,7 +43,7 @@ describe('logging in', () => {
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
       credentials: ACCOUNT,
-      transport: 'tcp',
+      transport: tcp(),
       memory,
       onUnit: () => undefined,
       onWarning: (error) => warnings.push(error),
@@ -254,7 +255,7 @@ describe('logging in', () => {
       );
       const pretended: Partial<SessionOptions> = {
         uri: `rtsps://127.0.0.1:${server.port}/live`,
-        openPipe: (options) => openPipe({ ...options, tls: undefined }),
+        transport: tcp({ connect: (options) => openPipe({ ...options, tls: undefined }) }),
       };
       assert.equal(await play(pretended), 'playing');
       assert.equal(warnings.length, 0);

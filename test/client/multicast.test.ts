@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
+import { multicast, tcp } from '../../lib/client/transport/transports.js';
 import { groupOf, joinGroup, type MulticastGroup } from '../../lib/client/transport/multicast.js';
 import { openSession } from '../../lib/client/open-session.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
@@ -186,12 +187,8 @@ describe('UDP multicast', () => {
 
   it('is EUNSUPPORTED where the server refuses it, in its own words', async () => {
     const simulator = await startSimulator();
-    const opening = openSession({
-      uri: `rtsp://127.0.0.1:${simulator.rtspPort}/live?ch=0000&stype=M`,
-      preference: 'multicast',
-      memory: new ServerMemory(),
-      onUnit: () => undefined,
-      onEnd: () => undefined,
+    const opening = openSession(`rtsp://127.0.0.1:${simulator.rtspPort}/live?ch=0000&stype=M`, {
+      transport: multicast(),
     });
     await assert.rejects(opening, (error) => {
       assert.ok(error instanceof NvrError);
@@ -311,7 +308,7 @@ async function play(server: ScriptedServer, silenceMs = 60_000): Promise<Playing
   const ended = new Promise<SessionEnd>((resolve) => (end = resolve));
   const session = new RtspSession({
     uri: `rtsp://127.0.0.1:${server.port}/live`,
-    transport: 'multicast',
+    transport: multicast(),
     memory: new ServerMemory(),
     silenceMs,
     onUnit: () => {
@@ -336,9 +333,8 @@ async function unitsOf(
   const units: MediaUnit[] = [];
   let done: () => void = () => undefined;
   const enough = new Promise<void>((resolve) => (done = resolve));
-  const { session, transport } = await openSession({
-    uri: `rtsp://127.0.0.1:${simulator.rtspPort}/live?ch=0000&stype=M`,
-    preference,
+  const session = await openSession(`rtsp://127.0.0.1:${simulator.rtspPort}/live?ch=0000&stype=M`, {
+    transport: preference === 'tcp' ? tcp() : multicast(),
     extras: true,
     memory,
     onUnit: (unit) => {
@@ -348,7 +344,7 @@ async function unitsOf(
     },
     onEnd: () => undefined,
   });
-  assert.equal(transport, preference);
+  assert.equal(session.transport.name, preference);
   await enough;
   await session.close();
   return units;

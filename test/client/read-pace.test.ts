@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { LIVE_SHARE, ReadPace } from '../../lib/client/read-pace.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
@@ -154,7 +155,7 @@ describe('the pace of reading', () => {
     let units = 0;
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       readShare: LIVE_SHARE,
       onUnit: () => units++,
@@ -186,7 +187,7 @@ describe('the pace of reading', () => {
     const perTurn: number[] = [];
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       onUnit: () => {
         units++;
@@ -217,7 +218,7 @@ describe('the pace of reading', () => {
     const times: number[] = [];
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       onUnit: (unit) => {
         times.push(unit.rtpTime);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { accountGoesAlong, type Origin, type RedirectRules } from '../../lib/client/redirect.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
@@ -12,7 +13,7 @@ const credentials = { username: 'admin', password: 'secret99' };
 async function failure(uri: string, extra: Partial<SessionOptions> = {}): Promise<NvrError> {
   const session = new RtspSession({
     uri,
-    transport: 'tcp',
+    transport: tcp(),
     memory: new ServerMemory(),
     onUnit: () => undefined,
     onEnd: () => undefined,
@@ -116,7 +117,7 @@ describe('row 12: redirects', () => {
     const error = await failure(`rtsps://127.0.0.1:${first.port}/live`, {
       credentials,
       // What is encrypted is not the point here.
-      openPipe: (options) => openPipe({ ...options, tls: undefined }),
+      transport: tcp({ connect: (options) => openPipe({ ...options, tls: undefined }) }),
     });
     assert.equal(error.code, 'ETLS');
     assert.equal(other.requests.length, 0);

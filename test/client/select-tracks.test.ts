@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { selectTracks, type Selection } from '../../lib/client/select-tracks.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
@@ -96,7 +97,7 @@ describe('the choice of tracks', () => {
     );
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       onUnit: () => undefined,
       onEnd: () => undefined,

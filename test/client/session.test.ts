@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { tcp, udp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
 import { openSession } from '../../lib/client/open-session.js';
@@ -41,7 +42,7 @@ class Bench {
   options(extra: Partial<SessionOptions> = {}, path = '/live?ch=0000&stype=D'): SessionOptions {
     return {
       uri: `rtsp://127.0.0.1:${this.server.port}${path}`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: this.memory,
       requestTimeoutMs: 2000,
       onUnit: (unit) => {
@@ -328,9 +329,9 @@ describe('RtspSession', () => {
         ? { status: 461, reason: 'Unsupported Transport' }
         : undefined,
     );
-    const { session, transport } = await openSession({ ...bench.options(), preference: 'auto' });
-    bench.session = session;
-    assert.equal(transport, 'udp');
+    const { uri, ...options } = bench.options();
+    bench.session = await openSession(uri, { ...options, transport: [tcp(), udp()] });
+    assert.equal(bench.session.transport.name, 'udp');
     assert.equal(bench.memory.transport, 'udp');
     assert.equal(scripted.requests.filter(({ method }) => method === 'DESCRIBE').length, 2);
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
 import { UdpPair } from '../../lib/client/transport/udp.js';
@@ -68,7 +69,7 @@ async function play(
   const ended = new Promise<SessionEnd>((resolve) => {
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'tcp',
+      transport: tcp(),
       memory: new ServerMemory(),
       onUnit: (unit) => told.units.push(unit),
       onLoss: (missing) => (told.losses += missing),

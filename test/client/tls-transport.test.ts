@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
-import { openSession, type TransportPreference } from '../../lib/client/open-session.js';
+import { openSession } from '../../lib/client/open-session.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
-import { openPipe } from '../../lib/client/transport/socket.js';
+import { openPipe, type PipeOptions } from '../../lib/client/transport/socket.js';
+import { multicast, tcp, udp } from '../../lib/client/transport/transports.js';
 import { NvrError } from '../../lib/errors.js';
 import { startScriptedServer, type Script } from '../support/scripted-server.js';
 
+// What is encrypted is not the point here.
+const inClear = { connect: (options: PipeOptions) => openPipe({ ...options, tls: undefined }) };
+const TRANSPORTS = {
+  auto: [tcp(inClear), udp(inClear)],
+  'udp-first': [udp(inClear), tcp(inClear)],
+  udp: udp(inClear),
+  multicast: multicast(inClear),
+};
+
 /** What a server that refuses TCP with 461 was asked to SETUP over what only looks like TLS, and how it ended. */
 async function asked(
-  preference: TransportPreference,
+  preference: keyof typeof TRANSPORTS,
   script?: Script,
 ): Promise<{ setups: string[]; error: NvrError }> {
   const server = await startScriptedServer(
@@ -17,16 +27,11 @@ async function asked(
   try {
     const memory = new ServerMemory();
     memory.learn('transport', 'udp');
-    const error: unknown = await openSession({
-      uri: `rtsps://127.0.0.1:${server.port}/live`,
-      preference,
+    const error: unknown = await openSession(`rtsps://127.0.0.1:${server.port}/live`, {
+      transport: TRANSPORTS[preference],
       memory,
-      // What is encrypted is not the point here.
-      openPipe: (options) => openPipe({ ...options, tls: undefined }),
-      onUnit: () => undefined,
-      onEnd: () => undefined,
     }).then(
-      ({ session }) => session.close(),
+      (session) => session.close(),
       (thrown: unknown) => thrown,
     );
     assert.ok(error instanceof NvrError, 'it plays');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
+import { udp } from '../../lib/client/transport/transports.js';
 import { UdpPair } from '../../lib/client/transport/udp.js';
 import { buildBye, parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
@@ -130,7 +131,7 @@ describe('UDP transport', () => {
     });
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'udp',
+      transport: udp(),
       memory: new ServerMemory(),
       silenceMs: 60_000,
       onUnit: () => undefined,
@@ -162,7 +163,7 @@ describe('UDP transport', () => {
     const ended = new Promise<string>((resolve) => (end = resolve));
     const session = new RtspSession({
       uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: 'udp',
+      transport: udp(),
       memory: new ServerMemory(),
       onUnit: () => units++,
       onEnd: ({ reason }) => {

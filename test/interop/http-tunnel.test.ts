@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Context } from 'mocha';
-import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
+import { httpTunnel, openTunnel } from '../../lib/client/transport/http-tunnel.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
-import type { Pipe, TlsSettings } from '../../lib/client/transport/socket.js';
+import type { TlsSettings } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent } from '../../lib/nvr/types.js';
@@ -91,17 +91,19 @@ describe('RTSP tunnelled in HTTP by GStreamer’s server', () => {
         uri: `${tls ? 'rtsps' : 'rtsp'}://127.0.0.1:${server!.port}/live`,
         credentials: ACCOUNT,
         tls: tlsSettings,
-        transport: 'tcp',
-        memory: new ServerMemory(),
-        openPipe: async (options): Promise<Pipe> => {
-          const pipe = await httpTunnel(options);
-          const write = pipe.write.bind(pipe);
-          pipe.write = (data) => {
-            written += Math.ceil(data.length / 3) * 4;
-            write(data);
-          };
-          return pipe;
+        transport: {
+          ...httpTunnel(),
+          bearer: (request) => async (options) => {
+            const pipe = await openTunnel(options, request);
+            const write = pipe.write.bind(pipe);
+            pipe.write = (data) => {
+              written += Math.ceil(data.length / 3) * 4;
+              write(data);
+            };
+            return pipe;
+          },
         },
+        memory: new ServerMemory(),
         onUnit: () => {
           onUnit();
         },

@@ -1,5 +1,6 @@
 // Plays a URI to its end and keeps what came.
 
+import { multicast, tcp, udp } from '../../lib/client/transport/transports.js';
 import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
 import { ServerMemory, type Lower } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd } from '../../lib/client/session.js';
@@ -35,9 +36,8 @@ export async function receive(playing: Playing): Promise<Received> {
     session = new RtspSession({
       uri,
       credentials,
-      transport,
+      transport: tunnelled ? httpTunnel() : { tcp, udp, multicast }[transport](),
       tls,
-      ...(tunnelled ? { openPipe: httpTunnel } : {}),
       extras: true,
       memory: new ServerMemory(),
       onUnit: (unit) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { PasswordGate, shareAccount, Slots } from '../../lib/nvr/account.js';
+import { PasswordGate, shareAccount } from '../../lib/nvr/account.js';
+import { Slots } from '../../lib/nvr/slots.js';
 import { settingsFor } from '../support/settings.js';
 
 const MINUTE = 60_000;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { tcp, udp } from '../../lib/client/transport/transports.js';
 import { openSession } from '../../lib/client/open-session.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
 import type { RtspSession } from '../../lib/client/session.js';
 import { joinAnnexB } from '../../lib/codec/annexb.js';
 import type { AudioUnit, MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
@@ -26,10 +26,8 @@ describe('the simulator’s media', () => {
     simulator = await startSimulator(options);
     units = [];
     check = () => undefined;
-    const opened = await openSession({
-      uri: simulator.url(1, stream),
-      preference: transport,
-      memory: new ServerMemory(),
+    session = await openSession(simulator.url(1, stream), {
+      transport: transport === 'tcp' ? tcp() : udp(),
       extras: true,
       onUnit: (unit) => {
         units.push(unit);
@@ -37,7 +35,6 @@ describe('the simulator’s media', () => {
       },
       onEnd: () => undefined,
     });
-    session = opened.session;
   }
 
   const until = (isDone: () => boolean): Promise<void> =>

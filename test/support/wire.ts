@@ -1,5 +1,6 @@
 // A session on a wire that a test holds, and streams to put on it.
 
+import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 import type { Pipe, PipeOptions } from '../../lib/client/transport/socket.js';
@@ -15,9 +16,8 @@ export class Wire {
   private pipe!: PipeOptions;
   readonly session = new RtspSession({
     uri: 'rtsp://127.0.0.1/live',
-    transport: 'tcp',
+    transport: tcp({ connect: (options) => this.open(options) }),
     memory: new ServerMemory(),
-    openPipe: (options) => this.open(options),
     onUnit: (unit) => this.units.push(unit),
     onEnd: ({ error }) => {
       throw error;

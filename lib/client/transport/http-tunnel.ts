@@ -3,36 +3,49 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { NvrError } from '../../errors.js';
+import { asNvrError, NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { redact } from '../../redact.js';
 import { Authenticator } from '../../rtsp/auth.js';
-import { Headers } from '../../rtsp/message.js';
 import { HttpHead, type HttpAnswer } from '../../rtsp/http-head.js';
-import { printable, textOfBytes } from '../../text.js';
-import { clearPassword, logIn } from '../login.js';
-import { authorityOnWire } from '../../rtsp/uri.js';
-import { openPipe, type BearerRequest, type Pipe, type PipeOptions, type SocketPipe } from './socket.js';
-import { errorOfStatus } from '../status.js';
+import { Headers } from '../../rtsp/message.js';
+import { textOfBytes } from '../../text.js';
+import { unlessGivenUp } from '../given-up.js';
+import { clearPassword, login } from '../login.js';
+import { openPipe, type Pipe, type PipeOptions, type SocketPipe } from './socket.js';
+import type { BearerRequest, Transport } from './transport.js';
+import { interleaved } from './transports.js';
+import { headOf, isTunnel, POST_BYTES, TunnelErrors, type TunnelMethod } from './tunnel-head.js';
 
-/** What a POST may carry: it must announce a length, and this is the one that servers know. */
-const POST_BYTES = 32_767;
 /** Bytes that fill a POST: whole groups of three, so that base64 pads the end of a write alone. */
 const WRITE_BYTES = Math.floor(POST_BYTES / 4) * 3;
 /** A refusal of a log-in comes at once; most servers never answer a POST that they take. */
 const REFUSAL_MS = 1_000;
-const TUNNELLED = 'application/x-rtsp-tunnelled';
-const ADVICE =
-  'choose another transport, or give the port on which it serves RTSP over HTTP as the RTSP port.';
+
+/** RTSP and its media within HTTP, over the session's own host and port. */
+export function httpTunnel(): Transport {
+  return {
+    name: 'http',
+    lower: 'tcp',
+    followsRedirects: false,
+    bearer: (request) => (options) => openTunnel(options, request),
+    openTrack: (context) => Promise.resolve(interleaved(context)),
+  };
+}
 
 /**
- * Opens a tunnel: the `openPipe` of a session whose transport is TCP. Rejects as `openPipe` of a socket does, and with EAUTH,
- * EFORBIDDEN, ESESSIONS, EUNSUPPORTED (no tunnel here) or EPROTOCOL. The POST is opened with the first write.
+ * Rejects as `openPipe` of a socket does, and with EAUTH, EFORBIDDEN, ESESSIONS, EUNSUPPORTED (no tunnel here) or EPROTOCOL. The POST is opened
+ * with the first write.
  */
-export async function httpTunnel(options: PipeOptions): Promise<Pipe> {
-  const tunnel = new Tunnel(options);
-  await tunnel.open();
-  return tunnel;
+export async function openTunnel(options: PipeOptions, request: BearerRequest): Promise<Pipe> {
+  const tunnel = new Tunnel(options, request);
+  try {
+    await unlessGivenUp(tunnel.open(), options.signal);
+    return tunnel;
+  } catch (error) {
+    tunnel.destroy();
+    throw error;
+  }
 }
 
 interface Post {
@@ -47,7 +60,7 @@ interface Post {
 }
 
 class Tunnel implements Pipe {
-  private readonly request: BearerRequest;
+  private readonly errors: TunnelErrors;
   private readonly cookie = randomBytes(11).toString('hex');
   private readonly authenticator: Authenticator | undefined;
   private get: SocketPipe | undefined;
@@ -58,11 +71,13 @@ class Tunnel implements Pipe {
   private queued = 0;
   private closed = false;
 
-  constructor(private readonly options: PipeOptions) {
-    this.request = options.request ?? { path: '/', userAgent: '' };
-    const { credentials } = this.request;
-    if (credentials !== undefined)
-      this.authenticator = new Authenticator(credentials, { rules: this.request.rules });
+  constructor(
+    private readonly options: PipeOptions,
+    private readonly request: BearerRequest,
+  ) {
+    const { credentials, path, rules } = request;
+    this.errors = new TunnelErrors(options, path);
+    if (credentials !== undefined) this.authenticator = new Authenticator(credentials, { rules });
   }
 
   get localAddress(): string {
@@ -78,19 +93,11 @@ class Tunnel implements Pipe {
   }
 
   async open(): Promise<void> {
-    const { authenticator } = this;
-    let answer = await this.ask();
-    if (answer.status === 401 && authenticator !== undefined) {
+    const answer = await this.login('GET', () => {
       this.get?.destroy();
-      answer = await this.login(authenticator, answer, 'GET', () => {
-        this.get?.destroy();
-        return this.ask();
-      });
-    }
-    if (!isTunnel(answer)) {
-      this.get?.destroy();
-      throw this.refusal('GET', answer);
-    }
+      return this.ask();
+    });
+    if (!isTunnel(answer)) throw this.errors.refusal('GET', answer);
   }
 
   write(data: Buffer): void {
@@ -133,7 +140,7 @@ class Tunnel implements Pipe {
       let isOpen = false;
       const unanswered = (error: NvrError): void => {
         clearTimeout(timer);
-        reject(head.beginsOtherwise ? this.stranger('GET', head) : error);
+        reject(head.beginsOtherwise ? this.errors.notHttp('GET', head) : error);
       };
       const opening = this.connect(head, 'GET', {
         onAnswer: (answer) => {
@@ -146,16 +153,16 @@ class Tunnel implements Pipe {
         },
         onClose: (error) => {
           if (isOpen) this.fail(error);
-          else unanswered(error ?? this.closedOn());
+          else unanswered(error ?? this.errors.closed());
         },
       });
       opening.then((pipe) => {
-        if (head.answer === undefined) {
+        if (this.closed) pipe.destroy();
+        else if (head.answer === undefined) {
           timer = setTimeout(
             () => {
               pipe.destroy();
-              const text = `${this.where} did not answer RTSP over HTTP within ${connectTimeoutMs / 1000} s: ${ADVICE}`;
-              unanswered(new NvrError('ETIMEDOUT', text));
+              unanswered(this.errors.unanswered(connectTimeoutMs));
             },
             Math.max(1, begun + connectTimeoutMs - performance.now()),
           );
@@ -194,11 +201,7 @@ class Tunnel implements Pipe {
       if (this.closed) post.pipe.destroy();
       else this.post = post;
     } catch (error) {
-      this.fail(
-        error instanceof NvrError
-          ? error
-          : new NvrError('EPROTOCOL', 'The HTTP tunnel cannot be written to.', { cause: error }),
-      );
+      this.fail(asNvrError(error, 'EPROTOCOL', 'The HTTP tunnel cannot be written to.'));
     }
     this.changing = false;
     this.pump();
@@ -214,8 +217,8 @@ class Tunnel implements Pipe {
         answered(heard);
         if (this.post?.head !== head) return;
         if (heard.status === 401 && mayLogin && this.authenticator !== undefined)
-          this.repeat(this.post, heard, this.authenticator);
-        else if (heard.status >= 300) this.fail(this.refusal('POST', heard));
+          this.repeat(this.post, heard);
+        else if (heard.status >= 300) this.fail(this.errors.refusal('POST', heard));
       },
       onBytes: () => undefined,
       onClose: (error) => {
@@ -223,7 +226,7 @@ class Tunnel implements Pipe {
         if (this.post?.head !== head) return;
         // A server may close a POST: the next write opens another.
         this.post = undefined;
-        if (head.beginsOtherwise) this.fail(this.stranger('POST', head));
+        if (head.beginsOtherwise) this.fail(this.errors.notHttp('POST', head));
         else if (error !== undefined && error.code !== 'EUNREACHABLE') this.fail(error);
       },
     });
@@ -231,53 +234,58 @@ class Tunnel implements Pipe {
   }
 
   /** A POST wants a log-in: what it carried is sent again by one that answers the challenge. */
-  private repeat(post: Post, refused: HttpAnswer, authenticator: Authenticator): void {
+  private repeat(post: Post, refused: HttpAnswer): void {
     post.pipe.destroy();
     this.post = undefined;
     this.queue = [...post.sent, ...this.queue];
     for (const chunk of post.sent) this.queued += chunk.length;
     void this.change(async () => {
       const again: { post?: Post } = {};
-      const answer = await this.login(authenticator, refused, 'POST', async () => {
+      const repost = async (): Promise<HttpAnswer> => {
         again.post?.pipe.destroy();
         again.post = await this.openPost(false);
         return firstAnswer(again.post);
-      });
+      };
+      const answer = await this.login('POST', () => Promise.resolve(refused), repost);
       if (again.post === undefined || answer.status >= 300) {
         again.post?.pipe.destroy();
-        throw this.refusal('POST', answer);
+        throw this.errors.refusal('POST', answer);
       }
-      if (again.post.isOver()) throw this.closedOn();
+      if (again.post.isOver()) throw this.errors.closed();
       return again.post;
     });
   }
 
   private async login(
-    authenticator: Authenticator,
-    refused: HttpAnswer,
-    method: 'GET' | 'POST',
-    again: () => Promise<HttpAnswer>,
+    method: TunnelMethod,
+    ask: () => Promise<HttpAnswer>,
+    again?: () => Promise<HttpAnswer>,
   ): Promise<HttpAnswer> {
-    const answer = await logIn(authenticator, refused, `HTTP ${method}`, again, this.request.gate);
-    if (authenticator.inClear && method === 'GET') this.request.onWarning?.(clearPassword(this.where));
+    const { authenticator, request } = this;
+    const answer = await login(request.gate, authenticator, ask, { what: `HTTP ${method}`, again });
+    if (authenticator?.inClear === true && method === 'GET')
+      request.onWarning?.(clearPassword(this.errors.where));
     return answer;
   }
 
-  private async connect(head: HttpHead, method: 'GET' | 'POST', listener: Listener): Promise<SocketPipe> {
-    const request = this.headOf(method);
+  private async connect(head: HttpHead, method: TunnelMethod, listener: Listener): Promise<SocketPipe> {
+    const authorization = this.authenticator?.authorize(method, this.request.path);
+    const request = headOf(method, this.options, this.request, this.cookie, authorization);
     let answer: HttpAnswer | undefined;
     const pipe = await openPipe({
       ...this.options,
+      // A session's goodbye goes by a POST, too, once the session is given up.
+      signal: method === 'GET' ? this.options.signal : undefined,
       onData: (buffer, length) => {
         if (answer !== undefined) {
           listener.onBytes(buffer, length);
           return;
         }
         const taken = head.take(buffer, length);
-        if (head.isOther) throw this.stranger(method, head);
+        if (head.isOther) throw this.errors.notHttp(method, head);
         answer = head.answer;
         if (answer === undefined) return;
-        this.request.logger?.debug(`< ${this.shown(head.said)}`);
+        this.request.logger?.debug(`< ${this.errors.shown(head.said)}`);
         listener.onAnswer(answer);
         if (taken === length) return;
         buffer.copyWithin(0, taken, length);
@@ -292,79 +300,10 @@ class Tunnel implements Pipe {
     return pipe;
   }
 
-  private headOf(method: 'GET' | 'POST'): Buffer {
-    const { path, userAgent } = this.request;
-    const { host, port } = this.options;
-    const authorization = this.authenticator?.authorize(method, path);
-    const lines = [
-      `${method} ${path} HTTP/1.0`,
-      `Host: ${authorityOnWire(host, port, 0)}`,
-      ...(userAgent === '' ? [] : [`User-Agent: ${userAgent}`]),
-      `x-sessioncookie: ${this.cookie}`,
-      ...(method === 'GET'
-        ? [`Accept: ${TUNNELLED}`]
-        : [
-            `Content-Type: ${TUNNELLED}`,
-            `Content-Length: ${POST_BYTES}`,
-            'Expires: Sun, 9 Jan 1972 00:00:00 GMT',
-          ]),
-      'Pragma: no-cache',
-      'Cache-Control: no-cache',
-      ...(authorization === undefined ? [] : [`Authorization: ${authorization}`]),
-    ];
-    if (/[ \t\r\n]/.test(path))
-      throw new NvrError('EINPUT', 'The URI must not hold white space or control characters.');
-    // eslint-disable-next-line no-control-regex -- a value must not smuggle a second line in
-    if (lines.some((line) => /[\x00-\x1f\x7f]/.test(line)))
-      throw new NvrError('EPROTOCOL', 'The server’s challenge holds control characters.');
-    return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-  }
-
   private fail(error: NvrError | undefined): void {
     if (this.closed) return;
     this.destroy();
     this.options.onClose(error);
-  }
-
-  private refusal(method: 'GET' | 'POST', { status, reason, headers }: HttpAnswer): NvrError {
-    const said = this.shown(reason);
-    if (status === 401 || status === 403 || status === 503)
-      return errorOfStatus(status, said, `HTTP ${method}`);
-    if (status === 200)
-      return new NvrError(
-        'EUNSUPPORTED',
-        `${this.where} serves web pages there (${this.shown(headers.get('Content-Type') ?? '')}), not RTSP over HTTP: ${ADVICE}`,
-      );
-    return new NvrError(
-      'EUNSUPPORTED',
-      `${this.where} answered RTSP over HTTP with "${status} ${said}": ${ADVICE}`,
-      {
-        status,
-      },
-    );
-  }
-
-  private stranger(method: 'GET' | 'POST', head: HttpHead): NvrError {
-    return new NvrError(
-      'EUNSUPPORTED',
-      `${this.where} answered HTTP ${method} with "${this.shown(head.said)}", which is not HTTP: ${ADVICE}`,
-    );
-  }
-
-  /** A server may repeat what it was asked, and the path may hold a key: it is struck out with all that follows it. */
-  private shown(said: string): string {
-    const { path } = this.request;
-    const at = path.length < 3 ? -1 : said.indexOf(path.slice(0, 8));
-    return printable(redact(at === -1 ? said : `${said.slice(0, at)}***`), 80);
-  }
-
-  private closedOn(): NvrError {
-    const text = `${this.where} closed the connection when asked for RTSP over HTTP; where it always does, ${ADVICE}`;
-    return new NvrError('EUNREACHABLE', text);
-  }
-
-  private get where(): string {
-    return printable(`${this.options.host}:${this.options.port}`);
   }
 }
 
@@ -373,11 +312,6 @@ interface Listener {
   /** What follows the answer's head, from the start of `buffer`. */
   onBytes(buffer: Buffer, length: number): void;
   onClose(error?: NvrError): void;
-}
-
-/** Some servers leave the content type out; a web page has one. */
-function isTunnel({ status, headers }: HttpAnswer): boolean {
-  return status === 200 && (headers.get('Content-Type') ?? TUNNELLED).toLowerCase().includes(TUNNELLED);
 }
 
 function firstAnswer(post: Post): Promise<HttpAnswer> {

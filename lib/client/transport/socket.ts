@@ -3,10 +3,8 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { NvrError } from '../../errors.js';
-import type { Logger } from '../../log.js';
-import type { LoginRules } from '../../rtsp/login-rules.js';
 import { printable } from '../../text.js';
-import type { LoginGate } from '../login-gate.js';
+import { givenUp } from '../given-up.js';
 import { errorOfSocket } from '../status.js';
 
 /** TLS as Node's `tls.connect` takes it; certificates are verified unless `rejectUnauthorized` is false. */
@@ -33,29 +31,20 @@ export interface Pipe {
   destroy(): void;
 }
 
-/** What a bearer with requests of its own, an HTTP tunnel, asks for, and as whom. */
-export interface BearerRequest {
-  /** The URI's path and query. It may hold a playback key: no error quotes it. */
-  path: string;
-  userAgent: string;
-  credentials?: { username: string; password: string } | undefined;
-  rules?: LoginRules | undefined;
-  onWarning?: ((error: NvrError) => void) | undefined;
-  gate?: LoginGate | undefined;
-  logger?: Logger | undefined;
-}
-
 export interface PipeOptions {
   host: string;
   port: number;
   tls?: TlsSettings | undefined;
   connectTimeoutMs: number;
-  request?: BearerRequest | undefined;
+  /** Gives up connecting: what is open then is destroyed. Says nothing once the pipe is open. */
+  signal?: AbortSignal | undefined;
   /** `buffer` is reused by the next read: valid during the call only. */
   onData(buffer: Buffer, length: number): void;
   /** The peer closed (no error), or the connection failed. At most once, and only after `openPipe` resolved. */
   onClose(error?: NvrError): void;
 }
+
+export type OpenPipe = (options: PipeOptions) => Promise<Pipe>;
 
 /** A socket's own pipe. */
 export interface SocketPipe extends Pipe {
@@ -66,17 +55,23 @@ export interface SocketPipe extends Pipe {
 /** Twice what a server writes at once: fewer reads for a fast one. */
 const READ_BUFFER_BYTES = 128 * 1024;
 
-/** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS. */
+/** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE (also where it is given up), ETIMEDOUT or ETLS. */
 export function openPipe(options: PipeOptions): Promise<SocketPipe> {
   const where = printable(`${options.host}:${options.port}`);
+  const { signal } = options;
+  if (signal?.aborted === true) return Promise.reject(givenUp());
   return new Promise((resolve, reject) => {
     let settled = false;
     let closed = false;
+    const giveUp = (): void => {
+      fail(givenUp());
+    };
 
     const fail = (error: NvrError | undefined): void => {
       if (closed) return;
       closed = true;
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
       socket.destroy();
       if (!settled) {
         settled = true;
@@ -119,6 +114,7 @@ export function openPipe(options: PipeOptions): Promise<SocketPipe> {
         ),
       );
     }, options.connectTimeoutMs);
+    signal?.addEventListener('abort', giveUp, { once: true });
 
     socket.on('error', (error) => {
       fail(errorOfSocket(error, where));
@@ -132,6 +128,7 @@ export function openPipe(options: PipeOptions): Promise<SocketPipe> {
     socket.once(ready, () => {
       if (closed) return;
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
       settled = true;
       socket.setNoDelay(true);
       socket.setKeepAlive(true, 30_000);

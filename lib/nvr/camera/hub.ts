@@ -2,12 +2,12 @@
 
 import { performance } from 'node:perf_hooks';
 import { LIVE_SHARE } from '../../client/read-pace.js';
-import { openSession, type OpenedSession } from '../../client/open-session.js';
+import { openSession } from '../../client/open-session.js';
 import type { ServerOptions } from '../../client/session-options.js';
 import type { RtspSession, SessionEnd, SessionOptions } from '../../client/session.js';
 import { isEntry, Recovery } from '../../codec/entry.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
-import { NvrError } from '../../errors.js';
+import { asNvrError, NvrError } from '../../errors.js';
 import type { UnitMemory } from '../../media/unit-memory.js';
 import type { SessionDescription } from '../../rtsp/sdp.js';
 import type { Account } from '../account.js';
@@ -17,7 +17,8 @@ import { LossRun } from './loss-run.js';
 import { MissingSets } from './missing-sets.js';
 import { whyNoKeyframe, type Count } from './no-keyframe.js';
 import { FLAPPING_MS, Outages } from './outages.js';
-import { mayLeaveUdp, preferenceOf, toldTransport, whyOnUdp } from '../transport.js';
+import { SessionSlot } from '../session-slot.js';
+import { mayLeaveUdp, transportsOf, whyOnUdp } from '../transport.js';
 import type {
   CameraHub,
   HubEvent,
@@ -63,10 +64,7 @@ export class Hub implements CameraHub {
   private readonly outages = new Outages();
   private readonly kept: GopStore;
   private readonly ledger = new Ledger();
-  /** Raised whenever what is under way no longer counts: its late results are then dropped. */
-  private generation = 0;
-  private opening: RtspSession | undefined;
-  private current: OpenedSession | undefined;
+  private readonly slot: SessionSlot<RtspSession>;
   private retryTimer: NodeJS.Timeout | undefined;
   private lingerTimer: NodeJS.Timeout | undefined;
   private keyframeTimer: NodeJS.Timeout | undefined;
@@ -79,9 +77,9 @@ export class Hub implements CameraHub {
   /** What a newcomer is told. */
   private story: HubEvent[] = [];
   private toldLossy = false;
-  private closing: Promise<void> = Promise.resolve();
 
   constructor(private readonly context: HubContext) {
+    this.slot = new SessionSlot(context.account.slots);
     this.channel = context.channel;
     this.stream = context.stream;
     this.kept = new GopStore(context.memory);
@@ -97,7 +95,7 @@ export class Hub implements CameraHub {
 
   /** What the server says of the stream that plays. */
   get description(): SessionDescription | undefined {
-    return this.current?.session.description;
+    return this.slot.session?.description;
   }
 
   /** It has a session, or is on its way to one. */
@@ -110,13 +108,12 @@ export class Hub implements CameraHub {
   }
 
   get statistics(): StreamStatistics {
+    const { session } = this.slot;
     return {
-      ...this.ledger.total(this.current?.session.statistics),
+      ...this.ledger.total(session?.statistics),
       state: this.state,
       subscribers: this.seats.size,
-      ...(this.current === undefined
-        ? {}
-        : { transport: toldTransport(this.context.settings, this.current.transport) }),
+      ...(session === undefined ? {} : { transport: session.transport.name }),
       ...(this.playingSince === undefined ? {} : { playingSince: this.playingSince }),
     };
   }
@@ -157,8 +154,9 @@ export class Hub implements CameraHub {
 
   /** One request in the running session. Resolves to its round trip in ms; rejects with EUNREACHABLE while none plays. */
   async ping(): Promise<number> {
-    if (this.current === undefined) throw new NvrError('EUNREACHABLE', 'The camera’s session does not play.');
-    return this.current.session.ping();
+    const { session } = this.slot;
+    if (session === undefined) throw new NvrError('EUNREACHABLE', 'The camera’s session does not play.');
+    return session.ping();
   }
 
   /** Ends the session at once where nobody uses it: a check of 64 cameras must not leave 64 sessions lingering. */
@@ -174,7 +172,7 @@ export class Hub implements CameraHub {
       this.emit('stopped');
       this.story = [];
     }
-    return this.closing;
+    return this.slot.closed;
   }
 
   private linger(): void {
@@ -186,22 +184,17 @@ export class Hub implements CameraHub {
 
   /** Drops the present session or attempt; TEARDOWN goes out in the background. */
   private abandon(): void {
-    this.generation++;
     clearTimeout(this.retryTimer);
     clearTimeout(this.lingerTimer);
     clearTimeout(this.keyframeTimer);
-    const session = this.current?.session ?? this.opening;
     this.leave();
     this.outages.left();
-    this.opening = undefined;
-    if (session !== undefined)
-      this.closing = Promise.all([this.closing, session.close()]).then(() => undefined);
   }
 
   /** What belonged to the session that is gone. */
   private leave(): void {
-    this.ledger.settle(this.current?.session.statistics);
-    this.current = undefined;
+    this.ledger.settle(this.slot.session?.statistics);
+    this.slot.leave();
     this.playingSince = undefined;
     this.kept.clear();
     this.losses = new LossRun();
@@ -217,86 +210,62 @@ export class Hub implements CameraHub {
     this.state = 'connecting';
     this.story = [];
     this.emit('connecting', { attempt: this.outages.attempts + 1 });
-    void this.attempt(this.generation);
+    void this.open();
   }
 
-  private async attempt(generation: number): Promise<void> {
-    const release = await this.context.account.slots.acquire();
+  private async open(): Promise<void> {
     try {
-      // A session left open would take one of the few that an NVR gives.
-      await this.closing;
-      if (generation !== this.generation) return;
-      this.settle(await this.open(generation), generation);
+      const session = await this.slot.open((signal) => this.openSession(signal));
+      if (session !== undefined) this.onPlaying(session);
     } catch (error) {
-      if (generation !== this.generation) return;
-      this.opening = undefined;
-      this.fail(
-        error instanceof NvrError
-          ? error
-          : new NvrError('EPROTOCOL', 'The stream could not be opened.', { cause: error }),
-      );
-    } finally {
-      release();
+      this.fail(asNvrError(error, 'EPROTOCOL', 'The stream could not be opened.'));
     }
   }
 
-  private open(generation: number): Promise<OpenedSession> {
+  private openSession(signal: AbortSignal): Promise<RtspSession> {
     const { settings, account, session, uri } = this.context;
-    return openSession({
+    return openSession(uri, {
       ...session,
-      uri,
-      preference: preferenceOf(settings),
+      signal,
+      transport: transportsOf(settings),
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: settings.requestTimeout * 1000,
       silenceMs: settings.silence * 1000,
       readShare: LIVE_SHARE,
       cutSlices: true,
-      onAttempt: (attempt) => {
-        // Given up between two transports.
-        if (generation === this.generation) this.opening = attempt;
-        else void attempt.close();
-      },
       onUnit: (unit) => {
-        if (generation === this.generation) this.onUnit(unit);
+        this.onUnit(unit);
       },
       onLoss: (missing) => {
-        if (generation === this.generation) this.losses.lose(missing);
+        this.losses.lose(missing);
       },
       onLossy: (percent) => {
-        if (generation === this.generation) this.onLossy(percent);
+        this.onLossy(percent);
       },
       onWarning: (error) => {
-        if (generation === this.generation)
-          this.emit('warning', { code: error.code, reason: error.message, error });
+        this.emit('warning', { code: error.code, reason: error.message, error });
       },
       onEnd: (end) => {
-        if (generation === this.generation) this.onEnd(end);
+        this.onEnd(end);
       },
     });
   }
 
-  private settle(opened: OpenedSession, generation: number): void {
-    if (generation !== this.generation) {
-      this.closing = Promise.all([this.closing, opened.session.close()]).then(() => undefined);
-      return;
-    }
-    this.opening = undefined;
-    this.current = opened;
+  private onPlaying(session: RtspSession): void {
     this.state = 'playing';
     this.playingSince = Date.now();
-    this.emit('playing', { transport: toldTransport(this.context.settings, opened.transport) });
+    this.emit('playing', { transport: session.transport.name });
     if (this.announced !== undefined) this.emit('format', formatFields(this.announced));
     this.expectKeyframe();
   }
 
   private onEnd(end: SessionEnd): void {
-    const opened = this.current;
-    this.generation++;
+    const overUdp = this.slot.session?.transport.lower === 'udp';
     this.leave();
     clearTimeout(this.keyframeTimer);
     const { settings, account } = this.context;
-    const deadUdp = end.reason === 'silence' && end.withoutMedia && opened?.transport === 'udp';
+    const deadUdp = end.reason === 'silence' && end.withoutMedia && overUdp;
     if (deadUdp && mayLeaveUdp(settings, account.memory)) {
       // Row 21: nothing came over UDP. TCP is tried at once, and remembered.
       account.memory.learn('transport', 'tcp');
@@ -434,7 +403,7 @@ export class Hub implements CameraHub {
     // Asked with every loss: the whole of the statistics would be too much.
     const before = this.count;
     this.keyframeTimer = setTimeout(() => {
-      const mismatch = this.current?.session.payloadMismatch;
+      const mismatch = this.slot.session?.payloadMismatch;
       const why = mismatch?.message ?? whyNoKeyframe(before, this.count, this.refreshes);
       const reason = `No whole keyframe came within ${KEYFRAME_WAIT_MS / 1000} s: ${why}`;
       this.emit('warning', { code: 'ENOKEYFRAME', reason, error: new NvrError('ENOKEYFRAME', reason) });
@@ -443,11 +412,9 @@ export class Hub implements CameraHub {
 
   /** Of the present session. */
   private get count(): Count & { transport?: string } {
-    const { session, transport } = this.current ?? {};
-    return {
-      ...(session?.count ?? { packets: 0, lost: 0 }),
-      ...(transport !== undefined && { transport: toldTransport(this.context.settings, transport) }),
-    };
+    const { session } = this.slot;
+    if (session === undefined) return { packets: 0, lost: 0 };
+    return { ...session.count, transport: session.transport.name };
   }
 
   private emit(type: HubEventWord, fields: Partial<HubEvent> = {}): void {

@@ -5,7 +5,8 @@ import https from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import { USER_AGENT } from '../../client/describe.js';
-import { clearPassword, logIn, loginRules } from '../../client/login.js';
+import { givenUp, unlessGivenUp } from '../../client/given-up.js';
+import { clearPassword, login, loginRules } from '../../client/login.js';
 import { accountGoesAlong, isSameHost, notALocation, type Origin } from '../../client/redirect.js';
 import { errorOfSocket } from '../../client/status.js';
 import { authorityOnWire } from '../../rtsp/uri.js';
@@ -43,6 +44,8 @@ export interface KeyRequest {
   readonly logger?: Logger | undefined;
   /** Told where the password goes out in clear. */
   readonly onWarning?: ((error: NvrError) => void) | undefined;
+  /** Gives it up: the request under way is destroyed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Target extends Origin {
@@ -65,7 +68,7 @@ export async function fetchPlaybackKey(
   request: KeyRequest,
 ): Promise<KeyReply> {
   const conversation = new Conversation(settings, account, request);
-  const reply = await conversation.run();
+  const reply = await unlessGivenUp(conversation.run(), request.signal);
   judge(reply.status);
   const key = readKey(reply, settings.keyPattern ?? '');
   const date = Date.parse(reply.headers.get('Date') ?? '');
@@ -122,7 +125,7 @@ class Conversation {
         this.follow(location);
       } else if (reply.status === 503 && mayRetry) {
         mayRetry = false;
-        await wait(retryMs(reply.headers.get('Retry-After')));
+        await wait(retryMs(reply.headers.get('Retry-After')), undefined, { signal: this.request.signal });
       } else if (mayReturnCookie && this.cookies.size > hadCookies && this.isWithoutKey(reply)) {
         mayReturnCookie = false;
       } else return reply;
@@ -141,8 +144,7 @@ class Conversation {
 
   private async askAsAccount(): Promise<HttpReply> {
     const { settings, account, target } = this;
-    const first = await this.ask();
-    if (first.status !== 401 || !this.withAccount) return first;
+    if (!this.withAccount) return this.ask();
     const tls = target.tls ? (settings.tlsSettings ?? {}) : undefined;
     const rules = loginRules('http', this.loginMemory(), tls, settings.allowBasic);
     const auth = new Authenticator({ username: settings.username, password: settings.password }, { rules });
@@ -152,7 +154,7 @@ class Conversation {
       const isStale = reply.status === 401 && auth.isStale(reply.headers.getAll('WWW-Authenticate'));
       return isStale ? this.ask(auth.authorize('GET', target.path)) : reply;
     };
-    const reply = await logIn(auth, first, 'The key service’s GET', again, account.gate);
+    const reply = await login(account.gate, auth, () => this.ask(), { what: 'The key service’s GET', again });
     if (auth.inClear) this.request.onWarning?.(clearPassword('The NVR’s key service'));
     return reply;
   }
@@ -177,13 +179,14 @@ class Conversation {
   private async ask(authorization?: string): Promise<HttpReply> {
     const { settings, target, cookies } = this;
     this.log(`> GET ${target.path} (key service)`);
-    const reply = await get(target, settings, {
+    const headers = {
       'User-Agent': USER_AGENT,
       Accept: '*/*',
       'Accept-Encoding': 'identity',
       ...(cookies.size === 0 ? {} : { Cookie: [...cookies].map((pair) => pair.join('=')).join('; ') }),
       ...(authorization === undefined ? {} : { Authorization: authorization }),
-    });
+    };
+    const reply = await get(target, settings, headers, this.request.signal);
     this.keepCookies(reply.headers.getAll('Set-Cookie'));
     const type = printable(reply.headers.get('Content-Type') ?? 'no content type', 60);
     this.log(
@@ -233,15 +236,26 @@ function readLocation(location: string, { tls, host, port, path }: Target): Targ
   };
 }
 
-function get(target: Target, settings: NvrSettings, headers: Record<string, string>): Promise<HttpReply> {
+function get(
+  target: Target,
+  settings: NvrSettings,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<HttpReply> {
+  if (signal?.aborted === true) return Promise.reject(givenUp());
   const where = printable(`${target.host}:${target.port}`);
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
       request.destroy();
       reject(errorOfSocket(error, where));
     };
+    const giveUp = (): void => {
+      fail(givenUp());
+    };
     const request = open(target, settings, headers);
+    signal?.addEventListener('abort', giveUp, { once: true });
     const timer = setTimeout(() => {
       fail(
         new NvrError(
@@ -268,6 +282,7 @@ function get(target: Target, settings: NvrSettings, headers: Record<string, stri
       });
       response.on('end', () => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
         try {
           const fields = headersOf(response);
           const body = unpacked(Buffer.concat(chunks), fields.get('Content-Encoding') ?? '');

@@ -1,76 +1,13 @@
 // One playback run: a key, a session, units with the time they were recorded at, and an end with its reason.
 
-import { openSession } from '../../client/open-session.js';
-import type { ServerOptions } from '../../client/session-options.js';
 import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
-import { guarded } from '../../guard.js';
-import { LIMITS } from '../../limits.js';
-import type { Account } from '../account.js';
-import type { MemoryBudget } from '../memory-budget.js';
-import { fetchPlaybackKey } from './key-service.js';
-import { playbackPreferenceOf, toldTransport } from '../transport.js';
-import type { NvrSettings } from '../types.js';
-import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
-import { RecordedClock } from './recorded-clock.js';
+import { SessionSlot } from '../session-slot.js';
+import { openRecorded, type RecordedHandlers } from './recorded-session.js';
+import type { PlaybackHandlers, PlaybackRequest, RunContext, RunEnd } from './run-types.js';
 
-export interface PlaybackRequest {
-  readonly run: string;
-  readonly channel: number;
-  readonly stream: string;
-  readonly group: number;
-  /** Epoch ms. */
-  readonly from: number;
-  /** Epoch ms; absent: until the recording ends. */
-  readonly to?: number;
-  /** Times real speed by `Scale`; 0: as fast as the server sends (`Rate-Control: no`). */
-  readonly speed: number;
-}
-
-/** A unit of a run; `time` is the recorded time. `repeated`: sent before, and again after a resume because decoders need the keyframe. */
-export interface RecordedUnit {
-  readonly unit: VideoUnit;
-  readonly repeated: boolean;
-}
-
-/** `reached`: `to` on the media clock. `stopped`: by the user. `stalled`: the media clock stood still. The others as the session's. */
-export type RunEnd =
-  | 'reached'
-  | 'stopped'
-  | 'bye'
-  | 'eof'
-  | 'teardown'
-  | 'redirect'
-  | 'silence'
-  | 'stalled'
-  | 'expired'
-  | 'replaced';
-
-export interface PlaybackHandlers {
-  onUnit(recorded: RecordedUnit): void;
-  onConnecting?(): void;
-  onPlaying?(transport: string): void;
-  onPaused?(at: number): void;
-  onWarning?(error: NvrError): void;
-  /** The stream broke off before `to`; the run goes on from where it got to, in `retryInMs`. */
-  onInterrupted?(error: NvrError, attempt: number, retryInMs: number): void;
-  /**
-   * The run is over; once. `missingMs`: what of the span asked for has not come; 0 where all of it has, or no end was asked for. An error tells why
-   * something is missing.
-   */
-  onEnd(reason: RunEnd | 'error', error: NvrError | undefined, missingMs: number): void;
-}
-
-export interface RunContext {
-  readonly settings: NvrSettings;
-  readonly account: Account;
-  readonly session: ServerOptions;
-  readonly memory: MemoryBudget;
-  uriOf(path: string): string;
-  /** Whether a channel streams at all: tells "no such channel" from "no recording". */
-  hasChannel(channel: number, stream: string): Promise<boolean>;
-}
+export type { PlaybackHandlers, PlaybackRequest, RecordedUnit, RunContext, RunEnd } from './run-types.js';
 
 /** Beyond twice the span's length and this, a run whose media clock stands still is ended. */
 const GRACE_MS = 30_000;
@@ -80,17 +17,13 @@ const RESUME_AFTER_MS = [0, 2_000, 8_000];
 const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EAUTH', 'EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
 /** A last picture so close to `to` may last until it; a slow camera's lasts longer. */
 const LAST_PICTURE_MS = 500;
-/** Answers that a key which expired between HTTP and RTSP may get. */
-const KEY_REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 454, 455]);
-
 export class PlaybackRun {
   state: 'opening' | 'playing' | 'paused' | 'ended' = 'opening';
   /** Recorded time of the newest unit, epoch ms. */
   reached: number;
   private from: number;
   private readonly to: number | undefined;
-  private session: RtspSession | undefined;
-  private generation = 0;
+  private readonly slot: SessionSlot<RtspSession>;
   private repeatUntil = Number.NEGATIVE_INFINITY;
   private guard: NodeJS.Timeout | undefined;
   private resumeTimer: NodeJS.Timeout | undefined;
@@ -100,13 +33,13 @@ export class PlaybackRun {
   private pictureMs = 0;
   /** Whoever takes the units has enough of them. */
   private held = false;
-  private closing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly context: RunContext,
     readonly request: PlaybackRequest,
     private readonly handlers: PlaybackHandlers,
   ) {
+    this.slot = new SessionSlot(context.account.slots);
     this.from = this.reached = request.from;
     this.to = request.to;
   }
@@ -143,149 +76,59 @@ export class PlaybackRun {
   /** Reads no more until `letGo`: the server feels back-pressure. */
   hold(): void {
     this.held = true;
-    // Until it plays, replies are waited for.
-    if (this.state === 'playing') this.session?.pauseReading();
+    this.slot.session?.pauseReading();
   }
 
   letGo(): void {
     if (!this.held) return;
     this.held = false;
-    this.session?.resumeReading();
+    this.slot.session?.resumeReading();
   }
 
   /** Ends the run; resolves when TEARDOWN is through. */
   stop(reason: 'stopped' | 'replaced' = 'stopped'): Promise<void> {
     this.finish(reason);
-    return this.closing;
+    return this.slot.closed;
   }
 
   private async open(at: number): Promise<void> {
     this.state = 'opening';
-    const generation = ++this.generation;
-    this.handlers.onConnecting?.();
+    const span = { request: this.request, at, to: this.to };
+    const handlers: RecordedHandlers = {
+      onUnit: (unit) => {
+        this.take(unit);
+      },
+      onWarning: (error) => this.handlers.onWarning?.(error),
+      onEnd: (end) => {
+        this.onSessionEnd(end);
+      },
+      onError: (error) => {
+        this.finish('error', error);
+      },
+    };
     try {
-      await this.closing;
-      const opened = await this.openWithKey(at, generation);
-      if (generation !== this.generation) {
-        await opened.session.close();
-        return;
-      }
-      this.session = opened.session;
+      const opening = this.slot.open((signal) => openRecorded(this.context, span, handlers, signal));
+      this.handlers.onConnecting?.();
+      const session = await opening;
+      if (session === undefined) return;
       this.state = 'playing';
-      if (this.held) opened.session.pauseReading();
-      this.handlers.onPlaying?.(toldTransport(this.context.settings, opened.transport));
-      this.warnOfSpeed(opened.session);
-      this.armGuard(generation);
+      if (this.held) session.pauseReading();
+      this.handlers.onPlaying?.(session.transport.name);
+      this.warnOfSpeed(session);
+      this.armGuard();
     } catch (error) {
-      if (generation !== this.generation) return;
       const cause = asNvrError(error, 'EPROTOCOL', 'The recording could not be opened.');
       if (this.interruptions > 0) this.interrupted('error', cause);
       else this.finish('error', cause);
     }
   }
 
-  /** A new key for every PLAY, and one silent retry with another where the first was refused. */
-  private async openWithKey(at: number, generation: number): ReturnType<typeof openSession> {
-    const release = await this.context.account.slots.acquire();
-    try {
-      if (generation !== this.generation) throw new NvrError('EBUSY', 'The run was given up.');
-      return await this.openOnce(at, generation).catch(async (error: unknown) => {
-        if (generation !== this.generation || !isRefusal(error)) throw error;
-        return this.openOnce(at, generation);
-      });
-    } catch (error) {
-      if (isRefusal(error) && error.status !== 403) throw await this.whyNothing(error);
-      throw error;
-    } finally {
-      release();
-    }
-  }
-
-  private async openOnce(at: number, generation: number): ReturnType<typeof openSession> {
-    const { settings, account, session } = this.context;
-    const { channel, stream, group, speed } = this.request;
-    const span: PlaybackSpan = { start: at, end: this.to, key: '' };
-    if (needsKey(settings)) {
-      const onWarning = (error: NvrError): void => this.handlers.onWarning?.(error);
-      const { logger } = session;
-      span.key = (await fetchPlaybackKey(settings, account, { group, startMs: at, logger, onWarning })).key;
-    }
-    const timing: { clock?: RecordedClock; end?: SessionEnd } = {};
-    const early: VideoUnit[] = [];
-    const memory = this.context.memory.camera(LIMITS.gopBytes);
-    const startMs = Math.floor(at / 1000) * 1000;
-
-    const opened = await openSession({
-      ...session,
-      uri: this.context.uriOf(playbackPath(settings, channel, stream, span)),
-      preference: playbackPreferenceOf(settings),
-      endsByItself: true,
-      memory: account.memory,
-      gate: account.gate,
-      requestTimeoutMs: settings.requestTimeout * 1000,
-      silenceMs: settings.silence * 1000,
-      readShare: 1,
-      playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
-      onAttempt: (attempt) => {
-        if (generation === this.generation) this.session = attempt;
-      },
-      onUnit: (unit) => {
-        if (generation !== this.generation || unit.kind !== 'video') return;
-        // Units that come before PLAY's reply wait for what it says of speed and time.
-        if (timing.clock === undefined) {
-          if (memory.hold(unit)) early.push(unit);
-        } else {
-          this.take(unit, timing.clock, generation);
-        }
-      },
-      onWarning: (error) => {
-        if (generation === this.generation) this.handlers.onWarning?.(error);
-      },
-      onEnd: (end) => {
-        // A short span pulled at once may be over before its first pictures have had their turn.
-        if (timing.clock === undefined) timing.end = end;
-        else if (generation === this.generation) this.onSessionEnd(end);
-      },
-    }).catch((error: unknown) => {
-      memory.close();
-      throw error;
-    });
-    if (generation !== this.generation) {
-      memory.close();
-      return opened;
-    }
-    const { rtpInfo, scale } = opened.session.playReply;
-    const clock = new RecordedClock(
-      startMs,
-      rtpInfo[0]?.rtptime,
-      speed > 0 && speed !== 1 ? (scale ?? 1) : 1,
-    );
-    // After `playing` has been told.
-    const drain = (): void => {
-      timing.clock = clock;
-      memory.close();
-      for (const unit of early) this.take(unit, clock, generation);
-      if (timing.end !== undefined && generation === this.generation) this.onSessionEnd(timing.end);
-    };
-    setImmediate(
-      guarded(drain, (error) => {
-        if (generation === this.generation) this.finish('error', error);
-      }),
-    );
-    return opened;
-  }
-
-  private take(unit: VideoUnit, clock: RecordedClock, generation: number): void {
-    if (generation !== this.generation) return;
-    const { time, exact, source } = clock.timeOf(unit, Date.now());
+  private take(unit: VideoUnit): void {
+    const { time } = unit;
     if (this.to !== undefined && time >= this.to) {
       this.finish('reached');
       return;
     }
-    unit.time = time;
-    // When it was recorded, and not when it came, at whatever speed.
-    unit.mediaTime = exact;
-    unit.timeSource = source;
     const repeated = time <= this.repeatUntil;
     if (time > this.reached) {
       const step = time - this.reached;
@@ -350,15 +193,6 @@ export class PlaybackRun {
     this.finish(reason, new NvrError(cause.code, cause.message + words, { cause }), missing);
   }
 
-  private async whyNothing(refusal: NvrError): Promise<NvrError> {
-    if (refusal.status !== 404) return refusal;
-    const { channel, stream } = this.request;
-    if (!(await this.context.hasChannel(channel, stream))) return refusal;
-    return new NvrError('ENORECORDING', 'The NVR has no recording of this channel at that time.', {
-      status: 404,
-    });
-  }
-
   private warnOfSpeed(session: RtspSession): void {
     const { speed } = this.request;
     if (speed === 1) return;
@@ -370,13 +204,12 @@ export class PlaybackRun {
     );
   }
 
-  private armGuard(generation: number): void {
+  private armGuard(): void {
     clearTimeout(this.guard);
     if (this.to === undefined) return;
     const spanMs = (this.to - this.reached) / Math.min(this.request.speed || 1, 1);
     this.guard = setTimeout(
       () => {
-        if (generation !== this.generation) return;
         const late = new NvrError(
           'ETIMEDOUT',
           'The recording does not go on: its pictures bear the same time.',
@@ -388,13 +221,9 @@ export class PlaybackRun {
   }
 
   private leave(): void {
-    this.generation++;
     clearTimeout(this.guard);
     clearTimeout(this.resumeTimer);
-    const { session } = this;
-    this.session = undefined;
-    if (session !== undefined)
-      this.closing = Promise.all([this.closing, session.close()]).then(() => undefined);
+    this.slot.leave();
   }
 
   private finish(reason: RunEnd | 'error', error?: NvrError, missingMs = 0): void {
@@ -403,15 +232,4 @@ export class PlaybackRun {
     this.state = 'ended';
     this.handlers.onEnd(reason, error, missingMs);
   }
-}
-
-function isRefusal(error: unknown): error is NvrError {
-  return (
-    error instanceof NvrError &&
-    error.status !== undefined &&
-    error.code !== 'EPLAYBACKKEY' &&
-    // A 404 of HTTP tells of the tunnel, not of a recording.
-    error.code !== 'EUNSUPPORTED' &&
-    KEY_REFUSALS.has(error.status)
-  );
 }

@@ -1,50 +1,41 @@
-// How one track's packets come: interleaved in the RTSP connection, to a pair of UDP ports, or from a multicast group (RFC 2326 12.39).
+// The transports on a connection of its own: packets interleaved in it, to a pair of UDP ports, or from a multicast group (RFC 2326 12.39).
 
 import { performance } from 'node:perf_hooks';
-import type { NvrError } from '../../errors.js';
-import type { TransportSpec } from '../../rtsp/headers.js';
-import type { ChannelTable } from './channels.js';
-import type { RtspConnection } from '../connection.js';
 import { groupOf, joinGroup } from './multicast.js';
-import type { Lower } from '../quirks.js';
-import type { Track } from '../track.js';
+import { openPipe, type OpenPipe } from './socket.js';
+import type { TrackContext, TrackTransport, Transport } from './transport.js';
 import { UdpPair, type UdpPairOptions } from './udp.js';
 
-export interface TrackTransport {
-  /** What SETUP asks for. */
-  readonly asked: TransportSpec;
-  /** SETUP was granted; undefined: without a Transport, which is taken for a bare yes (row 7). Rejects where that cannot be. */
-  accept(granted: TransportSpec | undefined): Promise<void>;
-  sendReport(report: Buffer): void;
-  /** Idempotent. */
-  close(): void;
+export interface ConnectionOptions {
+  /** How a connection is made; a TCP or TLS socket by default. */
+  connect?: OpenPipe;
 }
 
-export interface TransportContext {
-  readonly connection: RtspConnection;
-  readonly track: Track;
-  readonly channels: ChannelTable;
-  /** Packets of a read were handed on, from a socket of the track's own. */
-  /** Whether a datagram that came at this time may be taken. */
-  readonly admits: (now: number) => boolean;
-  readonly onRead: () => void;
-  /** Such a socket failed. */
-  readonly onError: (error: NvrError) => void;
+/** Media interleaved in the RTSP connection. */
+export function tcp(options?: ConnectionOptions): Transport {
+  return overSocket('tcp', (context) => Promise.resolve(interleaved(context)), options);
 }
 
-/** Rejects with EUNREACHABLE where no UDP ports can be had. */
-export function openTransport(lower: Lower, context: TransportContext): Promise<TrackTransport> {
-  switch (lower) {
-    case 'tcp':
-      return Promise.resolve(interleaved(context));
-    case 'udp':
-      return unicast(context);
-    case 'multicast':
-      return Promise.resolve(multicast(context));
-  }
+/** Media to a pair of UDP ports. */
+export function udp(options?: ConnectionOptions): Transport {
+  return overSocket('udp', unicast, options);
 }
 
-function interleaved({ connection, track, channels }: TransportContext): TrackTransport {
+/** Media from a multicast group, which the server chooses. */
+export function multicast(options?: ConnectionOptions): Transport {
+  return overSocket('multicast', (context) => Promise.resolve(fromGroup(context)), options);
+}
+
+function overSocket(
+  name: 'tcp' | 'udp' | 'multicast',
+  openTrack: Transport['openTrack'],
+  { connect = openPipe }: ConnectionOptions = {},
+): Transport {
+  return { name, lower: name, followsRedirects: true, bearer: () => connect, openTrack };
+}
+
+/** Packets in the RTSP connection itself. */
+export function interleaved({ connection, track, channels }: TrackContext): TrackTransport {
   const asked = channels.freePair();
   let granted = asked;
   // Known before the reply is: its first packets may ride in the same read.
@@ -68,7 +59,7 @@ function interleaved({ connection, track, channels }: TransportContext): TrackTr
   };
 }
 
-async function unicast(context: TransportContext): Promise<TrackTransport> {
+async function unicast(context: TrackContext): Promise<TrackTransport> {
   const pair = await UdpPair.bind(socketsOf(context));
   return {
     asked: {
@@ -93,7 +84,7 @@ async function unicast(context: TransportContext): Promise<TrackTransport> {
 }
 
 /** The group and its ports are the server's to choose. */
-function multicast(context: TransportContext): TrackTransport {
+function fromGroup(context: TrackContext): TrackTransport {
   let pair: UdpPair | undefined;
   let closed = false;
   return {
@@ -113,7 +104,7 @@ function multicast(context: TransportContext): TrackTransport {
   };
 }
 
-function socketsOf({ connection, track, admits, onRead, onError }: TransportContext): UdpPairOptions {
+function socketsOf({ connection, track, admits, onRead, onError }: TrackContext): UdpPairOptions {
   return {
     localAddress: connection.localAddress,
     remoteAddress: connection.remoteAddress,

@@ -1,0 +1,65 @@
+// Requests that wait for their replies, matched by CSeq.
+
+import { performance } from 'node:perf_hooks';
+import { NvrError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { RtspResponse } from '../rtsp/message.js';
+
+interface Pending {
+  readonly cseq: number;
+  readonly sentAt: number;
+  readonly timer: NodeJS.Timeout;
+  resolve(response: RtspResponse): void;
+  reject(error: NvrError): void;
+}
+
+export class PendingRequests {
+  private readonly pending = new Map<number, Pending>();
+  /** CSeqs given up on: their late replies must not be taken for another request's. */
+  private readonly expired = new Set<number>();
+
+  get isFull(): boolean {
+    return this.pending.size >= LIMITS.pendingRequests;
+  }
+
+  /** Resolves to the reply; rejects with what `late` answers once `timeoutMs` have passed, or with what ends the connection. */
+  wait(cseq: number, timeoutMs: number, late: () => NvrError): Promise<RtspResponse> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.pending.delete(cseq);
+        this.expired.add(cseq);
+        if (this.expired.size > LIMITS.pendingRequests)
+          this.expired.delete(this.expired.values().next().value!);
+        reject(late());
+      }, timeoutMs);
+      this.pending.set(cseq, { cseq, sentAt: performance.now(), timer, resolve, reject });
+    });
+  }
+
+  /** A reply came in a read at `readAt`. Answers the round trip of its request in ms; undefined where it answers none. */
+  settle(response: RtspResponse, readAt: number): number | undefined {
+    const pending = this.claim(response);
+    if (pending === undefined) return undefined;
+    clearTimeout(pending.timer);
+    pending.resolve(response);
+    return readAt - pending.sentAt;
+  }
+
+  rejectAll(error: NvrError): void {
+    const waiting = [...this.pending.values()];
+    this.pending.clear();
+    for (const request of waiting) {
+      clearTimeout(request.timer);
+      request.reject(error);
+    }
+  }
+
+  /** The request a reply answers: by CSeq; where that is missing, or is none of ours (quirk: cseq-one-behind), the oldest one. */
+  private claim(response: RtspResponse): Pending | undefined {
+    const cseq = Number.parseInt(response.headers.get('CSeq') ?? '', 10);
+    if (this.expired.delete(cseq)) return undefined;
+    const found = this.pending.get(cseq) ?? this.pending.values().next().value;
+    if (found !== undefined) this.pending.delete(found.cseq);
+    return found;
+  }
+}

@@ -1,0 +1,295 @@
+// What a session receives: its tracks, whose packets come by their transport and leave as units.
+
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { ReadWindow } from '../codec/read-window.js';
+import type { MediaUnit } from '../codec/unit.js';
+import { NvrError } from '../errors.js';
+import { guarded } from '../guard.js';
+import { LIMITS } from '../limits.js';
+import { SessionClock } from '../rtp/session-clock.js';
+import type { ConnectionListener, RtspConnection } from './connection.js';
+import { ReadPace } from './read-pace.js';
+import type { TrackChoice } from './select-tracks.js';
+import { rtpInfoOf, type PlayReply } from './session-options.js';
+import { RateMeter, type SessionStatistics } from './statistics.js';
+import { Track } from './track.js';
+import { ChannelTable } from './transport/channels.js';
+import type { TrackTransport, Transport } from './transport/transport.js';
+
+export interface ReceptionOptions {
+  readonly transport: Transport;
+  readonly readShare?: number | undefined;
+  readonly onUnit: (unit: MediaUnit) => void;
+  /** Packets of the video are missing. */
+  readonly onLoss: (missing: number) => void;
+  readonly onWarning: (error: NvrError) => void;
+  /** The video's source has said goodbye, and what it sent has been handed on. */
+  readonly onBye: () => void;
+  /** A socket of a track, or whoever takes the units, has failed. */
+  readonly onError: (error: NvrError) => void;
+}
+
+/** A track whose SETUP is under way. */
+export interface PreparedTrack {
+  readonly choice: TrackChoice;
+  /** What comes of it goes nowhere otherwise. */
+  readonly isWanted: boolean;
+  readonly track: Track;
+  readonly transport: TrackTransport;
+}
+
+interface SetUpTrack extends PreparedTrack {
+  /** What RTP-Info may call it. */
+  readonly uri: string;
+}
+
+/** The slices of one picture come closer together than this. */
+const HOLD_MS = 30;
+
+export class Reception {
+  readonly transport: Transport;
+  private readonly tracks: SetUpTrack[] = [];
+  private readonly channels = new ChannelTable();
+  private readonly window = new ReadWindow();
+  private readonly meter = new RateMeter();
+  private readonly clock = new SessionClock(Date.now() - performance.now());
+  private readonly pace: ReadPace;
+  private readonly ssrc = randomBytes(4).readUInt32BE(0);
+  private readonly cname = randomBytes(8).toString('hex');
+  private farewell: NodeJS.Timeout | undefined;
+  private holding: NodeJS.Timeout | undefined;
+  private isSlow = false;
+
+  constructor(private readonly options: ReceptionOptions) {
+    this.transport = options.transport;
+    this.pace = new ReadPace(options.readShare);
+  }
+
+  /** Its part of what a connection brings. */
+  get listener(): Omit<ConnectionListener, 'onServerRequest' | 'onClose'> {
+    return {
+      pace: this.pace,
+      isChannelInUse: (channel) => this.channels.isInUse(channel),
+      onReadStart: (buffer, length, arrival) => {
+        this.window.open(buffer, length, arrival);
+      },
+      onPacket: (channel, buffer, start, end) => {
+        this.channels.take(channel, buffer, start, end, this.window.arrival ?? 0);
+      },
+      onRead: () => {
+        this.watchHeldUnits();
+      },
+      onSlow: () => {
+        this.onSlow();
+      },
+    };
+  }
+
+  /** How many tracks are set up. */
+  get tracksSetUp(): number {
+    return this.tracks.length;
+  }
+
+  /** Packets that came, and that did not: two of the statistics, for who asks with every loss. */
+  get count(): Pick<SessionStatistics, 'packets' | 'lost'> {
+    const sum = { packets: 0, lost: 0 };
+    for (const { track, isWanted } of this.tracks) {
+      if (!isWanted) continue;
+      sum.packets += track.receiver.packets;
+      sum.lost += track.receiver.lost;
+    }
+    return sum;
+  }
+
+  get isUdp(): boolean {
+    return this.transport.lower !== 'tcp';
+  }
+
+  /** Packets of the wanted tracks so far. */
+  get received(): number {
+    let sum = 0;
+    for (const { track, isWanted } of this.tracks) if (isWanted) sum += track.received;
+    return sum;
+  }
+
+  get fps(): number {
+    return this.meter.fps;
+  }
+
+  statistics(rttMs: number | undefined): SessionStatistics {
+    return this.meter.statistics(this.wantedTracks(), rttMs);
+  }
+
+  /** Opens what the track's packets come by; either `add` or its transport's `close` follows. */
+  async prepare(choice: TrackChoice, isWanted: boolean, connection: RtspConnection): Promise<PreparedTrack> {
+    const { options } = this;
+    const isVideo = isWanted && choice.media.type === 'video';
+    let format: object | undefined;
+    const track = new Track({
+      payloadType: choice.payloadType,
+      alsoAnnounced: choice.media.payloads.map(({ type }) => type),
+      clockRate: choice.clockRate,
+      unordered: this.isUdp,
+      ssrc: this.ssrc,
+      cname: this.cname,
+      clock: this.clock,
+      createDepacketizer: (sink) =>
+        choice.createDepacketizer(sink, this.window, (error) => {
+          options.onWarning(error);
+        }),
+      onUnit: (unit) => {
+        this.meter.count(unit);
+        this.pace.unit(unit.kind === 'video' ? unit.nals.length : 0);
+        if (unit.kind !== 'metadata' && unit.format !== format) {
+          format = unit.format;
+          this.pace.format();
+        }
+        options.onUnit(unit);
+      },
+      onLoss: (missing) => {
+        if (isVideo) options.onLoss(missing);
+      },
+      onBye: () => {
+        if (isVideo) this.onBye();
+      },
+    });
+    const transport = await this.transport.openTrack({
+      connection,
+      track,
+      channels: this.channels,
+      admits: (now) => {
+        const admitted = this.pace.admits(now);
+        if (!admitted) this.onSlow();
+        return admitted;
+      },
+      onRead: () => {
+        this.watchHeldUnits();
+      },
+      onError: options.onError,
+    });
+    return { choice, isWanted, track, transport };
+  }
+
+  /** SETUP was granted for `uri`. */
+  add(prepared: PreparedTrack, uri: string): void {
+    this.tracks.push({ ...prepared, uri });
+  }
+
+  /** What PLAY's reply says of where each track's packets come from. */
+  expect({ rtpInfo }: PlayReply): void {
+    for (const [index, { track, uri }] of this.tracks.entries()) {
+      const info = rtpInfoOf(rtpInfo, uri, index, this.tracks.length);
+      track.expect({ ssrc: info?.ssrc, sequence: info?.seq });
+    }
+  }
+
+  /** About once a second. */
+  tick(now: number): void {
+    this.meter.sample(now, this.wantedTracks());
+    this.clock.setWallOffset(Date.now() - now);
+    for (const { track } of this.tracks) track.release(now);
+    this.watchHeldUnits();
+  }
+
+  sendReports(now: number): void {
+    for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
+  }
+
+  /** Hands on what waits, at the end. One track's fault does not keep the others from it. */
+  flush(): void {
+    for (const { track } of this.tracks)
+      guarded(
+        () => {
+          track.flush();
+        },
+        () => undefined,
+      )();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    clearTimeout(this.holding);
+    clearTimeout(this.farewell);
+    for (const { transport } of this.tracks) transport.close();
+  }
+
+  /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */
+  get payloadMismatch(): NvrError | undefined {
+    const video = this.tracks[0];
+    const came = video?.track.foreignType;
+    if (video === undefined || came === undefined || video.track.received > 0) return undefined;
+    return new NvrError(
+      'EPROTOCOL',
+      `The camera sends packets of payload type ${came}, and its description announces ${video.choice.payloadType}: set its codec anew, restart it, or update its firmware.`,
+    );
+  }
+
+  whySilent(ms: number): NvrError {
+    const mismatch = this.payloadMismatch;
+    if (mismatch !== undefined) return mismatch;
+    if (this.received === 0) return new NvrError('ETIMEDOUT', noMedia(this.transport));
+    const instead = this.tracks[0]?.track.foreignType;
+    const only =
+      instead === undefined
+        ? ''
+        : ` What came instead has payload type ${instead}, which its description does not announce.`;
+    return new NvrError('ETIMEDOUT', `The stream went silent for ${Math.round(ms / 1000)} s.${only}`);
+  }
+
+  /** Warned of once: what comes by TCP waits at the server, what comes by UDP is lost. */
+  private onSlow(): void {
+    if (this.isSlow) return;
+    this.isSlow = true;
+    const done = this.isUdp ? 'the rest is dropped' : 'it is read more slowly';
+    this.options.onWarning(
+      new NvrError(
+        'EOVERLOAD',
+        `More comes from the camera than one of them may take of this machine: ${done}.`,
+      ),
+    );
+  }
+
+  /** At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where nothing comes, they wait no longer. */
+  private watchHeldUnits(): void {
+    if (this.holding !== undefined || !this.isHolding()) return;
+    this.holding = setTimeout(
+      this.guarded(() => {
+        this.holding = undefined;
+        const now = performance.now();
+        for (const { track } of this.tracks) {
+          track.settle();
+          track.release(now);
+        }
+        this.watchHeldUnits();
+      }),
+      HOLD_MS,
+    );
+  }
+
+  /** On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that disorder is allowed. */
+  private onBye(): void {
+    const { onBye } = this.options;
+    if (this.isUdp) this.farewell ??= setTimeout(this.guarded(onBye), LIMITS.reorderMs);
+    else onBye();
+  }
+
+  private isHolding(): boolean {
+    for (const { track } of this.tracks) if (track.isHolding || track.isReordering) return true;
+    return false;
+  }
+
+  private wantedTracks(): Track[] {
+    return this.tracks.filter(({ isWanted }) => isWanted).map(({ track }) => track);
+  }
+
+  private guarded(work: () => void): () => void {
+    return guarded(work, this.options.onError);
+  }
+}
+
+function noMedia({ name, lower }: Transport): string {
+  return name === 'multicast'
+    ? 'The server accepted PLAY over multicast and nothing came; switches (IGMP) and firewalls on the way must let it through.'
+    : `The server accepted PLAY over ${lower.toUpperCase()} and sent no media.`;
+}

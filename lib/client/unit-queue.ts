@@ -1,0 +1,88 @@
+// Units that wait for a reader who takes them one by one, within bounds: past them whole GOPs are dropped, and counted.
+
+import { unitCost } from '../codec/unit-cost.js';
+import type { MediaUnit } from '../codec/unit.js';
+
+export interface UnitsOptions {
+  /** Units that may wait for their reader; 512 by default. */
+  readonly maxUnits?: number;
+  /** Bytes of memory that they may take; 32 MiB by default. */
+  readonly maxBytes?: number;
+  /** `count` units in a row were dropped, since they came faster than they were read; those that follow begin with a keyframe. */
+  onDrop?(count: number): void;
+}
+
+const MAX_UNITS = 512;
+const MAX_BYTES = 32 * 1024 * 1024;
+
+export class UnitQueue implements AsyncIterableIterator<MediaUnit, undefined> {
+  private readonly waiting: MediaUnit[] = [];
+  private readonly readers: ((result: IteratorResult<MediaUnit, undefined>) => void)[] = [];
+  private bytes = 0;
+  private isOver = false;
+  /** Dropped since the last one that was taken. */
+  private dropped = 0;
+  private options: UnitsOptions = {};
+
+  constructor(private readonly onLeave: () => void = () => undefined) {}
+
+  /** Its reader has come, and says what may wait. */
+  bound(options: UnitsOptions): this {
+    this.options = options;
+    return this;
+  }
+
+  push(unit: MediaUnit): void {
+    if (this.isOver) return;
+    const reader = this.readers.shift();
+    if (reader !== undefined) {
+      reader({ done: false, value: unit });
+      return;
+    }
+    if (!this.admits(unit)) {
+      this.dropped++;
+      return;
+    }
+    if (this.dropped > 0) this.options.onDrop?.(this.dropped);
+    this.dropped = 0;
+    this.waiting.push(unit);
+    this.bytes += unitCost(unit);
+  }
+
+  /** Nothing more comes; what waits can still be read. */
+  end(): void {
+    this.isOver = true;
+    if (this.dropped > 0) this.options.onDrop?.(this.dropped);
+    this.dropped = 0;
+    for (const reader of this.readers.splice(0)) reader({ done: true, value: undefined });
+  }
+
+  next(): Promise<IteratorResult<MediaUnit, undefined>> {
+    const unit = this.waiting.shift();
+    if (unit !== undefined) {
+      this.bytes -= unitCost(unit);
+      return Promise.resolve({ done: false, value: unit });
+    }
+    if (this.isOver) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.readers.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<MediaUnit, undefined>> {
+    this.waiting.length = 0;
+    this.bytes = 0;
+    this.dropped = 0;
+    this.end();
+    this.onLeave();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  private admits(unit: MediaUnit): boolean {
+    const { maxUnits = MAX_UNITS, maxBytes = MAX_BYTES } = this.options;
+    if (this.waiting.length >= maxUnits || this.bytes + unitCost(unit) > maxBytes) return false;
+    return this.dropped === 0 || (unit.kind === 'video' && unit.keyframe);
+  }
+}

@@ -1,0 +1,130 @@
+// The later stages of a check, through the camera's own hub: a keyframe, a request in the running session, and what the stream is like.
+
+import { performance } from 'node:perf_hooks';
+import { isEntry } from '../../codec/entry.js';
+import type { MediaUnit } from '../../codec/unit.js';
+import { NvrError } from '../../errors.js';
+import type { Hub } from '../camera/hub.js';
+import { lossPercent, whyNoKeyframe } from '../camera/no-keyframe.js';
+import type { HubEvent, NvrSettings } from '../types.js';
+import { readDescription } from './reach.js';
+import {
+  checkError,
+  fail,
+  reaches,
+  StageError,
+  tenths,
+  type Depth,
+  type Known,
+  type OnStage,
+} from './types.js';
+
+/** A keyframe may take this many times the request time-out: cameras send one every few seconds. */
+const KEYFRAME_FACTOR = 1.5;
+
+export class HubChecks {
+  private readonly counted = new Map<string, { packets: number; lost: number }>();
+
+  constructor(private readonly settings: NvrSettings) {}
+
+  /** Answers from a session that plays, or is about to: no new connection, no log-in in the NVR's books. false: there is none. */
+  async fromHub(hub: Hub, depth: Depth, known: Known, onStage: OnStage): Promise<boolean> {
+    if (hub.statistics.state === 'connecting') {
+      const came = await this.watch(hub, 'playing').catch(() => undefined);
+      if (came === undefined) return false;
+    }
+    if (hub.statistics.state !== 'playing') return false;
+    try {
+      known.rttMs = tenths(await hub.ping());
+    } catch (error) {
+      const failure = checkError(error);
+      // It has ended meanwhile.
+      if (failure.code === 'EUNREACHABLE') return false;
+      throw new StageError('session', failure);
+    }
+    for (const stage of ['reach', 'rtsp', 'auth'] as const) if (reaches(depth, stage)) onStage(stage, known);
+    if (reaches(depth, 'media')) await this.keyframe(hub, known, onStage);
+    if (depth === 'session') onStage('session', known);
+    this.describe(hub, known);
+    return true;
+  }
+
+  async keyframe(hub: Hub, known: Known, onStage: OnStage): Promise<void> {
+    const begun = performance.now();
+    try {
+      const last = hub.gop.at(-1);
+      const isLive = last !== undefined && begun - last.arrival < this.settings.silence * 1000;
+      if (!isLive) await this.watch(hub, 'keyframe');
+    } catch (error) {
+      fail('media', error);
+    }
+    known.keyframeMs = tenths(performance.now() - begun);
+    this.describe(hub, known);
+    onStage('media', known);
+  }
+
+  /** Joins the hub until it plays, or has a whole keyframe. Rejects with what ends it, ETIMEDOUT or ENOKEYFRAME. */
+  private watch(hub: Hub, awaited: 'playing' | 'keyframe'): Promise<true> {
+    const seconds = this.settings.requestTimeout * KEYFRAME_FACTOR;
+    const before = hub.statistics;
+    let leave = (): void => undefined;
+    return new Promise<true>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(
+          hub.statistics.packets > before.packets
+            ? new NvrError(
+                'ENOKEYFRAME',
+                `Video came, but no whole keyframe within ${seconds} s: ${whyNoKeyframe(before, hub.statistics)}`,
+              )
+            : new NvrError('ETIMEDOUT', `No video came within ${seconds} s.`),
+        );
+      }, seconds * 1000);
+      const subscription = hub.subscribe({
+        onUnit: (unit: MediaUnit) => {
+          if (unit.kind === 'video' && isEntry(unit)) resolve(true);
+        },
+        onEvent: (event: HubEvent) => {
+          if (event.type === 'playing' && awaited === 'playing') resolve(true);
+          else if (event.type === 'error' || event.type === 'reconnecting')
+            reject(
+              event.error ??
+                new NvrError(event.code ?? 'EUNREACHABLE', event.reason ?? 'The stream has failed.'),
+            );
+          else if (event.type === 'stopped')
+            reject(new NvrError('EUNREACHABLE', 'The NVR was closed during the check.'));
+        },
+      });
+      leave = () => {
+        clearTimeout(timer);
+        subscription.unsubscribe();
+      };
+    }).finally(() => {
+      leave();
+    });
+  }
+
+  /** What the running session knows: picture, rates, losses since the last check, the clock. */
+  describe(hub: Hub, known: Known): void {
+    const { format, statistics, gop, description } = hub;
+    // It may have begun to play this moment.
+    if (format === undefined && description !== undefined) readDescription(description, known);
+    if (format !== undefined) {
+      known.codec = format.codec;
+      if (format.width > 0) Object.assign(known, { width: format.width, height: format.height });
+    }
+    const fps = statistics.fps > 0 ? statistics.fps : (format?.frameRate ?? known.fps);
+    if (fps !== undefined) known.fps = tenths(fps);
+    if (statistics.bitrateKbps > 0) known.bitrateKbps = Math.round(statistics.bitrateKbps);
+    const claimed = [...gop]
+      .reverse()
+      .find(({ timeSource, captureTime }) => timeSource === 'sr' && captureTime !== undefined);
+    if (claimed?.captureTime !== undefined) known.clockOffsetMs = claimed.captureTime - claimed.time;
+    const key = `${hub.channel}/${hub.stream}`;
+    const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
+    // A check that looks twice counts from the one before it all the same.
+    if (known.lossPercent !== undefined) return;
+    if (statistics.packets + statistics.lost > before.packets + before.lost)
+      known.lossPercent = lossPercent(before, statistics);
+    this.counted.set(key, { packets: statistics.packets, lost: statistics.lost });
+  }
+}

@@ -1,0 +1,103 @@
+// The first stages of a check, over a connection of its own: connect, OPTIONS, DESCRIBE, each measured.
+
+import { performance } from 'node:perf_hooks';
+import { describeInSteps } from '../../client/describe.js';
+import { tcp } from '../../client/transport/transports.js';
+import { NvrError } from '../../errors.js';
+import type { SessionDescription } from '../../rtsp/sdp.js';
+import { printable } from '../../text.js';
+import { describeTransportOf } from '../transport.js';
+import { fail, reaches, tenths, type Depth, type HealthContext, type Known, type OnStage } from './types.js';
+
+/** Goes down to `depth`, or to the description. What is open is closed when it is through, and where `signal` gives it up. */
+export async function reach(
+  context: HealthContext,
+  uri: string,
+  depth: Depth,
+  known: Known,
+  onStage: OnStage,
+  signal: AbortSignal,
+): Promise<void> {
+  const { settings, account, session } = context;
+  const ms = settings.requestTimeout * 1000;
+  const begun = performance.now();
+  let stage: Depth = 'reach';
+  const walk = async (limit: AbortSignal): Promise<void> => {
+    let asked = begun;
+    const steps = describeInSteps({
+      ...session,
+      uri,
+      // To reach is to connect: a tunnel may want a log-in.
+      transport: depth === 'reach' ? tcp() : describeTransportOf(settings),
+      isAnonymous: !reaches(depth, 'auth'),
+      memory: account.memory,
+      gate: account.gate,
+      requestTimeoutMs: ms,
+      patience: () => Math.max(1, begun + ms - performance.now()),
+      signal: limit,
+    });
+    for await (const step of steps) {
+      const now = performance.now();
+      if (step.name === 'connected' && stage === 'reach') {
+        known.connectMs = known.rttMs = tenths(now - begun);
+        onStage(stage, known);
+        if (depth === 'reach') return;
+        stage = 'rtsp';
+      } else if (step.name === 'answered' && stage === 'rtsp') {
+        known.rttMs = tenths(step.connection.rttMs ?? 0);
+        onStage(stage, known);
+        if (depth === 'rtsp') return;
+        stage = 'auth';
+        asked = now;
+      } else if (step.name === 'described') {
+        step.described.connection.destroy();
+        known.describeMs = tenths(now - asked);
+        readDescription(step.described.description, known);
+        onStage('auth', known);
+      }
+    }
+  };
+  try {
+    await within(ms, `The NVR did not answer within ${settings.requestTimeout} s.`, signal, walk);
+  } catch (error) {
+    fail(stageOf(error, stage), error);
+  }
+}
+
+export function readDescription(description: SessionDescription, known: Known): void {
+  const video = description.media.find(({ type }) => type === 'video');
+  const encoding = video?.payloads[0]?.encoding;
+  if (encoding !== undefined)
+    known.codec = encoding === 'JPEG' ? 'mjpeg' : printable(encoding.toLowerCase(), 40);
+  if (video?.frameRate !== undefined) known.fps = tenths(video.frameRate);
+}
+
+function stageOf(error: unknown, stage: Depth): Depth {
+  if (!(error instanceof NvrError)) return stage;
+  const { code, status } = error;
+  // OPTIONS may ask for the log-in already.
+  if (code === 'EAUTH' || code === 'EFORBIDDEN' || status === 401) return 'auth';
+  // It was reached, and refuses the tunnel.
+  return code === 'EUNSUPPORTED' && stage === 'reach' ? 'rtsp' : stage;
+}
+
+/** Gives the work up once `ms` have passed, and rejects with ETIMEDOUT then. */
+async function within<T>(
+  ms: number,
+  message: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  // The requests' own time-outs come first: they say what was not answered.
+  const timer = setTimeout(() => {
+    limit.abort();
+  }, ms + 50);
+  try {
+    return await work(AbortSignal.any([signal, limit.signal]));
+  } catch (error) {
+    throw limit.signal.aborted ? new NvrError('ETIMEDOUT', message, { cause: error }) : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

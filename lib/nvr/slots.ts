@@ -1,0 +1,40 @@
+// A bound on how many do something at once; the others wait in order.
+
+import { givenUp, throwIfGivenUp } from '../client/given-up.js';
+
+export class Slots {
+  private held = 0;
+  private readonly queue: (() => void)[] = [];
+
+  constructor(private readonly size: number) {}
+
+  /** Resolves, once there is a place, to what gives it back; rejects with EUNREACHABLE where it is given up before. */
+  async acquire(signal?: AbortSignal): Promise<() => void> {
+    throwIfGivenUp(signal);
+    if (this.held < this.size) this.held++;
+    else await this.wait(signal);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      const next = this.queue.shift();
+      if (next === undefined) this.held--;
+      else next();
+    };
+  }
+
+  private wait(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.queue.splice(this.queue.indexOf(go), 1);
+        reject(givenUp());
+      };
+      this.queue.push(go);
+      signal?.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { NvrError } from '../../lib/errors.js';
+import { SessionSlot } from '../../lib/nvr/session-slot.js';
+import { Slots } from '../../lib/nvr/slots.js';
+
+/** Lets everything that is ready have its turn. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+class FakeSession {
+  isClosed = false;
+  /** TEARDOWN is through. */
+  gone: () => void = () => undefined;
+  private readonly teardown = new Promise<void>((resolve) => (this.gone = resolve));
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return this.teardown;
+  }
+}
+
+interface Attempt {
+  readonly session: FakeSession;
+  readonly signal: AbortSignal;
+  readonly opens: () => void;
+  readonly fails: (error: Error) => void;
+}
+
+describe('the session slot', () => {
+  let places: Slots;
+  let slot: SessionSlot<FakeSession>;
+  let attempts: Attempt[];
+
+  beforeEach(() => {
+    places = new Slots(1);
+    slot = new SessionSlot(places);
+    attempts = [];
+  });
+
+  function open(): Promise<FakeSession | undefined> {
+    return slot.open(
+      (signal) =>
+        new Promise((resolve, reject) => {
+          const session = new FakeSession();
+          const opens = (): void => {
+            resolve(session);
+          };
+          attempts.push({ session, signal, opens, fails: reject });
+        }),
+    );
+  }
+
+  /** Whether there is a place in the queue. */
+  async function isFree(): Promise<boolean> {
+    const control = new AbortController();
+    const taken = places.acquire(control.signal).then(
+      (release) => {
+        release();
+        return true;
+      },
+      () => false,
+    );
+    await turn();
+    control.abort();
+    return taken;
+  }
+
+  it('holds what has opened until it is left, and its place in the queue only while it opens', async () => {
+    const opening = open();
+    await turn();
+    assert.equal(await isFree(), false);
+    attempts[0]!.opens();
+    assert.equal(await opening, attempts[0]!.session);
+    assert.equal(slot.session, attempts[0]!.session);
+    assert.equal(await isFree(), true);
+    slot.leave();
+    assert.equal(slot.session, undefined);
+    assert.deepEqual([attempts[0]!.session.isClosed, attempts[0]!.signal.aborted], [true, true]);
+  });
+
+  it('opens the next one only when the last TEARDOWN is through, the second time as the first', async () => {
+    for (const round of [0, 2]) {
+      const first = open();
+      await turn();
+      attempts[round]!.opens();
+      await first;
+      const second = open();
+      await turn();
+      assert.equal(attempts.length, round + 1, 'it waits');
+      attempts[round]!.session.gone();
+      await turn();
+      assert.equal(attempts.length, round + 2);
+      attempts[round + 1]!.opens();
+      assert.equal(await second, attempts[round + 1]!.session);
+      attempts[round + 1]!.session.gone();
+    }
+  });
+
+  it('closes what opens after it was left, and answers nothing', async () => {
+    const opening = open();
+    await turn();
+    slot.leave();
+    assert.equal(attempts[0]!.signal.aborted, true);
+    let isClosed = false;
+    const closed = slot.closed.then(() => (isClosed = true));
+    attempts[0]!.opens();
+    await turn();
+    assert.deepEqual([attempts[0]!.session.isClosed, isClosed, slot.session], [true, false, undefined]);
+    attempts[0]!.session.gone();
+    assert.equal(await opening, undefined);
+    await closed;
+    assert.equal(await isFree(), true);
+  });
+
+  it('leaves the queue where it is left there, and lets those behind it have its turn', async () => {
+    const release = await places.acquire();
+    const given = open();
+    await turn();
+    slot.leave();
+    assert.equal(await given, undefined);
+    const next = open();
+    release();
+    await turn();
+    assert.equal(attempts.length, 1, 'the second attempt alone');
+    attempts[0]!.opens();
+    assert.equal(await next, attempts[0]!.session);
+    assert.equal(await isFree(), true);
+  });
+
+  it('keeps the errors of an attempt that was left to itself, and passes on those of the present one', async () => {
+    const first = open();
+    await turn();
+    const second = open();
+    attempts[0]!.fails(new NvrError('ETIMEDOUT', 'Late.'));
+    assert.equal(await first, undefined);
+    await turn();
+    attempts[1]!.fails(new NvrError('ECONNREFUSED', 'No.'));
+    await assert.rejects(second, { code: 'ECONNREFUSED' });
+    assert.equal(await isFree(), true);
+    const third = open();
+    await turn();
+    attempts[2]!.opens();
+    assert.equal(await third, attempts[2]!.session);
+  });
+});
