@@ -13,6 +13,7 @@ import { HeldAlarms } from './shared/record-alarms.js';
 import { RecordBadge } from './shared/record-badge.js';
 import { keepGiB, recorderDeps, recorderOptions, type RecordContext } from './shared/record-options.js';
 import { RecordOutput } from './shared/record-output.js';
+import { offerRecorded } from './shared/recorded-cameras.js';
 import { recordSettings } from './shared/settings/tables/nvr-record.js';
 
 /** Node-RED gives up on a node that takes 15 s to close. */
@@ -29,6 +30,7 @@ class RecordNode implements FlowPart {
   private readonly badge: RecordBadge;
   private readonly isContinuous: boolean;
   private readonly alarms: HeldAlarms;
+  private readonly takeBack: () => void;
   private armed = false;
   /** Absent while the flows run; `isLast`: no next start tells what is left. */
   private closing: { readonly isLast: boolean } | undefined;
@@ -53,6 +55,7 @@ class RecordNode implements FlowPart {
         isRunning: () => this.closing === undefined,
       },
     );
+    this.takeBack = offerRecorded(server, { channel: this.hub.channel, catalog: this.recorder.catalog });
     this.alarms = new HeldAlarms(node, this.output, (message) => RED.util.cloneMessage(message));
     this.badge = new RecordBadge(node, this.hub, () =>
       this.armed ? this.recorder.status.state === 'recording' : undefined,
@@ -100,6 +103,7 @@ class RecordNode implements FlowPart {
   /** Finishes what is recorded, within the time that Node-RED gives. */
   async close(isLast: boolean): Promise<void> {
     this.closing = { isLast };
+    this.takeBack();
     const finished = this.recorder.close();
     this.badge.close();
     let timer: NodeJS.Timeout | undefined;

@@ -12,6 +12,7 @@ import { topicOf } from './shared/messages.js';
 import { viewSettings } from './shared/settings/tables/nvr-view.js';
 import { IDLE } from './shared/status.js';
 import { Recordings } from './shared/view/recordings.js';
+import { recordedOf } from './shared/recorded-cameras.js';
 import { serveSite } from './shared/view/sites.js';
 import { viewSite } from './shared/view/view-site.js';
 
@@ -52,7 +53,7 @@ class ViewNode implements FlowPart {
     });
     const origins = settings.origins.split(/[\s,]+/).filter((origin) => origin !== '');
     const hello = { layout, stream, sound: sound && server.settings.audio, playback: nvr.canPlayBack };
-    this.recordings = new Recordings(nvr, cameras);
+    this.recordings = new Recordings(nvr, cameras, (channel) => recordedOf(server, channel));
     const { recordings } = this;
     const site = viewSite({ view: this.view, cameras, hello, origins, still, recordings });
     this.unserve = serveSite(RED, this.path, site);

@@ -65,7 +65,7 @@ const site = viewSite({
   origins: [],
   hello: { layout: 'auto', stream: 'dual', sound: false },
   still: () => Promise.reject(new Error('no stills here')),
-  recordings: new Recordings(nvr, cameras),
+  recordings: new Recordings(nvr, cameras, () => []),
 });
 /** A page that has the element and shows none yet. */
 const EMPTY =

@@ -21,6 +21,20 @@ interface Replaying extends Tile {
   replayFrom(time: number): void;
 }
 
+interface TimeLine {
+  read(): Promise<void>;
+  play(time: number): void;
+}
+
+interface Clip {
+  readonly id: string;
+  readonly start: number;
+  readonly end: number;
+  readonly alarms: readonly number[];
+  readonly thumbnail: boolean;
+  readonly unfinished?: true;
+}
+
 describe('recordings on a page of cameras', function () {
   this.timeout(60_000);
   let simulator: Simulator;
@@ -32,6 +46,8 @@ describe('recordings on a page of cameras', function () {
   before(async function () {
     needs(this, 'chromium', 'ffprobe');
     fs.mkdirSync(SHOTS, { recursive: true });
+    const clips = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-view-clips-'));
+    ends.push(() => fs.promises.rm(clips, { recursive: true, force: true }));
     simulator = await startSimulator({ ...ACCOUNT, channels: 2, onvifReplay: true, recordingHours: 12 });
     ends.push(() => simulator.stop());
     const { rtspPort, httpPort } = simulator;
@@ -45,6 +61,17 @@ describe('recordings on a page of cameras', function () {
         { id: 'tab', type: 'tab', label: 'tab' },
         { id: 'nvr1', type: 'nvr-server', name: 'Home', ...server, channels },
         { id: 'view1', z: 'tab', type: 'nvr-view', name: 'Wall', nvr: 'nvr1', channel: '*', wires: [[]] },
+        { id: 'in1', z: 'tab', type: 'http in', url: '/alarm', method: 'get', wires: [['rec1', 'out1']] },
+        { id: 'out1', z: 'tab', type: 'http response', wires: [] },
+        {
+          ...{ id: 'rec1', z: 'tab', type: 'nvr-record', nvr: 'nvr1', channel: '1', folder: clips },
+          ...{ mode: 'alarm', preRoll: '2', postRoll: '2', thumbnail: true, wires: [['made'], []] },
+        },
+        { id: 'made', z: 'tab', type: 'function', func: 'global.set("clip", msg.clip)', wires: [[]] },
+        {
+          ...{ id: 'rec2', z: 'tab', type: 'nvr-record', nvr: 'nvr1', channel: '2', folder: clips },
+          ...{ mode: 'continuous', version: 1, segment: '60', wires: [[], []] },
+        },
       ],
       { nvr1: ACCOUNT },
     );
@@ -176,4 +203,76 @@ describe('recordings on a page of cameras', function () {
     );
     assert.match((await seen()).words, /ENORECORDING/);
   });
+
+  it('shows an alarm’s clip on the time line, plays it from there, and serves it in ranges', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await fetch(`${nodeRed.url}/alarm`);
+    const told = await until(async () => {
+      const now = Date.now();
+      const query = `channel=1&from=${now - 60_000}&to=${now}`;
+      const answer = await fetch(`${nodeRed.url}/nvr/view/wall/recordings.json?${query}`);
+      const { clips } = (await answer.json()) as { clips: Clip[] };
+      return clips.find(({ unfinished }) => unfinished !== true);
+    });
+    assert.equal(told.alarms.length, 1);
+    assert.ok(told.thumbnail);
+    const file = `${nodeRed.url}/nvr/view/wall/clips/${told.id}.mp4`;
+    const part = await fetch(file, { headers: { Range: 'bytes=4-7' } });
+    assert.deepEqual([part.status, await part.text()], [206, 'ftyp']);
+    assert.equal(part.headers.get('content-type'), 'video/mp4');
+    const picture = await fetch(file.replace('.mp4', '.jpg'));
+    assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/jpeg']);
+    const middle = told.start + (told.end - told.start) / 2;
+    await page.evaluate(
+      async ([time]) => {
+        const line = document.querySelector('nvr-timeline') as unknown as TimeLine;
+        await line.read();
+        line.play(time);
+      },
+      [middle] as const,
+    );
+    await replays();
+    const shown = await seen();
+    assert.ok(Math.abs(shown.wall - middle) < 1_500, `asked ${middle}, shows ${shown.wall}`);
+    assert.ok(await page.evaluate(() => document.querySelector('video, nvr-video') !== null));
+    assert.match(
+      await page.evaluate(() => (document.querySelector('nvr-video') as unknown as Tile).video.src),
+      /clips\/[0-9a-f]{32}\.mp4#t=/,
+    );
+    await page.screenshot({ path: path.join(SHOTS, 'view-time-line-clip.png') });
+  });
+
+  it('plays a segment while it is being written', async () => {
+    const told = await until(async () => {
+      const now = Date.now();
+      const query = `channel=2&from=${now - 60_000}&to=${now}`;
+      const answer = await fetch(`${nodeRed.url}/nvr/view/wall/recordings.json?${query}`);
+      const { clips } = (await answer.json()) as { clips: Clip[] };
+      return clips.find(({ unfinished, start }) => unfinished === true && now - start > 6_000);
+    });
+    await page.evaluate(
+      async ([time]) => {
+        const line = document.querySelectorAll('nvr-timeline')[1] as unknown as TimeLine;
+        await line.read();
+        line.play(time);
+      },
+      [told.start + 1_000] as const,
+    );
+    await page.waitForFunction(
+      () => {
+        const tile = document.querySelectorAll('nvr-video')[1] as unknown as Replaying;
+        return tile.replay !== undefined && tile.dataset.state === 'playing' && tile.video.currentTime > 1.5;
+      },
+      undefined,
+      { timeout: 15_000 },
+    );
+  });
 });
+
+async function until<T>(found: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const value = await found();
+    if (value !== undefined) return value;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -5,6 +5,7 @@ import { NvrError } from '../../errors.js';
 import { below, openBelow } from './below.js';
 import { writeError } from './disk.js';
 import type { DoneEntry, Journal, OpenEntry } from './journal.js';
+import { PART } from './part-file.js';
 import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from './types.js';
 
 /** Epoch ms; none: without a bound. */
@@ -39,6 +40,25 @@ export class Catalog {
   async list(span: TimeSpan): Promise<ClipList> {
     checkSpan(span, this.deps.now());
     return listClips(await this.read(), this.options.folder, span);
+  }
+
+  /** Files that are being written, as they can be read so far: `file` is the one on the disk now. Rejects with EDISK. */
+  async writing(): Promise<{ readonly file: string; readonly start: number }[]> {
+    const { unfinished } = await this.read();
+    return unfinished.map(({ file, start }) => ({
+      file: path.join(this.options.folder, file + PART),
+      start,
+    }));
+  }
+
+  /** Where a file of the folder lies, links resolved, so that it can be read. Rejects with ENORECORDING where it is gone, or no file. */
+  async locate(file: string): Promise<string> {
+    const { root } = await this.read();
+    const gone = (): never => {
+      throw new NvrError('ENORECORDING', 'That clip is gone: its file has been deleted.');
+    };
+    const place = await openBelow(this.deps.fs, root, below(this.options.folder, file)).catch(gone);
+    return (await place.file()) === undefined ? gone() : place.full;
   }
 
   /** Holds clips back from retention, or lets go of them; answers their files. Rejects with EINPUT, ENORECORDING or EDISK. */

@@ -21,7 +21,8 @@ export interface Finished {
 }
 
 const MAX_SUFFIX = 9999;
-const PART = '.part';
+/** Behind the name of a file that is being written. */
+export const PART = '.part';
 /** A plain file on its way. */
 const PLAIN_PART = '.plain.part';
 /** Top-level boxes of one file. */

@@ -13,6 +13,8 @@ import type { ExportedClip, ExportEnd } from '../../../lib/nvr/export/types.js';
 import type { Nvr } from '../../../lib/nvr/nvr.js';
 import { replay } from '../../../lib/nvr/view/replay.js';
 import type { ViewCamera } from '../../../lib/nvr/view/view.js';
+import type { RecordedCamera } from '../recorded-cameras.js';
+import { Clips } from './clips.js';
 import { answerUntilGone, sendJson, written } from './answers.js';
 
 /** Pages that play a recording of this node at once: an NVR has few sessions to give. */
@@ -32,6 +34,8 @@ interface Saved {
 
 /** The recordings of one view node's cameras. */
 export class Recordings {
+  /** Of this machine's record nodes. */
+  readonly clips: Clips;
   private replays = 0;
   private saves = 0;
   private folder: Promise<string> | undefined;
@@ -42,7 +46,12 @@ export class Recordings {
   constructor(
     private readonly nvr: Nvr,
     private readonly cameras: readonly ViewCamera[],
-  ) {}
+    recorded: (channel: number) => readonly RecordedCamera[],
+  ) {
+    this.clips = new Clips((channel) =>
+      channel === undefined ? cameras.flatMap((camera) => recorded(camera.channel)) : recorded(channel),
+    );
+  }
 
   /** The NVR itself records, and can be asked for it. */
   get canPlayBack(): boolean {
@@ -55,7 +64,7 @@ export class Recordings {
       const query = new URLSearchParams(url.split('?')[1] ?? '');
       const camera = this.cameraOf(query.get('channel'));
       const from = timeOf(query.get('from'), 'from');
-      const clips = await this.clipsOf(camera.channel, from, timeOf(query.get('to'), 'to'));
+      const clips = await this.clips.list(camera.channel, from, timeOf(query.get('to'), 'to'));
       sendJson(response, 200, { playback: this.canPlayBack, clips });
     });
   }
@@ -148,10 +157,6 @@ export class Recordings {
     const folder = await this.folder?.catch(() => undefined);
     if (folder !== undefined)
       await fs.promises.rm(folder, { recursive: true, force: true }).catch(() => undefined);
-  }
-
-  private clipsOf(_channel: number, _from: number, _to: number): Promise<object[]> {
-    return Promise.resolve([]);
   }
 
   private keep(clip: ExportedClip): object {

@@ -245,6 +245,7 @@
       this.dispatchEvent(new CustomEvent('replay', { bubbles: true, composed: true }));
       if (time >= this.to - 2_000) this.tile.live();
       else this.tile.replayFrom(time, this.clipAt(time));
+      this.draw();
     }
 
     jump(seconds) {

@@ -33,6 +33,7 @@ export function viewSite(options: ViewSiteOptions): Site {
     guard(request, response, options);
     const picture = /^\/(\d{1,4})\.(jpg|mjpeg)$/.exec(rest);
     const saved = /^\/saved\/([0-9a-f-]{36})$/.exec(rest);
+    const clip = /^\/clips\/([0-9a-f]{32})\.(mp4|jpg)$/.exec(rest);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (request.method === 'POST' && rest === '/want') want(request, response, options);
     else if (request.method === 'POST' && rest === '/save') save(request, response, recordings);
@@ -43,6 +44,7 @@ export function viewSite(options: ViewSiteOptions): Site {
     else if (rest === '/cameras.json') sendJson(response, 200, { cameras: options.cameras });
     else if (rest === '/recordings.json') void recordings.list(request.url ?? '', response);
     else if (rest === '/replay') void recordings.replay(request.url ?? '', response);
+    else if (clip !== null) void recordings.clips.serve(clip[1]!, clip[2] as 'mp4' | 'jpg', response);
     else if (saved !== null) void recordings.fetch(saved[1]!, request, response);
     else if (picture === null) void sendAsset(request, response, rest);
     else {

@@ -65,7 +65,7 @@ describe('the recordings of a view node', () => {
   });
 
   async function serve(nvr: FakeNvr): Promise<{ url: string; recordings: Recordings }> {
-    const recordings = new Recordings(nvr as unknown as Nvr, CAMERAS);
+    const recordings = new Recordings(nvr as unknown as Nvr, CAMERAS, () => []);
     opened.push(recordings);
     const server = http.createServer((request, response) => {
       if (request.url!.startsWith('/replay')) void recordings.replay(request.url!, response);

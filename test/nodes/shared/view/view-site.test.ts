@@ -48,7 +48,7 @@ async function serve(
     cameras: CAMERAS,
     origins,
     hello: { layout: 'auto' },
-    recordings: new Recordings(nvr as Nvr, CAMERAS),
+    recordings: new Recordings(nvr as Nvr, CAMERAS, () => []),
     still: (channel, width) => {
       widths.push(width);
       if (channel === 7) return Promise.reject(new NvrError('ECHANNEL', 'No such camera.'));

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { NvrError } from '../../../../lib/errors.js';
+import type { Catalog } from '../../../../lib/nvr/recorder/catalog.js';
+import type { ClipInfo } from '../../../../lib/nvr/recorder/types.js';
+import type { RecordedCamera } from '../../../../nodes/shared/recorded-cameras.js';
+import { Clips } from '../../../../nodes/shared/view/clips.js';
+
+const clip = (file: string, start: number, more: Partial<ClipInfo> = {}): ClipInfo =>
+  ({
+    ...{ file, start, end: start + 10_000, durationMs: 10_000, frames: 100, reason: 'alarm' },
+    alarms: [],
+    ...more,
+  }) as unknown as ClipInfo;
+
+/** A record node with these clips; those named gone have been deleted. */
+class Shelf {
+  lists = 0;
+  gone = new Set<string>();
+  broken = false;
+  readonly camera: RecordedCamera;
+
+  constructor(
+    readonly channel: number,
+    readonly clips: ClipInfo[],
+    writing: { file: string; start: number }[] = [],
+  ) {
+    const catalog = {
+      list: () => {
+        this.lists++;
+        if (this.broken) return Promise.reject(new NvrError('EDISK', 'The disk is gone.'));
+        return Promise.resolve({ clips: this.clips, more: false });
+      },
+      writing: () => Promise.resolve(writing),
+      locate: (file: string) =>
+        this.gone.has(file)
+          ? Promise.reject(new NvrError('ENORECORDING', 'That clip is gone.'))
+          : Promise.resolve(`/real${file}`),
+    };
+    this.camera = { channel, catalog: catalog as unknown as Catalog };
+  }
+}
+
+/** What a page is answered. */
+class Answer {
+  headersSent = false;
+  destroyed = false;
+  sent: string | undefined;
+  type: unknown;
+  status = 0;
+  body = '';
+
+  once(): this {
+    return this;
+  }
+  sendFile(file: string, options: { headers: Record<string, string> }, done: () => void): void {
+    this.sent = file;
+    this.type = options.headers['Content-Type'];
+    done();
+  }
+  writeHead(status: number): this {
+    this.status = status;
+    return this;
+  }
+  end(body: string): void {
+    this.body = body;
+  }
+}
+
+const codeOf = ({ body }: Answer): string => (JSON.parse(body) as { code: string }).code;
+
+async function serve(clips: Clips, id: string, kind: 'mp4' | 'jpg' = 'mp4'): Promise<Answer> {
+  const answer = new Answer();
+  await clips.serve(id, kind, answer as unknown as ServerResponse);
+  return answer;
+}
+
+describe('the clips of a view’s page', () => {
+  const of = (...shelves: Shelf[]): Clips =>
+    new Clips((channel) =>
+      shelves
+        .filter((shelf) => channel === undefined || shelf.channel === channel)
+        .map(({ camera }) => camera),
+    );
+
+  it('are those of all record nodes of the camera, the oldest first, with what is being written', async () => {
+    const one = new Shelf(1, [clip('/a/2.mp4', 2000), clip('/a/4.mp4', 4000, { reason: 'continuous' })]);
+    const two = new Shelf(
+      1,
+      [clip('/b/3.mp4', 3000, { alarms: [{ time: 3500, reason: 'alarm' }] })],
+      [{ file: '/b/5.mp4.part', start: 5000 }],
+    );
+    const told = await of(one, two, new Shelf(2, [clip('/c/1.mp4', 1000)])).list(1, 0, 60_000);
+    assert.deepEqual(
+      told.map(({ start, kind, alarms, unfinished = false }) => ({ start, kind, alarms, unfinished })),
+      [
+        { start: 2000, kind: 'clip', alarms: [], unfinished: false },
+        { start: 3000, kind: 'clip', alarms: [3500], unfinished: false },
+        { start: 4000, kind: 'segment', alarms: [], unfinished: false },
+        { start: 5000, kind: 'clip', alarms: [], unfinished: true },
+      ],
+    );
+    assert.deepEqual(told.map(({ frameMs }) => frameMs).slice(0, 1), [100]);
+  });
+
+  it('are told without those of a folder that cannot be read', async () => {
+    const [whole, broken] = [new Shelf(1, [clip('/a/1.mp4', 1000)]), new Shelf(1, [clip('/b/2.mp4', 2000)])];
+    broken.broken = true;
+    assert.equal((await of(whole, broken).list(1, 0, 60_000)).length, 1);
+  });
+
+  it('are served by an id that tells nothing of where they lie, their picture too where they have one', async () => {
+    const shelf = new Shelf(1, [clip('/a/1.mp4', 1000, { thumbnail: '/a/1.jpg' }), clip('/a/2.mp4', 2000)]);
+    const clips = of(shelf);
+    const [first, second] = await clips.list(1, 0, 60_000);
+    assert.match(first!.id, /^[0-9a-f]{32}$/);
+    assert.deepEqual([first!.thumbnail, second!.thumbnail], [true, false]);
+    const answer = await serve(clips, first!.id);
+    assert.deepEqual([answer.sent, answer.type], ['/real/a/1.mp4', 'video/mp4']);
+    assert.equal((await serve(clips, first!.id, 'jpg')).sent, '/real/a/1.jpg');
+    const none = await serve(clips, second!.id, 'jpg');
+    assert.deepEqual([none.sent, codeOf(none)], [undefined, 'ENORECORDING']);
+  });
+
+  it('are looked for after a restart, by the link of before, and not again and again for one that is none', async () => {
+    const shelf = new Shelf(1, [clip('/a/1.mp4', 1000)]);
+    const [told] = await of(shelf).list(1, 0, 60_000);
+    let now = 0;
+    const anew = new Clips(
+      () => [shelf.camera],
+      () => now,
+    );
+    assert.equal((await serve(anew, told!.id)).sent, '/real/a/1.mp4');
+    shelf.lists = 0;
+    for (let request = 0; request < 100; request++) await serve(anew, 'f'.repeat(32));
+    assert.equal(shelf.lists, 0, 'it has just been looked');
+    now = 6_000;
+    for (let request = 0; request < 100; request++) await serve(anew, 'f'.repeat(32));
+    assert.equal(shelf.lists, 1);
+  });
+
+  it('say that they are gone where their file is', async () => {
+    const shelf = new Shelf(1, [clip('/a/1.mp4', 1000)]);
+    const clips = of(shelf);
+    const [told] = await clips.list(1, 0, 60_000);
+    shelf.gone.add('/a/1.mp4');
+    const answer = await serve(clips, told!.id);
+    assert.deepEqual([answer.status, codeOf(answer)], [503, 'ENORECORDING']);
+  });
+});
