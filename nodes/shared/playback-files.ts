@@ -5,6 +5,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
+import { guardedTimers } from '../../lib/guard.js';
 import { Exports } from '../../lib/nvr/export/exports.js';
 import type { SpanExport } from '../../lib/nvr/export/span-export.js';
 import type { ExportedClip, ExportEnd, ExportHandlers } from '../../lib/nvr/export/types.js';
@@ -65,12 +66,9 @@ export class PlaybackFiles {
         fs,
         now: () => Date.now(),
         monotonic: () => performance.now(),
-        timers: {
-          set: (run, ms) => setTimeout(run, ms),
-          clear: (timer) => {
-            clearTimeout(timer as NodeJS.Timeout | undefined);
-          },
-        },
+        timers: guardedTimers((error) => {
+          node.error(error, {});
+        }),
         fetchSpan: (span, signal, handlers) => nvr.fetchSpan(span, signal, handlers),
         memory: () => nvr.spanMemory(),
       },

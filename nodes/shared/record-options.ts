@@ -4,6 +4,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { VideoUnit } from '../../lib/codec/unit.js';
+import { guardedTimers } from '../../lib/guard.js';
 import type { RecorderDeps, RecorderOptions } from '../../lib/nvr/recorder/types.js';
 import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import type { CameraHub } from '../../lib/nvr/types.js';
@@ -40,18 +41,15 @@ export function recorderOptions(context: RecordContext, { channel }: CameraHub):
   };
 }
 
-export function recorderDeps({ nvr, settings }: RecordContext, hub: CameraHub): RecorderDeps {
+export function recorderDeps({ node, nvr, settings }: RecordContext, hub: CameraHub): RecorderDeps {
   const { stream, thumbnail } = settings;
   return {
     fs,
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    timers: {
-      set: (run: () => void, ms: number) => setTimeout(run, ms),
-      clear: (timer: unknown) => {
-        clearTimeout(timer as NodeJS.Timeout | undefined);
-      },
-    },
+    timers: guardedTimers((error) => {
+      node.error(error, {});
+    }),
     ...(thumbnail && { thumbnail: (unit: VideoUnit) => jpegOf(unit, hub) }),
     ...(nvr.canPlayBack && {
       fetchSpan: (channel, from, to, signal) => nvr.fetchSpan({ channel, stream, from, to }, signal),

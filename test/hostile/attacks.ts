@@ -17,6 +17,8 @@ export const ATTACKS: readonly Attack[] = [
     before: opening,
     cycle: () => Buffer.concat(Array.from({ length: 60 * ROUND_SECONDS }, (_, i) => largePicture(i))),
     mbit: 25,
+    // The recorder's ring holds 32 MB of a camera.
+    preRoll: 5,
     emit: 'nalUnits',
     judge: ({ words, pictures }) => {
       assert.deepEqual(

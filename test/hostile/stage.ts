@@ -25,6 +25,8 @@ export interface Attack {
   readonly sdp?: string;
   /** Answers in place of the usual ones. */
   readonly script?: Script;
+  /** Seconds that the recorder keeps; 10 by default. */
+  readonly preRoll?: number;
   readonly emit?: 'keyframes' | 'accessUnits' | 'nalUnits';
   /** Settings of the NVR's node. */
   readonly server?: object;
@@ -350,7 +352,13 @@ function flow(
       emit: attack.emit ?? 'keyframes',
       wires: [['pictures'], ['events', 'words'], ['side']],
     }),
-    node('record', 'nvr-record', { nvr: 'bad', channel: '1', preRoll: 10, folder, wires: [[], ['words']] }),
+    node('record', 'nvr-record', {
+      nvr: 'bad',
+      channel: '1',
+      preRoll: attack.preRoll ?? 10,
+      folder,
+      wires: [[], ['words']],
+    }),
     node('other', 'nvr-live-stream', {
       nvr: 'good',
       channel: '1',

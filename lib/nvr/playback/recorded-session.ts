@@ -12,6 +12,9 @@ import { fetchPlaybackKey } from './key-service.js';
 import { RecordedClock } from './recorded-clock.js';
 import type { PlaybackRequest, RunContext } from './run-types.js';
 
+/** Part of the loop's time that reading a recording may take: 5,000 pictures a second at most, whatever the flow does with them. */
+const PLAYBACK_SHARE = 0.5;
+
 export interface RecordedSpan {
   readonly request: PlaybackRequest;
   /** Where to begin, epoch ms. */
@@ -92,7 +95,7 @@ async function openOnce(
     gate: account.gate,
     requestTimeoutMs: settings.requestTimeout * 1000,
     silenceMs: settings.silence * 1000,
-    readShare: 1,
+    readShare: PLAYBACK_SHARE,
     playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
     onUnit: (unit) => {
       if (unit.kind !== 'video') return;

@@ -55,8 +55,7 @@ export class StillFeed {
     let wait = this.periodMs;
     try {
       const { data, time } = await this.take(signal);
-      this.last = jpegRecord(this.camera, time, data);
-      if (!signal.aborted) this.send(this.last);
+      if (!signal.aborted) this.send((this.last = jpegRecord(this.camera, time, data)));
     } catch (error) {
       const { code, message } = asNvrError(error, 'EDECODE', 'The picture could not be made.');
       wait = Math.max(wait, RETRY_MS);
@@ -67,7 +66,13 @@ export class StillFeed {
     this.timer = setTimeout(() => void this.next(signal), wait);
   }
 
+  /** One viewer's fault must not reach the others, nor end the feed. */
   private send(record: ViewRecord): void {
-    for (const viewer of this.viewers) viewer.take(this.camera, record);
+    for (const viewer of this.viewers)
+      try {
+        viewer.take(this.camera, record);
+      } catch {
+        // Its socket is gone or going; whoever holds the viewer removes it.
+      }
   }
 }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { NvrError } from '../../errors.js';
+import { guarded } from '../../guard.js';
 import type { CameraHub } from '../types.js';
 import { LiveFeed } from './live-feed.js';
 import { jsonRecord } from './records.js';
@@ -63,9 +64,15 @@ export class View {
     const viewer = new Viewer(id, sink, () => performance.now());
     this.pages.set(id, { viewer, feeds: new Map() });
     viewer.tell(jsonRecord('hello', 0, { ...hello, viewer: id, cameras }));
-    this.ticker ??= setInterval(() => {
-      this.tick();
-    }, TICK_MS);
+    this.ticker ??= setInterval(
+      guarded(
+        () => {
+          this.tick();
+        },
+        () => undefined,
+      ),
+      TICK_MS,
+    );
     onViewers(this.pages.size, 'joined');
     return id;
   }

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
 import { asNvrError, NvrError } from '../../../lib/errors.js';
+import { guardedTimers } from '../../../lib/guard.js';
 import { Exports } from '../../../lib/nvr/export/exports.js';
 import type { ExportedClip, ExportEnd } from '../../../lib/nvr/export/types.js';
 import type { Nvr } from '../../../lib/nvr/nvr.js';
@@ -191,12 +192,7 @@ export class Recordings {
         fs: fs.promises,
         now: () => Date.now(),
         monotonic: () => performance.now(),
-        timers: {
-          set: (run, ms) => setTimeout(run, ms),
-          clear: (timer) => {
-            clearTimeout(timer as NodeJS.Timeout | undefined);
-          },
-        },
+        timers: guardedTimers(() => undefined),
         fetchSpan: (span, signal, handlers) => this.nvr.fetchSpan(span, signal, handlers),
         memory: () => this.nvr.spanMemory(),
       },
