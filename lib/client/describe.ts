@@ -104,7 +104,7 @@ export async function* describeInSteps(options: DescribeOptions): AsyncGenerator
       const refusal = (refused: RtspResponse, method: string): NvrError =>
         refused.status === 401 && account !== undefined && credentials === undefined
           ? withoutAccount(target)
-          : errorOfReply(refused, method);
+          : errorOfReply(refused, method, uri);
       if (reply.status === 401 || reply.status === 403) throw refusal(reply, 'OPTIONS');
 
       const described = await ask('DESCRIBE', { Accept: 'application/sdp' });

@@ -4,8 +4,11 @@ import { NvrError, type NvrErrorCode } from '../errors.js';
 import { printable } from '../text.js';
 import type { RtspResponse } from '../rtsp/message.js';
 
-/** The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method. */
-export function errorOfStatus(status: number, reason: string, what: string): NvrError {
+/** Of a URI in an error: enough to see which channel and stream it names. */
+const URI_CHARS = 300;
+
+/** The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method; `uri`: what was asked for, without an account. */
+export function errorOfStatus(status: number, reason: string, what: string, uri = ''): NvrError {
   const said = `${what} was answered ${status} ${printable(reason)}`.trimEnd();
   const make = (code: NvrErrorCode, advice: string): NvrError =>
     new NvrError(code, `${said}: ${advice}`, { status });
@@ -22,7 +25,7 @@ export function errorOfStatus(status: number, reason: string, what: string): Nvr
     case 410:
       return make(
         'ECHANNEL',
-        'there is no such channel or stream; check the channel number and the URI style.',
+        `there is no such channel or stream${uri === '' ? '' : ` as ${printable(uri, URI_CHARS)}`}; check the channel number and the URI style.`,
       );
     case 453:
     case 503:
@@ -47,10 +50,14 @@ export function errorOfStatus(status: number, reason: string, what: string): Nvr
 }
 
 /** The same of a reply; what it says is unsupported is named (RFC 2326 12.43). */
-export function errorOfReply({ status, reason, headers }: RtspResponse, what: string): NvrError {
+export function errorOfReply(
+  { status, reason, headers }: RtspResponse,
+  what: string,
+  uri?: string,
+): NvrError {
   const unsupported = headers.get('Unsupported');
   const words = unsupported === undefined ? reason : `${reason} (Unsupported: ${unsupported})`;
-  return errorOfStatus(status, words, what);
+  return errorOfStatus(status, words, what, uri);
 }
 
 /** A socket's, a resolver's or TLS's error in this package's codes. `address` is host:port. */

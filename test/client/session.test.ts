@@ -296,6 +296,13 @@ describe('RtspSession', () => {
     });
   }
 
+  it('names the URI that was asked for where there is none, and no account with it', async () => {
+    await start(({ method }) => (method === 'DESCRIBE' ? { status: 404, reason: 'No' } : undefined));
+    const { message } = await bench.fails({ credentials: { username: 'admin', password: 'wrong pass' } });
+    assert.match(message, /no such channel or stream as rtsp:\/\/127\.0\.0\.1:\d+\/live\S+; check/);
+    assert.ok(!message.includes('admin'));
+  });
+
   it('row 15: answers the server’s requests, 501 to what it does not know, and ends on its TEARDOWN', async () => {
     await start();
     await bench.open();
