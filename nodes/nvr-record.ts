@@ -10,6 +10,7 @@ import { isOff, reasonOf } from './shared/alarm-message.js';
 import { channelNumber } from './shared/channel.js';
 import { flowNode, type FlowPart, type Input, type Send } from './shared/flow-node.js';
 import { HeldAlarms } from './shared/record-alarms.js';
+import { ARCHIVE_ACTIONS, RecordArchive } from './shared/record-archive.js';
 import { RecordBadge } from './shared/record-badge.js';
 import { keepGiB, recorderDeps, recorderOptions, type RecordContext } from './shared/record-options.js';
 import { RecordOutput } from './shared/record-output.js';
@@ -28,7 +29,9 @@ class RecordNode implements FlowPart {
   private readonly recorder: Recorder;
   private readonly output: RecordOutput;
   private readonly badge: RecordBadge;
-  private readonly isContinuous: boolean;
+  /** Recorded without end, with or without alarms. */
+  private readonly isEndless: boolean;
+  private readonly archive: RecordArchive;
   private readonly alarms: HeldAlarms;
   private readonly takeBack: () => void;
   private armed = false;
@@ -37,24 +40,22 @@ class RecordNode implements FlowPart {
 
   constructor(private readonly context: RecordContext) {
     const { RED, node, nvr, server, settings } = context;
-    this.isContinuous = settings.mode === 'continuous';
+    this.isEndless = settings.mode !== 'alarm';
     this.hub = nvr.camera(channelNumber(server.settings, settings.channel), settings.stream);
     this.output = new RecordOutput(node, server.settings, this.hub);
-    this.recorder = new Recorder(
-      this.hub,
-      recorderOptions(context, this.hub),
-      recorderDeps(context, this.hub),
-      {
-        onEvent: (event) => {
-          if (this.closing === undefined) this.onEvent(event);
-          else this.alarms.ended(event, this.closing.isLast);
-        },
-        onHubEvent: (event) => {
-          this.onHubEvent(event);
-        },
-        isRunning: () => this.closing === undefined,
+    const options = recorderOptions(context, this.hub);
+    const deps = recorderDeps(context, this.hub);
+    this.recorder = new Recorder(this.hub, options, deps, {
+      onEvent: (event) => {
+        if (this.closing === undefined) this.onEvent(event);
+        else this.alarms.ended(event, this.closing.isLast);
       },
-    );
+      onHubEvent: (event) => {
+        this.onHubEvent(event);
+      },
+      isRunning: () => this.closing === undefined,
+    });
+    this.archive = new RecordArchive(context, this.recorder, this.output, options, deps);
     this.takeBack = offerRecorded(server, { channel: this.hub.channel, catalog: this.recorder.catalog });
     this.alarms = new HeldAlarms(node, this.output, (message) => RED.util.cloneMessage(message));
     this.badge = new RecordBadge(node, this.hub, () =>
@@ -65,13 +66,19 @@ class RecordNode implements FlowPart {
   start(): void {
     const { settings, savedVersion } = this.context;
     const isLimited = settings.keepDays > 0 || keepGiB(settings, savedVersion) > 0;
-    if (this.isContinuous && savedVersion === 0 && !isLimited) this.output.warning(noLimit());
+    if (settings.mode === 'continuous' && savedVersion === 0 && !isLimited) this.output.warning(noLimit());
     this.arm();
+    void this.archive.cleanUp();
   }
 
   /** Answered at once, or with the clip that the message began. */
   async input(message: Input, send: Send): Promise<void> {
     this.checkChannel(message.channel);
+    const archived = ARCHIVE_ACTIONS.find((action) => action === message.action);
+    if (archived !== undefined) {
+      await this.archive.take(archived, message, send);
+      return;
+    }
     switch (message.action) {
       case undefined:
       case null:
@@ -79,11 +86,11 @@ class RecordNode implements FlowPart {
         await this.alarm(message, send);
         break;
       case 'start':
-        if (this.isContinuous) this.arm();
+        if (this.isEndless) this.arm();
         else await this.record(message, true, send);
         break;
       case 'stop':
-        if (this.isContinuous) await this.disarm();
+        if (this.isEndless) await this.disarm();
         else this.stop();
         break;
       case 'arm':
@@ -93,10 +100,13 @@ class RecordNode implements FlowPart {
         await this.disarm();
         break;
       case 'status':
-        send([null, this.output.status(message, this.recorder.status)]);
+        send([null, this.output.status(message, this.recorder.status, await this.archive.publicKey())]);
         break;
       default:
-        throw new NvrError('EINPUT', 'msg.action must be one of start, stop, arm, disarm, status.');
+        throw new NvrError(
+          'EINPUT',
+          `msg.action must be one of start, stop, arm, disarm, status, ${ARCHIVE_ACTIONS.join(', ')}.`,
+        );
     }
   }
 
@@ -104,7 +114,7 @@ class RecordNode implements FlowPart {
   async close(isLast: boolean): Promise<void> {
     this.closing = { isLast };
     this.takeBack();
-    const finished = this.recorder.close();
+    const finished = Promise.all([this.recorder.close(), this.archive.close()]);
     this.badge.close();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {

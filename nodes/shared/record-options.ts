@@ -16,6 +16,8 @@ import type { recordSettings } from './settings/tables/nvr-record.js';
 export type RecordContext = FlowContext<typeof recordSettings>;
 type Settings = SettingsOf<typeof recordSettings>;
 
+/** Seconds of a time-lapse's file: a day. */
+const FILM_SEGMENT = 86_400;
 /** Of continuous recording, where nothing is set. */
 const USUAL_GIB = 10;
 const THUMBNAIL_QUALITY = 80;
@@ -32,6 +34,7 @@ export function recorderOptions(context: RecordContext, { channel }: CameraHub):
   return {
     ...own,
     folder: settings.folder === '' ? path.resolve(ownFolder) : settings.folder,
+    ...(settings.mode === 'timelapse' && { segment: FILM_SEGMENT }),
     keepGiB: keepGiB(settings, savedVersion),
     fileMode: Number.parseInt(settings.fileMode, 8),
     id: node.id,

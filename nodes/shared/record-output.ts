@@ -29,11 +29,28 @@ export class RecordOutput {
   }
 
   /** The same message with the answer on it, for output 2. `state` is the recorder's, `streamState` the stream's. */
-  status(message: NodeMessage, recorder: RecorderStatus): NodeMessage {
-    const { statistics, channel, stream } = this.hub;
-    const streamState = statistics.state;
-    const event = { channel, stream, time: Date.now(), ...statistics, streamState, ...recorder };
-    return Object.assign(message, { topic: message.topic ?? this.eventTopic, payload: 'status', event });
+  status(message: NodeMessage, recorder: RecorderStatus, publicKey: string | undefined): NodeMessage {
+    const { statistics } = this.hub;
+    const key = publicKey !== undefined && { publicKey };
+    return this.told(message, 'status', {
+      ...statistics,
+      streamState: statistics.state,
+      ...recorder,
+      ...key,
+    });
+  }
+
+  /** The same message with an event on it, for output 2. */
+  told(message: NodeMessage, word: string, more: object): NodeMessage {
+    const { channel, stream } = this.hub;
+    const event = { channel, stream, time: Date.now(), ...more };
+    return Object.assign(message, { topic: message.topic ?? this.eventTopic, payload: word, event });
+  }
+
+  /** The same message with what it asked for, for output 1. */
+  answer(message: NodeMessage, what: string, more: object): NodeMessage {
+    const topic = message.topic ?? topicOf(this.settings, this.hub.channel, what);
+    return Object.assign(message, { topic, ...more });
   }
 
   /** Tells an event at its pace. */

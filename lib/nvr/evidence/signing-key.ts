@@ -33,6 +33,12 @@ export function signingKey(fs: KeyFs, file: string): Promise<SigningKey> {
   return loaded;
 }
 
+/** The public half, where there is a key; it is not made for that. Rejects as `signingKey` does. */
+export async function publicKeyOf(fs: KeyFs, file: string): Promise<string | undefined> {
+  if (!keys.has(file) && (await read(fs, file)) === undefined) return undefined;
+  return (await signingKey(fs, file)).publicKey;
+}
+
 async function load(fs: KeyFs, file: string): Promise<SigningKey> {
   const pem = (await read(fs, file)) ?? (await make(fs, file));
   let key: KeyObject;

@@ -33,18 +33,18 @@ export class Catalog {
   constructor(
     private readonly options: Pick<RecorderOptions, 'folder'>,
     private readonly deps: Pick<RecorderDeps, 'fs' | 'now'>,
-    private readonly journal: () => Promise<Journal>,
+    private readonly load: () => Promise<Journal>,
   ) {}
 
   /** Rejects with EINPUT, or EDISK where the folder cannot be read. */
   async list(span: TimeSpan): Promise<ClipList> {
     checkSpan(span, this.deps.now());
-    return listClips(await this.read(), this.options.folder, span);
+    return listClips(await this.journal(), this.options.folder, span);
   }
 
   /** Files that are being written, as they can be read so far: `file` is the one on the disk now. Rejects with EDISK. */
   async writing(): Promise<{ readonly file: string; readonly start: number }[]> {
-    const { unfinished } = await this.read();
+    const { unfinished } = await this.journal();
     return unfinished.map(({ file, start }) => ({
       file: path.join(this.options.folder, file + PART),
       start,
@@ -53,7 +53,7 @@ export class Catalog {
 
   /** Where a file of the folder lies, links resolved, so that it can be read. Rejects with ENORECORDING where it is gone, or no file. */
   async locate(file: string): Promise<string> {
-    const { root } = await this.read();
+    const { root } = await this.journal();
     const gone = (): never => {
       throw new NvrError('ENORECORDING', 'That clip is gone: its file has been deleted.');
     };
@@ -65,13 +65,14 @@ export class Catalog {
   async keep(choice: ClipChoice, kept: boolean): Promise<string[]> {
     checkSpan(choice, this.deps.now());
     const { folder } = this.options;
-    return keepClips(this.deps.fs, await this.read(), folder, choice, kept).catch((cause: unknown) => {
+    return keepClips(this.deps.fs, await this.journal(), folder, choice, kept).catch((cause: unknown) => {
       throw writeError(cause, folder);
     });
   }
 
-  private read(): Promise<Journal> {
-    return this.journal().catch((cause: unknown) => {
+  /** Rejects with EDISK. */
+  journal(): Promise<Journal> {
+    return this.load().catch((cause: unknown) => {
       throw writeError(cause, this.options.folder);
     });
   }

@@ -17,11 +17,12 @@ export const recordSettings = settingsTable({
     options: {
       alarm: ['a clip of each alarm', 'ein Clip je Alarm'],
       continuous: ['always, in segments', 'immer, in Segmenten'],
+      timelapse: ['a time-lapse, a file a day', 'Zeitraffer, eine Datei je Tag'],
     },
     label: ['Record', 'Aufnahme'],
     help: [
-      'A clip of each alarm, which begins before it, or everything, in files of equal length.',
-      'Je Alarm ein Clip, der davor beginnt, oder alles, in Dateien gleicher Länge.',
+      'A clip of each alarm, which begins before it; everything, in files of equal length; or a film of a day in minutes, of some of the keyframes.',
+      'Je Alarm ein Clip, der davor beginnt; alles, in Dateien gleicher Länge; oder ein Film eines Tages in Minuten, aus einem Teil der Schlüsselbilder.',
     ],
     badge: ['bad mode', 'Art ungültig'],
     icon: 'fa-circle',
@@ -75,6 +76,21 @@ export const recordSettings = settingsTable({
       'Sekunden je Datei; geschnitten wird am nächsten Schlüsselbild.',
     ],
     when: { mode: ['continuous'] },
+  },
+  every: {
+    kind: 'number',
+    default: 25,
+    min: 1,
+    max: 100_000,
+    integer: true,
+    label: ['One picture for', 'Ein Bild je'],
+    unit: ['keyframes', 'Schlüsselbilder'],
+    help: [
+      'Keyframes for one picture of the film, which has 25 a second: with a keyframe a second, 58 make a minute of a day.',
+      'Schlüsselbilder für ein Bild des Films, der 25 je Sekunde hat: bei einem Schlüsselbild je Sekunde machen 58 aus einem Tag eine Minute.',
+    ],
+    badge: ['bad keyframes', 'Bilder ungültig'],
+    when: { mode: ['timelapse'] },
   },
   onLoss: ON_LOSS,
   folder: {
