@@ -33,6 +33,8 @@ export interface SessionOptions {
   cutSlices?: boolean;
   /** PLAY's Range; `npt=0.000-` by default. */
   range?: string;
+  /** More headers of SETUP: `Require`. */
+  setupHeaders?: Readonly<Record<string, string>>;
   /** More headers of PLAY: `Scale`, `Rate-Control`. */
   playHeaders?: Readonly<Record<string, string>>;
   /** The stream ends by itself, as a recording does: how it ends teaches nothing of the server. */

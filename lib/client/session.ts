@@ -232,6 +232,7 @@ export class RtspSession {
       const asked = formatTransport(transport.asked);
       opening.settingUp = requestSetup(described, this.memory, choice.media.control, () => ({
         Transport: asked,
+        ...this.options.setupHeaders,
         ...this.sessionHeader(),
       }));
       const granted = await opening.settingUp;

@@ -24,6 +24,8 @@ export interface NvrSettings {
   uriStyle: 'move' | 'legacy' | 'custom';
   liveTemplate: string;
   playbackTemplate: string;
+  /** How a recording is asked for: `uri`, by its path alone (the default), or `onvif`, by ONVIF's replay (Profile G). */
+  replay?: 'uri' | 'onvif';
   streamCodes: Readonly<Record<string, string>>;
   firstChannel: 0 | 1;
   channels: readonly { channel: number; name: string }[];

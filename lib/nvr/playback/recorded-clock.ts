@@ -27,11 +27,15 @@ export class RecordedClock {
   private latestMs: number;
   private stepMs = 0;
 
-  /** `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media seconds per RTP second (RFC 2326 12.34). */
+  /**
+   * `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media seconds per RTP second (RFC 2326 12.34). `isReplay`:
+   * each packet's extension is the recorded time (ONVIF), which may leap over hours where nothing is recorded.
+   */
   constructor(
     private startMs: number,
     private rtptime: number | undefined,
     private readonly scale: number,
+    private readonly isReplay = false,
   ) {
     this.latestMs = startMs;
   }
@@ -66,7 +70,11 @@ export class RecordedClock {
     nowMs: number,
   ): Pick<RecordedTime, 'time' | 'source'> {
     const { onvifTime, captureTime } = unit;
-    if (onvifTime !== undefined && isNear(onvifTime, expected)) return { time: onvifTime, source: 'onvif' };
+    const mayLeap = this.isReplay && onvifTime !== undefined && onvifTime > expected && onvifTime <= nowMs;
+    if (onvifTime !== undefined && (mayLeap || isNear(onvifTime, expected))) {
+      if (mayLeap) this.startMs += onvifTime - expected;
+      return { time: onvifTime, source: 'onvif' };
+    }
     if (captureTime !== undefined && unit.timeSource === 'sr' && isNear(captureTime, expected)) {
       this.isServersClock ||= Math.abs(captureTime - nowMs) < NOW_MS && Math.abs(expected - nowMs) > NOW_MS;
       if (!this.isServersClock) return { time: captureTime, source: 'sr' };

@@ -9,6 +9,7 @@ import { LIMITS } from '../../limits.js';
 import { playbackTransportsOf } from '../transport.js';
 import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
 import { fetchPlaybackKey } from './key-service.js';
+import { onvifReplay } from './onvif-replay.js';
 import { RecordedClock } from './recorded-clock.js';
 import type { PlaybackRequest, RunContext } from './run-types.js';
 
@@ -62,6 +63,7 @@ async function openOnce(
 ): Promise<RtspSession> {
   const { settings, account, session } = context;
   const { channel, stream, group, speed } = request;
+  const isOnvif = settings.replay === 'onvif';
   const span: PlaybackSpan = { start: at, end: to, key: '' };
   if (needsKey(settings)) {
     const { logger } = session;
@@ -96,7 +98,11 @@ async function openOnce(
     requestTimeoutMs: settings.requestTimeout * 1000,
     silenceMs: settings.silence * 1000,
     readShare: PLAYBACK_SHARE,
-    playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
+    ...(isOnvif
+      ? onvifReplay(at, to, speed)
+      : {
+          playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
+        }),
     onUnit: (unit) => {
       if (unit.kind !== 'video') return;
       // Units that come before PLAY's reply wait for what it says of speed and time.
@@ -116,9 +122,10 @@ async function openOnce(
     throw error;
   });
   const { rtpInfo, scale } = opened.playReply;
-  const startMs = Math.floor(at / 1000) * 1000;
+  // A key service knows whole seconds.
+  const startMs = isOnvif ? at : Math.floor(at / 1000) * 1000;
   const rate = speed > 0 && speed !== 1 ? (scale ?? 1) : 1;
-  const clock = new RecordedClock(startMs, rtpInfo[0]?.rtptime, rate);
+  const clock = new RecordedClock(startMs, rtpInfo[0]?.rtptime, rate, isOnvif);
   const begin = (): void => {
     timing.clock = clock;
     memory.close();
