@@ -153,7 +153,7 @@ class LiveStream {
       this.lacksKeyframe = event.type === 'warning';
     }
     this.tell(event.type, eventInfo(event));
-    if (event.firstOfOutage === true && event.error !== undefined) this.node.error(event.error, {});
+    if (event.firstOfOutage === true) this.node.error(event.error, {});
   }
 
   private onUnit(unit: MediaUnit): void {

@@ -183,7 +183,7 @@ class RecordNode implements FlowPart {
     if (this.closing !== undefined) return;
     this.badge.onHubEvent(event);
     this.output.hubEvent(event);
-    if (event.firstOfOutage === true && event.error !== undefined) this.context.node.error(event.error, {});
+    if (event.firstOfOutage === true) this.context.node.error(event.error, {});
   }
 }
 

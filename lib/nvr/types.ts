@@ -52,34 +52,59 @@ export interface NvrSettings {
   password: string;
 }
 
-/** The words of output 2 that a hub speaks, in the order: connecting -> playing -> (gap | format | warning)* -> reconnecting -> connecting …; `error`: no retry soon. */
-export type HubEventWord =
-  'connecting' | 'playing' | 'format' | 'gap' | 'warning' | 'reconnecting' | 'stopped' | 'error';
+/** What trouble with a stream is told with. */
+interface Trouble {
+  readonly code: NvrErrorCode;
+  readonly reason: string;
+  /** The error behind it; not for the message. */
+  readonly error: NvrError;
+  /** First time this cause ends or troubles the present outage: tell Catch once. */
+  readonly firstOfOutage?: boolean;
+}
 
-/** Flat, so that it can travel as `msg.event`. Times are epoch ms. */
-export interface HubEvent {
-  readonly type: HubEventWord;
+/** No session; another attempt follows in `retryInMs`. */
+interface Failure extends Trouble {
+  readonly attempt: number;
+  readonly retryInMs: number;
+}
+
+/**
+ * What a hub tells of its stream, by the words of output 2, in the order: connecting -> playing -> (gap | format | warning)* -> reconnecting ->
+ * connecting …; `error`: no retry soon.
+ */
+export type HubNews =
+  | { readonly type: 'connecting'; readonly attempt: number }
+  | { readonly type: 'playing'; readonly transport: string }
+  | {
+      readonly type: 'format';
+      readonly codec: string;
+      readonly width: number;
+      readonly height: number;
+      readonly frameRate?: number;
+      readonly profile?: string;
+    }
+  | { readonly type: 'gap'; readonly lost: number; readonly reason: string }
+  /** `breaks`: how often a stream that flaps broke within the last minutes. */
+  | (Trouble & { readonly type: 'warning'; readonly breaks?: number })
+  | (Failure & { readonly type: 'reconnecting' })
+  | (Failure & { readonly type: 'error' })
+  | { readonly type: 'stopped' };
+
+export type HubEventWord = HubNews['type'];
+
+type FieldsOf<Member> = Member extends unknown ? keyof Member : never;
+
+/** The fields that only other members of the union have may be asked for as well: they are undefined. */
+type WithAllFields<Member, All = Member> = Member extends unknown
+  ? Member & Readonly<Partial<Record<Exclude<FieldsOf<All>, keyof Member>, undefined>>>
+  : never;
+
+/** Flat, so that it can travel as `msg.event`. `time`: epoch ms. */
+export type HubEvent = WithAllFields<HubNews> & {
   readonly channel: number;
   readonly stream: string;
   readonly time: number;
-  readonly code?: NvrErrorCode;
-  readonly reason?: string;
-  readonly attempt?: number;
-  readonly retryInMs?: number;
-  readonly lost?: number;
-  /** How often a stream that flaps broke within the last minutes. */
-  readonly breaks?: number;
-  readonly transport?: string;
-  readonly codec?: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly frameRate?: number;
-  readonly profile?: string;
-  /** First time this cause ends or troubles the present outage: tell Catch once. */
-  readonly firstOfOutage?: boolean;
-  /** The error behind `reconnecting`, `error` and `warning`; not for the message. */
-  readonly error?: NvrError;
-}
+};
 
 /** What becomes of units that build on what was lost. */
 export type OnLoss = 'keep' | 'skip';
@@ -93,7 +118,7 @@ export interface HubSubscriber {
   readonly fromKept?: boolean;
   /** A video unit from the next one on that can be begun at (`isEntry`); audio and metadata as they come. Must not throw and must not write to `unit.data`. */
   onUnit?(unit: MediaUnit): void;
-  /** The story of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and `format` at once. */
+  /** What becomes of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and `format` at once. */
   onEvent?(event: HubEvent): void;
 }
 

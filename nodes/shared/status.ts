@@ -25,9 +25,9 @@ export function statusOfEvent(event: HubEvent): NodeStatus | undefined {
     case 'playing':
       return PLAYING;
     case 'reconnecting':
-      return { fill: 'yellow', shape: 'ring', text: event.code ?? 'retrying' };
+      return { fill: 'yellow', shape: 'ring', text: event.code };
     case 'error':
-      return { fill: 'red', shape: 'ring', text: event.code ?? 'error' };
+      return { fill: 'red', shape: 'ring', text: event.code };
     case 'stopped':
       return STOPPED;
     case 'warning':

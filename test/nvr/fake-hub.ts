@@ -2,12 +2,14 @@
 
 import { performance } from 'node:perf_hooks';
 
+import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import type { VideoCodec, VideoUnit } from '../../lib/codec/unit.js';
 import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
 import { TimeLine } from '../support/time-line.js';
 import type {
   CameraHub,
   HubEvent,
+  HubEventWord,
   HubSubscriber,
   HubSubscription,
   StreamStatistics,
@@ -63,10 +65,28 @@ export class FakeHub implements CameraHub {
     for (const subscriber of [...this.subscribers]) subscriber.onUnit?.(unit);
   }
 
-  tell(event: Omit<HubEvent, 'channel' | 'stream' | 'time'>): void {
-    for (const subscriber of [...this.subscribers])
-      subscriber.onEvent?.({ channel: 1, stream: 'main', time: Date.now(), ...event });
+  /** Trouble without an error gets one. */
+  tell(news: FakeNews): void {
+    const { type, code = 'EUNREACHABLE', reason = 'the stream does not play.' } = news;
+    const isTrouble = type === 'reconnecting' || type === 'error' || type === 'warning';
+    const error = isTrouble ? { error: new NvrError(code, reason) } : {};
+    const event = { channel: 1, stream: 'main', time: Date.now(), ...error, ...news } as unknown as HubEvent;
+    for (const subscriber of [...this.subscribers]) subscriber.onEvent?.(event);
   }
+}
+
+/** What a test says of a stream: as much of an event as it is about. */
+export interface FakeNews {
+  type: HubEventWord;
+  code?: NvrErrorCode;
+  reason?: string;
+  error?: NvrError;
+  attempt?: number;
+  retryInMs?: number;
+  firstOfOutage?: boolean;
+  codec?: string;
+  width?: number;
+  height?: number;
 }
 
 export interface UnitOptions {

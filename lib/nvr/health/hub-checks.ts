@@ -1,12 +1,10 @@
 // The later stages of a check, through the camera's own hub: a keyframe, a request in the running session, and what the stream is like.
 
 import { performance } from 'node:perf_hooks';
-import { isEntry } from '../../codec/entry.js';
-import type { MediaUnit } from '../../codec/unit.js';
-import { NvrError } from '../../errors.js';
 import type { Hub } from '../camera/hub.js';
-import { lossPercent, whyNoKeyframe } from '../camera/no-keyframe.js';
-import type { HubEvent, NvrSettings } from '../types.js';
+import { nextKeyframe } from '../camera/next-keyframe.js';
+import { lossPercent } from '../camera/no-keyframe.js';
+import type { NvrSettings } from '../types.js';
 import { readDescription } from './reach.js';
 import {
   checkError,
@@ -29,10 +27,7 @@ export class HubChecks {
 
   /** Answers from a session that plays, or is about to: no new connection, no log-in in the NVR's books. false: there is none. */
   async fromHub(hub: Hub, depth: Depth, known: Known, onStage: OnStage): Promise<boolean> {
-    if (hub.statistics.state === 'connecting') {
-      const came = await this.watch(hub, 'playing').catch(() => undefined);
-      if (came === undefined) return false;
-    }
+    if (hub.statistics.state === 'connecting' && !(await this.untilPlaying(hub))) return false;
     if (hub.statistics.state !== 'playing') return false;
     try {
       known.rttMs = tenths(await hub.ping());
@@ -54,7 +49,8 @@ export class HubChecks {
     try {
       const last = hub.gop.at(-1);
       const isLive = last !== undefined && begun - last.arrival < this.settings.silence * 1000;
-      if (!isLive) await this.watch(hub, 'keyframe');
+      const options = { timeout: this.keyframeSeconds, wants: 'entry', outlastsOutages: false } as const;
+      if (!isLive) await nextKeyframe(hub, options);
     } catch (error) {
       fail('media', error);
     }
@@ -63,44 +59,30 @@ export class HubChecks {
     onStage('media', known);
   }
 
-  /** Joins the hub until it plays, or has a whole keyframe. Rejects with what ends it, ETIMEDOUT or ENOKEYFRAME. */
-  private watch(hub: Hub, awaited: 'playing' | 'keyframe'): Promise<true> {
-    const seconds = this.settings.requestTimeout * KEYFRAME_FACTOR;
-    const before = hub.statistics;
+  /** Joins the hub until it plays; false: it does not get there. */
+  private async untilPlaying(hub: Hub): Promise<boolean> {
     let leave = (): void => undefined;
-    return new Promise<true>((resolve, reject) => {
+    const plays = await new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => {
-        reject(
-          hub.statistics.packets > before.packets
-            ? new NvrError(
-                'ENOKEYFRAME',
-                `Video came, but no whole keyframe within ${seconds} s: ${whyNoKeyframe(before, hub.statistics)}`,
-              )
-            : new NvrError('ETIMEDOUT', `No video came within ${seconds} s.`),
-        );
-      }, seconds * 1000);
+        resolve(false);
+      }, this.keyframeSeconds * 1000);
       const subscription = hub.subscribe({
-        onUnit: (unit: MediaUnit) => {
-          if (unit.kind === 'video' && isEntry(unit)) resolve(true);
-        },
-        onEvent: (event: HubEvent) => {
-          if (event.type === 'playing' && awaited === 'playing') resolve(true);
-          else if (event.type === 'error' || event.type === 'reconnecting')
-            reject(
-              event.error ??
-                new NvrError(event.code ?? 'EUNREACHABLE', event.reason ?? 'The stream has failed.'),
-            );
-          else if (event.type === 'stopped')
-            reject(new NvrError('EUNREACHABLE', 'The NVR was closed during the check.'));
+        onEvent: ({ type }) => {
+          if (type === 'playing') resolve(true);
+          else if (type === 'error' || type === 'reconnecting' || type === 'stopped') resolve(false);
         },
       });
       leave = () => {
         clearTimeout(timer);
         subscription.unsubscribe();
       };
-    }).finally(() => {
-      leave();
     });
+    leave();
+    return plays;
+  }
+
+  private get keyframeSeconds(): number {
+    return this.settings.requestTimeout * KEYFRAME_FACTOR;
   }
 
   /** What the running session knows: picture, rates, losses since the last check, the clock. */

@@ -288,8 +288,8 @@ export class Recorder {
   }
 
   private onHubEvent(event: HubEvent): void {
-    const { type, error, code = 'EUNREACHABLE', reason = 'the stream does not play.' } = event;
-    if (type === 'reconnecting' || type === 'error') this.trouble = error ?? new NvrError(code, reason);
+    const { type } = event;
+    if (type === 'reconnecting' || type === 'error') this.trouble = event.error;
     if (type === 'playing') this.trouble = undefined;
     if (type !== 'format' && type !== 'gap' && type !== 'warning') this.cases.onPlaying(type === 'playing');
     this.listener.onHubEvent?.(event);

@@ -1,17 +1,15 @@
 // A picture of a camera now: the keyframe its hub keeps, or the next one to come, made into a JPEG by whatever this machine has.
 
 import { performance } from 'node:perf_hooks';
-
-import { isEntry } from '../../codec/entry.js';
-import type { MediaUnit, VideoUnit } from '../../codec/unit.js';
-import { NvrError } from '../../errors.js';
+import type { VideoUnit } from '../../codec/unit.js';
+import { asNvrError, NvrError } from '../../errors.js';
 import { jpegSize } from '../../media/jpeg/size.js';
 import { ffmpegSnapshot } from './ffmpeg-fallback.js';
 import type { FfmpegJob } from './ffmpeg-fallback.js';
-import { whyNoKeyframe } from '../camera/no-keyframe.js';
+import { nextKeyframe } from '../camera/next-keyframe.js';
 import { sharedSnapshotPool } from './snapshot-pool.js';
 import type { SnapshotPool } from './snapshot-pool.js';
-import type { CameraHub, HubEvent, HubSubscription, StreamStatistics } from '../types.js';
+import type { CameraHub } from '../types.js';
 
 export interface SnapshotOptions {
   format: 'jpeg' | 'keyframe';
@@ -116,7 +114,7 @@ async function makePicture(
         height: jpeg.height,
       };
     } catch (error) {
-      refusal = asNvrError(error);
+      refusal = pictureError(error);
       if (decoder === 'builtin' || refusal.code === 'EBUSY') throw refusal;
     }
   }
@@ -131,7 +129,7 @@ async function makePicture(
     });
     return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
   } catch (error) {
-    const failure = asNvrError(error);
+    const failure = pictureError(error);
     if (!refusal || failure.code === 'EBUSY') throw failure;
     return keyframeInstead(unit, refusal, failure);
   }
@@ -171,7 +169,7 @@ async function fromJpeg(
       });
       return { data, contentType: 'image/jpeg', ...sizeOf(data, unit) };
     } catch (error) {
-      const failure = asNvrError(error);
+      const failure = pictureError(error);
       if (options.decoder === 'ffmpeg' || failure.code === 'EBUSY') throw failure;
       reason = failure.message;
     }
@@ -190,82 +188,14 @@ function sizeOf(jpeg: Buffer, unit: VideoUnit): { width: number; height: number 
   return jpegSize(jpeg) ?? { width: unit.format.width, height: unit.format.height };
 }
 
-function asNvrError(error: unknown): NvrError {
-  return error instanceof NvrError
-    ? error
-    : new NvrError('EDECODE', 'the picture could not be made', { cause: error });
+/** The kept keyframe if it is young and whole, else the next. */
+function findKeyframe(hub: CameraHub, { maxAge, timeout, signal }: SnapshotOptions): Promise<VideoUnit> {
+  const first = hub.gop[0];
+  const oldest = performance.now() - maxAge * 1000;
+  const isFresh = first?.keyframe === true && !first.damaged && maxAge > 0 && first.arrival >= oldest;
+  return nextKeyframe(hub, { timeout, signal, kept: isFresh ? first : undefined });
 }
 
-/** The kept keyframe if it is young and whole, else the next. A damaged one is better than none once the time is over. */
-function findKeyframe(hub: CameraHub, options: SnapshotOptions): Promise<VideoUnit> {
-  const kept = hub.gop[0];
-  const oldest = performance.now() - options.maxAge * 1000;
-  const fresh = kept?.keyframe === true && !kept.damaged && options.maxAge > 0 && kept.arrival >= oldest;
-
-  let timer: NodeJS.Timeout | undefined;
-  let subscription: HubSubscription | undefined;
-  let callOff = (): void => undefined;
-  return new Promise<VideoUnit>((resolve, reject) => {
-    const before = hub.statistics;
-    let damaged: VideoUnit | undefined;
-    let refreshes = hub.gop[0]?.keyframe === false;
-    let trouble: NvrError | undefined;
-    timer = setTimeout(() => {
-      if (damaged) resolve(damaged);
-      else reject(outOfTime(options.timeout, hub, before, refreshes, trouble));
-    }, options.timeout * 1000);
-    // Even where the kept keyframe will do: joining starts the hub's linger anew, and a burst of triggers stays one session.
-    subscription = hub.subscribe({
-      onUnit: (unit: MediaUnit) => {
-        if (unit.kind !== 'video') return;
-        refreshes ||= isEntry(unit) && !unit.keyframe;
-        if (!unit.keyframe) return;
-        if (unit.damaged) damaged = unit;
-        else resolve(unit);
-      },
-      onEvent: (event: HubEvent) => {
-        if (event.type === 'error')
-          reject(
-            event.error ??
-              new NvrError(event.code ?? 'EUNREACHABLE', event.reason ?? 'The stream has failed.'),
-          );
-        else if (event.type === 'stopped')
-          reject(new NvrError('EUNREACHABLE', 'The stream was stopped before a keyframe came.'));
-        else if (event.type === 'reconnecting') trouble = event.error;
-        else if (event.type === 'playing') trouble = undefined;
-      },
-    });
-    callOff = (): void => {
-      reject(new NvrError('EUNREACHABLE', 'The snapshot was called off.'));
-    };
-    options.signal?.addEventListener('abort', callOff);
-    if (options.signal?.aborted === true) callOff();
-    if (fresh) resolve(kept);
-  }).finally(() => {
-    clearTimeout(timer);
-    options.signal?.removeEventListener('abort', callOff);
-    subscription?.unsubscribe();
-  });
-}
-
-function outOfTime(
-  seconds: number,
-  { statistics }: CameraHub,
-  before: StreamStatistics,
-  refreshes: boolean,
-  trouble: NvrError | undefined,
-): NvrError {
-  const within = `within ${String(seconds)} s`;
-  if (refreshes)
-    return new NvrError(
-      'EUNSUPPORTED',
-      'No picture of this stream can be decoded by itself: the camera refreshes it piece by piece (intra refresh) and sends no keyframes. Switch that off on the camera, or use its other stream.',
-    );
-  if (statistics.packets > before.packets)
-    return new NvrError(
-      'ENOKEYFRAME',
-      `Video came, but no whole keyframe ${within}: ${whyNoKeyframe(before, statistics)}`,
-    );
-  const why = trouble ? `: ${trouble.message}` : '';
-  return new NvrError('ETIMEDOUT', `No video ${within}${why}`, trouble ? { cause: trouble } : {});
+function pictureError(error: unknown): NvrError {
+  return asNvrError(error, 'EDECODE', 'the picture could not be made');
 }

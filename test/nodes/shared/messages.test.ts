@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AudioUnit } from '../../../lib/codec/unit.js';
 import { NVR_ERROR_CODES, NvrError } from '../../../lib/errors.js';
-import type { HubEventWord } from '../../../lib/nvr/types.js';
+import type { HubEvent, HubEventWord } from '../../../lib/nvr/types.js';
 import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from '../../../nodes/shared/messages.js';
 import { failed, invalidSetting, statusOfEvent } from '../../../nodes/shared/status.js';
 import { videoUnit } from '../../nvr/fake-hub.js';
@@ -77,14 +77,15 @@ describe('msg.audio', () => {
 describe('msg.event', () => {
   it('is flat and without the error itself', () => {
     const error = new NvrError('ETIMEDOUT', 'no answer');
-    const event = { ...about, type: 'reconnecting', code: 'ETIMEDOUT', firstOfOutage: true, error } as const;
-    assert.deepEqual(eventInfo(event), { ...about, code: 'ETIMEDOUT' });
+    const info = { ...about, code: 'ETIMEDOUT', reason: 'no answer', attempt: 1, retryInMs: 1000 } as const;
+    const event = { ...info, type: 'reconnecting', firstOfOutage: true, error } as const;
+    assert.deepEqual(eventInfo(event), info);
   });
 });
 
 describe('status badges', () => {
   const badge = (type: HubEventWord, code?: 'EAUTH' | 'ENOKEYFRAME' | 'ETIMEDOUT'): string | undefined => {
-    const status = statusOfEvent({ ...about, type, ...(code && { code }) });
+    const status = statusOfEvent({ ...about, type, ...(code && { code }) } as HubEvent);
     return status && `${String(status.fill)} ${String(status.shape)} ${String(status.text)}`;
   };
 
