@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
+import { CHANGES } from './changes.js';
 import { DIALOGUES } from './dialogues.js';
 import { FLOODS } from './floods.js';
+import { NONSENSE } from './nonsense.js';
 import { cycle, opening, stapA } from './packets.js';
 import type { Attack, Seen } from './stage.js';
 
@@ -216,7 +218,7 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 /** More of the same kinds. */
-export const FURTHER: readonly Attack[] = [...FLOODS, ...DIALOGUES];
+export const FURTHER: readonly Attack[] = [...FLOODS, ...CHANGES, ...DIALOGUES, ...NONSENSE];
 
 const SLICES = 34;
 const ROUND_SECONDS = 8;

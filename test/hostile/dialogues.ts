@@ -22,7 +22,7 @@ const says = (method: string, reply: () => Reply): Script => {
 };
 
 /** Flow of a run that needs a key, again and again. */
-const PLAYBACK: NonNullable<Attack['nodes']> = [
+export const PLAYBACK: NonNullable<Attack['nodes']> = [
   {
     id: 'begin',
     type: 'inject',

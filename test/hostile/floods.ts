@@ -2,24 +2,11 @@
 
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
-import { idrSlice, interleaved, PPS, rtp, SDP, SPS, deltaSlice } from '../support/scripted-server.js';
+import { idrSlice, interleaved, PPS, rtp, SPS, deltaSlice } from '../support/scripted-server.js';
 import { PPS as H265_PPS, SPS as H265_SPS, VPS } from '../codec/h265/nals.js';
+import { H265, JPEG, METADATA, OPUS } from './descriptions.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';
-
-/** One track of video and one more, as `lines` say. */
-const withTrack = (...lines: string[]): string => `${SDP}${lines.join('\r\n')}\r\n`;
-const onlyVideo = (...lines: string[]): string =>
-  [...SDP.split('\r\n').slice(0, 9), ...lines, 'a=control:track1', ''].join('\r\n');
-
-const METADATA = withTrack(
-  'm=application 0 RTP/AVP 107',
-  'a=rtpmap:107 vnd.onvif.metadata/90000',
-  'a=control:track2',
-);
-const OPUS = withTrack('m=audio 0 RTP/AVP 97', 'a=rtpmap:97 opus/48000/2', 'a=control:track2');
-const H265 = onlyVideo('m=video 0 RTP/AVP 99', 'a=rtpmap:99 H265/90000');
-const JPEG = onlyVideo('m=video 0 RTP/AVP 26', 'a=rtpmap:26 JPEG/90000');
 
 /** A keyframe of so many packets of 1,400 bytes in fragments (RFC 6184 5.8). */
 const fragments = (packets: number): Buffer =>

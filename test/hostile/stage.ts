@@ -365,7 +365,7 @@ function flow(
       emit: 'accessUnits',
       wires: [['others'], []],
     }),
-    ...(attack.nodes ?? []).map((one) => ({ z: 'tab', x: 100, y: 100, nvr: 'bad', ...one })),
+    ...(attack.nodes ?? []).map((one) => ({ z: 'tab', x: 100, y: 100, nvr: 'bad', folder, ...one })),
     count('pictures', 'pictures'),
     count('events', 'events'),
     count('side', 'side'),

@@ -1,0 +1,23 @@
+// Session descriptions of the attacks: the usual video track, alone or with another one.
+
+import { SDP } from '../support/scripted-server.js';
+
+/** One track of video and one more, as `lines` say. */
+const withTrack = (...lines: string[]): string => `${SDP}${lines.join('\r\n')}\r\n`;
+const onlyVideo = (...lines: string[]): string =>
+  [...SDP.split('\r\n').slice(0, 9), ...lines, 'a=control:track1', ''].join('\r\n');
+
+export const METADATA = withTrack(
+  'm=application 0 RTP/AVP 107',
+  'a=rtpmap:107 vnd.onvif.metadata/90000',
+  'a=control:track2',
+);
+export const OPUS = withTrack('m=audio 0 RTP/AVP 97', 'a=rtpmap:97 opus/48000/2', 'a=control:track2');
+export const LATM = withTrack(
+  'm=audio 0 RTP/AVP 97',
+  'a=rtpmap:97 MP4A-LATM/16000/1',
+  'a=fmtp:97 cpresent=1',
+  'a=control:track2',
+);
+export const H265 = onlyVideo('m=video 0 RTP/AVP 99', 'a=rtpmap:99 H265/90000');
+export const JPEG = onlyVideo('m=video 0 RTP/AVP 26', 'a=rtpmap:26 JPEG/90000');
