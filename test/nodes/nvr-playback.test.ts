@@ -191,7 +191,9 @@ describe('nvr-playback', () => {
         statuses('play'),
         helper.log().args,
       ]);
-      assert.ok(!shown.includes(ACCOUNT.password) && !shown.includes('pbkey='));
+      assert.ok(!shown.includes(ACCOUNT.password), shown);
+      // The URI that was asked for may stand in the fault, its key struck.
+      assert.ok(!shown.replaceAll('pbkey=***', '').includes('pbkey='), shown);
       assert.equal(sink('catch').messages.length, 1);
     });
   }

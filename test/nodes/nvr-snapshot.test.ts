@@ -19,6 +19,8 @@ interface Answer extends NodeMessageInFlow {
   video: Record<string, number | string | boolean>;
   topic: string;
   mine?: string;
+  filename?: string;
+  headers?: Record<string, string>;
 }
 
 /** A message as a Catch node sends it. */
@@ -208,8 +210,8 @@ describe('the nvr-snapshot node', () => {
   for (const [message, words] of [
     [{ channel: 'nowhere' }, /channel/],
     [{ channel: 0 }, /channel/],
-    [{ stream: 'third' }, /stream must be main or dual/],
-    [{ format: 'png' }, /format must be jpeg or keyframe/],
+    [{ stream: 'third' }, /stream must be one of main, dual/],
+    [{ format: 'png' }, /format must be one of jpeg, keyframe/],
   ] as const) {
     it(`refuses ${JSON.stringify(message)} with EINPUT`, async () => {
       const node = await deploy();
@@ -247,6 +249,42 @@ describe('the nvr-snapshot node', () => {
     const caught = next<Fault>('fault');
     node.receive({});
     assert.equal((await caught).error.code, 'EAUTH');
+  });
+
+  it('tells a camera that refuses connections at once, by its code and on the badge', async () => {
+    const unused = net.createServer().listen(0, '127.0.0.1');
+    await once(unused, 'listening');
+    const { port } = unused.address() as net.AddressInfo;
+    await new Promise((resolve) => unused.close(resolve));
+    const node = await deploy({ timeout: '600' }, { rtspPort: String(port) });
+    const caught = next<Fault>('fault');
+    node.receive({});
+    assert.equal((await caught).error.code, 'ECONNREFUSED');
+    assert.equal(node.status.args.at(-1)![0].text, 'ECONNREFUSED');
+  });
+
+  it('names the picture as a file, if the message has no name, and in no way that leaves a folder', async () => {
+    const node = await deploy({ format: 'keyframe' }, { name: '../site', timeZone: 'Asia/Tokyo' });
+    const named = next<Answer>('out');
+    node.receive({ channel: 'yard/north' });
+    const { filename, video } = await named;
+    const there = new Date(Number(video.time) + 9 * 3_600_000).toISOString();
+    const time = `${there.slice(0, 10)}-${there.slice(11, 19).replace(/:/g, '')}`;
+    assert.match(filename!, new RegExp(`^[^/\\\\]+-Yard.North-${time}\\.h264$`));
+    assert.doesNotMatch(filename!, /^\./);
+    const own = next<Answer>('out');
+    node.receive({ filename: 'mine.bin' });
+    assert.equal((await own).filename, 'mine.bin');
+  });
+
+  it('sets the content type for http response, and nothing where nobody waits for one', async () => {
+    const node = await deploy();
+    const asked = next<Answer>('out');
+    node.receive({ res: { _res: {} }, headers: { 'Content-Type': 'text/plain', 'x-mine': 'kept' } });
+    assert.deepEqual((await asked).headers, { 'x-mine': 'kept', 'content-type': 'image/jpeg' });
+    const plain = next<Answer>('out');
+    node.receive({ headers: { a: '1' } });
+    assert.deepEqual((await plain).headers, { a: '1' });
   });
 
   it('ends with ETIMEDOUT when nothing answers in time', async () => {

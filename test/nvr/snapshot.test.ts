@@ -11,6 +11,7 @@ import type { FfmpegJob } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import type { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
 import type { SnapshotOptions, SnapshotTools } from '../../lib/nvr/snapshot/snapshot.js';
+import type { HubEvent } from '../../lib/nvr/types.js';
 import { FakeHub, videoUnit } from './fake-hub.js';
 
 const OPTIONS: SnapshotOptions = {
@@ -103,15 +104,65 @@ describe('a snapshot', () => {
       assert.equal((await unlucky).unit, damaged);
     });
 
-    it('ends with ETIMEDOUT when no media comes, and tells the trouble of the last attempt', async () => {
-      const taken = assert.rejects(
-        takeSnapshot(hub, OPTIONS),
-        rejectsWith('ETIMEDOUT', /within 10 s: refused by the NVR/),
-      );
-      hub.tell({ type: 'reconnecting', error: new NvrError('ECONNREFUSED', 'refused by the NVR') });
+    it('ends with ETIMEDOUT when no media comes', async () => {
+      const taken = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('ETIMEDOUT', /within 10 s/));
+      hub.tell({ type: 'connecting' });
       await clock.tickAsync(10_000);
       await taken;
       assert.equal(hub.subscribers.size, 0);
+    });
+
+    const refused = {
+      type: 'reconnecting',
+      error: new NvrError('ECONNREFUSED', 'refused by the NVR'),
+    } as const;
+
+    it('names the cause at once where the camera cannot be reached', async () => {
+      const taken = assert.rejects(
+        takeSnapshot(hub, OPTIONS),
+        rejectsWith('ECONNREFUSED', /refused by the NVR/),
+      );
+      hub.tell(refused);
+      await taken;
+      assert.equal(hub.subscribers.size, 0);
+    });
+
+    it('waits for one more attempt where the stream breaks off while it plays, and names what that ends with', async () => {
+      const taken = takeSnapshot(hub, { ...OPTIONS, format: 'keyframe' });
+      hub.tell({ type: 'playing' });
+      hub.tell({ type: 'reconnecting', error: new NvrError('EUNREACHABLE', 'broke off') });
+      hub.tell({ type: 'connecting' });
+      const unit = videoUnit();
+      hub.emit(unit);
+      assert.equal((await taken).unit, unit);
+
+      const failing = assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, maxAge: 0 }),
+        rejectsWith('ECONNREFUSED', /refused/),
+      );
+      hub.tell({ type: 'playing' });
+      hub.tell({ type: 'reconnecting', error: new NvrError('EUNREACHABLE', 'broke off') });
+      hub.tell({ type: 'connecting' });
+      hub.tell(refused);
+      await failing;
+    });
+
+    it('joins an outage: names its cause at once, or waits for the attempt that is on its way', async () => {
+      const join = hub.subscribe.bind(hub);
+      hub.subscribe = (subscriber) => {
+        subscriber.onEvent?.(refused as unknown as HubEvent);
+        return join(subscriber);
+      };
+      await assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('ECONNREFUSED', /refused/));
+      hub.subscribe = (subscriber) => {
+        for (const event of [refused, { type: 'connecting' } as const])
+          subscriber.onEvent?.(event as unknown as HubEvent);
+        return join(subscriber);
+      };
+      const taken = takeSnapshot(hub, { ...OPTIONS, format: 'keyframe' });
+      const unit = videoUnit();
+      hub.emit(unit);
+      assert.equal((await taken).unit, unit);
     });
 
     it('ends with ENOKEYFRAME when media comes without one', async () => {

@@ -14,12 +14,12 @@ export interface KeyframeOptions {
   readonly kept?: VideoUnit | undefined;
   /** `picture` (the default): a clean keyframe, and a damaged one once the time is over. `entry`: whatever can be begun at. */
   readonly wants?: 'picture' | 'entry';
-  /** Whether the next attempt is waited for when the stream breaks off; it is by default. */
+  /** Whether a stream that breaks off while it plays gets one more attempt; it does by default. A camera that cannot be reached gets none. */
   readonly outlastsOutages?: boolean;
 }
 
 /**
- * Rejects with ENOKEYFRAME, EUNSUPPORTED (a stream without keyframes) or ETIMEDOUT once the time is over, with what ends the stream, and with
+ * Rejects with why the camera cannot be reached, at once; with ENOKEYFRAME, EUNSUPPORTED (a stream without keyframes) or ETIMEDOUT once the time is over; with
  * EUNREACHABLE where `signal` calls it off.
  */
 export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Promise<VideoUnit> {
@@ -33,10 +33,13 @@ export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Pr
       let damaged: VideoUnit | undefined;
       let refreshes = hub.gop[0]?.keyframe === false;
       let trouble: NvrError | undefined;
+      let hasPlayed = false;
+      /** Beyond what a newcomer is told of the past, after which another attempt may be on its way. */
+      let isLater = false;
       timer = setTimeout(() => {
         if (damaged !== undefined) resolve(damaged);
         else if (wants === 'picture' && refreshes) reject(withoutKeyframes());
-        else reject(outOfTime(timeout, hub, before, trouble));
+        else reject(trouble ?? outOfTime(timeout, hub, before));
       }, timeout * 1000);
       callOff = () => {
         reject(new NvrError('EUNREACHABLE', 'The snapshot was called off.'));
@@ -54,17 +57,24 @@ export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Pr
           else resolve(unit);
         },
         onEvent: (event: HubEvent) => {
-          if (event.type === 'error') reject(event.error);
-          else if (event.type === 'stopped')
+          if (event.type === 'stopped')
             reject(new NvrError('EUNREACHABLE', 'The stream was stopped before a keyframe came.'));
-          else if (event.type === 'reconnecting' && !outlastsOutages) reject(event.error);
-          else if (event.type === 'reconnecting') trouble = event.error;
-          else if (event.type === 'playing') trouble = undefined;
+          else if (event.type === 'connecting' || event.type === 'playing') {
+            trouble = undefined;
+            hasPlayed ||= event.type === 'playing';
+          } else if (event.type === 'reconnecting' || event.type === 'error') {
+            trouble = event.error;
+            const isBreak = event.type === 'reconnecting' && hasPlayed && outlastsOutages;
+            hasPlayed = false;
+            if (isLater && !isBreak) reject(trouble);
+          }
         },
       });
       signal?.addEventListener('abort', callOff);
       if (signal?.aborted === true) callOff();
       if (kept !== undefined) resolve(kept);
+      if (trouble !== undefined) reject(trouble);
+      isLater = true;
     });
   } finally {
     clearTimeout(timer);
@@ -80,18 +90,12 @@ function withoutKeyframes(): NvrError {
   );
 }
 
-function outOfTime(
-  seconds: number,
-  { statistics }: CameraHub,
-  before: StreamStatistics,
-  trouble: NvrError | undefined,
-): NvrError {
+function outOfTime(seconds: number, { statistics }: CameraHub, before: StreamStatistics): NvrError {
   const within = `within ${String(seconds)} s`;
   if (statistics.packets > before.packets)
     return new NvrError(
       'ENOKEYFRAME',
       `Video came, but no whole keyframe ${within}: ${whyNoKeyframe(before, statistics)}`,
     );
-  const why = trouble === undefined ? '.' : `: ${trouble.message}`;
-  return new NvrError('ETIMEDOUT', `No video came ${within}${why}`, trouble ? { cause: trouble } : {});
+  return new NvrError('ETIMEDOUT', `No video came ${within}.`);
 }

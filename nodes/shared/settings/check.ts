@@ -26,6 +26,8 @@ export const SENTENCES = {
   path: 'must begin with / and hold no spaces, no ? and no #.',
   timeZone: 'must be an IANA name such as Europe/Berlin.',
   origins: 'must list origins such as https://example.org, separated by spaces or commas.',
+  moment: 'must be epoch milliseconds, ISO 8601 such as 2026-03-29T14:02:00, or a span from now such as -5m.',
+  span: 'must be seconds, or text such as 90s, 20m or 1h.',
   channel: 'must be a number from 1 to 9999, or a name of the NVR’s channel table.',
   channelOrAll: 'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
@@ -85,9 +87,9 @@ export function problemOf(setting: Setting, value: unknown, context: CheckContex
       const text = String(value).trim();
       const max = setting.kind === 'text' ? (setting.maxLength ?? MAX_TEXT) : MAX_TEXT;
       if (text.length > max) return { sentence: 'long', words: { max } };
-      return setting.kind === 'text' && setting.rule !== undefined
-        ? TEXT_RULES[setting.rule](text)
-        : undefined;
+      if (setting.kind === 'time')
+        return TIMES[setting.form].test(text) ? undefined : { sentence: setting.form };
+      return setting.rule === undefined ? undefined : TEXT_RULES[setting.rule](text);
     }
   }
 }
@@ -165,6 +167,12 @@ function isCodes(value: unknown): boolean {
     return false;
   }
 }
+
+/** What looks like a time; whether there is such a day is seen when it is used. */
+const TIMES: Readonly<Record<'moment' | 'span', RegExp>> = {
+  moment: /^(now|[+-]\d{1,15}(\.\d{1,15})?\s?(ms|s|m|min|h|d)|\d{12,14}|\d{4}-?\d{2}.*)$/i,
+  span: /^\+?\d{1,15}(\.\d{1,15})?\s?(ms|s|m|min|h|d)?$/i,
+};
 
 /** Checks of texts. */
 const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefined>> = {

@@ -14,7 +14,7 @@ if (!RED.nvrSettings) {
   }
 
   /** The channels of the chosen NVR, as one types. */
-  function suggestChannels(input, prefix) {
+  function suggestChannels(input, setting, prefix) {
     const list = $('<datalist>')
       .attr('id', input.attr('id') + '-list')
       .insertAfter(input);
@@ -23,6 +23,7 @@ if (!RED.nvrSettings) {
     const fill = function () {
       const server = RED.nodes.node(chosen.val());
       list.empty();
+      if (setting.all || setting.list) $('<option>').val('*').appendTo(list);
       for (const row of (server && server.channels) || [])
         $('<option>')
           .val(row.name)
@@ -63,7 +64,7 @@ if (!RED.nvrSettings) {
         const input = $('#' + prefix + '-' + name).on('change', show);
         if (setting.kind === 'choice' && !input.val()) input.val(setting.default);
         if (setting.kind === 'boolean' && node[name] === undefined) input.prop('checked', setting.default);
-        if (setting.kind === 'channel') suggestChannels(input, prefix);
+        if (setting.kind === 'channel') suggestChannels(input, setting, prefix);
       }
       show();
     },

@@ -45,6 +45,19 @@ export function problemsOf(
   });
 }
 
+/** What a message says in place of a setting, checked as the setting is; where it says nothing, the node's own. Throws EINPUT that names the message's property. */
+export function overridden<T extends SettingsTable, K extends keyof T & string>(
+  table: T,
+  property: K,
+  given: unknown,
+  own: SettingsOf<T>[K],
+): SettingsOf<T>[K] {
+  if (isEmpty(given)) return own;
+  const problem = problemOf(table[property]!, given);
+  if (problem !== undefined) throw new NvrError('EINPUT', `msg.${property} ${sentenceOf(problem)}`);
+  return readSetting(table[property]!, given) as SettingsOf<T>[K];
+}
+
 /** The table's defaults as the editor saves them: numbers as text. */
 export function defaultsOf(table: SettingsTable): Record<string, unknown> {
   return Object.fromEntries(

@@ -76,6 +76,7 @@ export interface ConfigSetting extends Described {
 export interface TimeSetting extends Described {
   readonly kind: 'time';
   readonly default: '';
+  readonly form: 'moment' | 'span';
 }
 
 /** The NVR's table of channels and their names. */

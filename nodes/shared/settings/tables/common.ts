@@ -1,5 +1,6 @@
 // Settings that several node types have.
 
+import { DEFAULT_FILE_NAME } from '../../../../lib/nvr/recorder/file-name.js';
 import type { ChannelSetting, ChoiceSetting, ConfigSetting, TextSetting } from '../setting.js';
 
 export const NAME = {
@@ -58,3 +59,41 @@ export const ON_LOSS = {
   ],
   icon: 'fa-chain-broken',
 } as const satisfies ChoiceSetting;
+
+export const EMIT = {
+  kind: 'choice',
+  default: 'keyframes',
+  options: {
+    keyframes: ['keyframes', 'Schlüsselbilder'],
+    accessUnits: ['every access unit (frame)', 'jede Access Unit (jedes Bild)'],
+    nalUnits: ['every NAL unit', 'jede NAL-Einheit'],
+  },
+  label: ['Send', 'Sendet'],
+  help: ['What a message holds on output 1.', 'Was eine Nachricht an Ausgang 1 enthält.'],
+  icon: 'fa-sign-out',
+} as const satisfies ChoiceSetting;
+
+export const FOLDER = {
+  kind: 'text',
+  default: '',
+  rule: 'folder',
+  label: ['Folder', 'Ordner'],
+  placeholder: ['nvr-clips in Node-RED’s user folder', 'nvr-clips im Benutzerordner von Node-RED'],
+  help: [
+    'An absolute path on the machine that Node-RED runs on. Empty: `nvr-clips` in Node-RED’s user folder.',
+    'Ein absoluter Pfad auf dem Rechner, auf dem Node-RED läuft. Leer: `nvr-clips` im Benutzerordner von Node-RED.',
+  ],
+  icon: 'fa-folder',
+} as const satisfies TextSetting;
+
+export const FILE_NAME = {
+  kind: 'text',
+  default: DEFAULT_FILE_NAME,
+  rule: 'fileName',
+  label: ['File name', 'Dateiname'],
+  help: [
+    'Below the folder; may hold `{nvr}`, `{channel}`, `{stream}`, `{reason}` and parts of the time, such as `{yyyy}` or `{HHmmss}`.',
+    'Unterhalb des Ordners; kann `{nvr}`, `{channel}`, `{stream}`, `{reason}` und Teile der Zeit enthalten, etwa `{yyyy}` oder `{HHmmss}`.',
+  ],
+  icon: 'fa-file-video-o',
+} as const satisfies TextSetting;

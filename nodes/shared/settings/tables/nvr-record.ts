@@ -1,8 +1,7 @@
 // The settings of nvr-record.
 
-import { DEFAULT_FILE_NAME } from '../../../../lib/nvr/recorder/file-name.js';
 import { settingsTable } from '../setting.js';
-import { CHANNEL, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+import { CHANNEL, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
 
 const OF_ALARMS = { mode: ['alarm'] } as const;
 
@@ -93,29 +92,8 @@ export const recordSettings = settingsTable({
     when: { mode: ['timelapse'] },
   },
   onLoss: ON_LOSS,
-  folder: {
-    kind: 'text',
-    default: '',
-    rule: 'folder',
-    label: ['Folder', 'Ordner'],
-    placeholder: ['nvr-clips in Node-RED’s user folder', 'nvr-clips im Benutzerordner von Node-RED'],
-    help: [
-      'An absolute path on the machine that Node-RED runs on. Empty: `nvr-clips` in Node-RED’s user folder.',
-      'Ein absoluter Pfad auf dem Rechner, auf dem Node-RED läuft. Leer: `nvr-clips` im Benutzerordner von Node-RED.',
-    ],
-    icon: 'fa-folder',
-  },
-  fileName: {
-    kind: 'text',
-    default: DEFAULT_FILE_NAME,
-    rule: 'fileName',
-    label: ['File name', 'Dateiname'],
-    help: [
-      'Below the folder; may hold `{nvr}`, `{channel}`, `{stream}`, `{reason}` and parts of the time, such as `{yyyy}` or `{HHmmss}`.',
-      'Unterhalb des Ordners; kann `{nvr}`, `{channel}`, `{stream}`, `{reason}` und Teile der Zeit enthalten, etwa `{yyyy}` oder `{HHmmss}`.',
-    ],
-    icon: 'fa-file-video-o',
-  },
+  folder: FOLDER,
+  fileName: FILE_NAME,
   keepDays: {
     kind: 'number',
     default: 0,

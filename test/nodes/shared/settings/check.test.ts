@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { problemOf, sentenceOf } from '../../../../nodes/shared/settings/check.js';
-import type { Setting } from '../../../../nodes/shared/settings/setting.js';
+import type { Setting, TextRule } from '../../../../nodes/shared/settings/setting.js';
 
 const said = { label: ['Label', 'Wort'], help: ['Help.', 'Hilfe.'] } as const;
 const channels = [
@@ -76,6 +76,17 @@ describe('the check of a setting', () => {
         assert.equal(sentence(list, value), undefined);
       });
 
+    it('takes * for one or all, and no list', () => {
+      const all: Setting = { ...one, all: true };
+      for (const value of ['*', ' * ', '3', 'Gate']) assert.equal(sentence(all, value), undefined, value);
+      for (const value of ['1-4', '**', '0'])
+        assert.equal(
+          sentence(all, value),
+          'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
+        );
+      assert.match(sentence(one, '*')!, /^must be a number from 1 to 9999, or a name/);
+    });
+
     for (const value of ['0', '-1', '10000', 'Door', '4-1', '1,', '1,,2', {}, true])
       it(`refuses ${JSON.stringify(value)} for one and in a list`, () => {
         assert.match(sentence(one, value)!, /^must be a number/);
@@ -83,8 +94,34 @@ describe('the check of a setting', () => {
       });
   });
 
+  describe('of a time', () => {
+    const moment: Setting = { ...said, kind: 'time', default: '', form: 'moment' };
+    const span: Setting = { ...said, kind: 'time', default: '', form: 'span' };
+
+    it('takes moments that playback takes: now, a span from now, epoch ms, ISO 8601', () => {
+      for (const value of ['', 'now', '-5m', '+1.5h', '-90 s', '1760000000000', 1760000000000])
+        assert.equal(sentence(moment, value), undefined, String(value));
+      for (const value of [
+        '2026-03-29',
+        '2026-03-29T14:02:00',
+        '2026-03-29 14:02:00+02:00',
+        '20260329T140200Z',
+      ])
+        assert.equal(sentence(moment, value), undefined, value);
+      for (const value of ['5m', 'yesterday', '14:02', 'msg.from'])
+        assert.match(sentence(moment, value)!, /^must be epoch milliseconds/, value);
+    });
+
+    it('takes spans: seconds, or with a unit', () => {
+      for (const value of ['', '90', 90, '1.5', '90s', '2 min', '1h', '7d'])
+        assert.equal(sentence(span, value), undefined, String(value));
+      for (const value of ['-5m', 'long', '1w', '1h30m'])
+        assert.match(sentence(span, value)!, /^must be seconds/, value);
+    });
+  });
+
   describe('of a text with a rule', () => {
-    const rule = (name: 'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins'): Setting => ({
+    const rule = (name: TextRule): Setting => ({
       ...said,
       kind: 'text',
       default: '',
@@ -96,6 +133,7 @@ describe('the check of a setting', () => {
       ['fileName', ['{nvr}/{HHmmss}.mp4', 'a.mp4'], ['/x', 'a//b', '../x', 'a\\b']],
       ['path', ['/cams', '/a/b-c'], ['cams', '/a b', '/a?x', '/a#x']],
       ['timeZone', ['Europe/Berlin', 'UTC'], ['Berlin', 'Mars/Base']],
+      ['fileMode', ['0640', '664', '0600'], ['0400', '0755', '8', '06400', 'rw-']],
       ['origins', ['https://a.org', 'http://a:1880, https://b.org'], ['a.org', 'https://a.org/x']],
     ] as const)
       it(`${name}: takes ${good.join(' and ')}, refuses ${bad.join(' and ')}`, () => {
@@ -110,7 +148,8 @@ describe('the check of a setting', () => {
       { ...said, kind: 'channel', default: '1', list: true },
       { ...said, kind: 'channels', default: [] },
       { ...said, kind: 'codes', default: { main: 'M', dual: 'D' } },
-      { ...said, kind: 'time', default: '' },
+      { ...said, kind: 'time', default: '', form: 'moment' },
+      { ...said, kind: 'time', default: '', form: 'span' },
       { ...said, kind: 'choice', default: 'a', options: { a: said.label } },
       { ...said, kind: 'text', default: '', rule: 'fileName' },
     ];

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { migrate } from '../../../../nodes/shared/settings/migrations.js';
-import { defaultsOf, readSettings, SettingError } from '../../../../nodes/shared/settings/read.js';
+import {
+  defaultsOf,
+  overridden,
+  readSettings,
+  SettingError,
+} from '../../../../nodes/shared/settings/read.js';
 import { settingsTable } from '../../../../nodes/shared/settings/setting.js';
 
 const said = { label: ['Label', 'Wort'], help: ['Help.', 'Hilfe.'] } as const;
@@ -64,6 +69,20 @@ describe('reading settings', () => {
 
   it('reads its own defaults, as the editor saves them, back to themselves', () => {
     assert.deepEqual(readSettings(table, defaultsOf(table)), readSettings(table, {}));
+  });
+});
+
+describe('what a message says in place of a setting', () => {
+  it('is checked as the setting is, and read into the same kind', () => {
+    assert.equal(overridden(table, 'preRoll', '2.5', 10), 2.5);
+    assert.equal(overridden(table, 'mode', 'continuous', 'alarm'), 'continuous');
+    assert.throws(() => overridden(table, 'preRoll', 121, 10), /msg\.preRoll must be a number from 0 to 120/);
+    assert.throws(() => overridden(table, 'mode', {}, 'alarm'), /msg\.mode must be one of alarm, continuous/);
+  });
+
+  it('is the node’s own where the message says nothing', () => {
+    for (const nothing of [undefined, null, '', ' '])
+      assert.equal(overridden(table, 'preRoll', nothing, 7), 7);
   });
 });
 

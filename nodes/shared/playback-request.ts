@@ -1,0 +1,90 @@
+// What a message asks of playback: its properties, else the node's settings.
+
+import { NvrError } from '../../lib/errors.js';
+import { parseDuration, parseTime } from '../../lib/nvr/playback/nvr-time.js';
+import type { PlaybackRequest } from '../../lib/nvr/playback/run.js';
+import { channelList } from './channel-list.js';
+import { channelNumber } from './channel.js';
+import type { FlowContext, Input } from './flow-node.js';
+import type { FilesRequest } from './playback-files.js';
+import { isEmpty } from './settings/check.js';
+import { overridden } from './settings/read.js';
+import { playbackSettings } from './settings/tables/nvr-playback.js';
+
+export type PlaybackContext = FlowContext<typeof playbackSettings>;
+type Span = Omit<PlaybackRequest, 'channel'>;
+
+const MAX_NAME = 100;
+
+export class PlaybackRequests {
+  private counter = 0;
+
+  constructor(private readonly context: PlaybackContext) {}
+
+  /** Whether the message begins a run without an action that says so. */
+  isPlay(message: Input): boolean {
+    return !isEmpty(this.of(message, 'from'));
+  }
+
+  output(message: Input): 'units' | 'file' {
+    return overridden(playbackSettings, 'output', message.output, this.context.settings.output);
+  }
+
+  /** Throws EINPUT that names what cannot be used. */
+  units(message: Input): PlaybackRequest {
+    const span = this.span(message);
+    return { ...span, channel: channelNumber(this.context.server.settings, this.of(message, 'channel')) };
+  }
+
+  /** Throws EINPUT that names what cannot be used. */
+  files(message: Input): FilesRequest {
+    const { run, stream, group, from, to } = this.span(message);
+    if (to === undefined) throw new NvrError('EINPUT', 'A file needs an end: give "to" or "duration", too.');
+    const { settings } = this.context.server;
+    const given = this.of(message, 'channel');
+    const channels: number[] = Array.isArray(given)
+      ? given.map((one) => channelNumber(settings, one))
+      : channelList(settings, given);
+    if (channels.length === 0) throw new NvrError('EINPUT', 'The setting "channel" names no channel.');
+    const isNamed = message.run !== undefined;
+    return { channels: [...new Set(channels)], run, isNamed, stream, group, from, to };
+  }
+
+  time(value: unknown, name: string): number {
+    return parseTime(value, name, Date.now(), this.context.server.settings.timeZone);
+  }
+
+  private span(message: Input): Span {
+    const { settings } = this.context;
+    const from = this.time(this.of(message, 'from'), 'from');
+    if (from >= Date.now())
+      throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
+    const to = this.end(message, from);
+    const stream = overridden(playbackSettings, 'stream', message.stream, settings.stream);
+    const speed = overridden(playbackSettings, 'speed', message.speed, settings.speed);
+    const group = overridden(playbackSettings, 'group', message.group, settings.group);
+    const run = message.run === undefined ? `run ${++this.counter}` : textOf(message.run);
+    if (run === '' || run.length > MAX_NAME)
+      throw new NvrError('EINPUT', `msg.run must be text of at most ${MAX_NAME} characters.`);
+    return { run, stream, group, from, speed, ...(to === undefined ? {} : { to }) };
+  }
+
+  /** The message's duration, its end, the node's end, the node's duration: what comes first. */
+  private end(message: Input, from: number): number | undefined {
+    const to = this.of(message, 'to');
+    const duration = this.of(message, 'duration');
+    const isSpan = message.duration !== undefined || (isEmpty(to) && !isEmpty(duration));
+    if (!isSpan && isEmpty(to)) return undefined;
+    const end = isSpan ? from + parseDuration(duration, 'duration') : this.time(to, 'to');
+    if (end <= from) throw new NvrError('EINPUT', '"to" must be later than "from".');
+    return end;
+  }
+
+  private of(message: Input, property: 'from' | 'to' | 'duration' | 'channel'): unknown {
+    return isEmpty(message[property]) ? this.context.settings[property] : message[property];
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}

@@ -1,0 +1,32 @@
+// The settings of nvr-live-stream.
+
+import { settingsTable } from '../setting.js';
+import { CHANNEL, EMIT, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+
+export const liveStreamSettings = settingsTable({
+  name: NAME,
+  nvr: NVR,
+  channel: CHANNEL,
+  stream: STREAM,
+  emit: EMIT,
+  onLoss: {
+    ...ON_LOSS,
+    options: {
+      keep: ['every picture that arrived, damage is told', 'jedes Bild, das ankam; Schäden werden genannt'],
+      skip: ON_LOSS.options.skip,
+    },
+  },
+  inputs: {
+    kind: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    integer: true,
+    label: ['Controlled by messages', 'Durch Nachrichten gesteuert'],
+    help: [
+      '1: it has an input for `start`, `stop`, `restart` and `status`.',
+      '1: Es gibt einen Eingang für `start`, `stop`, `restart` und `status`.',
+    ],
+    section: 'none',
+  },
+});
