@@ -5,47 +5,10 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
 import { nodeRedProgram } from '../../lib/simulator/node-red-program.js';
-
-const ROOT = path.join(__dirname, '..', '..');
-const DEMO = path.join(__dirname, 'main.ts');
-
-interface Run {
-  readonly pid: number;
-  readonly output: () => string;
-  readonly exited: Promise<number | null>;
-  interrupt(): void;
-}
-
-/** As `npm run demo` starts it, with the built nodes. */
-function start(...args: string[]): Run {
-  const child = spawn(process.execPath, ['--require', 'tsx/cjs', DEMO, ...args], { cwd: ROOT });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (text: Buffer) => (output += text.toString()));
-  return {
-    pid: child.pid!,
-    output: () => output,
-    exited: new Promise((resolve) => child.once('close', resolve)),
-    interrupt: () => child.kill('SIGINT'),
-  };
-}
-
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 50));
-}
+import { ROOT, startDemo, until } from './demo-run.js';
 
 describe('npm run demo', function () {
   this.timeout(180_000);
-
-  it('-- --check: every example flow delivers, what it delivers is real, and nothing is left behind', async () => {
-    const before = fs.readdirSync(ROOT);
-    const run = start('--check');
-    assert.equal(await run.exited, 0, run.output());
-    const examples = fs.readdirSync(path.join(ROOT, 'examples')).map((name) => path.basename(name, '.json'));
-    for (const name of examples.filter((each) => !/^(08|12|14) /.test(each)))
-      assert.match(run.output(), new RegExp(`${name.replace(/[^\w ]/g, '.')} +yes`));
-    assert.deepEqual(fs.readdirSync(ROOT), before);
-  });
 
   it('as the command nvr-demo: takes the next port where its own is taken, finds the Node-RED on the PATH, and prints first what to open', async () => {
     const taken = net.createServer();
@@ -85,7 +48,7 @@ describe('npm run demo', function () {
 
   it('ends cleanly on Ctrl-C', async () => {
     const before = fs.readdirSync(ROOT);
-    const run = start('--check');
+    const run = startDemo('--check');
     await until(() => run.output().includes('Node-RED runs on'));
     const url = /http:\S+[^;\s]/.exec(run.output())![0];
     run.interrupt();

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { helper, loadWith, type Message } from '../nodes/red.js';
 import { startGst, type GstServer } from '../support/gst.js';
 import { GSTREAMER, needs } from '../support/tools.js';
-import { frameHashes, receivedHashes } from './judge.js';
-import { makeLongSource } from './sources.js';
+import { frameHashes, receivedHashes } from '../interop/judge.js';
+import { makeLongSource } from '../interop/sources.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim' };
 const TRANSPORTS = ['tcp', 'udp', 'http'] as const;
