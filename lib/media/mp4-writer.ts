@@ -68,11 +68,13 @@ export class Mp4Writer {
     sound?: AudioFormat,
     /** Where players begin, on the clock of the pictures' times; earlier pictures only serve to decode. */
     private readonly shownFrom = -Infinity,
+    /** Pictures a second as they came before, for a stream that says none. */
+    usualRate?: number,
   ) {
     this.config = decoderConfig(first);
     this.sets = sequenceSets(first);
     this.file = new FragmentFile(sink);
-    this.pictures = new PictureTrack(first);
+    this.pictures = new PictureTrack(first, usualRate);
     const writable = sound !== undefined && isWritableSound(sound) ? sound : undefined;
     this.sounds = writable && new SoundTrack(writable);
     this.extension = needsMov(writable?.codec) ? '.mov' : '.mp4';

@@ -48,8 +48,9 @@ export class PictureTrack {
   private readonly untold: Told[] = [];
   private lastShown = 0;
 
-  constructor(first: VideoUnit) {
-    const { reorderDepth = MAX_REORDER, frameRate } = first.format;
+  /** `usualRate`: pictures a second as they came before, for a stream that says none. */
+  constructor(first: VideoUnit, usualRate?: number) {
+    const { reorderDepth = MAX_REORDER, frameRate = usualRate } = first.format;
     this.depth = Math.min(reorderDepth, MAX_REORDER);
     this.shown = new ShownTimes(this.depth);
     this.decode = new DecodeTimes(this.depth);

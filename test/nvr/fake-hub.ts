@@ -25,6 +25,7 @@ export class FakeHub implements CameraHub {
   kept: VideoUnit[] = [];
   packets = 0;
   lost = 0;
+  fps = 0;
   transport = 'tcp';
   readonly subscribers = new Set<HubSubscriber>();
   private readonly timeLine = new TimeLine();
@@ -41,7 +42,7 @@ export class FakeHub implements CameraHub {
       frames: 0,
       keyframes: 0,
       damaged: 0,
-      fps: 0,
+      fps: this.fps,
       bitrateKbps: 0,
       reconnects: 0,
     };

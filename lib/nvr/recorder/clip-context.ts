@@ -15,6 +15,8 @@ export interface ClipContext {
   readonly sound: Sound;
   readonly memory: UnitMemory;
   readonly statistics: () => StreamStatistics;
+  /** Pictures a second as they came before an outage, if that is known. */
+  readonly usualRate?: () => number | undefined;
   readonly journal: () => Promise<Journal>;
   readonly emit: (event: RecorderEvent) => void;
   /** Why the stream does not play, while it does not. */

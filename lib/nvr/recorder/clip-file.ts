@@ -59,7 +59,7 @@ export class ClipFile {
       },
     };
     const shownFrom = plan.cut === true ? plan.from : undefined;
-    const writer = new Mp4Writer(sink, first, heard, shownFrom);
+    const writer = new Mp4Writer(sink, first, heard, shownFrom, context.usualRate?.());
     const { nvr, channel, fileMode = FILE_MODE } = options;
     const time = alarmed?.time ?? Math.max(first.time, shownFrom ?? 0);
     const levels = clipPath(options.fileName, { nvr, channel, stream, reason, time }, options.timeZone);

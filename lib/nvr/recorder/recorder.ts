@@ -30,6 +30,9 @@ import type {
 import { cutOff, ringTooSmall } from './warnings.js';
 import { WindowTimer } from './window-timer.js';
 
+/** How often it is looked at how fast pictures come. */
+const RATED_EACH_MS = 1000;
+
 export class Recorder {
   private subscription: HubSubscription | undefined;
   private readonly ring: GopRing;
@@ -40,6 +43,9 @@ export class Recorder {
   private readonly windowTimer: WindowTimer;
   /** Arrival of the last picture. */
   private lastPicture = -Infinity;
+  /** Pictures a second as they came last; outlives an outage. */
+  private usualRate: number | undefined;
+  private ratedAt = -Infinity;
   /** Why the stream does not play. */
   private trouble: NvrError | undefined;
   /** Those that are not finished yet, the present one included. */
@@ -262,6 +268,15 @@ export class Recorder {
     }
   }
 
+  private see({ arrival }: VideoUnit): void {
+    this.lastPicture = arrival;
+    if (arrival < this.ratedAt + RATED_EACH_MS) return;
+    this.ratedAt = arrival;
+    // A session that has just begun has none yet.
+    const { fps } = this.hub.statistics;
+    if (fps > 0) this.usualRate = fps;
+  }
+
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
     if (this.options.mode === 'timelapse') {
@@ -269,7 +284,7 @@ export class Recorder {
       return;
     }
     if (unit.kind === 'audio') this.hear(unit);
-    else this.lastPicture = unit.arrival;
+    else this.see(unit);
     if (this.options.mode === 'alarm') this.ring.push(unit);
     const { window } = this;
     if (window !== undefined && timeOf(unit) >= window.end) {
@@ -308,6 +323,7 @@ export class Recorder {
       sound,
       memory: hub.memory,
       statistics: () => hub.statistics,
+      usualRate: () => this.usualRate,
       stream: hub.stream,
       journal: () => this.store.journal(),
       trouble: () => this.trouble,

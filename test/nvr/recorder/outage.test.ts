@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
 import { judgeClip } from '../../media/clip-judge.js';
 import { source, videoUnits } from '../../media/recorded-units.js';
@@ -63,6 +64,30 @@ describe('an alarm while the camera is away', function () {
     assert.deepEqual(info.gaps, [{ at: 0, ms: 5000 }]);
     assert.equal(info.coverage, 0.375);
     assert.equal(info.preRollMs, 0);
+  });
+
+  it('judges a clip of two pictures by the pace of before where the stream does not say its rate', async () => {
+    rig = new Rig({ preRoll: 1, postRoll: 2 });
+    rig.recorder.arm();
+    const silent = (units: VideoUnit[]): VideoUnit[] =>
+      units.map((unit) => {
+        const { frameRate: _rate, ...format } = unit.format;
+        return { ...unit, format };
+      });
+    rig.hub.fps = 25;
+    rig.feed(silent(videoUnits(from())));
+    away();
+    rig.hub.fps = 0;
+    rig.to(60_000);
+    rig.recorder.alarm({ reason: 'door' });
+    const [first, ...rest] = silent(later(51_400));
+    // Back 480 ms before the end: a keyframe, and the last picture of the time that is asked for.
+    rig.feed([first!, rest[11]!]);
+    rig.to(70_000);
+    const info = await rig.clip();
+    assert.equal(info.frames, 2);
+    assert.equal(info.gaps.length, 3);
+    assert.deepEqual(info.gaps[1], { at: 2400, ms: 480 });
   });
 
   it('keeps the pictures before it where the camera dies with the alarm', async () => {
