@@ -65,7 +65,8 @@ class RecordNode implements FlowPart {
 
   start(): void {
     const { settings, savedVersion } = this.context;
-    const isLimited = settings.keepDays > 0 || keepGiB(settings, savedVersion) > 0;
+    const { keepDays, keepFolderGiB, keepFreeGiB } = settings;
+    const isLimited = Math.max(keepDays, keepGiB(settings, savedVersion), keepFolderGiB, keepFreeGiB) > 0;
     if (settings.mode === 'continuous' && savedVersion === 0 && !isLimited) this.output.warning(noLimit());
     this.arm();
     void this.archive.cleanUp();

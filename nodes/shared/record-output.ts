@@ -98,6 +98,7 @@ function recorderInfo(event: RecorderEvent): object {
       return faultOf(event.error);
     case 'recording':
     case 'extended':
+    case 'thinned':
     case 'deleted': {
       const { type: _type, ...info } = event;
       return info;

@@ -45,7 +45,7 @@ export async function claimRoom(
 }
 
 /** A file system that does not say has no end, until it refuses. */
-async function freeBytes(fs: RecorderFs, root: string): Promise<number> {
+export async function freeBytes(fs: RecorderFs, root: string): Promise<number> {
   return fs.statfs(root).then(
     ({ bavail, bsize, blocks }) => (blocks > 0 ? bavail * bsize : Infinity),
     () => Infinity,

@@ -46,8 +46,9 @@ export class Journal {
   /** The file ends in the midst of a line. */
   private torn = false;
   private work: Promise<void> = Promise.resolve();
-  /** Bytes of all finished files. */
+  /** Bytes of all finished files, and of those among them that are kept. */
   private total = 0;
+  private kept = 0;
 
   private constructor(
     private readonly fs: RecorderFs,
@@ -84,6 +85,11 @@ export class Journal {
 
   get bytes(): number {
     return this.total;
+  }
+
+  /** Bytes of the files that retention may delete. */
+  get unkeptBytes(): number {
+    return this.total - this.kept;
   }
 
   alarmed(entry: CaseEntry): Promise<void> {
@@ -204,7 +210,7 @@ export class Journal {
       return;
     }
     this.done.set(entry.file, entry as DoneEntry);
-    this.total += (entry as DoneEntry).bytes;
+    this.count(entry as DoneEntry, 1);
     if (this.done.size > MAX_ENTRIES) this.forget(this.done.keys().next().value!);
   }
 
@@ -244,14 +250,21 @@ export class Journal {
     const entry = this.done.get(file);
     if (entry === undefined) return;
     const next = changed(entry);
-    this.total += next.bytes - entry.bytes;
+    this.count(entry, -1);
+    this.count(next, 1);
     this.done.set(file, next);
   }
 
   private forget(file: string): void {
     this.open.delete(file);
-    this.total -= this.done.get(file)?.bytes ?? 0;
+    const entry = this.done.get(file);
+    if (entry !== undefined) this.count(entry, -1);
     this.done.delete(file);
+  }
+
+  private count({ bytes, kept }: DoneEntry, times: 1 | -1): void {
+    this.total += times * bytes;
+    if (kept) this.kept += times * bytes;
   }
 
   private applyCase(line: Extract<Line, { op: 'alarm' | 'more' | 'missing' | 'over' }>): void {

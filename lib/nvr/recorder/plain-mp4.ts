@@ -1,7 +1,7 @@
 // A clip of fragments to one whose index stands in front of the media: for players and web pages that know no fragments.
 
 import type { FileHandle } from 'node:fs/promises';
-import { plainClip } from '../../media/mp4/plain.js';
+import { plainClip, type PlainClip } from '../../media/mp4/plain.js';
 import { readBoxes } from './read-boxes.js';
 
 /** What is copied at once. */
@@ -15,7 +15,16 @@ export async function makePlain(
   onCopied?: () => void,
 ): Promise<void> {
   const { tracks, fragments } = await readBoxes(source);
-  const { header, pieces } = plainClip(tracks, fragments, isMov);
+  await copyPieces(source, target, plainClip(tracks, fragments, isMov), onCopied);
+}
+
+/** Writes a plain clip to `target`, which is empty, with its media as it lies in `source`. */
+export async function copyPieces(
+  source: FileHandle,
+  target: FileHandle,
+  { header, pieces }: PlainClip,
+  onCopied?: () => void,
+): Promise<void> {
   let at = await writeAll(target, header, 0);
   onCopied?.();
   const chunk = Buffer.allocUnsafeSlow(CHUNK);

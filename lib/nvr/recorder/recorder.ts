@@ -104,10 +104,8 @@ export class Recorder {
       preRollMs: Math.round(ring.spanMs),
       preRollBytes: ring.bytes,
       waitingBytes: [...this.clips].reduce((sum, { waitingBytes }) => sum + waitingBytes, 0),
-      ready: store.isRead,
-      files: store.files,
-      fileBytes: store.bytes,
       toFetch: this.cases.toFetch,
+      ...store.status,
     };
   }
 

@@ -6,9 +6,14 @@ import { FILE_MODE } from './clip-file.js';
 import { writeError } from './disk.js';
 import { Journal, type CaseEntry } from './journal.js';
 import { recover, type RecoveryListener } from './recovery.js';
+import { joinFolder, matesOf } from './folder-mates.js';
+import { freeBytes, RESERVE_BYTES } from './disk-room.js';
+import { keptStatus, type KeptStatus } from './kept-status.js';
 import { retain } from './retention.js';
+import { Thinning } from './thinning.js';
+import { settleThinning } from './thin.js';
 import type { NvrError } from '../../errors.js';
-import type { RecorderDeps, RecorderEvent, RecorderOptions } from './types.js';
+import type { RecorderDeps, RecorderEvent, RecorderOptions, RecorderStatus } from './types.js';
 
 const RETENTION_MS = 3_600_000;
 
@@ -21,6 +26,10 @@ export class ClipStore {
   private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
   private closed = true;
+  /** Of the disk, at the last look. */
+  private free: number | undefined;
+  private leaveFolder: (() => void) | undefined;
+  private readonly thinning: Thinning;
 
   constructor(
     private readonly options: RecorderOptions,
@@ -29,18 +38,20 @@ export class ClipStore {
     private readonly recovery: RecoveryListener,
     /** A limit that could not be kept to, or what an earlier run left and cannot be finished. */
     private readonly warn: (error: NvrError) => void,
-  ) {}
-
-  get isRead(): boolean {
-    return this.read;
+  ) {
+    this.thinning = new Thinning(options, deps, emit);
   }
 
-  get files(): number {
-    return this.loaded?.files ?? 0;
-  }
-
-  get bytes(): number {
-    return this.loaded?.bytes ?? 0;
+  /** `files` and their bytes are this recorder's. How long they last is known once the folder has been read. */
+  get status(): Pick<RecorderStatus, 'ready' | 'files' | 'fileBytes'> & Partial<KeptStatus> {
+    const { loaded, free, deps, options } = this;
+    const disk = free === undefined ? undefined : { free, reserve: options.reserveBytes ?? RESERVE_BYTES };
+    return {
+      ready: this.read,
+      files: loaded?.files ?? 0,
+      fileBytes: loaded?.bytes ?? 0,
+      ...(loaded && keptStatus(loaded, matesOf(loaded.root), disk, deps.now())),
+    };
   }
 
   /** One that has not had its last word. */
@@ -71,6 +82,8 @@ export class ClipStore {
     this.deps.timers.clear(this.timer);
     await Promise.all([this.recovering, this.retaining]);
     await Promise.all(this.notes);
+    // It may have been opened again meanwhile.
+    if (this.isClosed()) this.leaveFolder?.();
   }
 
   /** The journal of the folder as it is there now: another disk may have been mounted since. Rejects with what the file system says. */
@@ -102,31 +115,47 @@ export class ClipStore {
     return noted;
   }
 
-  /** Deletes what is beyond the limits, now and every hour. */
+  /** Deletes what is beyond the limits, and thins what has had its days, now and every hour. */
   retain(): void {
-    const { keepDays, keepGiB, folder } = this.options;
-    const { timers, fs, now } = this.deps;
-    if (this.closed || (keepDays === 0 && keepGiB === 0)) return;
+    const { timers } = this.deps;
+    if (this.closed) return;
     timers.clear(this.timer);
     this.timer = timers.set(() => {
       this.retain();
     }, RETENTION_MS);
     this.retaining = this.retaining.then(async () => {
       try {
-        await retain(fs, await this.journal(), this.options, now(), ({ file, bytes, reason }) => {
-          this.emit({ type: 'deleted', file: path.join(folder, file), bytes, reason });
-        });
+        await this.keepToLimits(await this.journal());
       } catch (cause) {
-        this.warn(writeError(cause, folder));
+        this.warn(writeError(cause, this.options.folder));
       }
     });
+  }
+
+  private isClosed(): boolean {
+    return this.closed;
+  }
+
+  private async keepToLimits(journal: Journal): Promise<void> {
+    const { options, deps } = this;
+    if (this.closed) return;
+    this.leaveFolder?.();
+    this.leaveFolder = joinFolder({ journal, limits: options });
+    const all = matesOf(journal.root).map((mate) => mate.journal);
+    await retain(deps.fs, journal, all, options, deps.now(), ({ file, bytes, reason }) => {
+      this.emit({ type: 'deleted', file: path.join(options.folder, file), bytes, reason });
+    });
+    this.free = await freeBytes(deps.fs, journal.root);
+    await this.thinning.run(journal, () => !this.closed);
   }
 
   private async recover(journal: Journal): Promise<void> {
     const { fs } = this.deps;
     const { folder } = this.options;
     try {
+      // First, as what comes in from now on is of this run.
       await recover(fs, journal, folder, this.recovery);
+      await settleThinning(fs, journal);
     } catch (cause) {
       this.warn(writeError(cause, folder));
     }

@@ -6,6 +6,8 @@ import type { NvrError } from '../../errors.js';
 import type { DamagedSpan } from '../../media/damaged-spans.js';
 import type { ClipGap } from '../../media/gaps.js';
 import type { HubEvent, OnLoss } from '../types.js';
+import type { KeptStatus } from './kept-status.js';
+import type { DeletedReason } from './retention.js';
 
 export interface RecorderOptions {
   /** Tells this recorder's files from those of others in the same folder. */
@@ -33,6 +35,12 @@ export interface RecorderOptions {
   readonly keepDays: number;
   /** The oldest files beyond this are deleted; 0: none. */
   readonly keepGiB: number;
+  /** GiB of all recorders of this process in the folder, beyond which the oldest files are deleted; 0: none. */
+  readonly keepFolderGiB?: number;
+  /** GiB of the disk that are kept free by deleting the oldest files; 0: none. */
+  readonly keepFreeGiB?: number;
+  /** Days after which continuous segments are thinned to their keyframes; 0: never. */
+  readonly thinDays?: number;
   /** Files are turned into plain ones, with their index in front, when they are closed: for players that know no fragments. */
   readonly plain?: boolean;
   /** IANA name, of times in file names; empty: UTC. */
@@ -164,8 +172,10 @@ export type RecorderEvent =
       readonly type: 'deleted';
       readonly file: string;
       readonly bytes: number;
-      readonly reason: 'age' | 'size';
+      readonly reason: DeletedReason;
     }
+  /** A file is now its keyframes alone. */
+  | { readonly type: 'thinned'; readonly file: string; readonly bytes: number; readonly sha256: string }
   | { readonly type: 'warning'; readonly error: NvrError };
 
 export interface AlarmRequest {
@@ -185,7 +195,7 @@ export interface AlarmAnswer {
   readonly began: boolean;
 }
 
-export interface RecorderStatus {
+export interface RecorderStatus extends Partial<KeptStatus> {
   readonly state: 'disarmed' | 'armed' | 'recording';
   /** Clips that are recorded or being finished. */
   readonly clips: number;

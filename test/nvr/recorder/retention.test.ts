@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { retain, type Deleted, type RetentionLimits } from '../../../lib/nvr/recorder/retention.js';
 
 const DAY = 24 * 3_600_000;
@@ -36,9 +37,12 @@ describe('the journal and retention', () => {
     await journal.closed(file, { file, end, bytes, ...(thumbnail !== undefined && { thumbnail }) });
   }
 
-  async function limit(limits: Partial<RetentionLimits>): Promise<Deleted[]> {
+  async function limit(
+    limits: Partial<RetentionLimits>,
+    all: readonly Journal[] = [journal],
+  ): Promise<Deleted[]> {
     const told: Deleted[] = [];
-    await retain(fsPromises, journal, { keepDays: 0, keepGiB: 0, ...limits }, NOW, (deleted) =>
+    await retain(fsPromises, journal, all, { keepDays: 0, keepGiB: 0, ...limits }, NOW, (deleted) =>
       told.push(deleted),
     );
     return told;
@@ -63,6 +67,55 @@ describe('the journal and retention', () => {
       ],
     );
     assert.equal(journal.bytes, 900 * MIB);
+  });
+
+  it('leaves alone what is kept, and does not count it', async () => {
+    for (let i = 0; i < 4; i++) await clip(`${i}.mp4`, NOW - DAY + i, 600 * MIB);
+    await journal.keep('0.mp4', true);
+    await journal.keep('1.mp4', true);
+    assert.equal(journal.unkeptBytes, 1200 * MIB);
+    assert.deepEqual(
+      (await limit({ keepGiB: 1 })).map(({ file }) => file),
+      ['2.mp4'],
+    );
+    assert.deepEqual(await limit({ keepDays: 0.5 }), [{ file: '3.mp4', bytes: 600 * MIB, reason: 'age' }]);
+    assert.equal((await reload()).unkeptBytes, 0);
+    await journal.keep('1.mp4', false);
+    assert.equal((await limit({ keepDays: 0.5 })).length, 1);
+  });
+
+  it('deletes the oldest of all recorders of the folder beyond its size', async () => {
+    const first = journal;
+    await clip('a.mp4', NOW - 4, 600 * MIB);
+    journal = await Journal.load(fsPromises, folder, 'two');
+    await clip('b.mp4', NOW - 5, 600 * MIB);
+    await clip('c.mp4', NOW - 3, 600 * MIB);
+    const told = await limit({ keepFolderGiB: 1 }, [first, journal]);
+    assert.deepEqual(
+      told.map(({ file, reason }) => [file, reason]),
+      [
+        ['b.mp4', 'folder'],
+        ['a.mp4', 'folder'],
+      ],
+    );
+    assert.deepEqual([first.files, journal.files], [0, 1]);
+  });
+
+  it('deletes as many of the oldest as the disk must have free, and no more', async () => {
+    for (let i = 0; i < 5; i++) await clip(`${i}.mp4`, NOW - DAY + i, 100 * MIB);
+    const free = 850 * MIB;
+    const told: Deleted[] = [];
+    const statfs = () => Promise.resolve({ bavail: free / 4096, bsize: 4096, blocks: 1 });
+    const fsOf = { ...fsPromises, statfs } as unknown as RecorderFs;
+    const limits = { keepDays: 0, keepGiB: 0, keepFreeGiB: 1 };
+    await retain(fsOf, journal, [journal], limits, NOW, (deleted) => told.push(deleted));
+    assert.deepEqual(
+      told.map(({ file, reason }) => [file, reason]),
+      [
+        ['0.mp4', 'free'],
+        ['1.mp4', 'free'],
+      ],
+    );
   });
 
   it('deletes nothing where no limit is set', async () => {

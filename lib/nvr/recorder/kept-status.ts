@@ -1,0 +1,96 @@
+// How long recordings last: what is there, how fast it grows, and when that fills the disk. Pure.
+
+import type { Mate } from './folder-mates.js';
+import type { Journal } from './journal.js';
+import { GIB } from './retention.js';
+
+export interface KeptStatus {
+  /** Files that are held back from retention. */
+  readonly keptFiles: number;
+  /** Hours of video. */
+  readonly hoursKept: number;
+  /** Epoch ms of the oldest picture; absent where there is none. */
+  readonly oldest?: number;
+  /** As of the last 24 hours; absent where too little is recorded yet. */
+  readonly bytesPerDay?: number;
+  /** Of the disk, at the last look. */
+  readonly freeBytes?: number;
+  /** Epoch ms at which all recorders of the folder will have filled the disk but for its reserve, at this pace; absent where their limits keep them from it. */
+  readonly fullAt?: number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+/** Less than that tells no pace. */
+const LEAST_MS = 10 * 60_000;
+
+export function keptStatus(
+  journal: Journal,
+  mates: readonly Mate[],
+  disk: { readonly free: number; readonly reserve: number } | undefined,
+  now: number,
+): KeptStatus {
+  let keptFiles = 0;
+  let ms = 0;
+  let oldest = Infinity;
+  for (const { kept, untold, story, end } of journal.finished) {
+    if (kept) keptFiles++;
+    const { start = end } = untold ?? story ?? {};
+    ms += end - start;
+    oldest = Math.min(oldest, start);
+  }
+  const pace = bytesPerDay(journal, now);
+  const isKnown = disk !== undefined && disk.free !== Infinity;
+  const fullAt = isKnown ? whenFull(mates, disk.free - disk.reserve, now) : undefined;
+  return {
+    keptFiles,
+    hoursKept: Math.round((ms / HOUR_MS) * 10) / 10,
+    ...(oldest !== Infinity && { oldest }),
+    ...(pace !== undefined && { bytesPerDay: Math.round(pace) }),
+    ...(isKnown && { freeBytes: disk.free }),
+    ...(fullAt !== undefined && { fullAt }),
+  };
+}
+
+/** What has been recorded in the last day, or in as much of it as there is. */
+function bytesPerDay(journal: Journal, now: number): number | undefined {
+  const since = now - DAY_MS;
+  let bytes = 0;
+  let first = Infinity;
+  for (const { end, bytes: own, untold, story } of journal.finished) {
+    if (end <= since || (untold ?? story)?.thinned) continue;
+    bytes += own;
+    first = Math.min(first, (untold ?? story)?.start ?? end);
+  }
+  const span = now - Math.max(first, since);
+  return span >= LEAST_MS ? (bytes / span) * DAY_MS : undefined;
+}
+
+/** Undefined: never, or nobody knows. */
+function whenFull(mates: readonly Mate[], room: number, now: number): number | undefined {
+  let pace = 0;
+  let growth = 0;
+  for (const { journal, limits } of mates) {
+    const own = bytesPerDay(journal, now) ?? 0;
+    pace += own;
+    if (own > 0) growth += growthOf(journal, limits, own);
+  }
+  const { keepFolderGiB, keepFreeGiB } = leastOf(mates);
+  const together = mates.reduce((sum, { journal }) => sum + journal.unkeptBytes, 0);
+  const most = Math.min(growth, keepFolderGiB * GIB - together);
+  if (pace === 0 || keepFreeGiB > 0 || most <= room) return undefined;
+  return Math.round(now + (Math.max(0, room) / pace) * DAY_MS);
+}
+
+/** Bytes by which a recorder's files can still grow within its own limits. */
+function growthOf(journal: Journal, { keepDays, keepGiB }: Mate['limits'], pace: number): number {
+  const bySize = keepGiB > 0 ? keepGiB * GIB - journal.unkeptBytes : Infinity;
+  const byAge = keepDays > 0 ? keepDays * pace - journal.unkeptBytes : Infinity;
+  return Math.max(0, Math.min(bySize, byAge));
+}
+
+function leastOf(mates: readonly Mate[]): { keepFolderGiB: number; keepFreeGiB: number } {
+  const folder = mates.map(({ limits }) => limits.keepFolderGiB ?? 0).filter((limit) => limit > 0);
+  const free = mates.map(({ limits }) => limits.keepFreeGiB ?? 0);
+  return { keepFolderGiB: Math.min(Infinity, ...folder), keepFreeGiB: Math.max(0, ...free) };
+}

@@ -1,0 +1,45 @@
+// Which segments have had their days in full: thinned one after the other, kept ones never.
+
+import path from 'node:path';
+import { FILE_MODE } from './clip-file.js';
+import { codeOf } from './disk.js';
+import { SEGMENT, type Journal } from './journal.js';
+import { thinFile } from './thin.js';
+import type { RecorderDeps, RecorderEvent, RecorderOptions } from './types.js';
+
+const DAY_MS = 24 * 3_600_000;
+/** Files that were looked at and stay as they are; beyond, they are looked at once more. */
+const MAX_LEFT = 100_000;
+
+export class Thinning {
+  private readonly left = new Set<string>();
+
+  constructor(
+    private readonly options: Pick<RecorderOptions, 'thinDays' | 'fileMode' | 'folder'>,
+    private readonly deps: Pick<RecorderDeps, 'fs' | 'now'>,
+    private readonly emit: (event: RecorderEvent) => void,
+  ) {}
+
+  /** Rejects with what the file system says. Ends early where it is not wanted any more. */
+  async run(journal: Journal, isWanted: () => boolean): Promise<void> {
+    const { thinDays = 0, folder, fileMode = FILE_MODE } = this.options;
+    if (thinDays <= 0) return;
+    const before = this.deps.now() - thinDays * DAY_MS;
+    for (const { file, end, id, kept, story } of [...journal.finished]) {
+      if (!isWanted() || end >= before) return;
+      if (id !== SEGMENT || kept || story === undefined || story.thinned || this.left.has(file)) continue;
+      const isThinned = await thinFile(this.deps.fs, journal, file, fileMode).catch((error: unknown) => {
+        if (codeOf(error) === 'ENOENT') return false;
+        throw error;
+      });
+      const entry = journal.find(file);
+      if (isThinned && entry !== undefined && 'bytes' in entry) {
+        const { bytes, story: now } = entry;
+        this.emit({ type: 'thinned', file: path.join(folder, file), bytes, sha256: now?.sha256 ?? '' });
+      } else {
+        if (this.left.size >= MAX_LEFT) this.left.clear();
+        this.left.add(file);
+      }
+    }
+  }
+}

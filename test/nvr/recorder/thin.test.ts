@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import path from 'node:path';
+import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import type { ClipInfo, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import { judgeClip, videoTimes } from '../../media/clip-judge.js';
+import {
+  audioUnits,
+  interleave,
+  source,
+  videoUnits,
+  type SourceOptions,
+} from '../../media/recorded-units.js';
+import { needs } from '../../support/tools.js';
+import { EPOCH, Rig } from './rig.js';
+
+const DAY_MS = 24 * 3_600_000;
+
+describe('thinning to keyframes', function () {
+  this.timeout(30_000);
+  let rig: Rig;
+
+  before(function () {
+    needs(this, 'ffmpeg', 'ffprobe');
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  /** One segment of what a camera sent, and then two days. */
+  async function record(
+    from: SourceOptions,
+    options: Partial<RecorderOptions> = {},
+    sound = false,
+    changes: Partial<RecorderFs> = {},
+  ): Promise<ClipInfo> {
+    rig = new Rig({ mode: 'continuous', fileName: '{HHmmss}', thinDays: 1, ...options }, changes);
+    rig.recorder.arm();
+    const pictures = videoUnits(source(from));
+    rig.feed(sound ? interleave(pictures, audioUnits('aac', 4)) : pictures);
+    await rig.recorder.disarm();
+    return rig.clip();
+  }
+
+  async function thin(): Promise<ClipInfo> {
+    rig.now += 2 * DAY_MS;
+    rig.recorder.arm();
+    await rig.event('thinned');
+    await rig.recorder.disarm();
+    const [clip] = (await rig.recorder.catalog.list({})).clips;
+    return clip!;
+  }
+
+  for (const [what, from, options, sound] of [
+    ['H.264 in fragments, with sound', { seconds: 4 }, {}, true],
+    ['H.264 with B-frames, plain', { seconds: 4, bFrames: 2 }, { plain: true }, false],
+    ['H.265', { seconds: 4, codec: 'h265' }, {}, false],
+  ] as const)
+    it(`leaves each keyframe at its own time, bit for bit, and nothing else: ${what}`, async () => {
+      const before = await record(from, options, sound);
+      const frames = judgeClip(before.file);
+      const times = videoTimes(before.file);
+      const clip = await thin();
+      assert.equal(clip.file, before.file);
+      const keyframes = [0, 25, 50, 75];
+      assert.deepEqual(
+        judgeClip(clip.file),
+        keyframes.map((index) => frames[index]),
+      );
+      const first = times[0]!;
+      assert.deepEqual(
+        videoTimes(clip.file).map((time) => Math.round(time * 1000)),
+        keyframes.map((index) => Math.round((times[index]! - first) * 1000)),
+      );
+      const bytes = fs.readFileSync(clip.file);
+      assert.equal(clip.sha256, createHash('sha256').update(bytes).digest('hex'));
+      assert.notEqual(clip.sha256, before.sha256);
+      assert.deepEqual(
+        [clip.thinned, clip.frames, clip.bytes, clip.audio, clip.start, clip.end],
+        [true, 4, bytes.length, false, before.start, before.end],
+      );
+      assert.ok(clip.bytes < before.bytes / 2, `${clip.bytes} of ${before.bytes}`);
+      assert.deepEqual(rig.files(), [path.basename(before.file)]);
+      const event = await rig.event('thinned');
+      assert.deepEqual([event.file, event.bytes, event.sha256], [clip.file, clip.bytes, clip.sha256]);
+      assert.equal(rig.recorder.status.fileBytes, bytes.length);
+    });
+
+  it('never touches a kept clip, one that is too young, or one that has been thinned', async () => {
+    await record({ seconds: 8 }, { segment: 2 });
+    const clips = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    await rig.recorder.catalog.keep({ file: clips[0]!.file }, true);
+    // The last one ends a day before that, and somewhat less.
+    rig.now = clips.at(-1)!.end - EPOCH + DAY_MS;
+    rig.recorder.arm();
+    await rig.event('thinned', 2);
+    await rig.recorder.disarm();
+    const sizes = (): number[] => clips.map(({ file }) => fs.statSync(file).size);
+    const [kept, first, second, young] = sizes();
+    assert.deepEqual([kept, young], [clips[0]!.bytes, clips[3]!.bytes]);
+    assert.ok(first! < clips[1]!.bytes && second! < clips[2]!.bytes);
+    rig.now += DAY_MS;
+    rig.recorder.arm();
+    const { file } = await rig.event('thinned', 3);
+    await rig.recorder.disarm();
+    assert.equal(file, clips[3]!.file);
+    assert.deepEqual(sizes().slice(0, 3), [kept, first, second]);
+  });
+
+  it('leaves one picture of a clip that has but one keyframe, until its end', async () => {
+    const before = await record({ seconds: 4, gop: 100 });
+    const clip = await thin();
+    assert.deepEqual([clip.thinned, clip.frames, clip.end], [true, 1, before.end]);
+    assert.equal(judgeClip(clip.file).length, 1);
+  });
+
+  it('leaves the whole clip where the disk is full, and says so', async () => {
+    const before = await record({ seconds: 4 }, {}, false, {
+      open: ((file: string, flags: number, mode?: number) =>
+        file.endsWith('.thin.part') && flags !== fs.constants.O_RDONLY && (flags & 3) !== 0
+          ? Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
+          : fsPromises.open(file, flags, mode)) as RecorderFs['open'],
+    });
+    rig.now += 2 * DAY_MS;
+    rig.recorder.arm();
+    assert.equal((await rig.event('warning')).error.code, 'EDISK');
+    await rig.recorder.disarm();
+    assert.equal(fs.statSync(before.file).size, before.bytes);
+    assert.deepEqual(rig.files(), [path.basename(before.file)]);
+  });
+
+  it('knows after a kill in the midst of it which of the two the file is', async () => {
+    const before = await record({ seconds: 4 });
+    const journal = await Journal.load(fsPromises, rig.folder, 'test');
+    const name = path.basename(before.file);
+    const sha256 = 'f'.repeat(64);
+    await journal.thin(name, { bytes: before.bytes - 1, sha256, frames: 4 });
+    fs.writeFileSync(`${before.file}.thin.part`, 'half');
+    rig = new Rig({ folder: rig.folder });
+    rig.now = 50_000;
+    rig.recorder.arm();
+    await rig.ready();
+    let [clip] = (await rig.recorder.catalog.list({})).clips;
+    assert.deepEqual([clip!.sha256, clip!.thinned], [before.sha256, undefined]);
+    assert.deepEqual(rig.files(), [name]);
+    await rig.recorder.disarm();
+    const again = await Journal.load(fsPromises, rig.folder, 'test');
+    await again.thin(name, { bytes: 5, sha256, frames: 4 });
+    fs.writeFileSync(before.file, 'thin!');
+    rig = new Rig({ folder: rig.folder });
+    rig.now = 50_000;
+    rig.recorder.arm();
+    await rig.ready();
+    [clip] = (await rig.recorder.catalog.list({})).clips;
+    assert.deepEqual([clip!.sha256, clip!.thinned, clip!.bytes], [sha256, true, 5]);
+  });
+});
