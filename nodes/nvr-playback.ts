@@ -90,9 +90,9 @@ class PlaybackNode implements FlowPart {
 
   private openFiles(): PlaybackFiles {
     const { RED, node, server, settings } = this.context;
-    const { fileName, plain } = settings;
+    const { fileName, plain, attach } = settings;
     const ownFolder = path.resolve(RED.settings.userDir ?? process.cwd(), 'nvr-clips');
-    const files = { folder: settings.folder === '' ? ownFolder : settings.folder, fileName, plain };
+    const files = { folder: settings.folder === '' ? ownFolder : settings.folder, fileName, plain, attach };
     return new PlaybackFiles(RED, node, server, files, {
       event: (...told) => {
         this.runs.event(...told);

@@ -42,7 +42,7 @@ class RecordNode implements FlowPart {
     const { RED, node, nvr, server, settings } = context;
     this.isEndless = settings.mode !== 'alarm';
     this.hub = nvr.camera(channelNumber(server.settings, settings.channel), settings.stream);
-    this.output = new RecordOutput(node, server.settings, this.hub);
+    this.output = new RecordOutput(node, server.settings, this.hub, settings.attach);
     const options = recorderOptions(context, this.hub);
     const deps = recorderDeps(context, this.hub);
     this.recorder = new Recorder(this.hub, options, deps, {

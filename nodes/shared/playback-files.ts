@@ -1,7 +1,6 @@
 // Recorded spans as files, for nvr-playback: one MP4 for each channel that a message asks for, and the message once more with each.
 
 import fs from 'node:fs/promises';
-import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -13,6 +12,7 @@ import type { RecordedSpan } from '../../lib/nvr/playback/fetch-span.js';
 import { keepMessage } from '../../lib/nvr/recorder/kept-message.js';
 import type { KeptMessage } from '../../lib/nvr/recorder/types.js';
 import { channelName } from './channel.js';
+import { clipFields, notAttached } from './clip-message.js';
 import { flatClip, topicOf } from './messages.js';
 import { nvrOf, type NvrServerNode } from './server-node.js';
 
@@ -20,6 +20,8 @@ export interface FileSettings {
   readonly folder: string;
   readonly fileName: string;
   readonly plain: boolean;
+  /** Files are attached to their messages for the e-mail node. */
+  readonly attach: boolean;
 }
 
 export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
@@ -55,13 +57,14 @@ export class PlaybackFiles {
     private readonly RED: NodeAPI,
     private readonly node: Node,
     private readonly server: NvrServerNode,
-    settings: FileSettings,
+    private readonly settings: FileSettings,
     private readonly outlet: FilesOutlet,
   ) {
     const nvr = nvrOf(server);
+    const { folder, fileName, plain } = settings;
     const { name, timeZone } = server.settings;
     this.exports = new Exports(
-      { ...settings, id: node.id, nvr: name, timeZone },
+      { folder, fileName, plain, id: node.id, nvr: name, timeZone },
       {
         fs,
         now: () => Date.now(),
@@ -185,6 +188,8 @@ export class PlaybackFiles {
       },
       onFile: (clip) => {
         tell('finished', flatClip(clip));
+        const tooLarge = notAttached(clip, this.settings.attach);
+        if (tooLarge !== undefined) tell('warning', { code: tooLarge.code, reason: tooLarge.message });
         this.send({ ...this.RED.util.cloneMessage(message), run, channel }, channel, clip);
       },
       onEnd,
@@ -210,8 +215,7 @@ export class PlaybackFiles {
     const filled: NodeMessage & Record<string, unknown> = {
       ...message,
       topic: typeof message.topic === 'string' ? message.topic : own,
-      payload: clip.file,
-      filename: path.basename(clip.file),
+      ...clipFields(clip, this.settings.attach),
       clip,
     };
     this.node.send([filled, null]);

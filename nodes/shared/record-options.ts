@@ -29,7 +29,14 @@ export function keepGiB({ keepGiB: given, mode }: Settings, savedVersion: number
 
 export function recorderOptions(context: RecordContext, { channel }: CameraHub): RecorderOptions {
   const { RED, node, server, settings, savedVersion } = context;
-  const { name: _name, nvr: _nvr, stream: _stream, thumbnail: _thumbnail, ...own } = settings;
+  const {
+    name: _name,
+    nvr: _nvr,
+    stream: _stream,
+    thumbnail: _thumbnail,
+    attach: _attach,
+    ...own
+  } = settings;
   const ownFolder = path.join(RED.settings.userDir ?? process.cwd(), 'nvr-clips');
   return {
     ...own,

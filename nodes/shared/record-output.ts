@@ -4,6 +4,7 @@ import type { Node, NodeMessage } from 'node-red';
 import type { NvrError } from '../../lib/errors.js';
 import type { ClipInfo, RecorderEvent, RecorderStatus } from '../../lib/nvr/recorder/types.js';
 import type { CameraHub, HubEvent, NvrSettings } from '../../lib/nvr/types.js';
+import { clipFields, notAttached } from './clip-message.js';
 import { eventInfo, flatClip, topicOf } from './messages.js';
 import { Outlet } from './output/outlet.js';
 
@@ -14,6 +15,7 @@ export class RecordOutput {
     node: Node,
     private readonly settings: NvrSettings,
     private readonly hub: CameraHub,
+    private readonly attach: boolean,
   ) {
     this.outlet = new Outlet({
       send: (outputs) => {
@@ -25,7 +27,7 @@ export class RecordOutput {
   /** The same message with a finished clip on it, for output 1. */
   clip(message: NodeMessage, info: ClipInfo): NodeMessage {
     const topic = message.topic ?? topicOf(this.settings, this.hub.channel, 'clip');
-    return Object.assign(message, { topic, payload: info.file, clip: { ...info } });
+    return Object.assign(message, { topic, ...clipFields(info, this.attach), clip: { ...info } });
   }
 
   /** The same message with the answer on it, for output 2. `state` is the recorder's, `streamState` the stream's. */
@@ -64,6 +66,8 @@ export class RecordOutput {
 
   recorderEvent(event: RecorderEvent): void {
     this.event(event.type, recorderInfo(event));
+    const tooLarge = event.type === 'finished' ? notAttached(event.info, this.attach) : undefined;
+    if (tooLarge !== undefined) this.warning(tooLarge);
   }
 
   hubEvent(event: HubEvent): void {

@@ -179,10 +179,14 @@ describe('nvr-record', function () {
       assert.deepEqual(jpegSize(fs.readFileSync(clip.thumbnail!)), { width: 640, height: 360 });
     });
 
-    it('a picture beside the clip, if it is asked for', async () => {
-      const sink = await deploy({ thumbnail: true });
-      send({ payload: 'motion' });
-      const { thumbnail, file } = clipOf(await sink('out').first(() => true));
+    it('a picture beside the clip, and an attachment with its name, if they are asked for', async () => {
+      const sink = await deploy({ thumbnail: true, attach: true });
+      send({ payload: 'motion', filename: '../../etc/passwd' });
+      const message = await sink('out').first(() => true);
+      const { thumbnail, file } = clipOf(message);
+      const filename = path.basename(file);
+      assert.equal(message.filename, filename);
+      assert.deepEqual(message.attachments, [{ filename, path: file, contentType: 'video/mp4' }]);
       assert.equal(thumbnail, file.replace(/mp4$/, 'jpg'));
       assert.deepEqual(jpegSize(fs.readFileSync(thumbnail)), { width: 640, height: 360 });
     });

@@ -1,7 +1,13 @@
 // Settings that several node types have.
 
 import { DEFAULT_FILE_NAME } from '../../../../lib/nvr/recorder/file-name.js';
-import type { ChannelSetting, ChoiceSetting, ConfigSetting, TextSetting } from '../setting.js';
+import type {
+  BooleanSetting,
+  ChannelSetting,
+  ChoiceSetting,
+  ConfigSetting,
+  TextSetting,
+} from '../setting.js';
 
 export const NAME = {
   kind: 'text',
@@ -97,3 +103,14 @@ export const FILE_NAME = {
   ],
   icon: 'fa-file-video-o',
 } as const satisfies TextSetting;
+
+export const ATTACH = {
+  kind: 'boolean',
+  default: false,
+  label: ['attach the clip for e-mail', 'Clip für E-Mail anhängen'],
+  help: [
+    '`msg.attachments` as the e-mail node takes it, up to 18 MiB; a warning tells what is too large.',
+    '`msg.attachments`, wie der E-Mail-Node es nimmt, bis 18 MiB; eine Warnung nennt, was zu groß ist.',
+  ],
+  badge: ['bad attachment', 'Anhang ungültig'],
+} as const satisfies BooleanSetting;

@@ -1,7 +1,7 @@
 // The settings of nvr-playback: all but what becomes of a run can be said by each message.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, EMIT, FILE_NAME, FOLDER, NAME, NVR, STREAM } from './common.js';
+import { ATTACH, CHANNEL, EMIT, FILE_NAME, FOLDER, NAME, NVR, STREAM } from './common.js';
 
 const OF_UNITS = { output: ['units'] } as const;
 const OF_FILES = { output: ['file'] } as const;
@@ -98,6 +98,7 @@ export const playbackSettings = settingsTable({
     badge: ['bad plain MP4', 'MP4 ungültig'],
     when: OF_FILES,
   },
+  attach: { ...ATTACH, when: OF_FILES },
   emit: { ...EMIT, default: 'accessUnits', when: OF_UNITS },
   doneWhen: {
     kind: 'choice',

@@ -1,7 +1,7 @@
 // The settings of nvr-record.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+import { ATTACH, CHANNEL, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
 
 const OF_ALARMS = { mode: ['alarm'] } as const;
 
@@ -204,4 +204,5 @@ export const recordSettings = settingsTable({
     help: ['A picture of the alarm, by the clip’s name.', 'Ein Bild des Alarms, mit dem Namen des Clips.'],
     badge: ['bad picture', 'Bild ungültig'],
   },
+  attach: ATTACH,
 });
