@@ -39,13 +39,15 @@ const FORGOTTEN_AFTER_MS = 86_400_000;
 
 /** One per server. Policies start undefined, "not yet learnt", and are set by the first session that finds out. */
 export class ServerMemory {
-  /** How this account logs in. */
+  /** How this account logs in.
+   * @internal */
   readonly login = new LoginMemory();
   private readonly learnt = new Map<keyof Policies, { readonly value: string; readonly at: number }>();
 
   /** `now` gives monotonic ms. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
+  /** @internal */
   recall<P extends keyof Policies>(policy: P): Policies[P] | undefined {
     const known = this.learnt.get(policy);
     if (known === undefined) return undefined;
@@ -54,11 +56,13 @@ export class ServerMemory {
     return undefined;
   }
 
-  /** What is only confirmed is found out anew no later. */
+  /** What is only confirmed is found out anew no later.
+   * @internal */
   learn<P extends keyof Policies>(policy: P, value: Policies[P]): void {
     if (this.recall(policy) !== value) this.learnt.set(policy, { value, at: this.now() });
   }
 
+  /** @internal */
   forget(policy: keyof Policies): void {
     this.learnt.delete(policy);
   }

@@ -48,7 +48,7 @@ export interface NalRange {
 /** `arrival` of this machine's clock (RTP-smoothed); `sr` an RTCP sender report; `onvif` the 0xABAC extension; `rtpinfo` PLAY's RTP-Info; `start` the asked start plus media time. */
 export type TimeSource = 'arrival' | 'sr' | 'onvif' | 'rtpinfo' | 'start';
 
-interface UnitBase {
+export interface UnitBase {
   /** 32-bit RTP timestamp of the unit, in the track's clock rate (RFC 3550 5.1). */
   readonly rtpTime: number;
   /** RTP sequence number of the packet that ended the unit. */

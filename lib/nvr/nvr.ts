@@ -11,6 +11,7 @@ import { HealthProbes } from './health/health.js';
 import { shareAccount, type Account } from './account.js';
 import { Hub } from './camera/hub.js';
 import { Hubs } from './camera/hubs.js';
+import { withDefaults, type NvrConfig } from './default-settings.js';
 import { processMemory, type MemoryBudget } from './memory-budget.js';
 import { askDescription } from '../client/describe.js';
 import type { ServerOptions } from '../client/session-options.js';
@@ -30,6 +31,7 @@ export interface NvrOptions {
 }
 
 export class Nvr {
+  readonly settings: NvrSettings;
   /** Playback runs, by name. */
   readonly playback: PlaybackRuns;
   /** How the cameras are. */
@@ -41,10 +43,9 @@ export class Nvr {
   private readonly memory: MemoryBudget;
   private closed = false;
 
-  constructor(
-    readonly settings: NvrSettings,
-    options: NvrOptions = {},
-  ) {
+  /** Settings that are not given are those of a MOVE NVR. */
+  constructor(config: NvrConfig, options: NvrOptions = {}) {
+    const settings = (this.settings = withDefaults(config));
     this.logger = options.logger ?? silentLogger;
     this.memory = options.memory ?? processMemory();
     this.hubs = new Hubs(settings.maxSessions ?? MAX_SESSIONS, (channel, stream) =>

@@ -53,7 +53,7 @@ export interface NvrSettings {
 }
 
 /** What trouble with a stream is told with. */
-interface Trouble {
+export interface Trouble {
   readonly code: NvrErrorCode;
   readonly reason: string;
   /** The error behind it; not for the message. */
@@ -63,7 +63,7 @@ interface Trouble {
 }
 
 /** No session; another attempt follows in `retryInMs`. */
-interface Failure extends Trouble {
+export interface Failure extends Trouble {
   readonly attempt: number;
   readonly retryInMs: number;
 }
@@ -92,10 +92,10 @@ export type HubNews =
 
 export type HubEventWord = HubNews['type'];
 
-type FieldsOf<Member> = Member extends unknown ? keyof Member : never;
+export type FieldsOf<Member> = Member extends unknown ? keyof Member : never;
 
 /** The fields that only other members of the union have may be asked for as well: they are undefined. */
-type WithAllFields<Member, All = Member> = Member extends unknown
+export type WithAllFields<Member, All = Member> = Member extends unknown
   ? Member & Readonly<Partial<Record<Exclude<FieldsOf<All>, keyof Member>, undefined>>>
   : never;
 

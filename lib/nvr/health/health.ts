@@ -50,6 +50,7 @@ export class HealthProbes {
   private hostFailure: { at: number; failure: StageError } | undefined;
   private closed = false;
 
+  /** @internal */
   constructor(private readonly context: HealthContext) {
     this.clock = new ServerClock(context.settings);
     this.hubs = new HubChecks(context.settings);

@@ -34,6 +34,7 @@ export class PlaybackRun {
   /** Whoever takes the units has enough of them. */
   private held = false;
 
+  /** @internal */
   constructor(
     private readonly context: RunContext,
     readonly request: PlaybackRequest,

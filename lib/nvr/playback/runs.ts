@@ -9,6 +9,7 @@ export class PlaybackRuns {
   private readonly runs = new Map<string, PlaybackRun>();
   private readonly waiting: (() => void)[] = [];
 
+  /** @internal */
   constructor(private readonly context: RunContext) {}
 
   get(name: string): PlaybackRun | undefined {

@@ -30,6 +30,7 @@ export interface ClipList {
 export const MAX_LISTED = 1000;
 
 export class Catalog {
+  /** @internal */
   constructor(
     private readonly options: Pick<RecorderOptions, 'folder'>,
     private readonly deps: Pick<RecorderDeps, 'fs' | 'now'>,
@@ -70,7 +71,7 @@ export class Catalog {
     });
   }
 
-  /** Rejects with EDISK. */
+  /** Rejects with EDISK. @internal */
   journal(): Promise<Journal> {
     return this.load().catch((cause: unknown) => {
       throw writeError(cause, this.options.folder);

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { openSession } from '../../lib/client/open-session.js';
+import { UnitQueue } from '../../lib/client/unit-queue.js';
+import type { MediaUnit } from '../../lib/codec/unit.js';
+import { buildBye } from '../../lib/rtp/rtcp.js';
+import { interleaved, keyframePackets, startScriptedServer } from '../support/scripted-server.js';
+
+const unit = (rtpTime: number, keyframe = false, bytes = 1): MediaUnit =>
+  ({ kind: 'video', keyframe, rtpTime, data: Buffer.alloc(bytes), nals: [] }) as unknown as MediaUnit;
+
+async function read(queue: UnitQueue): Promise<number[]> {
+  const times: number[] = [];
+  for await (const { rtpTime } of queue) times.push(rtpTime);
+  return times;
+}
+
+describe('units to be read one by one', () => {
+  it('come in order, those that waited and those that are waited for, and end with the session', async () => {
+    const queue = new UnitQueue();
+    queue.push(unit(1, true));
+    queue.push(unit(2));
+    const reading = read(queue);
+    await new Promise((resolve) => setImmediate(resolve));
+    queue.push(unit(3));
+    queue.end();
+    queue.push(unit(4));
+    assert.deepEqual(await reading, [1, 2, 3]);
+  });
+
+  it('are dropped past the bound up to the next keyframe, each time with their number', async () => {
+    const drops: number[] = [];
+    const queue = new UnitQueue().bound({ maxUnits: 2, onDrop: (count) => drops.push(count) });
+    for (const [time, keyframe] of [
+      [1, true],
+      [2, false],
+      [3, false],
+    ] as const)
+      queue.push(unit(time, keyframe));
+    assert.equal((await queue.next()).value?.rtpTime, 1);
+    queue.push(unit(4));
+    queue.push(unit(5, true));
+    assert.deepEqual(drops, [2]);
+    queue.push(unit(6));
+    assert.equal((await queue.next()).value?.rtpTime, 2);
+    queue.push(unit(7));
+    queue.push(unit(8, true));
+    queue.push(unit(9));
+    queue.end();
+    assert.deepEqual(await read(queue), [5, 8]);
+    assert.deepEqual(drops, [2, 2, 1]);
+  });
+
+  it('are bounded in memory as well', async () => {
+    const queue = new UnitQueue().bound({ maxBytes: 10_000 });
+    for (let time = 1; time <= 3; time++) queue.push(unit(time, true, 4_000));
+    queue.end();
+    assert.deepEqual(await read(queue), [1, 2]);
+  });
+
+  it('are kept no longer once their reader has left', async () => {
+    let left = 0;
+    const queue = new UnitQueue(() => left++);
+    queue.push(unit(1, true));
+    queue.push(unit(2));
+    for await (const { rtpTime } of queue) {
+      assert.equal(rtpTime, 1);
+      break;
+    }
+    assert.equal(left, 1);
+    assert.deepEqual(await queue.next(), { done: true, value: undefined });
+  });
+
+  it('are a session’s from its first one on, to its end, which "closed" tells', async () => {
+    const frames = [...keyframePackets(1, 0), ...keyframePackets(4, 3000)].map((packet) =>
+      interleaved(0, packet),
+    );
+    const media = Buffer.concat([...frames, interleaved(1, buildBye(0x1234))]);
+    const server = await startScriptedServer(({ method }) =>
+      method === 'PLAY' ? { after: media, headers: { Session: 'S1' } } : undefined,
+    );
+    const session = await openSession(`rtsp://127.0.0.1:${server.port}/live`);
+    const keyframes: boolean[] = [];
+    for await (const one of session.units()) keyframes.push(one.kind === 'video' && one.keyframe);
+    assert.deepEqual(keyframes, [true, true]);
+    assert.equal((await session.closed)?.reason, 'bye');
+    assert.deepEqual(await session.units().next(), { done: true, value: undefined });
+    await server.close();
+  });
+});
