@@ -1,4 +1,5 @@
-// Part of `npm run lint`: files of lib/ and nodes/ that import each other in a circle, types included. Exit code 1 where there are any.
+// Part of `npm run lint`: files of lib/ and nodes/ that import each other in a circle, types included. Exit
+// code 1 where there are any.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,7 +8,10 @@ import ts from 'typescript';
 /** What each file imports, by path; files outside the map do not count. */
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
-/** The circles of imports, each as the files on its way round; empty where there are none (Tarjan's strongly connected components). */
+/**
+ * The circles of imports, each as the files on its way round; empty where there are none (Tarjan's strongly
+ * connected components).
+ */
 export function circles(imports: Imports): string[][] {
   const found: string[][] = [];
   const order = new Map<string, number>();

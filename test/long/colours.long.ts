@@ -1,4 +1,5 @@
-// Every matrix and every shape of pixels, in both codecs, by both decoders: test/media/colours.test.ts has a few of each.
+// Every matrix and every shape of pixels, in both codecs, by both decoders: test/media/colours.test.ts has a
+// few of each.
 import { COLOURS, judgeColours, judgeShape } from '../media/looks.js';
 import { needs } from '../support/tools.js';
 
