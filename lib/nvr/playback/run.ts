@@ -3,6 +3,7 @@
 import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
+import { SpanEnd } from '../../media/span-end.js';
 import { SessionSlot } from '../session-slot.js';
 import { openRecorded, type RecordedHandlers } from './recorded-session.js';
 import type { PlaybackHandlers, PlaybackRequest, RunContext, RunEnd } from './run-types.js';
@@ -23,6 +24,8 @@ export class PlaybackRun {
   reached: number;
   private from: number;
   private readonly to: number | undefined;
+  /** Of the session at hand; undefined: the run has no end. */
+  private end: SpanEnd | undefined;
   private readonly slot: SessionSlot<RtspSession>;
   private repeatUntil = Number.NEGATIVE_INFINITY;
   private guard: NodeJS.Timeout | undefined;
@@ -94,6 +97,7 @@ export class PlaybackRun {
 
   private async open(at: number): Promise<void> {
     this.state = 'opening';
+    this.end = this.to === undefined ? undefined : new SpanEnd(this.to);
     const span = { request: this.request, at, to: this.to };
     const handlers: RecordedHandlers = {
       onUnit: (unit) => {
@@ -125,11 +129,15 @@ export class PlaybackRun {
   }
 
   private take(unit: VideoUnit): void {
+    const place = this.end?.place(unit);
+    if (place === 'over') this.finish('reached');
+    if (place === 'over' || place === 'held') return;
+    for (const behind of this.end?.takeHeld() ?? []) this.handlers.onUnit({ unit: behind, repeated: false });
+    this.give(unit);
+  }
+
+  private give(unit: VideoUnit): void {
     const { time } = unit;
-    if (this.to !== undefined && time >= this.to) {
-      this.finish('reached');
-      return;
-    }
     const repeated = time <= this.repeatUntil;
     if (time > this.reached) {
       const step = time - this.reached;

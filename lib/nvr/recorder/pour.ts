@@ -2,6 +2,7 @@
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
+import { SpanEnd } from '../../media/span-end.js';
 import type { Clip } from './clip.js';
 
 /** Bytes that wait for the disk before the NVR is asked to wait. */
@@ -16,10 +17,14 @@ export async function pour(
   onUnit?: (unit: VideoUnit) => void,
 ): Promise<NvrError | undefined> {
   try {
+    const end = new SpanEnd(to);
     for await (const unit of units) {
-      if (unit.time >= to || !clip.isOpen || signal.aborted) break;
+      const place = end.place(unit);
+      if (place === 'over' || !clip.isOpen || signal.aborted) break;
+      if (place === 'held') continue;
       // The recording's own time is the only one that counts here.
-      clip.push({ ...unit, arrival: unit.time, mediaTime: unit.time });
+      for (const one of [...end.takeHeld(), unit])
+        clip.push({ ...one, arrival: one.time, mediaTime: one.time });
       onUnit?.(unit);
       if (clip.waitingBytes > AHEAD_BYTES) await clip.drain();
     }

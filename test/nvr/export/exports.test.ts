@@ -16,7 +16,7 @@ import type {
 } from '../../../lib/nvr/export/types.js';
 import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { judgeClip, videoTimes } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
+import { source, videoUnits, type SourceOptions } from '../../media/recorded-units.js';
 import { needs } from '../../support/tools.js';
 
 const EPOCH = 1_760_000_000_000;
@@ -37,6 +37,10 @@ class Rig {
   /** Breaks off behind the picture of that time. */
   breakAt = Infinity;
   fault: NvrError | undefined;
+  /** What the NVR has recorded, and where nothing. */
+  recorded: SourceOptions = RECORDED;
+  shiftMs = 0;
+  hole: { readonly from: number; readonly to: number } | undefined;
 
   constructor(
     readonly folder: string,
@@ -92,10 +96,15 @@ class Rig {
   }
 
   private async *play(from: number, to: number, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
-    const keyframe = Math.floor((from - EPOCH) / 1000) * 1000 + EPOCH;
-    for (const unit of videoUnits(source(RECORDED), { begin: 0, epoch: EPOCH })) {
+    const epoch = EPOCH + this.shiftMs;
+    const keyframe = Math.floor((from - epoch) / 1000) * 1000 + epoch;
+    const { hole } = this;
+    for (const placed of videoUnits(source(this.recorded), { begin: 0, epoch, placed: true })) {
+      const unit = { ...placed, time: epoch + Math.round(placed.mediaTime!) };
       if (unit.time < keyframe) continue;
-      if (unit.time >= to || signal.aborted) return;
+      if (hole !== undefined && unit.time >= hole.from && unit.time < hole.to) continue;
+      // As a run ends: behind it.
+      if (unit.time >= to + 1000 || signal.aborted) return;
       if (unit.time >= this.breakAt) throw this.fault ?? new NvrError('EUNREACHABLE', 'The NVR is gone.');
       this.now += 300;
       yield await Promise.resolve(unit);
@@ -147,6 +156,43 @@ describe('an export', function () {
       else assert.ok(Math.abs(videoTimes(clip!.file)[0]! + 0.6) < 0.001);
     });
   }
+
+  it('holds the last pictures of its span where they are decoded behind later ones', async () => {
+    for (const to of [4_520, 4_560, 4_600, 4_640]) {
+      const rig = new Rig(folder, { fileName: `b-${to}` });
+      rig.recorded = { seconds: 8, bFrames: 3 };
+      await rig.export({ to: EPOCH + to });
+      const shown = judgeClip(rig.files[0]!.file);
+      const wanted = source(rig.recorded).hashes.slice(40, to / 40);
+      assert.deepEqual(shown.slice(0, wanted.length), wanted);
+      assert.ok(shown.length - wanted.length <= 3, `${shown.length - wanted.length} more`);
+      assert.deepEqual(rig.files[0]!.gaps, []);
+    }
+  });
+
+  it('says where nothing is recorded in the midst of its span', async () => {
+    const rig = new Rig(folder);
+    rig.hole = { from: EPOCH + 3_000, to: EPOCH + 4_000 };
+    const end = await rig.export();
+    assert.equal(end.reason, 'reached');
+    const [clip] = rig.files;
+    assert.equal(clip!.gaps.length, 1);
+    const [{ at, ms }] = clip!.gaps as [{ at: number; ms: number }];
+    assert.ok(Math.abs(at - 1_400) <= 40 && Math.abs(ms - 1_000) <= 40, `${at} ${ms}`);
+    assert.ok(clip!.coverage > 0.6 && clip!.coverage < 0.7);
+  });
+
+  it('has no file of the same name twice where clocks are put back', async () => {
+    // 02:30 of 26 October 2025 in Berlin, which comes twice.
+    const twice = [Date.UTC(2025, 9, 26, 0, 30), Date.UTC(2025, 9, 26, 1, 30)];
+    for (const [index, from] of twice.entries()) {
+      const rig = new Rig(folder, { timeZone: 'Europe/Berlin', fileName: '{HHmm}' });
+      rig.shiftMs = from - EPOCH;
+      await rig.export({ run: `run ${index}`, from, to: from + 3000 });
+      assert.deepEqual([rig.files[0]!.recordedFrom, rig.files[0]!.gaps], [from, []]);
+    }
+    assert.deepEqual(names(), ['0230-2.mp4', '0230.mp4']);
+  });
 
   it('tells how far it is at most once a second', async () => {
     const rig = new Rig(folder);
