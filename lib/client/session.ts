@@ -5,13 +5,13 @@ import { asNvrError, NvrError } from '../errors.js';
 import { guarded } from '../guard.js';
 import { silentLogger } from '../log.js';
 import { formatTransport } from '../rtsp/headers.js';
-import type { RtspResponse } from '../rtsp/message.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
 import { parseRtspUri } from '../rtsp/uri.js';
 import { holdAccount } from '../secrets.js';
 import type { ConnectionListener } from './connection.js';
 import { describe, type Described } from './describe.js';
 import { throwIfGivenUp, unlessGivenUp } from './given-up.js';
+import { requestPlay, tearDown } from './play.js';
 import { Playing } from './playing.js';
 import { ServerMemory } from './quirks.js';
 import { Reception } from './reception.js';
@@ -26,7 +26,6 @@ import {
 } from './session-options.js';
 import { requestSetup, type Granted } from './setup.js';
 import type { SessionStatistics } from './statistics.js';
-import { errorOfReply } from './status.js';
 import type { Transport } from './transport/transport.js';
 import { UnitQueue, type UnitsOptions } from './unit-queue.js';
 
@@ -40,8 +39,6 @@ type State =
   | { readonly name: 'opening'; settingUp?: Promise<Granted>; end?: EarlyEnd | undefined }
   | { readonly name: 'playing'; readonly playing: Playing }
   | { readonly name: 'ended' };
-
-const TEARDOWN_MS = 1_000;
 
 export class RtspSession {
   playReply: PlayReply = { rtpInfo: [] };
@@ -258,8 +255,8 @@ export class RtspSession {
   ): Promise<void> {
     const { options, memory, reception } = this;
     opening.end = undefined;
-    const reply = await this.requestPlay(described);
-    if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
+    const headers = { ...options.playHeaders, ...this.sessionHeader() };
+    const reply = await requestPlay(described, options.range ?? 'npt=0.000-', headers);
     throwIfGivenUp(this.over.signal);
     this.playReply = readPlayReply(reply);
     reception.expect(this.playReply);
@@ -284,16 +281,6 @@ export class RtspSession {
       setImmediate(() => {
         this.end(early.reason, early.error);
       });
-  }
-
-  private async requestPlay({ connection, baseUri }: Described): Promise<RtspResponse> {
-    const range = this.options.range ?? 'npt=0.000-';
-    const extra = { ...this.options.playHeaders, ...this.sessionHeader() };
-    const reply = await connection.request('PLAY', baseUri, { Range: range, ...extra });
-    const open = /^(.*-)[^-]+$/.exec(range)?.[1];
-    if ((reply.status !== 456 && reply.status !== 457) || open === undefined) return reply;
-    // quirk: closed-range-refused; the caller stops on the clock.
-    return connection.request('PLAY', baseUri, { Range: open, ...extra });
   }
 
   private onUnit(unit: MediaUnit): void {
@@ -337,16 +324,9 @@ export class RtspSession {
     for (const queue of this.queues) queue.end();
     if (state.name === 'playing') state.playing.stop();
     this.reception.close();
-    const connection = this.described?.connection;
-    if (connection !== undefined) {
-      if (state.name === 'opening' && state.settingUp !== undefined && connection.isOpen)
-        await settlesWithin(state.settingUp, TEARDOWN_MS);
-      if (this.id !== undefined && connection.isOpen) {
-        connection.resume();
-        const uri = this.described?.baseUri ?? this.options.uri;
-        await connection.request('TEARDOWN', uri, this.sessionHeader(), TEARDOWN_MS).catch(() => undefined);
-      }
-      connection.destroy();
+    if (this.described !== undefined) {
+      const settingUp = state.name === 'opening' ? state.settingUp : undefined;
+      await tearDown(this.described, settingUp, () => this.sessionHeader());
     }
     this.forgetAccount();
   }
@@ -363,14 +343,6 @@ export class RtspSession {
   private sessionHeader(): Record<string, string> {
     return this.id === undefined ? {} : { Session: this.id };
   }
-}
-
-/** Waits until it is settled, either way, or for so long. */
-async function settlesWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([work.catch(() => undefined), limit]);
-  clearTimeout(timer);
 }
 
 function plainUdp(): NvrError {

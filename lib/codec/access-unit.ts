@@ -2,14 +2,16 @@
 
 import { LIMITS } from '../limits.js';
 import { hasStartCode, splitAnnexB } from './annexb.js';
-import type { AssemblerOptions, AssemblerStats, BoundaryPolicy } from './assembler-options.js';
+import type { AssemblerOptions, AssemblerStats } from './assembler-options.js';
+import { Beginnings, Boundary } from './boundary.js';
 import { CutSlices } from './cut-slices.js';
 import { ReferenceState } from './entry.js';
 import { emptyFacts, type NalFacts, type NalRules } from './nal-rules.js';
-import type { SetsInFront } from './parameter-sets.js';
 import { PictureFormat } from './picture-format.js';
-import type { MediaUnit, ParameterSetPolicy, VideoUnit } from './unit.js';
+import { SetsSent } from './sets-sent.js';
+import type { MediaUnit, VideoUnit } from './unit.js';
 import { UnitBuffer } from './unit-buffer.js';
+import { UnitInProgress } from './unit-in-progress.js';
 
 /**
  * Some devices send several NAL units as one, with start codes inside (quirks row 25). Those that do, do so from the start, or put parameter sets in front of a slice. So every byte is
@@ -17,9 +19,6 @@ import { UnitBuffer } from './unit-buffer.js';
  */
 const CLEAN_NALS = 1024;
 const LOOKED_THROUGH_BYTES = 1024;
-
-/** PPS ids of one unit that are looked after: real ones name one or two. */
-const PPS_IDS = 16;
 
 const NOTHING = { data: Buffer.alloc(0), nals: [] };
 
@@ -33,19 +32,15 @@ export class AccessUnitAssembler<Info> {
   readonly stats: AssemblerStats = { units: 0, damagedUnits: 0, droppedUnits: 0, droppedNals: 0 };
   readonly #rules: NalRules<Info>;
   readonly #sink: (unit: MediaUnit) => void;
-  readonly #setPolicy: ParameterSetPolicy;
   readonly #picture: PictureFormat<Info>;
   readonly #buffer: UnitBuffer;
   readonly #cuts: CutSlices | undefined;
   readonly #references = new ReferenceState();
   readonly #facts: NalFacts = emptyFacts();
-  #boundary: BoundaryPolicy;
-  #setsOutVersion = 0;
-  // Number of the last entry, 0 before the first, and the PPS it names.
-  #entryNumber = 0;
-  #entryPps = 0;
-  // Running number of the unit in progress; 0 stands for the SDP in the parameter sets' books.
-  #number = 1;
+  readonly #unit = new UnitInProgress();
+  readonly #boundary: Boundary;
+  readonly #beginnings = new Beginnings();
+  readonly #sets: SetsSent<Info>;
 
   // The packet at hand.
   #arrival = 0;
@@ -54,86 +49,51 @@ export class AccessUnitAssembler<Info> {
   /** Units that ended within it. */
   #ended = 0;
 
-  // The unit in progress.
-  #begun = false;
-  #rtpTime = 0;
-  #unitArrival = 0;
-  #unitSequence = 0;
-  #unitOnvifTime = NaN;
+  // The NAL unit at hand.
   #nalOpen = false;
   /** Fragments come in whose NAL unit is already given up: it is counted once. */
   #orphans = false;
   #nalArrival = 0;
-  #slices = 0;
-  /** A slice, whole or torn, was looked at. */
-  #looked = false;
-  #sync = false;
-  #allIntra = true;
-  /** Pictures until the recovery point that an SEI of the unit announced; -1: none. */
-  #recovery = -1;
-  #ppsId = 0;
-  /** What its slices name. */
-  readonly #ppsIds: number[] = [];
-  #damaged = false;
-  /** Nothing was missing up to the first slice. */
-  #startSound = false;
-  #overflow = false;
-
-  // What went before.
-  #gap = false;
-  #afterGap = false;
-  /** NAL type with which entries and other units begin, -1 while none was seen. */
-  #keyBegins = -1;
-  #deltaBegins = -1;
-  #markersSeen = false;
   /** NAL units in a row without a start code inside. */
   #cleanNals = 0;
+
+  /** Packets were lost before the next one. */
+  #gap = false;
+  /** Sequence number of the last packet that is known to be of the unit in progress. */
   #closedSequence = 0;
-  /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
-  #endedByMarker: VideoUnit | undefined;
-  #held = false;
-  /** What the unit's last first slice began: a field whose frame is not whole yet (1), or the other one (2). */
-  #field: 0 | 1 | 2 = 0;
-  /** A marker stood behind such a field. */
-  #fieldEnded = false;
-  /** Timestamp under which the other field of the frame comes, if it has one of its own; -1: none. */
-  #fieldTime = -1;
-  /** Index of the NAL unit at which the next unit may begin, -1 for none, and when it came. */
-  #openAt = -1;
-  #openArrival = 0;
 
   constructor(rules: NalRules<Info>, sink: (unit: MediaUnit) => void, options: AssemblerOptions = {}) {
     this.#rules = rules;
     this.#sink = sink;
-    this.#setPolicy = options.parameterSets ?? 'keyframe';
+    this.#sets = new SetsSent(rules.sets, options.parameterSets ?? 'keyframe');
     this.#picture = new PictureFormat(rules, options.frameRate);
-    this.#boundary = options.boundary ?? 'marker';
+    this.#boundary = new Boundary(options.boundary ?? 'marker');
     this.#buffer = new UnitBuffer(options.window);
     if (options.cutSlices === true) this.#cuts = new CutSlices();
   }
 
   /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
-    if (this.#begun && rtpTime !== this.#rtpTime && rtpTime !== this.#fieldTime)
-      this.#timestampChanged(rtpTime, arrivalMs);
+    const unit = this.#unit;
+    if (unit.begun && !unit.isAt(rtpTime)) this.#timestampChanged(rtpTime, arrivalMs);
     if (sequence !== this.#sequence) this.#ended = 0;
     this.#arrival = arrivalMs;
     this.#sequence = sequence;
     this.#onvifTime = onvifTime;
-    if (!this.#begun) {
-      this.#begin(rtpTime, arrivalMs);
-      this.#afterGap = this.#gap;
+    if (!unit.begun) {
+      unit.begin(rtpTime, arrivalMs);
+      unit.afterGap = this.#gap;
       if (this.#gap) this.#references.lose();
     }
     this.#gap = false;
-    this.#unitSequence = sequence;
-    if (Number.isNaN(this.#unitOnvifTime)) this.#unitOnvifTime = onvifTime;
+    unit.sequence = sequence;
+    if (Number.isNaN(unit.onvifTime)) unit.onvifTime = onvifTime;
   }
 
   /** A whole NAL unit. Start codes inside make it several. */
   nal(data: Buffer, start: number, end: number): void {
     if (this.#nalOpen) this.abandonNal();
-    if (end - start < this.#rules.headerBytes || this.#overflow) return;
+    if (end - start < this.#rules.headerBytes || this.#unit.overflow) return;
     if (this.#ended >= LIMITS.packetUnits) {
       this.missing();
       return;
@@ -144,7 +104,7 @@ export class AccessUnitAssembler<Info> {
   /** A NAL unit that comes in fragments: its header, rebuilt; `second` is H.265's second header byte, -1 for H.264. */
   beginNal(first: number, second: number): void {
     if (this.#nalOpen) this.abandonNal();
-    if (this.#overflow || !this.#openNal(this.#rules.typeOf(first))) return;
+    if (this.#unit.overflow || !this.#openNal(this.#rules.typeOf(first))) return;
     if (!this.#buffer.appendByte(first) || (second >= 0 && !this.#buffer.appendByte(second)))
       this.#tooLarge();
   }
@@ -197,67 +157,56 @@ export class AccessUnitAssembler<Info> {
     const facts = this.#facts;
     this.#rules.inspect(memory, lastNal, end, facts);
     if (!facts.slice) return;
-    this.#look(facts);
+    this.#unit.look(facts);
     this.#cuts?.keep(memory, lastNal, end, facts.type, count - 1);
-  }
-
-  #look(facts: NalFacts): void {
-    if (!this.#looked) this.#ppsId = facts.ppsId;
-    this.#looked = true;
-    const ids = this.#ppsIds;
-    if (ids.length < PPS_IDS && !ids.includes(facts.ppsId)) ids.push(facts.ppsId);
-    this.#sync ||= facts.sync;
-    // The second field of an I-picture may build on the first.
-    if (this.#field !== 2) this.#allIntra &&= facts.intra;
   }
 
   /** Something of the unit in progress is missing or makes no sense. */
   missing(): void {
-    this.#damaged = true;
+    this.#unit.damaged = true;
     this.stats.droppedNals += 1;
   }
 
   /** The marker bit of the packet at hand, after its payload was taken. */
   marker(): void {
-    if (this.#boundary === 'timestamp' || this.#nalOpen) return;
-    if (this.#slices > 0) {
-      this.#markersSeen = true;
-      this.#fieldEnded = this.#field === 1;
-      if (this.#fieldEnded) return;
-      this.#held = this.#boundary === 'learn';
-      if (!this.#held) this.#end(this.#unitSequence, true);
-    } else if (this.#overflow || this.#damaged) {
+    if (this.#boundary.ignoresMarkers || this.#nalOpen) return;
+    if (this.#unit.slices > 0) {
+      this.#boundary.seeMarker();
+      this.#unit.fieldEnded = this.#unit.field === 1;
+      if (this.#unit.fieldEnded) return;
+      if (this.#boundary.endsByMarker()) this.#end(this.#unit.sequence, true);
+    } else if (this.#unit.overflow || this.#unit.damaged) {
       this.#discard();
     }
   }
 
   /** A unit ended by its marker is held back until it is known whether markers can be believed. */
   get isHolding(): boolean {
-    return this.#held || this.#fieldEnded;
+    return this.#boundary.isHeld || this.#unit.fieldEnded;
   }
 
   /** Nothing followed for a while: what is held back is a whole unit. */
   settle(): void {
-    if (this.#held) this.#boundary = 'marker';
-    if (this.isHolding) this.#end(this.#unitSequence, this.#held);
+    this.#boundary.trustMarkers();
+    if (this.isHolding) this.#end(this.#unit.sequence, this.#boundary.isHeld);
   }
 
   /** Packets were lost before the next one. */
   gap(): void {
-    if (this.#held) this.settle();
+    if (this.#boundary.isHeld) this.settle();
     this.#gap = true;
-    if (!this.#begun) return;
+    if (!this.#unit.begun) return;
     if (this.#nalOpen) this.abandonNal();
-    else this.#damaged = true;
+    else this.#unit.damaged = true;
   }
 
   flush(): void {
-    if (this.#held) this.settle();
+    if (this.#boundary.isHeld) this.settle();
     if (this.#nalOpen) this.abandonNal();
-    if (this.#slices > 0) {
+    if (this.#unit.slices > 0) {
       // Where the server sets markers, a unit without one has lost its end.
-      if (this.#markersSeen && this.#boundary === 'marker' && !this.#fieldEnded) this.#damaged = true;
-      this.#end(this.#unitSequence, false);
+      if (this.#boundary.needsMarkers && !this.#unit.fieldEnded) this.#unit.damaged = true;
+      this.#end(this.#unit.sequence, false);
     } else {
       this.#clear();
     }
@@ -266,41 +215,31 @@ export class AccessUnitAssembler<Info> {
   reset(): void {
     this.#nalOpen = false;
     this.#clear();
-    this.#endedByMarker = undefined;
+    this.#boundary.forgetLast();
     this.#cleanNals = 0;
     this.#references.lose();
     this.#gap = false;
   }
 
-  #begin(rtpTime: number, arrivalMs: number): void {
-    this.#begun = true;
-    this.#rtpTime = rtpTime;
-    this.#unitArrival = arrivalMs;
-    this.#unitOnvifTime = NaN;
-  }
-
   #timestampChanged(rtpTime: number, arrivalMs: number): void {
     if (this.#nalOpen) this.abandonNal();
-    if (this.#field === 1 && this.#fieldTime < 0 && !this.#overflow) {
+    if (this.#unit.field === 1 && this.#unit.fieldTime < 0 && !this.#unit.overflow) {
       // The other field of the frame may have a timestamp of its own: the next slice will tell.
-      this.#fieldTime = rtpTime;
-      if (this.#openAt < 0) {
-        this.#openAt = this.#buffer.count;
-        this.#openArrival = arrivalMs;
-      }
+      this.#unit.fieldTime = rtpTime;
+      this.#unit.mayOpenAt(this.#buffer.count, arrivalMs);
       return;
     }
-    if (this.#held) this.settle();
-    else if (this.#slices > 0) this.#end(this.#unitSequence, false);
-    else if (this.#damaged || this.#overflow) this.#discard();
+    if (this.#boundary.isHeld) this.settle();
+    else if (this.#unit.slices > 0) this.#end(this.#unit.sequence, false);
+    else if (this.#unit.damaged || this.#unit.overflow) this.#discard();
     // Parameter sets and SEI under a timestamp of their own belong to the picture that follows.
-    this.#begun = false;
+    this.#unit.begun = false;
   }
 
   #openNal(type: number): boolean {
     this.#nalArrival = this.#arrival;
     this.#orphans = false;
-    const headroom = this.#setPolicy === 'never' ? 0 : this.#rules.sets.frontBytes;
+    const { headroom } = this.#sets;
     this.#nalOpen = this.#buffer.open(type, this.#rules.looksKey(type), headroom);
     if (!this.#nalOpen) this.#tooLarge();
     return this.#nalOpen;
@@ -317,9 +256,9 @@ export class AccessUnitAssembler<Info> {
     this.#nalOpen = false;
     this.#buffer.clear();
     this.#cuts?.clear();
-    this.#slices = 0;
-    this.#overflow = true;
-    this.#damaged = true;
+    this.#unit.slices = 0;
+    this.#unit.overflow = true;
+    this.#unit.damaged = true;
   }
 
   // The last NAL unit in the buffer is whole: what does it mean?
@@ -338,64 +277,57 @@ export class AccessUnitAssembler<Info> {
       this.missing();
       return;
     }
-    if (this.#slices > 0) {
-      if (facts.slice && (facts.opens || (this.#openAt >= 0 && facts.first && facts.field !== 2))) {
+    if (this.#unit.slices > 0) {
+      if (facts.slice && (facts.opens || (this.#unit.openAt >= 0 && facts.first && facts.field !== 2))) {
         this.#split();
         return;
       }
       // Perhaps the next unit begins here: the next slice will tell.
-      if (facts.opens && this.#openAt < 0) {
-        this.#openAt = this.#buffer.count - 1;
-        this.#openArrival = this.#nalArrival;
-      }
-      if (facts.slice && this.#openAt >= 0) this.#dropRepeatedSets();
+      if (facts.opens) this.#unit.mayOpenAt(this.#buffer.count - 1, this.#nalArrival);
+      if (facts.slice && this.#unit.openAt >= 0) this.#dropRepeatedSets();
     }
-    if (this.#openAt < 0) this.#closedSequence = this.#sequence;
-    if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), this.#number);
-    if (facts.recovery >= 0) this.#recovery = facts.recovery;
+    if (this.#unit.openAt < 0) this.#closedSequence = this.#sequence;
+    if (facts.parameterSet) this.#rules.sets.learn(memory.subarray(start, end), this.#unit.number);
+    if (facts.recovery >= 0) this.#unit.recovery = facts.recovery;
     if (facts.slice) this.#takeSlice(facts);
   }
 
   #takeSlice(facts: NalFacts): void {
-    if (this.#slices === 0) {
+    if (this.#unit.slices === 0) {
       if (!facts.first) this.#firstSliceMissing();
-      this.#startSound = !this.#damaged;
-      this.#endedByMarker = undefined;
-    } else if (this.#held) {
+      this.#unit.startSound = !this.#unit.damaged;
+      this.#boundary.forgetLast();
+    } else if (this.#boundary.isHeld) {
       // More slices of the picture: the marker before them meant nothing.
-      this.#boundary = 'timestamp';
-      this.#held = false;
+      this.#boundary.distrustMarkers();
     }
-    if (facts.first) this.#field = facts.field;
-    this.#fieldEnded = false;
-    this.#slices += 1;
-    this.#look(facts);
+    if (facts.first) this.#unit.field = facts.field;
+    this.#unit.fieldEnded = false;
+    this.#unit.slices += 1;
+    this.#unit.look(facts);
   }
 
   #firstSliceMissing(): void {
-    this.#damaged = true;
-    const torn = this.#endedByMarker;
-    if (torn?.rtpTime !== this.#rtpTime) return;
+    this.#unit.damaged = true;
+    const torn = this.#boundary.tornAt(this.#unit.rtpTime);
+    if (torn === undefined) return;
     // The marker stood on a slice that was not the picture's last: this server sets it on every slice.
-    this.#boundary = 'timestamp';
+    this.#boundary.distrustMarkers();
     if (!torn.damaged) this.stats.damagedUnits += 1;
-    (torn as { damaged: boolean }).damaged = true;
+    torn.damaged = true;
   }
 
   // Marker and timestamp did not tell, but the last NAL unit is another picture's first slice.
   #split(): void {
-    if (this.#openAt < 0) {
-      this.#openAt = this.#buffer.count - 1;
-      this.#openArrival = this.#nalArrival;
-    }
-    if (this.#held) this.#boundary = 'marker';
+    this.#unit.mayOpenAt(this.#buffer.count - 1, this.#nalArrival);
+    this.#boundary.trustMarkers();
     this.#end(this.#closedSequence, false);
   }
 
   // GStreamer repeats the parameter sets in front of every slice of a keyframe: within a picture they are out of place.
   #dropRepeatedSets(): void {
-    const slice = this.#buffer.takeFrom(this.#openAt).at(-1)!;
-    this.#openAt = -1;
+    const slice = this.#buffer.takeFrom(this.#unit.openAt).at(-1)!;
+    this.#unit.openAt = -1;
     this.#buffer.open(this.#rules.typeOf(slice[0]!), false, 0);
     this.#buffer.append(slice, 0, slice.length);
   }
@@ -404,7 +336,7 @@ export class AccessUnitAssembler<Info> {
   #discard(): void {
     this.stats.droppedUnits += 1;
     if (this.#cuts !== undefined && this.#cuts.count > 0) {
-      this.#end(this.#unitSequence, false);
+      this.#end(this.#unit.sequence, false);
       return;
     }
     this.#references.lose(this.#isKeyframe());
@@ -413,9 +345,9 @@ export class AccessUnitAssembler<Info> {
 
   // IRAP or IDR; or all-intra, and said to be a beginning by an SEI or by the parameter sets in front of it.
   #isKeyframe(): boolean {
-    if (this.#sync) return true;
-    if (!this.#looked || !this.#allIntra) return false;
-    return this.#recovery >= 0 || this.#rules.sets.carries(this.#ppsId, this.#number);
+    if (this.#unit.sync) return true;
+    if (!this.#unit.looked || !this.#unit.allIntra) return false;
+    return this.#unit.recovery >= 0 || this.#rules.sets.carries(this.#unit.ppsId, this.#unit.number);
   }
 
   #clear(): void {
@@ -425,32 +357,17 @@ export class AccessUnitAssembler<Info> {
   }
 
   #forget(): void {
-    this.#begun = false;
-    this.#held = false;
-    this.#field = 0;
-    this.#fieldEnded = false;
-    this.#fieldTime = -1;
-    this.#openAt = -1;
-    this.#slices = 0;
-    this.#looked = false;
-    this.#ppsIds.length = 0;
-    this.#sync = false;
-    this.#allIntra = true;
-    this.#recovery = -1;
-    this.#damaged = false;
-    this.#startSound = false;
-    this.#overflow = false;
-    this.#afterGap = false;
-    this.#number += 1;
+    this.#boundary.isHeld = false;
+    this.#unit.forget();
   }
 
   #end(sequence: number, byMarker: boolean): void {
     const keyframe = this.#isKeyframe();
-    const entry = keyframe || this.#recovery >= 0;
-    const next = this.#openAt < 0 ? [] : this.#buffer.takeFrom(this.#openAt);
-    const nextArrival = this.#openArrival;
-    const damaged = this.#startMissing(entry) || this.#damaged;
-    if (entry || this.#picture.format.width === 0) this.#picture.refresh(this.#ppsId);
+    const entry = keyframe || this.#unit.recovery >= 0;
+    const next = this.#unit.openAt < 0 ? [] : this.#buffer.takeFrom(this.#unit.openAt);
+    const nextArrival = this.#unit.openArrival;
+    const damaged = this.#startMissing(entry) || this.#unit.damaged;
+    if (entry || this.#picture.format.width === 0) this.#picture.refresh(this.#unit.ppsId);
     const unit: VideoUnit = {
       kind: 'video',
       codec: this.#rules.codec,
@@ -458,68 +375,44 @@ export class AccessUnitAssembler<Info> {
       keyframe,
       damaged,
       format: this.#picture.format,
-      rtpTime: this.#rtpTime,
+      rtpTime: this.#unit.rtpTime,
       rtpSequence: sequence,
-      arrival: this.#unitArrival,
+      arrival: this.#unit.arrival,
       time: 0,
       timeSource: 'arrival',
-      ...(this.#recovery >= 0 && !keyframe && { recoveryFrames: this.#recovery }),
+      ...(this.#unit.recovery >= 0 && !keyframe && { recoveryFrames: this.#unit.recovery }),
+      ...(!Number.isNaN(this.#unit.onvifTime) && { onvifTime: this.#unit.onvifTime }),
     };
-    if (!Number.isNaN(this.#unitOnvifTime)) (unit as { onvifTime?: number }).onvifTime = this.#unitOnvifTime;
     this.#references.mark(unit);
     this.stats.units += 1;
     this.#ended += 1;
     if (damaged) this.stats.damagedUnits += 1;
-    this.#endedByMarker = byMarker ? unit : undefined;
-    const rtpTime = this.#fieldTime < 0 ? this.#rtpTime : this.#fieldTime;
+    this.#boundary.ended(unit, byMarker);
+    const rtpTime = this.#unit.fieldTime < 0 ? this.#unit.rtpTime : this.#unit.fieldTime;
     this.#forget();
     this.#sink(unit);
     if (next.length === 0) return;
-    this.#begin(rtpTime, nextArrival);
-    this.#unitSequence = this.#sequence;
-    this.#unitOnvifTime = this.#onvifTime;
+    this.#unit.begin(rtpTime, nextArrival);
+    this.#unit.sequence = this.#sequence;
+    this.#unit.onvifTime = this.#onvifTime;
     for (const nal of next) this.nal(nal, 0, nal.length);
   }
 
   // The unit's bytes, parameter sets in front of an entry; with those that a loss cut off beside them.
   #bytes(entry: boolean): Pick<VideoUnit, 'data' | 'nals' | 'cut'> {
     const { count } = this.#buffer;
-    const whole = this.#buffer.finish(entry, this.#setsInFront(entry), this.#rules.delimiter);
+    const whole = this.#buffer.finish(entry, this.#sets.inFrontOf(this.#unit, entry), this.#rules.delimiter);
     if (this.#cuts === undefined || this.#cuts.count === 0) return whole;
     const cut = this.#cuts.join(whole, whole.nals.length - count);
     this.#cuts.clear();
-    return { ...(this.#slices > 0 ? whole : NOTHING), cut };
+    return { ...(this.#unit.slices > 0 ? whole : NOTHING), cut };
   }
 
   // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise its own beginning is noted.
   #startMissing(entry: boolean): boolean {
     const begins = this.#buffer.firstType;
-    const usual = entry ? this.#keyBegins : this.#deltaBegins;
-    if (this.#afterGap) return usual >= 0 && begins !== usual;
-    if (this.#startSound && entry) this.#keyBegins = begins;
-    else if (this.#startSound) this.#deltaBegins = begins;
+    if (this.#unit.afterGap) return this.#beginnings.isOdd(begins, entry);
+    if (this.#unit.startSound) this.#beginnings.see(begins, entry);
     return false;
-  }
-
-  // In front of an entry, what its slices need; in front of other units, what was in none since that entry: a PPS that the SDP alone has, and that P-pictures alone name.
-  #setsInFront(entry: boolean): SetsInFront | undefined {
-    const { sets } = this.#rules;
-    if (this.#setPolicy === 'never') return undefined;
-    if (!entry) {
-      if (this.#setPolicy === 'change' || this.#entryNumber === 0 || this.#knowsSets()) return undefined;
-      return sets.inFront(this.#ppsIds, this.#entryNumber, this.#number);
-    }
-    const changed = sets.version !== this.#setsOutVersion;
-    this.#setsOutVersion = sets.version;
-    this.#entryNumber = this.#number;
-    this.#entryPps = this.#ppsId;
-    if (this.#setPolicy === 'change' && !changed) return undefined;
-    return sets.inFront(this.#ppsIds, this.#number, this.#number);
-  }
-
-  // Nearly all pictures name the one PPS that the entry before them names.
-  #knowsSets(): boolean {
-    const changed = this.#rules.sets.version !== this.#setsOutVersion;
-    return !changed && this.#ppsIds.length === 1 && this.#ppsIds[0] === this.#entryPps;
   }
 }

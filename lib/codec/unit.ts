@@ -81,8 +81,8 @@ export interface VideoUnit extends UnitBase {
   readonly nals: readonly NalRange[];
   /** IDR, or an all-intra picture with a recovery point SEI or with its parameter sets in front (H.265: IRAP; MJPEG: always). */
   readonly keyframe: boolean;
-  /** Data of this unit's own was lost; what is here is whole NAL units, never torn ones. */
-  readonly damaged: boolean;
+  /** Data of this unit's own was lost; what is here is whole NAL units, never torn ones. The first of a stream may turn out so after it came. */
+  damaged: boolean;
   /** `lost`: what this unit builds on may be missing, from a loss (or the beginning in the middle of a GOP) until the next clean keyframe. */
   reference?: 'lost';
   /** A damaged keyframe, and no clean one came for three GOPs: who waits for a keyframe takes this one. */
