@@ -7,7 +7,9 @@ import { Trace } from '../lib/nvr/trace.js';
 import { registerAdmin } from './shared/admin.js';
 import type { NvrServerNode } from './shared/server-node.js';
 import { settingsOf } from './shared/server-settings.js';
-import { SettingsReader } from './shared/settings-reader.js';
+import { migrate } from './shared/settings/migrations.js';
+import { readUsable } from './shared/settings/read.js';
+import { runtimeSettings } from './shared/settings/tables/runtime.js';
 import { invalidSetting } from './shared/status.js';
 
 interface Credentials {
@@ -20,10 +22,9 @@ type SavedServer = NodeDef & Record<string, unknown>;
 export = (RED: NodeAPI): void => {
   function ServerNode(this: NvrServerNode & Node<Credentials>, saved: SavedServer): void {
     RED.nodes.createNode(this, saved);
-    const reader = new SettingsReader(saved);
-    const settings = settingsOf(RED, reader, saved, this.credentials);
     this.users = {};
-    this.saved = saved;
+    this.saved = migrate('nvr-server', saved);
+    const { settings, problems } = settingsOf(RED, this.saved, this.credentials);
     this.settings = settings;
     this.exchanges = new Trace({
       secrets: [settings.password],
@@ -36,7 +37,7 @@ export = (RED: NodeAPI): void => {
         },
       },
     });
-    this.problem = reader.problems[0];
+    this.problem = problems[0];
     this.nvr = this.problem === undefined ? new Nvr(settings, { logger: this.exchanges }) : undefined;
     if (this.problem !== undefined) this.status(invalidSetting(this.problem.property));
 
@@ -61,8 +62,9 @@ export = (RED: NodeAPI): void => {
 
 /** `nvrMemoryMB` of settings.js bounds what all NVRs of this process keep. */
 function setMemory(RED: NodeAPI): void {
-  const reader = new SettingsReader(RED.settings as unknown as Record<string, unknown>);
-  const megabytes = reader.number('nvrMemoryMB', 0, { min: 16, max: 1_000_000 });
-  for (const { message } of reader.problems) RED.log.warn(`${message} The usual bound is used.`);
-  if (megabytes > 0) processMemory().bytes = megabytes * 1024 * 1024;
+  const saved = RED.settings as unknown as Record<string, unknown>;
+  const { settings, problems } = readUsable(runtimeSettings, saved);
+  for (const { message } of problems) RED.log.warn(`${message} The usual bound is used.`);
+  const { nvrMemoryMB } = settings;
+  if (nvrMemoryMB !== undefined) processMemory().bytes = nvrMemoryMB * 1024 * 1024;
 }

@@ -29,8 +29,10 @@ export interface NvrSettings {
   streamCodes: Readonly<Record<string, string>>;
   firstChannel: 0 | 1;
   channels: readonly { channel: number; name: string }[];
-  /** IANA name; empty means UTC. */
+  /** IANA name, of times without a zone, URI templates and file names; empty means UTC. */
   timeZone: string;
+  /** What the key service's `start_time` means: Unix time (where absent), or the local clock's reading in `timeZone`, counted as if it were UTC. */
+  keyTime?: 'utc' | 'local';
   /** Seconds. */
   requestTimeout: number;
   /** Seconds without media, while playing, after which the stream is taken for dead. */

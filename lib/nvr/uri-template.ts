@@ -66,7 +66,7 @@ export function needsKey(settings: NvrSettings): boolean {
 
 /**
  * Path and query of a recording. `{start:FORMAT}` and `{end:FORMAT}` are `unix` (seconds), `ms`, `iso` (UTC), or luxon's tokens such as
- * `yyyyMMdd'T'HHmmss`, in the NVR's time zone. Throws EINPUT where the style knows no playback.
+ * `yyyyMMdd'T'HHmmss`, in the NVR's time zone, or in UTC with `utc:` in front. Throws EINPUT where the style knows no playback.
  */
 export function playbackPath(
   settings: NvrSettings,
@@ -87,6 +87,9 @@ export function playbackPath(
   });
 }
 
+/** In front of a format: in UTC, whatever the NVR's time zone is. */
+const UTC = 'utc:';
+
 function formatTime(ms: number, format: string, timeZone: string): string {
   switch (format) {
     case '':
@@ -96,7 +99,10 @@ function formatTime(ms: number, format: string, timeZone: string): string {
       return String(ms);
     case 'iso':
       return new Date(ms).toISOString();
-    default:
-      return DateTime.fromMillis(ms, { zone: timeZone === '' ? 'utc' : timeZone }).toFormat(format);
+    default: {
+      const isUtc = timeZone === '' || format.startsWith(UTC);
+      const at = DateTime.fromMillis(ms, { zone: isUtc ? 'utc' : timeZone });
+      return at.toFormat(format.startsWith(UTC) ? format.slice(UTC.length) : format);
+    }
   }
 }

@@ -68,7 +68,8 @@ export function registerAdmin(RED: NodeAPI): void {
         });
     });
   };
-  on('test', (body, response) => test(RED, body, response));
+  on('test', (body, response) => asking(RED, body, (asked) => test(asked, body, response)));
+  on('cameras', (body, response) => asking(RED, body, (asked) => findCameras(asked, response)));
   on('picture', (body, response) => {
     const picture = typeof body.id === 'string' ? pictures.get(body.id) : undefined;
     if (picture === undefined) throw new NvrError('EINPUT', 'There is no such picture any more.');
@@ -86,8 +87,19 @@ export function registerAdmin(RED: NodeAPI): void {
   });
 }
 
-/** Answers with a line of JSON per stage, and a last one with `health`. */
-async function test(RED: NodeAPI, body: Record<string, unknown>, response: Response): Promise<void> {
+/** What a dialog's question needs of the NVR it is about. */
+interface Asked {
+  readonly nvr: Nvr;
+  /** Told what became of the account, once it is known: a guessed password is counted. */
+  readonly onAccount: (outcome: 'taken' | 'refused' | 'unasked') => void;
+}
+
+/** Asks the NVR of a dialog, at most so many at once. `ask` answers for how long an NVR made for it is still of use, in ms. */
+async function asking(
+  RED: NodeAPI,
+  body: Record<string, unknown>,
+  ask: (asked: Asked) => Promise<number>,
+): Promise<void> {
   if (tests >= MAX_TESTS) throw new NvrError('EBUSY', `At most ${MAX_TESTS} tests run at once.`);
   const { nvr, isOwn, isGuess } = testedNvr(RED, body);
   let keepMs = 0;
@@ -95,35 +107,63 @@ async function test(RED: NodeAPI, body: Record<string, unknown>, response: Respo
   tests++;
   try {
     if (isGuess) leave = gate.enter(nvr.settings.host, nvr.settings.username);
-    const channel = channelOf(nvr, body.channel);
-    const stream = body.stream === 'dual' ? 'dual' : 'main';
-    const hub = nvr.camera(channel, stream);
-    response.type('application/x-ndjson').set('Cache-Control', 'no-store').set('X-Accel-Buffering', 'no');
-    const tell = (line: object): void => {
-      response.write(`${JSON.stringify(line)}\n`);
-    };
-    const health = await nvr.health.probe(channel, stream, 'media', {
-      linger: true,
-      onStage: (stage, known) => {
-        if (stage === 'auth') leave?.('taken');
-        tell({ stage, ...known });
+    keepMs = await ask({
+      nvr,
+      onAccount: (outcome) => {
+        leave?.(outcome);
       },
     });
-    if (health.code === 'EAUTH') keepMs = REFUSED_MS;
-    leave?.(health.code === 'EAUTH' ? 'refused' : 'unasked');
-    const isSeen = health.state !== 'down';
-    tell({
-      health: { channel, ...health },
-      ...(isSeen && { ...(await pictureOf(hub)), moving: offerMoving(hub) }),
-    });
-    if (isSeen) keepMs = MOVES_WITHIN_MS;
-    response.end();
   } finally {
     leave?.('unasked');
     tests--;
     if (keepMs > 0 && isOwn) setTimeout(() => void nvr.close(), keepMs).unref();
     else if (isOwn) await nvr.close();
   }
+}
+
+/** Answers with a line of JSON per stage, and a last one with `health`. */
+async function test(
+  { nvr, onAccount }: Asked,
+  body: Record<string, unknown>,
+  response: Response,
+): Promise<number> {
+  const channel = channelOf(nvr, body.channel);
+  const stream = body.stream === 'dual' ? 'dual' : 'main';
+  const hub = nvr.camera(channel, stream);
+  response.type('application/x-ndjson').set('Cache-Control', 'no-store').set('X-Accel-Buffering', 'no');
+  const tell = (line: object): void => {
+    response.write(`${JSON.stringify(line)}\n`);
+  };
+  const health = await nvr.health.probe(channel, stream, 'media', {
+    linger: true,
+    onStage: (stage, known) => {
+      if (stage === 'auth') onAccount('taken');
+      tell({ stage, ...known });
+    },
+  });
+  onAccount(health.code === 'EAUTH' ? 'refused' : 'unasked');
+  const isSeen = health.state !== 'down';
+  tell({
+    health: { channel, ...health },
+    ...(isSeen && { ...(await pictureOf(hub)), moving: offerMoving(hub) }),
+  });
+  response.end();
+  return isSeen ? MOVES_WITHIN_MS : health.code === 'EAUTH' ? REFUSED_MS : 0;
+}
+
+/** Answers with the channels that the NVR has. */
+async function findCameras({ nvr, onAccount }: Asked, response: Response): Promise<number> {
+  const { code, reason } = await nvr.health.probe(channelOf(nvr, undefined), 'main', 'auth');
+  onAccount(code === 'EAUTH' ? 'refused' : code === undefined || code === 'ECHANNEL' ? 'taken' : 'unasked');
+  if (code === 'EAUTH') {
+    response.status(400).json({ code, reason });
+    return REFUSED_MS;
+  }
+  const { uriStyle, liveTemplate } = nvr.settings;
+  // A path without a channel is that of one camera, whichever number is asked for.
+  const isOne = uriStyle === 'custom' && !liveTemplate.includes('{ch');
+  response.json({ channels: isOne ? [1] : await nvr.health.channels('main') });
+  return 0;
 }
 
 /** The channel of the dialog; for all, or none, the first that the table names. */

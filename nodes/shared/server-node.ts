@@ -5,7 +5,7 @@ import { NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import type { Trace } from '../../lib/nvr/trace.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
-import type { SettingProblem } from './settings-reader.js';
+import type { SettingProblem } from './settings/read.js';
 
 const FALLBACK_MS = 2_000;
 

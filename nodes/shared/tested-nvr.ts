@@ -5,7 +5,9 @@ import { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { NvrServerNode } from './server-node.js';
 import { settingsOf } from './server-settings.js';
-import { SettingsReader } from './settings-reader.js';
+import { migrate } from './settings/migrations.js';
+import { defaultsOf } from './settings/read.js';
+import { serverSettings } from './settings/tables/nvr-server.js';
 
 export interface TestedNvr {
   readonly nvr: Nvr;
@@ -18,14 +20,10 @@ export interface TestedNvr {
 type Values = Readonly<Record<string, unknown>>;
 
 /** The properties of a flow file that make a connection what it is. */
-const PROPERTIES = [
-  ...['name', 'host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'transport', 'uriStyle'],
-  ...['liveTemplate', 'playbackTemplate', 'streamCodes', 'firstChannel', 'channels', 'timeZone'],
-  ...['requestTimeout', 'silence', 'linger', 'audio', 'maxSessions', 'redirects', 'allowBasic', 'keyPattern'],
-];
+const PROPERTIES = Object.keys(serverSettings);
 
 /** What a node that was saved before these existed means by their absence. */
-const DEFAULTS: Values = { redirects: 'same', allowBasic: false, maxSessions: '64' };
+const DEFAULTS: Values = defaultsOf(serverSettings);
 
 /** Where a secret may go is decided by these; the stored password and what variables hold go nowhere else. */
 const BOUND = ['host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'redirects', 'allowBasic'];
@@ -57,9 +55,8 @@ export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   )
     return { nvr: deployed.nvr, isOwn: false, isGuess: false };
 
-  const reader = new SettingsReader(values);
-  const settings = settingsOf(RED, reader, values, account);
-  if (reader.error !== undefined) throw reader.error;
+  const { settings, problems } = settingsOf(RED, values, account);
+  if (problems[0] !== undefined) throw new NvrError('EINPUT', problems[0].message);
   return { nvr: new Nvr({ ...settings, linger: 2 }), isOwn: true, isGuess: account.isGuess };
 }
 
@@ -109,7 +106,7 @@ function rawOf(RED: NodeAPI, id: string): Values | undefined {
   RED.nodes.eachNode((node) => {
     if (node.id === id) found = node as unknown as Values;
   });
-  return found;
+  return found === undefined ? undefined : migrate('nvr-server', found);
 }
 
 function same(one: unknown, other: unknown): boolean {

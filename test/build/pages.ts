@@ -78,9 +78,16 @@ function help(type: string, language: Language, html: string): string {
 
 /** The tables, the runtime's check and what makes a dialog of them: in each page, since the editor promises no order. */
 function settingsScript(): string {
-  const check = ts.transpileModule(read('shared', 'settings', 'check.ts'), {
-    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, removeComments: true },
-  }).outputText;
+  const module = (name: string): string => {
+    const { outputText } = ts.transpileModule(read('shared', 'settings', `${name}.ts`), {
+      compilerOptions: {
+        module: ts.ModuleKind.CommonJS,
+        target: ts.ScriptTarget.ES2022,
+        removeComments: true,
+      },
+    });
+    return `(function (exports) { ${outputText}; return exports; })({})`;
+  };
   const tables = JSON.stringify({ version: SETTINGS_VERSION, ...TABLES }, (key, value: unknown) =>
     ['label', 'help', 'badge', 'unit', 'placeholder', 'icon', 'section', 'narrow'].includes(key)
       ? undefined
@@ -90,7 +97,8 @@ function settingsScript(): string {
     '<script type="text/javascript">',
     '(function () {',
     `const tables = ${tables};`,
-    `const check = (function (exports) { ${check}; return exports; })({});`,
+    `const check = ${module('check')};`,
+    `const migrations = ${module('migrations')};`,
     read('shared', 'settings', 'editor.js'),
     '})();',
     '</script>',
@@ -131,6 +139,7 @@ function addressScript(): string {
     '}',
     "RED.nvrAddress = { split: load('address').splitAddress, presets: load('makers').PRESETS, fill: load('fill-template').fillTemplate, styles: load('fill-template').STYLES };",
     read('shared', 'address-dialog.js'),
+    read('shared', 'cameras-dialog.js'),
     '})();',
     '</script>',
     '',

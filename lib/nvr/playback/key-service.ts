@@ -108,7 +108,7 @@ class Conversation {
     private readonly account: Account,
     private readonly request: KeyRequest,
   ) {
-    const start = nvrLocalSeconds(request.startMs, settings.timeZone);
+    const start = nvrLocalSeconds(request.startMs, settings.keyTime === 'local' ? settings.timeZone : '');
     const path = `/datasearch/gen_pbkey?group_id=${request.group}&start_time=${start}`;
     this.given = this.target = { tls: settings.httpTls, host: settings.host, port: settings.httpPort, path };
     this.withAccount = settings.username !== '';

@@ -21,7 +21,7 @@ export interface Preset {
 const HIKVISION = {
   live: '/Streaming/Channels/{ch}0{stream}',
   playback:
-    "/Streaming/tracks/{ch}0{stream}?starttime={start:yyyyMMdd'T'HHmmss'Z'}&endtime={end:yyyyMMdd'T'HHmmss'Z'}",
+    "/Streaming/tracks/{ch}0{stream}?starttime={start:utc:yyyyMMdd'T'HHmmss'Z'}&endtime={end:utc:yyyyMMdd'T'HHmmss'Z'}",
   codes: { main: '1', dual: '2' },
 };
 const DAHUA = {

@@ -1,7 +1,7 @@
 // The one check of a setting's value, in the runtime as the flow starts and in the editor as one types. The build puts the compiled file into
 // the editor's pages: it imports types alone, and uses what Node.js and browsers have in common.
 
-import type { Setting, TextRule } from './setting.js';
+import type { Setting, TextRule, TextSetting } from './setting.js';
 
 /** What is wrong with a value: the key of a sentence, and the numbers in it. */
 export interface Problem {
@@ -32,6 +32,7 @@ export const SENTENCES = {
   channelOrAll: 'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
   channels: 'must pair numbers from 1 to 9999 with names.',
+  keyPattern: 'must be a name, or the text around the key with one * for it.',
   fileMode: 'must be permissions such as 0640, which let the owner read and write.',
   codes: 'must map main and dual to the codes that the NVR knows.',
 } as const;
@@ -40,6 +41,8 @@ export const SENTENCES = {
 export interface CheckContext {
   /** The NVR's channel table, where it is known. */
   readonly channels?: readonly { readonly channel: number; readonly name: string }[];
+  /** The node's other settings. */
+  readonly values?: Readonly<Record<string, unknown>>;
 }
 
 const MAX_TEXT = 1024;
@@ -60,7 +63,7 @@ export function isVariable(value: unknown): boolean {
 export function problemOf(setting: Setting, value: unknown, context: CheckContext = {}): Problem | undefined {
   if (isEmpty(value)) {
     if (setting.kind === 'config' && setting.required === true) return { sentence: 'nvr' };
-    return setting.kind === 'text' && setting.required === true ? { sentence: 'required' } : undefined;
+    return setting.kind === 'text' && isRequired(setting, context) ? { sentence: 'required' } : undefined;
   }
   switch (setting.kind) {
     case 'number':
@@ -112,6 +115,11 @@ export function channelRanges(text: string): [from: number, to: number][] | unde
     ranges.push([from, to]);
   }
   return ranges;
+}
+
+function isRequired({ required, requiredWhen }: TextSetting, { values = {} }: CheckContext): boolean {
+  if (requiredWhen === undefined) return required === true;
+  return Object.entries(requiredWhen).every(([name, those]) => those.includes(textOf(values[name])));
 }
 
 function textOf(value: unknown): string {
@@ -191,6 +199,8 @@ const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefine
       return { sentence: 'timeZone' };
     }
   },
+  keyPattern: (text) =>
+    text !== '*' && text.split('*').length <= 2 ? undefined : { sentence: 'keyPattern' },
   // Nobody executes a clip, and its owner must be able to finish it.
   fileMode: (text) => (/^0?6[0246]{2}$/.test(text) ? undefined : { sentence: 'fileMode' }),
   origins: (text) =>

@@ -7,7 +7,10 @@ if (!RED.nvrSettings) {
     return function (value, opt) {
       if (check.isVariable(value)) return true;
       const server = this.nvr && RED.nodes.node(this.nvr);
-      const problem = check.problemOf(setting, value, { channels: (server && server.channels) || [] });
+      const problem = check.problemOf(setting, value, {
+        channels: (server && server.channels) || [],
+        values: this,
+      });
       if (problem === undefined) return true;
       return opt ? RED._(NAMESPACE + 'invalid.' + problem.sentence, problem.words) : false;
     };
@@ -60,8 +63,11 @@ if (!RED.nvrSettings) {
           );
         });
       };
+      const saved = migrations.migrate(node.type, node);
       for (const [name, setting] of Object.entries(tables[node.type])) {
         const input = $('#' + prefix + '-' + name).on('change', show);
+        // What an older version saved is shown as it acts now: it is saved so, too.
+        if (saved[name] !== node[name]) input.val(saved[name]);
         if (setting.kind === 'choice' && !input.val()) input.val(setting.default);
         if (setting.kind === 'boolean' && node[name] === undefined) input.prop('checked', setting.default);
         if (setting.kind === 'channel') suggestChannels(input, setting, prefix);

@@ -13,7 +13,18 @@ interface Migration {
   readonly change: (saved: Saved) => Saved;
 }
 
-const MIGRATIONS: readonly Migration[] = [];
+const MIGRATIONS: readonly Migration[] = [
+  {
+    type: 'nvr-server',
+    to: 1,
+    // An empty time zone was UTC, and one that was set held for the key service too. A dialog that was open since may have said so already.
+    change: (saved) => {
+      if (saved.keyTime !== undefined) return saved;
+      const isSet = typeof saved.timeZone === 'string' && saved.timeZone.trim() !== '';
+      return isSet ? { ...saved, keyTime: 'local' } : { ...saved, timeZone: 'UTC', keyTime: 'utc' };
+    },
+  },
+];
 
 /** The saved properties in the present version; those of the present version come back as they are. */
 export function migrate(type: string, saved: Saved, migrations: readonly Migration[] = MIGRATIONS): Saved {

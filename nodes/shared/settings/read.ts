@@ -25,10 +25,24 @@ export function readSettings<T extends SettingsTable>(
   saved: Readonly<Record<string, unknown>>,
   context: CheckContext = {},
 ): SettingsOf<T> {
-  const [problem] = problemsOf(table, saved, context);
-  if (problem !== undefined) throw new SettingError(problem.property, problem.message);
-  const read = Object.entries(table).map(([name, setting]) => [name, readSetting(setting, saved[name])]);
-  return Object.fromEntries(read) as SettingsOf<T>;
+  const { settings, problems } = readUsable(table, saved, context);
+  if (problems[0] !== undefined) throw new SettingError(problems[0].property, problems[0].message);
+  return settings;
+}
+
+/** Every setting of a table, the default in place of what cannot be used, and what that is. */
+export function readUsable<T extends SettingsTable>(
+  table: T,
+  saved: Readonly<Record<string, unknown>>,
+  context: CheckContext = {},
+): { settings: SettingsOf<T>; problems: SettingProblem[] } {
+  const problems = problemsOf(table, saved, context);
+  const isUsable = (name: string): boolean => !problems.some(({ property }) => property === name);
+  const read = Object.entries(table).map(([name, setting]) => [
+    name,
+    readSetting(setting, isUsable(name) ? saved[name] : undefined),
+  ]);
+  return { settings: Object.fromEntries(read) as SettingsOf<T>, problems };
 }
 
 /** What cannot be used of the saved properties, in the table's order. */
@@ -38,7 +52,7 @@ export function problemsOf(
   context: CheckContext = {},
 ): SettingProblem[] {
   return Object.entries(table).flatMap(([property, setting]) => {
-    const problem = problemOf(setting, saved[property], context);
+    const problem = problemOf(setting, saved[property], { ...context, values: saved });
     return problem === undefined
       ? []
       : [{ property, message: `The setting "${property}" ${sentenceOf(problem)}` }];

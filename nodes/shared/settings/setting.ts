@@ -22,7 +22,8 @@ interface Described {
 }
 
 /** Further checks of a text; what they ask is in check.ts. */
-export type TextRule = 'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins' | 'fileMode';
+export type TextRule =
+  'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins' | 'fileMode' | 'keyPattern';
 
 export interface TextSetting extends Described {
   readonly kind: 'text';
@@ -30,6 +31,8 @@ export interface TextSetting extends Described {
   /** Characters; 1024 unless said otherwise. */
   readonly maxLength?: number;
   readonly required?: boolean;
+  /** Required while other settings have one of these values. */
+  readonly requiredWhen?: Readonly<Record<string, readonly string[]>>;
   readonly rule?: TextRule;
   /** The field is as narrow as a number's. */
   readonly narrow?: boolean;

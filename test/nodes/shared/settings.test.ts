@@ -1,70 +1,18 @@
 import assert from 'node:assert/strict';
 import { channelName, channelNumber } from '../../../nodes/shared/channel.js';
 import { readServerSettings } from '../../../nodes/shared/server-settings.js';
-import { SettingsReader } from '../../../nodes/shared/settings-reader.js';
-
-const PORT = { min: 1, max: 65_535, integer: true };
 
 function readServer(saved: Record<string, unknown>): {
-  settings: ReturnType<typeof readServerSettings>;
+  settings: ReturnType<typeof readServerSettings>['settings'];
   problems: string[];
 } {
-  const reader = new SettingsReader(saved);
-  const settings = readServerSettings(reader, saved);
-  return { settings, problems: reader.problems.map(({ property }) => property) };
+  const { settings, problems } = readServerSettings(saved);
+  return { settings, problems: problems.map(({ property }) => property) };
 }
-
-describe('the parser of settings', () => {
-  for (const [given, expected] of [
-    ['8554', 8554],
-    [8554, 8554],
-    [' 8554 ', 8554],
-    ['', 554],
-    ['  ', 554],
-    [undefined, 554],
-    [null, 554],
-  ] as const) {
-    it(`takes ${JSON.stringify(given)} for the number ${expected}`, () => {
-      const reader = new SettingsReader({ rtspPort: given });
-      assert.equal(reader.number('rtspPort', 554, PORT), expected);
-      assert.equal(reader.error, undefined);
-    });
-  }
-
-  for (const given of ['0', '65536', '-1', '1.5', '5e', 'NaN', 'Infinity', Number.NaN, true, {}, []]) {
-    it(`refuses ${JSON.stringify(given)} for a port, and names the property`, () => {
-      const reader = new SettingsReader({ rtspPort: given });
-      assert.equal(reader.number('rtspPort', 554, PORT), 554);
-      assert.equal(reader.error?.code, 'EINPUT');
-      assert.equal(reader.error.message, 'The setting "rtspPort" must be a whole number from 1 to 65535.');
-    });
-  }
-
-  it('takes true and false as the editor and as environment variables give them', () => {
-    const reader = new SettingsReader({ a: true, b: 'true', c: false, d: 'false', e: '', f: 'yes' });
-    assert.deepEqual(
-      ['a', 'b', 'c', 'd', 'e'].map((name) => reader.boolean(name, false)),
-      [true, true, false, false, false],
-    );
-    assert.equal(reader.error, undefined);
-    assert.equal(reader.boolean('f', false), false);
-    assert.match(reader.error!.message, /"f"/);
-  });
-
-  it('refuses a choice that is none, and text that is an object', () => {
-    const reader = new SettingsReader({ stream: 'third', channel: { a: 1 } });
-    assert.equal(reader.choice('stream', ['main', 'dual'], 'main'), 'main');
-    assert.equal(reader.text('channel', '1'), '1');
-    assert.deepEqual(
-      reader.problems.map(({ property }) => property),
-      ['stream', 'channel'],
-    );
-  });
-});
 
 describe('the NVR’s settings', () => {
   it('has the defaults of the contract', () => {
-    assert.deepEqual(readServer({ host: '10.0.0.9' }), {
+    assert.deepEqual(readServer({ host: '10.0.0.9', version: 1 }), {
       settings: {
         name: '10.0.0.9',
         host: '10.0.0.9',
@@ -79,7 +27,8 @@ describe('the NVR’s settings', () => {
         streamCodes: { main: 'M', dual: 'D' },
         firstChannel: 0,
         channels: [],
-        timeZone: '',
+        timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+        keyTime: 'utc',
         requestTimeout: 10,
         silence: 5,
         linger: 5,
@@ -176,6 +125,25 @@ describe('the NVR’s settings', () => {
       assert.deepEqual(readServer({ host: '10.0.0.9', [property]: value }).problems, [property]);
     });
   }
+
+  it('keep the times of a node that 0.1.0 saved: UTC where none was set, and the key service’s by the zone that was', () => {
+    const times = (saved: object) => {
+      const { timeZone, keyTime } = readServer({ host: 'h', ...saved }).settings;
+      return { timeZone, keyTime };
+    };
+    for (const timeZone of ['', ' ', undefined])
+      assert.deepEqual(times({ timeZone }), { timeZone: 'UTC', keyTime: 'utc' });
+    assert.deepEqual(times({ timeZone: 'Asia/Tokyo' }), { timeZone: 'Asia/Tokyo', keyTime: 'local' });
+    assert.deepEqual(times({ timeZone: 'Asia/Tokyo', version: 1 }), {
+      timeZone: 'Asia/Tokyo',
+      keyTime: 'utc',
+    });
+    // A dialog shows what was migrated, and saves it beside an absent version.
+    assert.deepEqual(times({ timeZone: 'Asia/Tokyo', keyTime: 'utc' }), {
+      timeZone: 'Asia/Tokyo',
+      keyTime: 'utc',
+    });
+  });
 
   it('wants a live template where the style is custom', () => {
     assert.deepEqual(readServer({ host: 'h', uriStyle: 'custom' }).problems, ['liveTemplate']);

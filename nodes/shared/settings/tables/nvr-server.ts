@@ -1,0 +1,283 @@
+// The settings of nvr-server. The account is no setting: Node-RED keeps it elsewhere.
+
+import { settingsTable } from '../setting.js';
+import { NAME } from './common.js';
+
+const PORT = { kind: 'number', min: 1, max: 65_535, integer: true } as const;
+const OF_TEMPLATES = { uriStyle: ['custom'] } as const;
+const IN_CAMERAS = { section: 'cameras' } as const;
+const IN_ADVANCED = { section: 'advanced' } as const;
+
+export const serverSettings = settingsTable({
+  host: {
+    kind: 'text',
+    default: '',
+    required: true,
+    rule: 'address',
+    label: ['Address', 'Adresse'],
+    placeholder: [
+      'IP, host, or rtsp://… from your camera’s manual',
+      'IP, Host oder rtsp://… aus dem Handbuch der Kamera',
+    ],
+    help: [
+      'A host name or an IP address. A whole URL, or a port behind the host, goes to the fields that it is made of.',
+      'Ein Hostname oder eine IP-Adresse. Eine ganze URL oder ein Port hinter dem Namen kommt in die Felder, aus denen sie besteht.',
+    ],
+    badge: ['bad host', 'Host ungültig'],
+    icon: 'fa-server',
+    section: 'address',
+  },
+  name: { ...NAME, section: 'name' },
+  rtspPort: {
+    ...PORT,
+    default: 554,
+    label: ['RTSP port', 'RTSP-Port'],
+    help: ['554 is the usual one.', 'Üblich ist 554.'],
+    section: 'ports',
+  },
+  tls: {
+    kind: 'boolean',
+    default: false,
+    label: ['RTSP over TLS', 'RTSP über TLS'],
+    help: ['Video and account go through TLS.', 'Video und Konto gehen durch TLS.'],
+    section: 'ports',
+  },
+  httpPort: {
+    ...PORT,
+    default: 80,
+    label: ['HTTP port', 'HTTP-Port'],
+    help: ['Of the playback key service.', 'Des Dienstes für Wiedergabeschlüssel.'],
+    section: 'ports',
+  },
+  httpTls: {
+    kind: 'boolean',
+    default: false,
+    label: ['HTTPS', 'HTTPS'],
+    help: ['The key service is asked over TLS.', 'Der Schlüsseldienst wird über TLS gefragt.'],
+    section: 'ports',
+  },
+  tlsConfig: {
+    kind: 'config',
+    default: '',
+    type: 'tls-config',
+    label: ['TLS settings', 'TLS-Einstellungen'],
+    help: [
+      'Certificates of your own. Empty: what this machine trusts.',
+      'Eigene Zertifikate. Leer: denen dieser Rechner vertraut.',
+    ],
+    badge: ['bad TLS', 'TLS ungültig'],
+    section: 'none',
+  },
+  uriStyle: {
+    kind: 'choice',
+    default: 'move',
+    options: {
+      move: ['MOBOTIX MOVE NVR (/live?ch=0000&stype=M)', 'MOBOTIX MOVE NVR (/live?ch=0000&stype=M)'],
+      legacy: ['older NVR (/CH00M)', 'älterer NVR (/CH00M)'],
+      custom: ['any RTSP camera (own templates)', 'beliebige RTSP-Kamera (eigene Vorlagen)'],
+    },
+    label: ['URI style', 'URI-Form'],
+    help: [
+      'The forms of the NVR’s manual, or templates for any camera.',
+      'Die Formen des NVR-Handbuchs oder Vorlagen für jede Kamera.',
+    ],
+    section: 'style',
+  },
+  liveTemplate: {
+    kind: 'text',
+    default: '',
+    requiredWhen: OF_TEMPLATES,
+    label: ['Live path', 'Live-Pfad'],
+    placeholder: ['/Streaming/Channels/{ch}0{stream}', '/Streaming/Channels/{ch}0{stream}'],
+    help: [
+      '`{ch}` is the channel number, `{ch:4}` with four digits, `{stream}` the stream’s code.',
+      '`{ch}` ist die Kanalnummer, `{ch:4}` mit vier Stellen, `{stream}` das Kürzel des Streams.',
+    ],
+    when: OF_TEMPLATES,
+    section: 'style',
+  },
+  playbackTemplate: {
+    kind: 'text',
+    default: '',
+    label: ['Playback path', 'Wiedergabe-Pfad'],
+    placeholder: ['/playback?ch={ch}&from={start:unix}', '/playback?ch={ch}&from={start:unix}'],
+    help: [
+      'Also `{pbkey}`, and `{start:FORMAT}`, `{end:FORMAT}` in the NVR’s time zone: `unix`, `ms`, `iso`, letters such as `yyyyMMdd`; `utc:` in front of them for UTC.',
+      'Auch `{pbkey}` und `{start:FORMAT}`, `{end:FORMAT}` in der Zeitzone des NVR: `unix`, `ms`, `iso`, Buchstaben wie `yyyyMMdd`; mit `utc:` davor in UTC.',
+    ],
+    badge: ['bad playback path', 'Pfad ungültig'],
+    when: OF_TEMPLATES,
+    section: 'style',
+  },
+  streamCodes: {
+    kind: 'codes',
+    default: { main: 'M', dual: 'D' },
+    label: ['Stream codes', 'Stream-Kürzel'],
+    help: ['What `{stream}` stands for.', 'Wofür `{stream}` steht.'],
+    badge: ['bad stream codes', 'Kürzel ungültig'],
+    section: 'none',
+  },
+  firstChannel: {
+    kind: 'choice',
+    default: '0',
+    options: {
+      '0': ['0 (channel 1 is ch=0000)', '0 (Kanal 1 ist ch=0000)'],
+      '1': ['1 (channel 1 is ch=0001)', '1 (Kanal 1 ist ch=0001)'],
+    },
+    label: ['Channels count from', 'Kanalzählung beginnt bei'],
+    help: ['How the NVR counts; here channels count from 1.', 'Wie der NVR zählt; hier zählen Kanäle ab 1.'],
+    badge: ['bad first channel', 'Zählung ungültig'],
+    ...IN_CAMERAS,
+  },
+  channels: {
+    kind: 'channels',
+    default: [],
+    label: ['Channel names (number, name)', 'Kanalnamen (Nummer, Name)'],
+    help: [
+      'A name may be used for the channel in every node, and stands in topics.',
+      'Ein Name kann in jedem Node statt der Nummer stehen und erscheint in den Topics.',
+    ],
+    badge: ['bad channels', 'Kanäle ungültig'],
+    section: 'none',
+  },
+  transport: {
+    kind: 'choice',
+    default: 'auto',
+    options: {
+      auto: ['automatic (TCP; UDP where TCP is refused)', 'automatisch (TCP; UDP, wo TCP abgelehnt wird)'],
+      'udp-first': ['UDP first, then TCP', 'zuerst UDP, dann TCP'],
+      tcp: ['TCP only', 'nur TCP'],
+      udp: ['UDP only', 'nur UDP'],
+      multicast: ['UDP multicast', 'UDP-Multicast'],
+      http: ['tunnelled in HTTP', 'in HTTP getunnelt'],
+    },
+    label: ['Transport', 'Transport'],
+    help: ['How video travels.', 'Auf welchem Weg das Video kommt.'],
+    ...IN_ADVANCED,
+  },
+  audio: {
+    kind: 'boolean',
+    default: false,
+    label: [
+      'audio and ONVIF metadata too (third output of live-stream)',
+      'auch Ton und ONVIF-Metadaten (dritter Ausgang von live-stream)',
+    ],
+    help: ['The camera’s other tracks are fetched too.', 'Auch die anderen Spuren der Kamera werden geholt.'],
+    badge: ['bad audio', 'Ton ungültig'],
+    ...IN_ADVANCED,
+  },
+  timeZone: {
+    kind: 'text',
+    default: '',
+    rule: 'timeZone',
+    label: ['Time zone', 'Zeitzone'],
+    placeholder: ['the zone of Node-RED’s machine', 'die Zone des Node-RED-Rechners'],
+    help: [
+      'An IANA name such as `Europe/Berlin`, for times without a zone, templates and file names. Empty: the zone of the machine that Node-RED runs on.',
+      'Ein IANA-Name wie `Europe/Berlin`, für Zeiten ohne Zone, Vorlagen und Dateinamen. Leer: die Zone des Rechners, auf dem Node-RED läuft.',
+    ],
+    ...IN_ADVANCED,
+  },
+  keyTime: {
+    kind: 'choice',
+    default: 'utc',
+    options: {
+      utc: ['UTC (Unix time)', 'UTC (Unix-Zeit)'],
+      local: ['the local clock, counted as UTC', 'die Ortszeit, als UTC gezählt'],
+    },
+    label: ['Key service’s time', 'Zeit des Schlüsseldienstes'],
+    help: [
+      'What the key service’s `start_time` means. Local, in the time zone above, only where playback begins hours off.',
+      'Was `start_time` des Schlüsseldienstes meint. Ortszeit, in der Zeitzone oben, nur wenn die Wiedergabe um Stunden versetzt beginnt.',
+    ],
+    badge: ['bad key time', 'Schlüsselzeit falsch'],
+    ...IN_ADVANCED,
+  },
+  requestTimeout: {
+    kind: 'number',
+    default: 10,
+    min: 0.1,
+    max: 600,
+    label: ['Time-out', 'Zeitlimit'],
+    unit: ['s', 's'],
+    help: ['Seconds for a connection and each reply.', 'Sekunden für Verbindung und jede Antwort.'],
+    ...IN_ADVANCED,
+  },
+  silence: {
+    kind: 'number',
+    default: 5,
+    min: 1,
+    max: 3600,
+    label: ['Silence', 'Stille'],
+    unit: ['s', 's'],
+    help: [
+      'Seconds without media before the stream is taken for dead.',
+      'Sekunden ohne Bild, bis der Stream als tot gilt.',
+    ],
+    ...IN_ADVANCED,
+  },
+  linger: {
+    kind: 'number',
+    default: 5,
+    min: 0,
+    max: 3600,
+    label: ['Linger', 'Sitzung halten'],
+    unit: ['s', 's'],
+    help: [
+      'Seconds that a session outlives its last user.',
+      'Sekunden, die eine Sitzung ihren letzten Nutzer überdauert.',
+    ],
+    badge: ['bad linger', 'Haltezeit ungültig'],
+    ...IN_ADVANCED,
+  },
+  maxSessions: {
+    kind: 'number',
+    default: 64,
+    min: 1,
+    max: 9999,
+    integer: true,
+    label: ['Sessions', 'Sitzungen'],
+    help: [
+      'Cameras that may be in use at once for a message to open one more.',
+      'So viele Kameras dürfen zugleich in Gebrauch sein, wenn eine Nachricht eine weitere öffnet.',
+    ],
+    ...IN_ADVANCED,
+  },
+  redirects: {
+    kind: 'choice',
+    default: 'same',
+    options: {
+      same: ['to the same host only', 'nur auf denselben Host'],
+      any: ['to any host, with this account', 'auf jeden Host, mit diesem Konto'],
+    },
+    label: ['Redirects', 'Weiterleitungen'],
+    help: ['Where an NVR may send its callers.', 'Wohin ein NVR weiterleiten darf.'],
+    badge: ['bad redirects', 'Umleitung ungültig'],
+    ...IN_ADVANCED,
+  },
+  allowBasic: {
+    kind: 'boolean',
+    default: false,
+    label: [
+      'send the password in clear where the NVR asks for that (Basic without TLS)',
+      'das Kennwort im Klartext senden, wo der NVR das verlangt (Basic ohne TLS)',
+    ],
+    help: ['Also where it offered better before.', 'Auch wo er zuvor Besseres angeboten hat.'],
+    badge: ['bad Basic', 'Basic ungültig'],
+    ...IN_ADVANCED,
+  },
+  keyPattern: {
+    kind: 'text',
+    default: '',
+    rule: 'keyPattern',
+    maxLength: 200,
+    label: ['Key in the reply', 'Schlüssel in der Antwort'],
+    placeholder: ['pbkey', 'pbkey'],
+    help: [
+      'Only where playback says that the key service’s reply cannot be read: the member’s name, or the text around the key with `*` in its place.',
+      'Nur wenn die Wiedergabe meldet, dass die Antwort des Schlüsseldienstes nicht lesbar ist: der Name des Feldes oder der Text um den Schlüssel mit `*` an seiner Stelle.',
+    ],
+    badge: ['bad key pattern', 'Muster ungültig'],
+    ...IN_ADVANCED,
+  },
+});
