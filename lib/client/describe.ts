@@ -130,7 +130,7 @@ export async function* describeInSteps(options: DescribeOptions): AsyncGenerator
         isTls: target.tls,
         description,
         baseUri: baseUriOf(described, uri, description),
-        // quirk: options-for-public, in place of `Public:`.
+        // quirk: odd-headers, in place of `Public:`.
         methods: parsePublic(reply.headers.get('Public') ?? reply.headers.get('OPTIONS') ?? ''),
       };
       isTaken = true;

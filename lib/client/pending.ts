@@ -54,7 +54,7 @@ export class PendingRequests {
     }
   }
 
-  /** The request a reply answers: by CSeq; where that is missing, or is none of ours (quirk: cseq-one-behind), the oldest one. */
+  /** The request a reply answers: by CSeq; where that is missing, or is none of ours (quirk: cseq-missing-or-behind), the oldest one. */
   private claim(response: RtspResponse): Pending | undefined {
     const cseq = Number.parseInt(response.headers.get('CSeq') ?? '', 10);
     if (this.expired.delete(cseq)) return undefined;

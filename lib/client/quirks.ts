@@ -6,11 +6,11 @@ import type { ControlUriPolicy } from '../rtsp/control-uri.js';
 
 /**
  * `get-parameter` suits the MOVE NVR, and EvoStream, which does not list it in Public and is kept alive by nothing else; `options`
- * LIVE555 without GET_PARAMETER; `rtcp` cameras that refuse both, or hang up when they are asked (row 18).
+ * LIVE555 without GET_PARAMETER; `rtcp` cameras that refuse both, or hang up when they are asked (quirk: keep-alive-refused).
  */
 export type KeepAlivePolicy = 'get-parameter' | 'options' | 'rtcp';
 
-/** What the digest is computed over: RFC 2617 says the request URI; some servers check the base URI (row 10). */
+/** What the digest is computed over: RFC 2617 says the request URI; some servers check the base URI (quirk: digest-over-base-uri). */
 export type DigestUriPolicy = 'request' | 'base';
 
 /** `udp` is unicast. */
@@ -26,7 +26,7 @@ interface Policies {
   controlUri: ControlUriPolicy;
   digestUri: DigestUriPolicy;
   keepAlive: KeepAlivePolicy;
-  /** The lower transport that delivered media where the preferred one did not (row 21). */
+  /** The lower transport that delivered media where the preferred one did not (quirk: 461-or-dead-udp). */
   transport: Lower;
   /** A lower transport that the server refuses (461). */
   refused: Lower;
@@ -106,10 +106,10 @@ export function controlUriOrder(memory: ServerMemory): ControlUriPolicy[] {
   return [first, ...CONTROL_ORDER.filter((policy) => policy !== first)];
 }
 
-/** SETUP statuses after which another form of the track's URI is worth a try (row 1). */
+/** SETUP statuses after which another form of the track's URI is worth a try (quirk: control-behind-query). */
 export const WRONG_URI_STATUSES: ReadonlySet<number> = new Set([400, 404, 451, 454, 455, 503]);
 
-/** Keep-alives in the order in which they are tried (row 18). What a server does not list in Public it may take all the same. */
+/** Keep-alives in the order in which they are tried (quirk: keep-alive-refused). What a server does not list in Public it may take all the same. */
 export function keepAliveOrder(hasGetParameter: boolean): readonly KeepAlivePolicy[] {
   return hasGetParameter ? ['get-parameter', 'options', 'rtcp'] : ['options', 'get-parameter', 'rtcp'];
 }

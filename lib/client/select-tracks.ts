@@ -23,7 +23,7 @@ export interface Selection {
   tracks: TrackChoice[];
   /** Those that were not wanted, or cannot be read, and that a server may want to see set up all the same. */
   others: TrackChoice[];
-  /** Tracks that were wanted and cannot be read; they do not stop the others (row 27). */
+  /** Tracks that were wanted and cannot be read; they do not stop the others (quirk: broken-fmtp). */
   refused: NvrError[];
 }
 

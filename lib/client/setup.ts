@@ -1,4 +1,4 @@
-// SETUP over each form of a track's URI that the server might mean (row 1).
+// SETUP over each form of a track's URI that the server might mean (quirk: control-behind-query).
 
 import { trackUri } from '../rtsp/control-uri.js';
 import { parseSession, parseTransport, type TransportSpec } from '../rtsp/headers.js';
@@ -10,7 +10,7 @@ import { errorOfReply } from './status.js';
 export interface Granted {
   readonly uri: string;
   readonly session: { id: string; timeoutSeconds: number } | undefined;
-  /** Undefined: without a Transport, which is taken for a bare yes (row 7). */
+  /** Undefined: without a Transport, which is taken for a bare yes (quirk: odd-transport-reply). */
   readonly transport: TransportSpec | undefined;
 }
 

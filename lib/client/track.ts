@@ -11,7 +11,7 @@ import { buildReceiverReport, buildSdes, parseRtcp } from '../rtp/rtcp.js';
 import { SessionClock, type SessionTrack } from '../rtp/session-clock.js';
 
 export interface TrackOptions {
-  /** The SDP's payload type; packets of another one are counted and ignored (row 23). */
+  /** The SDP's payload type; packets of another one are counted and ignored (quirk: odd-rtp). */
   payloadType: number;
   /** Others that the SDP announces for the track. */
   alsoAnnounced?: readonly number[];

@@ -1,4 +1,4 @@
-// Tells a stream that is silent from one that is slow, by its counters and the time it is told (row 16). No timers.
+// Tells a stream that is silent from one that is slow, by its counters and the time it is told (quirk: silent-with-open-socket). No timers.
 
 import type { Lower } from './quirks.js';
 
@@ -9,7 +9,7 @@ export interface WatchdogOptions {
 }
 
 const DEFAULT_SILENCE_MS = 5_000;
-/** UDP that is dead from the start is given up sooner: a firewall, mostly (row 21). */
+/** UDP that is dead from the start is given up sooner: a firewall, mostly (quirk: 461-or-dead-udp). */
 const UDP_SILENCE_MS = 3_000;
 /** Media that came within this flows. */
 const FLOW_MS = 2_500;

@@ -14,7 +14,7 @@ import { UnitBuffer } from './unit-buffer.js';
 import { UnitInProgress } from './unit-in-progress.js';
 
 /**
- * Some devices send several NAL units as one, with start codes inside (quirks row 25). Those that do, do so from the start, or put parameter sets in front of a slice. So every byte is
+ * Some devices send several NAL units as one, with start codes inside (quirk: broken-h264-fragments). Those that do, do so from the start, or put parameter sets in front of a slice. So every byte is
  * looked through until this many NAL units in a row were clean; from then on the first bytes of each, as looking through a large slice costs as much as reading it.
  */
 const CLEAN_NALS = 1024;

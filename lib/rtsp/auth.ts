@@ -24,7 +24,7 @@ export interface AuthenticatorOptions {
 
 /** The credentials of one connection, and the challenge they answer. */
 export class Authenticator {
-  /** What the digest is computed over: the request URI, or the base URI where a server checks that (quirk 10). */
+  /** What the digest is computed over: the request URI, or the base URI where a server checks that (quirk: digest-over-base-uri). */
   digestUri: 'request' | 'base' = 'request';
   baseUri?: string;
   /** The password is told in clear, to a server that never offered better. */

@@ -220,7 +220,7 @@ export class Framer {
     );
   }
 
-  /** Passes over junk up to the next byte that may begin something (quirk 14). */
+  /** Passes over junk up to the next byte that may begin something (quirk: junk-between-frames). */
   private skip(buffer: Buffer, at: number, end: number): number {
     let next = at + 1;
     while (next < end && !mayBegin(buffer[next]!, buffer[next - 1]!)) next++;

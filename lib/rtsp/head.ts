@@ -44,7 +44,7 @@ export function readHeaderLines(lines: readonly string[]): Headers {
     if (++count > LIMITS.headerLines + 2)
       throw new NvrError('EPROTOCOL', `The server sent more than ${LIMITS.headerLines} header lines.`);
     if (line.startsWith(' ') || line.startsWith('\t')) {
-      // A continuation (RFC 2326 4.2); one of white space alone adds nothing (quirk 11).
+      // A continuation (RFC 2326 4.2); one of white space alone adds nothing (quirk: odd-headers).
       const more = trimBytes(line);
       if (more !== '') value.push(more);
       continue;

@@ -157,7 +157,7 @@ function byPayloadType(entries: unknown): Map<number, Record<string, unknown>[]>
   return found;
 }
 
-/** The parameters for a payload type, of all its lines; a lone fmtp of a wrong type is taken for a lone payload's (quirk 27). */
+/** The parameters for a payload type, of all its lines; a lone fmtp of a wrong type is taken for a lone payload's (quirk: broken-fmtp). */
 function readFmtp(
   formats: ReadonlyMap<number, Record<string, unknown>[]>,
   payloadType: number,

@@ -27,7 +27,7 @@ async function failure(uri: string, extra: Partial<SessionOptions> = {}): Promis
   return error;
 }
 
-describe('row 12: redirects', () => {
+describe('quirk redirects: redirects', () => {
   /** Asks for a log-in. */
   let other: ScriptedServer;
   let first: ScriptedServer;

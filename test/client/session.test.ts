@@ -133,7 +133,7 @@ describe('RtspSession', () => {
     });
   }
 
-  it('row 13: takes RTP that comes before the PLAY reply, RTCP on an RTP channel, and ignores channels never set up', async () => {
+  it('quirk rtp-before-play-reply: takes RTP that comes before the PLAY reply, RTCP on an RTP channel, and ignores channels never set up', async () => {
     await start(({ method }) =>
       method === 'PLAY'
         ? {
@@ -161,7 +161,7 @@ describe('RtspSession', () => {
     assert.equal(bench.session.statistics.packets, 3);
   });
 
-  it('row 1: tries the other forms of a track URI in turn, and remembers the winner', async () => {
+  it('quirk control-behind-query: tries the other forms of a track URI in turn, and remembers the winner', async () => {
     await start(({ method, uri }) =>
       method === 'SETUP' && !uri.includes('/live/track1?') ? { status: 404, reason: 'Not Found' } : undefined,
     );
@@ -177,7 +177,7 @@ describe('RtspSession', () => {
     assert.deepEqual(tried().slice(3), ['/live/track1?ch=0000&stype=D']);
   });
 
-  it('row 5: matches replies without CSeq, and one behind, to the oldest request', async () => {
+  it('quirk cseq-missing-or-behind: matches replies without CSeq, and one behind, to the oldest request', async () => {
     await start(({ method, headers }) => {
       if (method === 'OPTIONS') return { headers: { CSeq: undefined, Public: 'OPTIONS' } };
       if (method === 'PLAY') return { headers: { CSeq: String(Number(headers.get('CSeq')) - 1) } };
@@ -186,7 +186,7 @@ describe('RtspSession', () => {
     await bench.open();
   });
 
-  it('row 6: uses the session id of the last SETUP and never echoes its timeout', async () => {
+  it('quirk odd-session-header: uses the session id of the last SETUP and never echoes its timeout', async () => {
     await start(({ method }) =>
       method === 'SETUP'
         ? { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: 'abc ; timeout = 5' } }
@@ -206,7 +206,7 @@ describe('RtspSession', () => {
     ['one channel number only', 'RTP/AVP/TCP;unicast;interleaved=0'],
     ['nonsense', ';;==;'],
   ] as const) {
-    it(`row 7: takes media after ${said}`, async () => {
+    it(`quirk odd-transport-reply: takes media after ${said}`, async () => {
       await start(({ method }) => {
         if (method === 'SETUP') return { headers: { Transport: transport, Session: 'x' } };
         return method === 'PLAY' ? { after: media() } : undefined;
@@ -216,7 +216,7 @@ describe('RtspSession', () => {
     });
   }
 
-  it('row 7: listens on other channels than it asked for', async () => {
+  it('quirk odd-transport-reply: listens on other channels than it asked for', async () => {
     await start(({ method }) => {
       if (method === 'SETUP')
         return { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=4-5', Session: 'x' } };
@@ -228,7 +228,7 @@ describe('RtspSession', () => {
     await bench.firstUnit;
   });
 
-  it('row 9: answers one 401 with the new nonce, whatever the method, and sends no password', async () => {
+  it('quirk changing-nonces: answers one 401 with the new nonce, whatever the method, and sends no password', async () => {
     const nonces: Record<string, string> = { DESCRIBE: 'n1', SETUP: 'n2', PLAY: 'n3' };
     await start(({ method, headers }) => {
       const nonce = nonces[method];
@@ -250,7 +250,7 @@ describe('RtspSession', () => {
     );
   });
 
-  it('row 10: computes the digest over the base URI where the server checks that, and remembers', async () => {
+  it('quirk digest-over-base-uri: computes the digest over the base URI where the server checks that, and remembers', async () => {
     await start(({ method, headers }) => {
       if (method !== 'DESCRIBE' && method !== 'SETUP') return undefined;
       const given = headers.get('Authorization');
@@ -303,7 +303,7 @@ describe('RtspSession', () => {
     assert.ok(!message.includes('admin'));
   });
 
-  it('row 15: answers the server’s requests, 501 to what it does not know, and ends on its TEARDOWN', async () => {
+  it('quirk requests-from-server: answers the server’s requests, 501 to what it does not know, and ends on its TEARDOWN', async () => {
     await start();
     await bench.open();
     const { socket } = scripted.peers[0]!;
@@ -317,7 +317,7 @@ describe('RtspSession', () => {
     assert.deepEqual(scripted.responses.slice(0, 3), [200, 501, 200]);
   });
 
-  it('row 22: plays open-ended where a closed Range is refused', async () => {
+  it('quirk closed-range-refused: plays open-ended where a closed Range is refused', async () => {
     await start(({ method, headers }) =>
       method === 'PLAY' && headers.get('Range') !== 'npt=0.000-'
         ? { status: 457, reason: 'Invalid Range' }
@@ -330,7 +330,7 @@ describe('RtspSession', () => {
     );
   });
 
-  it('row 21: falls back from 461 to the other transport with a new DESCRIBE, and remembers', async () => {
+  it('quirk 461-or-dead-udp: falls back from 461 to the other transport with a new DESCRIBE, and remembers', async () => {
     await start(({ method, headers }) =>
       method === 'SETUP' && headers.get('Transport')!.includes('TCP')
         ? { status: 461, reason: 'Unsupported Transport' }
@@ -343,7 +343,7 @@ describe('RtspSession', () => {
     assert.equal(scripted.requests.filter(({ method }) => method === 'DESCRIBE').length, 2);
   });
 
-  it('row 23: counts packets of an unknown payload type and goes on after an SSRC change', async () => {
+  it('quirk odd-rtp: counts packets of an unknown payload type and goes on after an SSRC change', async () => {
     await start(({ method }) => {
       if (method !== 'PLAY') return undefined;
       const stranger = interleaved(0, rtp(7, 1, true, Buffer.from([1, 2, 3]), { payloadType: 50 }));
@@ -359,7 +359,7 @@ describe('RtspSession', () => {
     assert.ok(bench.units.every((unit) => unit.kind === 'video' && unit.keyframe && !unit.damaged));
   });
 
-  it('row 20: TEARDOWN is attempted, and waits at most a second for its reply', async () => {
+  it('quirk few-sessions: TEARDOWN is attempted, and waits at most a second for its reply', async () => {
     await start(({ method }) => (method === 'TEARDOWN' ? { raw: Buffer.alloc(0) } : undefined));
     await bench.open();
     const begun = performance.now();
@@ -368,7 +368,7 @@ describe('RtspSession', () => {
     assert.equal(scripted.requests.at(-1)!.method, 'TEARDOWN');
   });
 
-  it('row 20: RTCP BYE ends the session', async () => {
+  it('quirk few-sessions: RTCP BYE ends the session', async () => {
     await start(({ method }) =>
       method === 'PLAY' ? { after: Buffer.concat([media(), interleaved(1, buildBye(0x1234))]) } : undefined,
     );
@@ -377,7 +377,7 @@ describe('RtspSession', () => {
     assert.deepEqual([end.reason, end.withoutMedia, bench.units.length], ['bye', false, 1]);
   });
 
-  it('row 16: ends when the stream goes silent with the socket left open', async () => {
+  it('quirk silent-with-open-socket: ends when the stream goes silent with the socket left open', async () => {
     await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined));
     await bench.open({ silenceMs: 1000 });
     const end = await bench.ended;
@@ -385,7 +385,7 @@ describe('RtspSession', () => {
     await bench.session.close();
   });
 
-  it('row 17: ends an expired session: 454 and no media', async () => {
+  it('quirk expired-session: ends an expired session: 454 and no media', async () => {
     let expired = false;
     await start(({ method }) => {
       if (method === 'SETUP')
@@ -401,7 +401,7 @@ describe('RtspSession', () => {
     assert.deepEqual([end.reason, expired], ['expired', true]);
   });
 
-  it('row 18: falls back from GET_PARAMETER to OPTIONS while media flows, in the session', async () => {
+  it('quirk keep-alive-refused: falls back from GET_PARAMETER to OPTIONS while media flows, in the session', async () => {
     await start(({ method }) => {
       if (method === 'SETUP')
         return { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: 'x;timeout=1' } };
@@ -416,7 +416,7 @@ describe('RtspSession', () => {
     assert.equal(scripted.requests.filter(({ method }) => method === 'GET_PARAMETER').length, 1);
   });
 
-  it('row 27: an audio track that cannot be read does not stop the video', async () => {
+  it('quirk broken-fmtp: an audio track that cannot be read does not stop the video', async () => {
     await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined), {
       sdp: `${SDP}m=audio 0 RTP/AVP 97\r\na=rtpmap:97 X-SECRET/8000\r\na=control:track2\r\n`,
     });

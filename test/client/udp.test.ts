@@ -53,7 +53,7 @@ class Peer {
 describe('UDP transport', () => {
   const packet = keyframePackets(1, 0)[0]!;
 
-  it('row 19: binds RTP and RTCP as an even/odd pair', async () => {
+  it('quirk udp-needs-punching: binds RTP and RTCP as an even/odd pair', async () => {
     const pair = await UdpPair.bind({
       localAddress: '127.0.0.1',
       remoteAddress: '127.0.0.1',
@@ -66,7 +66,7 @@ describe('UDP transport', () => {
     pair.close();
   });
 
-  it('row 19: punches with one packet each way, and learns the server’s port from what comes', async () => {
+  it('quirk udp-needs-punching: punches with one packet each way, and learns the server’s port from what comes', async () => {
     const [rtp, rtcp, moved] = await Promise.all([Peer.bind(), Peer.bind(), Peer.bind()]);
     let arrived: (() => void) | undefined;
     const pair = await UdpPair.bind({
@@ -90,7 +90,7 @@ describe('UDP transport', () => {
     for (const peer of [rtp, rtcp, moved]) peer.socket.close();
   });
 
-  it('row 19: takes media from the RTSP peer’s address only', async () => {
+  it('quirk udp-needs-punching: takes media from the RTSP peer’s address only', async () => {
     const [friend, stranger] = await Promise.all([Peer.bind('127.0.0.1'), Peer.bind('127.0.0.2')]);
     const got: Buffer[] = [];
     let onPacket: (() => void) | undefined;
@@ -116,7 +116,7 @@ describe('UDP transport', () => {
     stranger.socket.close();
   });
 
-  it('row 19: sends receiver reports about every 5 s, with what was received', async () => {
+  it('quirk udp-needs-punching: sends receiver reports about every 5 s, with what was received', async () => {
     const [rtp, rtcp] = await Promise.all([Peer.bind(), Peer.bind()]);
     let clientPort = 0;
     const server = await startScriptedServer(({ method, headers }) => {
@@ -149,7 +149,7 @@ describe('UDP transport', () => {
     rtcp.socket.close();
   });
 
-  it('row 20: takes the last packets though the goodbye has overtaken them', async () => {
+  it('quirk few-sessions: takes the last packets though the goodbye has overtaken them', async () => {
     const [rtp, rtcp] = await Promise.all([Peer.bind(), Peer.bind()]);
     let clientPort = 0;
     const server = await startScriptedServer(({ method, headers }) => {
@@ -187,7 +187,7 @@ describe('UDP transport', () => {
     rtcp.socket.close();
   });
 
-  it('row 21: falls back from silent UDP to TCP at once, and remembers', async () => {
+  it('quirk 461-or-dead-udp: falls back from silent UDP to TCP at once, and remembers', async () => {
     const simulator = await startSimulator({ silentUdp: true });
     const nvr = new Nvr(settingsFor(simulator.rtspPort, { transport: 'udp-first' }));
     const words: string[] = [];

@@ -112,7 +112,7 @@ describe('AacLatmDepacketizer', () => {
     assert.equal(units.length, 2);
   });
 
-  it('quirk 24: ends an element by the next timestamp where the marker is never set', () => {
+  it('quirk misplaced-markers: ends an element by the next timestamp where the marker is never set', () => {
     const { latm, units } = depacketizer(outOfBand(muxConfig(LC)));
     const source = frames(4, () => 250);
     feed(latm, packetizeLatm(source, { ...OPTIONS, noMarker: true }));

@@ -107,7 +107,7 @@ describe('AacDepacketizer', () => {
     assert.deepEqual(contents(units), hex(source));
   });
 
-  it('quirk 27: reads a stream without fmtp as AAC-hbr, and makes the config', () => {
+  it('quirk broken-fmtp: reads a stream without fmtp as AAC-hbr, and makes the config', () => {
     for (const fmtp of [
       {},
       { config: 'xyz' },

@@ -46,7 +46,7 @@ describe('Annex B', () => {
     assert.deepEqual(parseSprop(',,!?'), []);
   });
 
-  it('row 25: start codes inside sprop-parameter-sets, before a set and between two', () => {
+  it('quirk broken-h264-fragments: start codes inside sprop-parameter-sets, before a set and between two', () => {
     const glued = Buffer.from('00000001' + '6742c01e' + '00000001' + '68ce3c80', 'hex').toString('base64');
     assert.deepEqual(hex(parseSprop(glued)), ['6742c01e', '68ce3c80']);
     const trailing = Buffer.from('6742c01e' + '00000001', 'hex').toString('base64');

@@ -284,7 +284,7 @@ describe('MjpegDepacketizer', () => {
     );
   });
 
-  it('quirk 24: ends pictures by timestamp, or where the next one starts, when the marker is never set', () => {
+  it('quirk misplaced-markers: ends pictures by timestamp, or where the next one starts, when the marker is never set', () => {
     const { mjpeg, units } = depacketizer();
     const packets = [1, 2, 2].flatMap((timestamp, i) =>
       packetizeMjpeg(PARTS.scan, { ...OPTIONS, timestamp, sequence: i * 4, noMarker: true }),

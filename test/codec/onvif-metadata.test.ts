@@ -78,7 +78,7 @@ describe('OnvifMetadataDepacketizer', () => {
     assert.equal(units[0]?.onvifTime, time);
   });
 
-  it('quirk 24: ends a document by the next timestamp where the marker is never set', () => {
+  it('quirk misplaced-markers: ends a document by the next timestamp where the marker is never set', () => {
     const { metadata, units } = depacketizer();
     feed(metadata, packetize([document(0), document(1), document(2)], { marker: false }));
     assert.deepEqual(

@@ -69,7 +69,7 @@ describe('RecordedClock', () => {
     assert.deepEqual(times, [0, 100, 200, 300, 400]);
   });
 
-  it('quirk 28: believes no sender report that says now, even close to now and pulled faster than real time', () => {
+  it('quirk wrong-sender-reports: believes no sender report that says now, even close to now and pulled faster than real time', () => {
     const now = START + 30_000;
     const clock = new RecordedClock(START, 0, 1);
     for (let second = 0; second < 30; second++) {

@@ -50,7 +50,7 @@ describe('RtpPacketView', () => {
     assert.equal(view.parse(packet, 0, packet.length + 1), false);
   });
 
-  it('quirk 23: refuses padding longer than the packet, and reads shorter padding away', () => {
+  it('quirk odd-rtp: refuses padding longer than the packet, and reads shorter padding away', () => {
     assert.equal(parse(rtp({ payload: Buffer.from('media'), padding: 4 })), true);
     assert.equal(payloadOf(view).toString(), 'media');
     assert.equal(parse(rtp({ padding: 255, payload: Buffer.from('media') })), true);
@@ -61,14 +61,14 @@ describe('RtpPacketView', () => {
     assert.equal(parse(rtp({ payload: Buffer.from('media'), padding: 0 })), true, 'the bit without padding');
   });
 
-  it('quirk 23: skips 15 CSRCs', () => {
+  it('quirk odd-rtp: skips 15 CSRCs', () => {
     assert.equal(parse(rtp({ csrcs: 15, payload: Buffer.from('media') })), true);
     assert.equal(payloadOf(view).toString(), 'media');
     const cut = rtp({ csrcs: 15 });
     assert.equal(view.parse(cut, 0, 40), false);
   });
 
-  it('quirk 23: skips a header extension it does not know, an empty one too', () => {
+  it('quirk odd-rtp: skips a header extension it does not know, an empty one too', () => {
     for (const data of [Buffer.alloc(0), Buffer.alloc(8, 0xee)]) {
       assert.equal(parse(rtp({ extension: { profile: 0xbede, data }, payload: Buffer.from('media') })), true);
       assert.equal(payloadOf(view).toString(), 'media');
@@ -78,14 +78,14 @@ describe('RtpPacketView', () => {
     }
   });
 
-  it('quirk 23: refuses a header extension that is longer than the packet', () => {
+  it('quirk odd-rtp: refuses a header extension that is longer than the packet', () => {
     const packet = rtp({ extension: { profile: 0xbede, data: Buffer.alloc(8) } });
     packet.writeUInt16BE(3, 14);
     assert.equal(parse(packet), false);
     assert.equal(view.parse(packet, 0, 14), false);
   });
 
-  it('quirk 23: takes the NTP time of the ONVIF extension 0xABAC as epoch milliseconds', () => {
+  it('quirk odd-rtp: takes the NTP time of the ONVIF extension 0xABAC as epoch milliseconds', () => {
     const time = Date.UTC(2026, 10, 5, 12, 30, 15, 250);
     const packet = rtp({
       extension: { profile: 0xabac, data: onvifReplay(time) },

@@ -24,7 +24,7 @@ describe('RtpReceiver', () => {
     assert.equal(receiver.lost, 3);
   });
 
-  it('quirk 23: tells duplicates from late packets', () => {
+  it('quirk odd-rtp: tells duplicates from late packets', () => {
     const receiver = new RtpReceiver(90_000);
     assert.deepEqual(feed(receiver, [65533, 65535, 65535, 65534, 65534, 0]), [
       0,

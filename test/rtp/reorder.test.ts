@@ -28,14 +28,14 @@ describe('ReorderBuffer', () => {
     assert.equal(buffer.nextDeadline(), undefined);
   });
 
-  it('quirk 23: puts packets in order and drops duplicates, across the wrap at 65535', () => {
+  it('quirk odd-rtp: puts packets in order and drops duplicates, across the wrap at 65535', () => {
     const { out, push, buffer } = recorder();
     for (const sequence of [65533, 0, 65535, 0, 65533, 1, 65534, 2]) push(sequence);
     assert.deepEqual(out, [65533, 65534, 65535, 0, 1, 2]);
     assert.deepEqual([buffer.duplicates, buffer.late], [2, 0]);
   });
 
-  it('quirk 23: reorders up to 64 packets, then gives the missing one up', () => {
+  it('quirk odd-rtp: reorders up to 64 packets, then gives the missing one up', () => {
     const { out, push, buffer } = recorder();
     push(1000);
     for (let i = 0; i < LIMITS.reorderPackets - 1; i++) push(1002 + i);
@@ -139,7 +139,7 @@ describe('ReorderBuffer', () => {
     assert.deepEqual(out, [100, 'gap 1', 30_000]);
   });
 
-  it('quirk 23: starts anew with another SSRC, after handing out what it held', () => {
+  it('quirk odd-rtp: starts anew with another SSRC, after handing out what it held', () => {
     const { out, push } = recorder();
     push(100, 0, 1);
     push(102, 0, 1);

@@ -49,7 +49,7 @@ describe('RTCP', () => {
     });
   });
 
-  it('quirk 28: reads a compound packet: sender report, description, receiver report, bye', () => {
+  it('quirk wrong-sender-reports: reads a compound packet: sender report, description, receiver report, bye', () => {
     const packet = Buffer.concat([SR, buildSdes(7, 'nvr'), buildReceiverReport(8, [BLOCK]), buildBye(7)]);
     const { seen, ok } = readAll(packet);
     assert.equal(ok, true);
@@ -59,7 +59,7 @@ describe('RTCP', () => {
     );
   });
 
-  it('quirk 28: uses what is whole of a packet that is cut short', () => {
+  it('quirk wrong-sender-reports: uses what is whole of a packet that is cut short', () => {
     assert.equal(readAll(SR.subarray(0, 20)).seen.length, 1, 'the times are there, the counts are not');
     assert.deepEqual(readAll(SR.subarray(0, 19)), { ok: true, seen: [] });
     const bye = Buffer.from('82cb0002000000010000', 'hex');
@@ -67,12 +67,12 @@ describe('RTCP', () => {
     assert.deepEqual(readAll(buildReceiverReport(9).subarray(0, 6)).seen, []);
   });
 
-  it('quirk 28: reads past a description without terminator', () => {
+  it('quirk wrong-sender-reports: reads past a description without terminator', () => {
     const sdes = Buffer.from('81ca0002000000070106414243', 'hex').subarray(0, 12);
     assert.deepEqual(readAll(Buffer.concat([sdes, buildBye(7)])).seen, [{ bye: 7 }]);
   });
 
-  it('quirk 28: takes packets of 4 bytes', () => {
+  it('quirk wrong-sender-reports: takes packets of 4 bytes', () => {
     for (const type of [200, 201, 202, 203]) {
       const packet = Buffer.from([0x80, type, 0, 0]);
       assert.deepEqual(readAll(packet), { ok: true, seen: [] });
@@ -80,7 +80,7 @@ describe('RTCP', () => {
     }
   });
 
-  it('quirk 28: does not believe a sender report of 1970 or 2036', () => {
+  it('quirk wrong-sender-reports: does not believe a sender report of 1970 or 2036', () => {
     for (const ntpMs of [
       0,
       5000,

@@ -120,7 +120,7 @@ describe('SessionClock, live times', () => {
     }
   });
 
-  it('quirk 24: survives a jump of the RTP time, forward and backward', () => {
+  it('quirk misplaced-markers: survives a jump of the RTP time, forward and backward', () => {
     for (const jump of [RATE * 3600, -RATE * 3600, RATE * 5, 0x7fff0000]) {
       const track = trackOf();
       const { times } = run(track, 200, { rtp: (i) => i * FRAME + (i < 100 ? 0 : jump) });
@@ -129,7 +129,7 @@ describe('SessionClock, live times', () => {
     }
   });
 
-  it('quirk 24: comes back to the arrival within seconds after RTP time stepped back a little', () => {
+  it('quirk misplaced-markers: comes back to the arrival within seconds after RTP time stepped back a little', () => {
     const { times, arrivals } = run(trackOf(), 1500, {
       rtp: (i) => i * FRAME - (i < 100 ? 0 : RATE * 2),
     });
@@ -138,7 +138,7 @@ describe('SessionClock, live times', () => {
     assert.ok(arrivals[1499]! - times[1499]! <= 1);
   });
 
-  it('quirk 24: lets the arrival be the clock while RTP time stands still', () => {
+  it('quirk misplaced-markers: lets the arrival be the clock while RTP time stands still', () => {
     const track = trackOf();
     const { times, arrivals } = run(track, 1000, { rtp: (i) => Math.min(i, 100) * FRAME });
     assert.deepEqual(times, arrivals);
@@ -277,7 +277,7 @@ describe("SessionClock, the server's claim", () => {
     }
   });
 
-  it('quirk 28: falls back to arrival time when a report cannot be true', () => {
+  it('quirk wrong-sender-reports: falls back to arrival time when a report cannot be true', () => {
     const track = trackOf();
     track.senderReport(EPOCH, 0);
     track.senderReport(NaN, 3600);
@@ -288,7 +288,7 @@ describe("SessionClock, the server's claim", () => {
     assert.equal(one.time, EPOCH + 40);
   });
 
-  it("quirk 28: does not believe a report whose RTP time is far from the stream's", () => {
+  it("quirk wrong-sender-reports: does not believe a report whose RTP time is far from the stream's", () => {
     const claim = new CaptureClaim(RATE);
     claim.senderReport(EPOCH, 0);
     assert.equal(claim.at(RATE * 3600), undefined);

@@ -36,7 +36,7 @@ describe('Digest', () => {
     });
   }
 
-  it('quirk 10: computes SETUP over the base URI where a server checks that, as the manual’s own example does', () => {
+  it('quirk digest-over-base-uri: computes SETUP over the base URI where a server checks that, as the manual’s own example does', () => {
     const auth = new Authenticator(account);
     auth.accept([digest('b6178554c731808e378559283e5483fc')]);
     auth.baseUri = BASE;
@@ -136,7 +136,7 @@ describe('Authenticator', () => {
     assert.equal(auth.accept(['Basic realm="r"']), false);
   });
 
-  it('quirk 9: takes the strongest of several challenges, in lines of their own or in one', () => {
+  it('quirk changing-nonces: takes the strongest of several challenges, in lines of their own or in one', () => {
     const sha = digest('s', ', algorithm=SHA-256');
     for (const lines of [
       ['Basic realm="b"', digest('m'), sha],
@@ -152,7 +152,7 @@ describe('Authenticator', () => {
     assert.match(auth.authorize('PLAY', 'rtsp://h/')!, /^Digest /);
   });
 
-  it('quirk 9: passes over what it cannot answer: no nonce, an unknown algorithm, auth-int alone, other schemes', () => {
+  it('quirk changing-nonces: passes over what it cannot answer: no nonce, an unknown algorithm, auth-int alone, other schemes', () => {
     const unanswerable = [
       'Digest realm="r"',
       digest('n', ', algorithm=SHA-512-256'),
@@ -168,20 +168,20 @@ describe('Authenticator', () => {
     assert.equal(auth.accept([...unanswerable, 'Basic realm="r"']), true);
   });
 
-  it('quirk 9: the same challenge again means: refused', () => {
+  it('quirk changing-nonces: the same challenge again means: refused', () => {
     const auth = new Authenticator(account);
     assert.equal(auth.accept([digest('n')]), true);
     auth.authorize('DESCRIBE', 'rtsp://h/');
     assert.equal(auth.accept([digest('n')]), false);
   });
 
-  it('quirk 9: a challenge that was never answered may come again', () => {
+  it('quirk changing-nonces: a challenge that was never answered may come again', () => {
     const auth = new Authenticator(account);
     auth.accept([digest('n')]);
     assert.equal(auth.accept([digest('n')]), true);
   });
 
-  it('quirk 9: a new nonce, or a stale one, is answered, and its count begins at 1', () => {
+  it('quirk changing-nonces: a new nonce, or a stale one, is answered, and its count begins at 1', () => {
     const auth = new Authenticator(account);
     auth.accept([digest('n1', ', qop=auth')]);
     auth.authorize('PLAY', 'rtsp://h/');
@@ -194,7 +194,7 @@ describe('Authenticator', () => {
 });
 
 describe('parseChallenges', () => {
-  it('quirk 9: reads unknown, unquoted and repeated parameters, spaces and any case', () => {
+  it('quirk changing-nonces: reads unknown, unquoted and repeated parameters, spaces and any case', () => {
     assert.deepEqual(
       parseChallenges([
         'DIGEST Realm = "a, b" , NONCE=abc,charset=UTF-8, userhash=false, opaque="", stale=false, algorithm="MD5", realm="second"',

@@ -6,7 +6,7 @@ import { Headers, serializeRequest } from '../../lib/rtsp/message.js';
 const NVR = 'rtsp://h/live?ch=0000&stype=D';
 
 describe('controlBase', () => {
-  it('quirk 1: an absolute session control comes first, then Content-Base, Content-Location, the request URI', () => {
+  it('quirk control-behind-query: an absolute session control comes first, then Content-Base, Content-Location, the request URI', () => {
     const all = {
       requestUri: NVR,
       contentBase: 'rtsp://h/base/',
@@ -23,7 +23,7 @@ describe('controlBase', () => {
     assert.equal(controlBase({ requestUri: NVR, contentBase: ' ', contentLocation: '' }), NVR);
   });
 
-  it('quirk 1: keeps the connection’s host and port, whatever the server calls itself', () => {
+  it('quirk control-behind-query: keeps the connection’s host and port, whatever the server calls itself', () => {
     const base = controlBase({
       requestUri: 'rtsp://nat.example:8554/live',
       contentBase: 'rtsp://10.0.0.1:554/live/',
@@ -36,7 +36,7 @@ describe('controlBase', () => {
     assert.equal(session, 'rtsp://[::1]:8554/live?ch=1');
   });
 
-  it('quirk 2: GStreamer’s Content-Base without the query wins over the request URI', () => {
+  it('quirk base-without-query: GStreamer’s Content-Base without the query wins over the request URI', () => {
     const base = controlBase({ requestUri: NVR, contentBase: 'rtsp://h/live/' });
     assert.equal(trackUri(base, 'stream=0', 'append'), 'rtsp://h/live/stream=0');
   });
@@ -51,12 +51,12 @@ describe('controlBase', () => {
     ['with a bare IPv6 address', 'rtsp://fe80::1/live/'],
     ['with another port', 'rtsps://[fe80::1]:322/live/'],
   ] as const) {
-    it(`quirk 3: takes a Content-Base ${kind}`, () => {
+    it(`quirk malformed-content-base: takes a Content-Base ${kind}`, () => {
       assert.equal(controlBase({ requestUri: 'rtsp://h:8554/x', contentBase }), 'rtsp://h:8554/live/');
     });
   }
 
-  it('quirk 3: a Content-Base of a host alone means its root', () => {
+  it('quirk malformed-content-base: a Content-Base of a host alone means its root', () => {
     assert.equal(controlBase({ requestUri: 'rtsp://h/x', contentBase: 'rtsp://10.0.0.1' }), 'rtsp://h/');
   });
 });
@@ -64,14 +64,14 @@ describe('controlBase', () => {
 describe('trackUri', () => {
   const policies: ControlUriPolicy[] = ['append', 'resolve', 'query-last'];
 
-  it('quirk 1: appends behind the NVR’s query, resolves as RFC 3986 says, or keeps the query last', () => {
+  it('quirk control-behind-query: appends behind the NVR’s query, resolves as RFC 3986 says, or keeps the query last', () => {
     assert.deepEqual(
       policies.map((policy) => trackUri(NVR, 'track1', policy)),
       ['rtsp://h/live?ch=0000&stype=D/track1', 'rtsp://h/track1', 'rtsp://h/live/track1?ch=0000&stype=D'],
     );
   });
 
-  it('quirk 1: puts exactly one slash between base and track', () => {
+  it('quirk control-behind-query: puts exactly one slash between base and track', () => {
     for (const base of ['rtsp://h/CH00D', 'rtsp://h/CH00D/']) {
       for (const control of ['track1', '/track1']) {
         assert.equal(trackUri(base, control, 'append'), 'rtsp://h/CH00D/track1');
@@ -81,7 +81,7 @@ describe('trackUri', () => {
     assert.equal(trackUri('rtsp://h/live?ch=1/', 'track1', 'query-last'), 'rtsp://h/live/track1?ch=1');
   });
 
-  it('quirk 1: an absolute control keeps its path and query on the connection’s host', () => {
+  it('quirk control-behind-query: an absolute control keeps its path and query on the connection’s host', () => {
     for (const policy of policies) {
       assert.equal(
         trackUri('rtsp://nat:8554/live/', 'rtsp://10.0.0.1:554/live/track1?x=1', policy),
@@ -96,7 +96,7 @@ describe('trackUri', () => {
     assert.equal(trackUri('rtsp://h', 'c', 'resolve'), 'rtsp://h/c');
   });
 
-  it('quirk 3: a control that is missing, empty, * or equal to the base is the base', () => {
+  it('quirk malformed-content-base: a control that is missing, empty, * or equal to the base is the base', () => {
     for (const policy of policies) {
       for (const control of [undefined, '', ' ', '*', 'rtsp://h/live/'])
         assert.equal(trackUri('rtsp://h/live/', control, policy), 'rtsp://h/live/');
@@ -110,7 +110,7 @@ describe('trackUri', () => {
     assert.equal(controlBase({ requestUri: 'rtsp://h/x', sessionControl: 'rtsp://h/a b' }), 'rtsp://h/a%20b');
   });
 
-  it('quirk 4: video:1 is a name, not an absolute URI', () => {
+  it('quirk odd-control-and-password: video:1 is a name, not an absolute URI', () => {
     assert.equal(trackUri('rtsp://h/live/', 'video:1', 'append'), 'rtsp://h/live/video:1');
     assert.equal(controlBase({ requestUri: 'rtsp://h/live', sessionControl: 'video:1' }), 'rtsp://h/live');
   });

@@ -152,7 +152,7 @@ describe('Framer', () => {
     );
   });
 
-  it('quirk 14: finds the frames among junk at every split point, and counts the junk', () => {
+  it('quirk junk-between-frames: finds the frames among junk at every split point, and counts the junk', () => {
     const options = { isChannelInUse: (channel: number) => channel < 2 };
     // A `$` on a channel nobody set up, one of an impossible length, an R that begins nothing.
     const junk = Buffer.from('\r\nxyz$\x70\x00\x01R$\x09\xff\xff..\r\n', 'latin1');
@@ -171,7 +171,7 @@ describe('Framer', () => {
     sameAtEverySplit(bytes, whole.events, options);
   });
 
-  it('quirk 14: whatever small junk stands between frames, the frames come through', () => {
+  it('quirk junk-between-frames: whatever small junk stands between frames, the frames come through', () => {
     // Nothing in it begins a frame or a line.
     const junk = fc
       .uint8Array({ maxLength: 50 })
@@ -202,7 +202,7 @@ describe('Framer', () => {
     );
   });
 
-  it('quirk 14: junk made of beginnings is told from frames the same at every split point', () => {
+  it('quirk junk-between-frames: junk made of beginnings is told from frames the same at every split point', () => {
     const options = { isChannelInUse: (channel: number) => channel < 2 };
     // Pieces of frames, replies and requests, on lines of their own and inside others.
     const piece = fc.constantFrom(
@@ -228,7 +228,7 @@ describe('Framer', () => {
     );
   });
 
-  it('quirk 14: takes no request from the middle of a line of junk, wherever the read was cut', () => {
+  it('quirk junk-between-frames: takes no request from the middle of a line of junk, wherever the read was cut', () => {
     const bytes = Buffer.concat([
       frame(0, 'x'),
       Buffer.from('.OPTIONS rtsp://h RTSP/1.0\r\n\r\n'),
@@ -240,7 +240,7 @@ describe('Framer', () => {
     ]);
   });
 
-  it('quirk 14: gives up past 64 KiB of junk', () => {
+  it('quirk junk-between-frames: gives up past 64 KiB of junk', () => {
     const bench = new Bench({ isChannelInUse: (channel) => channel === 0 }).feed(frame(0, 'x'));
     const junk = Buffer.alloc(1000, 0x2e);
     throws('EPROTOCOL', () => {
@@ -249,7 +249,7 @@ describe('Framer', () => {
     assert.ok(bench.framer.skippedBytes <= LIMITS.junkBytes + 1000);
   });
 
-  it('quirk 14: small junk between many frames never adds up to the end', () => {
+  it('quirk junk-between-frames: small junk between many frames never adds up to the end', () => {
     const bench = new Bench({ isChannelInUse: (channel) => channel === 0 });
     const piece = Buffer.concat([frame(0, 'x'), Buffer.alloc(2000, 0x2e)]);
     for (let i = 0; i < 70; i++) bench.feed(piece);
@@ -257,7 +257,7 @@ describe('Framer', () => {
     assert.equal(bench.framer.skippedBytes, 140_000);
   });
 
-  it('quirk 13: takes data on channels that were never set up', () => {
+  it('quirk rtp-before-play-reply: takes data on channels that were never set up', () => {
     const bench = new Bench({ isChannelInUse: () => false }).feed(frame(6, 'old session'));
     assert.deepEqual(bench.kinds, ['packet 6']);
   });
@@ -278,7 +278,7 @@ describe('Framer', () => {
     assert.deepEqual(bench.kinds, ['response', 'packet 0', 'packet 0']);
   });
 
-  it('quirk 11: passes over a continuation line of white space alone, and joins any other', () => {
+  it('quirk odd-headers: passes over a continuation line of white space alone, and joins any other', () => {
     const bench = new Bench().feed(
       'RTSP/1.0 200 OK\r\nPublic: OPTIONS,\r\n  PLAY\r\n \t \r\nCSeq: 1\r\n\r\n',
     );
@@ -289,7 +289,7 @@ describe('Framer', () => {
     ]);
   });
 
-  it('quirk 11: reads names with spaces before the colon, OPTIONS: for Public:, values with colons, and drops lines that are no header', () => {
+  it('quirk odd-headers: reads names with spaces before the colon, OPTIONS: for Public:, values with colons, and drops lines that are no header', () => {
     const bench = new Bench().feed(
       'RTSP/1.0 200\r\nOPTIONS : PLAY\r\nDate: 12:00:00\r\nnonsense\r\n: nameless\r\n\r\n',
     );
@@ -332,7 +332,7 @@ describe('Framer', () => {
     assert.deepEqual(bench.kinds, ['response', 'packet 0']);
   });
 
-  it('quirk 11: refuses a header of more than 16 KiB, with or without an end, in one read or in many', () => {
+  it('quirk odd-headers: refuses a header of more than 16 KiB, with or without an end, in one read or in many', () => {
     const long = `RTSP/1.0 200 OK\r\nX: ${'a'.repeat(LIMITS.headerBytes)}`;
     throws('EPROTOCOL', () => new Bench().feed(`${long}\r\n\r\n`));
     throws('EPROTOCOL', () => new Bench().feed(long));
@@ -342,13 +342,13 @@ describe('Framer', () => {
     });
   });
 
-  it('quirk 11: refuses more than 128 header lines', () => {
+  it('quirk odd-headers: refuses more than 128 header lines', () => {
     const lines = (count: number): string => `RTSP/1.0 200 OK\r\n${'X: y\r\n'.repeat(count)}\r\n`;
     assert.equal(new Bench().feed(lines(LIMITS.headerLines)).events.length, 1);
     throws('EPROTOCOL', () => new Bench().feed(lines(LIMITS.headerLines + 1)));
   });
 
-  it('quirk 11: refuses a body of more than 128 KiB before it comes, and takes one of just that', () => {
+  it('quirk odd-headers: refuses a body of more than 128 KiB before it comes, and takes one of just that', () => {
     const head = (length: number): string => `RTSP/1.0 200 OK\r\nContent-Length: ${length}\r\n\r\n`;
     throws('EPROTOCOL', () => new Bench().feed(head(LIMITS.bodyBytes + 1)));
     const bench = new Bench().feed(head(LIMITS.bodyBytes));

@@ -23,7 +23,7 @@ describe('parseSession', () => {
     ['538A2CBB;foo;timeout=7;bar', 7],
     ['538A2CBB;timeout=99999999999', 86_400],
   ] as const) {
-    it(`quirk 6: reads '${value}' as ${timeoutSeconds} s, and the id without it`, () => {
+    it(`quirk odd-session-header: reads '${value}' as ${timeoutSeconds} s, and the id without it`, () => {
       assert.deepEqual(parseSession(value), { id: '538A2CBB', timeoutSeconds });
     });
   }
@@ -46,7 +46,7 @@ describe('parseSession', () => {
 });
 
 describe('parsePublic', () => {
-  it('quirk 11: reads methods in any case, with commas, spaces or both', () => {
+  it('quirk odd-headers: reads methods in any case, with commas, spaces or both', () => {
     assert.deepEqual(
       [...parsePublic('OPTIONS, describe,SETUP  PLAY,,\tGET_PARAMETER ,')],
       ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY', 'GET_PARAMETER'],
@@ -117,7 +117,7 @@ describe('parseTransport', () => {
       { ttl: undefined, source: undefined, destination: undefined },
     ],
   ] as const) {
-    it(`quirk 7: reads a reply with ${what}`, () => {
+    it(`quirk odd-transport-reply: reads a reply with ${what}`, () => {
       const spec = parseTransport(value);
       for (const [key, wanted] of Object.entries(expected))
         assert.deepEqual(spec[key as keyof TransportSpec], wanted, key);
@@ -194,7 +194,7 @@ describe('parseRtpInfo', () => {
     ['with an empty URL', 'url=;seq=1', []],
     ['with a parameter nobody knows', 'url=a;ssrc=0;seq=2', [{ url: 'a', seq: 2 }]],
   ] as const) {
-    it(`quirk 8: reads one ${what}`, () => {
+    it(`quirk foreign-rtp-info: reads one ${what}`, () => {
       assert.deepEqual(parseRtpInfo(value), expected);
     });
   }
@@ -252,7 +252,7 @@ describe('parseRange', () => {
     ['smpte=10:12:33:20-', { unit: 'smpte' }],
     ['smpte-30-drop=0:10:00-', { unit: 'smpte' }],
   ] as const) {
-    it(`quirk 22: reads '${value.slice(0, 50)}'`, () => {
+    it(`quirk closed-range-refused: reads '${value.slice(0, 50)}'`, () => {
       assert.deepEqual(parseRange(value), expected);
     });
   }

@@ -25,7 +25,7 @@ function parse(bytes: Buffer): (RtspRequest | RtspResponse)[] {
 const isInput = (error: unknown): boolean => error instanceof NvrError && error.code === 'EINPUT';
 
 describe('Headers', () => {
-  it('quirk 5: finds a field in any case, and keeps the case it was given', () => {
+  it('quirk cseq-missing-or-behind: finds a field in any case, and keeps the case it was given', () => {
     const headers = new Headers().set('Cseq', '4');
     assert.equal(headers.get('CSeq'), '4');
     assert.equal(headers.has('CSEQ'), true);

@@ -148,7 +148,7 @@ describe('parseSdp', () => {
     assert.equal(media[0]!.payloads[0]!.encoding, 'H264');
   });
 
-  it('quirk 27: takes the lone fmtp of a wrong payload type for the lone payload’s, and no other', () => {
+  it('quirk broken-fmtp: takes the lone fmtp of a wrong payload type for the lone payload’s, and no other', () => {
     const lone = parseSdp(
       sdp('m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=fmtp:97 packetization-mode=1'),
     );
@@ -164,7 +164,7 @@ describe('parseSdp', () => {
     assert.ok(two.media[0]!.payloads.every(({ fmtp }) => fmtp.size === 0));
   });
 
-  it('quirk 27: reads media without fmtp, packetization-mode or frame rate, and with an odd profile-level-id', () => {
+  it('quirk broken-fmtp: reads media without fmtp, packetization-mode or frame rate, and with an odd profile-level-id', () => {
     const { media } = parseSdp(
       sdp(
         'm=video 0 RTP/AVP 96',
@@ -179,7 +179,7 @@ describe('parseSdp', () => {
     assert.deepEqual([...media[1]!.payloads[0]!.fmtp], [['profile-level-id', 'ZZ']]);
   });
 
-  it('quirk 27: reads an SDP whose o= and t= are malformed or missing, and one behind a byte order mark', () => {
+  it('quirk broken-fmtp: reads an SDP whose o= and t= are malformed or missing, and one behind a byte order mark', () => {
     for (const head of [
       'v=0\r\no=-\r\nt=\r\n',
       'v=0\r\no=a b c d e f g h\r\nt=x y z\r\n',
@@ -194,7 +194,7 @@ describe('parseSdp', () => {
     }
   });
 
-  it('quirk 27: puts usable numbers in place of impossible ones', () => {
+  it('quirk broken-fmtp: puts usable numbers in place of impossible ones', () => {
     const { media } = parseSdp(
       sdp(
         'm=video 0 RTP/AVP 96',

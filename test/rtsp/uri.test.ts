@@ -36,7 +36,7 @@ describe('parseRtspUri', () => {
     assert.equal(uri.port, 8554);
   });
 
-  it('quirk 4: reads a # or an @ in a password, where new URL() throws', () => {
+  it('quirk odd-control-and-password: reads a # or an @ in a password, where new URL() throws', () => {
     const uri = parseRtspUri('rtsp://u:p#1@2@h/');
     assert.deepEqual([uri.username, uri.password, uri.host], ['u', 'p#1@2', 'h']);
   });
@@ -117,7 +117,7 @@ describe('parseAuthority', () => {
 });
 
 describe('formatRtspUri', () => {
-  it('quirk 12: never writes credentials, whatever it is given', () => {
+  it('quirk redirects: never writes credentials, whatever it is given', () => {
     const uri = parseRtspUri('rtsp://u:geheim@h:8554/x?y');
     assert.equal(formatRtspUri(uri), 'rtsp://h:8554/x?y');
   });

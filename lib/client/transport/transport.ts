@@ -55,7 +55,7 @@ export interface TrackContext {
 export interface TrackTransport {
   /** What SETUP asks for. */
   readonly asked: TransportSpec;
-  /** SETUP was granted; undefined: without a Transport, which is taken for a bare yes (quirk: no-transport-in-reply). Rejects where that cannot be. */
+  /** SETUP was granted; undefined: without a Transport, which is taken for a bare yes (quirk: odd-transport-reply). Rejects where that cannot be. */
   accept(granted: TransportSpec | undefined): Promise<void>;
   sendReport(report: Buffer): void;
   /** Idempotent. */

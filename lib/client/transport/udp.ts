@@ -1,4 +1,4 @@
-// A track's pair of UDP sockets: RTP and RTCP, as a rule on an even port and the next (RFC 3550 11), from one peer only (row 19).
+// A track's pair of UDP sockets: RTP and RTCP, as a rule on an even port and the next (RFC 3550 11), from one peer only (quirk: udp-needs-punching).
 
 import dgram from 'node:dgram';
 import net from 'node:net';

@@ -238,7 +238,7 @@ export class Hub implements CameraHub {
     const { settings, account } = this.context;
     const deadUdp = end.reason === 'silence' && end.withoutMedia && overUdp;
     if (deadUdp && mayLeaveUdp(settings, account.memory)) {
-      // Row 21: nothing came over UDP. TCP is tried at once, and remembered.
+      // quirk: 461-or-dead-udp; nothing came over UDP. TCP is tried at once, and remembered.
       account.memory.learn('transport', 'tcp');
       if (this.isUsed) {
         const { code } = end.error;

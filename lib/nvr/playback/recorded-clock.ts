@@ -4,7 +4,7 @@ import type { TimeSource, VideoUnit } from '../../codec/unit.js';
 
 /** A claim further than this from where the run should be is not believed. */
 const BELIEVED_MS = 10 * 60_000;
-/** A sender report this close to now, in a run of the past, is the server's clock and not the recording's (quirk 28). */
+/** A sender report this close to now, in a run of the past, is the server's clock and not the recording's (quirk: wrong-sender-reports). */
 const NOW_MS = 2_000;
 const CLOCK_RATE = 90_000;
 

@@ -7,7 +7,7 @@ import { AUD, PPS, RECOVERY_SEI, SPS, USER_SEI, delta, idr, slice } from './nals
 
 describe('H264Depacketizer', () => {
   describe('boundaries', () => {
-    it('row 24: the marker bit is never set: a unit ends at the next timestamp', () => {
+    it('quirk misplaced-markers: the marker bit is never set: a unit ends at the next timestamp', () => {
       const feed = h264();
       feed
         .payload(idr())
@@ -25,13 +25,13 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('row 24: the marker bit is set on SPS, PPS and SEI: they do not end a unit', () => {
+    it('quirk misplaced-markers: the marker bit is set on SPS, PPS and SEI: they do not end a unit', () => {
       const feed = h264();
       feed.payload(SPS, true).payload(PPS, true).payload(USER_SEI, true).payload(idr(), true);
       assert.deepEqual(feed.units.map(types), [[7, 8, 6, 5]]);
     });
 
-    it('row 24: the marker bit is set on every slice: the torn unit is flagged, later ones end at the timestamp', () => {
+    it('quirk misplaced-markers: the marker bit is set on every slice: the torn unit is flagged, later ones end at the timestamp', () => {
       const feed = h264();
       feed.payload(idr(), true);
       assert.equal(feed.units[0]!.damaged, false);
@@ -52,7 +52,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.depacketizer.stats.damagedUnits, 2);
     });
 
-    it('row 24: the policy survives a new source', () => {
+    it('quirk misplaced-markers: the policy survives a new source', () => {
       const feed = h264();
       feed.payload(idr(), true).payload(idr({ firstMb: 40 }), true);
       feed.depacketizer.reset();
@@ -66,7 +66,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[1]!.damaged, false);
     });
 
-    it('row 24: timestamps that stand still are told apart by the marker', () => {
+    it('quirk misplaced-markers: timestamps that stand still are told apart by the marker', () => {
       const feed = h264();
       feed.payload(idr(), true).payload(delta(), true).payload(delta(), true);
       assert.deepEqual(
@@ -75,7 +75,7 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('row 24: timestamps that stand still without a marker are told apart by what begins a picture', () => {
+    it('quirk misplaced-markers: timestamps that stand still without a marker are told apart by what begins a picture', () => {
       const feed = h264({ fmtp: { 'sprop-parameter-sets': SPROP }, parameterSets: 'never' });
       feed
         .payload(SPS)
@@ -102,7 +102,7 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('row 24: timestamps that jump, back as well, and wrap', () => {
+    it('quirk misplaced-markers: timestamps that jump, back as well, and wrap', () => {
       const feed = h264();
       for (const timestamp of [0xfffffff0, 3, 900_000, 5]) {
         feed.packet(rtpPacket({ sequence: 1, timestamp, payload: delta(), marker: true }));

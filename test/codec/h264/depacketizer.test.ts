@@ -175,14 +175,14 @@ describe('H264Depacketizer', () => {
     const whole = idr({ size: 900, fill: 0x42 });
     const parts = fuA(whole, 302).map(({ bytes }) => bytes);
 
-    it('row 25: FU-A with S and E both set', () => {
+    it('quirk broken-h264-fragments: FU-A with S and E both set', () => {
       const feed = h264();
       feed.payload(Buffer.concat([Buffer.of(0x7c, 0xc5), whole.subarray(1)]), true);
       assert.deepEqual(hexOf(feed.units[0]), hex(whole));
       assert.equal(feed.units[0]!.damaged, false);
     });
 
-    it('row 25: empty fragments', () => {
+    it('quirk broken-h264-fragments: empty fragments', () => {
       const feed = h264();
       feed.payload(Buffer.of(0x7c, 0x85)).payload(Buffer.concat([Buffer.of(0x7c, 0x05), whole.subarray(1)]));
       feed.payload(Buffer.of(0x7c, 0x05)).payload(Buffer.of(0x7c, 0x45), true);
@@ -190,14 +190,14 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[0]!.damaged, false);
     });
 
-    it('row 25: a NAL unit of empty fragments alone is dropped', () => {
+    it('quirk broken-h264-fragments: a NAL unit of empty fragments alone is dropped', () => {
       const feed = h264();
       feed.payload(delta()).payload(Buffer.of(0x7c, 0x81)).payload(Buffer.of(0x7c, 0x41), true);
       assert.deepEqual(hexOf(feed.units[0]), hex(delta()));
       assert.equal(feed.units[0]!.damaged, true);
     });
 
-    it('row 25: a lost middle drops the NAL unit and flags the unit', () => {
+    it('quirk broken-h264-fragments: a lost middle drops the NAL unit and flags the unit', () => {
       const feed = h264();
       feed.payload(idr()).payload(parts[0]!).gap().payload(parts[2]!).payload(parts[3]!, true);
       assert.deepEqual(hexOf(feed.units[0]), hex(idr()));
@@ -205,7 +205,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.depacketizer.stats.droppedNals, 1);
     });
 
-    it('row 25: a lost beginning and a lost end do the same', () => {
+    it('quirk broken-h264-fragments: a lost beginning and a lost end do the same', () => {
       const beginning = h264();
       beginning.payload(idr()).gap().payload(parts[1]!).payload(parts[2]!).payload(parts[3]!, true);
       assert.deepEqual(hexOf(beginning.units[0]), hex(idr()));
@@ -219,7 +219,7 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('row 25: a NAL unit that never ends, without a gap, is dropped at the next timestamp', () => {
+    it('quirk broken-h264-fragments: a NAL unit that never ends, without a gap, is dropped at the next timestamp', () => {
       const feed = h264();
       feed.payload(idr()).payload(parts[0]!).payload(parts[1]!, true).next().payload(delta(), true);
       assert.deepEqual(hexOf(feed.units[0]), hex(idr()));
@@ -229,7 +229,7 @@ describe('H264Depacketizer', () => {
       );
     });
 
-    it('row 25: another start, or a whole NAL unit, before the end of the first', () => {
+    it('quirk broken-h264-fragments: another start, or a whole NAL unit, before the end of the first', () => {
       const feed = h264();
       feed.payload(parts[0]!);
       for (const part of parts) feed.payload(part);
@@ -238,7 +238,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[0]!.damaged, true);
     });
 
-    it('row 25: the type drifts in later fragments', () => {
+    it('quirk broken-h264-fragments: the type drifts in later fragments', () => {
       const drifting = parts.map((part, i) => {
         const copy = Buffer.from(part);
         if (i > 0) copy[1] = (copy[1]! & 0xe0) | 1;
@@ -287,7 +287,7 @@ describe('H264Depacketizer', () => {
   });
 
   describe('aggregates', () => {
-    it('row 25: STAP-A, with several slices, and with zero padding between and behind', () => {
+    it('quirk broken-h264-fragments: STAP-A, with several slices, and with zero padding between and behind', () => {
       const feed = h264();
       const packet = stapA([SPS, PPS, Buffer.alloc(0), idr(), Buffer.alloc(0), idr({ firstMb: 5 })]);
       feed.payload(Buffer.concat([packet, Buffer.alloc(7)]), true);
@@ -301,7 +301,7 @@ describe('H264Depacketizer', () => {
       assert.deepEqual(types(feed.units[0]), [5]);
     });
 
-    it('row 25: Annex B start codes inside a payload: several NAL units in one packet', () => {
+    it('quirk broken-h264-fragments: Annex B start codes inside a payload: several NAL units in one packet', () => {
       const four = Buffer.from('00000001', 'hex');
       const three = Buffer.from('000001', 'hex');
       const glued = h264();
@@ -313,7 +313,7 @@ describe('H264Depacketizer', () => {
       assert.equal(leading.units[0]!.damaged, false);
     });
 
-    it('row 25: Annex B start codes inside fragments, cut anywhere', () => {
+    it('quirk broken-h264-fragments: Annex B start codes inside fragments, cut anywhere', () => {
       const stream = Buffer.concat([
         SPS,
         Buffer.from('00000001', 'hex'),

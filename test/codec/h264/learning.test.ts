@@ -36,7 +36,7 @@ describe('H.264 unit boundaries that are learnt', () => {
     };
   }
 
-  it('row 24: no unit is torn where the marker stands on every slice, the first one included', () => {
+  it('quirk misplaced-markers: no unit is torn where the marker stands on every slice, the first one included', () => {
     const { units, push, depacketizer } = start();
     for (let picture = 0; picture < 3; picture++) {
       if (picture === 0) for (const set of [SPS, PPS]) push(0, false, set);
@@ -54,7 +54,7 @@ describe('H.264 unit boundaries that are learnt', () => {
     );
   });
 
-  it('row 24: parameter sets repeated in front of every slice do not split the picture, as GStreamer sends them', () => {
+  it('quirk misplaced-markers: parameter sets repeated in front of every slice do not split the picture, as GStreamer sends them', () => {
     const { units, push, depacketizer } = start();
     for (let index = 0; index < 3; index++) {
       push(0, false, SPS);

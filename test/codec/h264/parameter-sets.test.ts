@@ -32,7 +32,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[0]!.format.width, 1920);
     });
 
-    it('row 25: learns the sets in band where the SDP has none, and repeats them before later keyframes', () => {
+    it('quirk broken-h264-fragments: learns the sets in band where the SDP has none, and repeats them before later keyframes', () => {
       const feed = h264();
       feed.payload(delta(), true).next();
       feed.payload(SPS).payload(PPS).payload(idr(), true).next();
@@ -42,7 +42,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[1]!.format, feed.units[2]!.format);
     });
 
-    it('row 25: a new SPS mid-stream replaces the SDP’s and is a new format; the same SPS again is not', () => {
+    it('quirk broken-h264-fragments: a new SPS mid-stream replaces the SDP’s and is a new format; the same SPS again is not', () => {
       const feed = h264({ fmtp: { 'sprop-parameter-sets': SPROP } });
       feed.payload(idr(), true).next();
       feed.payload(SPS).payload(PPS).payload(idr(), true).next();
@@ -150,7 +150,7 @@ describe('H264Depacketizer', () => {
       assert.equal(feed.units[0]!.arrival, 1002);
     });
 
-    it('row 25: start codes in sprop-parameter-sets', () => {
+    it('quirk broken-h264-fragments: start codes in sprop-parameter-sets', () => {
       const glued = Buffer.concat([
         Buffer.from('00000001', 'hex'),
         SPS,
@@ -162,7 +162,7 @@ describe('H264Depacketizer', () => {
       assert.deepEqual(hexOf(feed.units[0]), hex(SPS, PPS, idr()));
     });
 
-    it('row 27: no sprop, an odd one or a fmtp without packetization-mode', () => {
+    it('quirk broken-fmtp: no sprop, an odd one or a fmtp without packetization-mode', () => {
       for (const fmtp of [
         {},
         { 'sprop-parameter-sets': '' },

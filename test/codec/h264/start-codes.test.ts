@@ -5,7 +5,7 @@ import { delta, idr, PPS, SPS } from './nals.js';
 
 const MARK = Buffer.of(0, 0, 0, 1);
 
-describe('quirk 25: start codes inside one H.264 NAL unit', () => {
+describe('quirk broken-h264-fragments: start codes inside one H.264 NAL unit', () => {
   const large = delta({ size: 3000 });
   function start(): Feed {
     return new Feed(

@@ -23,7 +23,7 @@ function h265(
 const hex = (...nals: Buffer[]): string[] => nals.map((nal) => nal.toString('hex'));
 
 describe('H265Depacketizer', () => {
-  it('row 26: learns VPS, SPS and PPS in band', () => {
+  it('quirk h265-aggregates: learns VPS, SPS and PPS in band', () => {
     const feed = h265();
     feed.payload(VPS).payload(SPS).payload(PPS).payload(SEI).payload(slice(IDR), true).next();
     feed.payload(slice(TRAIL), true).next().payload(slice(CRA), true);
@@ -47,14 +47,14 @@ describe('H265Depacketizer', () => {
     assert.equal(later!.format, key!.format);
   });
 
-  it('row 26: takes the sets from the SDP and does not mind kilobytes of sprop-sei', () => {
+  it('quirk h265-aggregates: takes the sets from the SDP and does not mind kilobytes of sprop-sei', () => {
     const feed = h265({ ...SPROPS, 'sprop-sei': 'TgEF'.repeat(2000) });
     feed.payload(AUD).payload(slice(IDR), true);
     assert.deepEqual(hexOf(feed.units[0]), hex(AUD, VPS, SPS, PPS, slice(IDR)));
     assert.equal(feed.units[0]!.format.width, 1920);
   });
 
-  it('row 26: a new SPS in band wins over the SDP’s', () => {
+  it('quirk h265-aggregates: a new SPS in band wins over the SDP’s', () => {
     const feed = h265(SPROPS, 10);
     feed
       .payload(slice(IDR), true)
@@ -77,7 +77,7 @@ describe('H265Depacketizer', () => {
     assert.deepEqual(keys, [16, 17, 18, 19, 20, 21, 22, 23]);
   });
 
-  it('row 26: aggregation packets', () => {
+  it('quirk h265-aggregates: aggregation packets', () => {
     const feed = h265();
     feed.payload(aggregation([VPS, SPS, PPS, slice(IDR), slice(IDR, { first: false })]), true);
     assert.deepEqual(hexOf(feed.units[0]), hex(VPS, SPS, PPS, slice(IDR), slice(IDR, { first: false })));
@@ -88,7 +88,7 @@ describe('H265Depacketizer', () => {
     assert.equal(feed.units[1]!.damaged, true);
   });
 
-  it('row 26: fragments, whole and with a lost middle', () => {
+  it('quirk h265-aggregates: fragments, whole and with a lost middle', () => {
     const whole = slice(IDR, { size: 1000, fill: 0x43 });
     const parts = fragmentation(whole, 300);
     const feed = h265();
@@ -105,7 +105,7 @@ describe('H265Depacketizer', () => {
     assert.equal(feed.units[1]!.damaged, true);
   });
 
-  it('row 25: fragments with S and E both set, empty ones, and a drifting type, as with H.264', () => {
+  it('quirk broken-h264-fragments: fragments with S and E both set, empty ones, and a drifting type, as with H.264', () => {
     const whole = slice(IDR, { size: 50 });
     const feed = h265();
     feed.payload(Buffer.concat([Buffer.of(0x62, 1, 0xc0 | IDR), whole.subarray(2)]), true).next();
@@ -116,7 +116,7 @@ describe('H265Depacketizer', () => {
     assert.deepEqual(feed.units.map(hexOf), [hex(whole), hex(whole)]);
   });
 
-  it('row 26: DONL and DOND, where sprop-max-don-diff announces them', () => {
+  it('quirk h265-aggregates: DONL and DOND, where sprop-max-don-diff announces them', () => {
     const big = slice(IDR, { first: false, size: 900 });
     const feed = h265({ 'sprop-max-don-diff': '2' });
     feed
@@ -127,7 +127,7 @@ describe('H265Depacketizer', () => {
     assert.equal(feed.units[0]!.damaged, false);
   });
 
-  it('row 26: puts NAL units back in decoding order within sprop-depack-buf-nalus', () => {
+  it('quirk h265-aggregates: puts NAL units back in decoding order within sprop-depack-buf-nalus', () => {
     const feed = h265({ 'sprop-max-don-diff': '8', 'sprop-depack-buf-nalus': '2' });
     feed.payload(numberedSingle(PPS, 12)).payload(numberedSingle(SPS, 11)).payload(numberedSingle(VPS, 10));
     feed
@@ -138,7 +138,7 @@ describe('H265Depacketizer', () => {
     assert.equal(feed.units[0]!.damaged, false);
   });
 
-  it('row 24: the marker bit on every slice: later units end at the timestamp', () => {
+  it('quirk misplaced-markers: the marker bit on every slice: later units end at the timestamp', () => {
     const feed = h265();
     feed
       .payload(slice(IDR), true)
@@ -156,7 +156,7 @@ describe('H265Depacketizer', () => {
     );
   });
 
-  it('row 24: the marker bit never set, and timestamps that stand still', () => {
+  it('quirk misplaced-markers: the marker bit never set, and timestamps that stand still', () => {
     const feed = h265();
     feed
       .payload(VPS)
@@ -181,7 +181,7 @@ describe('H265Depacketizer', () => {
     ]);
   });
 
-  it('row 25: Annex B start codes inside a payload', () => {
+  it('quirk broken-h264-fragments: Annex B start codes inside a payload', () => {
     const code = Buffer.from('00000001', 'hex');
     const feed = h265();
     feed.payload(Buffer.concat([VPS, code, SPS, code, PPS])).payload(Buffer.concat([code, slice(IDR)]), true);
