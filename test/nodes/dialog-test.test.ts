@@ -3,6 +3,7 @@ import { Nvr } from '../../lib/nvr/nvr.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { registerAdmin } from '../../nodes/shared/admin.js';
 import { TestGate } from '../../nodes/shared/test-gate.js';
+import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
 import { settingsFor } from '../support/settings.js';
 
@@ -167,6 +168,43 @@ describe('the dialog’s test', () => {
       }
       assert.equal(server.requests.length, 0);
     });
+});
+
+describe('the dialog’s search for cameras', () => {
+  const account = { username: 'admin', password: 'geheim-1' };
+  let simulator: Simulator;
+  let runtime: Runtime;
+
+  beforeEach(async () => {
+    simulator = await startSimulator({ ...account, channels: 4 });
+    runtime = new Runtime({}, {}, settingsFor(simulator.rtspPort, account));
+  });
+
+  afterEach(async () => {
+    await runtime.nvr.close();
+    await simulator.stop();
+  });
+
+  const find = (server: object, password = account.password): Promise<Answer> =>
+    runtime.post('cameras', {
+      server: { host: '127.0.0.1', rtspPort: String(simulator.rtspPort), ...server },
+      username: 'admin',
+      password,
+    });
+
+  it('answers with the channels that the NVR has', async () => {
+    assert.deepEqual(await find({}), { status: 200, lines: [{ channels: [1, 2, 3, 4] }] });
+  });
+
+  it('takes a path without a channel for one camera', async () => {
+    const path = { uriStyle: 'custom', liveTemplate: '/live?ch=0000&stype=M' };
+    assert.deepEqual((await find(path)).lines, [{ channels: [1] }]);
+  });
+
+  it('names a wrong password, after one question', async () => {
+    const { status, lines } = await find({}, 'wrong');
+    assert.deepEqual([status, lines[0]!.code], [400, 'EAUTH']);
+  });
 });
 
 describe('TestGate', () => {
