@@ -45,7 +45,7 @@ export class RecordArchive {
 
   /** Removes what a crash has left of exports. Never rejects. */
   cleanUp(): Promise<void> {
-    return cleanUpExports(this.evidence);
+    return cleanUpExports(this.evidence.deps.fs, this.evidence.options.folder);
   }
 
   /** Undefined: nothing has been signed yet, or the key cannot be read. */

@@ -12,7 +12,7 @@ import { turnsOf } from '../recorder/disk-turns.js';
 import { LAPSE, type DoneEntry, type Journal, type OpenEntry } from '../recorder/journal.js';
 import { wholeBytes } from '../recorder/part-file.js';
 import { readClip } from '../recorder/read-clip.js';
-import type { ClipInfo, RecorderDeps, RecorderOptions } from '../recorder/types.js';
+import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from '../recorder/types.js';
 import { copyClip, withCopy } from './copy-clip.js';
 import { ExportFolder, removeParts } from './export-folder.js';
 import { FORMAT, missingOf, signed, type Manifest, type ManifestFile, type Mark } from './manifest.js';
@@ -66,10 +66,10 @@ const PROGRESS_MS = 1000;
 const MANIFEST = 'manifest.json';
 const PAGE = 'verify.html';
 
-/** What was being exported when this process, or the one before it, ended: removed. Never rejects. */
-export async function cleanUpExports({ deps, options }: EvidenceContext): Promise<void> {
-  const root = await deps.fs.realpath(options.folder).catch(() => undefined);
-  if (root !== undefined) await removeParts(deps.fs, root);
+/** Removes what an earlier run was exporting when it ended. `folder`: for clips. Never rejects. */
+export async function cleanUpExports(fs: RecorderFs, folder: string): Promise<void> {
+  const root = await fs.realpath(folder).catch(() => undefined);
+  if (root !== undefined) await removeParts(fs, root);
 }
 
 /** Rejects with EINPUT, ENORECORDING, EBUSY or EDISK; then nothing is left of it. */

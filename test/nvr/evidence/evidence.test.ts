@@ -229,7 +229,7 @@ describe('an export of evidence', () => {
     const left = path.join(rig.rig.folder, 'exports', 'killed.part');
     fs.mkdirSync(left);
     fs.writeFileSync(path.join(left, '0001-x.mp4'), 'half');
-    await cleanUpExports(rig.context());
+    await cleanUpExports(fsPromises, rig.rig.folder);
     assert.deepEqual(rig.exports(), ['door']);
   });
 
