@@ -58,8 +58,9 @@ export interface EvidenceResult {
   readonly publicKey: string;
 }
 
-/** Files of one export. */
+/** Files of one export, and what they hold together. */
 const MAX_FILES = 1000;
+const MAX_MS = 24 * 3_600_000;
 /** Less than that between two files is what a picture lasts. */
 const LEAST_MISSING_MS = 1000;
 const PROGRESS_MS = 1000;
@@ -84,10 +85,11 @@ export async function exportEvidence(
     const journal = await context.journal();
     const entries = [...entriesOf(journal, request), ...openOf(journal, request)];
     if (entries.length === 0) throw new NvrError('ENORECORDING', 'Nothing is recorded in that span.');
-    if (entries.length > MAX_FILES)
+    const ms = entries.reduce((sum, entry) => sum + lengthOf(entry), 0);
+    if (entries.length > MAX_FILES || ms > MAX_MS)
       throw new NvrError(
         'EINPUT',
-        `That span has ${entries.length} files, and an export holds ${MAX_FILES}: ask for it in several parts.`,
+        `That span has ${entries.length} files of ${Math.ceil(ms / 3_600_000)} h, and an export holds ${MAX_FILES} of 24 h: ask for it in several parts.`,
       );
     const mode = options.fileMode ?? FILE_MODE;
     const folder = await ExportFolder.open(deps.fs, journal.root, request.name ?? nameOf(request), mode);
@@ -137,7 +139,7 @@ class Evidence {
       publicKey: this.key.publicKey,
     };
     await this.folder.write(PAGE, await fsPromises.readFile(path.join(__dirname, PAGE)));
-    await this.folder.write(MANIFEST, signed(manifest, this.key));
+    await this.folder.write(MANIFEST, await signed(manifest, this.key));
     const full = path.join(options.folder, ...(await this.folder.finish()).split('/'));
     return {
       folder: full,
@@ -277,6 +279,11 @@ class Evidence {
       throw error;
     });
   }
+}
+
+/** Of video; a file that is being written counts for nothing yet. */
+function lengthOf(entry: DoneEntry | OpenEntry): number {
+  return 'bytes' in entry ? ((entry.untold ?? entry.story)?.durationMs ?? 0) : 0;
 }
 
 function openOf(journal: Journal, { from, to }: EvidenceRequest): OpenEntry[] {

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type fsPromises from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { NvrError } from '../../errors.js';
 import { codeOf, writeError } from '../recorder/disk.js';
 
@@ -11,9 +12,10 @@ export interface SigningKey {
   /** The 32 bytes of the public half, in base64. */
   readonly publicKey: string;
   /** Ed25519 (RFC 8032), in base64. */
-  sign(text: string): string;
+  sign(text: string): Promise<string>;
 }
 
+const signed = promisify(sign);
 const MODE = 0o600;
 /** A PEM of this kind has 119 bytes. */
 const MAX_BYTES = 4096;
@@ -51,7 +53,8 @@ async function load(fs: KeyFs, file: string): Promise<SigningKey> {
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
   return {
     publicKey: Buffer.from(x, 'base64url').toString('base64'),
-    sign: (text) => sign(null, Buffer.from(text), key).toString('base64'),
+    // In a thread of its own, as a manifest may be large.
+    sign: async (text) => (await signed(null, Buffer.from(text), key)).toString('base64'),
   };
 }
 
