@@ -6,7 +6,7 @@ import { Nvr } from '../lib/nvr/nvr.js';
 import { Trace } from '../lib/nvr/trace.js';
 import { registerAdmin } from './shared/admin.js';
 import type { NvrServerNode } from './shared/server-node.js';
-import { settingsOf } from './shared/server-settings.js';
+import { ownZone, settingsOf } from './shared/server-settings.js';
 import { migrate } from './shared/settings/migrations.js';
 import { readUsable } from './shared/settings/read.js';
 import { runtimeSettings } from './shared/settings/tables/runtime.js';
@@ -55,6 +55,8 @@ export = (RED: NodeAPI): void => {
 
   RED.nodes.registerType('nvr-server', ServerNode as never, {
     credentials: { username: { type: 'text' }, password: { type: 'password' } },
+    // The editor runs in another zone, perhaps.
+    settings: { nvrServerZone: { value: ownZone(), exportable: true } },
   });
   registerAdmin(RED);
   setMemory(RED);

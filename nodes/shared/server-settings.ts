@@ -56,7 +56,7 @@ export function readServerSettings(
 }
 
 /** The zone of this machine. */
-function ownZone(): string {
+export function ownZone(): string {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   return timeZone === 'Etc/Unknown' ? 'UTC' : timeZone;
 }

@@ -92,7 +92,11 @@ function fieldOf(name: string, setting: Setting, id: string): string {
     const options = Object.keys(setting.options).map(
       (value) => `<option value="${escaped(value)}" data-i18n="${name}.${value}"></option>`,
     );
-    return [`<select id="${id}">`, ...options.map((option) => `    ${option}`), '  </select>'].join('\n');
+    return [
+      `<select id="${id}" class="nvr-choice">`,
+      ...options.map((option) => `    ${option}`),
+      '  </select>',
+    ].join('\n');
   }
   const words =
     setting.placeholder === undefined

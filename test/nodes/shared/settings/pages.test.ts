@@ -37,7 +37,10 @@ describe('the pages of a settings table', () => {
     assert.match(html, /<div class="form-row" data-nvr-when="{&quot;mode&quot;:\[&quot;alarm&quot;\]}">/);
     assert.match(html, /<input type="text" id="node-input-preRoll" placeholder="10" class="nvr-number"/);
     assert.match(html, /<span data-i18n="unit.preRoll">/);
-    assert.match(html, /<select id="node-input-mode">\s+<option value="alarm" data-i18n="mode.alarm">/);
+    assert.match(
+      html,
+      /<select id="node-input-mode" class="nvr-choice">\s+<option value="alarm" data-i18n="mode.alarm">/,
+    );
     assert.match(html, /<i class="fa fa-circle"><\/i>/);
     assert.doesNotMatch(html, /plain/);
     assert.match(rowsOf(table, 'more', 'node-config-input'), /type="checkbox" id="node-config-input-plain"/);
