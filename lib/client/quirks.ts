@@ -41,11 +41,16 @@ const FORGOTTEN_AFTER_MS = 86_400_000;
 export class ServerMemory {
   /** How this account logs in.
    * @internal */
-  readonly login = new LoginMemory();
+  readonly login: LoginMemory;
   private readonly learnt = new Map<keyof Policies, { readonly value: string; readonly at: number }>();
 
-  /** `now` gives monotonic ms. */
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  /** `now` gives monotonic ms; `login` is how this account logs in. */
+  constructor(
+    private readonly now: () => number = () => performance.now(),
+    login?: LoginMemory,
+  ) {
+    this.login = login ?? new LoginMemory();
+  }
 
   /** @internal */
   recall<P extends keyof Policies>(policy: P): Policies[P] | undefined {

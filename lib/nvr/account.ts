@@ -5,6 +5,7 @@ import { SECOND_LOGIN_MS, WRONG_PASSWORD } from '../client/backoff.js';
 import type { LoginGate } from '../client/login-gate.js';
 import { ServerMemory } from '../client/quirks.js';
 import { NvrError } from '../errors.js';
+import { LoginMemory } from '../rtsp/login-rules.js';
 import { holdAccount } from '../secrets.js';
 import { Slots } from './slots.js';
 import type { NvrSettings } from './types.js';
@@ -87,10 +88,11 @@ export class Account {
   readonly probes = new Slots(MAX_SETUPS);
   /** Recordings that are fetched into files: of the four runs that an NVR may have, one is left for whoever plays back. */
   readonly fetches = new Slots(3);
-  readonly memory = new ServerMemory();
+  readonly memory: ServerMemory;
   readonly gate: PasswordGate;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, login = new LoginMemory()) {
+    this.memory = new ServerMemory(now, login);
     this.gate = new PasswordGate(now);
   }
 }
@@ -104,6 +106,17 @@ interface Share {
 }
 
 const accounts = new Map<string, Share>();
+
+/** What servers offered outlives a deploy: logging in gets no weaker for it. */
+const logins = new Map<string, LoginMemory>();
+const MOST_LOGINS = 1000;
+
+function loginOf(key: string): LoginMemory {
+  const login = logins.get(key) ?? new LoginMemory();
+  logins.set(key, login);
+  if (logins.size > MOST_LOGINS) logins.delete(logins.keys().next().value!);
+  return login;
+}
 
 /** Takes a share in the account; `release` gives it back, and the last one to leave forgets it. */
 export function shareAccount(
@@ -119,7 +132,7 @@ export function shareAccount(
   ]);
   const key = createHash('sha256').update(identity).digest('base64');
   const entry = accounts.get(key) ?? {
-    account: new Account(now),
+    account: new Account(now, loginOf(key)),
     forget: holdAccount(settings),
     settings: new Set(),
     users: 0,
