@@ -300,7 +300,7 @@ export class RtspConnection {
   }
 
   private onResponse(response: RtspResponse): void {
-    const rttMs = this.pending.settle(response, this.reader.readAt);
+    const rttMs = this.pending.resolve(response, this.reader.readAt);
     this.log.debug(redact(`< ${textOf(response)}`));
     if (rttMs !== undefined) this.rttMs = rttMs;
   }

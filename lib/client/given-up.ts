@@ -14,7 +14,7 @@ export function throwIfGivenUp(signal: AbortSignal | undefined): void {
 /** The work, or a rejection as soon as it is given up; what it comes to later is the work's own to dispose of. */
 export async function unlessGivenUp<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
-  // Its late failure has nobody to be told to.
+  // Nobody waits for it any more when it fails late.
   work.catch(() => undefined);
   throwIfGivenUp(signal);
   let onAbort = (): void => undefined;

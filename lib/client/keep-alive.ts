@@ -67,7 +67,7 @@ export class KeepAlive {
     this.asked = { policy, at: performance.now() };
     const status = await this.options.request(policy === 'get-parameter' ? 'GET_PARAMETER' : 'OPTIONS').then(
       (response) => response.status,
-      // No reply, or the connection is gone; the second is told elsewhere.
+      // No reply, or the connection is gone: the connection's owner reports that.
       () => 0,
     );
     if (status !== 0) this.asked = undefined;

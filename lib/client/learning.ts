@@ -40,12 +40,12 @@ export function learnFromMedia(memory: ServerMemory, leftOut: number): void {
 
 function learnTracks(memory: ServerMemory, { reason, withoutMedia, leftOut }: Ending): string | undefined {
   if (reason !== 'silence' || !withoutMedia) return undefined;
-  const known = memory.recall('tracks');
-  if (known === 'all') {
+  const policy = memory.recall('tracks');
+  if (policy === 'all') {
     memory.forget('tracks');
     return 'no media came with all tracks set up either: those that are wanted alone';
   }
-  if (known === 'wanted' || leftOut === 0) return undefined;
+  if (policy === 'wanted' || leftOut === 0) return undefined;
   memory.learn('tracks', 'all');
   return `no media came: all tracks are set up, ${leftOut} more, and what is not wanted is dropped`;
 }

@@ -18,7 +18,7 @@ export function loginRules(
   return { memory, service, isPrivate: tls !== undefined && tls.rejectUnauthorized !== false, allowBasic };
 }
 
-/** What a user is told where the password is sent as it is. */
+/** The warning where the password is sent as it is. */
 export function clearPassword(where: string): NvrError {
   const text = `${where} takes the password in clear (Basic without checked TLS), and whoever is between can read it; switch TLS or Digest on, or allow Basic in the NVR’s settings.`;
   return new NvrError('EAUTH', text);

@@ -49,8 +49,8 @@ function transportOrder(
   if (!isList(wanted)) return [wanted];
   if (wanted.length < 2) return wanted;
   if (isTls) return wanted.filter(({ lower }) => lower === 'tcp');
-  const known = wanted.find(({ lower }) => lower === memory.transport);
-  return known === undefined ? wanted : [known, ...wanted.filter((other) => other !== known)];
+  const proven = wanted.find(({ lower }) => lower === memory.transport);
+  return proven === undefined ? wanted : [proven, ...wanted.filter((other) => other !== proven)];
 }
 
 function isList(wanted: Transport | readonly Transport[]): wanted is readonly Transport[] {

@@ -37,7 +37,7 @@ export class PendingRequests {
   }
 
   /** A reply came in a read at `readAt`. Answers the round trip of its request in ms; undefined where it answers none. */
-  settle(response: RtspResponse, readAt: number): number | undefined {
+  resolve(response: RtspResponse, readAt: number): number | undefined {
     const pending = this.claim(response);
     if (pending === undefined) return undefined;
     clearTimeout(pending.timer);

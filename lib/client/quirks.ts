@@ -54,9 +54,9 @@ export class ServerMemory {
 
   /** @internal */
   recall<P extends keyof Policies>(policy: P): Policies[P] | undefined {
-    const known = this.learnt.get(policy);
-    if (known === undefined) return undefined;
-    if (this.now() - known.at < FORGOTTEN_AFTER_MS) return known.value as Policies[P];
+    const lesson = this.learnt.get(policy);
+    if (lesson === undefined) return undefined;
+    if (this.now() - lesson.at < FORGOTTEN_AFTER_MS) return lesson.value as Policies[P];
     this.learnt.delete(policy);
     return undefined;
   }

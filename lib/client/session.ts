@@ -57,7 +57,7 @@ export class RtspSession {
   private readonly memory: ServerMemory;
   private readonly reception: Reception;
   private readonly queues = new Set<UnitQueue>();
-  /** What comes before anybody has asked for it, where nobody is told of units. */
+  /** Keeps what comes before the first reader, where there is no `onUnit`. */
   private unread: UnitQueue | undefined;
 
   constructor(private readonly options: SessionOptions) {
@@ -277,10 +277,7 @@ export class RtspSession {
     this.state = { name: 'playing', playing };
     // Set while PLAY was waited for, which the compiler does not see.
     const early = opening.end as EarlyEnd | undefined;
-    if (early !== undefined)
-      setImmediate(() => {
-        this.end(early.reason, early.error);
-      });
+    if (early !== undefined) setImmediate(this.end.bind(this, early.reason, early.error));
   }
 
   private onUnit(unit: MediaUnit): void {
@@ -292,7 +289,7 @@ export class RtspSession {
     if (!this.isOver) this.options.onWarning?.(error);
   }
 
-  /** Not by `close`. What opens is over with the reply that is waited for, or just after PLAY's: it may ride in the same read as the stream's end. */
+  /** The session ends, and not by `close`. While it opens that is kept until PLAY is answered: the reply may come in the same read as the stream's end. */
   private end(reason: EndReason, error: NvrError): void {
     if (this.state.name === 'opening') this.state.end ??= { reason, error };
     if (this.state.name !== 'playing') return;
@@ -331,7 +328,7 @@ export class RtspSession {
     this.forgetAccount();
   }
 
-  /** What the client itself has to say stands in the trace between what was said to the server and by it. */
+  /** A line of the client's own in the trace, between the messages to and from the server. */
   private log(text: string): void {
     (this.options.logger ?? silentLogger).debug(`* ${text}`);
   }

@@ -33,7 +33,7 @@ export interface HubContext {
   /** What every session of this NVR has in common. */
   readonly session: ServerOptions & Pick<SessionOptions, 'extras'>;
   readonly memory: UnitMemory;
-  /** Asked as a first user comes: what is to be told of the number of cameras in use. */
+  /** Asked as a first user comes: what users are warned of, if too many cameras are in use. */
   readonly crowded?: () => NvrError | undefined;
   readonly uri: string;
   readonly channel: number;
@@ -171,7 +171,7 @@ export class Hub implements CameraHub {
 
   /** What belonged to the session that is gone. */
   private leave(): void {
-    this.ledger.settle(this.slot.session?.statistics);
+    this.ledger.close(this.slot.session?.statistics);
     this.slot.leave();
     this.playingSince = undefined;
     this.kept.clear();

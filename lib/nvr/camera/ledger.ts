@@ -36,7 +36,7 @@ export class Ledger {
   }
 
   /** A session is over: its counters join the past. */
-  settle(session: SessionStatistics | undefined): void {
+  close(session: SessionStatistics | undefined): void {
     if (session !== undefined) this.past = sum(this.past, session);
   }
 }

@@ -12,15 +12,15 @@ const WAIT_MS = 5000;
 export class MissingSets {
   private keyframes = 0;
   private since = 0;
-  private told = false;
+  private hasWarned = false;
 
   /** The next unit. Answers once, when it is certain. */
   look(unit: VideoUnit): NvrError | undefined {
-    if (this.told || unit.format.width > 0 || hasSets(unit)) return undefined;
+    if (this.hasWarned || unit.format.width > 0 || hasSets(unit)) return undefined;
     if (unit.keyframe && this.keyframes++ === 0) this.since = unit.arrival;
     const isLong = this.keyframes > 0 && unit.arrival - this.since >= WAIT_MS;
     if (this.keyframes < KEYFRAMES && !isLong) return undefined;
-    this.told = true;
+    this.hasWarned = true;
     return withoutSets();
   }
 }

@@ -20,7 +20,8 @@ export const FLAPPING_MS = 300_000;
 const CALM_MS = 600_000;
 
 export class Outages {
-  private readonly told = new Set<NvrErrorCode>();
+  /** Those that were reported in the present outage. */
+  private readonly causes = new Set<NvrErrorCode>();
   private mediaSince: number | undefined;
   private breaks: number[] = [];
   private isFlapping = false;
@@ -36,15 +37,15 @@ export class Outages {
   heard(now: number): void {
     this.mediaSince ??= now;
     this.backoff.heard(now);
-    if (now - this.mediaSince > OVER_AFTER_MS && this.told.size > 0) this.told.clear();
+    if (now - this.mediaSince > OVER_AFTER_MS && this.causes.size > 0) this.causes.clear();
   }
 
   /** The stream was lost, or could not be opened. */
   failed(code: NvrErrorCode, now: number): Outage {
     const breaks = this.mediaSince === undefined ? undefined : this.countBreak(now);
     this.left();
-    const isNews = !this.isFlapping && !this.told.has(code);
-    this.told.add(code);
+    const isNews = !this.isFlapping && !this.causes.has(code);
+    this.causes.add(code);
     const retry = this.backoff.next(code, now);
     return {
       ...retry,

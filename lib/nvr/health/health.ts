@@ -16,7 +16,7 @@ import {
   type Depth,
   type Health,
   type HealthContext,
-  type Known,
+  type Findings,
   type OnStage,
   type ProbeOptions,
 } from './types.js';
@@ -63,9 +63,9 @@ export class HealthProbes {
   probe(channel: number, stream: string, depth: Depth, options: ProbeOptions = {}): Promise<Health> {
     if (options.onStage !== undefined) return this.run(channel, stream, depth, options);
     const key = `${channel}/${stream}/${depth}`;
-    const known = this.recent.get(key);
-    if (known !== undefined && performance.now() - known.at < (options.freshMs ?? 0))
-      return Promise.resolve(known.health);
+    const recent = this.recent.get(key);
+    if (recent !== undefined && performance.now() - recent.at < (options.freshMs ?? 0))
+      return Promise.resolve(recent.health);
     const running = this.running.get(key);
     if (running !== undefined) return running;
     const probe = this.run(channel, stream, depth, options)
@@ -105,32 +105,32 @@ export class HealthProbes {
   }
 
   private async run(channel: number, stream: string, depth: Depth, options: ProbeOptions): Promise<Health> {
-    const known: Known = {};
+    const findings: Findings = {};
     const hub = this.context.hub(channel, stream);
     const asked = performance.now();
-    const onStage: OnStage = (stage) => options.onStage?.(stage, { ...known });
+    const onStage: OnStage = (stage) => options.onStage?.(stage, { ...findings });
     try {
-      if (!(await this.hubs.fromHub(hub, depth, known, onStage))) {
+      if (!(await this.hubs.fromHub(hub, depth, findings, onStage))) {
         const release = await this.context.account.probes.acquire();
         try {
           if (this.hostFailure !== undefined && this.hostFailure.at >= asked) throw this.hostFailure.failure;
-          await this.stages(hub, channel, stream, depth, known, onStage, options.linger ?? false);
+          await this.stages(hub, channel, stream, depth, findings, onStage, options.linger ?? false);
         } finally {
           void goodbye().then(release);
         }
       }
-      if (known.clockOffsetMs === undefined && reaches(depth, 'auth')) {
+      if (findings.clockOffsetMs === undefined && reaches(depth, 'auth')) {
         const offset = await this.clock.offset();
-        if (offset !== undefined) known.clockOffsetMs = offset;
+        if (offset !== undefined) findings.clockOffsetMs = offset;
       }
-      return judge(known, depth);
+      return judge(findings, depth);
     } catch (error) {
       const failure = error instanceof StageError ? error : new StageError('reach', checkError(error));
       if (failure.stage === 'reach' || failure.stage === 'rtsp')
         this.hostFailure = { at: performance.now(), failure };
       const { code, message } = failure.error;
       return clean({
-        ...known,
+        ...findings,
         state: 'down',
         stage: failure.stage,
         code,
@@ -145,22 +145,22 @@ export class HealthProbes {
     channel: number,
     stream: string,
     depth: Depth,
-    known: Known,
+    findings: Findings,
     onStage: OnStage,
     linger: boolean,
   ): Promise<void> {
-    await this.reach(this.context.uriOf(channel, stream), depth, known, onStage);
+    await this.reach(this.context.uriOf(channel, stream), depth, findings, onStage);
     if (!reaches(depth, 'media')) return;
     await goodbye();
     const { state } = hub.statistics;
     // The camera answers again: its other users need not wait for their next try.
     if (state === 'waiting' || state === 'failed') hub.restart();
     try {
-      await this.hubs.keyframe(hub, known, onStage);
-      this.hubs.describe(hub, known);
+      await this.hubs.keyframe(hub, findings, onStage);
+      this.hubs.describe(hub, findings);
       if (depth === 'session') {
-        known.rttMs = tenths(await hub.ping().catch((error: unknown) => fail('session', error)));
-        onStage('session', known);
+        findings.rttMs = tenths(await hub.ping().catch((error: unknown) => fail('session', error)));
+        onStage('session', findings);
       }
     } finally {
       if (state === 'idle' && !linger) await hub.endUnused();
@@ -168,14 +168,14 @@ export class HealthProbes {
   }
 
   /** Reach, rtsp and auth, over a connection of their own. */
-  private async reach(uri: string, depth: Depth, known: Known, onStage: OnStage): Promise<void> {
+  private async reach(uri: string, depth: Depth, findings: Findings, onStage: OnStage): Promise<void> {
     const slot = new SessionSlot<Reached>(this.context.account.slots);
     this.slots.add(slot);
     try {
       const reached = this.closed
         ? undefined
         : await slot.open((signal) =>
-            reach(this.context, uri, depth, known, onStage, signal).then(() => REACHED),
+            reach(this.context, uri, depth, findings, onStage, signal).then(() => REACHED),
           );
       if (reached === undefined) fail('reach', new NvrError('EUNREACHABLE', 'The NVR has been closed.'));
     } finally {

@@ -13,7 +13,7 @@ import {
   StageError,
   tenths,
   type Depth,
-  type Known,
+  type Findings,
   type OnStage,
 } from './types.js';
 
@@ -26,25 +26,26 @@ export class HubChecks {
   constructor(private readonly settings: NvrSettings) {}
 
   /** Answers from a session that plays, or is about to: no new connection, no log-in in the NVR's books. false: there is none. */
-  async fromHub(hub: Hub, depth: Depth, known: Known, onStage: OnStage): Promise<boolean> {
+  async fromHub(hub: Hub, depth: Depth, findings: Findings, onStage: OnStage): Promise<boolean> {
     if (hub.statistics.state === 'connecting' && !(await this.untilPlaying(hub))) return false;
     if (hub.statistics.state !== 'playing') return false;
     try {
-      known.rttMs = tenths(await hub.ping());
+      findings.rttMs = tenths(await hub.ping());
     } catch (error) {
       const failure = checkError(error);
       // It has ended meanwhile.
       if (failure.code === 'EUNREACHABLE') return false;
       throw new StageError('session', failure);
     }
-    for (const stage of ['reach', 'rtsp', 'auth'] as const) if (reaches(depth, stage)) onStage(stage, known);
-    if (reaches(depth, 'media')) await this.keyframe(hub, known, onStage);
-    if (depth === 'session') onStage('session', known);
-    this.describe(hub, known);
+    for (const stage of ['reach', 'rtsp', 'auth'] as const)
+      if (reaches(depth, stage)) onStage(stage, findings);
+    if (reaches(depth, 'media')) await this.keyframe(hub, findings, onStage);
+    if (depth === 'session') onStage('session', findings);
+    this.describe(hub, findings);
     return true;
   }
 
-  async keyframe(hub: Hub, known: Known, onStage: OnStage): Promise<void> {
+  async keyframe(hub: Hub, findings: Findings, onStage: OnStage): Promise<void> {
     const begun = performance.now();
     try {
       const last = hub.gop.at(-1);
@@ -54,9 +55,9 @@ export class HubChecks {
     } catch (error) {
       fail('media', error);
     }
-    known.keyframeMs = tenths(performance.now() - begun);
-    this.describe(hub, known);
-    onStage('media', known);
+    findings.keyframeMs = tenths(performance.now() - begun);
+    this.describe(hub, findings);
+    onStage('media', findings);
   }
 
   /** Joins the hub until it plays; false: it does not get there. */
@@ -86,27 +87,27 @@ export class HubChecks {
   }
 
   /** What the running session knows: picture, rates, losses since the last check, the clock. */
-  describe(hub: Hub, known: Known): void {
+  describe(hub: Hub, findings: Findings): void {
     const { format, statistics, gop, description } = hub;
     // It may have begun to play this moment.
-    if (format === undefined && description !== undefined) readDescription(description, known);
+    if (format === undefined && description !== undefined) readDescription(description, findings);
     if (format !== undefined) {
-      known.codec = format.codec;
-      if (format.width > 0) Object.assign(known, { width: format.width, height: format.height });
+      findings.codec = format.codec;
+      if (format.width > 0) Object.assign(findings, { width: format.width, height: format.height });
     }
-    const fps = statistics.fps > 0 ? statistics.fps : (format?.frameRate ?? known.fps);
-    if (fps !== undefined) known.fps = tenths(fps);
-    if (statistics.bitrateKbps > 0) known.bitrateKbps = Math.round(statistics.bitrateKbps);
+    const fps = statistics.fps > 0 ? statistics.fps : (format?.frameRate ?? findings.fps);
+    if (fps !== undefined) findings.fps = tenths(fps);
+    if (statistics.bitrateKbps > 0) findings.bitrateKbps = Math.round(statistics.bitrateKbps);
     const claimed = [...gop]
       .reverse()
       .find(({ timeSource, captureTime }) => timeSource === 'sr' && captureTime !== undefined);
-    if (claimed?.captureTime !== undefined) known.clockOffsetMs = claimed.captureTime - claimed.time;
+    if (claimed?.captureTime !== undefined) findings.clockOffsetMs = claimed.captureTime - claimed.time;
     const key = `${hub.channel}/${hub.stream}`;
     const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
     // A check that looks twice counts from the one before it all the same.
-    if (known.lossPercent !== undefined) return;
+    if (findings.lossPercent !== undefined) return;
     if (statistics.packets + statistics.lost > before.packets + before.lost)
-      known.lossPercent = lossPercent(before, statistics);
+      findings.lossPercent = lossPercent(before, statistics);
     this.counted.set(key, { packets: statistics.packets, lost: statistics.lost });
   }
 }

@@ -7,14 +7,22 @@ import { NvrError } from '../../errors.js';
 import type { SessionDescription } from '../../rtsp/sdp.js';
 import { printable } from '../../text.js';
 import { describeTransportOf } from '../transport.js';
-import { fail, reaches, tenths, type Depth, type HealthContext, type Known, type OnStage } from './types.js';
+import {
+  fail,
+  reaches,
+  tenths,
+  type Depth,
+  type HealthContext,
+  type Findings,
+  type OnStage,
+} from './types.js';
 
 /** Goes down to `depth`, or to the description. What is open is closed when it is through, and where `signal` gives it up. */
 export async function reach(
   context: HealthContext,
   uri: string,
   depth: Depth,
-  known: Known,
+  findings: Findings,
   onStage: OnStage,
   signal: AbortSignal,
 ): Promise<void> {
@@ -39,21 +47,21 @@ export async function reach(
     for await (const step of steps) {
       const now = performance.now();
       if (step.name === 'connected' && stage === 'reach') {
-        known.connectMs = known.rttMs = tenths(now - begun);
-        onStage(stage, known);
+        findings.connectMs = findings.rttMs = tenths(now - begun);
+        onStage(stage, findings);
         if (depth === 'reach') return;
         stage = 'rtsp';
       } else if (step.name === 'answered' && stage === 'rtsp') {
-        known.rttMs = tenths(step.connection.rttMs ?? 0);
-        onStage(stage, known);
+        findings.rttMs = tenths(step.connection.rttMs ?? 0);
+        onStage(stage, findings);
         if (depth === 'rtsp') return;
         stage = 'auth';
         asked = now;
       } else if (step.name === 'described') {
         step.described.connection.destroy();
-        known.describeMs = tenths(now - asked);
-        readDescription(step.described.description, known);
-        onStage('auth', known);
+        findings.describeMs = tenths(now - asked);
+        readDescription(step.described.description, findings);
+        onStage('auth', findings);
       }
     }
   };
@@ -64,12 +72,12 @@ export async function reach(
   }
 }
 
-export function readDescription(description: SessionDescription, known: Known): void {
+export function readDescription(description: SessionDescription, findings: Findings): void {
   const video = description.media.find(({ type }) => type === 'video');
   const encoding = video?.payloads[0]?.encoding;
   if (encoding !== undefined)
-    known.codec = encoding === 'JPEG' ? 'mjpeg' : printable(encoding.toLowerCase(), 40);
-  if (video?.frameRate !== undefined) known.fps = tenths(video.frameRate);
+    findings.codec = encoding === 'JPEG' ? 'mjpeg' : printable(encoding.toLowerCase(), 40);
+  if (video?.frameRate !== undefined) findings.fps = tenths(video.frameRate);
 }
 
 function stageOf(error: unknown, stage: Depth): Depth {

@@ -53,8 +53,8 @@ export interface ProbeOptions {
 }
 
 /** What is known so far. */
-export type Known = Partial<Health>;
-export type OnStage = (stage: Depth, known: Known) => void;
+export type Findings = Partial<Health>;
+export type OnStage = (stage: Depth, findings: Findings) => void;
 
 /** An error and the stage it ended. */
 export class StageError extends Error {

@@ -1,26 +1,26 @@
 // From what was measured to a verdict.
 
-import type { Depth, Health, Known } from './types.js';
+import type { Depth, Health, Findings } from './types.js';
 
 /** A clock further off than this, ms, is told as ECLOCK. */
 const CLOCK_LIMIT_MS = 10_000;
 /** A stream that loses as much as this is degraded. */
 const LOSS_LIMIT_PERCENT = 0.5;
 
-export function judge(known: Known, depth: Depth): Health {
-  const offset = known.clockOffsetMs ?? 0;
+export function judge(findings: Findings, depth: Depth): Health {
+  const offset = findings.clockOffsetMs ?? 0;
   const checkedAt = Date.now();
   if (Math.abs(offset) > CLOCK_LIMIT_MS) {
     const seconds = Math.round(Math.abs(offset) / 1000);
     const reason = `The NVR's clock is ${seconds} s ${offset > 0 ? 'ahead of' : 'behind'} this machine's; set both by NTP.`;
-    return clean({ ...known, state: 'degraded', stage: depth, code: 'ECLOCK', reason, checkedAt });
+    return clean({ ...findings, state: 'degraded', stage: depth, code: 'ECLOCK', reason, checkedAt });
   }
-  const { lossPercent = 0 } = known;
+  const { lossPercent = 0 } = findings;
   if (lossPercent >= LOSS_LIMIT_PERCENT) {
     const reason = `${lossPercent} % of the packets were lost on the way since the last check; check the network.`;
-    return clean({ ...known, state: 'degraded', stage: depth, reason, checkedAt });
+    return clean({ ...findings, state: 'degraded', stage: depth, reason, checkedAt });
   }
-  return clean({ ...known, state: 'up', stage: depth, checkedAt });
+  return clean({ ...findings, state: 'up', stage: depth, checkedAt });
 }
 
 /** Without what was not measured: an undefined property shows in a debug node. */

@@ -20,9 +20,9 @@ interface Use {
 }
 
 export class BoundedQueue {
-  #running = 0;
-  #waiting: Waiting[] = [];
-  readonly #used = new WeakMap<object, Use>();
+  private active = 0;
+  private queue: Waiting[] = [];
+  private readonly used = new WeakMap<object, Use>();
 
   /** `lanes` jobs run at once, `room` more wait. `what` names the queue in the refusal. */
   constructor(
@@ -32,11 +32,11 @@ export class BoundedQueue {
   ) {}
 
   get running(): number {
-    return this.#running;
+    return this.active;
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.queue.length;
   }
 
   /**
@@ -45,50 +45,50 @@ export class BoundedQueue {
    */
   async run<T>(job: () => Promise<T>, owner?: object): Promise<T> {
     const whose = owner ?? this;
-    if (this.#running < this.lanes) {
-      this.#running++;
+    if (this.active < this.lanes) {
+      this.active++;
     } else {
-      const own = owner ? this.#waiting.filter((one) => one.owner === owner).length : 0;
-      if (this.#waiting.length >= this.room || own >= OWNER_ROOM) {
+      const own = owner ? this.queue.filter((one) => one.owner === owner).length : 0;
+      if (this.queue.length >= this.room || own >= OWNER_ROOM) {
         const many = own >= OWNER_ROOM ? `${String(own)} jobs of this camera` : `${String(this.room)} jobs`;
         throw new NvrError('EBUSY', `${many} wait for the ${this.what} already: trigger less often`);
       }
-      // Whoever leaves hands its place over, so `#running` stays as it is.
-      await new Promise<void>((start) => this.#waiting.push({ owner: whose, start }));
+      // Whoever leaves hands its place over, so `#active` stays as it is.
+      await new Promise<void>((start) => this.queue.push({ owner: whose, start }));
     }
     const begun = performance.now();
     try {
       return await job();
     } finally {
-      this.#charge(whose, begun);
-      const next = this.#next();
+      this.charge(whose, begun);
+      const next = this.next();
       if (next) next.start();
-      else this.#running--;
+      else this.active--;
     }
   }
 
-  #next(): Waiting | undefined {
+  private next(): Waiting | undefined {
     const now = performance.now();
     let next: Waiting | undefined;
     let least = Infinity;
-    for (const one of this.#waiting) {
-      const used = this.#usedBy(one.owner, now);
+    for (const one of this.queue) {
+      const used = this.usedBy(one.owner, now);
       if (used < least) {
         least = used;
         next = one;
       }
     }
-    this.#waiting = this.#waiting.filter((one) => one !== next);
+    this.queue = this.queue.filter((one) => one !== next);
     return next;
   }
 
-  #charge(owner: object, begun: number): void {
+  private charge(owner: object, begun: number): void {
     const now = performance.now();
-    this.#used.set(owner, { ms: this.#usedBy(owner, now) + now - begun, at: now });
+    this.used.set(owner, { ms: this.usedBy(owner, now) + now - begun, at: now });
   }
 
-  #usedBy(owner: object, now: number): number {
-    const use = this.#used.get(owner);
+  private usedBy(owner: object, now: number): number {
+    const use = this.used.get(owner);
     return use ? use.ms * 0.5 ** ((now - use.at) / HALF_LIFE) : 0;
   }
 }

@@ -32,11 +32,11 @@ interface Camera {
 }
 
 export class SnapshotPool {
-  readonly #queue: BoundedQueue;
-  readonly #free: Lane[];
-  readonly #lanes: readonly Lane[];
-  readonly #cameras = new WeakMap<object, Camera>();
-  #known = 0;
+  private readonly queue: BoundedQueue;
+  private readonly free: Lane[];
+  private readonly lanes: readonly Lane[];
+  private readonly cameras = new WeakMap<object, Camera>();
+  private known = 0;
 
   constructor(options: SnapshotPoolOptions = {}) {
     const workers = options.workers ?? 1;
@@ -45,14 +45,14 @@ export class SnapshotPool {
       idle: options.idle ?? 30_000,
       script: options.script ?? workerScript(),
     };
-    this.#queue = new BoundedQueue(workers, options.queue ?? 64, 'snapshot decoder');
-    this.#lanes = Array.from({ length: workers }, () => new Lane(settings));
-    this.#free = [...this.#lanes];
+    this.queue = new BoundedQueue(workers, options.queue ?? 64, 'snapshot decoder');
+    this.lanes = Array.from({ length: workers }, () => new Lane(settings));
+    this.free = [...this.lanes];
   }
 
   /** Threads that live at this moment. */
   get threads(): number {
-    return this.#lanes.filter((lane) => lane.alive).length;
+    return this.lanes.filter((lane) => lane.alive).length;
   }
 
   /**
@@ -61,37 +61,37 @@ export class SnapshotPool {
    * ended its thread, and for a while after those two.
    */
   decode(job: SnapshotJob, camera?: object): Promise<Jpeg> {
-    const known = camera && this.#cameraOf(camera);
+    const known = camera && this.cameraOf(camera);
     if (known && known.restsUntil > performance.now()) {
       const seconds = Math.ceil((known.restsUntil - performance.now()) / 1000);
       const message = `a keyframe of this camera took too long to decode or ended the decoder: the next one is tried in ${String(seconds)} s`;
       return Promise.reject(new NvrError('EDECODE', message));
     }
-    return this.#queue.run(async () => {
-      const lane = this.#free.pop()!;
+    return this.queue.run(async () => {
+      const lane = this.free.pop()!;
       try {
         return await lane.decode({ ...job, camera: known?.id ?? 0 });
       } catch (error) {
         if (known && !lane.alive) known.restsUntil = performance.now() + REST_MS;
         throw error;
       } finally {
-        this.#free.push(lane);
+        this.free.push(lane);
       }
     }, camera);
   }
 
-  #cameraOf(camera: object): Camera {
-    let known = this.#cameras.get(camera);
+  private cameraOf(camera: object): Camera {
+    let known = this.cameras.get(camera);
     if (!known) {
-      known = { id: ++this.#known, restsUntil: 0 };
-      this.#cameras.set(camera, known);
+      known = { id: ++this.known, restsUntil: 0 };
+      this.cameras.set(camera, known);
     }
     return known;
   }
 
   /** Ends the threads; a picture in the making is refused with EDECODE. The pool can be used again. */
   async close(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.end()));
+    await Promise.all(this.lanes.map((lane) => lane.end()));
   }
 }
 
@@ -104,63 +104,63 @@ export function sharedSnapshotPool(): SnapshotPool {
 
 /** One thread and the one job it works on. */
 class Lane {
-  #worker: Worker | undefined;
+  private worker: Worker | undefined;
   /** Where a keyframe lies while the thread reads it, and a picture until it is copied: used over and over, as what is transferred piles up until a full collection. */
-  #keyframes = new SharedArrayBuffer(0);
-  #pictures = new SharedArrayBuffer(0);
-  #settle: ((reply: SnapshotReply) => void) | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
+  private keyframes = new SharedArrayBuffer(0);
+  private pictures = new SharedArrayBuffer(0);
+  private settle: ((reply: SnapshotReply) => void) | undefined;
+  private idleTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly settings: { timeBound: number; idle: number; script: string }) {}
 
   get alive(): boolean {
-    return this.#worker !== undefined;
+    return this.worker !== undefined;
   }
 
   async decode(job: SnapshotJob): Promise<Jpeg> {
-    clearTimeout(this.#idleTimer);
-    const worker = (this.#worker ??= this.#start());
+    clearTimeout(this.idleTimer);
+    const worker = (this.worker ??= this.start());
     // Alive while it works, so that a program that waits for nothing else still gets its picture.
     worker.ref();
     const { timeBound } = this.settings;
     const reply = await new Promise<SnapshotReply>((resolve) => {
       const timer = setTimeout(() => {
-        this.#fail(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
+        this.fail(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
       }, timeBound);
-      this.#settle = (answer) => {
+      this.settle = (answer) => {
         clearTimeout(timer);
-        this.#settle = undefined;
+        this.settle = undefined;
         resolve(answer);
       };
-      worker.postMessage({ ...job, data: this.#share(job.data) } satisfies SnapshotJob);
+      worker.postMessage({ ...job, data: this.share(job.data) } satisfies SnapshotJob);
     });
-    this.#rest();
+    this.rest();
     if ('code' in reply) throw new NvrError(reply.code, reply.message);
-    if (reply.memory) this.#pictures = reply.memory;
+    if (reply.memory) this.pictures = reply.memory;
     paceCollector(reply.length);
     return {
-      data: new Uint8Array(new Uint8Array(this.#pictures, 0, reply.length)),
+      data: new Uint8Array(new Uint8Array(this.pictures, 0, reply.length)),
       width: reply.width,
       height: reply.height,
     };
   }
 
   async end(): Promise<void> {
-    const worker = this.#worker;
-    clearTimeout(this.#idleTimer);
-    this.#fail('the snapshot decoder was closed');
+    const worker = this.worker;
+    clearTimeout(this.idleTimer);
+    this.fail('the snapshot decoder was closed');
     await worker?.terminate();
   }
 
-  #share(keyframe: Uint8Array): Uint8Array {
-    if (this.#keyframes.byteLength < keyframe.length)
-      this.#keyframes = new SharedArrayBuffer(2 * keyframe.length);
-    const shared = new Uint8Array(this.#keyframes, 0, keyframe.length);
+  private share(keyframe: Uint8Array): Uint8Array {
+    if (this.keyframes.byteLength < keyframe.length)
+      this.keyframes = new SharedArrayBuffer(2 * keyframe.length);
+    const shared = new Uint8Array(this.keyframes, 0, keyframe.length);
     shared.set(keyframe);
     return shared;
   }
 
-  #start(): Worker {
+  private start(): Worker {
     // Its output is kept from the runtime's own (a wasm abort prints pages), and not read: a reader would keep the process alive.
     const worker = new Worker(this.settings.script, {
       stdout: true,
@@ -171,10 +171,10 @@ class Lane {
         : {}),
     });
     worker.on('message', (reply: SnapshotReply) => {
-      if (worker === this.#worker) this.#settle?.(reply);
+      if (worker === this.worker) this.settle?.(reply);
     });
     const died = (): void => {
-      if (worker === this.#worker) this.#fail('the keyframe ended the decoder');
+      if (worker === this.worker) this.fail('the keyframe ended the decoder');
     };
     worker.on('error', died);
     worker.on('exit', died);
@@ -182,19 +182,19 @@ class Lane {
   }
 
   /** The thread is done for; so is the picture it worked on, if any. */
-  #fail(message: string): void {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    this.#keyframes = new SharedArrayBuffer(0);
-    this.#pictures = new SharedArrayBuffer(0);
+  private fail(message: string): void {
+    const worker = this.worker;
+    this.worker = undefined;
+    this.keyframes = new SharedArrayBuffer(0);
+    this.pictures = new SharedArrayBuffer(0);
     void worker?.terminate();
-    this.#settle?.({ code: 'EDECODE', message });
+    this.settle?.({ code: 'EDECODE', message });
   }
 
-  #rest(): void {
-    this.#worker?.unref();
-    this.#idleTimer = setTimeout(() => {
-      this.#fail('idle');
+  private rest(): void {
+    this.worker?.unref();
+    this.idleTimer = setTimeout(() => {
+      this.fail('idle');
     }, this.settings.idle).unref();
   }
 }
