@@ -113,7 +113,7 @@ function sourceHashes(): string[] {
 }
 
 /** The clip's frames from an epoch time of the child's on. */
-function expected(start: number, count: number): string[] {
+export function expected(start: number, count: number): string[] {
   const first = Math.round((start - 1_760_000_000_000) / 80);
   const all = sourceHashes();
   return Array.from({ length: count }, (_, index) => all[(first + index) % all.length]!);
