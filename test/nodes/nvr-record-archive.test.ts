@@ -92,13 +92,13 @@ describe('nvr-record, what it has recorded', function () {
   });
 
   it('is a time-lapse that ends when it is stopped', async () => {
-    const sink = await deploy({ mode: 'timelapse', every: '1' }, 3);
+    const sink = await deploy({ mode: 'timelapse', every: '1' }, 2);
     send({ payload: 'motion', mine: 'alarm' });
     await sink('complete').first(({ mine }) => mine === 'alarm');
     send({ action: 'stop' });
     const clip = clipOf(await sink('out').first(() => true));
     const { frames, durationMs } = judge(clip.file);
-    assert.ok(frames >= 2 && frames === clip.frames);
+    assert.ok(frames >= 1 && frames === clip.frames);
     assert.ok(Math.abs(durationMs - frames * 40) <= 40, `${durationMs} ms`);
     assert.ok(clip.end - clip.start >= 1900 * (frames - 1), 'it tells of the camera’s time');
     assert.equal(clip.reason, 'timelapse');

@@ -54,6 +54,7 @@ export class Exports {
       (error) => {
         listener.onWarning(error);
       },
+      false,
     );
   }
 

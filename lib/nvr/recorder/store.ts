@@ -38,6 +38,8 @@ export class ClipStore {
     private readonly recovery: RecoveryListener,
     /** A limit that could not be kept to, or what an earlier run left and cannot be finished. */
     private readonly warn: (error: NvrError) => void,
+    /** Whether its files are deleted and thinned by limits: what a user has exported is not. */
+    private readonly hasLimits = true,
   ) {
     this.thinning = new Thinning(options, deps, emit);
   }
@@ -118,7 +120,7 @@ export class ClipStore {
   /** Deletes what is beyond the limits, and thins what has had its days, now and every hour. */
   retain(): void {
     const { timers } = this.deps;
-    if (this.closed) return;
+    if (this.closed || !this.hasLimits) return;
     timers.clear(this.timer);
     this.timer = timers.set(() => {
       this.retain();

@@ -14,6 +14,7 @@ import type {
   ExportProgress,
   ExportRequest,
 } from '../../../lib/nvr/export/types.js';
+import { matesOf } from '../../../lib/nvr/recorder/folder-mates.js';
 import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { judgeClip, videoTimes } from '../../media/clip-judge.js';
 import { source, videoUnits, type SourceOptions } from '../../media/recorded-units.js';
@@ -192,6 +193,13 @@ describe('an export', function () {
       assert.deepEqual([rig.files[0]!.recordedFrom, rig.files[0]!.gaps], [from, []]);
     }
     assert.deepEqual(names(), ['0230-2.mp4', '0230.mp4']);
+  });
+
+  it('is deleted by no limit of the recorders that share its folder', async () => {
+    const rig = new Rig(folder);
+    await rig.export();
+    assert.deepEqual(matesOf(nodeFs.realpathSync(folder)), []);
+    assert.equal(rig.timers.size, 0);
   });
 
   it('tells how far it is at most once a second', async () => {
