@@ -44,7 +44,8 @@ export class ServerMemory {
   readonly login: LoginMemory;
   private readonly learnt = new Map<keyof Policies, { readonly value: string; readonly at: number }>();
 
-  /** `now` gives monotonic ms; `login` is how this account logs in. */
+  /** `now` gives monotonic ms; `login` is how this account logs in.
+   * @internal */
   constructor(
     private readonly now: () => number = () => performance.now(),
     login?: LoginMemory,
