@@ -30,24 +30,38 @@ export class PlaybackRequests {
     return overridden(playbackSettings, 'output', message.output, this.context.settings.output);
   }
 
-  /** Throws EINPUT that names what cannot be used. */
-  units(message: Input): PlaybackRequest {
+  /** One for each channel; several play in step. Throws EINPUT that names what cannot be used. */
+  units(message: Input): PlaybackRequest[] {
     const span = this.span(message);
-    return { ...span, channel: channelNumber(this.context.server.settings, this.of(message, 'channel')) };
+    const channels = this.channels(message);
+    if (channels.length > 1 && span.speed === 0)
+      throw new NvrError('EINPUT', 'Several channels play in step, at a "speed" above 0.');
+    return channels.map((channel) => ({ ...span, channel }));
   }
 
   /** Throws EINPUT that names what cannot be used. */
   files(message: Input): FilesRequest {
     const { run, stream, group, from, to } = this.span(message);
     if (to === undefined) throw new NvrError('EINPUT', 'A file needs an end: give "to" or "duration", too.');
+    return {
+      channels: this.channels(message),
+      run,
+      isNamed: message.run !== undefined,
+      stream,
+      group,
+      from,
+      to,
+    };
+  }
+
+  private channels(message: Input): number[] {
     const { settings } = this.context.server;
     const given = this.of(message, 'channel');
     const channels: number[] = Array.isArray(given)
       ? given.map((one) => channelNumber(settings, one))
       : channelList(settings, given);
     if (channels.length === 0) throw new NvrError('EINPUT', 'The setting "channel" names no channel.');
-    const isNamed = message.run !== undefined;
-    return { channels: [...new Set(channels)], run, isNamed, stream, group, from, to };
+    return [...new Set(channels)];
   }
 
   time(value: unknown, name: string): number {

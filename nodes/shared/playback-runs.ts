@@ -2,7 +2,8 @@
 
 import type { NodeStatus } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
-import type { PlaybackRequest, PlaybackRun } from '../../lib/nvr/playback/run.js';
+import type { PlaybackHandlers, PlaybackRequest, PlaybackRun } from '../../lib/nvr/playback/run.js';
+import { PlaybackTogether, type PlaybackControls } from '../../lib/nvr/playback/together.js';
 import { Outlet } from './output/outlet.js';
 import type { PlaybackContext } from './playback-request.js';
 import { Publisher } from './publisher.js';
@@ -18,8 +19,39 @@ interface RunOutcome {
   readonly missingMs: number;
 }
 
+/** A run as it is controlled and told of; of several channels where they play in step. */
+interface Told {
+  readonly controls: PlaybackControls;
+  readonly channel: number | readonly number[];
+  readonly stream: string;
+  readonly from: number;
+  readonly to: number | undefined;
+}
+
+interface Group {
+  /** Channels that have not ended. */
+  left: number;
+  /** By channel. */
+  readonly runs: Map<number, PlaybackRun>;
+  told?: Told;
+}
+
+/** What a message that began a run is answered, for one of its channels. */
+class Answer {
+  resolve!: () => void;
+  reject!: (error: NvrError) => void;
+  readonly answered: Promise<void>;
+
+  constructor(readonly request: PlaybackRequest) {
+    this.answered = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}
+
 export class PlaybackRuns {
-  private readonly runs = new Map<string, PlaybackRun>();
+  private readonly runs = new Map<string, Told>();
   private readonly outlet: Outlet;
 
   constructor(private readonly context: PlaybackContext) {
@@ -28,9 +60,9 @@ export class PlaybackRuns {
         context.node.send(outputs);
       },
       onFull: (isFull) => {
-        for (const run of this.runs.values())
-          if (isFull) run.hold();
-          else run.letGo();
+        for (const { controls } of this.runs.values())
+          if (isFull) controls.hold();
+          else controls.letGo();
       },
     });
   }
@@ -39,60 +71,39 @@ export class PlaybackRuns {
     return this.runs.size;
   }
 
-  /** Resolves as the setting "doneWhen" says, rejects with what keeps it from playing, or what is missing at its end. */
-  play(request: PlaybackRequest): Promise<void> {
-    const { nvr, node, server, settings } = this.context;
-    const publisher = new Publisher(server.settings, request, settings.emit);
-    const tell = (word: string, event: object = {}): void => {
-      this.tell(publisher, request.run, word, event);
+  /**
+   * One request for each channel; several play in step. Resolves as the setting "doneWhen" says, when that holds for all; rejects with what keeps one from
+   * playing, or what is missing at its end.
+   */
+  async play(requests: readonly PlaybackRequest[]): Promise<void> {
+    const [{ run: name, stream, from, to }] = requests as [PlaybackRequest];
+    const { node, nvr } = this.context;
+    const single = requests.length === 1;
+    const before = this.runs.get(name);
+    // A single run is replaced by one of its name in the library.
+    if (before !== undefined && !(single && typeof before.channel === 'number')) void before.controls.stop();
+    const group: Group = { left: requests.length, runs: new Map() };
+    const answers = requests.map((request) => new Answer(request));
+    const start = (request: PlaybackRequest, handlers: PlaybackHandlers): PlaybackRun => {
+      const run = single ? name : `${name}/${request.channel}`;
+      const started = nvr.playback.play({ ...request, run: `${node.id}/${run}` }, handlers);
+      group.runs.set(request.channel, started);
+      return started;
     };
-    return new Promise((resolve, reject) => {
-      const run: PlaybackRun = nvr.playback.play(
-        { ...request, run: `${node.id}/${request.run}` },
-        {
-          onUnit: ({ unit, repeated }) => {
-            const count = publisher.count(unit);
-            if (count > 0)
-              this.outlet.recorded(count, unit.data.length, (index) =>
-                publisher.picture(unit, index, repeated),
-              );
-          },
-          onConnecting: () => {
-            node.status(CONNECTING);
-            tell('connecting');
-          },
-          onPlaying: (transport) => {
-            node.status(PLAYING);
-            tell('playing', { transport });
-            if (settings.doneWhen === 'playing') resolve();
-          },
-          onPaused: (at) => {
-            node.status(PAUSED);
-            tell('paused', { reached: at });
-          },
-          onInterrupted: ({ code, message: reason }, attempt, retryInMs) => {
-            node.status({ fill: 'yellow', shape: 'ring', text: code });
-            tell('reconnecting', { code, reason, attempt, retryInMs, reached: run.reached });
-          },
-          onWarning: ({ code, message: reason }) => {
-            tell('warning', { code, reason });
-          },
-          onEnd: (reason, error, missingMs) => {
-            if (this.runs.get(request.run) === run) this.runs.delete(request.run);
-            const { word, event } = endOf(request, run.reached, { reason, error, missingMs });
-            tell(word, event);
-            if (this.runs.size === 0)
-              node.status(error !== undefined ? failed(error.code) : reason === 'stopped' ? STOPPED : IDLE);
-            this.outlet.afterwards(() => {
-              if (error === undefined) resolve();
-              else reject(error);
-            });
-          },
-        },
+    const handlersOf = (request: PlaybackRequest): PlaybackHandlers =>
+      this.handlersOf(
+        group,
+        answers.find((answer) => answer.request === request)!,
       );
-      if (this.outlet.isFull) run.hold();
-      this.runs.set(request.run, run);
-    });
+    const controls = single
+      ? start(requests[0]!, handlersOf(requests[0]!))
+      : new PlaybackTogether(requests, start, handlersOf);
+    if (this.outlet.isFull) controls.hold();
+    const channels = requests.map(({ channel }) => channel);
+    group.told = { controls, channel: single ? channels[0]! : channels, stream, from, to };
+    this.runs.set(name, group.told);
+    const ends = await Promise.allSettled(answers.map(({ answered }) => answered));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** An event of a run that is written to a file. */
@@ -102,31 +113,72 @@ export class PlaybackRuns {
   }
 
   /** The run a message means: the one it names, or the only one there is. */
-  named(name: unknown): PlaybackRun {
-    if (name === undefined && this.runs.size === 1) return this.runs.values().next().value!;
+  named(name: unknown): PlaybackControls {
+    if (name === undefined && this.runs.size === 1) return this.runs.values().next().value!.controls;
     const run = typeof name === 'string' ? this.runs.get(name) : undefined;
     if (run === undefined) throw new NvrError('EINPUT', 'msg.run names no run that is under way.');
-    return run;
+    return run.controls;
   }
 
   get status(): object[] {
-    return [...this.runs].map(
-      ([
-        run,
-        {
-          state,
-          reached,
-          request: { channel, stream, from, to },
-        },
-      ]) => ({
-        ...{ run, state, reached, channel, stream, from, to },
-      }),
-    );
+    return [...this.runs].map(([run, { controls, ...known }]) => {
+      const { state, reached } = controls;
+      return { run, state, reached, ...known };
+    });
   }
 
   async close(): Promise<void> {
     this.outlet.close();
-    await Promise.all([...this.runs.values()].map((run) => run.stop()));
+    await Promise.all([...this.runs.values()].map(({ controls }) => controls.stop()));
+  }
+
+  private handlersOf(group: Group, answer: Answer): PlaybackHandlers {
+    const { node, server, settings } = this.context;
+    const { request } = answer;
+    const publisher = new Publisher(server.settings, request, settings.emit);
+    const tell = (word: string, event: object = {}): void => {
+      this.tell(publisher, request.run, word, event);
+    };
+    const reached = (): number => group.runs.get(request.channel)?.reached ?? request.from;
+    return {
+      onUnit: ({ unit, repeated }) => {
+        const count = publisher.count(unit);
+        if (count > 0)
+          this.outlet.recorded(count, unit.data.length, (index) => publisher.picture(unit, index, repeated));
+      },
+      onConnecting: () => {
+        node.status(CONNECTING);
+        tell('connecting');
+      },
+      onPlaying: (transport) => {
+        node.status(PLAYING);
+        tell('playing', { transport });
+        if (settings.doneWhen === 'playing') answer.resolve();
+      },
+      onPaused: (at) => {
+        node.status(PAUSED);
+        tell('paused', { reached: at });
+      },
+      onInterrupted: ({ code, message: reason }, attempt, retryInMs) => {
+        node.status({ fill: 'yellow', shape: 'ring', text: code });
+        tell('reconnecting', { code, reason, attempt, retryInMs, reached: reached() });
+      },
+      onWarning: ({ code, message: reason }) => {
+        tell('warning', { code, reason });
+      },
+      onEnd: (reason, error, missingMs) => {
+        const isLast = --group.left === 0;
+        if (isLast && this.runs.get(request.run) === group.told) this.runs.delete(request.run);
+        const { word, event } = endOf(request, reached(), { reason, error, missingMs });
+        tell(word, event);
+        if (this.runs.size === 0)
+          node.status(error !== undefined ? failed(error.code) : reason === 'stopped' ? STOPPED : IDLE);
+        this.outlet.afterwards(() => {
+          if (error === undefined) answer.resolve();
+          else answer.reject(error);
+        });
+      },
+    };
   }
 
   private tell(publisher: Publisher, run: string, word: string, more: object): void {

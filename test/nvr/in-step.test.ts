@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { InStep, type Lane, type Timed } from '../../lib/nvr/playback/in-step.js';
+
+const FROM = Date.UTC(2026, 10, 23, 14, 2);
+const FRAME_MS = 40;
+
+/** A clock that the test moves, and the timers on it. */
+class Time {
+  now = 0;
+  private readonly timers = new Map<number, { at: number; run: () => void }>();
+  private id = 0;
+
+  readonly set = (run: () => void, ms: number): number => {
+    this.timers.set(++this.id, { at: this.now + ms, run });
+    return this.id;
+  };
+  readonly clear = (id: unknown): void => void this.timers.delete(id as number);
+
+  /** To a time, with all timers on the way. */
+  to(end: number): void {
+    for (;;) {
+      const [due] = [...this.timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at);
+      if (due === undefined) break;
+      this.timers.delete(due[0]);
+      this.now = Math.max(this.now, due[1].at);
+      due[1].run();
+    }
+    this.now = Math.max(this.now, end);
+  }
+}
+
+const at = (time: number, bytes = 1_000): Timed => ({ unit: { time, data: { length: bytes } } });
+
+class Bench {
+  readonly time = new Time();
+  readonly shown: { lane: number; time: number; at: number }[] = [];
+  readonly held: boolean[] = [];
+  readonly ends: number[] = [];
+  readonly lanes: Lane<Timed>[];
+  readonly step: InStep<Timed>;
+
+  constructor(count: number, speed = 1) {
+    this.step = new InStep({ from: FROM, speed, now: () => this.time.now, timers: this.time });
+    this.lanes = Array.from({ length: count }, (_, lane) =>
+      this.step.lane({
+        onUnit: ({ unit }) => this.shown.push({ lane, time: unit.time, at: this.time.now }),
+        hold: () => (this.held[lane] = true),
+        letGo: () => (this.held[lane] = false),
+      }),
+    );
+  }
+
+  push(lane: number, from: number, count: number, frame = FRAME_MS): void {
+    for (let index = 0; index < count; index++) this.lanes[lane]!.push(at(from + index * frame));
+  }
+
+  end(lane: number): void {
+    this.lanes[lane]!.finish(() => this.ends.push(lane));
+  }
+}
+
+/** How far apart recordings were shown: for each picture, from what the others showed last. */
+function skew(shown: Bench['shown'], lanes: number): number {
+  const last: number[] = [];
+  let worst = 0;
+  for (const { lane, time } of shown) {
+    last[lane] = time;
+    if (Object.keys(last).length === lanes) worst = Math.max(worst, Math.max(...last) - Math.min(...last));
+  }
+  return worst;
+}
+
+describe('recordings in step', () => {
+  it('are shown by their recorded times, however unevenly they come', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 30, maxLength: 30 }), (delays) => {
+        const bench = new Bench(3);
+        const count = 30 * 25;
+        const arrivals = [0, 1, 2].flatMap((lane) => {
+          let latest = 0;
+          return Array.from({ length: count }, (_, index) => {
+            // In real time, each second's pictures late by another delay, and in order.
+            const late = delays[Math.floor(index / 25)]! * ((lane + 1) / 3);
+            latest = Math.max(latest, index * FRAME_MS + late);
+            return { lane, time: FROM + index * FRAME_MS, at: latest };
+          });
+        });
+        const ordered = arrivals.sort((a, b) => a.at - b.at || a.time - b.time);
+        for (const { lane, time, at: now } of ordered) {
+          bench.time.to(now);
+          bench.lanes[lane]!.push(at(time));
+        }
+        for (const lane of [0, 1, 2]) bench.end(lane);
+        bench.time.to(120_000);
+        assert.equal(bench.shown.length, 3 * count);
+        assert.ok(skew(bench.shown, 3) <= FRAME_MS, `${skew(bench.shown, 3)} ms apart`);
+        assert.deepEqual(bench.ends.sort(), [0, 1, 2]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('keep to real time over five minutes, and to one frame of each other, at different rates', () => {
+    const bench = new Bench(2);
+    const minutes = 5 * 60_000;
+    for (let now = 0; now < minutes; now += 200) {
+      bench.time.to(now);
+      bench.push(0, FROM + now, 5);
+      bench.push(1, FROM + now, 2, 100);
+    }
+    bench.end(0);
+    bench.end(1);
+    bench.time.to(minutes + 2_000);
+    assert.equal(bench.shown.length, (minutes / 200) * 7);
+    assert.ok(skew(bench.shown, 2) <= 100);
+    const first = bench.shown[0]!;
+    const last = bench.shown.at(-1)!;
+    const took = last.at - first.at;
+    assert.ok(Math.abs(took - (last.time - first.time)) <= FRAME_MS, `${took} ms`);
+  });
+
+  it('are shown faster where that is asked for', () => {
+    const bench = new Bench(2, 4);
+    for (const lane of [0, 1]) bench.push(lane, FROM, 25 * 8);
+    for (const lane of [0, 1]) bench.end(lane);
+    bench.time.to(1_000);
+    const shown = bench.shown.filter(({ lane }) => lane === 0).length;
+    assert.ok(Math.abs(shown - 100) <= 2, `${shown} in a second`);
+  });
+
+  it('stand still together, and go on together from where they stood', () => {
+    const bench = new Bench(2);
+    for (const lane of [0, 1]) bench.push(lane, FROM, 250);
+    bench.time.to(2_000);
+    bench.step.pause();
+    const before = bench.shown.length;
+    bench.time.to(60_000);
+    assert.equal(bench.shown.length, before);
+    bench.step.resume();
+    bench.time.to(61_000);
+    const after = bench.shown.slice(before);
+    assert.ok(Math.abs(after.length - 50) <= 2, `${after.length} in a second`);
+    assert.ok(after[0]!.time - bench.shown[before - 1]!.time <= FRAME_MS);
+  });
+
+  it('go to another time together: nothing of before is shown', () => {
+    const bench = new Bench(2);
+    for (const lane of [0, 1]) bench.push(lane, FROM, 250);
+    bench.time.to(1_000);
+    const to = FROM + 3_600_000;
+    bench.step.seek(to);
+    const before = bench.shown.length;
+    bench.push(0, to, 250);
+    bench.time.to(1_500);
+    assert.equal(bench.shown.length, before, 'the other one is waited for');
+    bench.push(1, to, 250);
+    bench.time.to(2_000);
+    assert.ok(bench.shown.length > before + 20);
+    assert.ok(bench.shown.slice(before).every(({ time }) => time >= to));
+  });
+
+  it('wait for one that stalls, for five seconds, then go on without it, and with it when it is back', () => {
+    const bench = new Bench(2);
+    bench.push(0, FROM, 25 * 60);
+    bench.push(1, FROM, 25);
+    bench.time.to(3_000);
+    const stalled = bench.shown.length;
+    bench.time.to(5_500);
+    assert.equal(bench.shown.length, stalled, 'the clock stands');
+    bench.time.to(9_000);
+    assert.ok(bench.shown.length > stalled + 25, 'the other one goes on');
+    const position = bench.step.position;
+    bench.push(1, position, 250);
+    bench.time.to(11_000);
+    const both = bench.shown.slice(-20).map(({ lane }) => lane);
+    assert.ok(both.includes(0) && both.includes(1));
+    assert.ok(skew(bench.shown.slice(-20), 2) <= FRAME_MS);
+  });
+
+  it('tell the end of each behind its last picture, and stand in nobody’s way when they are over', () => {
+    const bench = new Bench(2);
+    bench.push(0, FROM, 25);
+    bench.end(0);
+    bench.push(1, FROM, 100);
+    bench.time.to(900);
+    assert.deepEqual(bench.ends, []);
+    bench.time.to(1_100);
+    assert.deepEqual(bench.ends, [0]);
+    bench.time.to(3_000);
+    assert.ok(bench.shown.filter(({ lane }) => lane === 1).length > 60);
+  });
+
+  it('ask a server to wait that sends faster than it is shown', () => {
+    const bench = new Bench(2);
+    for (let index = 0; index < 100; index++) bench.lanes[0]!.push(at(FROM + index * FRAME_MS, 60_000));
+    assert.equal(bench.held[0], true);
+    bench.push(1, FROM, 100);
+    bench.time.to(4_000);
+    assert.equal(bench.held[0], false);
+  });
+});
