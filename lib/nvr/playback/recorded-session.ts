@@ -13,8 +13,8 @@ import { onvifReplay } from './onvif-replay.js';
 import { RecordedClock } from './recorded-clock.js';
 import type { PlaybackRequest, RunContext } from './run-types.js';
 
-/** Part of the loop's time that reading a recording may take: 5,000 pictures a second at most, whatever the flow does with them. */
-const PLAYBACK_SHARE = 0.5;
+/** Part of the loop's time that reading a recording may take: 3,000 pictures a second at most, whatever the flow does with them. */
+const PLAYBACK_SHARE = 0.3;
 
 export interface RecordedSpan {
   readonly request: PlaybackRequest;
