@@ -356,6 +356,7 @@ describe('the test of a connection', function () {
       await page.waitForSelector('#nvr-server-test .nvr-test-sentence', { timeout: 30_000 });
       const text = await page.locator('#nvr-server-test').innerText();
       assert.ok(text.includes('EAUTH') && text.includes('Benutzer oder Kennwort ist falsch'), text);
+      await page.locator('#red-ui-tab-nvr-tab-advanced a').first().click();
       await page.locator('#nvr-server-trace button').first().scrollIntoViewIfNeeded();
       await page.locator('.nvr-trace-start').click();
       await page.waitForFunction(() =>
