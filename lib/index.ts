@@ -92,8 +92,7 @@ export { SnapshotPool, type SnapshotPoolOptions } from './nvr/snapshot/snapshot-
 export { takePastSnapshot, type FetchPast } from './nvr/past-snapshot.js';
 export { Recorder } from './nvr/recorder/recorder.js';
 export type { Catalog, ClipChoice, ClipList, TimeSpan } from './nvr/recorder/catalog.js';
-export type { KeptStatus } from './nvr/recorder/kept-status.js';
-export type { DeletedReason } from './nvr/recorder/retention.js';
+
 export type * from './nvr/recorder/types.js';
 export type { ClipGap } from './media/gaps.js';
 export type { DamagedSpan } from './media/damaged-spans.js';

@@ -3,21 +3,7 @@
 import type { Mate } from './folder-mates.js';
 import type { Journal } from './journal.js';
 import { GIB } from './retention.js';
-
-export interface KeptStatus {
-  /** Files that are held back from retention. */
-  readonly keptFiles: number;
-  /** Hours of video. */
-  readonly hoursKept: number;
-  /** Epoch ms of the oldest picture; absent where there is none. */
-  readonly oldest?: number;
-  /** As of the last 24 hours; absent where too little is recorded yet. */
-  readonly bytesPerDay?: number;
-  /** Of the disk, at the last look. */
-  readonly freeBytes?: number;
-  /** Epoch ms at which all recorders of the folder will have filled the disk but for its reserve, at this pace; absent where their limits keep them from it. */
-  readonly fullAt?: number;
-}
+import type { KeptStatus } from './types.js';
 
 const DAY_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000;

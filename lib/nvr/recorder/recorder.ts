@@ -29,9 +29,7 @@ import type {
 } from './types.js';
 import { cutOff, ringTooSmall } from './warnings.js';
 import { WindowTimer } from './window-timer.js';
-
-/** How often it is looked at how fast pictures come. */
-const RATED_EACH_MS = 1000;
+import { UsualPace } from './usual-pace.js';
 
 export class Recorder {
   private subscription: HubSubscription | undefined;
@@ -41,11 +39,7 @@ export class Recorder {
   private clip: Clip | undefined;
   private window: AlarmWindow | undefined;
   private readonly windowTimer: WindowTimer;
-  /** Arrival of the last picture. */
-  private lastPicture = -Infinity;
-  /** Pictures a second as they came last; outlives an outage. */
-  private usualRate: number | undefined;
-  private ratedAt = -Infinity;
+  private readonly pace = new UsualPace();
   /** Why the stream does not play. */
   private trouble: NvrError | undefined;
   /** Those that are not finished yet, the present one included. */
@@ -80,7 +74,7 @@ export class Recorder {
     });
     this.windowTimer = new WindowTimer(
       deps,
-      () => this.lastPicture,
+      () => this.pace.lastPicture,
       ({ end }) => {
         this.endClip(end);
       },
@@ -182,7 +176,7 @@ export class Recorder {
     this.endClip(to);
     this.ring.clear();
     this.sound = new Sound();
-    this.lastPicture = -Infinity;
+    this.pace.lastPicture = -Infinity;
     await Promise.all([...[...this.clips].map((clip) => clip.end(to)), this.cases.close()]);
     // It may have been armed again meanwhile.
     if (this.status.state === 'disarmed') await this.store.close();
@@ -266,15 +260,6 @@ export class Recorder {
     }
   }
 
-  private see({ arrival }: VideoUnit): void {
-    this.lastPicture = arrival;
-    if (arrival < this.ratedAt + RATED_EACH_MS) return;
-    this.ratedAt = arrival;
-    // A session that has just begun has none yet.
-    const { fps } = this.hub.statistics;
-    if (fps > 0) this.usualRate = fps;
-  }
-
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
     if (this.options.mode === 'timelapse') {
@@ -282,7 +267,7 @@ export class Recorder {
       return;
     }
     if (unit.kind === 'audio') this.hear(unit);
-    else this.see(unit);
+    else this.pace.see(unit.arrival, () => this.hub.statistics.fps);
     if (this.options.mode === 'alarm') this.ring.push(unit);
     const { window } = this;
     if (window !== undefined && timeOf(unit) >= window.end) {
@@ -321,7 +306,7 @@ export class Recorder {
       sound,
       memory: hub.memory,
       statistics: () => hub.statistics,
-      usualRate: () => this.usualRate,
+      usualRate: () => this.pace.rate,
       stream: hub.stream,
       journal: () => this.store.journal(),
       trouble: () => this.trouble,

@@ -5,10 +5,7 @@ import { openBelow, removeEmpty } from './below.js';
 import { codeOf } from './disk.js';
 import { freeBytes } from './disk-room.js';
 import type { DoneEntry, Journal } from './journal.js';
-import type { RecorderFs } from './types.js';
-
-/** `folder`: all recorders of this process together have more there than they may; `free`: too little of the disk is left. */
-export type DeletedReason = 'age' | 'size' | 'folder' | 'free';
+import type { DeletedReason, RecorderFs } from './types.js';
 
 export interface Deleted {
   readonly file: string;

@@ -8,12 +8,12 @@ import { Journal, type CaseEntry } from './journal.js';
 import { recover, type RecoveryListener } from './recovery.js';
 import { joinFolder, matesOf } from './folder-mates.js';
 import { freeBytes, RESERVE_BYTES } from './disk-room.js';
-import { keptStatus, type KeptStatus } from './kept-status.js';
+import { keptStatus } from './kept-status.js';
 import { retain } from './retention.js';
 import { Thinning } from './thinning.js';
 import { settleThinning } from './thin.js';
 import type { NvrError } from '../../errors.js';
-import type { RecorderDeps, RecorderEvent, RecorderOptions, RecorderStatus } from './types.js';
+import type { KeptStatus, RecorderDeps, RecorderEvent, RecorderOptions, RecorderStatus } from './types.js';
 
 const RETENTION_MS = 3_600_000;
 

@@ -6,8 +6,6 @@ import type { NvrError } from '../../errors.js';
 import type { DamagedSpan } from '../../media/damaged-spans.js';
 import type { ClipGap } from '../../media/gaps.js';
 import type { HubEvent, OnLoss } from '../types.js';
-import type { KeptStatus } from './kept-status.js';
-import type { DeletedReason } from './retention.js';
 
 export interface RecorderOptions {
   /** Tells this recorder's files from those of others in the same folder. */
@@ -218,4 +216,23 @@ export interface RecorderListener {
   isRunning?(): boolean;
   /** The story of the stream behind it. */
   onHubEvent?(event: HubEvent): void;
+}
+
+/** `folder`: all recorders of this process together have more there than they may; `free`: too little of the disk is left. */
+export type DeletedReason = 'age' | 'size' | 'folder' | 'free';
+
+/** How long recordings last. */
+export interface KeptStatus {
+  /** Files that are held back from retention. */
+  readonly keptFiles: number;
+  /** Hours of video. */
+  readonly hoursKept: number;
+  /** Epoch ms of the oldest picture; absent where there is none. */
+  readonly oldest?: number;
+  /** As of the last 24 hours; absent where too little is recorded yet. */
+  readonly bytesPerDay?: number;
+  /** Of the disk, at the last look. */
+  readonly freeBytes?: number;
+  /** Epoch ms at which all recorders of the folder will have filled the disk but for its reserve, at this pace; absent where their limits keep them from it. */
+  readonly fullAt?: number;
 }
