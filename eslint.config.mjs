@@ -1,7 +1,8 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-// The floors of lib/, lowest first, and the folders that each may import from besides its own (ARCHITECTURE.md).
+// The floors of lib/, lowest first, and the folders that each may import from besides its own
+// (ARCHITECTURE.md).
 const FLOORS = {
   rtsp: [],
   rtp: [],
@@ -12,7 +13,8 @@ const FLOORS = {
   simulator: ['rtsp', 'rtp', 'codec'],
 };
 
-// The rooms of lib/nvr/: features that import what is below and these rooms besides their own. Its nvr.ts, which joins them all, stands outside.
+// The rooms of lib/nvr/: features that import what is below and these rooms besides their own. Its nvr.ts,
+// which joins them all, stands outside.
 const ROOMS = {
   presets: [],
   camera: [],

@@ -1,9 +1,13 @@
-// One family of errors for the whole package: a code from a closed table, and a sentence that tells a user what to do.
+// One family of errors for the whole package: a code from a closed table, and a sentence that tells a user
+// what to do.
 
 import { secrets } from './secrets.js';
 import { withoutUnseen } from './text.js';
 
-/** Characters, at most, of a message: server text in it has passed `printable`, so this is for what slipped by. */
+/**
+ * Characters, at most, of a message: server text in it has passed `printable`, so this is for what slipped
+ * by.
+ */
 const MESSAGE_CHARS = 1000;
 
 /** The closed table of codes. A new one is added here, in the help texts and in both languages. */
@@ -40,8 +44,9 @@ export interface NvrErrorDetails {
 }
 
 /**
- * Every error that leaves this package. `message` is safe to show: it never holds a password, an Authorization header or a playback key, nor
- * anything that cannot be seen. What a server said is put into it by `printable`.
+ * Every error that leaves this package. `message` is safe to show: it never holds a password, an
+ * Authorization header or a playback key, nor anything that cannot be seen. What a server said is put into it
+ * by `printable`.
  */
 export class NvrError extends Error {
   readonly code: NvrErrorCode;

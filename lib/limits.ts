@@ -1,4 +1,5 @@
-// Every bound on what a server may send or a user may ask, in one place. Past a limit: typed error, connection closed, reconnect by policy.
+// Every bound on what a server may send or a user may ask, in one place. Past a limit: typed error,
+// connection closed, reconnect by policy.
 
 export const LIMITS = {
   /** Bytes of an RTSP start line and its header lines together. */
@@ -13,7 +14,10 @@ export const LIMITS = {
   junkBytes: 64 * 1024,
   /** Bytes of a NAL unit, and of an access unit. */
   unitBytes: 8 * 1024 * 1024,
-  /** NAL units of one access unit: a slice for each macroblock of the largest picture (36,864 at level 5.2), and what stands in front. */
+  /**
+   * NAL units of one access unit: a slice for each macroblock of the largest picture (36,864 at level 5.2),
+   * and what stands in front.
+   */
   unitNals: 40_000,
   /** NAL units that wait for their turn where they are sent out of decoding order. */
   waitingNals: 2048,

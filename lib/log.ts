@@ -1,4 +1,5 @@
-// The one logger interface of lib/: whoever uses the library decides where lines go. Lines never hold secrets.
+// The one logger interface of lib/: whoever uses the library decides where lines go. Lines never hold
+// secrets.
 
 export interface Logger {
   debug(line: string): void;

@@ -1,13 +1,14 @@
-// Secrets are struck out here before any text can reach a log line or a trace: by where they stand, and those in the register wherever they stand.
+// Secrets are struck out here before any text can reach a log line or a trace: by where they stand, and those
+// in the register wherever they stand.
 
 import { formsOf, SecretRegister, secrets as register } from './secrets.js';
 
 const STRUCK = '***';
 
 /**
- * Strikes out what must never be read: Authorization and Proxy-Authorization values, credentials inside URIs, playback
- * keys (`pbkey=`, `key=` in a query), keys in session descriptions (RFC 4566 5.12, RFC 4567, RFC 4568), every live secret of the register,
- * and all forms of the further `secrets`.
+ * Strikes out what must never be read: Authorization and Proxy-Authorization values, credentials inside URIs,
+ * playback keys (`pbkey=`, `key=` in a query), keys in session descriptions (RFC 4566 5.12, RFC 4567, RFC
+ * 4568), every live secret of the register, and all forms of the further `secrets`.
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
   const byPlace = text

@@ -1,4 +1,5 @@
-// The one register of live secrets: whatever name or place a server repeats one in, it is struck out of errors, traces and log lines.
+// The one register of live secrets: whatever name or place a server repeats one in, it is struck out of
+// errors, traces and log lines.
 
 const STRUCK = '***';
 /** Shorter ones would strike half of any text. */
@@ -9,7 +10,10 @@ const UNLIKE_CHARS = 6;
 /** Digest responses and playback keys that are remembered; the oldest go first. */
 const RESPONSES = 4096;
 const KEYS = 1024;
-/** Of what a server chose, so much is looked for, and what is joined to it goes with it: a thousand keys that begin alike cost no more than one. */
+/**
+ * Of what a server chose, so much is looked for, and what is joined to it goes with it: a thousand keys that
+ * begin alike cost no more than one.
+ */
 const MARK_CHARS = 16;
 /** No key holds any: such a secret ends there at the latest. */
 const DELIMITER = /\s/;
@@ -46,7 +50,10 @@ export class SecretRegister {
     });
   }
 
-  /** Every secret in `text` becomes `***`, the longest first. `inOwnWords`: only those that no sentence of ours can hold. */
+  /**
+   * Every secret in `text` becomes `***`, the longest first. `inOwnWords`: only those that no sentence of
+   * ours can hold.
+   */
   strike(text: string, inOwnWords = false): string {
     if (this.byStart.size === 0 && this.marks.counts.size === 0) return text;
     let out = '';

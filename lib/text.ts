@@ -1,4 +1,5 @@
-// Text of others: kept as bytes on the wire (one character each, Latin-1), and made fit to be read by people here, and only here.
+// Text of others: kept as bytes on the wire (one character each, Latin-1), and made fit to be read by people
+// here, and only here.
 
 import { secrets } from './secrets.js';
 
@@ -11,8 +12,9 @@ const LOOKED_AT_CHARS = 4096;
 const WHITE = ' \t\r\n\v\f';
 
 /**
- * What cannot be seen, or changes how its neighbours are seen: controls, format characters (bidirectional marks and overrides, zero widths,
- * the byte order mark), line and paragraph separators, halves of surrogate pairs, and what stands for undecodable bytes.
+ * What cannot be seen, or changes how its neighbours are seen: controls, format characters (bidirectional
+ * marks and overrides, zero widths, the byte order mark), line and paragraph separators, halves of surrogate
+ * pairs, and what stands for undecodable bytes.
  */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\ufffd]/gu;
 
@@ -21,7 +23,10 @@ export function byteString(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): 
   return isAscii(text) ? text : Buffer.from(text, encoding).toString('latin1');
 }
 
-/** Bytes as text: UTF-8 where they are that, else Latin-1, else what of it is ASCII. Text with other characters is left as it is. */
+/**
+ * Bytes as text: UTF-8 where they are that, else Latin-1, else what of it is ASCII. Text with other
+ * characters is left as it is.
+ */
 export function textOfBytes(text: string): string {
   if (isAscii(text) || !isBytes(text)) return text;
   const decoded = Buffer.from(text, 'latin1').toString('utf8');
@@ -30,13 +35,19 @@ export function textOfBytes(text: string): string {
   return /[\x00-\x08\x0e-\x1f\x7f-\x9f]/.test(text) ? text.replace(/[^\x00-\x7f]/g, '\ufffd') : text; // eslint-disable-line no-control-regex -- the ones that text does not hold
 }
 
-/** Text of a server's, fit for an error, an event or a badge: decoded, secrets and what cannot be seen struck out, `max` characters at most. */
+/**
+ * Text of a server's, fit for an error, an event or a badge: decoded, secrets and what cannot be seen struck
+ * out, `max` characters at most.
+ */
 export function printable(text: string, max = SHOWN_CHARS): string {
   const seen = withoutUnseen(secrets.strike(textOfBytes(text.slice(0, LOOKED_AT_CHARS))));
   return withoutUnseen(seen.slice(0, max));
 }
 
-/** Without white space at its ends. Unlike `trim` it leaves the byte A0, a piece of a letter in UTF-8, where it is. */
+/**
+ * Without white space at its ends. Unlike `trim` it leaves the byte A0, a piece of a letter in UTF-8, where
+ * it is.
+ */
 export function trimBytes(text: string): string {
   let start = 0;
   let end = text.length;

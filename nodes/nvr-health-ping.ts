@@ -1,4 +1,5 @@
-// Flow node `nvr-health-ping`: asks whether a camera, or every camera of an NVR, can be seen; tells each check, and each change of state.
+// Flow node `nvr-health-ping`: asks whether a camera, or every camera of an NVR, can be seen; tells each
+// check, and each change of state.
 
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import type { Health } from '../lib/nvr/health/health.js';
@@ -62,8 +63,8 @@ class HealthPing implements FlowPart {
   }
 
   /**
-   * Nodes of one NVR meet at the same moments, so that they share a probe; NVRs lie apart by a random phase. No moment moves, so
-   * that the time to a "down" is bounded by the interval.
+   * Nodes of one NVR meet at the same moments, so that they share a probe; NVRs lie apart by a random phase.
+   * No moment moves, so that the time to a "down" is bounded by the interval.
    */
   private schedule(isFirst = false): void {
     const { node, nvr, settings, signal } = this.context;
@@ -90,7 +91,10 @@ class HealthPing implements FlowPart {
     );
   }
 
-  /** What goes out: the check on output 1, then the changes on output 2. Nothing, not even an error, once the node is closed. */
+  /**
+   * What goes out: the check on output 1, then the changes on output 2. Nothing, not even an error, once the
+   * node is closed.
+   */
   private async run(
     channel: Channel,
     stream: string,

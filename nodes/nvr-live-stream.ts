@@ -1,4 +1,5 @@
-// Flow node `nvr-live-stream`: a camera's live units on output 1, the story of its session on output 2, audio and metadata on output 3.
+// Flow node `nvr-live-stream`: a camera's live units on output 1, the story of its session on output 2, audio
+// and metadata on output 3.
 
 import type { NodeAPI } from 'node-red';
 import { isEntry } from '../lib/codec/entry.js';

@@ -1,4 +1,5 @@
-// Flow node `nvr-playback`: recorded video by time, as messages or as files. Each run has a name; what it sends and tells carries it.
+// Flow node `nvr-playback`: recorded video by time, as messages or as files. Each run has a name; what it
+// sends and tells carries it.
 
 import path from 'node:path';
 import type { NodeAPI, NodeMessage } from 'node-red';

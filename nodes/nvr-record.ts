@@ -1,4 +1,5 @@
-// Flow node `nvr-record`: an alarm makes a clip that begins before it, or segments are recorded without end. Clips on output 1, their story and the stream's on output 2.
+// Flow node `nvr-record`: an alarm makes a clip that begins before it, or segments are recorded without end.
+// Clips on output 1, their story and the stream's on output 2.
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../lib/errors.js';

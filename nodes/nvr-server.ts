@@ -1,4 +1,5 @@
-// Config node `nvr-server`: one NVR's address, account and settings; owns the library's Nvr that all flow nodes share.
+// Config node `nvr-server`: one NVR's address, account and settings; owns the library's Nvr that all flow
+// nodes share.
 
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { processMemory } from '../lib/nvr/memory-budget.js';

@@ -1,4 +1,5 @@
-// Flow node `nvr-snapshot`: each message is answered with a picture of a camera, a JPEG or the keyframe itself.
+// Flow node `nvr-snapshot`: each message is answered with a picture of a camera, a JPEG or the keyframe
+// itself.
 
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import { NvrError } from '../lib/errors.js';

@@ -1,4 +1,5 @@
-// Flow node `nvr-view`: cameras moving in a browser. A page on Node-RED's own web server; who looks at it is told on the output.
+// Flow node `nvr-view`: cameras moving in a browser. A page on Node-RED's own web server; who looks at it is
+// told on the output.
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../lib/errors.js';

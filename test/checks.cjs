@@ -1,5 +1,6 @@
 'use strict';
-// `npm run checks`: build, types and lint side by side, each told as it ends. Exit code 1 where one of them fails.
+// `npm run checks`: build, types and lint side by side, each told as it ends. Exit code 1 where one of them
+// fails.
 const { spawn } = require('node:child_process');
 
 function run(script) {

@@ -38,7 +38,10 @@ function filesBelow(folder: string): string[] {
 /** Milliseconds that 40,000 characters may take; linear patterns take one or two. */
 const ALLOWED_MS = 120;
 
-/** How a pattern can take more than linear time: by two repeats of the same text, by one inside another, or by a try from each place it begins at. */
+/**
+ * How a pattern can take more than linear time: by two repeats of the same text, by one inside another, or by
+ * a try from each place it begins at.
+ */
 function slowness(text: string): string[] {
   const end = text.lastIndexOf('/');
   const [source, flags] = [text.slice(1, end), text.slice(end + 1)];

@@ -1,5 +1,6 @@
 'use strict';
-// Installs what package-lock.json names, if anything of it is missing or of another version. Says nothing where all is there.
+// Installs what package-lock.json names, if anything of it is missing or of another version. Says nothing
+// where all is there.
 const { execSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');

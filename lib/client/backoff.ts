@@ -1,4 +1,5 @@
-// When to try again: 1 s doubling to 60 s for a lost stream, longer where an early retry cannot help. Pure; time and random come in.
+// When to try again: 1 s doubling to 60 s for a lost stream, longer where an early retry cannot help. Pure;
+// time and random come in.
 
 import type { NvrErrorCode } from '../errors.js';
 
@@ -25,10 +26,17 @@ const SHORT_OUTAGE_MS = 35_000;
 const SHORT_WAIT_MS = 5_000;
 /** Milliseconds of media, in all since the last doubling, after which a stream counts as healthy again. */
 const HEALTHY_AFTER_MS = 30_000;
-/** So much media in one piece takes one doubling back: a stream that is cut again and again is still seen for the most part. */
+/**
+ * So much media in one piece takes one doubling back: a stream that is cut again and again is still seen for
+ * the most part.
+ */
 const DOUBLING_IS_WORTH_MS = 8_000;
 
-/** A device that boots refuses what it will grant in a moment: asked so often for half a minute that it is seen within 10 s, slow attempts before and behind the wait included. Only where the camera has played: else the settings are wrong. */
+/**
+ * A device that boots refuses what it will grant in a moment: asked so often for half a minute that it is
+ * seen within 10 s, slow attempts before and behind the wait included. Only where the camera has played: else
+ * the settings are wrong.
+ */
 const SECOND_LOOKS_MS: readonly number[] = [2_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 30_000];
 /** What has played and is refused for longer than a boot takes may be granted again at any time. */
 const PLAYED_BEFORE_MS = 60_000;

@@ -1,10 +1,9 @@
-// One RTSP connection: requests out, replies matched by CSeq, log-in on a 401, packets handed on as they are read.
+// One RTSP connection: requests out, replies matched by CSeq, log-in on a 401, packets handed on.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { silentLogger, type Logger } from '../log.js';
 import { redact } from '../redact.js';
-import type { Authenticator } from '../rtsp/auth.js';
 import { Framer } from '../rtsp/framer.js';
 import {
   Headers,
@@ -14,59 +13,18 @@ import {
   type RtspResponse,
 } from '../rtsp/message.js';
 import { textOfBytes } from '../text.js';
-import type { LoginGate } from './login-gate.js';
+import type { ConnectionOptions } from './connection-options.js';
 import { clearPassword, login } from './login.js';
 import { PacedReader } from './paced-reader.js';
 import { PendingRequests } from './pending.js';
-import type { ReadPace } from './read-pace.js';
-import type { ServerMemory } from './quirks.js';
-import { openPipe, type OpenPipe, type Pipe, type TlsSettings } from './transport/socket.js';
-
-/** Who hears what a connection brings. */
-export interface ConnectionListener {
-  isChannelInUse(channel: number): boolean;
-  /** A socket read begins to be handed on: `length` bytes from the start of `buffer`. `arrival`: its monotonic ms. */
-  onReadStart?(buffer: Buffer, length: number, arrival: number): void;
-  /** One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. Called straight from the framer. */
-  onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
-  /** All that one socket read brought has been handed on. */
-  onRead?(): void;
-  /** How much of the loop reading may take: all unless said otherwise. */
-  readonly pace?: ReadPace;
-  /** More comes than is read. Once. */
-  onSlow?(): void;
-  /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
-  onServerRequest(request: RtspRequest): void;
-  /** The connection is gone; pending requests have been rejected. At most once. */
-  onClose(error?: NvrError): void;
-}
-
-export interface ConnectionOptions extends ConnectionListener {
-  host: string;
-  port: number;
-  tls?: TlsSettings | undefined;
-  /** Milliseconds for the connection, and for each reply. */
-  timeoutMs: number;
-  userAgent: string;
-  authenticator?: Authenticator | undefined;
-  gate?: LoginGate | undefined;
-  /** Where it is known, and learnt, on which connection the server takes a log-in. */
-  memory?: ServerMemory | undefined;
-  /** Told, once, that the password goes out in clear. */
-  onWarning?: ((error: NvrError) => void) | undefined;
-  logger?: Logger | undefined;
-  /** How the bytes travel; TCP or TLS unless said otherwise. */
-  open?: OpenPipe;
-  /** Gives up connecting. Says nothing once the connection is open: `destroy` ends it. */
-  signal?: AbortSignal | undefined;
-}
+import { openPipe, type Pipe } from './transport/socket.js';
 
 /** Of a body, as far as it is logged. */
 const LOGGED_BODY_BYTES = 8 * 1024;
 const UNSENDABLE =
   'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
 
-/** Methods a server may send us and that we grant; anything else is answered 501 (RFC 2326 10; quirk: requests-from-server). */
+/** What a server may ask of us; anything else is answered 501 (RFC 2326 10; quirk: requests-from-server). */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
 
 export class RtspConnection {
@@ -76,7 +34,10 @@ export class RtspConnection {
   private cseq = 0;
   private closed = false;
   private destroyed = false;
-  /** A challenge is being answered: where the server closes the connection instead of a reply, another one is opened. */
+  /**
+   * A challenge is being answered: where the server closes the connection instead of a reply, another one is
+   * opened.
+   */
   private isAnswering = false;
   private hasWarned = false;
   private readonly pending = new PendingRequests();
@@ -102,7 +63,10 @@ export class RtspConnection {
     });
   }
 
-  /** Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, and with what else the bearer fails with. */
+  /**
+   * Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, and with what else the bearer fails
+   * with.
+   */
   static async open(options: ConnectionOptions): Promise<RtspConnection> {
     const connection = new RtspConnection(options);
     await connection.connect();
@@ -171,10 +135,11 @@ export class RtspConnection {
   }
 
   /**
-   * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (quirk: changing-nonces), and once more over
-   * the base URI where the server checks that (quirk: digest-over-base-uri). Any other status is the caller's to judge.
-   * Rejects with ETIMEDOUT, EBUSY (too many pending), EAUTH, EUNSUPPORTED (a challenge that cannot be answered), or the error that ended
-   * the connection.
+   * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (quirk:
+   * changing-nonces), and once more over the base URI where the server checks that (quirk:
+   * digest-over-base-uri). Any other status is the caller's to judge. Rejects with ETIMEDOUT, EBUSY (too many
+   * pending), EAUTH, EUNSUPPORTED (a challenge that cannot be answered), or the error that ended the
+   * connection.
    */
   async request(
     method: string,
@@ -198,7 +163,10 @@ export class RtspConnection {
     return last;
   }
 
-  /** The answer to a challenge, on a new connection where the server closes the one that it asked on (VStarcam). */
+  /**
+   * The answer to a challenge, on a new connection where the server closes the one that it asked on
+   * (VStarcam).
+   */
   private async answer(
     { headers }: RtspResponse,
     exchange: () => Promise<RtspResponse>,
@@ -238,7 +206,9 @@ export class RtspConnection {
     this.closed = false;
   }
 
-  /** Sends one interleaved packet, RTCP mostly. Dropped while more than a packet's worth of bytes is unsent. */
+  /**
+   * Sends one interleaved packet, RTCP mostly. Dropped while more than a packet's worth of bytes is unsent.
+   */
   sendPacket(channel: number, packet: Buffer): void {
     if (this.closed || this.pipe === undefined || this.pipe.unsent > LIMITS.packetBytes) return;
     const frame = Buffer.allocUnsafe(4 + packet.length);

@@ -1,4 +1,5 @@
-// OPTIONS and DESCRIBE, through redirects and log-ins: what a server offers at a URI, and the connection to take it on.
+// OPTIONS and DESCRIBE, through redirects and log-ins: what a server offers at a URI, and the connection to
+// take it on.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -10,7 +11,8 @@ import { parseSdp, type SessionDescription } from '../rtsp/sdp.js';
 import type { RtspResponse } from '../rtsp/message.js';
 import { requestUri, parseRtspUri, type RtspUri } from '../rtsp/uri.js';
 import { byteString, printable } from '../text.js';
-import { RtspConnection, type ConnectionListener } from './connection.js';
+import type { ConnectionListener } from './connection-options.js';
+import { RtspConnection } from './connection.js';
 import { unlessGivenUp } from './given-up.js';
 import { loginRules } from './login.js';
 import type { ServerMemory } from './quirks.js';
@@ -79,7 +81,10 @@ export async function askDescription(options: DescribeOptions): Promise<SessionD
   return description;
 }
 
-/** The same step by step, for those who measure it or go no further; a redirect connects again. Left early, it closes everything. */
+/**
+ * The same step by step, for those who measure it or go no further; a redirect connects again. Left early, it
+ * closes everything.
+ */
 export async function* describeInSteps(options: DescribeOptions): AsyncGenerator<DescribeStep, void> {
   const given = parseRtspUri(options.uri);
   const account: Account = options.credentials ?? credentialsOf(given);

@@ -11,7 +11,9 @@ export function throwIfGivenUp(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw givenUp();
 }
 
-/** The work, or a rejection as soon as it is given up; what it comes to later is the work's own to dispose of. */
+/**
+ * The work, or a rejection as soon as it is given up; what it comes to later is the work's own to dispose of.
+ */
 export async function unlessGivenUp<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   // Nobody waits for it any more when it fails late.

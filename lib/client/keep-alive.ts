@@ -1,4 +1,5 @@
-// Keeps a session alive at half its timeout: GET_PARAMETER, else OPTIONS, else RTCP alone (quirk: keep-alive-refused).
+// Keeps a session alive at half its timeout: GET_PARAMETER, else OPTIONS, else RTCP alone (quirk:
+// keep-alive-refused).
 
 import { performance } from 'node:perf_hooks';
 import { NvrError } from '../errors.js';

@@ -1,4 +1,5 @@
-// What a session's end teaches the next one: which policy it died of, and which is tried instead. Pure; the caller says it in the trace.
+// What a session's end teaches the next one: which policy it died of, and which is tried instead. Pure; the
+// caller says it in the trace.
 
 import { keepAliveOrder, type KeepAlivePolicy, type ServerMemory } from './quirks.js';
 import type { EndReason } from './session-options.js';

@@ -1,4 +1,5 @@
-// Answering a 401, for RTSP, its HTTP tunnel and the key service alike: at most once per form of the answer, and through the gate.
+// Answering a 401, for RTSP, its HTTP tunnel and the key service alike: at most once per form of the answer,
+// and through the gate.
 
 import { NvrError } from '../errors.js';
 import type { Authenticator } from '../rtsp/auth.js';
@@ -39,8 +40,9 @@ export interface LoginRequest<T> {
 }
 
 /**
- * Asks, and answers a 401: with the challenge's nonce (quirk: changing-nonces), then in Latin-1 where that may be it, then over the base URI where
- * the server checks that (quirk: digest-over-base-uri). Rejects with EUNSUPPORTED, and leaves the gate alone, where the challenge cannot be answered.
+ * Asks, and answers a 401: with the challenge's nonce (quirk: changing-nonces), then in Latin-1 where that
+ * may be it, then over the base URI where the server checks that (quirk: digest-over-base-uri). Rejects with
+ * EUNSUPPORTED, and leaves the gate alone, where the challenge cannot be answered.
  */
 export async function login<T extends Refusable>(
   gate: LoginGate | undefined,

@@ -1,4 +1,5 @@
-// Tells a network that loses packets for good from one that did so for a moment. Pure: counters and monotonic ms come in.
+// Tells a network that loses packets for good from one that did so for a moment. Pure: counters and monotonic
+// ms come in.
 
 /** More than this share, for this long, in most of its parts. */
 const PERCENT = 2;
@@ -15,7 +16,10 @@ interface Part {
 export class LossWatch {
   private readonly parts: Part[] = [];
 
-  /** About once a second: totals so far. Answers the loss in percent once it has lasted for a minute; then it looks anew. */
+  /**
+   * About once a second: totals so far. Answers the loss in percent once it has lasted for a minute; then it
+   * looks anew.
+   */
   look(now: number, received: number, lost: number): number | undefined {
     const last = this.parts.at(-1);
     if (last !== undefined && now - last.at < PART_MS) return undefined;

@@ -1,4 +1,5 @@
-// Opens a session over the transport that works: the preferred one, else the next, and remembers which did (quirk: 461-or-dead-udp).
+// Opens a session over the transport that works: the preferred one, else the next, and remembers which did
+// (quirk: 461-or-dead-udp).
 
 import { NvrError } from '../errors.js';
 import { throwIfGivenUp } from './given-up.js';
@@ -9,13 +10,16 @@ import { tcp, udp } from './transport/transports.js';
 
 /** What `openSession` can be told beside the URI; nothing of it must be. */
 export interface OpenOptions extends Omit<SessionOptions, 'uri' | 'transport'> {
-  /** The only transport, or those to try in this order; by default TCP, then UDP where the server refuses it (461). What has been learnt goes first. */
+  /**
+   * The only transport, or those to try in this order; by default TCP, then UDP where the server refuses it
+   * (461). What has been learnt goes first.
+   */
   transport?: Transport | readonly Transport[];
 }
 
 /**
- * A session that plays. Rejects with the error of the last transport tried; everything is closed then, and so it is where `signal` gives it up.
- * A change of transport is a new session with a new DESCRIBE.
+ * A session that plays. Rejects with the error of the last transport tried; everything is closed then, and so
+ * it is where `signal` gives it up. A change of transport is a new session with a new DESCRIBE.
  */
 export async function openSession(uri: string, options: OpenOptions = {}): Promise<RtspSession> {
   const memory = options.memory ?? new ServerMemory();

@@ -1,4 +1,5 @@
-// Reads one connection no faster than its pace allows: what was read beyond that waits, and then reading does.
+// Reads one connection no faster than its pace allows: what was read beyond that waits, and then reading
+// does.
 
 import { performance } from 'node:perf_hooks';
 import type { NvrError } from '../errors.js';
@@ -6,7 +7,9 @@ import { asNvrError } from '../errors.js';
 import { ReadPace } from './read-pace.js';
 import type { Pipe } from './transport/socket.js';
 
-/** Frames handed on before the clock is looked at, where they are no work: fewer where they are, down to one. */
+/**
+ * Frames handed on before the clock is looked at, where they are no work: fewer where they are, down to one.
+ */
 const SLICE_FRAMES = 32;
 const SLICE_MS = 4;
 

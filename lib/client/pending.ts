@@ -22,7 +22,10 @@ export class PendingRequests {
     return this.pending.size >= LIMITS.pendingRequests;
   }
 
-  /** Resolves to the reply; rejects with what `late` answers once `timeoutMs` have passed, or with what ends the connection. */
+  /**
+   * Resolves to the reply; rejects with what `late` answers once `timeoutMs` have passed, or with what ends
+   * the connection.
+   */
   wait(cseq: number, timeoutMs: number, late: () => NvrError): Promise<RtspResponse> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -36,7 +39,10 @@ export class PendingRequests {
     });
   }
 
-  /** A reply came in a read at `readAt`. Answers the round trip of its request in ms; undefined where it answers none. */
+  /**
+   * A reply came in a read at `readAt`. Answers the round trip of its request in ms; undefined where it
+   * answers none.
+   */
   resolve(response: RtspResponse, readAt: number): number | undefined {
     const pending = this.claim(response);
     if (pending === undefined) return undefined;
@@ -54,7 +60,10 @@ export class PendingRequests {
     }
   }
 
-  /** The request a reply answers: by CSeq; where that is missing, or is none of ours (quirk: cseq-missing-or-behind), the oldest one. */
+  /**
+   * The request a reply answers: by CSeq; where that is missing, or is none of ours (quirk:
+   * cseq-missing-or-behind), the oldest one.
+   */
   private claim(response: RtspResponse): Pending | undefined {
     const cseq = Number.parseInt(response.headers.get('CSeq') ?? '', 10);
     if (this.expired.delete(cseq)) return undefined;

@@ -1,4 +1,5 @@
-// A session while it plays: kept alive, watched for silence and losses, and what its end teaches of the server.
+// A session while it plays: kept alive, watched for silence and losses, and what its end teaches of the
+// server.
 
 import { performance } from 'node:perf_hooks';
 import type { NvrError } from '../errors.js';

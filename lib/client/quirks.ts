@@ -1,25 +1,36 @@
-// What was learnt of one server, as named policies. Shared by all sessions to it, so that a quirk is paid for once.
+// What was learnt of one server, as named policies. Shared by all sessions to it, so that a quirk is paid for
+// once.
 
 import { performance } from 'node:perf_hooks';
 import { LoginMemory } from '../rtsp/login-rules.js';
 import type { ControlUriPolicy } from '../rtsp/control-uri.js';
 
 /**
- * `get-parameter` suits the MOVE NVR, and EvoStream, which does not list it in Public and is kept alive by nothing else; `options`
- * LIVE555 without GET_PARAMETER; `rtcp` cameras that refuse both, or hang up when they are asked (quirk: keep-alive-refused).
+ * `get-parameter` suits the MOVE NVR, and EvoStream, which does not list it in Public and is kept alive by
+ * nothing else; `options` LIVE555 without GET_PARAMETER; `rtcp` cameras that refuse both, or hang up when
+ * they are asked (quirk: keep-alive-refused).
  */
 export type KeepAlivePolicy = 'get-parameter' | 'options' | 'rtcp';
 
-/** What the digest is computed over: RFC 2617 says the request URI; some servers check the base URI (quirk: digest-over-base-uri). */
+/**
+ * What the digest is computed over: RFC 2617 says the request URI; some servers check the base URI (quirk:
+ * digest-over-base-uri).
+ */
 export type DigestUriPolicy = 'request' | 'base';
 
 /** `udp` is unicast. */
 export type Lower = 'tcp' | 'udp' | 'multicast';
 
-/** `all`: the H264DVR family sends nothing until every track it describes is set up. What was not wanted is dropped then. */
+/**
+ * `all`: the H264DVR family sends nothing until every track it describes is set up. What was not wanted is
+ * dropped then.
+ */
 export type TrackPolicy = 'wanted' | 'all';
 
-/** `new-connection`: VStarcam closes the connection that it asked for a log-in on, and takes the answer on another. */
+/**
+ * `new-connection`: VStarcam closes the connection that it asked for a log-in on, and takes the answer on
+ * another.
+ */
 export type LoginPolicy = 'same-connection' | 'new-connection';
 
 interface Policies {
@@ -37,7 +48,10 @@ interface Policies {
 /** A device may be replaced, or its firmware: what was learnt is found out anew after a day. */
 const FORGOTTEN_AFTER_MS = 86_400_000;
 
-/** One per server. Policies start undefined, "not yet learnt", and are set by the first session that finds out. */
+/**
+ * One per server. Policies start undefined, "not yet learnt", and are set by the first session that finds
+ * out.
+ */
 export class ServerMemory {
   /** How this account logs in.
    * @internal */
@@ -112,10 +126,15 @@ export function controlUriOrder(memory: ServerMemory): ControlUriPolicy[] {
   return [first, ...CONTROL_ORDER.filter((policy) => policy !== first)];
 }
 
-/** SETUP statuses after which another form of the track's URI is worth a try (quirk: control-behind-query). */
+/**
+ * SETUP statuses after which another form of the track's URI is worth a try (quirk: control-behind-query).
+ */
 export const WRONG_URI_STATUSES: ReadonlySet<number> = new Set([400, 404, 451, 454, 455, 503]);
 
-/** Keep-alives in the order in which they are tried (quirk: keep-alive-refused). What a server does not list in Public it may take all the same. */
+/**
+ * Keep-alives in the order in which they are tried (quirk: keep-alive-refused). What a server does not list
+ * in Public it may take all the same.
+ */
 export function keepAliveOrder(hasGetParameter: boolean): readonly KeepAlivePolicy[] {
   return hasGetParameter ? ['get-parameter', 'options', 'rtcp'] : ['options', 'get-parameter', 'rtcp'];
 }

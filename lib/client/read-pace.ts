@@ -1,18 +1,28 @@
-// How much of the event loop one connection may have: what a server sends is read no faster than that. Pure; times come in, in monotonic ms.
+// How much of the event loop one connection may have: what a server sends is read no faster than that. Pure;
+// times come in, in monotonic ms.
 
-/** Part of the loop's time that a live camera may take. One of 4K at 60 pictures a second takes a hundredth of it. */
+/**
+ * Part of the loop's time that a live camera may take. One of 4K at 60 pictures a second takes a hundredth of
+ * it.
+ */
 export const LIVE_SHARE = 0.25;
 /** Time in hand after a quiet second. */
 const BURST_MS = 500;
 /** A read that takes longer was held up by something else. */
 const LONGEST_READ_MS = 50;
-/** One of another format counts for so much at least: whoever is further up begins anew with it, with messages, files and decoders. */
+/**
+ * One of another format counts for so much at least: whoever is further up begins anew with it, with
+ * messages, files and decoders.
+ */
 const FORMAT_MS = 5;
 /** After so much the loop gets its turn. */
 const TURN_MS = 8;
 /** A unit counts for so much at least: further up it is stored, becomes messages, and is collected. */
 const UNIT_MS = 0.1;
-/** And each of its NAL units so much: they may be messages of their own. Pictures of 8K in rows, 60 a second, are 16,000. */
+/**
+ * And each of its NAL units so much: they may be messages of their own. Pictures of 8K in rows, 60 a second,
+ * are 16,000.
+ */
 const NAL_MS = 0.01;
 /** What a datagram costs beside its units. */
 const DATAGRAM_MS = 0.005;
@@ -26,7 +36,10 @@ export class ReadPace {
   private nals = 0;
   private formats = 0;
   private spent = 0;
-  /** CPU time that is not charged yet: where it is counted in steps (of 16 ms on Windows), one read gets what others used. */
+  /**
+   * CPU time that is not charged yet: where it is counted in steps (of 16 ms on Windows), one read gets what
+   * others used.
+   */
   private cpu = 0;
 
   /** `share`: part of the loop's time; without it all, in turns. */
@@ -44,8 +57,9 @@ export class ReadPace {
   }
 
   /**
-   * All of one read has been handed on. `cpuMs`: the CPU time that passed meanwhile; on a busy machine a read takes longer than it works, which is not the camera's doing.
-   * Answers for how long nothing more is to be read: 0: until the loop's next turn; undefined: not at all.
+   * All of one read has been handed on. `cpuMs`: the CPU time that passed meanwhile; on a busy machine a read
+   * takes longer than it works, which is not the camera's doing. Answers for how long nothing more is to be
+   * read: 0: until the loop's next turn; undefined: not at all.
    */
   afterRead(begun: number, ended: number, cpuMs = Infinity): number | undefined {
     this.cpu = Math.min(this.cpu + cpuMs, LONGEST_READ_MS);

@@ -8,7 +8,8 @@ import { NvrError } from '../errors.js';
 import { guarded } from '../guard.js';
 import { LIMITS } from '../limits.js';
 import { SessionClock } from '../rtp/session-clock.js';
-import type { ConnectionListener, RtspConnection } from './connection.js';
+import type { ConnectionListener } from './connection-options.js';
+import type { RtspConnection } from './connection.js';
 import { ReadPace } from './read-pace.js';
 import type { TrackChoice } from './select-tracks.js';
 import { rtpInfoOf, type PlayReply } from './session-options.js';
@@ -214,7 +215,10 @@ export class Reception {
     for (const { transport } of this.tracks) transport.close();
   }
 
-  /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */
+  /**
+   * The video's packets bear another payload type than the description announces: none of them can be read.
+   * Undefined: they do not.
+   */
   get payloadMismatch(): NvrError | undefined {
     const video = this.tracks[0];
     const came = video?.track.foreignType;
@@ -250,7 +254,10 @@ export class Reception {
     );
   }
 
-  /** At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where nothing comes, they wait no longer. */
+  /**
+   * At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where
+   * nothing comes, they wait no longer.
+   */
   private watchHeldUnits(): void {
     if (this.holding !== undefined || !this.isHolding()) return;
     this.holding = setTimeout(
@@ -267,7 +274,10 @@ export class Reception {
     );
   }
 
-  /** On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that disorder is allowed. */
+  /**
+   * On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that
+   * disorder is allowed.
+   */
   private onBye(): void {
     const { onBye } = this.options;
     if (this.isUdp) this.farewell ??= setTimeout(this.guarded(onBye), LIMITS.reorderMs);

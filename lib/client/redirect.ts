@@ -1,9 +1,13 @@
-// Where a redirect (RFC 2326 11.2) may lead, and whether the account goes along: a camera must not send us, or our password, where it likes.
+// Where a redirect (RFC 2326 11.2) may lead, and whether the account goes along: a camera must not send us,
+// or our password, where it likes.
 
 import { NvrError } from '../errors.js';
 import { printable } from '../text.js';
 
-/** `same`: to the same host only. `any`: the user's word that the server may name any host, and that the account is good there. */
+/**
+ * `same`: to the same host only. `any`: the user's word that the server may name any host, and that the
+ * account is good there.
+ */
 export type RedirectSetting = 'same' | 'any';
 
 export interface Origin {
@@ -30,8 +34,9 @@ export function isSameHost(one: Pick<Origin, 'host'>, other: Pick<Origin, 'host'
 }
 
 /**
- * Whether the account given for `given` goes along from `here` to `next`: to the same host and port, and from plain to checked TLS on the same host;
- * anywhere else by the setting alone. Throws ETLS for a way out of TLS, EUNSUPPORTED for another host that the setting does not allow.
+ * Whether the account given for `given` goes along from `here` to `next`: to the same host and port, and from
+ * plain to checked TLS on the same host; anywhere else by the setting alone. Throws ETLS for a way out of
+ * TLS, EUNSUPPORTED for another host that the setting does not allow.
  */
 export function accountGoesAlong(given: Origin, here: Origin, next: Origin, rules: RedirectRules): boolean {
   if (here.tls && !next.tls)

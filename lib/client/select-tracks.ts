@@ -1,4 +1,5 @@
-// Which of a session's media sections are set up: the first readable video, and audio and metadata where they are wanted.
+// Which of a session's media sections are set up: the first readable video, and audio and metadata where they
+// are wanted.
 
 import { createDepacketizer } from '../codec/depacketizer.js';
 import type { Depacketizer } from '../codec/payload-format.js';
@@ -39,7 +40,8 @@ export interface SelectOptions {
 export function selectTracks(description: SessionDescription, options: SelectOptions = {}): Selection {
   const refused: NvrError[] = [];
   const tracks: TrackChoice[] = [];
-  // Which way a picture goes is not asked: none goes to a camera, though some say `sendonly` of what they send.
+  // Which way a picture goes is not asked: none goes to a camera, though some say `sendonly` of what they
+  // send.
   const videos = description.media.filter((media) => media.type === 'video');
   if (videos.length === 0) throw withoutVideo(description);
   const video = firstReadable(videos, refused, options);
@@ -78,7 +80,9 @@ function unread(media: MediaDescription): TrackChoice {
   };
 }
 
-/** Media that goes from the client to the camera (ONVIF Streaming Specification, "Back Channel Connection"). */
+/**
+ * Media that goes from the client to the camera (ONVIF Streaming Specification, "Back Channel Connection").
+ */
 function isBackChannel({ type, direction }: MediaDescription): boolean {
   return type !== 'video' && direction === 'sendonly';
 }

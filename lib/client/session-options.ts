@@ -1,4 +1,5 @@
-// What a session is told when it is made, what it tells when it ends, and how the replies in between are read.
+// What a session is told when it is made, what it tells when it ends, and how the replies in between are
+// read.
 
 import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import type { NvrError } from '../errors.js';
@@ -18,18 +19,28 @@ export interface SessionOptions {
   credentials?: { username: string; password: string } | undefined;
   /** How its bytes and media travel; fallback between transports is `openSession`'s. */
   transport: Transport;
-  /** Gives the session up: while it opens, everything is destroyed; once it plays, it is closed with TEARDOWN. */
+  /**
+   * Gives the session up: while it opens, everything is destroyed; once it plays, it is closed with TEARDOWN.
+   */
   signal?: AbortSignal | undefined;
   tls?: TlsSettings | undefined;
   /** The password may go out in clear, whatever the server offered before. */
   allowBasic?: boolean;
-  /** Which redirects are followed; without it all are, and the account stays with the URI's own host and port. */
+  /**
+   * Which redirects are followed; without it all are, and the account stays with the URI's own host and port.
+   */
   redirects?: RedirectSetting;
   /** Set up audio and metadata tracks too. */
   extras?: boolean;
-  /** When VPS, SPS and PPS stand in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the default), when they changed, or never. */
+  /**
+   * When VPS, SPS and PPS stand in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the
+   * default), when they changed, or never.
+   */
   parameterSets?: ParameterSetPolicy;
-  /** H.264 and H.265: hand up slices that a loss cut off too, apart from `data` (`VideoUnit.cut`), and units that have no whole slice. */
+  /**
+   * H.264 and H.265: hand up slices that a loss cut off too, apart from `data` (`VideoUnit.cut`), and units
+   * that have no whole slice.
+   */
   cutSlices?: boolean;
   /** PLAY's Range; `npt=0.000-` by default. */
   range?: string;
@@ -43,7 +54,10 @@ export interface SessionOptions {
   requestTimeoutMs?: number;
   /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
   silenceMs?: number;
-  /** Part of the event loop's time that reading may take; above it TCP is read more slowly, and datagrams are lost. All of it unless said otherwise. */
+  /**
+   * Part of the event loop's time that reading may take; above it TCP is read more slowly, and datagrams are
+   * lost. All of it unless said otherwise.
+   */
   readShare?: number;
   /** What was learnt of the server; give the same one to every session with it. */
   memory?: ServerMemory;
@@ -92,7 +106,10 @@ export function credentialsOf(uri: RtspUri): { username: string; password: strin
   return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
 }
 
-/** RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. quirk: foreign-rtp-info: the URL may be another, its query dropped. */
+/**
+ * RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. quirk: foreign-rtp-info:
+ * the URL may be another, its query dropped.
+ */
 export function rtpInfoOf(
   entries: readonly RtpInfoEntry[],
   uri: string,

@@ -8,7 +8,7 @@ import { formatTransport } from '../rtsp/headers.js';
 import type { SessionDescription } from '../rtsp/sdp.js';
 import { parseRtspUri } from '../rtsp/uri.js';
 import { holdAccount } from '../secrets.js';
-import type { ConnectionListener } from './connection.js';
+import type { ConnectionListener } from './connection-options.js';
 import { describe, type Described } from './describe.js';
 import { throwIfGivenUp, unlessGivenUp } from './given-up.js';
 import { requestPlay, tearDown } from './play.js';
@@ -35,14 +35,14 @@ type EarlyEnd = Pick<SessionEnd, 'reason' | 'error'>;
 
 type State =
   | { readonly name: 'new' }
-  /** `settingUp`: its reply may bring a session that must be torn down. `end`: it was over before it was known to play. */
+  /** `settingUp`: its reply may bring a session to be torn down. `end`: it was over before it played. */
   | { readonly name: 'opening'; settingUp?: Promise<Granted>; end?: EarlyEnd | undefined }
   | { readonly name: 'playing'; readonly playing: Playing }
   | { readonly name: 'ended' };
 
 export class RtspSession {
   playReply: PlayReply = { rtpInfo: [] };
-  /** Settles when all of it is closed: how the session ended; undefined where it was closed or given up, or never played. */
+  /** When all is closed: how it ended; undefined where it was closed or given up, or never played. */
   readonly closed: Promise<SessionEnd | undefined>;
 
   private state: State = { name: 'new' };
@@ -86,8 +86,8 @@ export class RtspSession {
   }
 
   /**
-   * Connects, describes, sets up and plays. Rejects with an NvrError that names the cause; everything is closed then.
-   * Media may come before it resolves (quirk: rtp-before-play-reply, LIVE555).
+   * Connects, describes, sets up and plays. Rejects with an NvrError that names the cause; everything is
+   * closed then. Media may come before it resolves (quirk: rtp-before-play-reply, LIVE555).
    */
   async open(): Promise<void> {
     const { signal } = this.options;
@@ -105,14 +105,15 @@ export class RtspSession {
     }
   }
 
-  /** TEARDOWN, at most 1 s for its reply, then the connection is closed (quirk: few-sessions). Idempotent; never rejects. */
+  /** TEARDOWN, 1 s for its reply, then all is closed (quirk: few-sessions). Idempotent; never rejects. */
   close(): Promise<void> {
     return this.leave(undefined);
   }
 
   /**
-   * What comes from now on, one by one, for `for await`; where the session has no `onUnit`, the first reader gets what has come before as well. Ends
-   * with the session. What the reader is too slow for is dropped, up to the next keyframe, and told to `onDrop`.
+   * What comes from now on, one by one, for `for await`; where the session has no `onUnit`, the first reader
+   * gets what has come before as well. Ends with the session. What the reader is too slow for is dropped, up
+   * to the next keyframe, and told to `onDrop`.
    */
   units(options: UnitsOptions = {}): AsyncIterableIterator<MediaUnit, undefined> {
     const queue = this.unread ?? new UnitQueue(() => this.queues.delete(queue));
@@ -128,7 +129,7 @@ export class RtspSession {
     return this.state.playing.ping();
   }
 
-  /** Stops and resumes reading: over TCP the server then feels back-pressure. Nothing while it does not play: replies are waited for. */
+  /** Stops reading, for back-pressure over TCP; nothing while it does not play: replies are waited for. */
   pauseReading(): void {
     if (this.state.name === 'playing') this.state.playing.pause();
   }
@@ -159,7 +160,7 @@ export class RtspSession {
     return this.reception.statistics(this.described?.connection.rttMs);
   }
 
-  /** The video's packets bear another payload type than the description announces: none of them can be read. Undefined: they do not. */
+  /** The video's packets bear another payload type than announced: none can be read. */
   get payloadMismatch(): NvrError | undefined {
     return this.reception.payloadMismatch;
   }
@@ -289,7 +290,7 @@ export class RtspSession {
     if (!this.isOver) this.options.onWarning?.(error);
   }
 
-  /** The session ends, and not by `close`. While it opens that is kept until PLAY is answered: the reply may come in the same read as the stream's end. */
+  /** Not by `close`. While it opens that is kept until PLAY is answered: both may come in one read. */
   private end(reason: EndReason, error: NvrError): void {
     if (this.state.name === 'opening') this.state.end ??= { reason, error };
     if (this.state.name !== 'playing') return;

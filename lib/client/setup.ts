@@ -14,7 +14,10 @@ export interface Granted {
   readonly transport: TransportSpec | undefined;
 }
 
-/** The remembered form comes first. `headers` is asked before each request. Rejects with what the first refusal stands for. */
+/**
+ * The remembered form comes first. `headers` is asked before each request. Rejects with what the first
+ * refusal stands for.
+ */
 export async function requestSetup(
   { connection, baseUri, authenticator }: Described,
   memory: ServerMemory,

@@ -15,7 +15,9 @@ export interface SessionStatistics {
   jitterMs: number;
   /** Round trip of the last answered request, ms. */
   rttMs?: number;
-  /** RTP units a second of the first (video) track, as they come: 90,000 if its clock keeps what it declares. */
+  /**
+   * RTP units a second of the first (video) track, as they come: 90,000 if its clock keeps what it declares.
+   */
   clockRate?: number;
   /** Jumps of the tracks' RTP clocks that were corrected. */
   clockSteps: number;

@@ -1,4 +1,5 @@
-// RTSP statuses and Node's socket errors, said in this package's codes and in words that tell a user what to do.
+// RTSP statuses and Node's socket errors, said in this package's codes and in words that tell a user what to
+// do.
 
 import { NvrError, type NvrErrorCode } from '../errors.js';
 import { printable } from '../text.js';
@@ -7,7 +8,10 @@ import type { RtspResponse } from '../rtsp/message.js';
 /** Of a URI in an error: enough to see which channel and stream it names. */
 const URI_CHARS = 300;
 
-/** The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method; `uri`: what was asked for, without an account. */
+/**
+ * The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method; `uri`: what was
+ * asked for, without an account.
+ */
 export function errorOfStatus(status: number, reason: string, what: string, uri = ''): NvrError {
   const said = `${what} was answered ${status} ${printable(reason)}`.trimEnd();
   const make = (code: NvrErrorCode, advice: string): NvrError =>

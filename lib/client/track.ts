@@ -1,4 +1,5 @@
-// One media track on its way up: RTP in, sequence and clock bookkeeping, depacketizer, timed units out. No sockets, no timers.
+// One media track on its way up: RTP in, sequence and clock bookkeeping, depacketizer, timed units out. No
+// sockets, no timers.
 
 import type { Depacketizer } from '../codec/payload-format.js';
 import { PictureOrder } from '../codec/picture-order.js';
@@ -126,7 +127,10 @@ export class Track {
     return this.admission.ssrc !== -1;
   }
 
-  /** Whether the description announces that payload type for this track: how tracks on one channel are told apart. */
+  /**
+   * Whether the description announces that payload type for this track: how tracks on one channel are told
+   * apart.
+   */
   announces(type: number): boolean {
     return type === this.options.payloadType || this.options.alsoAnnounced?.includes(type) === true;
   }

@@ -1,4 +1,5 @@
-// Units that wait for a reader who takes them one by one, within bounds: past them whole GOPs are dropped, and counted.
+// Units that wait for a reader who takes them one by one, within bounds: past them whole GOPs are dropped,
+// and counted.
 
 import { unitCost } from '../codec/unit-cost.js';
 import type { MediaUnit } from '../codec/unit.js';
@@ -8,7 +9,10 @@ export interface UnitsOptions {
   readonly maxUnits?: number;
   /** Bytes of memory that they may take; 32 MiB by default. */
   readonly maxBytes?: number;
-  /** `count` units in a row were dropped, since they came faster than they were read; those that follow begin with a keyframe. */
+  /**
+   * `count` units in a row were dropped, since they came faster than they were read; those that follow begin
+   * with a keyframe.
+   */
   onDrop?(count: number): void;
 }
 

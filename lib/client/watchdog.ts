@@ -1,4 +1,5 @@
-// Tells a stream that is silent from one that is slow, by its counters and the time it is told (quirk: silent-with-open-socket). No timers.
+// Tells a stream that is silent from one that is slow, by its counters and the time it is told (quirk:
+// silent-with-open-socket). No timers.
 
 import type { Lower } from './quirks.js';
 
@@ -27,7 +28,10 @@ export class Watchdog {
     this.lastMediaAt = now;
   }
 
-  /** About once a second: packets received so far, and the frame rate (0: unknown). Answers the silence in ms once that is too long. */
+  /**
+   * About once a second: packets received so far, and the frame rate (0: unknown). Answers the silence in ms
+   * once that is too long.
+   */
   look(now: number, received: number, fps: number): number | undefined {
     if (received !== this.received) {
       this.received = received;

@@ -7,7 +7,9 @@ const SAMPLE_RATES = [
   96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
 ];
 const EXPLICIT_RATE = 15;
-/** Channels by channelConfiguration (table 1.19); 0 is said by a program config element, which is not read. */
+/**
+ * Channels by channelConfiguration (table 1.19); 0 is said by a program config element, which is not read.
+ */
 const CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8];
 
 const AAC_LC = 2;
@@ -21,7 +23,10 @@ const LAST_PLAIN_TYPE = 4;
 /** ER AAC LC, ER AAC LTP and ER AAC LD: resilience flags and a protection config follow. */
 const ERROR_RESILIENT = [17, 19, AAC_LD];
 
-/** A config with a program config element and its comment has 300 bytes; each message of the sound carries a copy. */
+/**
+ * A config with a program config element and its comment has 300 bytes; each message of the sound carries a
+ * copy.
+ */
 export const CONFIG_BYTES = 512;
 
 export interface AacConfig {
@@ -45,8 +50,8 @@ export function parseAacConfig(bytes: Buffer): AacConfig | undefined {
 }
 
 /**
- * Reads a config and leaves `bits` behind its last bit, where `complete` is true: the syntax of some object types, and a program config element, is not followed
- * to its end. Undefined if it is none.
+ * Reads a config and leaves `bits` behind its last bit, where `complete` is true: the syntax of some object
+ * types, and a program config element, is not followed to its end. Undefined if it is none.
  */
 export function readAacConfig(bits: Bits): (Omit<AacConfig, 'bytes'> & { complete: boolean }) | undefined {
   let objectType = readObjectType(bits);

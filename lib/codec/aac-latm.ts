@@ -1,4 +1,5 @@
-// AAC over RTP as MP4A-LATM (RFC 6416 6, before it RFC 3016): access units out of LATM mux elements, one element in one or several packets.
+// AAC over RTP as MP4A-LATM (RFC 6416 6, before it RFC 3016): access units out of LATM mux elements, one
+// element in one or several packets.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -14,8 +15,9 @@ import type { AudioFormat, AudioUnit, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
 /**
- * One unit per access unit, raw. A mux element ends with the marker bit, or with a new timestamp. Nothing in a packet says that an element begins, so after a
- * loss, and at the start, what comes up to the next end is dropped, and the unit after it is flagged `damaged`.
+ * One unit per access unit, raw. A mux element ends with the marker bit, or with a new timestamp. Nothing in
+ * a packet says that an element begins, so after a loss, and at the start, what comes up to the next end is
+ * dropped, and the unit after it is flagged `damaged`.
  */
 export class AacLatmDepacketizer implements Depacketizer {
   readonly #sink: (unit: AudioUnit) => void;
@@ -32,7 +34,10 @@ export class AacLatmDepacketizer implements Depacketizer {
   #sequence = 0;
   #damagedNext = false;
 
-  /** @throws NvrError EUNSUPPORTED for a config in the SDP that is no AAC, or that has several programs or layers */
+  /**
+   * @throws NvrError EUNSUPPORTED for a config in the SDP that is no AAC, or that has several programs or
+   * layers
+   */
   constructor(
     payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
@@ -102,7 +107,10 @@ export class AacLatmDepacketizer implements Depacketizer {
     this.#element.clear();
   }
 
-  /** AudioMuxElement (ISO/IEC 14496-3 1.7.3.1); with the config in band everything lies off the byte boundaries. */
+  /**
+   * AudioMuxElement (ISO/IEC 14496-3 1.7.3.1); with the config in band everything lies off the byte
+   * boundaries.
+   */
   #readElement(bytes: Buffer): void {
     const bits = new Bits(bytes);
     if (this.#configInBand && bits.read(1) === 0) this.#useConfig(readLatmConfig(bytes, bits));

@@ -1,4 +1,5 @@
-// A sampling rate that the camera's description and its AAC configuration tell differently: decoded at the wrong one, sound is noise. How often frames come tells which is right.
+// A sampling rate that the camera's description and its AAC configuration tell differently: decoded at the
+// wrong one, sound is noise. How often frames come tells which is right.
 
 import { NvrError } from '../errors.js';
 import { defaultAacConfig, isAacRate, parseAacConfig, type AacConfig } from './aac-config.js';
@@ -35,7 +36,9 @@ export class AacRateGuard {
   #packetTime = 0;
   #shrink = 1;
 
-  /** `clockRate`: the description's. `onWarning`: is told once of each contradiction that has a consequence. */
+  /**
+   * `clockRate`: the description's. `onWarning`: is told once of each contradiction that has a consequence.
+   */
   constructor(clockRate: number, sink: Sink, onWarning: (error: NvrError) => void = () => undefined) {
     this.#clockRate = clockRate;
     this.#sink = sink;

@@ -1,4 +1,5 @@
-// AAC over RTP as MPEG4-GENERIC (RFC 3640, modes AAC-hbr and AAC-lbr): access units out of AU headers, several in a packet or one in several packets.
+// AAC over RTP as MPEG4-GENERIC (RFC 3640, modes AAC-hbr and AAC-lbr): access units out of AU headers,
+// several in a packet or one in several packets.
 
 import { LIMITS } from '../limits.js';
 import type { RtpPacketView } from '../rtp/packet.js';
@@ -30,8 +31,9 @@ interface AuLayout {
 }
 
 /**
- * One unit per access unit, raw (without ADTS). Units of a packet lie one frame apart in RTP time, in the order of the packet; `index` of interleaved
- * streams moves their RTP time. A unit with a missing part is dropped, and the one that follows anything lost is flagged `damaged`.
+ * One unit per access unit, raw (without ADTS). Units of a packet lie one frame apart in RTP time, in the
+ * order of the packet; `index` of interleaved streams moves their RTP time. A unit with a missing part is
+ * dropped, and the one that follows anything lost is flagged `damaged`.
  */
 export class AacDepacketizer implements Depacketizer {
   readonly #units: AacRateGuard;
@@ -95,7 +97,10 @@ export class AacDepacketizer implements Depacketizer {
     this.#wanted = 0;
   }
 
-  /** The AU header section (RFC 3640 3.2.1): its length in bits, then the headers. `end` is where it ends, in bits from the start of the buffer. */
+  /**
+   * The AU header section (RFC 3640 3.2.1): its length in bits, then the headers. `end` is where it ends, in
+   * bits from the start of the buffer.
+   */
   #headerBits(buffer: Buffer, start: number, end: number): { bits: Bits; end: number } {
     const from = (start + 2) * 8;
     const length = start + 2 <= end ? buffer.readUInt16BE(start) : 0;
@@ -173,7 +178,10 @@ export class AacDepacketizer implements Depacketizer {
   }
 }
 
-/** Some cameras send every access unit with an ADTS header, which MPEG4-GENERIC has no place for; no access unit begins like one. */
+/**
+ * Some cameras send every access unit with an ADTS header, which MPEG4-GENERIC has no place for; no access
+ * unit begins like one.
+ */
 function withoutAdts(buffer: Buffer, start: number, end: number): Buffer {
   const size = end - start;
   if (size > ADTS_HEADER && buffer[start] === 0xff && (buffer[start + 1]! & 0xf6) === 0xf0) {

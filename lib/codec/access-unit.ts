@@ -1,4 +1,5 @@
-// Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out, damage is flagged.
+// Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out,
+// damage is flagged.
 
 import { LIMITS } from '../limits.js';
 import { hasStartCode, splitAnnexB } from './annexb.js';
@@ -14,8 +15,10 @@ import { UnitBuffer } from './unit-buffer.js';
 import { UnitInProgress } from './unit-in-progress.js';
 
 /**
- * Some devices send several NAL units as one, with start codes inside (quirk: broken-h264-fragments). Those that do, do so from the start, or put parameter sets in front of a slice. So every byte is
- * looked through until this many NAL units in a row were clean; from then on the first bytes of each, as looking through a large slice costs as much as reading it.
+ * Some devices send several NAL units as one, with start codes inside (quirk: broken-h264-fragments). Those
+ * that do, do so from the start, or put parameter sets in front of a slice. So every byte is looked through
+ * until this many NAL units in a row were clean; from then on the first bytes of each, as looking through a
+ * large slice costs as much as reading it.
  */
 const CLEAN_NALS = 1024;
 const LOOKED_THROUGH_BYTES = 1024;
@@ -25,8 +28,10 @@ const NOTHING = { data: Buffer.alloc(0), nals: [] };
 /**
  * Assembles access units of H.264 and H.265.
  *
- * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost inside it, its first slice is not its picture's first, its end never came, or packets were lost right
- * before it and it does not begin as the stream's units do (a keyframe without the parameter sets it always brings). That a unit builds on what was lost is told by its `reference`.
+ * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost
+ * inside it, its first slice is not its picture's first, its end never came, or packets were lost right
+ * before it and it does not begin as the stream's units do (a keyframe without the parameter sets it always
+ * brings). That a unit builds on what was lost is told by its `reference`.
  */
 export class AccessUnitAssembler<Info> {
   readonly stats: AssemblerStats = { units: 0, damagedUnits: 0, droppedUnits: 0, droppedNals: 0 };
@@ -72,7 +77,10 @@ export class AccessUnitAssembler<Info> {
     if (options.cutSlices === true) this.cuts = new CutSlices();
   }
 
-  /** Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress if the timestamp is another. */
+  /**
+   * Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress
+   * if the timestamp is another.
+   */
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
     const unit = this.unit;
     if (unit.begun && !unit.isAt(rtpTime)) this.timestampChanged(rtpTime, arrivalMs);
@@ -101,7 +109,10 @@ export class AccessUnitAssembler<Info> {
     if (this.openNal(this.rules.typeOf(data[start]!)) && this.append(data, start, end)) this.closeNal();
   }
 
-  /** A NAL unit that comes in fragments: its header, rebuilt; `second` is H.265's second header byte, -1 for H.264. */
+  /**
+   * A NAL unit that comes in fragments: its header, rebuilt; `second` is H.265's second header byte, -1 for
+   * H.264.
+   */
   beginNal(first: number, second: number): void {
     if (this.nalOpen) this.abandonNal();
     if (this.unit.overflow || !this.openNal(this.rules.typeOf(first))) return;
@@ -323,7 +334,8 @@ export class AccessUnitAssembler<Info> {
     this.end(this.closedSequence, false);
   }
 
-  // GStreamer repeats the parameter sets in front of every slice of a keyframe: within a picture they are out of place.
+  // GStreamer repeats the parameter sets in front of every slice of a keyframe: within a picture they are out
+  // of place.
   private dropRepeatedSets(): void {
     const slice = this.buffer.takeFrom(this.unit.openAt).at(-1)!;
     this.unit.openAt = -1;
@@ -407,7 +419,8 @@ export class AccessUnitAssembler<Info> {
     return { ...(this.unit.slices > 0 ? whole : NOTHING), cut };
   }
 
-  // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise its own beginning is noted.
+  // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise
+  // its own beginning is noted.
   private startMissing(entry: boolean): boolean {
     const begins = this.buffer.firstType;
     if (this.unit.afterGap) return this.beginnings.isOdd(begins, entry);

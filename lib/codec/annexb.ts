@@ -1,4 +1,5 @@
-// NAL units in a byte stream: finding, splitting and joining by start codes (H.264 and H.265 Annex B), and the base64 lists of SDP.
+// NAL units in a byte stream: finding, splitting and joining by start codes (H.264 and H.265 Annex B), and
+// the base64 lists of SDP.
 
 import { LIMITS } from '../limits.js';
 
@@ -11,14 +12,18 @@ const MARK = Buffer.from([0, 0, 1]);
 const SPROP_BYTES = 64 * 1024;
 const SPROP_ENTRIES = 64;
 
-/** True if a start code (00 00 01) lies in `data`: within one NAL unit it never does, thanks to emulation prevention. */
+/**
+ * True if a start code (00 00 01) lies in `data`: within one NAL unit it never does, thanks to emulation
+ * prevention.
+ */
 export function hasStartCode(data: Buffer): boolean {
   return data.includes(MARK);
 }
 
 /**
- * The NAL units of `data`, as views of it, without start codes and without the zero bytes around them.
- * What stands before the first start code counts as one, so bytes without a start code are one NAL unit. At most `limit` are given.
+ * The NAL units of `data`, as views of it, without start codes and without the zero bytes around them. What
+ * stands before the first start code counts as one, so bytes without a start code are one NAL unit. At most
+ * `limit` are given.
  */
 export function splitAnnexB(data: Buffer, limit = LIMITS.unitNals + 1): Buffer[] {
   const nals: Buffer[] = [];
@@ -49,8 +54,8 @@ export function joinAnnexB(nals: readonly Uint8Array[]): Buffer {
 }
 
 /**
- * The NAL units of `sprop-parameter-sets` (RFC 6184 8.1) or `sprop-vps`, `-sps`, `-pps` (RFC 7798 7.1): base64, divided by commas.
- * Some cameras put start codes inside; what is no base64 is skipped.
+ * The NAL units of `sprop-parameter-sets` (RFC 6184 8.1) or `sprop-vps`, `-sps`, `-pps` (RFC 7798 7.1):
+ * base64, divided by commas. Some cameras put start codes inside; what is no base64 is skipped.
  */
 export function parseSprop(value: string | undefined): Buffer[] {
   if (value === undefined) return [];

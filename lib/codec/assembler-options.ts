@@ -4,8 +4,9 @@ import type { ReadWindow } from './read-window.js';
 import type { ParameterSetPolicy } from './unit.js';
 
 /**
- * When a unit ends (quirk: misplaced-markers). `marker`: at the marker bit or a new timestamp; `timestamp`: at a new timestamp alone, for a stream that sets the marker on every slice (GStreamer does); `learn`: the first unit
- * is held back until what follows it, or `settle`, tells which of the two the stream is.
+ * When a unit ends (quirk: misplaced-markers). `marker`: at the marker bit or a new timestamp; `timestamp`:
+ * at a new timestamp alone, for a stream that sets the marker on every slice (GStreamer does); `learn`: the
+ * first unit is held back until what follows it, or `settle`, tells which of the two the stream is.
  */
 export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
 

@@ -1,9 +1,12 @@
-// Reads bits and Exp-Golomb codes of a NAL unit, stepping over emulation prevention bytes, and never past the end.
+// Reads bits and Exp-Golomb codes of a NAL unit, stepping over emulation prevention bytes, and never past the
+// end.
 
 /**
- * Bits of an H.264 or H.265 NAL unit as its RBSP (H.264 7.3.1, 7.2, 9.1; H.265 7.3.1.1, 9.2): each 0x03 after two zero bytes is stepped over.
+ * Bits of an H.264 or H.265 NAL unit as its RBSP (H.264 7.3.1, 7.2, 9.1; H.265 7.3.1.1, 9.2): each 0x03 after
+ * two zero bytes is stepped over.
  *
- * Reading past the end never throws: it gives zeros and sets `overrun`, which a parser checks once, at its end.
+ * Reading past the end never throws: it gives zeros and sets `overrun`, which a parser checks once, at its
+ * end.
  */
 export class BitReader {
   /** True once more was read than there was, or a code was longer than 32 bits. */

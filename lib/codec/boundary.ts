@@ -1,4 +1,5 @@
-// What a stream's boundaries between units teach: whether its markers can be believed, and how its units begin.
+// What a stream's boundaries between units teach: whether its markers can be believed, and how its units
+// begin.
 
 import type { BoundaryPolicy } from './assembler-options.js';
 import type { VideoUnit } from './unit.js';

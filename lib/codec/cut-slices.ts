@@ -37,7 +37,10 @@ export class CutSlices {
     this.size = 0;
   }
 
-  /** The unit's whole NAL units with the cut ones in their places; `inserted` is how many of them were put in front of its own. */
+  /**
+   * The unit's whole NAL units with the cut ones in their places; `inserted` is how many of them were put in
+   * front of its own.
+   */
   join(whole: Bytes, inserted: number): Bytes {
     const pieces: { type: number; bytes: Buffer }[] = [];
     let next = 0;

@@ -1,4 +1,5 @@
-// Puts NAL units that were sent out of decoding order back into it, by their decoding order numbers (RFC 6184 7, RFC 7798 6).
+// Puts NAL units that were sent out of decoding order back into it, by their decoding order numbers (RFC 6184
+// 7, RFC 7798 6).
 
 import { LIMITS } from '../limits.js';
 import type { AccessUnitAssembler } from './access-unit.js';
@@ -15,7 +16,10 @@ export interface NalTarget {
 }
 
 export interface DeinterleaverOptions {
-  /** How many counted NAL units wait before the first in order goes on: sprop-interleaving-depth, sprop-depack-buf-nalus. */
+  /**
+   * How many counted NAL units wait before the first in order goes on: sprop-interleaving-depth,
+   * sprop-depack-buf-nalus.
+   */
   depth: number;
   /** A NAL unit this far behind the newest goes on at once: sprop-max-don-diff. */
   maxDonDiff?: number;

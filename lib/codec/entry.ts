@@ -8,8 +8,8 @@ import type { VideoUnit } from './unit.js';
 const PATIENCE_GOPS = 3;
 
 /**
- * Whether a decoder, a file or a newcomer can begin at a unit: a clean keyframe, a recovery point of periodic intra refresh,
- * or, where no clean keyframe came for three GOPs, a damaged one.
+ * Whether a decoder, a file or a newcomer can begin at a unit: a clean keyframe, a recovery point of periodic
+ * intra refresh, or, where no clean keyframe came for three GOPs, a damaged one.
  */
 export function isEntry(unit: VideoUnit): boolean {
   if (unit.keyframe) return !unit.damaged || unit.standIn === true;
@@ -21,7 +21,10 @@ export function isKeyframe(unit: VideoUnit): boolean {
   return unit.keyframe && isEntry(unit);
 }
 
-/** Counts the pictures from a recovery point until what is decoded from there is whole (H.264 D.2.8, H.265 D.3.8). */
+/**
+ * Counts the pictures from a recovery point until what is decoded from there is whole (H.264 D.2.8, H.265
+ * D.3.8).
+ */
 export class Recovery {
   private left: number;
 
@@ -37,7 +40,10 @@ export class Recovery {
   }
 }
 
-/** `recovery_frame_cnt` counts steps of frame_num: only pictures that others refer to make one. H.265 counts all. */
+/**
+ * `recovery_frame_cnt` counts steps of frame_num: only pictures that others refer to make one. H.265 counts
+ * all.
+ */
 function isReferred({ codec, data, nals }: VideoUnit): boolean {
   if (codec !== 'h264') return true;
   for (const { type, start } of nals) {
@@ -46,7 +52,10 @@ function isReferred({ codec, data, nals }: VideoUnit): boolean {
   return true;
 }
 
-/** The story of losses along a stream: what each unit builds on. Fed with units in decoding order, and with losses between them. */
+/**
+ * The story of losses along a stream: what each unit builds on. Fed with units in decoding order, and with
+ * losses between them.
+ */
 export class ReferenceState {
   /** Nothing is there before the first keyframe. */
   private lost = true;

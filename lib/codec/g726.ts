@@ -7,7 +7,10 @@ import { printable } from '../text.js';
 import { PacketAudioDepacketizer } from './packet-audio.js';
 import type { MediaUnit } from './unit.js';
 
-/** `AAL2-G726-32`: the order of ITU-T I.366.2, first code word in the high bits. `G726-32`: first code word in the low bits. The number is kbit/s. */
+/**
+ * `AAL2-G726-32`: the order of ITU-T I.366.2, first code word in the high bits. `G726-32`: first code word in
+ * the low bits. The number is kbit/s.
+ */
 const ENCODING = /^(AAL2-)?G726-(16|24|32|40)$/;
 const SAMPLE_RATE = 8000;
 
@@ -41,7 +44,10 @@ export class G726Depacketizer extends PacketAudioDepacketizer {
   }
 }
 
-/** Turns the order of the code words around within each group of whole bytes, in place. A group is 1, 3 or 5 bytes; what does not fill one stays as it is. */
+/**
+ * Turns the order of the code words around within each group of whole bytes, in place. A group is 1, 3 or 5
+ * bytes; what does not fill one stays as it is.
+ */
 function reverseCodeWords(data: Buffer, codeBits: number): void {
   const group = codeBits % 2 === 0 ? 1 : codeBits;
   const mask = (1 << codeBits) - 1;

@@ -1,4 +1,5 @@
-// The headers of a JPEG that RFC 2435 leaves out on the wire: written anew from the few fields that travel (RFC 2435 4, appendices A and B; ITU-T T.81).
+// The headers of a JPEG that RFC 2435 leaves out on the wire: written anew from the few fields that travel
+// (RFC 2435 4, appendices A and B; ITU-T T.81).
 
 export const JPEG_MARKER = {
   SOF0: 0xc0,
@@ -81,7 +82,10 @@ export function scaledTables(q: number): QuantTables {
   return tablesOf(values, 0);
 }
 
-/** The tables that came in band: 64 bytes each, 128 where the table's bit is set in `precision` (RFC 2435 3.1.8). Four at most; `count` is 0 if there is no whole one. */
+/**
+ * The tables that came in band: 64 bytes each, 128 where the table's bit is set in `precision` (RFC 2435
+ * 3.1.8). Four at most; `count` is 0 if there is no whole one.
+ */
 export function tablesOf(data: Uint8Array, precision: number): QuantTables {
   const segments: Buffer[] = [];
   let wide = false;
@@ -99,7 +103,10 @@ export function tablesOf(data: Uint8Array, precision: number): QuantTables {
   return { segments: Buffer.concat(segments), count: segments.length, wide };
 }
 
-/** The frame header: luminance with the first table, chrominance with the second if there is one (RFC 2435 3.1.8, T.81 B.2.2). */
+/**
+ * The frame header: luminance with the first table, chrominance with the second if there is one (RFC 2435
+ * 3.1.8, T.81 B.2.2).
+ */
 export function startOfFrame(shape: FrameShape, tables: QuantTables): Buffer {
   const { width, height } = shape;
   const chroma = tables.count > 1 ? 1 : 0;

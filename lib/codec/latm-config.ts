@@ -1,4 +1,5 @@
-// LATM's StreamMuxConfig (ISO/IEC 14496-3 1.7.3.2): how the access units of an AAC stream lie in its mux elements.
+// LATM's StreamMuxConfig (ISO/IEC 14496-3 1.7.3.2): how the access units of an AAC stream lie in its mux
+// elements.
 
 import type { AacConfig } from './aac-config.js';
 import { CONFIG_BYTES, readAacConfig } from './aac-config.js';
@@ -19,7 +20,10 @@ const FIXED_LENGTH = 1;
 /** Escapes of an otherDataPresent length: more would be past any packet. */
 const MAX_ESCAPES = 4;
 
-/** Reads a config from `data`, at the position of `bits` on it, and leaves `bits` behind it. Undefined for one that cannot be followed. */
+/**
+ * Reads a config from `data`, at the position of `bits` on it, and leaves `bits` behind it. Undefined for one
+ * that cannot be followed.
+ */
 export function readLatmConfig(data: Uint8Array, bits: Bits): LatmConfig | undefined {
   const version = bits.read(1);
   if (version === 1 && bits.read(1) === 1) return undefined;
@@ -41,7 +45,8 @@ export function readLatmConfig(data: Uint8Array, bits: Bits): LatmConfig | undef
   if (bits.position - start > CONFIG_BYTES * 8) return undefined;
   const bytes = copyBits(data, start, bits.position);
 
-  // Some senders (GStreamer) end the SDP's config here; past the end everything is 0, which is what they mean.
+  // Some senders (GStreamer) end the SDP's config here; past the end everything is 0, which is what they
+  // mean.
   const lengthType = bits.read(3);
   let frameBytes = 0;
   if (lengthType === VARIABLE_LENGTH) bits.read(8);

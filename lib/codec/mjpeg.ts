@@ -1,4 +1,5 @@
-// JPEG over RTP (RFC 2435, and ONVIF's extension of it): puts a picture's fragments together under JPEG headers made anew.
+// JPEG over RTP (RFC 2435, and ONVIF's extension of it): puts a picture's fragments together under JPEG
+// headers made anew.
 
 import { LIMITS } from '../limits.js';
 import type { RtpPacketView } from '../rtp/packet.js';
@@ -43,8 +44,9 @@ interface Picture {
 }
 
 /**
- * One unit per picture, always a keyframe, always whole: a picture with a hole, or one that cannot be described, is dropped and the next one is flagged
- * `damaged`. A picture ends with the marker bit, with a new timestamp, or where the next begins at offset 0.
+ * One unit per picture, always a keyframe, always whole: a picture with a hole, or one that cannot be
+ * described, is dropped and the next one is flagged `damaged`. A picture ends with the marker bit, with a new
+ * timestamp, or where the next begins at offset 0.
  */
 export class MjpegDepacketizer implements Depacketizer {
   readonly #sink: (unit: MediaUnit) => void;
@@ -54,7 +56,10 @@ export class MjpegDepacketizer implements Depacketizer {
   readonly #origin = new UnitOrigin();
   readonly #data = new ByteCollector(LIMITS.unitBytes);
   readonly #extension = new ByteCollector(EXTENSION_BYTES);
-  /** Tables by their Q. Those that came in band serve later pictures that refer to them with length 0 (RFC 2435 3.1.8). */
+  /**
+   * Tables by their Q. Those that came in band serve later pictures that refer to them with length 0 (RFC
+   * 2435 3.1.8).
+   */
   readonly #tables = new Map<number, QuantTables>();
 
   #open = false;
@@ -142,7 +147,10 @@ export class MjpegDepacketizer implements Depacketizer {
     this.#origin.begin(packet, arrivalMs);
   }
 
-  /** Marker segments from the header extension: collected for the header until the scan begins, then part of the scan. */
+  /**
+   * Marker segments from the header extension: collected for the header until the scan begins, then part of
+   * the scan.
+   */
   #takeExtension(packet: RtpPacketView): boolean {
     const profile = packet.extensionProfile;
     if (profile !== ONVIF_JPEG_FIRST && profile !== ONVIF_JPEG_NEXT) return true;
@@ -181,8 +189,9 @@ export class MjpegDepacketizer implements Depacketizer {
   }
 
   /**
-   * Pixels, by sides in blocks of 8: those of the SDP where they fit, as a header has no room for more than 2040, nor for a rest of 1 to 7. Senders of
-   * larger pictures write 0, or what is left of the number in 8 bits.
+   * Pixels, by sides in blocks of 8: those of the SDP where they fit, as a header has no room for more than
+   * 2040, nor for a rest of 1 to 7. Senders of larger pictures write 0, or what is left of the number in 8
+   * bits.
    */
   #sizeOf(columns: number, rows: number): PictureSize {
     const told = this.#toldSize;
@@ -190,7 +199,10 @@ export class MjpegDepacketizer implements Depacketizer {
     return { width: columns * 8, height: rows * 8 };
   }
 
-  /** The picture's tables; for Q from 128 on they lie between `at` and `end`, behind their header, or came with an earlier picture. */
+  /**
+   * The picture's tables; for Q from 128 on they lie between `at` and `end`, behind their header, or came
+   * with an earlier picture.
+   */
   #tablesFor(q: number, buffer: Buffer, at: number, end: number): QuantTables | undefined {
     // 100 to 127 are reserved; senders that use them mean the best quality.
     if (q < FIRST_IN_BAND_Q) {
@@ -216,7 +228,10 @@ export class MjpegDepacketizer implements Depacketizer {
     return this.#append(JPEG_START, tables.segments, frame, DEFAULT_HUFFMAN, restart, START_OF_SCAN);
   }
 
-  /** ONVIF Streaming Specification 5.1.2: the extension's segments take precedence, and what it leaves out comes from the header or the last picture. */
+  /**
+   * ONVIF Streaming Specification 5.1.2: the extension's segments take precedence, and what it leaves out
+   * comes from the header or the last picture.
+   */
   #writeExtended(picture: Picture, extension: JpegExtension): boolean {
     const tables = picture.tables ?? this.#lastQuant;
     const inherited = picture.tables === undefined ? this.#lastTables : NOTHING;

@@ -12,7 +12,10 @@ export interface NalFacts {
   first: boolean;
   /** With slices before it, a new access unit begins here whatever marker and timestamp say. */
   opens: boolean;
-  /** Of a first slice: it begins a field whose frame is not whole yet (1), or the field that makes it whole (2); 0: a frame. */
+  /**
+   * Of a first slice: it begins a field whose frame is not whole yet (1), or the field that makes it whole
+   * (2); 0: a frame.
+   */
   field: 0 | 1 | 2;
   /** A slice of an IDR (H.265: IRAP) picture. */
   sync: boolean;
@@ -36,7 +39,10 @@ export interface NalRules<Info> {
   /** Types of NAL units proper: from this one up to, not including, the other. */
   readonly types: readonly [number, number];
   typeOf(firstByte: number): number;
-  /** Does a unit that begins with (or holds) this type look like a keyframe? A guess, for the size of its memory. */
+  /**
+   * Does a unit that begins with (or holds) this type look like a keyframe? A guess, for the size of its
+   * memory.
+   */
   looksKey(type: number): boolean;
   inspect(data: Buffer, start: number, end: number, facts: NalFacts): void;
   format(info: Info): Omit<VideoFormat, 'codec'>;

@@ -1,4 +1,5 @@
-// ONVIF's extension of JPEG over RTP: JPEG marker segments in the RTP header extension, for pictures above 2040 pixels among others (ONVIF Streaming Specification 5.1).
+// ONVIF's extension of JPEG over RTP: JPEG marker segments in the RTP header extension, for pictures above
+// 2040 pixels among others (ONVIF Streaming Specification 5.1).
 
 import { JPEG_MARKER } from './jpeg-header.js';
 
@@ -6,7 +7,10 @@ import { JPEG_MARKER } from './jpeg-header.js';
 export const ONVIF_JPEG_FIRST = 0xffd8;
 export const ONVIF_JPEG_NEXT = 0xffff;
 
-/** The marker segments of one picture's extension, sorted by what they are; each of them whole, empty if there is none. */
+/**
+ * The marker segments of one picture's extension, sorted by what they are; each of them whole, empty if there
+ * is none.
+ */
 export interface JpegExtension {
   readonly tables: Buffer;
   readonly huffman: Buffer;
@@ -21,7 +25,10 @@ export interface JpegExtension {
 
 const NONE: Buffer = Buffer.alloc(0);
 
-/** Reads an extension's payload: marker segments with 0xFF between them as padding. Undefined if it is anything else. */
+/**
+ * Reads an extension's payload: marker segments with 0xFF between them as padding. Undefined if it is
+ * anything else.
+ */
 export function readJpegExtension(bytes: Buffer): JpegExtension | undefined {
   const found = {
     tables: [] as Buffer[],

@@ -1,4 +1,5 @@
-// ONVIF metadata over RTP (ONVIF Streaming Specification, VND.ONVIF.METADATA): XML documents, each ended by the marker bit.
+// ONVIF metadata over RTP (ONVIF Streaming Specification, VND.ONVIF.METADATA): XML documents, each ended by
+// the marker bit.
 
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
@@ -13,8 +14,8 @@ const DOCUMENT_BYTES = 1024 * 1024;
 const BEGINNING = /^(?:\xef\xbb\xbf)?\s*<(?:\?xml|(?:[\w.-]+:)?MetadataStream[\s/>])/;
 
 /**
- * One unit per document, always whole: one with a hole, or above 1 MiB, is dropped and the next is flagged `damaged`. A device that never sets the marker
- * ends a document by the next one's timestamp.
+ * One unit per document, always whole: one with a hole, or above 1 MiB, is dropped and the next is flagged
+ * `damaged`. A device that never sets the marker ends a document by the next one's timestamp.
  */
 export class OnvifMetadataDepacketizer implements Depacketizer {
   readonly #sink: (unit: MediaUnit) => void;

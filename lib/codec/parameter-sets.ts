@@ -1,11 +1,14 @@
-// The parameter sets of one stream, by kind and id: learnt from the SDP and in band, kept within bounds, written in front of keyframes.
+// The parameter sets of one stream, by kind and id: learnt from the SDP and in band, kept within bounds,
+// written in front of keyframes.
 
 import { joinAnnexB, START_CODE_BYTES } from './annexb.js';
 
 /** In the order in which they stand in a stream. H.264 has no VPS. */
 export type SetKind = 'vps' | 'sps' | 'pps';
 
-/** What a parser found in one parameter set. `refersTo`: the id of the set it builds on (PPS -> SPS -> VPS). */
+/**
+ * What a parser found in one parameter set. `refersTo`: the id of the set it builds on (PPS -> SPS -> VPS).
+ */
 export interface SetFacts<Info> {
   readonly kind: SetKind;
   /** The NAL unit's type. */
@@ -57,7 +60,10 @@ export class ParameterSets<Info> {
     return Math.min(this.#bytes + this.#sets.size * START_CODE_BYTES, FRONT_BYTES);
   }
 
-  /** Learns a parameter set, replacing the one of its kind and id. The bytes are copied. `seenIn`: the access unit's running number, 0 for the SDP. */
+  /**
+   * Learns a parameter set, replacing the one of its kind and id. The bytes are copied. `seenIn`: the access
+   * unit's running number, 0 for the SDP.
+   */
   learn(nal: Buffer, seenIn: number): void {
     if (nal.length > SET_BYTES) return;
     const facts = this.#describe(nal);
@@ -96,15 +102,20 @@ export class ParameterSets<Info> {
     return this.get('sps', this.get('pps', ppsId)?.refersTo) ?? this.latest('sps');
   }
 
-  /** Does the access unit with this number itself carry the SPS and the PPS that a slice with this PPS id names? */
+  /**
+   * Does the access unit with this number itself carry the SPS and the PPS that a slice with this PPS id
+   * names?
+   */
   carries(ppsId: number, unit: number): boolean {
     const pps = this.get('pps', ppsId);
     return pps?.seenIn === unit && this.get('sps', pps.refersTo)?.seenIn === unit;
   }
 
   /**
-   * What goes in front of the access unit with the number `unit`, whose slices name these PPS ids: those of the sets they need, VPS before SPS before PPS, that are in no unit from `since` on;
-   * all of them where that is `unit` itself. They count as carried by it then. Undefined: nothing is missing, or it is more than anyone needs.
+   * What goes in front of the access unit with the number `unit`, whose slices name these PPS ids: those of
+   * the sets they need, VPS before SPS before PPS, that are in no unit from `since` on; all of them where
+   * that is `unit` itself. They count as carried by it then. Undefined: nothing is missing, or it is more
+   * than anyone needs.
    */
   inFront(ppsIds: readonly number[], since: number, unit: number): SetsInFront | undefined {
     const needed = this.#needed(ppsIds);

@@ -1,4 +1,5 @@
-// Where a picture stands in order of presentation, by the picture order count in its first slice's header (H.264 7.3.3, 8.2.1; H.265 7.3.6.1, 8.3.1). RTP times should say the same.
+// Where a picture stands in order of presentation, by the picture order count in its first slice's header
+// (H.264 7.3.3, 8.2.1; H.265 7.3.6.1, 8.3.1). RTP times should say the same.
 
 import { BitReader } from './bit-reader.js';
 import { parseH264Sps } from './h264/sps.js';
@@ -32,7 +33,10 @@ const H265 = {
   sps: 33,
   pps: 34,
 } as const;
-/** From one picture to the next the count goes up by so much, unless the stream shows that it goes up by less: by 2 in H.264, mostly, where each field has one. */
+/**
+ * From one picture to the next the count goes up by so much, unless the stream shows that it goes up by less:
+ * by 2 in H.264, mostly, where each field has one.
+ */
 const STEPS = { h264: 2, h265: 1, mjpeg: 1 } as const;
 
 /** One serves all pictures of a track, in decode order. Parameter sets are those in front of keyframes. */
@@ -45,7 +49,10 @@ export class PictureOrder {
   #topCount = 0;
   #step = Infinity;
 
-  /** A picture's place in order of presentation: it rises by 1 from one to the next, and goes on through IDR pictures. NaN: the stream does not say. */
+  /**
+   * A picture's place in order of presentation: it rises by 1 from one to the next, and goes on through IDR
+   * pictures. NaN: the stream does not say.
+   */
   of(picture: Picture): number {
     const { codec, data, nals, keyframe } = picture;
     if (keyframe) this.#learn(picture);

@@ -1,4 +1,5 @@
-// Supplemental enhancement information, as far as it says where decoding can begin (H.264 7.3.2.3.1, H.265 7.3.5).
+// Supplemental enhancement information, as far as it says where decoding can begin (H.264 7.3.2.3.1, H.265
+// 7.3.5).
 
 import type { BitReader } from './bit-reader.js';
 
@@ -9,8 +10,8 @@ const MAX_RECOVERY = 0xffff;
 const SEI_MESSAGES = 64;
 
 /**
- * Pictures until an SEI's recovery point is reached (`recovery_frame_cnt`, H.264 D.1.8; `signed`: `recovery_poc_cnt`, H.265 D.2.8); -1 if it holds none.
- * `reader` stands behind the NAL unit's header.
+ * Pictures until an SEI's recovery point is reached (`recovery_frame_cnt`, H.264 D.1.8; `signed`:
+ * `recovery_poc_cnt`, H.265 D.2.8); -1 if it holds none. `reader` stands behind the NAL unit's header.
  */
 export function recoveryPoint(reader: BitReader, signed: boolean): number {
   for (let i = 0; i < SEI_MESSAGES; i += 1) {

@@ -20,7 +20,10 @@ export class SetsSent<Info> {
     return this.policy === 'never' ? 0 : this.sets.frontBytes;
   }
 
-  /** In front of an entry, what its slices need; in front of other units, what was in none since that entry: a PPS that the SDP alone has, and that P-pictures alone name. */
+  /**
+   * In front of an entry, what its slices need; in front of other units, what was in none since that entry: a
+   * PPS that the SDP alone has, and that P-pictures alone name.
+   */
   inFrontOf(unit: UnitInProgress, isEntry: boolean): SetsInFront | undefined {
     const { sets, policy } = this;
     if (policy === 'never') return undefined;

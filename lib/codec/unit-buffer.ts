@@ -10,7 +10,9 @@ import type { NalRange } from './unit.js';
 const FIRST_KEY_BYTES = 64 * 1024;
 const FIRST_DELTA_BYTES = 8 * 1024;
 
-/** Slack that a unit may take with it: a third of its size. More, and the unit is copied to its exact size. */
+/**
+ * Slack that a unit may take with it: a third of its size. More, and the unit is copied to its exact size.
+ */
 const SLACK_DIVISOR = 3;
 
 const EMPTY = Buffer.alloc(0);
@@ -21,8 +23,9 @@ export interface FinishedBuffer {
 }
 
 /**
- * Collects the NAL units of one access unit behind 4-byte start codes. Memory is sized by running estimates, one for key and one for delta units, with room in front for
- * parameter sets. Memory that was handed out is never touched again; memory that was not (the unit was copied to its exact size) serves the next unit.
+ * Collects the NAL units of one access unit behind 4-byte start codes. Memory is sized by running estimates,
+ * one for key and one for delta units, with room in front for parameter sets. Memory that was handed out is
+ * never touched again; memory that was not (the unit was copied to its exact size) serves the next unit.
  */
 export class UnitBuffer {
   #memory: Buffer = EMPTY;
@@ -34,12 +37,16 @@ export class UnitBuffer {
   #keyBytes = FIRST_KEY_BYTES;
   #deltaBytes = FIRST_DELTA_BYTES;
   readonly #window: ReadWindow | undefined;
-  // Of the read `#aheadRead`, the bytes up to `#aheadEnd` are already here: byte i at index `#aheadShift` + i, as far as nothing was written over it.
+  // Of the read `#aheadRead`, the bytes up to `#aheadEnd` are already here: byte i at index `#aheadShift` +
+  // i, as far as nothing was written over it.
   #aheadRead = -1;
   #aheadEnd = 0;
   #aheadShift = 0;
 
-  /** `window`: what the read at hand holds. A run of payloads in it is copied once, and moved together where it lies: a move costs a fraction of a copy. */
+  /**
+   * `window`: what the read at hand holds. A run of payloads in it is copied once, and moved together where
+   * it lies: a move costs a fraction of a copy.
+   */
   constructor(window?: ReadWindow) {
     this.#window = window;
   }
@@ -74,7 +81,10 @@ export class UnitBuffer {
     return this.#starts[this.#starts.length - 1]! + START_CODE_BYTES;
   }
 
-  /** Begins a NAL unit. `key` guesses whether it belongs to a keyframe, `headroom` is what may come in front of the unit later. False: past a limit. */
+  /**
+   * Begins a NAL unit. `key` guesses whether it belongs to a keyframe, `headroom` is what may come in front
+   * of the unit later. False: past a limit.
+   */
   open(type: number, key: boolean, headroom: number): boolean {
     if (this.#starts.length >= LIMITS.unitNals) return false;
     const guess = key ? this.#keyBytes : this.#deltaBytes;
@@ -156,7 +166,10 @@ export class UnitBuffer {
     if (this.#memory.length > 2 * (this.#keyBytes + this.#front)) this.#memory = EMPTY;
   }
 
-  /** Hands the unit out, with `sets` in front (behind the first NAL unit where that is a delimiter), and starts anew. */
+  /**
+   * Hands the unit out, with `sets` in front (behind the first NAL unit where that is a delimiter), and
+   * starts anew.
+   */
   finish(key: boolean, sets: SetsInFront | undefined, delimiter: number): FinishedBuffer {
     const afterFirst = sets !== undefined && this.#types[0] === delimiter;
     const lead = afterFirst ? (this.#starts[1] ?? this.#end) - this.#front : 0;

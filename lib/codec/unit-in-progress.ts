@@ -1,4 +1,5 @@
-// The access unit that is being put together: what is known of it so far. One object, used again for each unit.
+// The access unit that is being put together: what is known of it so far. One object, used again for each
+// unit.
 
 import type { NalFacts } from './nal-rules.js';
 
@@ -69,7 +70,10 @@ export class UnitInProgress {
     if (this.field !== 2) this.allIntra &&= facts.intra;
   }
 
-  /** The next unit may begin with the NAL unit at `index`: the next slice will tell. The first such place counts. */
+  /**
+   * The next unit may begin with the NAL unit at `index`: the next slice will tell. The first such place
+   * counts.
+   */
   mayOpenAt(index: number, arrival: number): void {
     if (this.openAt >= 0) return;
     this.openAt = index;

@@ -25,7 +25,10 @@ export class UnitOrigin {
     this.#onvifTime = packet.onvifTime;
   }
 
-  /** The times of a unit that ended with packet `rtpSequence`. `later`: RTP units it lies behind the first packet's time. */
+  /**
+   * The times of a unit that ended with packet `rtpSequence`. `later`: RTP units it lies behind the first
+   * packet's time.
+   */
   times(rtpSequence: number, later = 0): UnitTimes {
     const times: UnitTimes = {
       rtpTime: (this.rtpTime + later) >>> 0,

@@ -1,4 +1,5 @@
-// Where in a clip pictures are damaged, or build on what was lost: spans of its time, from the first such picture to the next whole one.
+// Where in a clip pictures are damaged, or build on what was lost: spans of its time, from the first such
+// picture to the next whole one.
 
 export interface DamagedSpan {
   /** Milliseconds into the clip. */

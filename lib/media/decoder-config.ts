@@ -1,4 +1,5 @@
-// How a decoder is set up for a picture format: the record of its parameter sets (ISO 14496-15 5.3.3 avcC, 8.3.3 hvcC), the shape of a pixel and the colours.
+// How a decoder is set up for a picture format: the record of its parameter sets (ISO 14496-15 5.3.3 avcC,
+// 8.3.3 hvcC), the shape of a pixel and the colours.
 
 import { isEntry } from '../codec/entry.js';
 import { parseH264Sps, type H264Sps } from '../codec/h264/sps.js';
@@ -17,7 +18,10 @@ const LENGTH_BYTES_MINUS1 = 3;
 /** Profiles whose record ends with the chroma format and the bit depths (ISO 14496-15 5.3.3.1.2). */
 const WITH_CHROMA: ReadonlySet<number> = new Set([100, 110, 122, 144, 244, 44, 83, 86, 118, 128, 138]);
 
-/** The parameter sets of the sequence, as they stand in front of a keyframe: a change of them needs another file. Empty: there are none. */
+/**
+ * The parameter sets of the sequence, as they stand in front of a keyframe: a change of them needs another
+ * file. Empty: there are none.
+ */
 export function sequenceSets(unit: VideoUnit): Buffer {
   const types = unit.codec === 'h265' ? [32, 33] : [7];
   return Buffer.concat(setsOf(unit, types));
@@ -30,14 +34,19 @@ export function hasSets(unit: VideoUnit): boolean {
   );
 }
 
-/** Whether a file, or what is kept for one, can begin with a unit. `isWanting`: there is nothing yet, and a damaged keyframe is better than that. */
+/**
+ * Whether a file, or what is kept for one, can begin with a unit. `isWanting`: there is nothing yet, and a
+ * damaged keyframe is better than that.
+ */
 export function opensFile(unit: VideoUnit, isWanting: boolean): boolean {
   if (!unit.damaged) return isEntry(unit);
   if (!unit.keyframe) return false;
   return (isWanting || isEntry(unit)) && hasSets(unit);
 }
 
-/** Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read. */
+/**
+ * Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read.
+ */
 export function decoderConfig(unit: VideoUnit): PictureEntry {
   const { codec, format } = unit;
   if (codec === 'mjpeg')

@@ -1,8 +1,12 @@
-// The bytes of a fragmented MP4: boxes, and media that goes from the units to the file in one copy (ISO 14496-12 8.8, 14496-15 5.3).
+// The bytes of a fragmented MP4: boxes, and media that goes from the units to the file in one copy (ISO
+// 14496-12 8.8, 14496-15 5.3).
 
 import type { NalRange } from '../codec/unit.js';
 
-/** Where the file goes. Bytes are handed on in order; they are valid until the promise is settled, and the next call waits for that. */
+/**
+ * Where the file goes. Bytes are handed on in order; they are valid until the promise is settled, and the
+ * next call waits for that.
+ */
 export interface ClipSink {
   write(data: Uint8Array): Promise<void>;
 }
@@ -10,7 +14,10 @@ export interface ClipSink {
 /** What goes into an mdat. */
 export interface Sample {
   readonly data: Buffer;
-  /** H.264, H.265: the NAL units that `data` consists of, each of which has its start code replaced by its length. */
+  /**
+   * H.264, H.265: the NAL units that `data` consists of, each of which has its start code replaced by its
+   * length.
+   */
   readonly nals?: readonly NalRange[];
 }
 
@@ -45,7 +52,10 @@ export class FragmentFile {
     this.end += data.length;
   }
 
-  /** A fragment: its moof, and the samples that it lists in the order of its tracks. `opens`: when its first picture is shown, in ticks, where a player can begin there. */
+  /**
+   * A fragment: its moof, and the samples that it lists in the order of its tracks. `opens`: when its first
+   * picture is shown, in ticks, where a player can begin there.
+   */
   fragment(moof: Buffer, samples: readonly Sample[], opens?: number): void {
     if (opens !== undefined) this.index.push({ time: BigInt(opens), at: this.end });
     this.box(moof);
@@ -68,7 +78,9 @@ export class FragmentFile {
     await this.write();
   }
 
-  /** The index of the fragments, by which players seek (ISO 14496-12 8.8.9 to 8.8.11). The last box of a file. */
+  /**
+   * The index of the fragments, by which players seek (ISO 14496-12 8.8.9 to 8.8.11). The last box of a file.
+   */
   close(): Promise<void> {
     this.box(mfra(this.index));
     return this.flush();

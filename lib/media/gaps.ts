@@ -1,4 +1,5 @@
-// Where pictures are missing, told by the pictures' times alone: a hole is what a camera of this pace does not leave. Holes told by steps on both sides, so that a camera that slows down leaves none.
+// Where pictures are missing, told by the pictures' times alone: a hole is what a camera of this pace does
+// not leave. Holes told by steps on both sides, so that a camera that slows down leaves none.
 
 export interface ClipGap {
   /** Milliseconds into the clip of the last picture before it. */
@@ -18,7 +19,9 @@ const DEFAULT_FRAME_MS = 40;
 interface Step {
   readonly from: number;
   readonly ms: number;
-  /** The picture behind it is known to lack something: the step is held to the usual pace, not to the slowest. */
+  /**
+   * The picture behind it is known to lack something: the step is held to the usual pace, not to the slowest.
+   */
   readonly lossy: boolean;
 }
 

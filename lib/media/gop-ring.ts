@@ -1,4 +1,5 @@
-// The seconds before an alarm: whole GOPs, audio between them, within bounds of seconds, of memory and of units. No clock: time comes with the units.
+// The seconds before an alarm: whole GOPs, audio between them, within bounds of seconds, of memory and of
+// units. No clock: time comes with the units.
 
 import { Recovery } from '../codec/entry.js';
 import { unitCost } from '../codec/unit-cost.js';
@@ -69,7 +70,10 @@ export class GopRing implements Yielding {
     return this.gops.at(-1)!.end - begin;
   }
 
-  /** Takes the next unit in order of arrival. What comes before the first one that can be begun at is not kept. */
+  /**
+   * Takes the next unit in order of arrival. What comes before the first one that can be begun at is not
+   * kept.
+   */
   push(unit: ClipUnit): void {
     if (unit.kind === 'video' && opensFile(unit, this.gops.length === 0)) {
       this.lost = false;
@@ -101,7 +105,10 @@ export class GopRing implements Yielding {
     return true;
   }
 
-  /** Everything from the last entry at or before `from` (monotonic ms) on; from the first one after it, where nothing was held at that time. */
+  /**
+   * Everything from the last entry at or before `from` (monotonic ms) on; from the first one after it, where
+   * nothing was held at that time.
+   */
   since(from: number): ClipUnit[] {
     let at = this.front;
     while (at < this.gops.length && this.isOver(at, from)) at++;
@@ -118,7 +125,10 @@ export class GopRing implements Yielding {
     this.count = 0;
   }
 
-  /** Whether a GOP shows nothing of the time from `from` on. It shows the time up to the next one, unless the stream broke off. */
+  /**
+   * Whether a GOP shows nothing of the time from `from` on. It shows the time up to the next one, unless the
+   * stream broke off.
+   */
   private isOver(at: number, from: number): boolean {
     const next = this.gops[at + 1];
     return next !== undefined && Math.min(next.begin, this.gops[at]!.end + BREAK_MS) <= from;
@@ -143,7 +153,10 @@ export class GopRing implements Yielding {
     return this.total > this.maxBytes || this.count > LIMITS.cameraUnits;
   }
 
-  /** Of a GOP at hand that is too large, its first unit and the newest ones are worth most: blocks in the picture rather than none. False: nothing else is left. */
+  /**
+   * Of a GOP at hand that is too large, its first unit and the newest ones are worth most: blocks in the
+   * picture rather than none. False: nothing else is left.
+   */
   private thin(): boolean {
     const gop = this.gops.at(-1);
     if (gop === undefined || gop.units.length < 2) return false;

@@ -1,11 +1,15 @@
-// libde265 in wasm, as libheif-js brings it: compiled once, and an instance with memory of its own for each who asks.
+// libde265 in wasm, as libheif-js brings it: compiled once, and an instance with memory of its own for each
+// who asks.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 import { NvrError } from '../errors.js';
 
-/** Bytes that an instance's memory may grow to. The largest picture that is admitted needs less; one that asks for more is refused by a failed allocation. */
+/**
+ * Bytes that an instance's memory may grow to. The largest picture that is admitted needs less; one that asks
+ * for more is refused by a failed allocation.
+ */
 const MAX_MEMORY = 512 * 1024 * 1024;
 const PAGE = 65_536;
 
@@ -32,7 +36,9 @@ export function newLibDe265(): LibDe265 {
   return library as LibDe265;
 }
 
-/** Its memory grows by one call, from the side of JavaScript; `resourceLimits` of a worker do not count it. */
+/**
+ * Its memory grows by one call, from the side of JavaScript; `resourceLimits` of a worker do not count it.
+ */
 function boundMemory({ exports }: WebAssembly.Instance): void {
   const memory = Object.values(exports).find((one) => one instanceof WebAssembly.Memory);
   if (!memory) throw new NvrError('EUNSUPPORTED', 'this version of libheif-js keeps its memory to itself');
@@ -43,7 +49,10 @@ function boundMemory({ exports }: WebAssembly.Instance): void {
   };
 }
 
-/** The part of the bundle that is used here, as libheif-wasm/libheif.d.ts declares it: pointers and C integers are numbers. */
+/**
+ * The part of the bundle that is used here, as libheif-wasm/libheif.d.ts declares it: pointers and C integers
+ * are numbers.
+ */
 export interface LibDe265 {
   readonly HEAPU8: Uint8Array;
   readonly HEAP32: Int32Array;

@@ -23,7 +23,10 @@ export interface H265Picture extends PlanarPicture {
 /** Luma samples of the largest picture worth the memory: 8192 x 4608, either way up. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
-/** Bytes of the picture and of those it names as references, which the library makes where it does not have them: 4K in 10 bits with three of them. */
+/**
+ * Bytes of the picture and of those it names as references, which the library makes where it does not have
+ * them: 4K in 10 bits with three of them.
+ */
 const MAX_PICTURE_BYTES = 96 * 1024 * 1024;
 /** Samples that may be coded beside twice those that are shown: borders of small pictures. */
 const MAX_HIDDEN = 256 * 256;
@@ -32,16 +35,18 @@ const MAX_HIDDEN = 256 * 256;
 const SUPPRESS_FAULTY = 6;
 
 /**
- * libde265 is called itself, not as libheif's decoder of HEIC files: that one leaves out the deblocking and the SAO filter in its wasm build
- * (41 dB off at low bit rates) and converts the colours on its way. It shows what its memory held where a part of a picture is missing, so it is given
- * only what was read to its last bit before.
+ * libde265 is called itself, not as libheif's decoder of HEIC files: that one leaves out the deblocking and
+ * the SAO filter in its wasm build (41 dB off at low bit rates) and converts the colours on its way. It shows
+ * what its memory held where a part of a picture is missing, so it is given only what was read to its last
+ * bit before.
  */
 export class H265Decoder {
   #library: LibDe265 | undefined;
 
   /**
-   * `annexB`: one IRAP picture with its parameter sets in front. Its planes are views of the wasm memory, valid while `use` runs, whose result is returned.
-   * NvrError EUNSUPPORTED for what is too large or not 4:2:0 or grey, EDECODE for what is broken or not whole.
+   * `annexB`: one IRAP picture with its parameter sets in front. Its planes are views of the wasm memory,
+   * valid while `use` runs, whose result is returned. NvrError EUNSUPPORTED for what is too large or not
+   * 4:2:0 or grey, EDECODE for what is broken or not whole.
    */
   decode<T>(annexB: Uint8Array, use: (picture: H265Picture) => T): T {
     const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength));
@@ -89,7 +94,8 @@ function decodeIn<T>(library: LibDe265, { nals, sps }: WholePicture, use: (pictu
     library._de265_push_NAL(decoder, scratch, nal.length, 0, 0, 0);
   }
   library._de265_flush_data(decoder);
-  // Each call takes one NAL unit or one step of the output, so the bound is never met by a picture that comes at all.
+  // Each call takes one NAL unit or one step of the output, so the bound is never met by a picture that comes
+  // at all.
   let image = 0;
   for (let step = 0; step < 2 * nals.length + 16 && image === 0; step++) {
     library._de265_decode(decoder, scratch);

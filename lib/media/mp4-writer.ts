@@ -1,4 +1,5 @@
-// Units of one picture format to a fragmented MP4, or MOV where the sound has no place in MP4: a fragment a GOP, or less, written when the next one begins.
+// Units of one picture format to a fragmented MP4, or MOV where the sound has no place in MP4: a fragment a
+// GOP, or less, written when the next one begins.
 
 import { isEntry } from '../codec/entry.js';
 import type { AudioFormat, VideoUnit } from '../codec/unit.js';
@@ -61,7 +62,10 @@ export class Mp4Writer {
   private withSound = false;
   private failure: Error | undefined;
 
-  /** `first`: the picture that opens the file, with its parameter sets; `sound`: what is heard with it, if anything. Throws EUNSUPPORTED. */
+  /**
+   * `first`: the picture that opens the file, with its parameter sets; `sound`: what is heard with it, if
+   * anything. Throws EUNSUPPORTED.
+   */
   constructor(
     sink: ClipSink,
     private readonly first: VideoUnit,
@@ -97,7 +101,10 @@ export class Mp4Writer {
     this.pictures.leaveOut(unit, this.msOf(unit));
   }
 
-  /** Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence, or none of its own. */
+  /**
+   * Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence, or none of
+   * its own.
+   */
   fits(keyframe: VideoUnit): boolean {
     const sets = sequenceSets(keyframe);
     return keyframe.codec === this.first.codec && (sets.length === 0 || sets.equals(this.sets));
@@ -139,7 +146,10 @@ export class Mp4Writer {
     return this.fragments > 0 || this.sounds?.begun !== false || waitingMs > SOUND_WAIT_MS;
   }
 
-  /** A fragment, with the sound that goes with it. `untilMs`: where the next one begins; without it everything goes. */
+  /**
+   * A fragment, with the sound that goes with it. `untilMs`: where the next one begins; without it everything
+   * goes.
+   */
   private async write(pictures: PictureRun, untilMs?: number): Promise<void> {
     if (this.fragments === 0) this.begin(pictures.run);
     const { sounds } = this;

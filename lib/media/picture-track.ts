@@ -1,4 +1,5 @@
-// The pictures of a file, from one fragment to the next: placed on the file's time line, with what is told of them.
+// The pictures of a file, from one fragment to the next: placed on the file's time line, with what is told of
+// them.
 
 import { isEntry } from '../codec/entry.js';
 import type { VideoUnit } from '../codec/unit.js';
@@ -105,8 +106,8 @@ export class PictureTrack {
   }
 
   /**
-   * The pictures that wait, in order of decoding; but for the last few, where `next`, which comes behind them, is no keyframe: their times are not certain yet.
-   * Without `next` it is all, and the end.
+   * The pictures that wait, in order of decoding; but for the last few, where `next`, which comes behind
+   * them, is no keyframe: their times are not certain yet. Without `next` it is all, and the end.
    */
   take(track: number, next?: { shown: number; keyframe: boolean }): PictureRun | undefined {
     const held = next === undefined || next.keyframe ? 0 : Math.min(this.depth, this.waiting.length);
@@ -133,7 +134,9 @@ export class PictureTrack {
     };
   }
 
-  /** Until the next picture, as far as that is known: with pictures out of order its time of decoding is not. */
+  /**
+   * Until the next picture, as far as that is known: with pictures out of order its time of decoding is not.
+   */
   private lastDuration(time: number, next: number | undefined): number {
     const frame = Math.max(1, Math.round(this.gapFinder.frameMs * TICKS_PER_MS));
     if (next === undefined) return frame;

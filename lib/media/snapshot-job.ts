@@ -22,13 +22,19 @@ export interface SnapshotJob {
   readonly camera?: number;
 }
 
-/** Keeps a decoder of each kind between pictures of one camera, as their memory is worth reusing: another camera's pixels are never in it. */
+/**
+ * Keeps a decoder of each kind between pictures of one camera, as their memory is worth reusing: another
+ * camera's pixels are never in it.
+ */
 export class SnapshotMaker {
   #camera: number | undefined;
   #h264: IntraDecoder | undefined;
   #h265: H265Decoder | undefined;
 
-  /** NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error leaves. */
+  /**
+   * NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error
+   * leaves.
+   */
   make(job: SnapshotJob): Jpeg {
     const encode = (picture: DecodedPicture | H265Picture): Jpeg => {
       const { fullRange, matrixCoefficients, sar } = picture;

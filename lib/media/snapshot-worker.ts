@@ -1,4 +1,5 @@
-// The worker thread's side of the snapshot pool: a job comes as a message, the JPEG goes back in shared memory.
+// The worker thread's side of the snapshot pool: a job comes as a message, the JPEG goes back in shared
+// memory.
 
 import { parentPort } from 'node:worker_threads';
 

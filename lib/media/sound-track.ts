@@ -1,4 +1,5 @@
-// The sound of a file: frame on frame without a break, led gently after the time line, with a jump where some is missing.
+// The sound of a file: frame on frame without a break, led gently after the time line, with a jump where some
+// is missing.
 
 import type { AudioFormat, AudioUnit } from '../codec/unit.js';
 import type { Sample } from './fragment-file.js';
@@ -7,7 +8,10 @@ import { aacFrame, soundSamples } from './sound-length.js';
 
 /** Off by more than this, sound is missing, or there is too much of it. */
 const JUMP_MS = 50;
-/** Part of what it is off by that is made up for with each frame, and the most that a frame is stretched for it. */
+/**
+ * Part of what it is off by that is made up for with each frame, and the most that a frame is stretched for
+ * it.
+ */
 const GAIN = 0.05;
 const MAX_STRETCH = 0.02;
 
@@ -39,7 +43,10 @@ export class SoundTrack {
     return this.lastAt >= 0;
   }
 
-  /** The next frame; `ms`: when it is heard, from the first picture on. What lies in front of that, and what there is no room for, is left out. */
+  /**
+   * The next frame; `ms`: when it is heard, from the first picture on. What lies in front of that, and what
+   * there is no room for, is left out.
+   */
   add(unit: AudioUnit, ms: number): void {
     const { sampleRate } = this.format;
     const lengthMs = (soundSamples(this.format, unit.data, this.frame) * 1000) / sampleRate;
@@ -55,7 +62,10 @@ export class SoundTrack {
     this.due = start + lengthMs;
   }
 
-  /** What begins before `untilMs` and is followed by more; all of it without `untilMs`. `delay`: ticks that everything is moved up by. */
+  /**
+   * What begins before `untilMs` and is followed by more; all of it without `untilMs`. `delay`: ticks that
+   * everything is moved up by.
+   */
   take(track: number, delay: number, untilMs = Infinity): SoundRun | undefined {
     const { sampleRate } = this.format;
     const until = (untilMs * sampleRate) / 1000;

@@ -1,8 +1,12 @@
-// Where a span of recorded pictures ends. Pictures come in order of decoding: behind the first one that is shown too late there may be some that are shown in time, and build on it.
+// Where a span of recorded pictures ends. Pictures come in order of decoding: behind the first one that is
+// shown too late there may be some that are shown in time, and build on it.
 
 import type { VideoUnit } from '../codec/unit.js';
 
-/** `in`: it belongs to the span, after those that `takeHeld` answers. `held`: perhaps, told by what comes behind it. `over`: neither it nor anything behind it does. */
+/**
+ * `in`: it belongs to the span, after those that `takeHeld` answers. `held`: perhaps, told by what comes
+ * behind it. `over`: neither it nor anything behind it does.
+ */
 export type PlaceInSpan = 'in' | 'held' | 'over';
 
 /** As many as any stream may decode ahead (H.264 A.3.1, H.265 A.4.1). */

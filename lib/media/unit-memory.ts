@@ -6,7 +6,10 @@ import type { MediaUnit } from '../codec/unit.js';
 export interface Yielding {
   /** What it holds, in bytes of `unitCost`. */
   readonly bytes: number;
-  /** Of a recording under way: the lowest began first, and yields last. Absent: what is kept for later, which yields before any recording. */
+  /**
+   * Of a recording under way: the lowest began first, and yields last. Absent: what is kept for later, which
+   * yields before any recording.
+   */
   readonly order?: number;
   /** Lets go of its oldest part. False: it holds no more than it must. */
   yield(): boolean;
@@ -14,7 +17,9 @@ export interface Yielding {
 
 /** The memory of one camera's stores. A unit that several of them hold costs once. */
 export interface UnitMemory {
-  /** Counts a unit in; others may have to yield for it. False: there is no room for it, and it is not counted. */
+  /**
+   * Counts a unit in; others may have to yield for it. False: there is no room for it, and it is not counted.
+   */
   hold(unit: MediaUnit): boolean;
   /** Why the last `hold` was refused: this camera's own bound, and not that of all cameras. */
   readonly isOwnBound: boolean;

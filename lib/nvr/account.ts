@@ -1,4 +1,5 @@
-// What all streams of one NVR and account share: the bound on set-ups, the gate for wrong passwords, what was learnt of the server.
+// What all streams of one NVR and account share: the bound on set-ups, the gate for wrong passwords, what was
+// learnt of the server.
 
 import { createHash } from 'node:crypto';
 import { SECOND_LOGIN_MS, WRONG_PASSWORD } from '../client/backoff.js';
@@ -13,14 +14,17 @@ import type { NvrSettings } from './types.js';
 /** Session set-ups under way at once on one NVR and account; the others queue. */
 const MAX_SETUPS = 4;
 
-/** After a log-in has succeeded, others may log in beside each other for this long; then one goes first again. */
+/**
+ * After a log-in has succeeded, others may log in beside each other for this long; then one goes first again.
+ */
 const TRUST_MS = 60_000;
 
 /**
- * One gate for wrong passwords per NVR and account: 32 channels with a wrong password are otherwise 32 log-ins that lock
- * it. One log-in goes first and the others wait for its outcome; after a refusal nobody logs in for 5 min, doubling to 1 h.
- * Where the NVR has taken the password before, it may be booting: it is asked a second time first, once, after 10 s.
- * Entered only once a server has asked for credentials, so that a host that is away holds nobody up. `now` is monotonic ms.
+ * One gate for wrong passwords per NVR and account: 32 channels with a wrong password are otherwise 32
+ * log-ins that lock it. One log-in goes first and the others wait for its outcome; after a refusal nobody
+ * logs in for 5 min, doubling to 1 h. Where the NVR has taken the password before, it may be booting: it is
+ * asked a second time first, once, after 10 s. Entered only once a server has asked for credentials, so that
+ * a host that is away holds nobody up. `now` is monotonic ms.
  */
 export class PasswordGate implements LoginGate {
   private trustedUntil = 0;
@@ -86,7 +90,10 @@ export class Account {
   readonly slots = new Slots(MAX_SETUPS);
   /** Health checks under way at once, each with one connection at most. */
   readonly probes = new Slots(MAX_SETUPS);
-  /** Recordings that are fetched into files: of the four runs that an NVR may have, one is left for whoever plays back. */
+  /**
+   * Recordings that are fetched into files: of the four runs that an NVR may have, one is left for whoever
+   * plays back.
+   */
   readonly fetches = new Slots(3);
   readonly memory: ServerMemory;
   readonly gate: PasswordGate;

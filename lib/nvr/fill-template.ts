@@ -1,4 +1,5 @@
-// A URI template with its placeholders filled in: for requests, and for what the dialog says that will be asked.
+// A URI template with its placeholders filled in: for requests, and for what the dialog says that will be
+// asked.
 
 import { NvrError } from '../errors.js';
 
@@ -11,7 +12,10 @@ export const STYLES: Readonly<Record<'move' | 'legacy', { live: string; playback
   legacy: { live: '/CH{ch:2}{stream}', playback: '' },
 };
 
-/** `{ch}` and `{ch:n}` (n digits) are `wire`, `{stream}` is `code`; further `values` are percent-encoded. Throws EINPUT for an unknown placeholder. */
+/**
+ * `{ch}` and `{ch:n}` (n digits) are `wire`, `{stream}` is `code`; further `values` are percent-encoded.
+ * Throws EINPUT for an unknown placeholder.
+ */
 export function fillTemplate(
   template: string,
   wire: number,

@@ -1,4 +1,5 @@
-// One budget of memory for all that this process keeps of its cameras' media, with an account for each camera.
+// One budget of memory for all that this process keeps of its cameras' media, with an account for each
+// camera.
 
 import os from 'node:os';
 import v8 from 'node:v8';
@@ -104,7 +105,10 @@ export class CameraMemory implements UnitMemory {
   }
 }
 
-/** Of what is kept for later, the largest store yields first: a camera that sends much is not fed by those that send little. Then the recording that began last. */
+/**
+ * Of what is kept for later, the largest store yields first: a camera that sends much is not fed by those
+ * that send little. Then the recording that began last.
+ */
 function yieldOne(stores: ReadonlySet<Yielding>): boolean {
   let largest: Yielding | undefined;
   for (const store of stores)

@@ -72,8 +72,8 @@ export class Nvr {
   }
 
   /**
-   * The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template that cannot be, and ESESSIONS for one that a
-   * message names (`by`) beyond `maxSessions`.
+   * The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template
+   * that cannot be, and ESESSIONS for one that a message names (`by`) beyond `maxSessions`.
    */
   camera(channel: number, stream: string, by: 'node' | 'message' = 'node'): CameraHub {
     if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
@@ -85,7 +85,10 @@ export class Nvr {
     return templatesOf(this.settings).playback !== '';
   }
 
-  /** What the NVR has recorded of a channel, to be read at the reader's pace; three at a time, the others wait: one run is left for whoever plays back. See `fetchSpan` of playback/. */
+  /**
+   * What the NVR has recorded of a channel, to be read at the reader's pace; three at a time, the others
+   * wait: one run is left for whoever plays back. See `fetchSpan` of playback/.
+   */
   async *fetchSpan(
     span: RecordedSpan,
     signal: AbortSignal,

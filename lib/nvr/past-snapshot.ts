@@ -1,4 +1,5 @@
-// A picture of a past moment: the last keyframe at or before it in the NVR's own recording, by a run of no more than a GOP.
+// A picture of a past moment: the last keyframe at or before it in the NVR's own recording, by a run of no
+// more than a GOP.
 
 import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
@@ -7,7 +8,10 @@ import { pictureOf, type Snapshot, type SnapshotOptions, type SnapshotTools } fr
 /** Recorded pictures from the keyframe at or before a time on, up to another. */
 export type FetchPast = (from: number, to: number, signal: AbortSignal) => AsyncIterable<VideoUnit>;
 
-/** `at`: epoch ms. `camera`: who waits for the decoder. Rejects as `takeSnapshot` does, and with ENORECORDING where nothing is recorded there. */
+/**
+ * `at`: epoch ms. `camera`: who waits for the decoder. Rejects as `takeSnapshot` does, and with ENORECORDING
+ * where nothing is recorded there.
+ */
 export async function takePastSnapshot(
   camera: object,
   fetch: FetchPast,

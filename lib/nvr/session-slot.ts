@@ -1,5 +1,5 @@
-// The one session that somebody holds with an NVR at a time: it takes a place in the queue, waits for the last TEARDOWN, opens, and what comes
-// too late is closed.
+// The one session that somebody holds with an NVR at a time: it takes a place in the queue, waits for the
+// last TEARDOWN, opens, and what comes too late is closed.
 
 import { unlessGivenUp } from '../client/given-up.js';
 import type { Slots } from './slots.js';
@@ -18,7 +18,10 @@ type Held<Session> =
 
 export class SessionSlot<Session extends Closable> {
   private held: Held<Session> = { name: 'nothing' };
-  /** Settles when all that was left is closed: a session left open would take one of the few that an NVR gives. */
+  /**
+   * Settles when all that was left is closed: a session left open would take one of the few that an NVR
+   * gives.
+   */
   private left: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly places: Slots) {}
@@ -34,8 +37,9 @@ export class SessionSlot<Session extends Closable> {
   }
 
   /**
-   * Leaves what there is, and opens another. Resolves to undefined, and closes what may have opened, where it is left meanwhile; rejects with what
-   * keeps it from opening. The signal is aborted when the slot is left, be it before or after the session has opened.
+   * Leaves what there is, and opens another. Resolves to undefined, and closes what may have opened, where it
+   * is left meanwhile; rejects with what keeps it from opening. The signal is aborted when the slot is left,
+   * be it before or after the session has opened.
    */
   open(open: (signal: AbortSignal) => Promise<Session>): Promise<Session | undefined> {
     this.leave();

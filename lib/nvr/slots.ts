@@ -8,7 +8,10 @@ export class Slots {
 
   constructor(private readonly size: number) {}
 
-  /** Resolves, once there is a place, to what gives it back; rejects with EUNREACHABLE where it is given up before. */
+  /**
+   * Resolves, once there is a place, to what gives it back; rejects with EUNREACHABLE where it is given up
+   * before.
+   */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     throwIfGivenUp(signal);
     if (this.held < this.size) this.held++;

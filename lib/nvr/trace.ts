@@ -1,4 +1,5 @@
-// A trace of what is said to one NVR: the last exchanges in memory while it is switched on, secrets struck out.
+// A trace of what is said to one NVR: the last exchanges in memory while it is switched on, secrets struck
+// out.
 
 import type { Logger } from '../log.js';
 import { redact } from '../redact.js';

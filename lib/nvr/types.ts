@@ -7,7 +7,10 @@ import type { SessionStatistics } from '../client/statistics.js';
 import type { RedirectSetting } from '../client/redirect.js';
 import type { TlsSettings } from '../client/transport/socket.js';
 
-/** `auto`: TCP, and UDP on 461. `udp-first`: UDP, and TCP on 461 or silence. `http`: RTSP tunnelled in HTTP. The others: that one alone. */
+/**
+ * `auto`: TCP, and UDP on 461. `udp-first`: UDP, and TCP on 461 or silence. `http`: RTSP tunnelled in HTTP.
+ * The others: that one alone.
+ */
 export type TransportSetting = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
 
 export interface NvrSettings {
@@ -24,14 +27,20 @@ export interface NvrSettings {
   uriStyle: 'move' | 'legacy' | 'custom';
   liveTemplate: string;
   playbackTemplate: string;
-  /** How a recording is asked for: `uri`, by its path alone (the default), or `onvif`, by ONVIF's replay (Profile G). */
+  /**
+   * How a recording is asked for: `uri`, by its path alone (the default), or `onvif`, by ONVIF's replay
+   * (Profile G).
+   */
   replay?: 'uri' | 'onvif';
   streamCodes: Readonly<Record<string, string>>;
   firstChannel: 0 | 1;
   channels: readonly { channel: number; name: string }[];
   /** IANA name, of times without a zone, URI templates and file names; empty means UTC. */
   timeZone: string;
-  /** What the key service's `start_time` means: Unix time (where absent), or the local clock's reading in `timeZone`, counted as if it were UTC. */
+  /**
+   * What the key service's `start_time` means: Unix time (where absent), or the local clock's reading in
+   * `timeZone`, counted as if it were UTC.
+   */
   keyTime?: 'utc' | 'local';
   /** Seconds. */
   requestTimeout: number;
@@ -47,7 +56,10 @@ export interface NvrSettings {
   redirects?: RedirectSetting;
   /** The password may be sent in clear (Basic without TLS), even where the NVR offered better before. */
   allowBasic?: boolean;
-  /** Where in the key service's reply the key is, for a form that is not known: a member's name, or the text around it with `*` for the key. */
+  /**
+   * Where in the key service's reply the key is, for a form that is not known: a member's name, or the text
+   * around it with `*` for the key.
+   */
   keyPattern?: string;
   /** Empty user name: no credentials. */
   username: string;
@@ -71,8 +83,8 @@ export interface Failure extends Trouble {
 }
 
 /**
- * What a hub tells of its stream, by the words of output 2, in the order: connecting -> playing -> (gap | format | warning)* -> reconnecting ->
- * connecting …; `error`: no retry soon.
+ * What a hub tells of its stream, by the words of output 2, in the order: connecting -> playing -> (gap |
+ * format | warning)* -> reconnecting -> connecting …; `error`: no retry soon.
  */
 export type HubNews =
   | { readonly type: 'connecting'; readonly attempt: number }
@@ -112,15 +124,27 @@ export type HubEvent = WithAllFields<HubNews> & {
 export type OnLoss = 'keep' | 'skip';
 
 export interface HubSubscriber {
-  /** After a loss: `keep` (the default) every whole unit, with what is wrong with it; `skip` nothing from the torn unit to the next clean keyframe. */
+  /**
+   * After a loss: `keep` (the default) every whole unit, with what is wrong with it; `skip` nothing from the
+   * torn unit to the next clean keyframe.
+   */
   readonly onLoss?: OnLoss;
   /** Units with the slices that a loss cut off, as far as they came: for files, never for messages. */
   readonly cutSlices?: boolean;
-  /** Begin with the kept GOP, at once, and not at the next keyframe: where it is not whole, its keyframe comes alone. */
+  /**
+   * Begin with the kept GOP, at once, and not at the next keyframe: where it is not whole, its keyframe comes
+   * alone.
+   */
   readonly fromKept?: boolean;
-  /** A video unit from the next one on that can be begun at (`isEntry`); audio and metadata as they come. Must not throw and must not write to `unit.data`. */
+  /**
+   * A video unit from the next one on that can be begun at (`isEntry`); audio and metadata as they come. Must
+   * not throw and must not write to `unit.data`.
+   */
   onUnit?(unit: MediaUnit): void;
-  /** What becomes of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and `format` at once. */
+  /**
+   * What becomes of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and
+   * `format` at once.
+   */
   onEvent?(event: HubEvent): void;
 }
 
@@ -145,7 +169,10 @@ export interface CameraHub {
   readonly stream: string;
   readonly format: VideoFormat | undefined;
   readonly statistics: StreamStatistics;
-  /** The last unit that can be begun at (a keyframe, mostly) and what followed it, oldest first; empty before the first keyframe and while no session plays. Where memory is short (8 MiB at most), the keyframe alone. */
+  /**
+   * The last unit that can be begun at (a keyframe, mostly) and what followed it, oldest first; empty before
+   * the first keyframe and while no session plays. Where memory is short (8 MiB at most), the keyframe alone.
+   */
   readonly gop: readonly VideoUnit[];
   /** Where those who keep units of this camera have them counted. */
   readonly memory: UnitMemory;

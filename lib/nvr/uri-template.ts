@@ -20,8 +20,9 @@ export function templatesOf(settings: NvrSettings): Templates {
 }
 
 /**
- * Path and query of a template. `{ch}` and `{ch:n}` (n digits) are the wire's channel number, `{stream}` its code by
- * `streamCodes`; further `values` (`pbkey`, …) are percent-encoded. Throws EINPUT for an unknown placeholder, channel or stream.
+ * Path and query of a template. `{ch}` and `{ch:n}` (n digits) are the wire's channel number, `{stream}` its
+ * code by `streamCodes`; further `values` (`pbkey`, …) are percent-encoded. Throws EINPUT for an unknown
+ * placeholder, channel or stream.
  */
 export function expandTemplate(
   template: string,
@@ -65,8 +66,9 @@ export function needsKey(settings: NvrSettings): boolean {
 }
 
 /**
- * Path and query of a recording. `{start:FORMAT}` and `{end:FORMAT}` are `unix` (seconds), `ms`, `iso` (UTC), or luxon's tokens such as
- * `yyyyMMdd'T'HHmmss`, in the NVR's time zone, or in UTC with `utc:` in front. Throws EINPUT where the style knows no playback.
+ * Path and query of a recording. `{start:FORMAT}` and `{end:FORMAT}` are `unix` (seconds), `ms`, `iso` (UTC),
+ * or luxon's tokens such as `yyyyMMdd'T'HHmmss`, in the NVR's time zone, or in UTC with `utc:` in front.
+ * Throws EINPUT where the style knows no playback.
  */
 export function playbackPath(
   settings: NvrSettings,

@@ -1,10 +1,14 @@
-// Which packets of a channel or port are the track's own: told by payload type and SSRC before they touch anything else (RFC 3550 8.2, A.1).
+// Which packets of a channel or port are the track's own: told by payload type and SSRC before they touch
+// anything else (RFC 3550 8.2, A.1).
 
 import { LIMITS } from '../limits.js';
 import { uint32 } from './packet.js';
 
 const FIXED_HEADER = 12;
-/** A source is replaced once it has been silent for this long, and for so many times its pace, while another one sent. */
+/**
+ * A source is replaced once it has been silent for this long, and for so many times its pace, while another
+ * one sent.
+ */
 const SILENT_MS = 250;
 const PACES = 2.5;
 /** A pause counts for no more than this: the whole connection may have stood still. */
@@ -51,15 +55,18 @@ interface Candidate {
 }
 
 /**
- * Ours is the source that the server names, else the first one that sends two packets in a row; another one takes its place only where ours has
- * fallen silent. Times are monotonic ms.
+ * Ours is the source that the server names, else the first one that sends two packets in a row; another one
+ * takes its place only where ours has fallen silent. Times are monotonic ms.
  */
 export class Admission {
   /** The source believed to be ours; -1: none yet. */
   ssrc = -1;
   /** Packets that are no RTP, of another payload type, or of another source. */
   refused = 0;
-  /** A payload type that the description does not announce, and that came after the last of our packets; -1: none. */
+  /**
+   * A payload type that the description does not announce, and that came after the last of our packets; -1:
+   * none.
+   */
   foreignType = -1;
 
   private named = -1;
@@ -87,7 +94,9 @@ export class Admission {
     return this.named === -1 ? undefined : ssrc === this.named;
   }
 
-  /** Whether the packet is the track's own. One that may turn out to be is copied, and comes by `onHeld` then. */
+  /**
+   * Whether the packet is the track's own. One that may turn out to be is copied, and comes by `onHeld` then.
+   */
   admits(buffer: Buffer, start: number, end: number, arrival: number): boolean {
     if (end - start < FIXED_HEADER || buffer[start]! >> 6 !== 2) {
       this.refused++;
@@ -130,7 +139,10 @@ export class Admission {
     if (this.ssrc === -1 && this.candidate !== undefined) this.take(this.candidate);
   }
 
-  /** What the server named, what begins where it said, and what goes on exactly where ours ended (an encoder that changes its SSRC) needs no proof. */
+  /**
+   * What the server named, what begins where it said, and what goes on exactly where ours ended (an encoder
+   * that changes its SSRC) needs no proof.
+   */
   private believes(ssrc: number, sequence: number): boolean {
     const isNamed = ssrc === this.named;
     const isNew = !this.refusals.has(ssrc) && this.candidate?.ssrc !== ssrc;

@@ -1,18 +1,27 @@
-// The line that a track's units would lie on if none were delayed: `offset + msPerTick * ticks`, fitted to the least delays seen and moved smoothly.
+// The line that a track's units would lie on if none were delayed: `offset + msPerTick * ticks`, fitted to
+// the least delays seen and moved smoothly.
 
 import { LEAST_JITTER_MS } from './jitter.js';
 import { LeastDelay } from './least-delay.js';
 
-/** A slope is looked at over so many points, and so much time at the least jitter: the square of it at more. */
+/**
+ * A slope is looked at over so many points, and so much time at the least jitter: the square of it at more.
+ */
 const FIT_POINTS = 4;
 const FIT_MS = 110;
-/** Difference that a slope has to make over its span before it is believed: at first, and from `SETTLED_MS` on. */
+/**
+ * Difference that a slope has to make over its span before it is believed: at first, and from `SETTLED_MS`
+ * on.
+ */
 const DRIFT_MS = 40;
 const SETTLED_MS = 10_000;
 const SETTLED_DRIFT_MS = 5;
 /** The line moves smoothly by this share of real time. */
 const SLEW = 0.1;
-/** Moves of the line after which what it was fitted to is forgotten, if that is much: later in times the jitter, earlier in ms. */
+/**
+ * Moves of the line after which what it was fitted to is forgotten, if that is much: later in times the
+ * jitter, earlier in ms.
+ */
 const FORGET_JITTERS = 2;
 const FORGET_MS = 1_000;
 const FORGET_SPAN_MS = 2_000;
@@ -48,7 +57,9 @@ export class ArrivalLine {
     this.#through(ticks, ms);
   }
 
-  /** The clock was set: goes on through a point, with the slope that is known. `arrival`: of the unit there. */
+  /**
+   * The clock was set: goes on through a point, with the slope that is known. `arrival`: of the unit there.
+   */
   step(ticks: number, ms: number, arrival: number): void {
     const before = this.#offset;
     this.#through(ticks, ms);
@@ -108,7 +119,8 @@ export class ArrivalLine {
     const early = DRIFT_MS + 2 * (jitter - LEAST_JITTER_MS) + least.doubt;
     const enough = least.spanMs < SETTLED_MS ? early : Math.max(SETTLED_DRIFT_MS, least.doubt);
     const drift = (a: number, b: number): number => Math.abs(a - b) * least.spanTicks;
-    // What the clock should do is as good a guess as any until it is disproved, and better than another of which as little is known.
+    // What the clock should do is as good a guess as any until it is disproved, and better than another of
+    // which as little is known.
     const isOther = drift(least.slope, this.#nominal) > enough;
     const slope = isOther ? least.slope : this.#nominal;
     if (drift(slope, this.msPerTick) > (isOther ? enough : SETTLED_DRIFT_MS) && least.doubt < jitter) {

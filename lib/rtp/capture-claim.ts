@@ -1,8 +1,12 @@
-// When a unit was taken, by the server's own words: sender reports (RFC 3550 6.4.1) and the ONVIF extension, carried along by RTP time.
+// When a unit was taken, by the server's own words: sender reports (RFC 3550 6.4.1) and the ONVIF extension,
+// carried along by RTP time.
 
 /** A claim is carried on by RTP time over no longer a step than this. */
 const CLAIM_STEP_MS = 60_000;
-/** RTP time and arrival that differ by more than this from one unit to the next: another clock, of which nothing was claimed. */
+/**
+ * RTP time and arrival that differ by more than this from one unit to the next: another clock, of which
+ * nothing was claimed.
+ */
 const BREAK_MS = 10_000;
 
 export class CaptureClaim {
@@ -19,7 +23,10 @@ export class CaptureClaim {
     this.#clockRate = clockRate;
   }
 
-  /** The epoch milliseconds of an RTP time. NaN (an impossible time) ends the claim. Ignored while the ONVIF extension speaks, which knows the recorded time in playback. */
+  /**
+   * The epoch milliseconds of an RTP time. NaN (an impossible time) ends the claim. Ignored while the ONVIF
+   * extension speaks, which knows the recorded time in playback.
+   */
   senderReport(ntpMs: number, rtpTime: number): void {
     if (this.source !== 'onvif' || Number.isNaN(this.#ms)) this.#claim(ntpMs, rtpTime, 'sr');
   }
@@ -36,7 +43,10 @@ export class CaptureClaim {
     this.#lastArrival = arrival;
   }
 
-  /** The claim for an RTP time in whole epoch milliseconds; undefined if there is none, or none that fits (more than a minute off the last one). */
+  /**
+   * The claim for an RTP time in whole epoch milliseconds; undefined if there is none, or none that fits
+   * (more than a minute off the last one).
+   */
   at(rtpTime: number): number | undefined {
     if (Number.isNaN(this.#ms)) return undefined;
     const step = this.#msOf(rtpTime - this.#rtpTime);

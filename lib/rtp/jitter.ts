@@ -1,4 +1,5 @@
-// How much of a unit's delay may be the network's: delay that goes to and fro. Delay that only grows is a clock of another rate, and no jitter.
+// How much of a unit's delay may be the network's: delay that goes to and fro. Delay that only grows is a
+// clock of another rate, and no jitter.
 
 /** So much at least and at most. */
 export const LEAST_JITTER_MS = 75;

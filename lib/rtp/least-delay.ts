@@ -1,7 +1,9 @@
-// The line of least delay below a track's arrivals: how long a tick lasts in truth, and when a unit of a given RTP time comes at the earliest.
+// The line of least delay below a track's arrivals: how long a tick lasts in truth, and when a unit of a
+// given RTP time comes at the earliest.
 //
-// Delays on the way only ever add. So the true line is the one that all points (RTP time, arrival) lie on or above: an edge of their lower convex hull, the one
-// over the middle of the window (Moon, Skelly, Towsley: Estimation and removal of clock skew, 1999). Stalls and jitter lie above it and do not move it.
+// Delays on the way only ever add. So the true line is the one that all points (RTP time, arrival) lie on or
+// above: an edge of their lower convex hull, the one over the middle of the window (Moon, Skelly, Towsley:
+// Estimation and removal of clock skew, 1999). Stalls and jitter lie above it and do not move it.
 
 /** Points kept, a power of two: each stands for a stretch of time and is the lowest in it. */
 const POINTS = 32;
@@ -54,7 +56,10 @@ export class LeastDelay {
     this.#offsetFrom = this.#count;
   }
 
-  /** A point further on than the ones before; `slope`: which of two is the lower one. True: `fit` has something new to say. */
+  /**
+   * A point further on than the ones before; `slope`: which of two is the lower one. True: `fit` has
+   * something new to say.
+   */
   add(ticks: number, ms: number, slope: number): boolean {
     const last = this.#count - 1;
     if (last >= 0 && ticks <= this.#ticks[last]!) return false;

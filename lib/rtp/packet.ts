@@ -1,8 +1,12 @@
-// One RTP packet, read in place by index (RFC 3550 5.1). One instance is reused for every packet: nothing is allocated on the hot path.
+// One RTP packet, read in place by index (RFC 3550 5.1). One instance is reused for every packet: nothing is
+// allocated on the hot path.
 
 import { ntpToEpochMs } from './rtcp.js';
 
-/** ONVIF's replay extension (Streaming Specification 6.3): an NTP time and a word of flags; a JPEG extension (5.1) may follow in the same block, with a header of its own. */
+/**
+ * ONVIF's replay extension (Streaming Specification 6.3): an NTP time and a word of flags; a JPEG extension
+ * (5.1) may follow in the same block, with a header of its own.
+ */
 const ONVIF_REPLAY = 0xabac;
 const ONVIF_REPLAY_WORDS = 3;
 const FIXED_HEADER = 12;
@@ -25,14 +29,20 @@ export class RtpPacketView {
   /** The payload without CSRCs, header extension and padding; it may be empty. */
   payloadStart = 0;
   payloadEnd = 0;
-  /** The header extension's profile word, -1 if there is none, and its bytes after the 4-byte extension header. Behind an ONVIF replay extension: those of the extension inside it. */
+  /**
+   * The header extension's profile word, -1 if there is none, and its bytes after the 4-byte extension
+   * header. Behind an ONVIF replay extension: those of the extension inside it.
+   */
   extensionProfile = -1;
   extensionStart = 0;
   extensionEnd = 0;
   /** Epoch milliseconds of an ONVIF 0xABAC header extension; NaN if there is none or if it cannot be true. */
   onvifTime = NaN;
 
-  /** Reads the packet in `buffer` from `start` up to `end`. False: this is no RTP packet (version, length, padding), and the view's fields mean nothing. */
+  /**
+   * Reads the packet in `buffer` from `start` up to `end`. False: this is no RTP packet (version, length,
+   * padding), and the view's fields mean nothing.
+   */
   parse(buffer: Buffer, start: number, end: number): boolean {
     if (end > buffer.length || end - start < FIXED_HEADER) return false;
     const first = buffer[start]!;
@@ -54,7 +64,8 @@ export class RtpPacketView {
       payloadStart = this.#readExtension(payloadStart, end);
       if (payloadStart < 0) return false;
     }
-    // The last byte counts the padding, itself included; 0 is said by devices that set the bit and pad nothing.
+    // The last byte counts the padding, itself included; 0 is said by devices that set the bit and pad
+    // nothing.
     const payloadEnd = (first & 0x20) !== 0 ? end - buffer[end - 1]! : end;
     if (payloadStart > payloadEnd) return false;
     this.payloadStart = payloadStart;
@@ -62,7 +73,10 @@ export class RtpPacketView {
     return true;
   }
 
-  /** Reads the header extension (RFC 3550 5.3.1) and returns where the payload begins, or -1 when the packet is too short for it. */
+  /**
+   * Reads the header extension (RFC 3550 5.3.1) and returns where the payload begins, or -1 when the packet
+   * is too short for it.
+   */
   #readExtension(at: number, end: number): number {
     if (at + 4 > end) return -1;
     const buffer = this.buffer;

@@ -1,4 +1,5 @@
-// The times given to a track's last pictures, in order of presentation: strictly rising, whatever is asked for.
+// The times given to a track's last pictures, in order of presentation: strictly rising, whatever is asked
+// for.
 
 /** The deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2), and a few to lean on. */
 const KEPT = 24;
@@ -9,7 +10,10 @@ export class Presentation {
   readonly #times: number[] = [];
   readonly #ranks: number[] = [];
 
-  /** Gives the picture of a rank the time asked for, or, where that does not lie between its neighbours', one that does. `frameMs`: what one lasts. */
+  /**
+   * Gives the picture of a rank the time asked for, or, where that does not lie between its neighbours', one
+   * that does. `frameMs`: what one lasts.
+   */
   place(ms: number, rank: number, frameMs: number): number {
     const times = this.#times;
     const ranks = this.#ranks;

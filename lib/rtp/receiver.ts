@@ -1,9 +1,13 @@
-// What a receiver knows of one RTP source: losses, duplicates, late packets, jitter, and the report block made of them (RFC 3550 A.1, A.3, A.8).
+// What a receiver knows of one RTP source: losses, duplicates, late packets, jitter, and the report block
+// made of them (RFC 3550 A.1, A.3, A.8).
 
 import type { RtpPacketView } from './packet.js';
 import type { ReportBlock } from './rtcp.js';
 
-/** RFC 3550 A.1: a larger step forward, or further back, is a restart of the sequence rather than loss or disorder. */
+/**
+ * RFC 3550 A.1: a larger step forward, or further back, is a restart of the sequence rather than loss or
+ * disorder.
+ */
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 100;
 /** Sequence numbers remembered to tell a duplicate from a late packet: a power of two above MAX_MISORDER. */
@@ -57,11 +61,13 @@ export class RtpReceiver {
   }
 
   /**
-   * Counts a packet that arrived at `arrivalMs` (any monotonic milliseconds). Answers how many packets are missing before it: 0 when it follows the
-   * last one, more after a gap, `LATE` or `DUPLICATE` when its place is already behind.
+   * Counts a packet that arrived at `arrivalMs` (any monotonic milliseconds). Answers how many packets are
+   * missing before it: 0 when it follows the last one, more after a gap, `LATE` or `DUPLICATE` when its place
+   * is already behind.
    *
-   * Unlike RFC 3550 A.1, a large jump is believed at once (answer 1, nothing counted as lost): a seek or a restart must not cost the
-   * first packet of a keyframe. Where strangers could send, on UDP, the reorder buffer asks for two packets in a row.
+   * Unlike RFC 3550 A.1, a large jump is believed at once (answer 1, nothing counted as lost): a seek or a
+   * restart must not cost the first packet of a keyframe. Where strangers could send, on UDP, the reorder
+   * buffer asks for two packets in a row.
    */
   update(packet: RtpPacketView, arrivalMs: number): number {
     const sequence = packet.sequence;
@@ -86,13 +92,18 @@ export class RtpReceiver {
     return step - 1;
   }
 
-  /** Notes a sender report that arrived at `arrivalMs`, on the clock of `update`: the next report block echoes it. */
+  /**
+   * Notes a sender report that arrived at `arrivalMs`, on the clock of `update`: the next report block echoes
+   * it.
+   */
   senderReport(ntpMiddle: number, arrivalMs: number): void {
     this.#lastSr = ntpMiddle;
     this.#lastSrMs = arrivalMs;
   }
 
-  /** The report block for now, on the clock of `update`. `fractionLost` covers the time since the last call. */
+  /**
+   * The report block for now, on the clock of `update`. `fractionLost` covers the time since the last call.
+   */
   report(nowMs: number): ReportBlock {
     const expected = this.packets - this.duplicates + this.lost;
     const expectedNow = expected - this.#expectedReported;
@@ -112,7 +123,9 @@ export class RtpReceiver {
     };
   }
 
-  /** A new source (another SSRC): sequence, jitter and the sender report are forgotten; the counters go on. */
+  /**
+   * A new source (another SSRC): sequence, jitter and the sender report are forgotten; the counters go on.
+   */
   reset(): void {
     this.#started = false;
     this.#cycles = 0;

@@ -1,4 +1,5 @@
-// Puts the packets of a stream back in order. One that is in order passes straight through; one that is early waits a little for what is missing.
+// Puts the packets of a stream back in order. One that is in order passes straight through; one that is early
+// waits a little for what is missing.
 
 import { LIMITS } from '../limits.js';
 
@@ -6,29 +7,42 @@ import { LIMITS } from '../limits.js';
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 100;
 const FIXED_HEADER = 12;
-/** Delivered numbers that are remembered to tell a duplicate from a late packet: a power of two above MAX_MISORDER. */
+/**
+ * Delivered numbers that are remembered to tell a duplicate from a late packet: a power of two above
+ * MAX_MISORDER.
+ */
 const SEEN = 128;
 
 export interface ReorderOptions {
-  /** Called before the packet that follows missing ones, with how many are missing (1 where nobody can tell: the sequence restarted). */
+  /**
+   * Called before the packet that follows missing ones, with how many are missing (1 where nobody can tell:
+   * the sequence restarted).
+   */
   onGap?: (missing: number) => void;
   /** Packets held back at most; a power of two, `LIMITS.reorderPackets` by default. */
   packets?: number;
   /** Milliseconds a packet is held back at most, `LIMITS.reorderMs` by default. */
   waitMs?: number;
   /**
-   * The transport itself keeps the order and reads into one buffer (TCP): what is held back is copied, and a missing packet is one that the server dropped, or one that reached it late. So it is
-   * waited for as long as waiting has ever been of use lately, and hardly at all else.
+   * The transport itself keeps the order and reads into one buffer (TCP): what is held back is copied, and a
+   * missing packet is one that the server dropped, or one that reached it late. So it is waited for as long
+   * as waiting has ever been of use lately, and hardly at all else.
    */
   ordered?: boolean;
 }
 
-/** Missing packets waited for in vain, in a row, after which an ordered transport is taken at its word, and what is waited for then. */
+/**
+ * Missing packets waited for in vain, in a row, after which an ordered transport is taken at its word, and
+ * what is waited for then.
+ */
 const VAIN = 4;
 const IMPATIENT_PACKETS = 4;
 const IMPATIENT_MS = 10;
 
-/** `nowMs`: when the packet's turn came. Handed through, as a number kept in a field would be made anew for each packet. */
+/**
+ * `nowMs`: when the packet's turn came. Handed through, as a number kept in a field would be made anew for
+ * each packet.
+ */
 type Deliver = (buffer: Buffer, start: number, end: number, nowMs: number) => void;
 
 interface Suspect {
@@ -38,10 +52,11 @@ interface Suspect {
 }
 
 /**
- * Holds references to early packets, so a pushed buffer must not be written again (dgram's buffers are not), or copies of them. Times are monotonic milliseconds.
+ * Holds references to early packets, so a pushed buffer must not be written again (dgram's buffers are not),
+ * or copies of them. Times are monotonic milliseconds.
  *
- * A packet that lies far from the sequence is suspect: it is kept until the next one follows it, which proves a restart, or
- * until the old sequence goes on, which proves a stray.
+ * A packet that lies far from the sequence is suspect: it is kept until the next one follows it, which proves
+ * a restart, or until the old sequence goes on, which proves a stray.
  */
 export class ReorderBuffer {
   /** Packets dropped because their place was given up before they came, and because they had come before. */
@@ -79,7 +94,10 @@ export class ReorderBuffer {
     this.#arrivals = new Float64Array(this.#size);
   }
 
-  /** Whether the packet with these numbers is the next one, and nothing waits: it has its turn at once, and need not be pushed. */
+  /**
+   * Whether the packet with these numbers is the next one, and nothing waits: it has its turn at once, and
+   * need not be pushed.
+   */
   passes(sequence: number, ssrc: number): boolean {
     if (sequence !== this.#expected || this.#held > 0 || (ssrc | 0) !== this.#ssrc) return false;
     if (this.#suspect !== undefined) this.#suspect = undefined;

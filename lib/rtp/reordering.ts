@@ -1,5 +1,6 @@
-// Pictures that are shown in another order than they come: where each stands, how many places it was moved, and what a place lasts. With that taken off its RTP time, a stream is as
-// if it came in order, and its clock can be judged like any other.
+// Pictures that are shown in another order than they come: where each stands, how many places it was moved,
+// and what a place lasts. With that taken off its RTP time, a stream is as if it came in order, and its clock
+// can be judged like any other.
 
 /** The deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2). */
 const DEEPEST = 16;
@@ -35,9 +36,10 @@ export class Reordering {
   }
 
   /**
-   * The next picture: by how many places later than it comes it is shown (earlier: less than 0). `told`: its place in order of presentation by the stream, NaN where that
-   * does not say; `step`: RTP ticks from the last one; `frame`: ticks of one, where none was measured; `paces`: how long it took to come, in times of what a picture takes, NaN where
-   * that is not known.
+   * The next picture: by how many places later than it comes it is shown (earlier: less than 0). `told`: its
+   * place in order of presentation by the stream, NaN where that does not say; `step`: RTP ticks from the
+   * last one; `frame`: ticks of one, where none was measured; `paces`: how long it took to come, in times of
+   * what a picture takes, NaN where that is not known.
    */
   places(told: number, step: number, frame: number, paces: number): number {
     const isFirst = Number.isNaN(this.#told);

@@ -21,7 +21,10 @@ const YEAR_2080_MS = 3_471_292_800_000;
 
 /** What `parseRtcp` tells of a compound packet, in its order. */
 export interface RtcpHandler {
-  /** A sender report: `ntpMs` in epoch milliseconds (NaN if it cannot be true), the RTP time of the same instant, and the middle 32 bits of the NTP time, which a report block echoes as LSR. */
+  /**
+   * A sender report: `ntpMs` in epoch milliseconds (NaN if it cannot be true), the RTP time of the same
+   * instant, and the middle 32 bits of the NTP time, which a report block echoes as LSR.
+   */
   onSenderReport?(ssrc: number, ntpMs: number, rtpTime: number, ntpMiddle: number): void;
   onReceiverReport?(ssrc: number): void;
   /** Once for each source that leaves. */
@@ -47,8 +50,9 @@ export interface ReportBlock {
 }
 
 /**
- * Reads the compound packet in `buffer` from `start` up to `end`. It never throws: a packet that is cut short is read as far as it goes, and what
- * follows something unreadable is left alone. True if at least one RTCP header was found.
+ * Reads the compound packet in `buffer` from `start` up to `end`. It never throws: a packet that is cut short
+ * is read as far as it goes, and what follows something unreadable is left alone. True if at least one RTCP
+ * header was found.
  */
 export function parseRtcp(buffer: Buffer, start: number, end: number, handler: RtcpHandler): boolean {
   const limit = Math.min(end, buffer.length);
@@ -85,11 +89,11 @@ function readPacket(buffer: Buffer, at: number, end: number, type: number, handl
 }
 
 /**
- * NTP time (RFC 5905 6: seconds since 1900 and a fraction in 1/2^32 s) -> whole epoch milliseconds. Seconds without the top bit belong to era 1,
- * which begins on 2036-02-07.
+ * NTP time (RFC 5905 6: seconds since 1900 and a fraction in 1/2^32 s) -> whole epoch milliseconds. Seconds
+ * without the top bit belong to era 1, which begins on 2036-02-07.
  *
- * NaN for what cannot be true: before 2000 (a device whose clock starts in 1970), the first year of era 1 (one that counts from
- * 0), and from 2080 on (one that forgets to add the 70 years between 1900 and 1970).
+ * NaN for what cannot be true: before 2000 (a device whose clock starts in 1970), the first year of era 1
+ * (one that counts from 0), and from 2080 on (one that forgets to add the 70 years between 1900 and 1970).
  */
 export function ntpToEpochMs(seconds: number, fraction: number): number {
   const eraMs = seconds >= 0x8000_0000 ? 0 : ERA_MS;
@@ -98,7 +102,10 @@ export function ntpToEpochMs(seconds: number, fraction: number): number {
   return ms >= ERA_1_MS && ms < ERA_1_MS + YEAR_MS ? NaN : ms;
 }
 
-/** A receiver report with at most 31 blocks (RFC 3550 6.4.2). To be followed by `buildSdes`: every compound packet carries a CNAME. */
+/**
+ * A receiver report with at most 31 blocks (RFC 3550 6.4.2). To be followed by `buildSdes`: every compound
+ * packet carries a CNAME.
+ */
 export function buildReceiverReport(ssrc: number, blocks: readonly ReportBlock[] = []): Buffer {
   const packet = header(RECEIVER_REPORT, blocks.length, 8 + BLOCK_BYTES * blocks.length);
   packet.writeUInt32BE(ssrc >>> 0, 4);
@@ -106,7 +113,10 @@ export function buildReceiverReport(ssrc: number, blocks: readonly ReportBlock[]
   return packet;
 }
 
-/** A sender report (RFC 3550 6.4.1). `ntpMs` is epoch milliseconds; packets and bytes are what was sent so far. */
+/**
+ * A sender report (RFC 3550 6.4.1). `ntpMs` is epoch milliseconds; packets and bytes are what was sent so
+ * far.
+ */
 export function buildSenderReport(
   sender: { ssrc: number; ntpMs: number; rtpTime: number; packets: number; bytes: number },
   blocks: readonly ReportBlock[] = [],

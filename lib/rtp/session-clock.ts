@@ -1,4 +1,5 @@
-// The one clock of a session: each track's RTP time put on this machine's monotonic clock, and that on its wall clock.
+// The one clock of a session: each track's RTP time put on this machine's monotonic clock, and that on its
+// wall clock.
 
 import { CaptureClaim } from './capture-claim.js';
 import { Presentation } from './presentation.js';
@@ -6,12 +7,18 @@ import { Reordering } from './reordering.js';
 import { Silence } from './silence.js';
 import { TrackClock } from './track-clock.js';
 
-/** A larger difference between monotonic and wall clock is a clock that was set: times follow at once, back too. */
+/**
+ * A larger difference between monotonic and wall clock is a clock that was set: times follow at once, back
+ * too.
+ */
 const WALL_STEP_MS = 1_000;
 /** A smaller one than this is the rounding of the clocks' reading. */
 const WALL_NOISE_MS = 20;
 
-/** What a picture lasts by its clock: further than this from how pictures come, it is not believed; never longer than so many of their steps. */
+/**
+ * What a picture lasts by its clock: further than this from how pictures come, it is not believed; never
+ * longer than so many of their steps.
+ */
 const RATE_OFF_MS = 100;
 const MOST_PACES = 4;
 
@@ -46,7 +53,10 @@ export class SessionClock {
     return new SessionTrack(this, clockRate);
   }
 
-  /** To be told often: durations are the monotonic clock's, the time of day is the wall clock's, whichever way it was set. */
+  /**
+   * To be told often: durations are the monotonic clock's, the time of day is the wall clock's, whichever way
+   * it was set.
+   */
   setWallOffset(wallOffset: number): void {
     const moved = Math.abs(wallOffset - this.wallOffset);
     if (moved < WALL_NOISE_MS) return;
@@ -76,8 +86,9 @@ export class SessionTrack {
   }
 
   /**
-   * Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of the source is that of `captureTime`, or `arrival` if there is none. `rank`: its place in
-   * order of presentation, where that may be another than it comes in; NaN: the stream does not say.
+   * Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of
+   * the source is that of `captureTime`, or `arrival` if there is none. `rank`: its place in order of
+   * presentation, where that may be another than it comes in; NaN: the stream does not say.
    */
   stamp(unit: Timed, rank = NaN): void {
     this.#session.silence.hear(unit.arrival);
@@ -98,7 +109,9 @@ export class SessionTrack {
     return (unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival));
   }
 
-  /** Answers when the picture's turn came, as it was decoded: its RTP time is judged as if it were shown then. */
+  /**
+   * Answers when the picture's turn came, as it was decoded: its RTP time is judged as if it were shown then.
+   */
   #reordered(unit: Timed, rank: number): number {
     const { clock } = this;
     const order = this.#reordering;
@@ -123,7 +136,10 @@ export class SessionTrack {
     this.#claim.senderReport(ntpMs, rtpTime);
   }
 
-  /** A new source (another SSRC): its RTP clock has nothing to do with the old one's. Times still never go back. */
+  /**
+   * A new source (another SSRC): its RTP clock has nothing to do with the old one's. Times still never go
+   * back.
+   */
   reset(): void {
     this.clock.reset();
     this.#reordering.clear();

@@ -1,9 +1,14 @@
-// One track's RTP time on this machine's monotonic clock: smooth as RTP time is in the short run, true as arrival is in the long run.
+// One track's RTP time on this machine's monotonic clock: smooth as RTP time is in the short run, true as
+// arrival is in the long run.
 //
-// A unit belongs where the line of least delay has it. It came later than that by its delay on the way, never earlier. What contradicts the line is judged:
-// - RTP time ahead of the line, or behind what was shown: a clock that was set, or a stray stamp. The unit is dated by its arrival, and the next ones tell which.
-// - a unit that came far too late although RTP time goes on as ever: a stall; the burst behind it catches up, and RTP time is right. Where nothing catches up, it was the clock that stood.
-// - a delay that grows from unit to unit: ticks last longer than thought. The line follows the arrival, and its slope is learnt anew.
+// A unit belongs where the line of least delay has it. It came later than that by its delay on the way, never
+// earlier. What contradicts the line is judged:
+// - RTP time ahead of the line, or behind what was shown: a clock that was set, or a stray stamp. The unit is
+//   dated by its arrival, and the next ones tell which.
+// - a unit that came far too late although RTP time goes on as ever: a stall; the burst behind it catches up,
+//   and RTP time is right. Where nothing catches up, it was the clock that stood.
+// - a delay that grows from unit to unit: ticks last longer than thought. The line follows the arrival, and
+//   its slope is learnt anew.
 
 import { ArrivalLine } from './arrival-line.js';
 import { Jitter, LEAST_JITTER_MS } from './jitter.js';
@@ -19,7 +24,9 @@ const JUDGE_MS = 150;
 const STALL_MS = 10_000;
 /** What a time may be off by. */
 const TOLERANCE_MS = 145;
-/** Units in a row that fit nothing, or steps in a row, each so soon after the one before: all is learnt anew. */
+/**
+ * Units in a row that fit nothing, or steps in a row, each so soon after the one before: all is learnt anew.
+ */
 const LOST_UNITS = 8;
 const HASTY_STEPS = 3;
 const HASTE_MS = 4_000;

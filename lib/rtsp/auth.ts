@@ -1,5 +1,6 @@
-// Digest and Basic authentication (RFC 2617, 7616, 2069), for RTSP and for the key service's HTTP alike. Text is bytes here, one character each:
-// a realm goes back, and into the digest, as it came, whatever its character set.
+// Digest and Basic authentication (RFC 2617, 7616, 2069), for RTSP and for the key service's HTTP alike. Text
+// is bytes here, one character each: a realm goes back, and into the digest, as it came, whatever its
+// character set.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { NvrError } from '../errors.js';
@@ -24,7 +25,10 @@ export interface AuthenticatorOptions {
 
 /** The credentials of one connection, and the challenge they answer. */
 export class Authenticator {
-  /** What the digest is computed over: the request URI, or the base URI where a server checks that (quirk: digest-over-base-uri). */
+  /**
+   * What the digest is computed over: the request URI, or the base URI where a server checks that (quirk:
+   * digest-over-base-uri).
+   */
   digestUri: 'request' | 'base' = 'request';
   baseUri?: string;
   /** The password is told in clear, to a server that never offered better. */
@@ -51,8 +55,9 @@ export class Authenticator {
   }
 
   /**
-   * Takes the challenges of a 401: the strongest that we can answer counts. True: a request with a new Authorization is
-   * worth sending. False: none can be answered, or the same challenge came back after an answer, so the credentials are refused.
+   * Takes the challenges of a 401: the strongest that we can answer counts. True: a request with a new
+   * Authorization is worth sending. False: none can be answered, or the same challenge came back after an
+   * answer, so the credentials are refused.
    */
   accept(wwwAuthenticate: readonly string[]): boolean {
     const choice = choose(parseChallenges(wwwAuthenticate), this.rules);
@@ -70,8 +75,8 @@ export class Authenticator {
   }
 
   /**
-   * Why a 401 cannot be answered at all: EUNSUPPORTED that quotes its challenges. Undefined where it can, or where the answer to an earlier
-   * challenge was refused without another one.
+   * Why a 401 cannot be answered at all: EUNSUPPORTED that quotes its challenges. Undefined where it can, or
+   * where the answer to an earlier challenge was refused without another one.
    */
   obstacle(wwwAuthenticate: readonly string[], what: string): NvrError | undefined {
     const choice = choose(parseChallenges(wwwAuthenticate), this.rules);
@@ -91,8 +96,8 @@ export class Authenticator {
   }
 
   /**
-   * After a refusal: whether the same name and password are worth a try in Latin-1, once. They are where one of them is not ASCII, the
-   * server says no character set, and it has never taken them in UTF-8.
+   * After a refusal: whether the same name and password are worth a try in Latin-1, once. They are where one
+   * of them is not ASCII, the server says no character set, and it has never taken them in UTF-8.
    */
   acceptInLatin1(wwwAuthenticate: readonly string[]): boolean {
     const text = this.credentials.username + this.credentials.password;

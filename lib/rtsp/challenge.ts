@@ -14,7 +14,10 @@ export interface Challenge {
 
 const MAX_CHALLENGES = 16;
 
-/** The challenges of all WWW-Authenticate lines; one line may hold several. Those of unknown schemes are left out. */
+/**
+ * The challenges of all WWW-Authenticate lines; one line may hold several. Those of unknown schemes are left
+ * out.
+ */
 export function parseChallenges(values: readonly string[]): Challenge[] {
   const challenges: Challenge[] = [];
   for (const value of values) {

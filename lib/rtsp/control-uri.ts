@@ -1,8 +1,12 @@
-// Where a track's URI comes from: the base of a session and the track's `a=control` (RFC 2326 C.1.1), and what servers make of it.
+// Where a track's URI comes from: the base of a session and the track's `a=control` (RFC 2326 C.1.1), and
+// what servers make of it.
 
 import { trimBytes } from '../text.js';
 
-/** 'append' suits LIVE555 and the MOVE NVR; 'resolve' (RFC 3986) GStreamer behind a proxy; 'query-last' servers that read a query at the very end. */
+/**
+ * 'append' suits LIVE555 and the MOVE NVR; 'resolve' (RFC 3986) GStreamer behind a proxy; 'query-last'
+ * servers that read a query at the very end.
+ */
 export type ControlUriPolicy = 'append' | 'resolve' | 'query-last';
 
 export interface ControlBaseSources {
@@ -13,7 +17,10 @@ export interface ControlBaseSources {
   sessionControl?: string | undefined;
 }
 
-/** The aggregate URI: an absolute session control, Content-Base, Content-Location, else the request URI; always on the connection's own host and port. */
+/**
+ * The aggregate URI: an absolute session control, Content-Base, Content-Location, else the request URI;
+ * always on the connection's own host and port.
+ */
 export function controlBase({
   requestUri,
   contentBase,
@@ -54,7 +61,9 @@ export function trackUri(base: string, control: string | undefined, policy: Cont
   }
 }
 
-/** White space and control characters, which no request line can hold, percent-encoded: `a=control:track 1`. */
+/**
+ * White space and control characters, which no request line can hold, percent-encoded: `a=control:track 1`.
+ */
 function wireSafe(uri: string): string {
   // eslint-disable-next-line no-control-regex -- those are the ones meant
   return uri.replace(/[\x00-\x20\x7f]/g, encodeURIComponent);
@@ -78,7 +87,8 @@ function pathOf(value: string): string {
     rest = rest.slice(scheme[0].length);
     hadScheme = true;
   }
-  // `192.168.0.1:554/live/`: an authority whose scheme was forgotten, told by its port, its dots or its brackets.
+  // `192.168.0.1:554/live/`: an authority whose scheme was forgotten, told by its port, its dots or its
+  // brackets.
   const authority = hadScheme || /^(\[[0-9a-f:.]+\]|[^/?]*:\d+|\d+\.\d+\.\d+\.\d+)([/?]|$)/i.test(rest);
   if (authority) rest = rest.slice(rest.search(/[/?]|$/));
   return rest.startsWith('/') ? rest : `/${rest}`;

@@ -1,4 +1,5 @@
-// Cuts what a socket reads into interleaved packets, responses and requests (RFC 2326 4, 10.12). Fed in place, copies only what straddles reads.
+// Cuts what a socket reads into interleaved packets, responses and requests (RFC 2326 4, 10.12). Fed in
+// place, copies only what straddles reads.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -29,7 +30,10 @@ const RTSP_VERSION = Buffer.from('RTSP/1.', 'latin1');
 const METHOD = /^[A-Z][A-Z_]{2,23} /;
 /** A frame longer than this on a channel nobody set up is junk that happens to hold a `$`. */
 const PLAUSIBLE_STRANGER_BYTES = 16 * 1024;
-/** What a peer says before any RTSP, as far as it is kept to be judged. A peer that says more is taken for something else. */
+/**
+ * What a peer says before any RTSP, as far as it is kept to be judged. A peer that says more is taken for
+ * something else.
+ */
 const GREETING_BYTES = 256;
 
 type Message = { kind: 'response'; message: RtspResponse } | { kind: 'request'; message: RtspRequest };
@@ -48,7 +52,10 @@ export class Framer {
   /** Frames, messages and runs of junk that this call may still take. */
   private allowed = 0;
   private junkRun = 0;
-  /** The last byte of the present run of junk: tells whether a line begins behind it, however the reads were cut. */
+  /**
+   * The last byte of the present run of junk: tells whether a line begins behind it, however the reads were
+   * cut.
+   */
   private junkTail = 0;
   private greeting = '';
   /** Something of RTSP has been seen: what follows is junk between frames, not another protocol. */
@@ -63,8 +70,10 @@ export class Framer {
   }
 
   /**
-   * Takes what was read: `chunk` from `start` up to `end`, or until `atMost` frames and messages have been handed on (a run of junk counts as one); answers how far it came, and the caller brings the rest again.
-   * Nothing of the chunk is kept after the call. Throws EPROTOCOL past a limit, ENOTRTSP where the peer speaks something else.
+   * Takes what was read: `chunk` from `start` up to `end`, or until `atMost` frames and messages have been
+   * handed on (a run of junk counts as one); answers how far it came, and the caller brings the rest again.
+   * Nothing of the chunk is kept after the call. Throws EPROTOCOL past a limit, ENOTRTSP where the peer
+   * speaks something else.
    */
   feed(chunk: Buffer, start = 0, end = chunk.length, atMost = Infinity): number {
     this.allowed = atMost;
@@ -86,7 +95,9 @@ export class Framer {
     return at;
   }
 
-  /** The hot path: hands on the whole frames that follow each other from `at` on, and answers where they end. */
+  /**
+   * The hot path: hands on the whole frames that follow each other from `at` on, and answers where they end.
+   */
   private passFrames(buffer: Buffer, from: number, end: number): number {
     const { handler } = this;
     let at = from;
@@ -105,7 +116,10 @@ export class Framer {
     return at;
   }
 
-  /** Handles one frame, message or run of junk at `at`; answers where the next begins, or `at` itself if more bytes are needed. */
+  /**
+   * Handles one frame, message or run of junk at `at`; answers where the next begins, or `at` itself if more
+   * bytes are needed.
+   */
   private step(buffer: Buffer, at: number, end: number): number {
     if (buffer[at] === DOLLAR) {
       if (end - at < FRAME_HEADER) return at;
@@ -169,7 +183,10 @@ export class Framer {
     else this.handler.onRequest(message);
   }
 
-  /** Adds to the carried beginning just what it needs, and handles it from there. Answers how far the chunk is used up. */
+  /**
+   * Adds to the carried beginning just what it needs, and handles it from there. Answers how far the chunk is
+   * used up.
+   */
   private continueCarried(chunk: Buffer, at: number, end: number): number {
     const wanted = this.wanted();
     const taken = Math.min(end - at, wanted);
@@ -192,7 +209,9 @@ export class Framer {
     return at + taken;
   }
 
-  /** How many more bytes the carried beginning can use at once: the rest of a frame, or a piece of a header. */
+  /**
+   * How many more bytes the carried beginning can use at once: the rest of a frame, or a piece of a header.
+   */
   private wanted(): number {
     if (this.carry[0] !== DOLLAR) return Math.min(1024, CARRY_BYTES - this.carried);
     if (this.carried < FRAME_HEADER) return FRAME_HEADER - this.carried;
@@ -292,8 +311,8 @@ function bodyLength(headers: Headers): number {
 }
 
 /**
- * A message without its body; undefined for a start line that cannot be read, which then counts for nothing. Text stays bytes, one character
- * each, so that a realm, a session or a path goes back as it came.
+ * A message without its body; undefined for a start line that cannot be read, which then counts for nothing.
+ * Text stays bytes, one character each, so that a realm, a session or a path goes back as it came.
  */
 function parseHead(bytes: string): Message | undefined {
   const [startLine = '', ...lines] = linesOf(bytes);

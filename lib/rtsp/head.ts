@@ -1,4 +1,5 @@
-// The head of a message, RTSP's or HTTP's: where it ends, its lines, its header fields (RFC 2326 4.2). Text stays bytes, one character each.
+// The head of a message, RTSP's or HTTP's: where it ends, its lines, its header fields (RFC 2326 4.2). Text
+// stays bytes, one character each.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';

@@ -1,4 +1,5 @@
-// The RTSP headers that carry a session: Session, Transport, RTP-Info, Range, Public (RFC 2326 12), read leniently and written strictly.
+// The RTSP headers that carry a session: Session, Transport, RTP-Info, Range, Public (RFC 2326 12), read
+// leniently and written strictly.
 
 import { trimBytes } from '../text.js';
 
@@ -137,7 +138,10 @@ export interface MediaRange {
   end?: number;
 }
 
-/** RFC 2326 12.29 and 3.5 to 3.7. What follows the range on the same line (another header, by a print slip) is left alone. */
+/**
+ * RFC 2326 12.29 and 3.5 to 3.7. What follows the range on the same line (another header, by a print slip) is
+ * left alone.
+ */
 export function parseRange(value: string): MediaRange | undefined {
   const equals = value.indexOf('=');
   const unit = /^(npt|clock|smpte)/.exec(value.slice(0, Math.max(0, equals)).trim().toLowerCase())?.[1];

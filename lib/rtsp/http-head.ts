@@ -26,8 +26,9 @@ export class HttpHead {
   private length = 0;
 
   /**
-   * Takes what was read, the first `length` bytes of `buffer`; nothing of it is kept after the call. Answers how many of them
-   * belonged to the head: all of them while `answer` is undefined. Throws EPROTOCOL past a limit.
+   * Takes what was read, the first `length` bytes of `buffer`; nothing of it is kept after the call. Answers
+   * how many of them belonged to the head: all of them while `answer` is undefined. Throws EPROTOCOL past a
+   * limit.
    */
   take(buffer: Buffer, length: number): number {
     const before = this.length;

@@ -1,11 +1,15 @@
-// Logging in never gets weaker: which of a server's challenges may be answered, given what it offered before and who may be listening.
+// Logging in never gets weaker: which of a server's challenges may be answered, given what it offered before
+// and who may be listening.
 
 import type { Challenge } from './challenge.js';
 
 /** Where an account logs in: an NVR's RTSP and its web server may offer different algorithms. */
 export type LoginService = 'rtsp' | 'http';
 
-/** What is known of the log-ins of one account at one host: shared by its RTSP sessions, its tunnels and the key service. */
+/**
+ * What is known of the log-ins of one account at one host: shared by its RTSP sessions, its tunnels and the
+ * key service.
+ */
 export class LoginMemory {
   /** Digest was offered once: Basic, which tells the password, is then a step down. */
   digestSeen = false;
@@ -14,7 +18,9 @@ export class LoginMemory {
   /** The strongest answered, by service. */
   readonly strongest = new Map<LoginService, number>();
 
-  /** Of a host that the account was not given for: nothing is known of it, and it gets no password in clear. */
+  /**
+   * Of a host that the account was not given for: nothing is known of it, and it gets no password in clear.
+   */
   static elsewhere(): LoginMemory {
     const memory = new LoginMemory();
     memory.digestSeen = true;

@@ -1,4 +1,5 @@
-// RTSP messages: a request, a response, their headers, and how they are written (RFC 2326 4, 6, 7). Text is bytes, one character each.
+// RTSP messages: a request, a response, their headers, and how they are written (RFC 2326 4, 6, 7). Text is
+// bytes, one character each.
 
 import { NvrError } from '../errors.js';
 import { byteString, isBytes } from '../text.js';
@@ -60,8 +61,8 @@ export interface RtspResponse {
 }
 
 /**
- * The bytes of a request; `Content-Length` is added where there is a body. Throws EINPUT for a line break or control character in any part.
- * A line that cannot be bytes is taken for text, and goes out in UTF-8.
+ * The bytes of a request; `Content-Length` is added where there is a body. Throws EINPUT for a line break or
+ * control character in any part. A line that cannot be bytes is taken for text, and goes out in UTF-8.
  */
 export function serializeRequest(request: RtspRequest): Buffer {
   if (!/^[A-Z_a-z]+$/.test(request.method))

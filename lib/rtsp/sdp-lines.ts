@@ -1,4 +1,5 @@
-// The lines of a session description that are used, put as RFC 4566 has them: cameras write ports below zero, two spaces, tabs, capitals.
+// The lines of a session description that are used, put as RFC 4566 has them: cameras write ports below zero,
+// two spaces, tabs, capitals.
 
 import { trimBytes } from '../text.js';
 

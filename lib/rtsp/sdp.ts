@@ -1,4 +1,5 @@
-// A session description (RFC 4566) as far as a client needs it, through sdp-transform; everything it gives is checked.
+// A session description (RFC 4566) as far as a client needs it, through sdp-transform; everything it gives is
+// checked.
 
 import { parse } from 'sdp-transform';
 import { NvrError } from '../errors.js';
@@ -35,7 +36,9 @@ export interface MediaDescription {
   frameRate?: number;
   /** Pixels of its pictures, where a header has no room for them (`a=framesize`, `a=x-dimensions`). */
   pictureSize?: PictureSize;
-  /** sendonly, recvonly, sendrecv, inactive; the session's where the media has none of its own (RFC 4566 6). */
+  /**
+   * sendonly, recvonly, sendrecv, inactive; the session's where the media has none of its own (RFC 4566 6).
+   */
   direction?: string;
   /** Keys for SRTP are offered (`a=crypto`, RFC 4568; `a=fingerprint`, RFC 5763). */
   encrypted?: true;
@@ -71,7 +74,10 @@ const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; cha
   34: { encoding: 'H263', clockRate: 90_000 },
 };
 
-/** `text` is bytes, one character each. Never throws but NvrError EPROTOCOL, and that only for what is no SDP at all. Media sections past the limit are left out. */
+/**
+ * `text` is bytes, one character each. Never throws but NvrError EPROTOCOL, and that only for what is no SDP
+ * at all. Media sections past the limit are left out.
+ */
 export function parseSdp(text: string): SessionDescription {
   const lines = usedLines(text);
   if (lines === undefined)
@@ -157,7 +163,10 @@ function byPayloadType(entries: unknown): Map<number, Record<string, unknown>[]>
   return found;
 }
 
-/** The parameters for a payload type, of all its lines; a lone fmtp of a wrong type is taken for a lone payload's (quirk: broken-fmtp). */
+/**
+ * The parameters for a payload type, of all its lines; a lone fmtp of a wrong type is taken for a lone
+ * payload's (quirk: broken-fmtp).
+ */
 function readFmtp(
   formats: ReadonlyMap<number, Record<string, unknown>[]>,
   payloadType: number,

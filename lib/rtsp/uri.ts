@@ -1,4 +1,5 @@
-// rtsp:// and rtsps:// URIs, read by hand: `new URL` takes `video:1` for absolute and throws on a `#` in a password.
+// rtsp:// and rtsps:// URIs, read by hand: `new URL` takes `video:1` for absolute and throws on a `#` in a
+// password.
 
 import { NvrError } from '../errors.js';
 
@@ -16,7 +17,9 @@ export interface RtspUri {
   password?: string;
 }
 
-/** RFC 2326 3.2; credentials are percent-decoded. Throws EINPUT with a message that quotes nothing of the URI. */
+/**
+ * RFC 2326 3.2; credentials are percent-decoded. Throws EINPUT with a message that quotes nothing of the URI.
+ */
 export function parseRtspUri(uri: string): RtspUri {
   // eslint-disable-next-line no-control-regex -- a request line cannot hold them
   if (/[\x00-\x20\x7f]/.test(uri))
@@ -26,7 +29,8 @@ export function parseRtspUri(uri: string): RtspUri {
   const tls = scheme[1]!.toLowerCase() === 'rtsps';
   const rest = uri.slice(scheme[0].length);
 
-  // The last `@` before the path ends the credentials, so that a password may hold `@`, `#` or `:`; a `/` in one is percent-encoded.
+  // The last `@` before the path ends the credentials, so that a password may hold `@`, `#` or `:`; a `/` in
+  // one is percent-encoded.
   const slash = rest.search(/[/?]/);
   const head = slash === -1 ? rest : rest.slice(0, slash);
   const at = head.lastIndexOf('@');
@@ -71,7 +75,10 @@ export function authorityOnWire(host: string, port: number, usualPort: number): 
   return port === usualPort ? plain : `${plain}:${port}`;
 }
 
-/** The URI of a request. Never with credentials: they travel in `Authorization` alone. The default port is left out. */
+/**
+ * The URI of a request. Never with credentials: they travel in `Authorization` alone. The default port is
+ * left out.
+ */
 export function requestUri({
   tls,
   host,

@@ -7,7 +7,10 @@ import { splitAnnexB } from '../codec/annexb.js';
 export type VideoKind = 'h264' | 'h265' | 'mjpeg';
 export type AudioKind = 'aac' | 'pcmu' | 'pcma';
 
-/** One unit of media: an access unit's NAL units without start codes and delimiter, a JPEG, an AAC frame without ADTS, 20 ms of G.711. */
+/**
+ * One unit of media: an access unit's NAL units without start codes and delimiter, a JPEG, an AAC frame
+ * without ADTS, 20 ms of G.711.
+ */
 export interface ClipUnit {
   readonly parts: readonly Buffer[];
   readonly keyframe: boolean;
@@ -36,7 +39,9 @@ const MJPEG_DUAL = [320, 176] as const;
 
 const cache = new Map<string, Clip>();
 
-/** The live clip of a channel's stream; channels above 4 share the four. Throws what the file system throws. */
+/**
+ * The live clip of a channel's stream; channels above 4 share the four. Throws what the file system throws.
+ */
 export function channelClip(channel: number, stream: 'main' | 'dual', kind: VideoKind): Clip {
   const size = stream === 'main' ? MAIN : DUAL;
   switch (kind) {

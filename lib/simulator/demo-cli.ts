@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command `nvr-demo`: the simulator and the user's own Node-RED, with the example flows and a page to look at.
+// The command `nvr-demo`: the simulator and the user's own Node-RED, with the example flows and a page to
+// look at.
 
 import fs from 'node:fs';
 import os from 'node:os';

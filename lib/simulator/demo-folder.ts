@@ -1,4 +1,5 @@
-// The demo's Node-RED user folder: settings, its page and the example flows as one, and a link to this package.
+// The demo's Node-RED user folder: settings, its page and the example flows as one, and a link to this
+// package.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -96,7 +97,10 @@ function pageText(file: string, flows: readonly ExampleFlow[]): string {
     .replace('<!-- flows -->', links.join('\n'));
 }
 
-/** The examples name the simulator's usual ports; an unattended run has free ones, and no 5 minutes for a segment. */
+/**
+ * The examples name the simulator's usual ports; an unattended run has free ones, and no 5 minutes for a
+ * segment.
+ */
 function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNode {
   if (node.type === 'nvr-server')
     return {
@@ -140,7 +144,10 @@ function settingsText({ ports, check, folder }: FolderOptions): string {
   ].join('\n');
 }
 
-/** Runs inside Node-RED: each message that a node of ours, or an HTTP response, sends or receives goes to the parent too. */
+/**
+ * Runs inside Node-RED: each message that a node of ours, or an HTTP response, sends or receives goes to the
+ * parent too.
+ */
 const REPORT_HOOK = `
 function report(source, port, msg) {
   const { payload, video, event, clip, contentType, health, topic, run } = msg;

@@ -1,4 +1,5 @@
-// The simulator's door: challenges and the check of what answers them (RFC 2617, RFC 2069 without qop, RFC 7616 SHA-256).
+// The simulator's door: challenges and the check of what answers them (RFC 2617, RFC 2069 without qop, RFC
+// 7616 SHA-256).
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { Settings } from './options.js';

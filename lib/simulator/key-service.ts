@@ -1,4 +1,5 @@
-// The simulated key service: GET /datasearch/gen_pbkey behind Basic or Digest, in each form that a reply may have.
+// The simulated key service: GET /datasearch/gen_pbkey behind Basic or Digest, in each form that a reply may
+// have.
 
 import http from 'node:http';
 import https from 'node:https';

@@ -1,4 +1,5 @@
-// Which Node-RED the demo starts: the one of NODE_RED_HOME, beside this package, of the current folder, or the installed command.
+// Which Node-RED the demo starts: the one of NODE_RED_HOME, beside this package, of the current folder, or
+// the installed command.
 
 import fs from 'node:fs';
 import path from 'node:path';

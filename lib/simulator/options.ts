@@ -26,7 +26,10 @@ export interface SimulatorOptions {
   password?: string;
   auth?: AuthScheme;
   realm?: string;
-  /** What a digest may be computed over: the request URI, the base URI without the track, or (the default) either. */
+  /**
+   * What a digest may be computed over: the request URI, the base URI without the track, or (the default)
+   * either.
+   */
   digestUri?: 'request' | 'base' | 'either';
   /** The account lacks the "remote" privilege: 403. */
   withoutPrivilege?: boolean;
@@ -56,7 +59,10 @@ export interface SimulatorOptions {
   getParameter?: boolean;
   /** How far back recordings go, hours; 6 by default. */
   recordingHours?: number;
-  /** Spans without a recording, epoch ms: a playback that begins in one gets 404, one that reaches one jumps over it in RTP time without a pause. */
+  /**
+   * Spans without a recording, epoch ms: a playback that begins in one gets 404, one that reaches one jumps
+   * over it in RTP time without a pause.
+   */
   gaps?: readonly { start: number; end: number }[];
   keyService?: {
     form?: KeyForm;
@@ -70,11 +76,17 @@ export interface SimulatorOptions {
     refuse?: number;
   };
   scale?: 'granted' | 'refused';
-  /** Sends recordings as fast as the socket takes them where the client asks with `Rate-Control: no` (ONVIF replay). */
+  /**
+   * Sends recordings as fast as the socket takes them where the client asks with `Rate-Control: no` (ONVIF
+   * replay).
+   */
   onvifReplay?: boolean;
   /** Recordings carry their time in ONVIF's RTP header extension 0xABAC. */
   onvifTime?: boolean;
-  /** What a recording's sender reports tell: the present, as servers of the LIVE555 kind do (the default), or the recorded time. */
+  /**
+   * What a recording's sender reports tell: the present, as servers of the LIVE555 kind do (the default), or
+   * the recorded time.
+   */
   reportedTime?: 'now' | 'recorded';
   /** What the NVR's clock is ahead, ms: sender reports, HTTP's Date, and the times of recordings. */
   clockSkewMs?: number;

@@ -1,4 +1,5 @@
-// A baseline JPEG with the usual Huffman tables into RTP payloads (RFC 2435), its quantization tables in band.
+// A baseline JPEG with the usual Huffman tables into RTP payloads (RFC 2435), its quantization tables in
+// band.
 
 /** Bytes of a payload. */
 const MTU = 1400;

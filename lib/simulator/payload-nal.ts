@@ -1,4 +1,5 @@
-// NAL units into RTP payloads: single NAL units, aggregates and fragments (RFC 6184 5.6 to 5.8, RFC 7798 4.4).
+// NAL units into RTP payloads: single NAL units, aggregates and fragments (RFC 6184 5.6 to 5.8, RFC 7798
+// 4.4).
 
 /** Bytes of a payload. */
 const MTU = 1400;

@@ -142,7 +142,10 @@ export class Simulator implements DialogueHost {
     for (const session of this.of(channel)) session.isSilent = false;
   }
 
-  /** The camera is pulled out: its sessions fall silent, and a new one gets 404. Its recordings can still be played. */
+  /**
+   * The camera is pulled out: its sessions fall silent, and a new one gets 404. Its recordings can still be
+   * played.
+   */
   unplugCamera(channel: number): void {
     this.faults.unplugged.add(channel);
     for (const session of this.of(channel)) session.isSilent = session.target.recordedFrom === undefined;

@@ -3,7 +3,10 @@
 import type { Clip } from './clips.js';
 import type { Settings } from './options.js';
 
-/** The user-data SEI that carries a recorded unit's time: this UUID, then epoch ms in decimal text (H.264 D.1.6). */
+/**
+ * The user-data SEI that carries a recorded unit's time: this UUID, then epoch ms in decimal text (H.264
+ * D.1.6).
+ */
 export const TIME_SEI_UUID = Buffer.from('6e76722d73696d2d7265632d74696d65', 'hex');
 
 export interface SourceUnit {
@@ -23,7 +26,9 @@ export interface Source {
   next(): SourceUnit | undefined;
 }
 
-/** Where live media begins: at the last keyframe before now, as with cameras that run all the time. Epoch ms. */
+/**
+ * Where live media begins: at the last keyframe before now, as with cameras that run all the time. Epoch ms.
+ */
 export function liveStart(video: Clip, nowMs: number): number {
   const { units, rate } = video;
   let count = Math.floor((nowMs * rate) / 1000);
@@ -63,7 +68,10 @@ export class LiveSource implements Source {
   }
 }
 
-/** Recorded time T shows second T mod 60; each unit of video says its T in an SEI. A gap in the recordings is jumped over. */
+/**
+ * Recorded time T shows second T mod 60; each unit of video says its T in an SEI. A gap in the recordings is
+ * jumped over.
+ */
 export class RecordedSource implements Source {
   private count: number;
   private skippedMs = 0;

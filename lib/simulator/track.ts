@@ -60,7 +60,10 @@ export class SimulatedTrack {
     return this.pending;
   }
 
-  /** Sends the unit that `peek` told. `ntpMs`: what the server's clock says when the unit is due. A muted one only counts. */
+  /**
+   * Sends the unit that `peek` told. `ntpMs`: what the server's clock says when the unit is due. A muted one
+   * only counts.
+   */
   send(how: { ntpMs: number; scale: number; isMuted: boolean; dropsWhenFull: boolean }): void {
     const unit = this.pending;
     if (unit === undefined) return;

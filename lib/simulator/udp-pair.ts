@@ -1,4 +1,5 @@
-// The server's end of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11), for unicast or for a multicast group.
+// The server's end of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11), for
+// unicast or for a multicast group.
 
 import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
@@ -18,7 +19,10 @@ export async function bindUdpPair(): Promise<[rtp: dgram.Socket, rtcp: dgram.Soc
   throw new Error('no pair of UDP ports is free');
 }
 
-/** A group of the scope that organizations have for themselves (RFC 2365 6.1), and the ports of those in it: they are as free as the server's own. */
+/**
+ * A group of the scope that organizations have for themselves (RFC 2365 6.1), and the ports of those in it:
+ * they are as free as the server's own.
+ */
 export async function openGroup(): Promise<{ address: string; rtp: dgram.Socket; rtcp: dgram.Socket }> {
   const [rtp, rtcp] = await bindUdpPair();
   for (const socket of [rtp, rtcp]) {

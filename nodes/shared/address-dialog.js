@@ -1,4 +1,5 @@
-// The address of an nvr-server's dialog: what a pasted URL and a maker's preset fill in, and what will be asked.
+// The address of an nvr-server's dialog: what a pasted URL and a maker's preset fill in, and what will be
+// asked.
 
 /** `lists` answers the dialog's channels and stream codes. */
 RED.nvrAddress.dialog = function (node, lists) {

@@ -1,4 +1,5 @@
-// The editor's admin endpoints: test a connection, fetch the test's picture, trace an NVR. All POST, all behind `nvr.write`.
+// The editor's admin endpoints: test a connection, fetch the test's picture, trace an NVR. All POST, all
+// behind `nvr.write`.
 
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
@@ -94,7 +95,10 @@ interface Asked {
   readonly onAccount: (outcome: 'taken' | 'refused' | 'unasked') => void;
 }
 
-/** Asks the NVR of a dialog, at most so many at once. `ask` answers for how long an NVR made for it is still of use, in ms. */
+/**
+ * Asks the NVR of a dialog, at most so many at once. `ask` answers for how long an NVR made for it is still
+ * of use, in ms.
+ */
 async function asking(
   RED: NodeAPI,
   body: Record<string, unknown>,
@@ -172,7 +176,10 @@ function channelOf({ settings }: Nvr, given: unknown): number {
   return channelNumber(settings, given);
 }
 
-/** Keeps a JPEG for a minute and answers its id; a picture that cannot be made fails no test, and the reason is told. */
+/**
+ * Keeps a JPEG for a minute and answers its id; a picture that cannot be made fails no test, and the reason
+ * is told.
+ */
 async function pictureOf(
   hub: ReturnType<Nvr['camera']>,
 ): Promise<{ picture: string } | { noPicture: string }> {

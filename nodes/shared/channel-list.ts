@@ -1,4 +1,5 @@
-// Several channels as people give them: numbers, ranges and names such as `1-4,7,Gate`, or `*` for the NVR's channel table.
+// Several channels as people give them: numbers, ranges and names such as `1-4,7,Gate`, or `*` for the NVR's
+// channel table.
 
 import { NvrError } from '../../lib/errors.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
@@ -10,8 +11,9 @@ type ChannelTable = Pick<NvrSettings, 'channels'>;
 export const MAX_LISTED = 1024;
 
 /**
- * The channels of a list, each once, in the order given. A name of the table comes before list syntax: a camera called `1-4` is that camera. `*` is
- * the channel table, or channel 1 where it is empty. Throws EINPUT for what is no list.
+ * The channels of a list, each once, in the order given. A name of the table comes before list syntax: a
+ * camera called `1-4` is that camera. `*` is the channel table, or channel 1 where it is empty. Throws EINPUT
+ * for what is no list.
  */
 export function channelList(settings: ChannelTable, given: unknown): number[] {
   const text = typeof given === 'number' || typeof given === 'string' ? String(given).trim() : '';

@@ -1,4 +1,5 @@
-// What makes a clip's message plug into other nodes: its path, its file's name, and an attachment as the e-mail node takes them.
+// What makes a clip's message plug into other nodes: its path, its file's name, and an attachment as the
+// e-mail node takes them.
 
 import path from 'node:path';
 import { NvrError } from '../../lib/errors.js';

@@ -1,4 +1,5 @@
-// What every flow node does alike: wait until the flows run, read the settings or show which one cannot be used, answer each input once, close once.
+// What every flow node does alike: wait until the flows run, read the settings or show which one cannot be
+// used, answer each input once, close once.
 
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -25,7 +26,9 @@ export interface FlowContext<T extends SettingsTable> {
   readonly server: NvrServerNode;
   readonly nvr: Nvr;
   readonly settings: SettingsOf<T>;
-  /** Whether the node was saved by a dialog of this version: defaults that changed since hold for those alone. */
+  /**
+   * Whether the node was saved by a dialog of this version: defaults that changed since hold for those alone.
+   */
   readonly savedVersion: number;
   /** Aborted as the node closes. */
   readonly signal: AbortSignal;
@@ -35,13 +38,22 @@ export interface FlowContext<T extends SettingsTable> {
 export interface FlowPart {
   /** The flows run: what is sent now reaches every node. */
   start?(): void;
-  /** Resolves when the message is answered for, and rejects with what goes to Catch; what it throws goes there too. */
+  /**
+   * Resolves when the message is answered for, and rejects with what goes to Catch; what it throws goes there
+   * too.
+   */
   input?(message: Input, send: Send): unknown;
-  /** May take as long as Node-RED gives a node to close, 15 s. `removed`: it is deleted, and not started again. */
+  /**
+   * May take as long as Node-RED gives a node to close, 15 s. `removed`: it is deleted, and not started
+   * again.
+   */
   close?(removed: boolean): unknown;
 }
 
-/** Registers a node type whose nodes belong to an NVR. `create` throws what cannot be used: a red badge, and Catch. */
+/**
+ * Registers a node type whose nodes belong to an NVR. `create` throws what cannot be used: a red badge, and
+ * Catch.
+ */
 export function flowNode<const T extends SettingsTable>(
   RED: NodeAPI,
   type: string,
@@ -58,7 +70,10 @@ export function flowNode<const T extends SettingsTable>(
     let isRefused = false;
     let isStarted = false;
 
-    /** What could not be made at the start, an NVR's settings for instance, may be there by the time of a message. */
+    /**
+     * What could not be made at the start, an NVR's settings for instance, may be there by the time of a
+     * message.
+     */
     const open = (): FlowPart => {
       if (ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');
       part ??= make();

@@ -1,4 +1,5 @@
-// A tested camera's picture, moving for ten seconds in the dialog: its stream as records, as a view's page gets them.
+// A tested camera's picture, moving for ten seconds in the dialog: its stream as records, as a view's page
+// gets them.
 
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
@@ -24,7 +25,10 @@ export function offerMoving(hub: CameraHub): string {
   return id;
 }
 
-/** Streams for ten seconds, or until the dialog is closed. Throws EINPUT for an id that is not offered, EBUSY where too many move. */
+/**
+ * Streams for ten seconds, or until the dialog is closed. Throws EINPUT for an id that is not offered, EBUSY
+ * where too many move.
+ */
 export function streamMoving(id: unknown, response: ServerResponse): void {
   const hub = typeof id === 'string' ? offered.get(id) : undefined;
   if (hub === undefined) throw new NvrError('EINPUT', 'There is no such stream any more: test again.');

@@ -1,4 +1,5 @@
-// What makes a picture's message plug into other nodes: a file's name, and the content type of an HTTP response.
+// What makes a picture's message plug into other nodes: a file's name, and the content type of an HTTP
+// response.
 
 import { clipPath } from '../../lib/nvr/recorder/file-name.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
@@ -30,7 +31,10 @@ export function pictureName(
   return `${clipPath(NAME, fields, settings.timeZone).join('-')}.${ENDINGS[contentType] ?? 'bin'}`;
 }
 
-/** `msg.headers` for a flow that ends in `http response`; other headers stay, the content type of whoever asked does not. */
+/**
+ * `msg.headers` for a flow that ends in `http response`; other headers stay, the content type of whoever
+ * asked does not.
+ */
 export function responseHeaders(
   { res, headers }: Input,
   contentType: string,

@@ -1,4 +1,5 @@
-// Recorded spans as files, for nvr-playback: one MP4 for each channel that a message asks for, and the message once more with each.
+// Recorded spans as files, for nvr-playback: one MP4 for each channel that a message asks for, and the
+// message once more with each.
 
 import fs from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
@@ -92,7 +93,10 @@ export class PlaybackFiles {
     return this.exports.recover();
   }
 
-  /** Calls `done` once, when the last of the files is finished. Throws EINPUT, or EBUSY where the same is under way. */
+  /**
+   * Calls `done` once, when the last of the files is finished. Throws EINPUT, or EBUSY where the same is
+   * under way.
+   */
   start(request: FilesRequest, message: NodeMessage, done: (error?: Error) => void): void {
     const { channels, run, stream } = request;
     if (channels.length > MAX_CHANNELS)

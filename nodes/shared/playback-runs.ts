@@ -72,8 +72,8 @@ export class PlaybackRuns {
   }
 
   /**
-   * One request for each channel; several play in step. Resolves as the setting "doneWhen" says, when that holds for all; rejects with what keeps one from
-   * playing, or what is missing at its end.
+   * One request for each channel; several play in step. Resolves as the setting "doneWhen" says, when that
+   * holds for all; rejects with what keeps one from playing, or what is missing at its end.
    */
   async play(requests: readonly PlaybackRequest[]): Promise<void> {
     const [{ run: name, stream, from, to }] = requests as [PlaybackRequest];
@@ -186,7 +186,10 @@ export class PlaybackRuns {
   }
 }
 
-/** A run that gave pictures, and came to an end without all of its span, has `ended`, with what is missing; one that never began is an `error`. */
+/**
+ * A run that gave pictures, and came to an end without all of its span, has `ended`, with what is missing;
+ * one that never began is an `error`.
+ */
 function endOf(
   { from }: PlaybackRequest,
   reached: number,

@@ -1,4 +1,5 @@
-// Units and events of one source, a camera or a run of its recording, as the messages that flows are built on.
+// Units and events of one source, a camera or a run of its recording, as the messages that flows are built
+// on.
 
 import { isKeyframe } from '../../lib/codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';

@@ -27,7 +27,9 @@ export class HeldAlarms {
     private readonly copy: (message: Input) => Input,
   ) {}
 
-  /** `begin` tells the recorder of it, and answers whether it begins a clip: if so, the promise is the clip's. */
+  /**
+   * `begin` tells the recorder of it, and answers whether it begins a clip: if so, the promise is the clip's.
+   */
   hold(message: Input, send: Send, begin: (holder: HeldAlarm) => boolean): Promise<void> | undefined {
     let resolve!: () => void;
     let reject!: (error: NvrError) => void;
@@ -40,7 +42,10 @@ export class HeldAlarms {
     return ended;
   }
 
-  /** The message goes with the last file of its clip, copies with those before. What no message waits for is a message of its own, of what was kept of the alarm's. */
+  /**
+   * The message goes with the last file of its clip, copies with those before. What no message waits for is a
+   * message of its own, of what was kept of the alarm's.
+   */
   finished({ info, last, message: kept = {}, holder }: Finished): void {
     const filled = (message: NodeMessage): NodeMessage => this.output.clip(message, info);
     const alarm = holder as HeldAlarm | undefined;
@@ -57,13 +62,17 @@ export class HeldAlarms {
     else if (firstOfOutage) this.node.error(error, kept);
   }
 
-  /** While the node closes: the clip stands in the journal, and is sent after the next start. `isLast`: there is none. */
+  /**
+   * While the node closes: the clip stands in the journal, and is sent after the next start. `isLast`: there
+   * is none.
+   */
   ended(event: RecorderEvent, isLast: boolean): void {
     if (event.type !== 'failed' && !(event.type === 'finished' && event.last)) return;
     if (event.holder === undefined) return;
     const alarm = this.release(event.holder as HeldAlarm);
     if (event.type === 'finished') alarm.resolve();
-    // After a deploy of some nodes Catch would hear it now and after the start; the journal needs a disk, though.
+    // After a deploy of some nodes Catch would hear it now and after the start; the journal needs a disk,
+    // though.
     else if (isLast || event.error.code === 'EDISK') alarm.reject(event.error);
   }
 

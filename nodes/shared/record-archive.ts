@@ -1,4 +1,5 @@
-// What a record node does with what it has recorded: lists it, holds it back from retention, exports it with its proof.
+// What a record node does with what it has recorded: lists it, holds it back from retention, exports it with
+// its proof.
 
 import fs from 'node:fs/promises';
 import path from 'node:path';

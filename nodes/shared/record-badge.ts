@@ -1,4 +1,5 @@
-// The badge of a record node: disarmed, else what is wrong with the stream, else why the last clip failed, else what it does.
+// The badge of a record node: disarmed, else what is wrong with the stream, else why the last clip failed,
+// else what it does.
 
 import type { Node, NodeStatus } from 'node-red';
 import type { NvrErrorCode } from '../../lib/errors.js';

@@ -30,7 +30,10 @@ export class RecordOutput {
     return Object.assign(message, { topic, ...clipFields(info, this.attach), clip: { ...info } });
   }
 
-  /** The same message with the answer on it, for output 2. `state` is the recorder's, `streamState` the stream's. */
+  /**
+   * The same message with the answer on it, for output 2. `state` is the recorder's, `streamState` the
+   * stream's.
+   */
   status(message: NodeMessage, recorder: RecorderStatus, publicKey: string | undefined): NodeMessage {
     const { statistics } = this.hub;
     const key = publicKey !== undefined && { publicKey };

@@ -48,7 +48,10 @@ function flowsStarted(): void {
   for (const once of [...waiting]) once();
 }
 
-/** Runs `start` once the flows run, so that what it reports reaches Catch and Status nodes made after this node. Answers how to call it off. */
+/**
+ * Runs `start` once the flows run, so that what it reports reaches Catch and Status nodes made after this
+ * node. Answers how to call it off.
+ */
 export function whenFlowsRun(RED: NodeAPI, start: () => void): () => void {
   // Another runtime in this process has another emitter, and a restarted one may have lost its listeners.
   if (!RED.events.listeners('flows:started').includes(flowsStarted))

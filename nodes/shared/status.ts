@@ -1,4 +1,5 @@
-// Status badges. Texts are words that the editor looks up in the node's catalog, and that read well where it has none.
+// Status badges. Texts are words that the editor looks up in the node's catalog, and that read well where it
+// has none.
 
 import type { NodeStatus } from 'node-red';
 import type { NvrErrorCode } from '../../lib/errors.js';

@@ -1,10 +1,14 @@
-// Passwords that a dialog brings to its test: the gate for wrong ones holds for them too, since each is another account to the library.
+// Passwords that a dialog brings to its test: the gate for wrong ones holds for them too, since each is
+// another account to the library.
 
 import { performance } from 'node:perf_hooks';
 import { WRONG_PASSWORD } from '../../lib/client/backoff.js';
 import { NvrError } from '../../lib/errors.js';
 
-/** Wrong passwords for one user at one host, however many tests run at once; then nobody tries for 5 min, doubling to 1 h. */
+/**
+ * Wrong passwords for one user at one host, however many tests run at once; then nobody tries for 5 min,
+ * doubling to 1 h.
+ */
 const MAX_WRONG = 2;
 const MAX_ACCOUNTS = 1000;
 
@@ -20,7 +24,10 @@ export class TestGate {
   /** `now` is monotonic ms. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** Lets one try in, or throws EAUTH or EBUSY. To be told how it ended: whether the password was taken, refused, or never asked for. */
+  /**
+   * Lets one try in, or throws EAUTH or EBUSY. To be told how it ended: whether the password was taken,
+   * refused, or never asked for.
+   */
   enter(host: string, username: string): (outcome: 'taken' | 'refused' | 'unasked') => void {
     const key = keyOf(host, username);
     const guesses = this.accounts.get(key) ?? { underWay: 0, wrong: 0, blockedUntil: 0 };
@@ -66,7 +73,10 @@ export class TestGate {
   }
 }
 
-/** One key for all spellings of a host (127.1, a dot at the end, an IPv6 address with its zeros) and of a user: many servers take either case. */
+/**
+ * One key for all spellings of a host (127.1, a dot at the end, an IPv6 address with its zeros) and of a
+ * user: many servers take either case.
+ */
 function keyOf(host: string, username: string): string {
   return JSON.stringify([usualHost(host.trim().toLowerCase()), username.trim().toLowerCase()]);
 }

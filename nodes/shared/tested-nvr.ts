@@ -1,4 +1,5 @@
-// The NVR that a dialog's test is about: the deployed one where nothing was changed, else one made of the dialog's values.
+// The NVR that a dialog's test is about: the deployed one where nothing was changed, else one made of the
+// dialog's values.
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -29,8 +30,9 @@ const DEFAULTS: Values = defaultsOf(serverSettings);
 const BOUND = ['host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'redirects', 'allowBasic'];
 
 /**
- * `body`: `id`, `server` (the properties), and `username`, `password`; or `stored: "password"` for a password that the dialog does not know, or
- * `stored: "account"` for an account that it does not. Throws EINPUT that says what cannot be used.
+ * `body`: `id`, `server` (the properties), and `username`, `password`; or `stored: "password"` for a password
+ * that the dialog does not know, or `stored: "account"` for an account that it does not. Throws EINPUT that
+ * says what cannot be used.
  */
 export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   const deployed = typeof body.id === 'string' ? nodeOf(RED, body.id) : undefined;

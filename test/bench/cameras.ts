@@ -1,4 +1,5 @@
-// Reads paced cameras in one process: node cameras.js <floor|library> <port> <count> [Mbit/s]. Reads until its parent goes.
+// Reads paced cameras in one process: node cameras.js <floor|library> <port> <count> [Mbit/s]. Reads until
+// its parent goes.
 
 import net from 'node:net';
 import { tcp } from '../../lib/client/transport/transports.js';

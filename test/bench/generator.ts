@@ -1,9 +1,11 @@
-// The bench's server, in a process of its own: pre-packetized H.264 as fast as the socket takes it, or paced as a camera sends it.
+// The bench's server, in a process of its own: pre-packetized H.264 as fast as the socket takes it, or paced
+// as a camera sends it.
 //
-//   /bulk?mb=N     64 KB writes          /packets?mb=N  one write per RTP packet
-//   /camera        4 Mbit/s, 25 pictures a second, one write per packet, without end; /camera?mbit=2 2 Mbit/s
-//   /clip/N        the Nth of the elementary streams that are named behind the size, paced as a camera sends it, a picture's number being its place in the file
-//   /udp?rate=N&packets=M  M packets over UDP, N a second
+// /bulk?mb=N 64 KB writes /packets?mb=N one write per RTP packet
+// /camera 4 Mbit/s, 25 pictures a second, one write per packet, without end; /camera?mbit=2 2 Mbit/s
+// /clip/N the Nth of the elementary streams that are named behind the size, paced as a camera sends it, a
+// picture's number being its place in the file
+// /udp?rate=N&packets=M M packets over UDP, N a second
 
 import dgram from 'node:dgram';
 import fs from 'node:fs';
@@ -116,7 +118,9 @@ function sendPackets(socket: net.Socket, { bytes, ends }: Packed, from: number, 
   socket.end();
 }
 
-/** At an even rate, as far as timers allow; the connection ends when the last packets have had time to arrive. */
+/**
+ * At an even rate, as far as timers allow; the connection ends when the last packets have had time to arrive.
+ */
 function sendDatagrams(socket: net.Socket, clientPort: number, rate: number, packets: number): void {
   const udp = dgram.createSocket({ type: 'udp4', sendBufferSize: 4 << 20 });
   const begun = performance.now();

@@ -1,4 +1,6 @@
-// Reads paced cameras, or one fast stream over UDP, in a process of its own: node latency.js <cameras|udp> <port> <count or packets> <mbit or rate>. Answers each message of its parent with what it has seen since the last.
+// Reads paced cameras, or one fast stream over UDP, in a process of its own: node latency.js <cameras|udp>
+// <port> <count or packets> <mbit or rate>. Answers each message of its parent with what it has seen since
+// the last.
 
 import { tcp, udp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
@@ -9,7 +11,10 @@ export interface Seen {
   units: number;
   packets: number;
   lost: number;
-  /** Milliseconds from the socket read of a unit's last packet to the subscriber's call: half of the units, 99 of 100, all. */
+  /**
+   * Milliseconds from the socket read of a unit's last packet to the subscriber's call: half of the units, 99
+   * of 100, all.
+   */
   p50: number;
   p99: number;
   worst: number;

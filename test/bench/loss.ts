@@ -1,4 +1,5 @@
-// npm run bench:loss: what a stream that loses packets leaves in a flow and in a recording, beside ffmpeg's recording of the same packets. Prints a table in Markdown.
+// npm run bench:loss: what a stream that loses packets leaves in a flow and in a recording, beside ffmpeg's
+// recording of the same packets. Prints a table in Markdown.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';

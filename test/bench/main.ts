@@ -1,4 +1,5 @@
-// npm run bench: what receiving costs, as ratios to a bare socket that reads the same bytes in the same run. Prints tables in Markdown.
+// npm run bench: what receiving costs, as ratios to a bare socket that reads the same bytes in the same run.
+// Prints tables in Markdown.
 
 import { execFile, execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';

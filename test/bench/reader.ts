@@ -1,7 +1,8 @@
-// One reader of the bench, in a process of its own: node reader.js <kind> <port> <path> <warm-up MB>. Prints what it read after the warm-up, and what that cost.
+// One reader of the bench, in a process of its own: node reader.js <kind> <port> <path> <warm-up MB>. Prints
+// what it read after the warm-up, and what that cost.
 //
-//   onread, data   the floor: a bare socket           library    access units of this library
-//   yellowstone    yellowstone from npm, whose folder is the last argument: framing only
+// onread, data the floor: a bare socket library access units of this library
+// yellowstone yellowstone from npm, whose folder is the last argument: framing only
 
 import net from 'node:net';
 import { createRequire } from 'node:module';
@@ -21,7 +22,10 @@ const [kind, port = '0', path = '/', warmUp = '0', folder = ''] = process.argv.s
 const uri = `rtsp://127.0.0.1:${port}${path}`;
 let units = 0;
 
-/** Where the measuring begins: the handshake, and the time in which the code is still being compiled, are left out. */
+/**
+ * Where the measuring begins: the handshake, and the time in which the code is still being compiled, are left
+ * out.
+ */
 const warmUpBytes = Number(warmUp) * 1024 * 1024;
 let mark: { at: number; cpu: NodeJS.CpuUsage; bytes: number } | undefined;
 
@@ -119,7 +123,10 @@ async function yellowstone(): Promise<number> {
   return bytes;
 }
 
-/** It throws where a read ends within the four bytes in front of a packet, or begins with a reply and goes on with media: it gets no such reads. */
+/**
+ * It throws where a read ends within the four bytes in front of a packet, or begins with a reply and goes on
+ * with media: it gets no such reads.
+ */
 function keepHeadersWhole(prototype: Yellowstone): void {
   const take = prototype._onData;
   let left = 0;

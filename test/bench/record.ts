@@ -1,4 +1,5 @@
-// npm run bench:record: what the pre-roll of 16 cameras takes in memory, and what 16 clips at once cost beside as many ffmpeg processes. Prints a table in Markdown.
+// npm run bench:record: what the pre-roll of 16 cameras takes in memory, and what 16 clips at once cost
+// beside as many ffmpeg processes. Prints a table in Markdown.
 
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

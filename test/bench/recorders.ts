@@ -1,4 +1,5 @@
-// Sixteen cameras in a process of its own, unarmed, armed, then recording: node recorders.js <port> <count> <folder>. Answers each word of its parent when it is done.
+// Sixteen cameras in a process of its own, unarmed, armed, then recording: node recorders.js <port> <count>
+// <folder>. Answers each word of its parent when it is done.
 
 import fs from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';

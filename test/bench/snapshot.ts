@@ -1,4 +1,5 @@
-// Snapshot speed and memory, each figure beside ffmpeg's in the same run: node --require tsx/cjs test/bench/snapshot.ts [pictures of the memory run, 1000 by default]
+// Snapshot speed and memory, each figure beside ffmpeg's in the same run: node --require tsx/cjs
+// test/bench/snapshot.ts [pictures of the memory run, 1000 by default]
 
 import { createRequire } from 'node:module';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
@@ -9,7 +10,10 @@ import type * as FfmpegModule from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import type * as PoolModule from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { ffmpeg, lavfiFrame, planesOf } from '../media/ffmpeg-judge.js';
 
-/** What is installed is measured, the built files: compiled on the fly for tests, the same code takes half as long again. */
+/**
+ * What is installed is measured, the built files: compiled on the fly for tests, the same code takes half as
+ * long again.
+ */
 const built = (file: string): unknown => createRequire(__filename)(`../../dist/lib/${file}`);
 const { toJpeg } = built('media/jpeg/index.js') as typeof JpegModule;
 const { ffmpegSnapshot } = built('nvr/ffmpeg-fallback.js') as typeof FfmpegModule;
@@ -58,7 +62,10 @@ async function fastest(times: number, work: () => unknown): Promise<number> {
   return best;
 }
 
-/** The longest stretch in which no timer ran, in the quietest of five rounds: a block of our own would show in each of them. */
+/**
+ * The longest stretch in which no timer ran, in the quietest of five rounds: a block of our own would show in
+ * each of them.
+ */
 async function longestBlock(work: () => Promise<unknown>): Promise<number> {
   let quietest = Infinity;
   for (let round = 0; round < 5; round++) {

@@ -1,4 +1,5 @@
-// How much decoded pictures look like those that were sent: structural similarity of the luma (Wang et al. 2004), in windows of 8 x 8.
+// How much decoded pictures look like those that were sent: structural similarity of the luma (Wang et al.
+// 2004), in windows of 8 x 8.
 
 export interface Frames {
   readonly width: number;
@@ -13,7 +14,10 @@ const WINDOW = 8;
 const C1 = (0.01 * 255) ** 2;
 const C2 = (0.03 * 255) ** 2;
 
-/** Mean over the frames shown, each against the one of the source that it is; `places`: how many frames behind the recording's first one that is, where the first one is itself is found by looks. */
+/**
+ * Mean over the frames shown, each against the one of the source that it is; `places`: how many frames behind
+ * the recording's first one that is, where the first one is itself is found by looks.
+ */
 export function meanSsim(frames: Frames, source: Frames, places: readonly number[]): number {
   if (places.length === 0) return 0;
   const begin = beginOf(frames, source, places);

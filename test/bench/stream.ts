@@ -1,4 +1,5 @@
-// The bench's stream: a real encoder's H.264, packetized once, as interleaved frames whose numbers run on however often the clip is repeated.
+// The bench's stream: a real encoder's H.264, packetized once, as interleaved frames whose numbers run on
+// however often the clip is repeated.
 
 import { execFileSync } from 'node:child_process';
 import { splitAnnexB } from '../../lib/codec/annexb.js';

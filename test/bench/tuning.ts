@@ -1,4 +1,5 @@
-// npm run bench:tuning: datagrams at 20,000 a second, the wait from a unit's last socket read to its subscriber, and what a camera costs beside 0 to 63 others. Prints tables in Markdown.
+// npm run bench:tuning: datagrams at 20,000 a second, the wait from a unit's last socket read to its
+// subscriber, and what a camera costs beside 0 to 63 others. Prints tables in Markdown.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Pages without a browser: node view-readers.js <URL of the site> <pages> <cameras>. Each reads all of those cameras' main streams, and drops what comes.
+// Pages without a browser: node view-readers.js <URL of the site> <pages> <cameras>. Each reads all of those
+// cameras' main streams, and drops what comes.
 
 import http from 'node:http';
 

@@ -1,4 +1,5 @@
-// The live view's server in a process of its own: node view-server.js <RTSP port> <cameras>. A camera's main stream is the generator's first clip, its dual stream the second.
+// The live view's server in a process of its own: node view-server.js <RTSP port> <cameras>. A camera's main
+// stream is the generator's first clip, its dual stream the second.
 
 import { createRequire } from 'node:module';
 import http from 'node:http';

@@ -1,4 +1,5 @@
-// npm run bench:view [-- one wall join cost]: the live view's figures against their targets, in one run with the reader alone. Real headless Chromium; what is shown is read from the pictures themselves.
+// npm run bench:view [-- one wall join cost]: the live view's figures against their targets, in one run with
+// the reader alone. Real headless Chromium; what is shown is read from the pictures themselves.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -108,7 +109,10 @@ function numbered(shown: readonly ShownPicture[]): (ShownPicture & { number: num
   });
 }
 
-/** For each shown picture, the latest that was sent with its number before: its place among those sent, and how long it took. */
+/**
+ * For each shown picture, the latest that was sent with its number before: its place among those sent, and
+ * how long it took.
+ */
 function match(
   shown: readonly ShownPicture[],
   sent: readonly SentPicture[],
@@ -192,7 +196,10 @@ interface Joins {
   readonly live: number[];
 }
 
-/** From the element's place in a page to its first picture, to the second, and to the first that is no older than a quarter of a second. */
+/**
+ * From the element's place in a page to its first picture, to the second, and to the first that is no older
+ * than a quarter of a second.
+ */
 async function joins(server: Server, browser: Browser): Promise<Joins> {
   await server.ask({ word: 'read', stream: 'main', cameras: 1 });
   const page = await openPage(browser, 1);

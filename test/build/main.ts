@@ -1,4 +1,6 @@
-// Compiles lib/ and nodes/ into dist/ and puts what is read at run time beside the compiled files: the editor's pages, icons, the view's page, the page that checks exports, the simulator's clips and the demo's page. With --if-stale: only where anything has changed since.
+// Compiles lib/ and nodes/ into dist/ and puts what is read at run time beside the compiled files: the
+// editor's pages, icons, the view's page, the page that checks exports, the simulator's clips and the demo's
+// page. With --if-stale: only where anything has changed since.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

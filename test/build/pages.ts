@@ -1,4 +1,5 @@
-// The editor's pages as the build writes them: dialogs, help and catalogs, with what the settings tables say filled in.
+// The editor's pages as the build writes them: dialogs, help and catalogs, with what the settings tables say
+// filled in.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -66,7 +67,10 @@ function dialog(type: string, html: string): string {
   return html.replace(/<!-- rows ([\w-]+) -->/g, (_all, section: string) => rowsOf(table, section, prefix));
 }
 
-/** `<!-- settings -->` becomes the list of settings; all of it is of a class, for what makes it fit the sidebar. */
+/**
+ * `<!-- settings -->` becomes the list of settings; all of it is of a class, for what makes it fit the
+ * sidebar.
+ */
 function help(type: string, language: Language, html: string): string {
   const table = TABLES[type];
   const text = table === undefined ? html : html.replace('<!-- settings -->', () => helpOf(table, language));
@@ -76,7 +80,10 @@ function help(type: string, language: Language, html: string): string {
   );
 }
 
-/** The tables, the runtime's check and what makes a dialog of them: in each page, since the editor promises no order. */
+/**
+ * The tables, the runtime's check and what makes a dialog of them: in each page, since the editor promises no
+ * order.
+ */
 function settingsScript(): string {
   const module = (name: string): string => {
     const { outputText } = ts.transpileModule(read('shared', 'settings', `${name}.ts`), {

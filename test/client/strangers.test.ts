@@ -46,7 +46,10 @@ interface Told {
   end?: SessionEnd;
 }
 
-/** Plays what a server sends behind PLAY's reply before it closes the connection; `transports` are SETUP's replies in turn. */
+/**
+ * Plays what a server sends behind PLAY's reply before it closes the connection; `transports` are SETUP's
+ * replies in turn.
+ */
 async function play(
   media: Buffer,
   transports: readonly string[],

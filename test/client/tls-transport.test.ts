@@ -15,7 +15,9 @@ const TRANSPORTS = {
   multicast: multicast(inClear),
 };
 
-/** What a server that refuses TCP with 461 was asked to SETUP over what only looks like TLS, and how it ended. */
+/**
+ * What a server that refuses TCP with 461 was asked to SETUP over what only looks like TLS, and how it ended.
+ */
 async function asked(
   preference: keyof typeof TRANSPORTS,
   script?: Script,

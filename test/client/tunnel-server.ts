@@ -23,7 +23,10 @@ export interface Asked {
 
 export type Answerer = (asked: Asked, count: number) => string | undefined;
 
-/** Hears HTTP, and says what a test tells it to: a GET gets a tunnel, a POST no answer, unless `answer` says otherwise. */
+/**
+ * Hears HTTP, and says what a test tells it to: a GET gets a tunnel, a POST no answer, unless `answer` says
+ * otherwise.
+ */
 export async function startHttp(answer: Answerer = () => undefined) {
   const asked: Asked[] = [];
   const sockets = new Set<net.Socket>();

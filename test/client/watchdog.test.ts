@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Watchdog, type WatchdogOptions } from '../../lib/client/watchdog.js';
 
-/** Looks once a second from `second` 1 on; answers the second at which it calls silence, and what it says then. */
+/**
+ * Looks once a second from `second` 1 on; answers the second at which it calls silence, and what it says
+ * then.
+ */
 function silentAt(
   options: WatchdogOptions,
   received: (second: number) => number,

@@ -47,7 +47,8 @@ describe('AacLatmDepacketizer', () => {
   it('gives the access units ffmpeg sent, in fragments', () => {
     const { latm, units } = depacketizer({ cpresent: '0', config: '400028203fc0' });
     feed(latm, capture('latm-ffmpeg.rtp'));
-    // ffmpeg made the same stream for both captures. The first element is dropped: nothing says that it is whole.
+    // ffmpeg made the same stream for both captures. The first element is dropped: nothing says that it is
+    // whole.
     assert.ok(units.length > 5);
     assert.deepEqual(contents(units), hex(adtsFrames('aacfrag-ffmpeg.adts').slice(1, 1 + units.length)));
     assert.deepEqual(units[0]?.format, {

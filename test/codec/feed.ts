@@ -1,4 +1,5 @@
-// Feeds depacketizers as the client does: packets in place in one read buffer, loss told by gap(). Shared by the codec tests.
+// Feeds depacketizers as the client does: packets in place in one read buffer, loss told by gap(). Shared by
+// the codec tests.
 
 import { RtpPacketView } from '../../lib/rtp/packet.js';
 import type { Depacketizer } from '../../lib/codec/payload-format.js';
@@ -54,7 +55,10 @@ export class Feed {
     this.depacketizer = make(media, (unit) => this.units.push(unit as VideoUnit));
   }
 
-  /** Pushes a whole RTP packet; the read buffer is overwritten behind it, so that a view kept of it shows as wrong bytes. */
+  /**
+   * Pushes a whole RTP packet; the read buffer is overwritten behind it, so that a view kept of it shows as
+   * wrong bytes.
+   */
   packet(packet: Uint8Array): void {
     this.#readBuffer.set(packet, 100);
     if (!this.#view.parse(this.#readBuffer, 100, 100 + packet.length))
@@ -88,7 +92,9 @@ export class Feed {
     return this;
   }
 
-  /** Packets of a packetizer, some of which may be missing: a hole in the sequence numbers is told as a gap. */
+  /**
+   * Packets of a packetizer, some of which may be missing: a hole in the sequence numbers is told as a gap.
+   */
   stream(packets: readonly Buffer[]): this {
     let expected = packets[0]?.readUInt16BE(2) ?? 0;
     for (const packet of packets) {

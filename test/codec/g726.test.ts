@@ -22,7 +22,10 @@ function backwards(value: number, bits: number): string {
   return Array.from({ length: bits }, (_, i) => (value >> i) & 1).join('');
 }
 
-/** First code word in the low bits of the first byte (RFC 3551 4.5.4): the bits of each byte, last code word first, read backwards. */
+/**
+ * First code word in the low bits of the first byte (RFC 3551 4.5.4): the bits of each byte, last code word
+ * first, read backwards.
+ */
 function packLow(codes: readonly number[], bits: number): Buffer {
   const stream = codes.map((code) => backwards(code, bits)).join('');
   return Buffer.from(bitsToBytes(stream).map((byte) => parseInt(backwards(byte, 8), 2)));

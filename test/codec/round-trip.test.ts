@@ -1,4 +1,5 @@
-// Packetize -> lose, reorder -> depacketize gives the source or flagged damage, never a wrong byte. For H.264 and H.265 alike.
+// Packetize -> lose, reorder -> depacketize gives the source or flagged damage, never a wrong byte. For H.264
+// and H.265 alike.
 
 import assert from 'node:assert/strict';
 import fc from 'fast-check';

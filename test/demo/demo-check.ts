@@ -1,4 +1,5 @@
-// What `npm run demo -- --check` waits for: each example flow must deliver, and what it delivers must be real.
+// What `npm run demo -- --check` waits for: each example flow must deliver, and what it delivers must be
+// real.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
@@ -146,7 +147,10 @@ async function judgeCameras(
   throw new Error('the page shows no row for each camera');
 }
 
-/** The page shows the cameras, its alarm is answered with a clip, and the clip is one that a browser can seek in. */
+/**
+ * The page shows the cameras, its alarm is answered with a clip, and the clip is one that a browser can seek
+ * in.
+ */
 function judgePage(): Judge {
   let begun = false;
   return async (_message, { url }) => {

@@ -1,4 +1,5 @@
-// The demo's judges of recorded clips: the file is read, and its first picture's burnt-in clock compared with the alarm.
+// The demo's judges of recorded clips: the file is read, and its first picture's burnt-in clock compared with
+// the alarm.
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -58,7 +59,9 @@ export function judgeContinuous(): Judge {
   };
 }
 
-/** A file of what the NVR has recorded, as long as was asked for, with every picture that it is said to hold. */
+/**
+ * A file of what the NVR has recorded, as long as was asked for, with every picture that it is said to hold.
+ */
 export function judgeExport(spanMs: number): Judge {
   return async ({ type, port, payload, clip, event }: SentMessage) => {
     if (type !== 'nvr-playback') return undefined;
@@ -103,7 +106,10 @@ async function readRecording(file: string): Promise<{ first: Uint8Array; frames:
   }
 }
 
-/** How long before `time` (epoch ms) a live picture of channel 1 was sent, by the clock in it: which picture of the clip it is. The clip begins anew every 20 s. */
+/**
+ * How long before `time` (epoch ms) a live picture of channel 1 was sent, by the clock in it: which picture
+ * of the clip it is. The clip begins anew every 20 s.
+ */
 function agoByPicture(picture: Uint8Array, time: number): number {
   const { units, rate } = channelClip(1, 'main', 'h264');
   const bytes = Buffer.from(picture.buffer, picture.byteOffset, picture.byteLength);

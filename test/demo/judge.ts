@@ -28,7 +28,10 @@ export interface CheckOptions {
   print(line: string): void;
 }
 
-/** Looks at one message of its flow: a sentence says what came, undefined waits for another message, a throw condemns. */
+/**
+ * Looks at one message of its flow: a sentence says what came, undefined waits for another message, a throw
+ * condemns.
+ */
 export type Judge = (
   message: SentMessage,
   options: CheckOptions,

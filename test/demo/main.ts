@@ -1,4 +1,5 @@
-// `npm run demo`: the demo, and where to look. `--check` runs it unattended and judges what comes: exit code 0 or 1.
+// `npm run demo`: the demo, and where to look. `--check` runs it unattended and judges what comes: exit code
+// 0 or 1.
 
 import fs from 'node:fs';
 import path from 'node:path';

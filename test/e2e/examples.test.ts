@@ -79,7 +79,8 @@ describe('the example flows in the editor', function () {
 
   for (const { name, nodes } of flows)
     it(`${name}: nothing overlaps, all is inside the canvas, and every node is valid`, async () => {
-      // The same NVR is in each: from the second on, the editor asks, and "Import copy" is what is tried here.
+      // The same NVR is in each: from the second on, the editor asks, and "Import copy" is what is tried
+      // here.
       const copies = nodes.map((node) => (node.type === 'tab' ? { ...node, disabled: true } : node));
       await importFlow(copies, name !== flows[0]!.name);
       const tab = await page.evaluate(() => {

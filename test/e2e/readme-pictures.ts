@@ -1,4 +1,5 @@
-// Takes the README's pictures of the real editor: `npm run pictures`. Needs a built package, Chromium and ffmpeg.
+// Takes the README's pictures of the real editor: `npm run pictures`. Needs a built package, Chromium and
+// ffmpeg.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -19,7 +20,10 @@ interface FlowNode {
 const exampleOf = (name: string): FlowNode[] =>
   JSON.parse(fs.readFileSync(path.join(ROOT, 'examples', name), 'utf8')) as FlowNode[];
 
-/** The live stream playing, with its keyframes in the sidebar; then its dialog, with the picture of the camera test. */
+/**
+ * The live stream playing, with its keyframes in the sidebar; then its dialog, with the picture of the camera
+ * test.
+ */
 async function main(): Promise<void> {
   const simulator = await startSimulator({ username: 'demo', password: 'demo-password' });
   const flow = exampleOf('20 - Live keyframes as buffers (advanced).json').map((node) =>

@@ -1,4 +1,5 @@
-// `npm run examples`: gives each example's nodes the settings that have come since it was written, at their defaults.
+// `npm run examples`: gives each example's nodes the settings that have come since it was written, at their
+// defaults.
 
 import fs from 'node:fs';
 import { demoFlow, exampleFlows, type FlowNode } from './flows.js';

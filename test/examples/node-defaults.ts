@@ -1,4 +1,5 @@
-// What the editor knows of each node type: its settings and their defaults, read from the pages that register the types.
+// What the editor knows of each node type: its settings and their defaults, read from the pages that register
+// the types.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,5 @@
-// What can go wrong between a node and its NVR, or on this machine: each as something that begins, and is over after a time.
+// What can go wrong between a node and its NVR, or on this machine: each as something that begins, and is
+// over after a time.
 
 import type { ManualNvr } from '../support/manual-nvr.js';
 import type { SickDisk } from './sick-disk.js';
@@ -14,7 +15,10 @@ export interface Fault {
   readonly ms: number;
   begin(place: Place): void | Promise<void>;
   end?(place: Place): void | Promise<void>;
-  /** Seconds after its end by which the camera is to be seen again; 10 by default, undefined: it was never away. */
+  /**
+   * Seconds after its end by which the camera is to be seen again; 10 by default, undefined: it was never
+   * away.
+   */
   readonly seenWithin?: number | undefined;
   /** Such a fault can be seen by whoever asks for the camera's health. */
   readonly isOutage: boolean;

@@ -1,4 +1,5 @@
-// npm run test:faults [-- --row TEXT]: every node under every fault, and a Node-RED that is ended, killed and deployed to, as one table: time to recovery, coverage told and measured, what the user saw.
+// npm run test:faults [-- --row TEXT]: every node under every fault, and a Node-RED that is ended, killed and
+// deployed to, as one table: time to recovery, coverage told and measured, what the user saw.
 
 import { parseArgs } from 'node:util';
 import { lineOf, playMatrix } from './matrix.js';

@@ -1,4 +1,5 @@
-// A real Node-RED that is deployed to, ended, killed and started again in the same folder; what its flow sends is heard outside of it.
+// A real Node-RED that is deployed to, ended, killed and started again in the same folder; what its flow
+// sends is heard outside of it.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';

@@ -27,10 +27,16 @@ export interface Scene extends Place {
   /** Its number, on all its messages as `scene`. */
   readonly number: number;
   readonly row: Row;
-  /** `out`, `event`; `catch` and `complete` of all scenes; `pictures` of a live-stream node of the same camera. */
+  /**
+   * `out`, `event`; `catch` and `complete` of all scenes; `pictures` of a live-stream node of the same
+   * camera.
+   */
   sink(name: 'out' | 'event' | 'catch' | 'complete' | 'pictures'): Sink;
   send(message: object): void;
-  /** Where a fault strikes the whole process, once for all rows that are played with this one, when all have come so far. */
+  /**
+   * Where a fault strikes the whole process, once for all rows that are played with this one, when all have
+   * come so far.
+   */
   together(step: 'begin' | 'end', run: () => void | Promise<void>): Promise<void>;
 }
 

@@ -143,7 +143,10 @@ const share = (missing: number, { from, to }: { from: number; to: number }): str
 
 let probes: Promise<unknown> = Promise.resolve();
 
-/** Milliseconds of the span in which ffprobe finds no picture, steps of two pictures at most left out. One at a time. */
+/**
+ * Milliseconds of the span in which ffprobe finds no picture, steps of two pictures at most left out. One at
+ * a time.
+ */
 function measure(clips: readonly ClipInfo[], asked: { from: number; to: number }): Promise<number> {
   const result = probes.then(() => measureNow(clips, asked));
   probes = result.catch(() => undefined);
@@ -168,7 +171,8 @@ async function measureNow(
   shown.sort((a, b) => a - b);
   const ordinary = median(shown.slice(1).map((at, index) => at - shown[index]!));
   if (shown.length === 0) return to - from;
-  // As the message contract has a hole: from the picture before it to the one behind it, if they are more than two pictures apart.
+  // As the message contract has a hole: from the picture before it to the one behind it, if they are more
+  // than two pictures apart.
   const bounds = [from, ...shown, to].map((at) => Math.min(Math.max(at, from), to));
   const steps = bounds.slice(1).map((at, index) => at - bounds[index]!);
   // The last picture lasts as long as any.

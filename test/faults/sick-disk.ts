@@ -1,4 +1,5 @@
-// A folder on a disk that can be full, read-only, slow or gone: for this process alone, by what node:fs/promises answers below it.
+// A folder on a disk that can be full, read-only, slow or gone: for this process alone, by what
+// node:fs/promises answers below it.
 
 import fs from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';

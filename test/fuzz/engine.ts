@@ -1,4 +1,5 @@
-// Runs a target on mutated seeds until its time is over, and judges every run: no throw but NvrError, nothing past the limits, nothing slow.
+// Runs a target on mutated seeds until its time is over, and judges every run: no throw but NvrError, nothing
+// past the limits, nothing slow.
 
 import { performance } from 'node:perf_hooks';
 import v8 from 'node:v8';

@@ -1,4 +1,5 @@
-// npm run fuzz -- --minutes N [--seed N] [--target NAME]: every target in turn, a few seconds each, with a new seed every round.
+// npm run fuzz -- --minutes N [--seed N] [--target NAME]: every target in turn, a few seconds each, with a
+// new seed every round.
 
 import { parseArgs } from 'node:util';
 import { Finding, fuzz } from './engine.js';

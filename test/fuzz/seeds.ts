@@ -136,7 +136,8 @@ export function conversations(): Buffer[] {
       ),
     ),
     Buffer.from('HTTP/1.1 200 OK\r\n\r\n'),
-    // Servers that repeat what they were told: in the reason, in Unsupported, in other names of a query and in a path.
+    // Servers that repeat what they were told: in the reason, in Unsupported, in other names of a query and
+    // in a path.
     Buffer.from(
       crlf(
         'RTSP/1.0 551 No such option: Basic dTpw and pbkey=aB3',

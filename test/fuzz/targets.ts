@@ -102,7 +102,10 @@ function bytesTarget(
   };
 }
 
-/** Whatever a challenge is made of, the answer can be written, tells no password, and what cannot be answered is quoted in bounds. */
+/**
+ * Whatever a challenge is made of, the answer can be written, tells no password, and what cannot be answered
+ * is quoted in bounds.
+ */
 function readChallenges(bytes: Buffer): void {
   const lines = bytes.toString('latin1').split('\n');
   const rules = loginRules('rtsp', new LoginMemory(), undefined);
@@ -143,7 +146,10 @@ function readText(bytes: Buffer): void {
 
 const SECRETS = { username: 'admin', password: 'Kan4rie/ v0gel+"ü' };
 
-/** Whatever surrounds it, and in whatever form: no live secret comes out of an error, shown text, a trace or a reply's error. */
+/**
+ * Whatever surrounds it, and in whatever form: no live secret comes out of an error, shown text, a trace or a
+ * reply's error.
+ */
 function secretsTarget(): Target {
   const forms = [
     ...formsOf(SECRETS.password),
@@ -329,7 +335,10 @@ function readSps(bytes: Buffer): void {
   }
 }
 
-/** The packets of a stream, some mutated, lost, doubled or moved: on a new track, and on one that gets all of them and must not grow. */
+/**
+ * The packets of a stream, some mutated, lost, doubled or moved: on a new track, and on one that gets all of
+ * them and must not grow.
+ */
 function streamTarget(name: string, stream: Stream): Target {
   const veteran = trackOf(stream, false);
   return {

@@ -1,4 +1,5 @@
-// The attacks, one entry each. What holds for all of them is judged by the stage; an entry says what else must come of it.
+// The attacks, one entry each. What holds for all of them is judged by the stage; an entry says what else
+// must come of it.
 
 import assert from 'node:assert/strict';
 import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';

@@ -1,4 +1,5 @@
-// Streams that never stay the same: formats, tables, configurations, parameter sets, extensions and clocks that change with every packet, and pictures that are coded huge.
+// Streams that never stay the same: formats, tables, configurations, parameter sets, extensions and clocks
+// that change with every packet, and pictures that are coded huge.
 
 import assert from 'node:assert/strict';
 import { BitWriter } from '../codec/bit-writer.js';
@@ -23,7 +24,10 @@ function jpeg(i: number): Buffer {
   return Buffer.concat([head, Buffer.alloc(128, 1 + (i % 250)), Buffer.alloc(1000, i)]);
 }
 
-/** An SPS of so many macroblocks each way, of which 4 x 4 are shown. Baseline, level 5.2, 16 reference pictures. */
+/**
+ * An SPS of so many macroblocks each way, of which 4 x 4 are shown. Baseline, level 5.2, 16 reference
+ * pictures.
+ */
 export function hugeSps(width: number, height: number): Buffer {
   return new BitWriter()
     .u(66, 8)

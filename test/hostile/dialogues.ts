@@ -1,4 +1,5 @@
-// What a server says in place of an answer: descriptions, headers, challenges and redirects without end, and a key service and a tunnel that do the like.
+// What a server says in place of an answer: descriptions, headers, challenges and redirects without end, and
+// a key service and a tunnel that do the like.
 
 import assert from 'node:assert/strict';
 import type http from 'node:http';

@@ -1,4 +1,5 @@
-// Floods of every kind of payload: large, tiny, aggregated, of sound and metadata, of reports and junk, over TCP and UDP.
+// Floods of every kind of payload: large, tiny, aggregated, of sound and metadata, of reports and junk, over
+// TCP and UDP.
 
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';

@@ -1,4 +1,5 @@
-// npm run test:hostile [-- --all] [--seconds N] [--attack TEXT]: attacks in turn, each on a Node-RED of its own, as one table; with --all or a text more of the same kinds.
+// npm run test:hostile [-- --all] [--seconds N] [--attack TEXT]: attacks in turn, each on a Node-RED of its
+// own, as one table; with --all or a text more of the same kinds.
 
 import { parseArgs } from 'node:util';
 import { ATTACKS, FURTHER } from './attacks.js';

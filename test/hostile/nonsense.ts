@@ -1,4 +1,5 @@
-// Answers that make no sense, come drop by drop or lie of their length; floods of requests; and what a server does to get a password, a session elsewhere, or a file descriptor.
+// Answers that make no sense, come drop by drop or lie of their length; floods of requests; and what a server
+// does to get a password, a session elsewhere, or a file descriptor.
 
 import assert from 'node:assert/strict';
 import type http from 'node:http';

@@ -1,4 +1,5 @@
-// One attack on a real Node-RED: a server that sends hostile bytes on one side, a web user and another camera on the other, and what each of them sees.
+// One attack on a real Node-RED: a server that sends hostile bytes on one side, a web user and another camera
+// on the other, and what each of them sees.
 
 import fs from 'node:fs';
 import http from 'node:http';

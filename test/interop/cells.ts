@@ -1,4 +1,5 @@
-// The cells of the interop matrix (server x codec x transport x auth): each is a test, and the table finds it again.
+// The cells of the interop matrix (server x codec x transport x auth): each is a test, and the table finds it
+// again.
 
 import type { Test } from 'mocha';
 

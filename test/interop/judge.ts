@@ -32,7 +32,9 @@ export function packetHashes(...input: string[]): Promise<string[]> {
   return hashes(...input, '-c', 'copy');
 }
 
-/** The frame hashes of received video; `extension` tells ffmpeg what it is. The same bytes are decoded once. */
+/**
+ * The frame hashes of received video; `extension` tells ffmpeg what it is. The same bytes are decoded once.
+ */
 export function receivedHashes(data: Buffer, extension: string, folder: string): Promise<string[]> {
   const name = `${createHash('sha1').update(data).digest('hex')}.${extension}`;
   let result = known.get(name);

@@ -34,7 +34,8 @@ describe('the NVR simulator', () => {
     if (folder !== undefined) fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  // GStreamer's server keeps a group's port to itself: multicast to a client on its own machine cannot be had of it.
+  // GStreamer's server keeps a group's port to itself: multicast to a client on its own machine cannot be had
+  // of it.
   for (const transport of ['TCP', 'UDP', 'multicast', 'TLS'] as Transport[]) {
     for (const [auth, scheme] of Object.entries(SCHEMES) as [Auth, AuthScheme][]) {
       itHolds({ server: 'simulator', codec: 'H.264', transport, auth }, async () => {

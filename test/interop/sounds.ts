@@ -16,7 +16,10 @@ export interface Sound {
   encoder: string[];
   /** From the file to the payloader, gst-launch form. */
   chain: string;
-  /** How ffmpeg tells what must come: a hash for each unit, or all bytes in a row, of the file or of the same sound made again. */
+  /**
+   * How ffmpeg tells what must come: a hash for each unit, or all bytes in a row, of the file or of the same
+   * sound made again.
+   */
   expected: { packets: string[] } | { bytes: string[] } | { again: string[] };
 }
 
@@ -59,7 +62,8 @@ export const SOUNDS: readonly Sound[] = [
     extension: 'g726',
     unit: { codec: 'g726', sampleRate: 8000, channels: 1 },
     encoder: ['-c:a', 'g726', '-b:a', '32k', '-f', 'g726'],
-    // The file is nothing but code words, in the order of AAL2: the pipeline must be told what they are, and how fast they go.
+    // The file is nothing but code words, in the order of AAL2: the pipeline must be told what they are, and
+    // how fast they go.
     chain:
       'blocksize=160 ! identity datarate=4000 ! audio/x-adpcm,layout=g726,channels=1,rate=8000,bitrate=32000 ! rtpg726pay force-aal2=false pt=97 name=pay1',
     // Units have the order of RFC 3551.

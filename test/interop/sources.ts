@@ -1,4 +1,5 @@
-// What the servers play: short clips of every codec made with ffmpeg, how GStreamer serves each, and how a judge tells that all of it came.
+// What the servers play: short clips of every codec made with ffmpeg, how GStreamer serves each, and how a
+// judge tells that all of it came.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// Part of `npm run lint`: what lib/index.ts offers is what lib/api.md says, and names no type that cannot be imported. With --write the report is made anew.
+// Part of `npm run lint`: what lib/index.ts offers is what lib/api.md says, and names no type that cannot be
+// imported. With --write the report is made anew.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -24,6 +24,13 @@ describe('comments', () => {
     );
   });
 
+  it('in blocks flow anew without an empty line at their end', () => {
+    assert.equal(
+      flow('  /**\n   * One two three four five six seven eight nine.\n   */\n  let a;'),
+      '  /**\n   * One two three four five six seven\n   * eight nine.\n   */\n  let a;',
+    );
+  });
+
   it('go on through lines that belong together, and begin anew at items and empty lines', () => {
     assert.equal(
       flow(

@@ -102,7 +102,7 @@ function paragraphsOf(lines: readonly string[]): string[] {
   for (const line of lines) {
     const isOwn = line.trim() === '' || /^ ?(?: {2,}|[-*|@] |\d+\. |@\w)/.test(line);
     if (goesOn && !isOwn) paragraphs.push(`${paragraphs.pop()!} ${line.trim()}`);
-    else paragraphs.push(/^ {3,}/.test(line) ? line.slice(1) : line.trim());
+    else paragraphs.push(/^ {3,}\S/.test(line) ? line.slice(1) : line.trim());
     goesOn = line.trim() !== '';
   }
   while (paragraphs[0] === '') paragraphs.shift();

@@ -115,7 +115,8 @@ describe('an alarm on all cameras at once, each with an RTSP session', function 
       const failures = told.flatMap((events) =>
         events.flatMap((event) => (event.type === 'failed' ? [event.error.code] : [])),
       );
-      // No picture from its pre-roll on is missing. Their times are no measure here: cameras that share the machine with the recorder send late.
+      // No picture from its pre-roll on is missing. Their times are no measure here: cameras that share the
+      // machine with the recorder send late.
       const whole = finished.filter(
         ({ frames, preRollMs }) => frames * FRAME_MS >= (preRollMs + POST_ROLL * 1000) * 0.98,
       );

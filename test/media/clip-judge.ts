@@ -14,7 +14,10 @@ export interface Packet {
   readonly key: boolean;
 }
 
-/** Decodes everything; a word of complaint condemns the clip. Answers the frames' hashes in order of presentation. */
+/**
+ * Decodes everything; a word of complaint condemns the clip. Answers the frames' hashes in order of
+ * presentation.
+ */
 export function judgeClip(file: string): string[] {
   const args = ['-v', 'error', '-xerror', '-err_detect', 'explode', '-i', file, '-f', 'null', '-'];
   const done = spawnSync('ffmpeg', args, { maxBuffer: 64 << 20 });

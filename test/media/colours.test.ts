@@ -1,4 +1,5 @@
-// Pictures beside what their numbers mean: colours by each matrix, said and unsaid, the shape of pixels, fields made one picture.
+// Pictures beside what their numbers mean: colours by each matrix, said and unsaid, the shape of pixels,
+// fields made one picture.
 import assert from 'node:assert/strict';
 
 import { joinAnnexB } from '../../lib/codec/annexb.js';
@@ -100,7 +101,9 @@ describe('pictures that look right', () => {
   });
 });
 
-/** A field of 64 x 32 in I_PCM of one luma value: the upper one of an IDR picture, or the lower one beside it. */
+/**
+ * A field of 64 x 32 in I_PCM of one luma value: the upper one of an IDR picture, or the lower one beside it.
+ */
 function fieldOf(luma: number, upper: boolean): Buffer {
   const bits = new BitWriter().ue(0).ue(7).ue(0).u(0, 4).flag(true).flag(!upper);
   if (upper) bits.ue(0).u(0, 2);

@@ -4,13 +4,17 @@ import { spawnSync } from 'node:child_process';
 
 import type { PlanarPicture } from '../../lib/media/jpeg/index.js';
 
-/** Runs ffmpeg with bytes on stdin; throws when it fails or complains, as a warning about a picture of ours is a fault of ours. */
+/**
+ * Runs ffmpeg with bytes on stdin; throws when it fails or complains, as a warning about a picture of ours is
+ * a fault of ours.
+ */
 export function ffmpeg(args: readonly string[], input: Uint8Array = Buffer.alloc(0)): Buffer {
   const done = spawnSync('ffmpeg', ['-hide_banner', '-loglevel', 'warning', ...args], {
     input,
     maxBuffer: 256 * 1024 * 1024,
   });
-  // What it says of its own small pictures too: the scaler of any yuvj420p, the MJPEG reader of a scan of a few bytes.
+  // What it says of its own small pictures too: the scaler of any yuvj420p, the MJPEG reader of a scan of a
+  // few bytes.
   const lines = done.stderr.toString('latin1').split('\n');
   const complaint = lines
     .filter(

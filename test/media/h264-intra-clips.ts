@@ -1,4 +1,5 @@
-// Clips for the H.264 keyframe decoder: made and judged by ffmpeg, rewritten where x264 has no option for it, and mutated.
+// Clips for the H.264 keyframe decoder: made and judged by ffmpeg, rewritten where x264 has no option for it,
+// and mutated.
 
 import assert from 'node:assert/strict';
 
@@ -131,7 +132,9 @@ export interface MutationResult {
   slowestMs: number;
 }
 
-/** Keyframes for the mutations: both entropy coders, all macroblock types, several slices; 176x144 and less. */
+/**
+ * Keyframes for the mutations: both entropy coders, all macroblock types, several slices; 176x144 and less.
+ */
 export function mutationClips(): Buffer[] {
   return [
     { width: 64, height: 48, options: ['-profile:v', 'baseline', '-qp', '28'] },

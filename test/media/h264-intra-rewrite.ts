@@ -1,4 +1,5 @@
-// A writer of bits, and clips of x264 with other parameter sets and slice headers: what x264 has no option for.
+// A writer of bits, and clips of x264 with other parameter sets and slice headers: what x264 has no option
+// for.
 
 import assert from 'node:assert/strict';
 

@@ -218,7 +218,9 @@ describe('an H.265 keyframe read to its last bit', () => {
   });
 
   describe('by its cost', () => {
-    /** An SPS of a coded size that shows `shown` x `shown` of it; and a PPS and the beginning of an IDR slice. */
+    /**
+     * An SPS of a coded size that shows `shown` x `shown` of it; and a PPS and the beginning of an IDR slice.
+     */
     const keyframe = (
       codedWidth: number,
       codedHeight: number,
@@ -324,7 +326,10 @@ describe('an H.265 keyframe read to its last bit', () => {
   });
 });
 
-/** Breaks at about one place in `often` (0: none), where the standard allows them: a tile that is cut is cut at its ends too, and so is a row of wavefronts, whose slices end with it where they begin within. */
+/**
+ * Breaks at about one place in `often` (0: none), where the standard allows them: a tile that is cut is cut
+ * at its ends too, and so is a row of wavefronts, whose slices end with it where they begin within.
+ */
 function breaksOf(
   shape: Omit<Layout, 'random' | 'breaks'>,
   often: number,

@@ -1,4 +1,5 @@
-// Writes H.265 pictures that no encoder at hand makes: tiles, wavefronts, slices and dependent slice segments anywhere, PCM of known samples. For tests.
+// Writes H.265 pictures that no encoder at hand makes: tiles, wavefronts, slices and dependent slice segments
+// anywhere, PCM of known samples. For tests.
 
 import { AFTER_LPS, AFTER_MPS, LPS_RANGE } from '../../lib/media/h264-intra/cabac-tables.js';
 import { BitWriter, escape } from '../codec/bit-writer.js';

@@ -1,4 +1,5 @@
-// Judges of pictures: streams of known colours and shapes of pixels, and how far from them a JPEG of either decoder is.
+// Judges of pictures: streams of known colours and shapes of pixels, and how far from them a JPEG of either
+// decoder is.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 

@@ -1,4 +1,5 @@
-// Units as a camera's depacketizers would hand them up, of clips that ffmpeg makes: real pictures, real sound, known times.
+// Units as a camera's depacketizers would hand them up, of clips that ffmpeg makes: real pictures, real
+// sound, known times.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -91,7 +92,9 @@ function reorderingOf(
   return reorderDepth === undefined ? {} : { reorderDepth };
 }
 
-/** The packets of ffmpeg's own MP4, as a camera sends them: Annex B, parameter sets in front of each keyframe. */
+/**
+ * The packets of ffmpeg's own MP4, as a camera sends them: Annex B, parameter sets in front of each keyframe.
+ */
 function readPictures(file: string, codec: 'h264' | 'h265'): Source['pictures'] {
   const args = [
     '-v',

@@ -14,7 +14,10 @@ const pictures = fc.array(fc.record({ wanted: ticks, keyframe: fc.boolean() }), 
   maxLength: 60,
 });
 
-/** What a file would get of the pictures, run by run. `cuts`: before which pictures a run ends, keyframes or not. */
+/**
+ * What a file would get of the pictures, run by run. `cuts`: before which pictures a run ends, keyframes or
+ * not.
+ */
 function run(from: readonly Picture[], depth: number, cuts: readonly number[] = []): [number, number][] {
   const shownTimes = new ShownTimes(depth);
   const decodeTimes = new DecodeTimes(depth);

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { SpanEnd } from '../../lib/media/span-end.js';
 
-/** Pictures by their times of presentation, in order of decoding; what of them belongs to a span up to 100. */
+/**
+ * Pictures by their times of presentation, in order of decoding; what of them belongs to a span up to 100.
+ */
 function taken(
   times: readonly number[],
   changes: Partial<VideoUnit> = {},

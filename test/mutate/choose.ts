@@ -1,4 +1,5 @@
-// What `npm run mutate` looks at: which lines of which files, and which tests should notice that they are wrong.
+// What `npm run mutate` looks at: which lines of which files, and which tests should notice that they are
+// wrong.
 
 import path from 'node:path';
 import type { Imports } from '../lint/circles.js';
@@ -7,7 +8,9 @@ import type { Imports } from '../lint/circles.js';
 const MOST_TESTS = 3;
 const FOLDERS = /^(lib\/(client|media|nvr)|nodes)\/.*\.ts$/;
 
-/** Line ranges in Stryker's form (`file:from-to`), from a diff without context lines (`git diff --unified=0`). */
+/**
+ * Line ranges in Stryker's form (`file:from-to`), from a diff without context lines (`git diff --unified=0`).
+ */
 export function changedRanges(diff: string): string[] {
   const ranges: string[] = [];
   let file = '';

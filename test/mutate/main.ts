@@ -1,5 +1,7 @@
-// npm run mutate: puts small bugs into changed lines of lib/client, lib/media, lib/nvr and nodes, one at a time, and tells which of them no test noticed (StrykerJS).
-// `npm run mutate -- lib/nvr/camera/loss-run.ts` takes whole files, `lib/nvr/camera/loss-run.ts:20-40` some lines; without an argument what is not committed yet, or else the last commit.
+// npm run mutate: puts small bugs into changed lines of lib/client, lib/media, lib/nvr and nodes, one at a
+// time, and tells which of them no test noticed (StrykerJS). `npm run mutate -- lib/nvr/camera/loss-run.ts`
+// takes whole files, `lib/nvr/camera/loss-run.ts:20-40` some lines; without an argument what is not committed
+// yet, or else the last commit.
 
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';

@@ -26,7 +26,10 @@ function assertClean(where: string, text: string): void {
   for (const spelling of SPELLINGS) assert.ok(!text.includes(spelling), `${where} holds the password`);
 }
 
-/** Everything of a value that a flow, a log or a debug node could show, non-enumerable error properties included. */
+/**
+ * Everything of a value that a flow, a log or a debug node could show, non-enumerable error properties
+ * included.
+ */
 function everything(value: unknown, seen = new Set<unknown>()): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (seen.has(value)) return '';
@@ -185,7 +188,10 @@ describe('the password', () => {
     });
   }
 
-  /** Live, health, snapshot, recording and playback at once, with a trace on and an ffmpeg that tells how it was called. */
+  /**
+   * Live, health, snapshot, recording and playback at once, with a trace on and an ffmpeg that tells how it
+   * was called.
+   */
   async function watchAll(options: SimulatorOptions, server: object = {}): Promise<string> {
     const simulator = await startSimulator({ username: USER, password: CANARY, ...options });
     const taps = await Promise.all([startTap(simulator.rtspPort), startTap(simulator.httpPort)]);

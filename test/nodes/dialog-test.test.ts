@@ -14,7 +14,10 @@ interface Answer {
 
 type Handler = (request: object, response: object) => void;
 
-/** The admin endpoints over a runtime with one deployed NVR, whose flow file has `raw` and whose properties are `saved`. */
+/**
+ * The admin endpoints over a runtime with one deployed NVR, whose flow file has `raw` and whose properties
+ * are `saved`.
+ */
 class Runtime {
   readonly nvr: Nvr;
   private readonly handlers = new Map<string, Handler>();

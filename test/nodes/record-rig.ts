@@ -1,4 +1,5 @@
-// A Node-RED with the record node and a live-stream node of one camera, the simulator behind them, and a folder for the clips.
+// A Node-RED with the record node and a live-stream node of one camera, the simulator behind them, and a
+// folder for the clips.
 
 import { execFileSync } from 'node:child_process';
 import assert from 'node:assert/strict';

@@ -52,7 +52,10 @@ export interface Credentials {
   password?: string;
 }
 
-/** A tab with one NVR, a Catch, a Complete and a Status node. Wires of the flow nodes lead to helper nodes of these names. */
+/**
+ * A tab with one NVR, a Catch, a Complete and a Status node. Wires of the flow nodes lead to helper nodes of
+ * these names.
+ */
 export function flowWith(server: object, nodes: object[], sinks: string[] = ['out', 'event']): object[] {
   return [
     { id: 'tab', type: 'tab', label: 'tab' },

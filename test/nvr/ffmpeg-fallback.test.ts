@@ -19,7 +19,10 @@ function greyOf(bytes: Uint8Array): Buffer {
   return ffmpeg(['-i', '-', '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'gray', '-'], bytes);
 }
 
-/** How much neighbouring rows differ, in times of what rows two apart do: far above 1 only where two fields are of different moments. */
+/**
+ * How much neighbouring rows differ, in times of what rows two apart do: far above 1 only where two fields
+ * are of different moments.
+ */
 function comb(luma: Uint8Array): number {
   const difference = (rows: number): number => {
     let sum = 0;
@@ -54,7 +57,10 @@ describe('the ffmpeg fallback', () => {
     ffmpegPath,
   });
 
-  /** Resolves once there is no such process, or only its entry in the table (whoever adopts an orphan may be slow to reap it). */
+  /**
+   * Resolves once there is no such process, or only its entry in the table (whoever adopts an orphan may be
+   * slow to reap it).
+   */
   async function gone(pid: number): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
       const state = await readFile(`/proc/${String(pid)}/stat`, 'latin1').catch(() => ') X');

@@ -1,4 +1,5 @@
-// Servers that each end a connection in a way of their own, on real sockets: one for every code that a check can end in.
+// Servers that each end a connection in a way of their own, on real sockets: one for every code that a check
+// can end in.
 
 import net, { type AddressInfo } from 'node:net';
 import type { NvrErrorCode } from '../../lib/errors.js';

@@ -3,7 +3,10 @@ import type { VideoUnit } from '../../lib/codec/unit.js';
 import { LossRun } from '../../lib/nvr/camera/loss-run.js';
 import { lossPercent, whyNoKeyframe } from '../../lib/nvr/camera/no-keyframe.js';
 
-/** `p`: a whole unit; `d`: damaged; `l`: whole, and builds on what was lost; `r`: a recovery point that does; `x`: damaged, and builds on it. */
+/**
+ * `p`: a whole unit; `d`: damaged; `l`: whole, and builds on what was lost; `r`: a recovery point that does;
+ * `x`: damaged, and builds on it.
+ */
 function unit(kind: string, arrival: number): VideoUnit {
   return {
     arrival,
@@ -14,7 +17,10 @@ function unit(kind: string, arrival: number): VideoUnit {
   } as VideoUnit;
 }
 
-/** Units 40 ms apart; a digit loses so many packets before the next. Answers what is told, and of each unit whether who skips goes without. */
+/**
+ * Units 40 ms apart; a digit loses so many packets before the next. Answers what is told, and of each unit
+ * whether who skips goes without.
+ */
 function run(story: string, losses = new LossRun(), from = 0, step = 40): { told: number[]; given: string } {
   const told: number[] = [];
   let given = '';

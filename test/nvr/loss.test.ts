@@ -1,4 +1,5 @@
-// What reaches the flow of a stream that loses packets, against what was sent: real pictures, packet by packet.
+// What reaches the flow of a stream that loses packets, against what was sent: real pictures, packet by
+// packet.
 
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';

@@ -19,7 +19,10 @@ const FROM = Date.UTC(2026, 2, 29, 0, 59, 58, 250);
 const FRAME_MS = 200;
 const HOUR_MS = 3_600_000;
 
-/** The packets of pictures recorded at these times: a keyframe first, each with the extension of ONVIF's Streaming Specification 6.3. */
+/**
+ * The packets of pictures recorded at these times: a keyframe first, each with the extension of ONVIF's
+ * Streaming Specification 6.3.
+ */
 function recorded(times: readonly number[]): Buffer {
   let sequence = 0;
   const packet = (time: number, rtpTime: number, marker: boolean, payload: Buffer): Buffer => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { Backoff } from '../../lib/client/backoff.js';
 import { Outages, type Outage } from '../../lib/nvr/camera/outages.js';
 
-/** A stream that plays for `pieceMs` and is lost, `times` times; it is back at once when it is tried again. */
+/**
+ * A stream that plays for `pieceMs` and is lost, `times` times; it is back at once when it is tried again.
+ */
 function flap(outages: Outages, pieceMs: number, times: number, from = 0): { last: number; told: Outage[] } {
   const told: Outage[] = [];
   let now = from;

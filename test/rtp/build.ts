@@ -49,7 +49,9 @@ export function onvifReplay(epochMs: number): Buffer {
   return data;
 }
 
-/** A view on a packet; throws where the packet is none, since a test that builds a wrong one is wrong itself. */
+/**
+ * A view on a packet; throws where the packet is none, since a test that builds a wrong one is wrong itself.
+ */
 export function view(packet: Buffer): RtpPacketView {
   const result = new RtpPacketView();
   if (!result.parse(packet, 0, packet.length))

@@ -150,7 +150,8 @@ describe('SessionClock, anything', () => {
             assert.ok(reorderDepth !== 0 || mediaTime > last.mediaTime);
             latest = Math.max(latest, arrival);
             longest = Math.max(longest, elapsed);
-            // Never further from the arrival than the longest stall, and the places that a picture may be moved.
+            // Never further from the arrival than the longest stall, and the places that a picture may be
+            // moved.
             const far = reorderDepth === 0 ? 0 : 10_000 + 4 * 17 * longest;
             assert.ok(mediaTime <= latest + far + list.length && mediaTime >= arrival - 10_000 - far);
             assert.ok(Number.isFinite(track.clock.clockRate) && track.clock.clockRate > 0);
@@ -216,7 +217,8 @@ describe('SessionClock, pictures that are shown in another order than they come'
   ];
   for (const [name, pattern, depth] of patterns) {
     it(`keeps their order and their times, whatever the clock does: ${name}`, () => {
-      // Where RTP time stands or each picture lasts as long as it likes, nobody can tell how far a picture was moved: of those, the order is kept.
+      // Where RTP time stands or each picture lasts as long as it likes, nobody can tell how far a picture
+      // was moved: of those, the order is kept.
       const places = (fault: string): boolean => !/one stamp|catches up|vary/.test(fault);
       for (const fault of FAULTS) {
         for (const fps of [5, 25]) {

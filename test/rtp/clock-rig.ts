@@ -1,4 +1,5 @@
-// A camera in virtual time: pictures with a true time, stamps as its clock makes them, and arrivals as the network does. What the session's clock makes of it is held against the truth.
+// A camera in virtual time: pictures with a true time, stamps as its clock makes them, and arrivals as the
+// network does. What the session's clock makes of it is held against the truth.
 
 import { SessionClock } from '../../lib/rtp/session-clock.js';
 

@@ -25,7 +25,10 @@ interface Run {
   arrivals: number[];
 }
 
-/** Feeds `count` frames of a 25 fps stream: RTP time from `rtp`, delay on the way from `delay` (ms); returns times less EPOCH. */
+/**
+ * Feeds `count` frames of a 25 fps stream: RTP time from `rtp`, delay on the way from `delay` (ms); returns
+ * times less EPOCH.
+ */
 function run(
   track: SessionTrack,
   count: number,

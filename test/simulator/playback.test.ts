@@ -43,7 +43,9 @@ describe('the simulator’s recordings', () => {
     return `rtsp://127.0.0.1:${simulator.rtspPort}/playback?ch=0000&stype=M&pbkey=${key}`;
   }
 
-  /** RTP packets that begin a picture: their SEI's time, their RTP time in ms since the first, ONVIF's time. */
+  /**
+   * RTP packets that begin a picture: their SEI's time, their RTP time in ms since the first, ONVIF's time.
+   */
   async function pictures(count: number): Promise<{ time: number; rtpMs: number; onvif: number }[]> {
     const found: { time: number; rtpMs: number; onvif: number }[] = [];
     const onvifOf = new Map<number, number>();

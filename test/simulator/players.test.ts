@@ -48,7 +48,8 @@ describe('ffmpeg plays the simulator', () => {
         const output = ['-map', '0:v', '-frames:v', String(PICTURES)];
         const decoded = (await decode({ codec, pace: 8 }, transport, ...output)).video;
         const clip = frameHashes(path.join(CLIPS, FILES[codec]));
-        // It ignores what comes before PLAY's reply, so that pictures up to the second keyframe are lost or guessed.
+        // It ignores what comes before PLAY's reply, so that pictures up to the second keyframe are lost or
+        // guessed.
         const video = decoded.slice(decoded.findIndex((hash) => clip.includes(hash)));
         assert.ok(video.length >= PICTURES - 25, `${video.length} of ${decoded.length}`);
         const first = clip.indexOf(video[0]!);

@@ -1,4 +1,5 @@
-// Prints how many bytes V8 allocates for each RTP packet of a stream of large units, once the code is compiled.
+// Prints how many bytes V8 allocates for each RTP packet of a stream of large units, once the code is
+// compiled.
 
 import assert from 'node:assert/strict';
 import inspector from 'node:inspector/promises';

@@ -1,4 +1,5 @@
-// Clips whose pictures carry their number, in bars that survive any encoder: what is shown in a browser can be told from what was sent.
+// Clips whose pictures carry their number, in bars that survive any encoder: what is shown in a browser can
+// be told from what was sent.
 
 import { execFileSync } from 'node:child_process';
 
@@ -19,11 +20,17 @@ export interface CounterClip {
 
 /** Bits of the number. */
 export const COUNTER_BITS = 10;
-/** Blocks of the bar at the foot of a picture: white, the number's bits with the highest first, black, and the lowest bits again, the other way round. */
+/**
+ * Blocks of the bar at the foot of a picture: white, the number's bits with the highest first, black, and the
+ * lowest bits again, the other way round.
+ */
 export const COUNTER_BLOCKS = 16;
 const CHECK_BITS = COUNTER_BLOCKS - 2 - COUNTER_BITS;
 
-/** ffmpeg's arguments up to the output: a moving picture with the bar, encoded without look-ahead as cameras do. */
+/**
+ * ffmpeg's arguments up to the output: a moving picture with the bar, encoded without look-ahead as cameras
+ * do.
+ */
 export function counterArguments(clip: CounterClip): string[] {
   const { width, height, rate, seconds, gop, megabits, bFrames = 0, codec = 'h264', from = 0 } = clip;
   const top = height - Math.floor(height / 8);

@@ -1,4 +1,5 @@
-// Reads the numbers of shown pictures in a page: to be run in a browser before the page's own scripts, so it holds all it needs itself.
+// Reads the numbers of shown pictures in a page: to be run in a browser before the page's own scripts, so it
+// holds all it needs itself.
 
 /** One picture as the browser has shown it. */
 export interface ShownPicture {

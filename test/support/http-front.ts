@@ -1,4 +1,5 @@
-// Puts an RTSP server behind HTTP tunnels: each GET is a connection to it, and the POSTs with the same cookie are what it hears.
+// Puts an RTSP server behind HTTP tunnels: each GET is a connection to it, and the POSTs with the same cookie
+// are what it hears.
 
 import net, { type AddressInfo } from 'node:net';
 

@@ -1,4 +1,5 @@
-// A camera on the loopback interface that loses packets on purpose, the same ones for every client, over TCP (the server drops them) and over UDP.
+// A camera on the loopback interface that loses packets on purpose, the same ones for every client, over TCP
+// (the server drops them) and over UDP.
 
 import dgram from 'node:dgram';
 import { h264Payloads, h265Payloads } from '../../lib/simulator/payload-nal.js';

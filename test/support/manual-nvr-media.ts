@@ -1,4 +1,5 @@
-// What the NVR written from the manual shows: H.264 clips as pictures on the clock on the wall, and their RTP payloads (RFC 6184 5.6 and 5.8).
+// What the NVR written from the manual shows: H.264 clips as pictures on the clock on the wall, and their RTP
+// payloads (RFC 6184 5.6 and 5.8).
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +15,9 @@ const FU_A = 28;
 const IDR = 5;
 const DELIMITER = 9;
 
-/** A clip that is repeated for ever: picture n stands where the epoch's milliseconds are n times a picture's. */
+/**
+ * A clip that is repeated for ever: picture n stands where the epoch's milliseconds are n times a picture's.
+ */
 export class Loop {
   private readonly pictures: readonly Picture[];
   readonly frameMs: number;
@@ -72,7 +75,10 @@ export function rtpPayloads(nals: readonly Buffer[]): Buffer[] {
   });
 }
 
-/** A picture begins with the first slice (first_mb_in_slice 0, whose first bit is 1) and the sets in front of it. */
+/**
+ * A picture begins with the first slice (first_mb_in_slice 0, whose first bit is 1) and the sets in front of
+ * it.
+ */
 function readPictures(stream: Buffer): Picture[] {
   const pictures: { nals: Buffer[]; isKeyframe: boolean }[] = [];
   let waiting: Buffer[] = [];

@@ -1,4 +1,5 @@
-// An NVR written from the text of the manual alone (live, playback, key service, Digest, TCP interleaved and UDP), on the loopback interface. It shares no code with the package, so that both cannot be wrong together.
+// An NVR written from the text of the manual alone (live, playback, key service, Digest, TCP interleaved and
+// UDP), on the loopback interface. It shares no code with the package, so that both cannot be wrong together.
 
 import crypto from 'node:crypto';
 import dgram from 'node:dgram';
@@ -444,7 +445,10 @@ class Peer {
     this.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`));
   }
 
-  /** Live: from the keyframe before now; playback: from the one before the key's time, at the pace of the clock. */
+  /**
+   * Live: from the keyframe before now; playback: from the one before the key's time, at the pace of the
+   * clock.
+   */
   private play(): void {
     clearInterval(this.playing);
     const { from } = this.wanted!;

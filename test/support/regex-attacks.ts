@@ -1,4 +1,5 @@
-// Texts that make a backtracking engine work: what leads up to a repeat, and what it repeats, again and again.
+// Texts that make a backtracking engine work: what leads up to a repeat, and what it repeats, again and
+// again.
 
 import { parseRegExpLiteral, visitRegExpAST, type AST } from '@eslint-community/regexpp';
 

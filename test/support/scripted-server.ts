@@ -57,7 +57,10 @@ export const SDP = [
   '',
 ].join('\r\n');
 
-/** A server that says yes to everything, as the MOVE NVR does; `script` may answer instead by returning a reply. */
+/**
+ * A server that says yes to everything, as the MOVE NVR does; `script` may answer instead by returning a
+ * reply.
+ */
 export async function startScriptedServer(
   script: Script = () => undefined,
   options: { silent?: boolean; sdp?: string } = {},

@@ -1,4 +1,5 @@
-// Whose packets an interleaved channel carries (RFC 2326 10.12), whatever a server makes of the channels it was asked for.
+// Whose packets an interleaved channel carries (RFC 2326 10.12), whatever a server makes of the channels it
+// was asked for.
 
 import type { Track } from '../track.js';
 
@@ -50,13 +51,17 @@ export class ChannelTable {
     }
   }
 
-  /** Hands a packet to its track. quirk: rtp-before-play-reply; data of an older session, on channels that were never set up, is nobody's. */
+  /**
+   * Hands a packet to its track. quirk: rtp-before-play-reply; data of an older session, on channels that
+   * were never set up, is nobody's.
+   */
   take(number: number, buffer: Buffer, start: number, end: number, arrival: number): void {
     const channel = this.channels[number];
     if (channel === undefined) return;
     const { tracks, rtp } = channel;
     const second = buffer[start + 1] ?? 0;
-    // quirk: rtp-before-play-reply; RTCP (packet types 200..204) may come on an RTP channel. The other way round it is told by RFC 5761 4.
+    // quirk: rtp-before-play-reply; RTCP (packet types 200..204) may come on an RTP channel. The other way
+    // round it is told by RFC 5761 4.
     if ((second >= 200 && second <= 204) || (rtp.length === 0 && second >= 192 && second <= 223)) {
       for (const track of tracks)
         if (tracks.length === 1 || track.isHeard) track.rtcp(buffer, start, end, arrival);

@@ -1,5 +1,6 @@
-// RTSP tunnelled in HTTP, as QuickTime does it: what the server says comes as the body of a GET, what we say goes in base64 as the
-// body of a POST, and a cookie tells the server that the two belong together. Plain, or over TLS.
+// RTSP tunnelled in HTTP, as QuickTime does it: what the server says comes as the body of a GET, what we say
+// goes in base64 as the body of a POST, and a cookie tells the server that the two belong together. Plain, or
+// over TLS.
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -34,8 +35,8 @@ export function httpTunnel(): Transport {
 }
 
 /**
- * Rejects as `openPipe` of a socket does, and with EAUTH, EFORBIDDEN, ESESSIONS, EUNSUPPORTED (no tunnel here) or EPROTOCOL. The POST is opened
- * with the first write.
+ * Rejects as `openPipe` of a socket does, and with EAUTH, EFORBIDDEN, ESESSIONS, EUNSUPPORTED (no tunnel
+ * here) or EPROTOCOL. The POST is opened with the first write.
  */
 export async function openTunnel(options: PipeOptions, request: BearerRequest): Promise<Pipe> {
   const tunnel = new Tunnel(options, request);
@@ -130,7 +131,10 @@ class Tunnel implements Pipe {
     this.post?.pipe.destroy();
   }
 
-  /** One GET on a connection of its own, kept where it is the tunnel. Rejects with what keeps it from being answered. */
+  /**
+   * One GET on a connection of its own, kept where it is the tunnel. Rejects with what keeps it from being
+   * answered.
+   */
   private ask(): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const begun = performance.now();

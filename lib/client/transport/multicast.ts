@@ -71,7 +71,8 @@ export async function joinGroup(group: MulticastGroup, options: UdpPairOptions):
 async function member(group: MulticastGroup, port: number, local: string): Promise<dgram.Socket> {
   const { address, ttl } = group;
   const isV6 = net.isIPv6(address);
-  // Bound to the group, Linux keeps other groups' packets on that port away; elsewhere only the sender's address tells.
+  // Bound to the group, Linux keeps other groups' packets on that port away; elsewhere only the sender's
+  // address tells.
   const own = process.platform === 'linux' ? address : isV6 ? '::' : '0.0.0.0';
   const socket = await bindSocket(own, port, true);
   try {
@@ -102,8 +103,9 @@ function isGroup(address: string): boolean {
 }
 
 /**
- * Groups that other services have: 224.0.0.0/23 (all hosts, routers, mDNS, NTP, PTP …; RFC 5771 4, 5), the upper end of each scope
- * (SSDP, SLP …; RFC 2365 9), and IPv6 groups without the T flag (RFC 4291 2.7), which IANA assigns for good.
+ * Groups that other services have: 224.0.0.0/23 (all hosts, routers, mDNS, NTP, PTP …; RFC 5771 4, 5), the
+ * upper end of each scope (SSDP, SLP …; RFC 2365 9), and IPv6 groups without the T flag (RFC 4291 2.7), which
+ * IANA assigns for good.
  */
 function isSpokenFor(address: string): boolean {
   if (net.isIPv6(address)) return (Number.parseInt(address.slice(2, 3), 16) & 1) === 0;

@@ -1,4 +1,5 @@
-// A TCP or TLS connection as a pipe: one static read buffer, errors in the package's codes, and nothing that throws.
+// A TCP or TLS connection as a pipe: one static read buffer, errors in the package's codes, and nothing that
+// throws.
 
 import net from 'node:net';
 import tls from 'node:tls';
@@ -40,7 +41,9 @@ export interface PipeOptions {
   signal?: AbortSignal | undefined;
   /** `buffer` is reused by the next read: valid during the call only. */
   onData(buffer: Buffer, length: number): void;
-  /** The peer closed (no error), or the connection failed. At most once, and only after `openPipe` resolved. */
+  /**
+   * The peer closed (no error), or the connection failed. At most once, and only after `openPipe` resolved.
+   */
   onClose(error?: NvrError): void;
 }
 

@@ -11,7 +11,10 @@ import type { Track } from '../track.js';
 import type { ChannelTable } from './channels.js';
 import type { OpenPipe } from './socket.js';
 
-/** One way to have a stream: `tcp()`, `udp()`, `multicast()` or `httpTunnel()`. A value without state: any number of sessions may share it. */
+/**
+ * One way to have a stream: `tcp()`, `udp()`, `multicast()` or `httpTunnel()`. A value without state: any
+ * number of sessions may share it.
+ */
 export interface Transport {
   readonly name: Lower | 'http';
   /** The lower transport that SETUP asks for. */
@@ -55,7 +58,10 @@ export interface TrackContext {
 export interface TrackTransport {
   /** What SETUP asks for. */
   readonly asked: TransportSpec;
-  /** SETUP was granted; undefined: without a Transport, which is taken for a bare yes (quirk: odd-transport-reply). Rejects where that cannot be. */
+  /**
+   * SETUP was granted; undefined: without a Transport, which is taken for a bare yes (quirk:
+   * odd-transport-reply). Rejects where that cannot be.
+   */
   accept(granted: TransportSpec | undefined): Promise<void>;
   sendReport(report: Buffer): void;
   /** Idempotent. */

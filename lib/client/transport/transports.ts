@@ -1,4 +1,5 @@
-// The transports on a connection of its own: packets interleaved in it, to a pair of UDP ports, or from a multicast group (RFC 2326 12.39).
+// The transports on a connection of its own: packets interleaved in it, to a pair of UDP ports, or from a
+// multicast group (RFC 2326 12.39).
 
 import { performance } from 'node:perf_hooks';
 import { groupOf, joinGroup } from './multicast.js';

@@ -98,7 +98,10 @@ export class TunnelErrors {
     return new NvrError('EUNREACHABLE', text);
   }
 
-  /** A server may repeat what it was asked, and the path may hold a key: it is struck out with all that follows it. */
+  /**
+   * A server may repeat what it was asked, and the path may hold a key: it is struck out with all that
+   * follows it.
+   */
   shown(said: string): string {
     const at = this.path.length < 3 ? -1 : said.indexOf(this.path.slice(0, 8));
     return printable(redact(at === -1 ? said : `${said.slice(0, at)}***`), 80);

@@ -1,4 +1,5 @@
-// A track's pair of UDP sockets: RTP and RTCP, as a rule on an even port and the next (RFC 3550 11), from one peer only (quirk: udp-needs-punching).
+// A track's pair of UDP sockets: RTP and RTCP, as a rule on an even port and the next (RFC 3550 11), from one
+// peer only (quirk: udp-needs-punching).
 
 import dgram from 'node:dgram';
 import net from 'node:net';
@@ -99,7 +100,10 @@ export class UdpPair {
     if (this.serverRtcpPort === 0) this.serverRtcpPort = rtcpPort ?? 0;
   }
 
-  /** SETUP's `source=`: a server with several addresses, or one that leaves its media to another host. Nothing is ever sent there. */
+  /**
+   * SETUP's `source=`: a server with several addresses, or one that leaves its media to another host. Nothing
+   * is ever sent there.
+   */
   acceptFrom(source: string | undefined): void {
     const address = (source ?? '').replace(/^\[(.*)\]$/, '$1');
     if (net.isIP(address) !== 0) this.source = canonical(address);

@@ -29,7 +29,8 @@ const INTERLEAVED = 2;
 const MAX_DEPTH = 32_767;
 
 /**
- * Reads every payload structure of RFC 6184, whatever `packetization-mode` promises. Parameter sets come from `sprop-parameter-sets`, or in band, which wins.
+ * Reads every payload structure of RFC 6184, whatever `packetization-mode` promises. Parameter sets come from
+ * `sprop-parameter-sets`, or in band, which wins.
  */
 export class H264Depacketizer implements Depacketizer {
   readonly #units: AccessUnitAssembler<H264Sps>;

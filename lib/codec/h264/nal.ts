@@ -1,4 +1,5 @@
-// What the NAL units of H.264 mean for the access unit around them: slices, keyframes, parameter sets (H.264 7.3.1, 7.3.3, D.1.8).
+// What the NAL units of H.264 mean for the access unit around them: slices, keyframes, parameter sets (H.264
+// 7.3.1, 7.3.3, D.1.8).
 
 import { BitReader } from '../bit-reader.js';
 import type { NalFacts, NalRules } from '../nal-rules.js';
@@ -79,7 +80,8 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.opens = facts.first && sps !== undefined && facts.field !== 2;
   }
 
-  // Two fields of opposite parity and one frame_num make a frame (7.4.1.2.4, 7.4.3). The reader stands behind the PPS's id.
+  // Two fields of opposite parity and one frame_num make a frame (7.4.1.2.4, 7.4.3). The reader stands behind
+  // the PPS's id.
   #readField(reader: BitReader, { separatePlanes, frameNumBits }: H264Sps): 0 | 1 | 2 {
     if (separatePlanes) reader.skip(2);
     const frameNum = reader.bits(Math.min(frameNumBits, 16));

@@ -1,21 +1,28 @@
-// Says in an H.264 SPS that pictures are shown as they are decoded: a decoder that is not told waits for as many pictures as its memory holds (H.264 C.4.5.3,
-// E.2.1). For streams without B-frames alone.
+// Says in an H.264 SPS that pictures are shown as they are decoded: a decoder that is not told waits for as
+// many pictures as its memory holds (H.264 C.4.5.3, E.2.1). For streams without B-frames alone.
 
 import type { NalRange, VideoUnit } from '../unit.js';
 import { parseH264Sps } from './sps.js';
 
 const SPS = 7;
 const START_CODE = Buffer.of(0, 0, 0, 1);
-/** vui_parameters_present_flag, then no aspect ratio, overscan, video signal, chroma location, timing, HRD of either kind, or pic_struct (E.1.1). */
+/**
+ * vui_parameters_present_flag, then no aspect ratio, overscan, video signal, chroma location, timing, HRD of
+ * either kind, or pic_struct (E.1.1).
+ */
 const EMPTY_VUI = '100000000';
 /** log2_max_mv_length: what holds where nothing is said. */
 const MV_LENGTH = 16;
 
-/** A whole SPS NAL unit, header byte included, with max_num_reorder_frames 0. Undefined where it says how many there are, or cannot be read. */
+/**
+ * A whole SPS NAL unit, header byte included, with max_num_reorder_frames 0. Undefined where it says how many
+ * there are, or cannot be read.
+ */
 export function spsWithoutReordering(nal: Uint8Array): Buffer | undefined {
   const sps = parseH264Sps(nal);
   if (sps === undefined || sps.isRestricted || sps.reorderDepth === undefined) return undefined;
-  // The last bit before the stop bit is what says that there is no restriction: of the VUI, or of the SPS without one.
+  // The last bit before the stop bit is what says that there is no restriction: of the VUI, or of the SPS
+  // without one.
   const rbsp = withoutEmulation(nal);
   let end = rbsp.length;
   while (end > 1 && rbsp[end - 1] === 0) end--;

@@ -1,4 +1,5 @@
-// How many pictures may be decoded before one that is shown before them: as the VUI says, else as profile and level allow (H.264 A.3.1, E.2.1).
+// How many pictures may be decoded before one that is shown before them: as the VUI says, else as profile and
+// level allow (H.264 A.3.1, E.2.1).
 
 import type { BitReader } from '../bit-reader.js';
 
@@ -52,7 +53,10 @@ export function defaultReorderDepth({
   return Math.min(MAX_FRAMES, Math.floor(mbs / frameMbs));
 }
 
-/** Reads from behind the VUI's timing to its end. undefined: there is no bitstream restriction; NaN: it is broken. */
+/**
+ * Reads from behind the VUI's timing to its end. undefined: there is no bitstream restriction; NaN: it is
+ * broken.
+ */
 export function readReorderDepth(reader: BitReader): number | undefined {
   const nal = reader.flag();
   if (nal) skipHrd(reader);

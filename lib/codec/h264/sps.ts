@@ -1,4 +1,5 @@
-// The H.264 sequence parameter set: size of the shown picture, frame rate, profile, and what a slice header needs (H.264 7.3.2.1.1, E.1.1).
+// The H.264 sequence parameter set: size of the shown picture, frame rate, profile, and what a slice header
+// needs (H.264 7.3.2.1.1, E.1.1).
 
 import { BitReader } from '../bit-reader.js';
 import type { ColourDescription, SampleAspect } from '../unit.js';
@@ -69,7 +70,10 @@ const PROFILES: ReadonlyMap<number, string> = new Map([
   [244, 'High 4:4:4 Predictive'],
 ]);
 
-/** Parses a whole SPS NAL unit, header byte included. Undefined for what cannot be one. A broken VUI costs what it says only. */
+/**
+ * Parses a whole SPS NAL unit, header byte included. Undefined for what cannot be one. A broken VUI costs
+ * what it says only.
+ */
 export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const reader = new BitReader(nal, 1);
   const profileIdc = reader.bits(8);

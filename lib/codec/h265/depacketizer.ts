@@ -1,4 +1,5 @@
-// H.265 over RTP: single NAL units, aggregation packets and fragmentation units (RFC 7798 4.4) into access units.
+// H.265 over RTP: single NAL units, aggregation packets and fragmentation units (RFC 7798 4.4) into access
+// units.
 
 import { AccessUnitAssembler } from '../access-unit.js';
 import type { AssemblerStats } from '../assembler-options.js';
@@ -25,7 +26,9 @@ const HEADER_BYTES = 2;
 const MAX_DEPTH = 32_767;
 
 /**
- * Reads AP, FU and single NAL units, with decoding order numbers where `sprop-max-don-diff` announces them. Parameter sets come from `sprop-vps`, `sprop-sps` and `sprop-pps`, or in band, which wins; `sprop-sei` is not read.
+ * Reads AP, FU and single NAL units, with decoding order numbers where `sprop-max-don-diff` announces them.
+ * Parameter sets come from `sprop-vps`, `sprop-sps` and `sprop-pps`, or in band, which wins; `sprop-sei` is
+ * not read.
  */
 export class H265Depacketizer implements Depacketizer {
   readonly #units: AccessUnitAssembler<H265Sps>;
@@ -120,7 +123,8 @@ export class H265Depacketizer implements Depacketizer {
     return true;
   }
 
-  // AP: size and NAL unit, again and again; with numbers, DONL before the first and DOND before each later one (RFC 7798 4.4.2).
+  // AP: size and NAL unit, again and again; with numbers, DONL before the first and DOND before each later
+  // one (RFC 7798 4.4.2).
   #aggregate(buffer: Buffer, from: number, end: number): void {
     const queue = this.#deinterleaver;
     let at = from;

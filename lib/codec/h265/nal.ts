@@ -1,4 +1,5 @@
-// What the NAL units of H.265 mean for the access unit around them: slices, random access points, parameter sets (H.265 7.3.1.2, 7.3.6.1).
+// What the NAL units of H.265 mean for the access unit around them: slices, random access points, parameter
+// sets (H.265 7.3.1.2, 7.3.6.1).
 
 import type { NalFacts, NalRules } from '../nal-rules.js';
 import { BitReader } from '../bit-reader.js';

@@ -1,4 +1,5 @@
-// The H.265 sequence parameter set: size of the shown picture, frame rate, profile, tier and level (H.265 7.3.2.2, 7.3.3, E.2.1).
+// The H.265 sequence parameter set: size of the shown picture, frame rate, profile, tier and level (H.265
+// 7.3.2.2, 7.3.3, E.2.1).
 
 import { BitReader } from '../bit-reader.js';
 import type { ColourDescription, SampleAspect } from '../unit.js';
@@ -70,7 +71,10 @@ const PROFILES: ReadonlyMap<number, string> = new Map([
   [9, 'Screen Content'],
 ]);
 
-/** Parses a whole SPS NAL unit, its two header bytes included. Undefined for what cannot be one. What is broken behind the picture's size costs what the VUI says only. */
+/**
+ * Parses a whole SPS NAL unit, its two header bytes included. Undefined for what cannot be one. What is
+ * broken behind the picture's size costs what the VUI says only.
+ */
 export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const reader = new BitReader(nal, 2);
   const vpsId = reader.bits(4);

@@ -1,4 +1,5 @@
-// What the arithmetic decoder starts from: the contexts of I slices, the state machine, and the places of the 8x8 block's contexts.
+// What the arithmetic decoder starts from: the contexts of I slices, the state machine, and the places of the
+// 8x8 block's contexts.
 
 /** Table 9-44: the LPS range by 4 * state + ((range >> 6) & 3). */
 const RANGE_LPS = [
@@ -21,11 +22,15 @@ const NEXT_LPS = [
   36, 37, 37, 37, 38, 38, 63,
 ];
 
-/** Contexts of frame-coded I slices without those of 4:4:4: [first, m, n, m, n …] (tables 9-12, 9-13, 9-16 to 9-18, 9-22, 9-24 …). */
+/**
+ * Contexts of frame-coded I slices without those of 4:4:4: [first, m, n, m, n …] (tables 9-12, 9-13, 9-16 to
+ * 9-18, 9-22, 9-24 …).
+ */
 const CONTEXTS: readonly (readonly [first: number, pairs: readonly number[]])[] = [
   // mb_type
   [0, [20, -15, 2, 54, 3, 74, 20, -15, 2, 54, 3, 74, -28, 127, -23, 104, -6, 53, -1, 54, 7, 51]],
-  // mb_qp_delta, intra_chroma_pred_mode, intra prediction modes, coded_block_pattern, coded_block_flag, and all of the coefficients' but the 8x8 block's
+  // mb_qp_delta, intra_chroma_pred_mode, intra prediction modes, coded_block_pattern, coded_block_flag, and
+  // all of the coefficients' but the 8x8 block's
   [
     60,
     [

@@ -1,4 +1,5 @@
-// The variable-length codes of CAVLC residuals (H.264 9.2, tables 9-5 and 9-7 to 9-10), made into look-up tables once.
+// The variable-length codes of CAVLC residuals (H.264 9.2, tables 9-5 and 9-7 to 9-10), made into look-up
+// tables once.
 
 /** Table 9-5 by nC 0..1, 2..3, 4..7: code lengths by 4 * TotalCoeff + TrailingOnes; 0: no such code. */
 const COEFF_TOKEN_LENGTHS = [
@@ -121,8 +122,8 @@ export const RUNS = lookUps(RUN_LENGTHS, RUN_CODES, RUN_BITS);
 export const CHROMA_DC_TOKENS = lookUps([CHROMA_DC_LENGTHS], [CHROMA_DC_CODES], CHROMA_DC_BITS);
 
 /**
- * coeff_token's codes hold at most three bits behind their first 1, so the count of leading zeros and these three bits find them:
- * 128 * table + 8 * zeros + bits.
+ * coeff_token's codes hold at most three bits behind their first 1, so the count of leading zeros and these
+ * three bits find them: 128 * table + 8 * zeros + bits.
  */
 export const COEFF_TOKENS = new Uint16Array(3 * 128);
 

@@ -1,4 +1,5 @@
-// The deblocking filter of an all-intra frame (H.264 8.7): every edge of a macroblock has bS 4, every one inside it bS 3.
+// The deblocking filter of an all-intra frame (H.264 8.7): every edge of a macroblock has bS 4, every one
+// inside it bS 3.
 
 import type { Frame, SliceFilter } from './frame.js';
 import { chromaQp } from './transform.js';
@@ -85,7 +86,9 @@ function clipIndex(index: number): number {
   return index < 0 ? 0 : index > 51 ? 51 : index;
 }
 
-/** 16 lines across an edge at `at`: `across` leads over the edge, `along` to the next line. bS 4 (8.7.2.4). */
+/**
+ * 16 lines across an edge at `at`: `across` leads over the edge, `along` to the next line. bS 4 (8.7.2.4).
+ */
 function edgeLuma4(
   plane: Uint8ClampedArray,
   at: number,

@@ -1,6 +1,10 @@
-// What both entropy decoders do: the syntax elements of I macroblocks in the order in which they stand (H.264 7.3.5).
+// What both entropy decoders do: the syntax elements of I macroblocks in the order in which they stand (H.264
+// 7.3.5).
 
-/** How levels become coefficients: `block` is indexed by `scan`, and each is scaled by `scale` of the same index. */
+/**
+ * How levels become coefficients: `block` is indexed by `scan`, and each is scaled by `scale` of the same
+ * index.
+ */
 export interface Entropy {
   /** At the first bit of slice_data(). */
   start(qp: number, grey: boolean): void;

@@ -1,4 +1,5 @@
-// The picture under construction: planes of whole macroblocks, and what deblocking must know of each macroblock.
+// The picture under construction: planes of whole macroblocks, and what deblocking must know of each
+// macroblock.
 
 import { Neighbours } from './neighbours.js';
 import type { Sps } from './parameter-sets.js';

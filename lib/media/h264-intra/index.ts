@@ -1,4 +1,5 @@
-// An H.264 decoder for keyframes alone: one all-intra frame in, its planes out, bit for bit as the standard has it (8-bit 4:2:0 and 4:0:0).
+// An H.264 decoder for keyframes alone: one all-intra frame in, its planes out, bit for bit as the standard
+// has it (8-bit 4:2:0 and 4:0:0).
 
 import { splitAnnexB } from '../../codec/annexb.js';
 import type { SampleAspect } from '../../codec/unit.js';
@@ -18,7 +19,9 @@ import { NAL, parseSliceHeader, startsPicture } from './slice-header.js';
 import { buildScales } from './transform.js';
 import type { Scales } from './transform.js';
 
-/** Planes of the shown (cropped) picture with what its VUI says of their colours. Without `cb` and `cr`: grey. */
+/**
+ * Planes of the shown (cropped) picture with what its VUI says of their colours. Without `cb` and `cr`: grey.
+ */
 export interface DecodedPicture extends PlanarPicture {
   readonly fullRange: boolean;
   /** H.264 table E-5; 2: not said. */
@@ -46,8 +49,9 @@ export class IntraDecoder {
   #workshop: Workshop | undefined;
 
   /**
-   * `annexB`: a keyframe with its parameter sets in front; what follows its first picture is left alone. The planes are the decoder's own memory,
-   * valid until the next call. NvrError EUNSUPPORTED for streams of a kind it does not read, EDECODE for what is broken or incomplete.
+   * `annexB`: a keyframe with its parameter sets in front; what follows its first picture is left alone. The
+   * planes are the decoder's own memory, valid until the next call. NvrError EUNSUPPORTED for streams of a
+   * kind it does not read, EDECODE for what is broken or incomplete.
    */
   decode(annexB: Uint8Array): DecodedPicture {
     this.#sps.clear();

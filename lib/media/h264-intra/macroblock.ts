@@ -21,7 +21,10 @@ const PCM_COUNT = 16;
 /** All of luma and chroma. */
 const FULL_PATTERN = 0x2f;
 
-/** By number of a 4x4 block: the block above and to the right of it is decoded earlier, if its macroblock is there. */
+/**
+ * By number of a 4x4 block: the block above and to the right of it is decoded earlier, if its macroblock is
+ * there.
+ */
 const HAS_TOP_RIGHT = Uint8Array.of(1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0);
 
 export class MacroblockDecoder {
@@ -54,7 +57,10 @@ export class MacroblockDecoder {
     this.#neighbours = frame.neighbours;
   }
 
-  /** Decodes the macroblocks of slice number `slice`, whose data `source` stands at. Gives the address behind the last one. */
+  /**
+   * Decodes the macroblocks of slice number `slice`, whose data `source` stands at. Gives the address behind
+   * the last one.
+   */
   decodeSlice(header: SliceHeader, slice: number, entropy: Entropy, scales: Scales): number {
     const frame = this.#frame;
     const mbs = frame.slice.length;

@@ -1,8 +1,9 @@
-// What parsing a macroblock must know of those to its left and above: a row of values above, and the values to the left (H.264 6.4.11).
+// What parsing a macroblock must know of those to its left and above: a row of values above, and the values
+// to the left (H.264 6.4.11).
 
 /**
- * Blocks are parsed in an order in which every row and column advances, so one value per column and one per row, replaced block by block,
- * always are those of the neighbours above and to the left.
+ * Blocks are parsed in an order in which every row and column advances, so one value per column and one per
+ * row, replaced block by block, always are those of the neighbours above and to the left.
  */
 export class Neighbours {
   /** Coefficients of 4x4 luma blocks; UNKNOWN outside the slice. */
@@ -96,13 +97,19 @@ export class Neighbours {
   }
 }
 
-/** Above any count, and with no bit in common with one: a sum that holds it tells that there is but one neighbour. */
+/**
+ * Above any count, and with no bit in common with one: a sum that holds it tells that there is but one
+ * neighbour.
+ */
 export const UNKNOWN = 64;
 
 export const DC_MODE = 2;
 
 export const FLAG = { notNxN: 1, chromaMode: 2, transform8x8: 4, lumaDc: 8, cbDc: 16, crDc: 32 } as const;
 
-/** An intra macroblock takes coefficients as coded where it knows nothing (9.3.3.1.1.9), and luma of coded_block_pattern too. */
+/**
+ * An intra macroblock takes coefficients as coded where it knows nothing (9.3.3.1.1.9), and luma of
+ * coded_block_pattern too.
+ */
 const OUTSIDE_FLAGS = FLAG.lumaDc | FLAG.cbDc | FLAG.crDc;
 const OUTSIDE_PATTERN = 0x0f;

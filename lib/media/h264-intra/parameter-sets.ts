@@ -1,4 +1,5 @@
-// Sequence and picture parameter sets, with all that decoding an intra picture needs of them (H.264 7.3.2.1, 7.3.2.2).
+// Sequence and picture parameter sets, with all that decoding an intra picture needs of them (H.264 7.3.2.1,
+// 7.3.2.2).
 
 import type { ColourDescription, SampleAspect } from '../../codec/unit.js';
 import { readVuiHead } from '../../codec/vui.js';
@@ -7,7 +8,10 @@ import { broken, unsupported } from './errors.js';
 import type { BitSource } from './rbsp.js';
 import { DEFAULT_4X4_INTRA, DEFAULT_8X8_INTRA } from './tables.js';
 
-/** Scaling lists of intra blocks in zigzag order: Y, Cb and Cr of 4x4, and Y of 8x8. Undefined: the fall-back rule applies. */
+/**
+ * Scaling lists of intra blocks in zigzag order: Y, Cb and Cr of 4x4, and Y of 8x8. Undefined: the fall-back
+ * rule applies.
+ */
 export type ScalingLists = readonly [
   y4: Uint8Array | undefined,
   cb4: Uint8Array | undefined,
@@ -68,7 +72,10 @@ const HIGH_PROFILES: ReadonlySet<number> = new Set([
   100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
 ]);
 
-/** `source` stands behind the NAL unit's header. EUNSUPPORTED for other than 8-bit 4:2:0 and 4:0:0, and for too large pictures. */
+/**
+ * `source` stands behind the NAL unit's header. EUNSUPPORTED for other than 8-bit 4:2:0 and 4:0:0, and for
+ * too large pictures.
+ */
 export function parseSps(source: BitSource): Sps {
   const profileIdc = source.bits(8);
   source.bits(16); // constraint flags, level_idc

@@ -2,7 +2,10 @@
 
 import { broken } from './errors.js';
 
-/** `at`: the block's first sample. `top`, `left`: whether these neighbours are available; `corner` and `topRight` likewise. */
+/**
+ * `at`: the block's first sample. `top`, `left`: whether these neighbours are available; `corner` and
+ * `topRight` likewise.
+ */
 export function predict4x4(
   plane: Uint8ClampedArray,
   at: number,

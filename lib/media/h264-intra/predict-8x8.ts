@@ -4,7 +4,10 @@ import { broken } from './errors.js';
 import { fillRow } from './predict-16x16.js';
 import { NEEDS_CORNER, NEEDS_LEFT, NEEDS_TOP } from './predict-4x4.js';
 
-/** The smoothed neighbours in one line: left from the bottom up (0..7), the corner, and above from the left (9..24). */
+/**
+ * The smoothed neighbours in one line: left from the bottom up (0..7), the corner, and above from the left
+ * (9..24).
+ */
 const line = new Int32Array(25);
 const CORNER = 8;
 const ABOVE = 9;

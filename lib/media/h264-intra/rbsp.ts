@@ -1,9 +1,13 @@
-// The payload of a NAL unit without its emulation prevention bytes, and a reader of bits over it (H.264 7.3.1, 9.1).
+// The payload of a NAL unit without its emulation prevention bytes, and a reader of bits over it (H.264
+// 7.3.1, 9.1).
 
 import type { NvrError } from '../../errors.js';
 import { broken as brokenH264 } from './errors.js';
 
-/** Zero bytes behind the payload: the readers check for the end once a macroblock, and no macroblock of zeros reads past these. */
+/**
+ * Zero bytes behind the payload: the readers check for the end once a macroblock, and no macroblock of zeros
+ * reads past these.
+ */
 const PADDING = 4096;
 
 /** One instance per decoder: its memory is used again for every NAL unit. Bits past the end are zero. */

@@ -1,4 +1,5 @@
-// Scaling tables and the inverse transforms (H.264 8.5): residuals are added to the prediction that stands in the plane.
+// Scaling tables and the inverse transforms (H.264 8.5): residuals are added to the prediction that stands in
+// the plane.
 
 import type { ResolvedLists } from './parameter-sets.js';
 import { CHROMA_QP, ZIGZAG_4X4, ZIGZAG_8X8 } from './tables.js';

@@ -55,7 +55,10 @@ export class CodingTreeReader extends ResidualReader {
     this.#modeAbove = new Uint8Array((map.columns << sps.log2Ctb) >> 2);
   }
 
-  /** Reads the segment that begins at `place` of the coding order and `source.at`. Answers the place behind it. */
+  /**
+   * Reads the segment that begins at `place` of the coding order and `source.at`. Answers the place behind
+   * it.
+   */
   readSegment(header: SliceHeader, place: number): number {
     const { map, source } = this;
     this.#header = header;
@@ -266,7 +269,10 @@ export class CodingTreeReader extends ResidualReader {
     return mode === luma ? ANGULAR_34 : mode;
   }
 
-  /** `index`: which quarter of its parent it is. `part`: whose luma mode holds. `cb`, `cr`: the parent's coded block flags. */
+  /**
+   * `index`: which quarter of its parent it is. `part`: whose luma mode holds. `cb`, `cr`: the parent's coded
+   * block flags.
+   */
   #transformTree(
     x: number,
     y: number,

@@ -1,4 +1,5 @@
-// Reads an H.265 keyframe from its first bit to its last, to know that it is whole before a decoder in wasm is trusted with it.
+// Reads an H.265 keyframe from its first bit to its last, to know that it is whole before a decoder in wasm
+// is trusted with it.
 
 import { H265_NAL } from '../../codec/h265/nal.js';
 import { BitSource } from '../h264-intra/rbsp.js';
@@ -19,8 +20,9 @@ export interface WholePicture {
 }
 
 /**
- * `nals`: one picture with its parameter sets in front; what follows its first picture is left alone. NvrError EUNSUPPORTED for what is too large or of
- * a kind that is not read, EDECODE for what is broken or incomplete.
+ * `nals`: one picture with its parameter sets in front; what follows its first picture is left alone.
+ * NvrError EUNSUPPORTED for what is too large or of a kind that is not read, EDECODE for what is broken or
+ * incomplete.
  */
 export function checkPicture(
   nals: readonly Buffer[],

@@ -1,4 +1,5 @@
-// Sequence and picture parameter sets, with all that reading an intra picture to its last bit needs of them (H.265 7.3.2.2, 7.3.2.3).
+// Sequence and picture parameter sets, with all that reading an intra picture to its last bit needs of them
+// (H.265 7.3.2.2, 7.3.2.3).
 
 import { BitReader } from '../../codec/bit-reader.js';
 import type { SampleAspect } from '../../codec/unit.js';
@@ -73,7 +74,10 @@ const MAX_LONG_TERM = 32;
 /** Table A.8 allows 20 columns and 22 rows at the highest level. */
 const MAX_TILES = 64;
 
-/** A whole NAL unit. EUNSUPPORTED for other than 4:2:0 and grey, and for tools of the range, screen and layered extensions. */
+/**
+ * A whole NAL unit. EUNSUPPORTED for other than 4:2:0 and grey, and for tools of the range, screen and
+ * layered extensions.
+ */
 export function parseSps(nal: Uint8Array): Sps {
   const reader = new BitReader(nal, 2);
   reader.skip(4); // sps_video_parameter_set_id
@@ -240,7 +244,10 @@ export function parsePps(nal: Uint8Array): Pps {
   };
 }
 
-/** st_ref_pic_set (7.3.7): the number of its pictures. `known`: those of the sets before it; `index` is their number in a slice header. */
+/**
+ * st_ref_pic_set (7.3.7): the number of its pictures. `known`: those of the sets before it; `index` is their
+ * number in a slice header.
+ */
 export function readShortTermSet(
   reader: SetBits,
   index: number,

@@ -1,4 +1,5 @@
-// In which order a picture's coding tree blocks are coded: tiles one after the other, rows within them (H.265 6.5.1).
+// In which order a picture's coding tree blocks are coded: tiles one after the other, rows within them (H.265
+// 6.5.1).
 
 import type { Pps, Sps } from './parameter-sets.js';
 import { ctbColumns, ctbRows } from './slice-header.js';

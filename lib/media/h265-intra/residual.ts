@@ -93,7 +93,10 @@ export abstract class ResidualReader extends ArithmeticDecoder {
     return ((2 + (prefix & 1)) << bits) + this.bypassBits(bits);
   }
 
-  /** Levels and signs of a sub-block's `count` coefficients. Answers greater1Ctx as the next sub-block sees it. */
+  /**
+   * Levels and signs of a sub-block's `count` coefficients. Answers greater1Ctx as the next sub-block sees
+   * it.
+   */
   #levelsOf(count: number, set: number, chroma: boolean, signHidden: boolean): number {
     const levels = this.#levels;
     const first = CONTEXT.greater1 + (chroma ? 16 : 0) + 4 * set;

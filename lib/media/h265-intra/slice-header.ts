@@ -28,8 +28,8 @@ const I_SLICE = 2;
 const MAX_LONG_TERM = 32;
 
 /**
- * `source` stands behind the NAL unit's header, and then at the first byte of the slice's data. `before`: the header of the segment before it, from
- * which a dependent one takes all but its address.
+ * `source` stands behind the NAL unit's header, and then at the first byte of the slice's data. `before`: the
+ * header of the segment before it, from which a dependent one takes all but its address.
  */
 export function parseSliceHeader(
   source: BitSource,

@@ -1,4 +1,5 @@
-// A baseline JPEG encoder (ITU-T T.81) for pictures that are planes already: 4:2:0 or grey, no colour conversion through RGB.
+// A baseline JPEG encoder (ITU-T T.81) for pictures that are planes already: 4:2:0 or grey, no colour
+// conversion through RGB.
 
 import type { SampleAspect } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
@@ -19,7 +20,10 @@ export interface EncodeOptions {
   readonly sar?: SampleAspect;
 }
 
-/** A JFIF file. NvrError EUNSUPPORTED for an empty picture, one above 65535 a side, or planes too short for their size. */
+/**
+ * A JFIF file. NvrError EUNSUPPORTED for an empty picture, one above 65535 a side, or planes too short for
+ * their size.
+ */
 export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint8Array {
   checkPlanes(picture);
   const { width, height, cb, cr } = picture;
@@ -90,7 +94,10 @@ interface Levels {
   readonly chroma: Float64Array;
 }
 
-/** Sample to level-shifted value. The stretch is not rounded to 8 bits first: the quantizer rounds once, later. */
+/**
+ * Sample to level-shifted value. The stretch is not rounded to 8 bits first: the quantizer rounds once,
+ * later.
+ */
 const FULL_RANGE: Levels = { luma: levelsOf((n) => n - 128), chroma: levelsOf((n) => n - 128) };
 const LIMITED_RANGE: Levels = {
   luma: levelsOf((n) => ((n - 16) * 255) / 219 - 128),
@@ -117,8 +124,8 @@ class Component {
   ) {}
 
   /**
-   * The 8x8 samples at x, y, level-shifted, their rows transformed on the way; past the picture's edge its last column and row are repeated, which
-   * costs the fewest bits.
+   * The 8x8 samples at x, y, level-shifted, their rows transformed on the way; past the picture's edge its
+   * last column and row are repeated, which costs the fewest bits.
    */
   load(block: Float64Array, x: number, y: number): void {
     const { plane, stride, width, height, levels } = this;
@@ -154,7 +161,10 @@ class Component {
   }
 }
 
-/** One bit for each coefficient, by its natural index: its place in the zigzag, from the top, in the first 32 or in the last 32. */
+/**
+ * One bit for each coefficient, by its natural index: its place in the zigzag, from the top, in the first 32
+ * or in the last 32.
+ */
 const TOP_BIT = 0x80000000;
 const PLACES = Array.from({ length: 64 }, (_, at) => ZIGZAG.indexOf(at));
 const LOW_BIT = Int32Array.from(PLACES, (place) => (place < 32 ? TOP_BIT >>> place : 0));
@@ -203,7 +213,10 @@ class Scan {
     return this.#out.slice(0, this.#length);
   }
 
-  /** Quantizes and codes (T.81 F.1.2). Levels that are not 0 are found by a bit for each, and no other is looked at. */
+  /**
+   * Quantizes and codes (T.81 F.1.2). Levels that are not 0 are found by a bit for each, and no other is
+   * looked at.
+   */
   #code(block: Float64Array, component: Component): void {
     const { divisors, ac, dc } = component;
     const levels = this.#levels;
@@ -220,7 +233,10 @@ class Scan {
     if (last < 63) this.#put(ac.codes[0]!, ac.lengths[0]!);
   }
 
-  /** The levels of half a zigzag that begins at `first`, behind the one at `before`. Answers the place of the last one. */
+  /**
+   * The levels of half a zigzag that begins at `first`, behind the one at `before`. Answers the place of the
+   * last one.
+   */
   #codeHalf(places: number, first: number, ac: HuffmanCodes, before: number): number {
     const { codes, lengths } = ac;
     const levels = this.#levels;
@@ -295,9 +311,9 @@ class Scan {
 }
 
 /**
- * Rounds coefficients to levels, without a branch, as |level| stays far below 16384. `places` tells by a bit each, in zigzag order from the top,
- * which of the first 32 and of the last 32 are not 0. On its own, so that the compiler keeps it whole: a picture of 1080p comes here three
- * million times.
+ * Rounds coefficients to levels, without a branch, as |level| stays far below 16384. `places` tells by a bit
+ * each, in zigzag order from the top, which of the first 32 and of the last 32 are not 0. On its own, so that
+ * the compiler keeps it whole: a picture of 1080p comes here three million times.
  */
 function quantize(block: Float64Array, divisors: Float64Array, levels: Int32Array, places: Int32Array): void {
   let low = 0;

@@ -1,4 +1,5 @@
-// The forward 8x8 DCT of Arai, Agui and Nakajima: 5 multiplications a row, the rest is folded into the quantization divisors.
+// The forward 8x8 DCT of Arai, Agui and Nakajima: 5 multiplications a row, the rest is folded into the
+// quantization divisors.
 
 const COS_4 = Math.SQRT1_2;
 const COS_6 = Math.cos((3 * Math.PI) / 8);
@@ -10,7 +11,9 @@ const SCALE = Float64Array.from({ length: 8 }, (_, n) =>
   n === 0 ? 1 : Math.SQRT2 * Math.cos((n * Math.PI) / 16),
 );
 
-/** Reciprocals that quantize and finish the transform at once. `quant` and the result are in natural order. */
+/**
+ * Reciprocals that quantize and finish the transform at once. `quant` and the result are in natural order.
+ */
 export function reciprocals(quant: Uint8Array): Float64Array {
   return Float64Array.from(quant, (q, n) => 1 / (q * SCALE[n >> 3]! * SCALE[n & 7]! * 8));
 }
@@ -34,7 +37,10 @@ export function transformColumns(block: Float64Array): void {
   }
 }
 
-/** Transforms eight level-shifted samples into the line of `block` that begins at `at`: a row with `step` 1, a column with 8. */
+/**
+ * Transforms eight level-shifted samples into the line of `block` that begins at `at`: a row with `step` 1, a
+ * column with 8.
+ */
 export function transformLine(
   block: Float64Array,
   at: number,

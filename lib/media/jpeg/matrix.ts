@@ -1,4 +1,5 @@
-// JFIF has one colour matrix, that of BT.601; HD video has BT.709's. Shown without this step its reds and greens are off by up to 10 %.
+// JFIF has one colour matrix, that of BT.601; HD video has BT.709's. Shown without this step its reds and
+// greens are off by up to 10 %.
 
 import { lumaWeights } from './picture.js';
 import type { PlanarPicture } from './picture.js';
@@ -9,7 +10,10 @@ const BT709_CODE = 1;
 /** Lines from which a picture that says nothing of its colours is HD, as browsers and players have it. */
 const HD_LINES = 720;
 
-/** The matrix to show a picture by, as a code of H.264 and H.265 table E.5: the one it names, else the usual one for its height. */
+/**
+ * The matrix to show a picture by, as a code of H.264 and H.265 table E.5: the one it names, else the usual
+ * one for its height.
+ */
 export function shownMatrix(matrixCoefficients: number | undefined, height: number): number {
   if (matrixCoefficients !== undefined && lumaWeights(matrixCoefficients)) return matrixCoefficients;
   return height >= HD_LINES ? BT709_CODE : BT601_CODE;
@@ -18,7 +22,10 @@ export function shownMatrix(matrixCoefficients: number | undefined, height: numb
 /** Lines of luma in a band: a row of the encoder's blocks. */
 const BAND = 16;
 
-/** A band of a picture in full-range BT.601, made from it as it is asked for: a copy of the whole picture would be as large as the picture. */
+/**
+ * A band of a picture in full-range BT.601, made from it as it is asked for: a copy of the whole picture
+ * would be as large as the picture.
+ */
 export class Bt601Band {
   readonly y: Uint8Array;
   readonly cb: Uint8Array;
@@ -50,7 +57,10 @@ export class Bt601Band {
     return isOther ? new Bt601Band(picture, sharesOf(weights, fullRange)) : undefined;
   }
 
-  /** Fills the band with the lines from `top` of chroma, twice that of luma, on. The strides are the picture's width, and half of it. */
+  /**
+   * Fills the band with the lines from `top` of chroma, twice that of luma, on. The strides are the picture's
+   * width, and half of it.
+   */
   fill(top: number): void {
     const { y, cb, cr, yStride, cStride, width, height } = this.picture;
     const added = this.#added;
@@ -66,7 +76,10 @@ export class Bt601Band {
 
 type ColourPicture = PlanarPicture & { readonly cb: Uint8Array; readonly cr: Uint8Array };
 
-/** What one sample is worth in each new one, as whole numbers of 1 / 65536; the new ones are clamped by the arrays they go to. */
+/**
+ * What one sample is worth in each new one, as whole numbers of 1 / 65536; the new ones are clamped by the
+ * arrays they go to.
+ */
 interface Shares {
   readonly luma: number;
   readonly lumaZero: number;
@@ -84,7 +97,8 @@ const MIDDLE = 128.5 * (1 << POINT);
 
 function sharesOf({ kr, kb }: { kr: number; kb: number }, fullRange: boolean): Shares {
   const kg = 1 - kr - kb;
-  // R, G and B as luma plus shares of Cb and Cr, then luma and the colour differences of those by BT.601's weights.
+  // R, G and B as luma plus shares of Cb and Cr, then luma and the colour differences of those by BT.601's
+  // weights.
   const red = 2 * (1 - kr);
   const blue = 2 * (1 - kb);
   const lumaCb = BT601.kb * blue - (1 - BT601.kr - BT601.kb) * ((kb * blue) / kg);
@@ -107,7 +121,10 @@ function sharesOf({ kr, kb }: { kr: number; kb: number }, fullRange: boolean): S
   };
 }
 
-/** One line of both planes; `added` gets what it adds to the luma above it. Every sample of a picture goes through these two. */
+/**
+ * One line of both planes; `added` gets what it adds to the luma above it. Every sample of a picture goes
+ * through these two.
+ */
 function convertChroma(
   cb: Uint8Array,
   cr: Uint8Array,

@@ -1,6 +1,9 @@
 // A decoded picture as planes: what the decoders hand over and the JPEG encoder takes.
 
-/** 8-bit samples in 4:2:0, or luma alone. Chroma planes are (width + 1) / 2 by (height + 1) / 2, rounded down. Strides are in bytes. */
+/**
+ * 8-bit samples in 4:2:0, or luma alone. Chroma planes are (width + 1) / 2 by (height + 1) / 2, rounded down.
+ * Strides are in bytes.
+ */
 export interface PlanarPicture {
   readonly width: number;
   readonly height: number;
@@ -11,7 +14,10 @@ export interface PlanarPicture {
   readonly cStride: number;
 }
 
-/** Kr and Kb of an ISO 23091-2 (H.264 and H.265 table E.5) matrix_coefficients code; undefined where the code names no luma weights. */
+/**
+ * Kr and Kb of an ISO 23091-2 (H.264 and H.265 table E.5) matrix_coefficients code; undefined where the code
+ * names no luma weights.
+ */
 export function lumaWeights(matrixCoefficients: number): { kr: number; kb: number } | undefined {
   switch (matrixCoefficients) {
     case 1:

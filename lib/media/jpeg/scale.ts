@@ -1,4 +1,5 @@
-// Gives a picture another size: smaller by averaging the area each new sample covers, and wider, never taller, where its pixels are not square.
+// Gives a picture another size: smaller by averaging the area each new sample covers, and wider, never
+// taller, where its pixels are not square.
 
 import type { SampleAspect } from '../../codec/unit.js';
 import type { PlanarPicture } from './picture.js';
@@ -12,8 +13,9 @@ interface Size {
 export const MAX_SQUARED = 8192;
 
 /**
- * The size to show a picture in: at most `width` pixels wide, never larger than it is, the aspect kept. With `sar` its pixels are made square: as many
- * lines, and the width that goes with them. Sides are even where they are not the picture's own.
+ * The size to show a picture in: at most `width` pixels wide, never larger than it is, the aspect kept. With
+ * `sar` its pixels are made square: as many lines, and the width that goes with them. Sides are even where
+ * they are not the picture's own.
  */
 export function shownSize(picture: Size, width = Infinity, sar?: SampleAspect): Size {
   const natural = sar ? (picture.width * sar.width) / sar.height : picture.width;
@@ -62,7 +64,10 @@ function resizePlane(
   return widen(fewer, toHeight < height ? width : stride, width, toHeight, toWidth);
 }
 
-/** Each new sample lies between two of the old ones, and takes from both by its distance: centres of pixels stay where they are. */
+/**
+ * Each new sample lies between two of the old ones, and takes from both by its distance: centres of pixels
+ * stay where they are.
+ */
 function widen(
   plane: Uint8Array,
   stride: number,

@@ -1,6 +1,9 @@
 // How large a JPEG is, read from its frame header (ITU-T T.81 B.2.2) without decoding it.
 
-/** Undefined where no frame header is found. Looks at marker segments alone, so its cost does not grow with the picture. */
+/**
+ * Undefined where no frame header is found. Looks at marker segments alone, so its cost does not grow with
+ * the picture.
+ */
 export function jpegSize(data: Uint8Array): { width: number; height: number } | undefined {
   if (data[0] !== 0xff || data[1] !== 0xd8) return undefined;
   let at = 2;

@@ -1,4 +1,5 @@
-// The constant side of a baseline JPEG: quantization tables, Huffman tables (ITU-T T.81 annex K) and the headers in front of the scan.
+// The constant side of a baseline JPEG: quantization tables, Huffman tables (ITU-T T.81 annex K) and the
+// headers in front of the scan.
 
 import type { SampleAspect } from '../../codec/unit.js';
 
@@ -62,7 +63,10 @@ export const LUMA_AC = codesOf(SPECS.lumaAc);
 export const CHROMA_DC = codesOf(SPECS.chromaDc);
 export const CHROMA_AC = codesOf(SPECS.chromaAc);
 
-/** Annex K's tables scaled as libjpeg does, so that a quality means here what it means elsewhere. `quality` is 1..100; natural order, 1..255. */
+/**
+ * Annex K's tables scaled as libjpeg does, so that a quality means here what it means elsewhere. `quality` is
+ * 1..100; natural order, 1..255.
+ */
 export function quantTables(quality: number): { luma: Uint8Array; chroma: Uint8Array } {
   const scale = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
   const scaled = (base: number): number => Math.min(255, Math.max(1, Math.floor((base * scale + 50) / 100)));
@@ -70,8 +74,9 @@ export function quantTables(quality: number): { luma: Uint8Array; chroma: Uint8A
 }
 
 /**
- * Everything from SOI to the end of the SOS header: JFIF 1.1, one or three components, the first with 2x2 sampling when there are three. A density
- * without a unit is the shape of a pixel, its width first, as ffmpeg and players have it.
+ * Everything from SOI to the end of the SOS header: JFIF 1.1, one or three components, the first with 2x2
+ * sampling when there are three. A density without a unit is the shape of a pixel, its width first, as ffmpeg
+ * and players have it.
  */
 export function headers(
   width: number,

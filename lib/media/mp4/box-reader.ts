@@ -1,4 +1,5 @@
-// Reads ISO base media boxes: where they lie, and what stands in those that a clip has (ISO 14496-12 4.2, 8.6, 8.8).
+// Reads ISO base media boxes: where they lie, and what stands in those that a clip has (ISO 14496-12 4.2,
+// 8.6, 8.8).
 
 /** Places in the bytes that were given. */
 export interface Box {

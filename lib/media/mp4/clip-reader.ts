@@ -1,4 +1,5 @@
-// What a clip holds, read from its boxes: the tracks that moov tells of, and their samples, from moofs or from the tables of a plain file (ISO 14496-12 8.3 to 8.8).
+// What a clip holds, read from its boxes: the tracks that moov tells of, and their samples, from moofs or
+// from the tables of a plain file (ISO 14496-12 8.3 to 8.8).
 
 import { boxes, bytesOf, find, type Box } from './box-reader.js';
 
@@ -124,7 +125,10 @@ function readDefaults(moov: Buffer, id: number, all: Pick<Box, 'body' | 'end'>):
   return { duration: 0, bytes: 0, flags: 0 };
 }
 
-/** The samples of a fragment, by track, in the order in which their data lies. `at`: where the moof lies in the file. */
+/**
+ * The samples of a fragment, by track, in the order in which their data lies. `at`: where the moof lies in
+ * the file.
+ */
 export function readFragment(
   moof: Buffer,
   at: number,

@@ -1,4 +1,5 @@
-// The boxes in front of a file's or a live stream's fragments: what each track is and how its decoder is set up (ISO 14496-12 8.2 to 8.8, ISO 14496-15; QuickTime File Format for MOV).
+// The boxes in front of a file's or a live stream's fragments: what each track is and how its decoder is set
+// up (ISO 14496-12 8.2 to 8.8, ISO 14496-15; QuickTime File Format for MOV).
 
 import type { ColourDescription, SampleAspect } from '../../codec/unit.js';
 import { ascii, box, fullBox, u16, u32, u8 } from './boxes.js';
@@ -30,7 +31,10 @@ export interface HeaderTrack {
   readonly timescale: number;
   readonly picture?: PictureEntry;
   readonly sound?: SoundEntry;
-  /** Ticks of its media that stand in front of what is shown: decoders need them, players begin behind them (ISO 14496-12 8.6.6). */
+  /**
+   * Ticks of its media that stand in front of what is shown: decoders need them, players begin behind them
+   * (ISO 14496-12 8.6.6).
+   */
   readonly skip?: number;
 }
 
@@ -187,7 +191,10 @@ function esds(config: Uint8Array): Buffer {
   return fullBox('esds', 0, 0, descriptor(0x03, u16(0), u8(0), decoder, descriptor(0x06, u8(0x02))));
 }
 
-/** Encapsulation of Opus in ISO BMFF 4.3.2. Nothing is to be skipped: a recording begins in the midst of the sound. */
+/**
+ * Encapsulation of Opus in ISO BMFF 4.3.2. Nothing is to be skipped: a recording begins in the midst of the
+ * sound.
+ */
 function opusConfig({ channels }: SoundEntry): Buffer {
   return box('dOps', u8(0), u8(channels), u16(0), u32(OPUS_RATE), u16(0), u8(0));
 }

@@ -1,5 +1,6 @@
-// Times of a live stream's pictures for a player that is fed as they come (W3C Media Source Extensions 3.5.8): a player throws away what follows a step of
-// decode time of more than twice the last picture's duration, so a gap in the stream is shortened, and the player's clock falls behind by as much.
+// Times of a live stream's pictures for a player that is fed as they come (W3C Media Source Extensions
+// 3.5.8): a player throws away what follows a step of decode time of more than twice the last picture's
+// duration, so a gap in the stream is shortened, and the player's clock falls behind by as much.
 
 import { LIVE_TIMESCALE, type LiveTimes } from './live-mp4.js';
 

@@ -1,4 +1,5 @@
-// Fragmented MP4 for a player that follows a live stream: a fragment per picture, so that none waits for the next (ISO 14496-12 8.8, ISO 14496-15).
+// Fragmented MP4 for a player that follows a live stream: a fragment per picture, so that none waits for the
+// next (ISO 14496-12 8.8, ISO 14496-15).
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { VIDEO_RATE } from './header.js';
@@ -20,7 +21,10 @@ export interface LiveTimes {
 const TRACK = 1;
 const MDAT_HEAD = 8;
 
-/** One picture as a moof and an mdat: its media is copied here, once, with lengths in place of start codes (ISO 14496-15 4.3). */
+/**
+ * One picture as a moof and an mdat: its media is copied here, once, with lengths in place of start codes
+ * (ISO 14496-15 4.3).
+ */
 export function videoFragment(unit: Pick<VideoUnit, 'data' | 'nals' | 'keyframe'>, times: LiveTimes): Buffer {
   const { data, nals, keyframe } = unit;
   const { out, at } = fragment(data, times, keyframe);

@@ -1,4 +1,5 @@
-// The box in front of a fragment's media: which samples follow, when each is decoded and shown (ISO 14496-12 8.8). Written field by field: a live stream has one for every picture.
+// The box in front of a fragment's media: which samples follow, when each is decoded and shown (ISO 14496-12
+// 8.8). Written field by field: a live stream has one for every picture.
 
 export interface FragmentSample {
   readonly bytes: number;

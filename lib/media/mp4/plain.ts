@@ -1,4 +1,5 @@
-// A clip of fragments as one whose index stands in front of the media, for players and web pages that know no fragments: the boxes, and which bytes of the other file follow (ISO 14496-12 8.6, 8.7).
+// A clip of fragments as one whose index stands in front of the media, for players and web pages that know no
+// fragments: the boxes, and which bytes of the other file follow (ISO 14496-12 8.6, 8.7).
 
 import { ascii, box, fullBox, u32 } from './boxes.js';
 import { shownAt, type ClipSample, type ClipTrack } from './clip-reader.js';
@@ -99,7 +100,10 @@ class Lane {
     return samples.map(({ at, bytes }) => ({ from: at, bytes }));
   }
 
-  /** Players know such sound as one without a break: a hole is filled with silence, and what there is too much of is left out. */
+  /**
+   * Players know such sound as one without a break: a hole is filled with silence, and what there is too much
+   * of is left out.
+   */
   private frames(samples: readonly ClipSample[], frameBytes: number): Piece[] {
     const { entry, timescale } = this.track;
     const pieces: Piece[] = [];
@@ -184,7 +188,9 @@ function trak(lane: Lane, chunks: readonly Chunk[], mediaAt: number): { bytes: B
   return { bytes, duration };
 }
 
-/** A track that begins later than the movie waits; one that is cut begins with the picture on screen there. */
+/**
+ * A track that begins later than the movie waits; one that is cut begins with the picture on screen there.
+ */
 function editsOf(
   { track, samples }: Lane,
   length: number,

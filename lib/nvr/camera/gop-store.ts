@@ -1,4 +1,5 @@
-// The last unit that can be begun at, a keyframe mostly, and what followed it, within bounds of memory and of units.
+// The last unit that can be begun at, a keyframe mostly, and what followed it, within bounds of memory and of
+// units.
 
 import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';

@@ -131,14 +131,20 @@ export class Hub implements CameraHub {
     this.connect();
   }
 
-  /** One request in the running session. Resolves to its round trip in ms; rejects with EUNREACHABLE while none plays. */
+  /**
+   * One request in the running session. Resolves to its round trip in ms; rejects with EUNREACHABLE while
+   * none plays.
+   */
   async ping(): Promise<number> {
     const { session } = this.slot;
     if (session === undefined) throw new NvrError('EUNREACHABLE', 'The camera’s session does not play.');
     return session.ping();
   }
 
-  /** Ends the session at once where nobody uses it: a check of 64 cameras must not leave 64 sessions lingering. */
+  /**
+   * Ends the session at once where nobody uses it: a check of 64 cameras must not leave 64 sessions
+   * lingering.
+   */
   async endUnused(): Promise<void> {
     if (!this.isUsed) await this.close();
   }
@@ -251,7 +257,10 @@ export class Hub implements CameraHub {
     this.fail(end.error);
   }
 
-  /** UDP loses too much, for too long: TCP is tried and remembered, where that may be; what is done is told once. */
+  /**
+   * UDP loses too much, for too long: TCP is tried and remembered, where that may be; what is done is told
+   * once.
+   */
   private onLossy(percent: number): void {
     const { settings, account } = this.context;
     const leaves = settings.transport === 'udp-first' && mayLeaveUdp(settings, account.memory);

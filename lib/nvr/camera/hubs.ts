@@ -1,4 +1,5 @@
-// The hubs of one NVR, one for each camera and stream that was asked for, and how many of them messages may keep busy.
+// The hubs of one NVR, one for each camera and stream that was asked for, and how many of them messages may
+// keep busy.
 
 import { NvrError } from '../../errors.js';
 import type { Hub } from './hub.js';

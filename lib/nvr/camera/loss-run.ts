@@ -1,4 +1,5 @@
-// A stream's losses as its users are told of them: one word for a run of losses, with how much was lost. Pure; time comes with the units.
+// A stream's losses as its users are told of them: one word for a run of losses, with how much was lost.
+// Pure; time comes with the units.
 
 import type { VideoUnit } from '../../codec/unit.js';
 
@@ -26,7 +27,10 @@ export class LossRun {
     this.isHit = true;
   }
 
-  /** Takes the next unit. Answers how many packets have been lost since the last word, where another one is due. */
+  /**
+   * Takes the next unit. Answers how many packets have been lost since the last word, where another one is
+   * due.
+   */
   look(unit: VideoUnit): number | undefined {
     const isWhole = !unit.damaged && unit.reference === undefined;
     const isHit = this.isHit || unit.damaged;
@@ -45,7 +49,10 @@ export class LossRun {
     return untold;
   }
 
-  /** From a loss on, up to where the stream is whole again or begins to mend itself. The unit that the loss tore still goes out. */
+  /**
+   * From a loss on, up to where the stream is whole again or begins to mend itself. The unit that the loss
+   * tore still goes out.
+   */
   private judge(unit: VideoUnit, isWhole: boolean, isHit: boolean): void {
     const mends = unit.recoveryFrames !== undefined && !unit.damaged;
     this.isBroken = !isWhole && !mends && (isHit || this.isBroken);

@@ -1,4 +1,5 @@
-// A camera that sends its pictures without parameter sets, in the stream as in its description: everything seems to play, and nothing can be decoded.
+// A camera that sends its pictures without parameter sets, in the stream as in its description: everything
+// seems to play, and nothing can be decoded.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';

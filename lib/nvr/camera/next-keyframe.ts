@@ -10,17 +10,26 @@ export interface KeyframeOptions {
   /** Seconds. */
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
-  /** One that came before and will do. The hub is joined all the same: its linger starts anew, and a burst of questions stays one session. */
+  /**
+   * One that came before and will do. The hub is joined all the same: its linger starts anew, and a burst of
+   * questions stays one session.
+   */
   readonly kept?: VideoUnit | undefined;
-  /** `picture` (the default): a clean keyframe, and a damaged one once the time is over. `entry`: whatever can be begun at. */
+  /**
+   * `picture` (the default): a clean keyframe, and a damaged one once the time is over. `entry`: whatever can
+   * be begun at.
+   */
   readonly wants?: 'picture' | 'entry';
-  /** Whether a stream that breaks off while it plays gets one more attempt; it does by default. A camera that cannot be reached gets none. */
+  /**
+   * Whether a stream that breaks off while it plays gets one more attempt; it does by default. A camera that
+   * cannot be reached gets none.
+   */
   readonly outlastsOutages?: boolean;
 }
 
 /**
- * Rejects with why the camera cannot be reached, at once; with ENOKEYFRAME, EUNSUPPORTED (a stream without keyframes) or ETIMEDOUT once the time is over; with
- * EUNREACHABLE where `signal` calls it off.
+ * Rejects with why the camera cannot be reached, at once; with ENOKEYFRAME, EUNSUPPORTED (a stream without
+ * keyframes) or ETIMEDOUT once the time is over; with EUNREACHABLE where `signal` calls it off.
  */
 export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Promise<VideoUnit> {
   const { timeout, signal, kept, wants = 'picture', outlastsOutages = true } = options;

@@ -15,7 +15,10 @@ export function lossPercent(before: Count, now: Count): number {
   return all === 0 ? 0 : Math.round((lost / all) * 1000) / 10;
 }
 
-/** What keeps keyframes away, as the second half of a sentence, and what to do about it. `refreshes`: the stream begins at recovery points. */
+/**
+ * What keeps keyframes away, as the second half of a sentence, and what to do about it. `refreshes`: the
+ * stream begins at recovery points.
+ */
 export function whyNoKeyframe(before: Count, now: Count & { transport?: string }, refreshes = false): string {
   const percent = lossPercent(before, now);
   const { transport = 'tcp' } = now;

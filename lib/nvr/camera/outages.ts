@@ -8,7 +8,10 @@ export interface Outage extends Retry {
   readonly attempt: number;
   /** This cause has not been told yet in this outage. */
   readonly isNews: boolean;
-  /** The stream has begun to flap: it broke that often within the last minutes. Told once, until it has been calm. */
+  /**
+   * The stream has begun to flap: it broke that often within the last minutes. Told once, until it has been
+   * calm.
+   */
   readonly breaks?: number;
 }
 

@@ -1,4 +1,5 @@
-// Watches a stream's pictures for what users are to be told: the format, losses, missing parameter sets, keyframes that do not come.
+// Watches a stream's pictures for what users are to be told: the format, losses, missing parameter sets,
+// keyframes that do not come.
 
 import { isEntry } from '../../codec/entry.js';
 import type { VideoFormat, VideoUnit } from '../../codec/unit.js';

@@ -1,4 +1,5 @@
-// Who uses a camera's stream, and what each of them gets of it: events, and units from the first one that it can begin at.
+// Who uses a camera's stream, and what each of them gets of it: events, and units from the first one that it
+// can begin at.
 
 import { isEntry, Recovery } from '../../codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../../codec/unit.js';
@@ -21,7 +22,10 @@ export class Subscribers {
     return this.all.size;
   }
 
-  /** `kept`: what it is given at once, if it wants that; `isWhole`: it can go on from there. Answers what lets it leave, which says whether it was there. */
+  /**
+   * `kept`: what it is given at once, if it wants that; `isWhole`: it can go on from there. Answers what lets
+   * it leave, which says whether it was there.
+   */
   join(subscriber: HubSubscriber, kept: readonly VideoUnit[], isWhole: boolean): () => boolean {
     const joined: Subscribed = { subscriber, started: false };
     this.all.add(joined);
@@ -61,7 +65,10 @@ export class Subscribers {
     for (const subscribed of this.all) deliver(subscribed, unit);
   }
 
-  /** `plain`: what of the picture is whole; undefined: nothing. `skips`: it is one that `onLoss: 'skip'` leaves out. */
+  /**
+   * `plain`: what of the picture is whole; undefined: nothing. `skips`: it is one that `onLoss: 'skip'`
+   * leaves out.
+   */
   giveVideo(unit: VideoUnit, plain: VideoUnit | undefined, skips: boolean): void {
     const full = withCuts(unit);
     for (const subscribed of this.all) {

@@ -1,4 +1,5 @@
-// A clip's bytes cut into what belongs to one second, or to one GOP: so that a changed byte is told by when it was recorded. Pure.
+// A clip's bytes cut into what belongs to one second, or to one GOP: so that a changed byte is told by when
+// it was recorded. Pure.
 
 import type { ClipSample, ClipTrack } from '../../media/mp4/clip-reader.js';
 import { samplesOf, type ClipBoxes } from '../recorder/read-boxes.js';

@@ -16,7 +16,10 @@ export interface CopiedClip {
 /** What is read at once: half a millisecond of hashing. */
 const CHUNK = 128 * 1024;
 
-/** Copies the first `size` bytes. `write` puts a piece where it is told; rejects as it does, and with what the file system says of the source. */
+/**
+ * Copies the first `size` bytes. `write` puts a piece where it is told; rejects as it does, and with what the
+ * file system says of the source.
+ */
 export async function copyClip(
   source: FileHandle,
   size: number,

@@ -1,4 +1,5 @@
-// The clips of a span as a folder that proves itself: copies, a signed manifest of what they are, and a page that checks them without a network.
+// The clips of a span as a folder that proves itself: copies, a signed manifest of what they are, and a page
+// that checks them without a network.
 
 import path from 'node:path';
 import fsPromises from 'node:fs/promises';

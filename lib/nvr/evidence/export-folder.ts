@@ -1,4 +1,5 @@
-// The folder of an export: called `….part` until all of it is there, and gone again where it cannot be finished.
+// The folder of an export: called `….part` until all of it is there, and gone again where it cannot be
+// finished.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
@@ -11,7 +12,9 @@ const EXPORTS = 'exports';
 const PART = '.part';
 const MAX_SUFFIX = 9999;
 
-/** Those that this process is writing, by their full path: what else is called `.part` was left by a crash. */
+/**
+ * Those that this process is writing, by their full path: what else is called `.part` was left by a crash.
+ */
 const writing = new Set<string>();
 
 export class ExportFolder {
@@ -22,7 +25,10 @@ export class ExportFolder {
     private readonly mode: number,
   ) {}
 
-  /** Rejects with EBUSY where one of this name is being written, or with what the file system says. `mode`: of its files. */
+  /**
+   * Rejects with EBUSY where one of this name is being written, or with what the file system says. `mode`: of
+   * its files.
+   */
   static async open(fs: RecorderFs, root: string, asked: string, mode: number): Promise<ExportFolder> {
     const name = safeName(asked);
     const key = path.join(root, EXPORTS, name);
@@ -53,7 +59,10 @@ export class ExportFolder {
     }
   }
 
-  /** Gives it its name, with a number behind it where that is taken. Answers its path from the folder for clips. */
+  /**
+   * Gives it its name, with a number behind it where that is taken. Answers its path from the folder for
+   * clips.
+   */
   async finish(): Promise<string> {
     const part = await openBelow(this.fs, this.root, this.part);
     for (let suffix = 1; suffix <= MAX_SUFFIX; suffix++) {
@@ -81,7 +90,10 @@ export class ExportFolder {
   }
 }
 
-/** Removes what a crash has left of exports. `but`: also those of these names, though they are this process's own. Never rejects. */
+/**
+ * Removes what a crash has left of exports. `but`: also those of these names, though they are this process's
+ * own. Never rejects.
+ */
 export async function removeParts(
   fs: RecorderFs,
   root: string,

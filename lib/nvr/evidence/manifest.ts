@@ -1,4 +1,5 @@
-// What an export says of itself, in a form that is signed: which files, with which bytes, of which time, by whose clock, and what is missing.
+// What an export says of itself, in a form that is signed: which files, with which bytes, of which time, by
+// whose clock, and what is missing.
 
 import type { ClipInfo } from '../recorder/types.js';
 import type { ByteSpan } from './byte-spans.js';
@@ -7,8 +8,10 @@ import type { SigningKey } from './signing-key.js';
 export const FORMAT = 'nvr-evidence/1';
 
 /**
- * `part`: it was still being recorded, and holds what was written by then. `recovered`: a crash had cut it short. `thinned`: only its keyframes are left.
- * `backfilled`: fetched from the NVR's own recording. `timelapse`: a film of single pictures. `changed`: its bytes are not those that were hashed when it was recorded.
+ * `part`: it was still being recorded, and holds what was written by then. `recovered`: a crash had cut it
+ * short. `thinned`: only its keyframes are left. `backfilled`: fetched from the NVR's own recording.
+ * `timelapse`: a film of single pictures. `changed`: its bytes are not those that were hashed when it was
+ * recorded.
  */
 export type Mark = 'part' | 'recovered' | 'thinned' | 'backfilled' | 'timelapse' | 'changed';
 
@@ -49,7 +52,10 @@ export interface Manifest {
   readonly publicKey: string;
 }
 
-/** The text of a manifest with its signature, which is of everything else in canonical form. File by file, as a day has 20 MB of it: others get their turn in between. */
+/**
+ * The text of a manifest with its signature, which is of everything else in canonical form. File by file, as
+ * a day has 20 MB of it: others get their turn in between.
+ */
 export async function signed(manifest: Manifest, key: SigningKey): Promise<string> {
   const files: string[] = [];
   for (const file of manifest.files) {

@@ -1,4 +1,5 @@
-// The key that exports are signed with: made on first use, for its owner alone to read. Its private half leaves this file nowhere.
+// The key that exports are signed with: made on first use, for its owner alone to read. Its private half
+// leaves this file nowhere.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type fsPromises from 'node:fs/promises';
@@ -22,7 +23,10 @@ const MAX_BYTES = 4096;
 
 const keys = new Map<string, Promise<SigningKey>>();
 
-/** `file`: its absolute path. Rejects with EDISK where it can be neither read nor made, and EINPUT where it holds something else. */
+/**
+ * `file`: its absolute path. Rejects with EDISK where it can be neither read nor made, and EINPUT where it
+ * holds something else.
+ */
 export function signingKey(fs: KeyFs, file: string): Promise<SigningKey> {
   const known = keys.get(file);
   if (known !== undefined) return known;

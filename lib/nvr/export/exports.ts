@@ -1,4 +1,5 @@
-// The exports of one node: files of what the NVR has recorded, each of which is in the journal until it is whole, so that one that broke off is told of and gone on with.
+// The exports of one node: files of what the NVR has recorded, each of which is in the journal until it is
+// whole, so that one that broke off is told of and gone on with.
 
 import path from 'node:path';
 import { createHash, randomUUID } from 'node:crypto';
@@ -58,7 +59,10 @@ export class Exports {
     );
   }
 
-  /** Finishes and tells what an earlier run left, if there is anything: the folder is not made for it. Never rejects. */
+  /**
+   * Finishes and tells what an earlier run left, if there is anything: the folder is not made for it. Never
+   * rejects.
+   */
   async recover(): Promise<void> {
     await this.store.journal().catch(() => undefined);
     await this.store.close();

@@ -1,4 +1,5 @@
-// One span of one channel on its way from the NVR into a file, or into several where the picture's format changes.
+// One span of one channel on its way from the NVR into a file, or into several where the picture's format
+// changes.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
@@ -88,7 +89,8 @@ export class SpanExport {
     await clip.end(to);
     await this.noted;
     if (this.files === 0 && !this.abort.signal.aborted) this.error ??= this.whyNothing();
-    // What has broken off stays in the journal, to be gone on with; what never began has nothing to go on from.
+    // What has broken off stays in the journal, to be gone on with; what never began has nothing to go on
+    // from.
     const isOver = this.files === 0 || (this.error === undefined && !this.abort.signal.aborted);
     if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
   }

@@ -44,7 +44,10 @@ export type ExportDeps = Pick<RecorderDeps, 'fs' | 'now' | 'monotonic' | 'timers
   readonly memory: () => UnitMemory;
 };
 
-/** `start` is the keyframe's in front, which only serves to decode: players show `recordedFrom` first. Epoch ms. */
+/**
+ * `start` is the keyframe's in front, which only serves to decode: players show `recordedFrom` first. Epoch
+ * ms.
+ */
 export interface ExportedClip extends ClipInfo {
   readonly recordedFrom: number;
   readonly recordedTo: number;

@@ -1,4 +1,5 @@
-// The health probe: how far a camera can be got at, stage by stage, how long it took, and what is wrong where it ends.
+// The health probe: how far a camera can be got at, stage by stage, how long it took, and what is wrong where
+// it ends.
 
 import { performance } from 'node:perf_hooks';
 import { NvrError } from '../../errors.js';
@@ -57,8 +58,9 @@ export class HealthProbes {
   }
 
   /**
-   * Checks a camera down to `depth`; never rejects but with EINPUT for a channel or stream that cannot be. Ends within the
-   * request time-out, and 1.5 times as much again where a keyframe is waited for; waiting for one of the 4 places comes on top.
+   * Checks a camera down to `depth`; never rejects but with EINPUT for a channel or stream that cannot be.
+   * Ends within the request time-out, and 1.5 times as much again where a keyframe is waited for; waiting for
+   * one of the 4 places comes on top.
    */
   probe(channel: number, stream: string, depth: Depth, options: ProbeOptions = {}): Promise<Health> {
     if (options.onStage !== undefined) return this.run(channel, stream, depth, options);
@@ -80,8 +82,8 @@ export class HealthProbes {
   }
 
   /**
-   * The channels that the NVR describes, from 1: eight at a time, until eight in a row do not exist; 128 at most. Empty
-   * where it has none; rejects with the NvrError that keeps it from telling.
+   * The channels that the NVR describes, from 1: eight at a time, until eight in a row do not exist; 128 at
+   * most. Empty where it has none; rejects with the NvrError that keeps it from telling.
    */
   async channels(stream: string): Promise<number[]> {
     const found: number[] = [];

@@ -1,4 +1,5 @@
-// The later stages of a check, through the camera's own hub: a keyframe, a request in the running session, and what the stream is like.
+// The later stages of a check, through the camera's own hub: a keyframe, a request in the running session,
+// and what the stream is like.
 
 import { performance } from 'node:perf_hooks';
 import type { Hub } from '../camera/hub.js';
@@ -25,7 +26,10 @@ export class HubChecks {
 
   constructor(private readonly settings: NvrSettings) {}
 
-  /** Answers from a session that plays, or is about to: no new connection, no log-in in the NVR's books. false: there is none. */
+  /**
+   * Answers from a session that plays, or is about to: no new connection, no log-in in the NVR's books.
+   * false: there is none.
+   */
   async fromHub(hub: Hub, depth: Depth, findings: Findings, onStage: OnStage): Promise<boolean> {
     if (hub.statistics.state === 'connecting' && !(await this.untilPlaying(hub))) return false;
     if (hub.statistics.state !== 'playing') return false;

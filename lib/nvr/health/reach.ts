@@ -17,7 +17,10 @@ import {
   type OnStage,
 } from './types.js';
 
-/** Goes down to `depth`, or to the description. What is open is closed when it is through, and where `signal` gives it up. */
+/**
+ * Goes down to `depth`, or to the description. What is open is closed when it is through, and where `signal`
+ * gives it up.
+ */
 export async function reach(
   context: HealthContext,
   uri: string,

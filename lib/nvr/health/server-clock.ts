@@ -1,4 +1,5 @@
-// The NVR's clock, read from the Date header of its key service: asked without an account, so that no log-in is booked.
+// The NVR's clock, read from the Date header of its key service: asked without an account, so that no log-in
+// is booked.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -18,7 +19,10 @@ export class ServerClock {
 
   constructor(private readonly settings: NvrSettings) {}
 
-  /** Milliseconds that the NVR's clock is ahead, to a second or so; undefined where it has no key service or that tells no time. Never rejects. */
+  /**
+   * Milliseconds that the NVR's clock is ahead, to a second or so; undefined where it has no key service or
+   * that tells no time. Never rejects.
+   */
   offset(): Promise<number | undefined> {
     if (!needsKey(this.settings)) return Promise.resolve(undefined);
     const now = performance.now();

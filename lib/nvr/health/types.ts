@@ -6,13 +6,19 @@ import type { Account } from '../account.js';
 import type { Hub } from '../camera/hub.js';
 import type { NvrSettings } from '../types.js';
 
-/** What a probe goes through, in this order: TCP connect, OPTIONS, DESCRIBE, a keyframe, a request in the running session. */
+/**
+ * What a probe goes through, in this order: TCP connect, OPTIONS, DESCRIBE, a keyframe, a request in the
+ * running session.
+ */
 export const DEPTHS = ['reach', 'rtsp', 'auth', 'media', 'session'] as const;
 export type Depth = (typeof DEPTHS)[number];
 
 export type HealthState = 'up' | 'degraded' | 'down';
 
-/** Flat, as `msg.health`. Durations in ms with one decimal, times in epoch ms. What was not measured is absent. */
+/**
+ * Flat, as `msg.health`. Durations in ms with one decimal, times in epoch ms. What was not measured is
+ * absent.
+ */
 export interface Health {
   state: HealthState;
   /** The stage that failed; the last one passed where none did. */

@@ -1,4 +1,5 @@
-// A recorded span as units to be read one after the other: a playback run behind a queue that tells it when to wait.
+// A recorded span as units to be read one after the other: a playback run behind a queue that tells it when
+// to wait.
 
 import { randomUUID } from 'node:crypto';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -22,7 +23,10 @@ export type SpanHandlers = Omit<PlaybackHandlers, 'onUnit' | 'onEnd' | 'onPaused
 /** Bytes that wait for the reader before the NVR is asked to wait. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
-/** Waits until the NVR may have another run. Ends at `to`, or where the recording does; rejects with an NvrError where it broke off. `signal` ends it. */
+/**
+ * Waits until the NVR may have another run. Ends at `to`, or where the recording does; rejects with an
+ * NvrError where it broke off. `signal` ends it.
+ */
 export async function* fetchSpan(
   runs: PlaybackRuns,
   { channel, stream, from, to, group = 0 }: RecordedSpan,

@@ -1,4 +1,5 @@
-// Several recordings on one clock: each picture is let go when its recorded time has come, for all of them alike. Time comes in, in monotonic ms.
+// Several recordings on one clock: each picture is let go when its recorded time has come, for all of them
+// alike. Time comes in, in monotonic ms.
 
 /** What is played in step. */
 export interface Timed {
@@ -144,7 +145,10 @@ export class InStep<T extends Timed> {
     this.options.timers.clear(this.timer);
   }
 
-  /** Lets go what is due, and sees to it that it is called again. A picture that is let go may bring the next one: one turn at a time. */
+  /**
+   * Lets go what is due, and sees to it that it is called again. A picture that is let go may bring the next
+   * one: one turn at a time.
+   */
   private turn(): void {
     if (this.isPaused || this.isTurning) return;
     this.isTurning = true;

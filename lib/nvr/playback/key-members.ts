@@ -1,4 +1,5 @@
-// What a key service's reply says, as pairs of name and value, whatever it is written in. Linear in what is read; nothing is thrown.
+// What a key service's reply says, as pairs of name and value, whatever it is written in. Linear in what is
+// read; nothing is thrown.
 
 export interface Member {
   readonly name: string;

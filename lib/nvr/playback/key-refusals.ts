@@ -14,7 +14,10 @@ const REFUSING = set(
   'wrong bad missing expired refused rejected illegal exception unknown unsupported unavailable busy timeout overload exceeded empty cannot abort aborted',
   'notlogin nologin needlogin loginfailed loginrequired notloggedin norecord norecords norecording notfound nodata noauth nopermission noprivilege accessdenied disabled',
 );
-/** They may stand beside it; a word written as one (`NotLogin`) is taken apart only where all its pieces are known. */
+/**
+ * They may stand beside it; a word written as one (`NotLogin`) is taken apart only where all its pieces are
+ * known.
+ */
 const BESIDE = set(
   'login logon logged in log record records recording recordings data found user username name password passwd account access permission permissions privilege privileges right rights',
   'param params parameter parameters argument group time session auth authorized authenticated authentication authorization request value token key channel support supported',

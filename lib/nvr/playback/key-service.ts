@@ -59,8 +59,8 @@ interface HttpReply {
 }
 
 /**
- * A new key. Rejects with EPLAYBACKKEY for a reply that holds none, ENORECORDING, EAUTH, EFORBIDDEN or EUNSUPPORTED as the service says, or
- * a network's code; no error quotes a body, which may hold a key.
+ * A new key. Rejects with EPLAYBACKKEY for a reply that holds none, ENORECORDING, EAUTH, EFORBIDDEN or
+ * EUNSUPPORTED as the service says, or a network's code; no error quotes a body, which may hold a key.
  */
 export async function fetchPlaybackKey(
   settings: NvrSettings,
@@ -95,7 +95,10 @@ function judge(status: number): void {
   throw new NvrError('EPLAYBACKKEY', text, { status });
 }
 
-/** The requests that one key takes: through log-ins, redirects on the same host, a busy moment, a cookie that must come back. */
+/**
+ * The requests that one key takes: through log-ins, redirects on the same host, a busy moment, a cookie that
+ * must come back.
+ */
 class Conversation {
   private readonly given: Target;
   private target: Target;

@@ -1,4 +1,5 @@
-// What people mean by a time: epoch ms, a span from now, ISO 8601, a Date; and the NVR's local time against UTC.
+// What people mean by a time: epoch ms, a span from now, ISO 8601, a Date; and the NVR's local time against
+// UTC.
 
 import { DateTime } from 'luxon';
 import { NvrError } from '../../errors.js';
@@ -19,7 +20,10 @@ const MAX_DURATION_MS = 7 * 86_400_000;
 const MIN_MS = Date.UTC(1990, 0, 1);
 const MAX_MS = Date.UTC(2100, 0, 1);
 
-/** Milliseconds of `"90s"`, `"2m"`, `"1.5h"`, a week at most; a number without a unit is seconds, below 1,000. Throws EINPUT. */
+/**
+ * Milliseconds of `"90s"`, `"2m"`, `"1.5h"`, a week at most; a number without a unit is seconds, below 1,000.
+ * Throws EINPUT.
+ */
 export function parseDuration(value: unknown, name: string): number {
   const text = typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
   const span = SPAN.exec(text);
@@ -41,8 +45,8 @@ export function parseDuration(value: unknown, name: string): number {
 }
 
 /**
- * Epoch ms of a time: a number of epoch ms, a Date, `"now"`, a span from now (`"-5m"`), or ISO 8601; without a zone it is taken
- * in `timeZone` (IANA; empty: UTC). Throws EINPUT.
+ * Epoch ms of a time: a number of epoch ms, a Date, `"now"`, a span from now (`"-5m"`), or ISO 8601; without
+ * a zone it is taken in `timeZone` (IANA; empty: UTC). Throws EINPUT.
  */
 export function parseTime(value: unknown, name: string, nowMs: number, timeZone: string): number {
   if (value instanceof Date) return plausible(value.getTime(), name);
@@ -72,7 +76,10 @@ export function parseTime(value: unknown, name: string, nowMs: number, timeZone:
   );
 }
 
-/** Seconds that the key service means by an instant: Unix time, or, with a time zone, the local clock's reading counted as if it were UTC. */
+/**
+ * Seconds that the key service means by an instant: Unix time, or, with a time zone, the local clock's
+ * reading counted as if it were UTC.
+ */
 export function nvrLocalSeconds(epochMs: number, timeZone: string): number {
   const seconds = Math.floor(epochMs / 1000);
   if (timeZone === '') return seconds;

@@ -1,4 +1,5 @@
-// ONVIF's replay (Streaming Specification 6, Profile G): the recorded time stands in PLAY's Range and in each packet's extension. Reverse replay is left out.
+// ONVIF's replay (Streaming Specification 6, Profile G): the recorded time stands in PLAY's Range and in each
+// packet's extension. Reverse replay is left out.
 
 import type { SessionOptions } from '../../client/session-options.js';
 

@@ -1,4 +1,5 @@
-// The playback key in a reply of the NVR's key service, whose form no manual tells: read generously, refused clearly, and no refusal sent on as a key.
+// The playback key in a reply of the NVR's key service, whose form no manual tells: read generously, refused
+// clearly, and no refusal sent on as a key.
 
 import { NvrError } from '../../errors.js';
 import { printable } from '../../text.js';
@@ -24,8 +25,9 @@ const WORDS_NAME = /^(?:message|msg|reason|description|detail|statusstring)$/;
 type Refuse = (why: string, word?: string, code?: Refusal['code']) => NvrError;
 
 /**
- * The key of a reply's body; `pattern` is the setting for forms that are not known. Throws EPLAYBACKKEY, or what the reply says in truth: EAUTH,
- * EFORBIDDEN, ENORECORDING. It tells the content type, the length and at most 80 characters of a title or of error words: a body may hold a key.
+ * The key of a reply's body; `pattern` is the setting for forms that are not known. Throws EPLAYBACKKEY, or
+ * what the reply says in truth: EAUTH, EFORBIDDEN, ENORECORDING. It tells the content type, the length and at
+ * most 80 characters of a title or of error words: a body may hold a key.
  */
 export function readPlaybackKey(body: Buffer, contentType: string, pattern = ''): string {
   const refuse: Refuse = (why, word = '', code = 'EPLAYBACKKEY') =>
@@ -171,7 +173,10 @@ function wordsOnly(text: string): string {
     .join(' ');
 }
 
-/** The form of a reply for the trace: names, punctuation, and how long and of what characters everything else is. Never the key. */
+/**
+ * The form of a reply for the trace: names, punctuation, and how long and of what characters everything else
+ * is. Never the key.
+ */
 export function shapeOf(body: Buffer): string {
   const text = textOf(body.subarray(0, 4096));
   let shape = '';
@@ -183,7 +188,10 @@ export function shapeOf(body: Buffer): string {
   return shape;
 }
 
-/** Letters alone, where a member's name stands: before a colon in JSON, in a tag of XML, at the beginning of a line. */
+/**
+ * Letters alone, where a member's name stands: before a colon in JSON, in a tag of XML, at the beginning of a
+ * line.
+ */
 function isName(text: string, token: string, index: number): boolean {
   if (!/^[A-Za-z_.]{1,24}$/.test(token)) return false;
   const before = text[index - 1] ?? '\n';

@@ -1,10 +1,14 @@
-// When a recorded unit was recorded: the best of the server's claims that can be true, else the run's start plus media time. Pure.
+// When a recorded unit was recorded: the best of the server's claims that can be true, else the run's start
+// plus media time. Pure.
 
 import type { TimeSource, VideoUnit } from '../../codec/unit.js';
 
 /** A claim further than this from where the run should be is not believed. */
 const BELIEVED_MS = 10 * 60_000;
-/** A sender report this close to now, in a run of the past, is the server's clock and not the recording's (quirk: wrong-sender-reports). */
+/**
+ * A sender report this close to now, in a run of the past, is the server's clock and not the recording's
+ * (quirk: wrong-sender-reports).
+ */
 const NOW_MS = 2_000;
 const CLOCK_RATE = 90_000;
 
@@ -19,7 +23,10 @@ export class RecordedClock {
   private lastRtp: number | undefined;
   /** Media ms since the first unit, unwrapped. */
   private mediaMs = 0;
-  /** The sender reports say *now*. Once seen, it holds for the run: a recording pulled faster than real time runs ahead of now. */
+  /**
+   * The sender reports say *now*. Once seen, it holds for the run: a recording pulled faster than real time
+   * runs ahead of now.
+   */
   private isServersClock = false;
 
   private source: number | undefined;
@@ -28,8 +35,9 @@ export class RecordedClock {
   private stepMs = 0;
 
   /**
-   * `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media seconds per RTP second (RFC 2326 12.34). `isReplay`:
-   * each packet's extension is the recorded time (ONVIF), which may leap over hours where nothing is recorded.
+   * `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media
+   * seconds per RTP second (RFC 2326 12.34). `isReplay`: each packet's extension is the recorded time
+   * (ONVIF), which may leap over hours where nothing is recorded.
    */
   constructor(
     private startMs: number,
@@ -56,7 +64,10 @@ export class RecordedClock {
     return { time: Math.round(time), exact: time, source };
   }
 
-  /** A stream that starts anew goes on where the last one got to: its RTP times say nothing of that, nor does PLAY's reply. */
+  /**
+   * A stream that starts anew goes on where the last one got to: its RTP times say nothing of that, nor does
+   * PLAY's reply.
+   */
   private startAnew(source: number | undefined): void {
     this.source = source;
     this.startMs = this.latestMs + this.stepMs;

@@ -13,7 +13,10 @@ import { onvifReplay } from './onvif-replay.js';
 import { RecordedClock } from './recorded-clock.js';
 import type { PlaybackRequest, RunContext } from './run-types.js';
 
-/** Part of the loop's time that reading a recording may take: 3,000 pictures a second at most, whatever the flow does with them. */
+/**
+ * Part of the loop's time that reading a recording may take: 3,000 pictures a second at most, whatever the
+ * flow does with them.
+ */
 const PLAYBACK_SHARE = 0.3;
 
 export interface RecordedSpan {
@@ -35,7 +38,10 @@ export interface RecordedHandlers {
 /** Answers that a key which expired between HTTP and RTSP may get. */
 const KEY_REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 454, 455]);
 
-/** A new key for every PLAY, and one silent retry with another where the first was refused. After `signal` nothing is told any more. */
+/**
+ * A new key for every PLAY, and one silent retry with another where the first was refused. After `signal`
+ * nothing is told any more.
+ */
 export async function openRecorded(
   context: RunContext,
   span: RecordedSpan,

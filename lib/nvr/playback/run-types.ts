@@ -20,13 +20,19 @@ export interface PlaybackRequest {
   readonly speed: number;
 }
 
-/** A unit of a run; `time` is the recorded time. `repeated`: sent before, and again after a resume because decoders need the keyframe. */
+/**
+ * A unit of a run; `time` is the recorded time. `repeated`: sent before, and again after a resume because
+ * decoders need the keyframe.
+ */
 export interface RecordedUnit {
   readonly unit: VideoUnit;
   readonly repeated: boolean;
 }
 
-/** `reached`: `to` on the media clock. `stopped`: by the user. `stalled`: the media clock stood still. The others as the session's. */
+/**
+ * `reached`: `to` on the media clock. `stopped`: by the user. `stalled`: the media clock stood still. The
+ * others as the session's.
+ */
 export type RunEnd =
   | 'reached'
   | 'stopped'
@@ -48,8 +54,8 @@ export interface PlaybackHandlers {
   /** The stream broke off before `to`; the run goes on from where it got to, in `retryInMs`. */
   onInterrupted?(error: NvrError, attempt: number, retryInMs: number): void;
   /**
-   * The run is over; once. `missingMs`: what of the span asked for has not come; 0 where all of it has, or no end was asked for. An error tells why
-   * something is missing.
+   * The run is over; once. `missingMs`: what of the span asked for has not come; 0 where all of it has, or no
+   * end was asked for. An error tells why something is missing.
    */
   onEnd(reason: RunEnd | 'error', error: NvrError | undefined, missingMs: number): void;
 }

@@ -14,7 +14,10 @@ export type { PlaybackHandlers, PlaybackRequest, RecordedUnit, RunContext, RunEn
 const GRACE_MS = 30_000;
 /** How often a run goes on after its stream broke off, and how long it waits before each time. */
 const RESUME_AFTER_MS = [0, 2_000, 8_000];
-/** Causes that another try does not mend. An NVR that starts anew may answer 403 or 404 for what it played before. */
+/**
+ * Causes that another try does not mend. An NVR that starts anew may answer 403 or 404 for what it played
+ * before.
+ */
 const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EAUTH', 'EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
 /** A last picture so close to `to` may last until it; a slow camera's lasts longer. */
 const LAST_PICTURE_MS = 500;
@@ -31,7 +34,10 @@ export class PlaybackRun {
   private guard: NodeJS.Timeout | undefined;
   private resumeTimer: NodeJS.Timeout | undefined;
   private interruptions = 0;
-  /** The last step between two pictures, and the shorter one of the last two: a gap in the recording is no slow camera. */
+  /**
+   * The last step between two pictures, and the shorter one of the last two: a gap in the recording is no
+   * slow camera.
+   */
   private stepMs = 0;
   private pictureMs = 0;
   /** Whoever takes the units has enough of them. */
@@ -165,7 +171,10 @@ export class PlaybackRun {
     }
   }
 
-  /** The stream broke off: before `to` the run goes on from where it got to, a few times; else that was its end. */
+  /**
+   * The stream broke off: before `to` the run goes on from where it got to, a few times; else that was its
+   * end.
+   */
   private interrupted(reason: RunEnd | 'error', error: NvrError): void {
     const retryInMs = RESUME_AFTER_MS[this.interruptions];
     if (this.missingMs === 0 || retryInMs === undefined || FINAL.has(error.code)) {

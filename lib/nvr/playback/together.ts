@@ -1,4 +1,5 @@
-// Runs of several channels that play in step: one clock for all, and what stops, seeks or ends one does so to all.
+// Runs of several channels that play in step: one clock for all, and what stops, seeks or ends one does so to
+// all.
 
 import { performance } from 'node:perf_hooks';
 import { guarded } from '../../guard.js';
@@ -28,8 +29,9 @@ export class PlaybackTogether implements PlaybackControls {
   private isStopped = false;
 
   /**
-   * `requests`: one for each channel, of one span, at a speed above 0, which is the clock's: each recording is read as fast as its server sends it. `play`
-   * starts a run, and throws where there are too many; none plays then.
+   * `requests`: one for each channel, of one span, at a speed above 0, which is the clock's: each recording
+   * is read as fast as its server sends it. `play` starts a run, and throws where there are too many; none
+   * plays then.
    */
   constructor(
     requests: readonly PlaybackRequest[],
@@ -87,7 +89,10 @@ export class PlaybackTogether implements PlaybackControls {
     if (!this.isHeld) this.step.resume();
   }
 
-  /** Throws EINPUT as a run does, and nothing has moved then. What has been read to its end is asked for again. */
+  /**
+   * Throws EINPUT as a run does, and nothing has moved then. What has been read to its end is asked for
+   * again.
+   */
   seek(from: number): void {
     const playing = this.members.filter(({ lane }) => !lane.isOver);
     for (const member of playing) if (member.run.state !== 'ended') member.run.seek(from);

@@ -1,4 +1,5 @@
-// What people paste as a camera's address: an IP address, a host, `host:port`, or a whole URL, split into the settings that it means.
+// What people paste as a camera's address: an IP address, a host, `host:port`, or a whole URL, split into the
+// settings that it means.
 
 import { parseAuthority, parseRtspUri } from '../../rtsp/uri.js';
 import type { Preset } from './makers.js';
@@ -18,7 +19,10 @@ export interface SplitAddress {
   readonly stream?: 'main' | 'dual';
 }
 
-/** Undefined where it is no address. Of `http://` the host alone is meant: a browser's address is what many copy. */
+/**
+ * Undefined where it is no address. Of `http://` the host alone is meant: a browser's address is what many
+ * copy.
+ */
 export function splitAddress(text: string): SplitAddress | undefined {
   const typed = text.trim();
   try {

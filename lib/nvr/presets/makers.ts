@@ -1,4 +1,5 @@
-// How cameras and recorders of many makers are asked, as their documents or others' notes say. None of them was tried here: `tried` says so.
+// How cameras and recorders of many makers are asked, as their documents or others' notes say. None of them
+// was tried here: `tried` says so.
 
 export interface Preset {
   /** Saved in no flow: only its templates are. */

@@ -1,10 +1,14 @@
-// Whose path a pasted URL has: what is known of the maker, and the path as a template for all of its channels and streams.
+// Whose path a pasted URL has: what is known of the maker, and the path as a template for all of its channels
+// and streams.
 
 import { PRESETS, type Preset } from './makers.js';
 
 export interface Recognised {
   readonly preset: Preset;
-  /** The pasted path itself, with placeholders where it names the channel and the stream: its spelling and further parameters stay. */
+  /**
+   * The pasted path itself, with placeholders where it names the channel and the stream: its spelling and
+   * further parameters stay.
+   */
   readonly template: string;
   /** From 1; undefined where the path names none. */
   readonly channel: number | undefined;
@@ -13,7 +17,10 @@ export interface Recognised {
 
 const PLACEHOLDER = /\{(ch|stream)(?::(\d))?\}/;
 
-/** Path and query of a URL, by its maker; undefined: nobody's that is known. `port`, where it is no usual one, prefers the maker that has it. */
+/**
+ * Path and query of a URL, by its maker; undefined: nobody's that is known. `port`, where it is no usual one,
+ * prefers the maker that has it.
+ */
 export function recognise(path: string, port?: number): Recognised | undefined {
   const found = PRESETS.flatMap((preset) => {
     const match = matching(preset, path);
@@ -56,7 +63,10 @@ function matching(preset: Preset, path: string): Recognised | undefined {
   return { preset, template: template + literally(rest), channel, stream };
 }
 
-/** The channel's digits: as many as stand there, save those that the literal behind it needs (`1201` is channel 12, `0`, stream 1). */
+/**
+ * The channel's digits: as many as stand there, save those that the literal behind it needs (`1201` is
+ * channel 12, `0`, stream 1).
+ */
 function channelAt(rest: string, digits: number, behind: string): string | undefined {
   const run = /^\d{1,6}/.exec(rest)?.[0] ?? '';
   const kept = /^\d+$/.test(behind) ? run.lastIndexOf(behind) : run.length;

@@ -1,4 +1,5 @@
-// When an alarm's clip ends: after its post-roll, moved on by further alarms and held by those that last, at the maximum length at the latest. Pure: time comes in.
+// When an alarm's clip ends: after its post-roll, moved on by further alarms and held by those that last, at
+// the maximum length at the latest. Pure: time comes in.
 
 import type { Alarm } from './types.js';
 

@@ -1,4 +1,5 @@
-// What was missed of alarms, fetched from the NVR's own recording once it can be: one after the other, again later where it fails, for a day at most.
+// What was missed of alarms, fetched from the NVR's own recording once it can be: one after the other, again
+// later where it fails, for a day at most.
 
 import { NvrError } from '../../errors.js';
 import type { CaseEntry } from './journal.js';

@@ -20,7 +20,10 @@ const FLAGS = {
 export interface Place {
   /** Of this system, for messages and for libraries that read. */
   readonly full: string;
-  /** The file, and never what a link leads to. `create` fails where anything has the name; `mode` is that of a file which is made. */
+  /**
+   * The file, and never what a link leads to. `create` fails where anything has the name; `mode` is that of a
+   * file which is made.
+   */
   open(how: keyof typeof FLAGS, mode?: number): Promise<FileHandle>;
   /** A file and no link; undefined where there is none. */
   file(): Promise<{ size: number } | undefined>;
@@ -33,8 +36,8 @@ export interface Place {
 }
 
 /**
- * `file`: a path from `root`, with / between its levels; `root`: a real path. Rejects with EINPUT for one that leads out of it, with ENOENT where its folder
- * is not there.
+ * `file`: a path from `root`, with / between its levels; `root`: a real path. Rejects with EINPUT for one
+ * that leads out of it, with ENOENT where its folder is not there.
  */
 export async function openBelow(fs: RecorderFs, root: string, file: string): Promise<Place> {
   const asked = pathOf(root, file);
@@ -69,7 +72,10 @@ export async function openBelow(fs: RecorderFs, root: string, file: string): Pro
   };
 }
 
-/** Makes the levels one by one, so that a link that leads out is found before anything is made behind it. `mode`: of those that are made. */
+/**
+ * Makes the levels one by one, so that a link that leads out is found before anything is made behind it.
+ * `mode`: of those that are made.
+ */
 export async function makeFolders(
   fs: RecorderFs,
   root: string,
@@ -106,7 +112,10 @@ export async function removeEmpty(fs: RecorderFs, root: string, file: string): P
   }
 }
 
-/** A path from the folder, with / between its levels, as a path of this system. Throws EINPUT for one that leads out of it. */
+/**
+ * A path from the folder, with / between its levels, as a path of this system. Throws EINPUT for one that
+ * leads out of it.
+ */
 export function pathOf(root: string, file: string): string {
   const full = path.join(root, ...file.split('/'));
   if (path.isAbsolute(file) || full === root || !isWithin(root, full)) throw leadsOut();

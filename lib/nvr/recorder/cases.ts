@@ -1,4 +1,5 @@
-// Each alarm from its first moment to its last word: it stands in the journal until a running flow has been told of all its clips, and what they lack has been fetched.
+// Each alarm from its first moment to its last word: it stands in the journal until a running flow has been
+// told of all its clips, and what they lack has been fetched.
 
 import { randomUUID } from 'node:crypto';
 import { NvrError } from '../../errors.js';

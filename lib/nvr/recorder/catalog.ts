@@ -1,4 +1,5 @@
-// What a recorder has recorded, as its journal has it: asked for by time or by file, and held back from retention.
+// What a recorder has recorded, as its journal has it: asked for by time or by file, and held back from
+// retention.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
@@ -43,7 +44,10 @@ export class Catalog {
     return listClips(await this.journal(), this.options.folder, span);
   }
 
-  /** Files that are being written, as they can be read so far: `file` is the one on the disk now. Rejects with EDISK. */
+  /**
+   * Files that are being written, as they can be read so far: `file` is the one on the disk now. Rejects with
+   * EDISK.
+   */
   async writing(): Promise<{ readonly file: string; readonly start: number }[]> {
     const { unfinished } = await this.journal();
     return unfinished.map(({ file, start }) => ({
@@ -52,7 +56,10 @@ export class Catalog {
     }));
   }
 
-  /** Where a file of the folder lies, links resolved, so that it can be read. Rejects with ENORECORDING where it is gone, or no file. */
+  /**
+   * Where a file of the folder lies, links resolved, so that it can be read. Rejects with ENORECORDING where
+   * it is gone, or no file.
+   */
   async locate(file: string): Promise<string> {
     const { root } = await this.journal();
     const gone = (): never => {
@@ -62,7 +69,10 @@ export class Catalog {
     return (await place.file()) === undefined ? gone() : place.full;
   }
 
-  /** Holds clips back from retention, or lets go of them; answers their files. Rejects with EINPUT, ENORECORDING or EDISK. */
+  /**
+   * Holds clips back from retention, or lets go of them; answers their files. Rejects with EINPUT,
+   * ENORECORDING or EDISK.
+   */
   async keep(choice: ClipChoice, kept: boolean): Promise<string[]> {
     checkSpan(choice, this.deps.now());
     const { folder } = this.options;
@@ -112,7 +122,10 @@ export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
   };
 }
 
-/** Holds files back from retention, or lets go of them; answers them. Rejects with ENORECORDING where there are none, and EINPUT for what names none. */
+/**
+ * Holds files back from retention, or lets go of them; answers them. Rejects with ENORECORDING where there
+ * are none, and EINPUT for what names none.
+ */
 export async function keepClips(
   fs: RecorderFs,
   journal: Journal,

@@ -31,7 +31,10 @@ export interface ClipPlan {
   readonly source: ClipInfo['source'];
   /** The first alarm, on both clocks: it dates the file. None: the file's own start does. */
   readonly alarmed?: { readonly monotonic: number; readonly time: number };
-  /** Monotonic ms from which on pictures are asked for: earlier ones are recorded only where later ones need them. None: from the first one on. */
+  /**
+   * Monotonic ms from which on pictures are asked for: earlier ones are recorded only where later ones need
+   * them. None: from the first one on.
+   */
   readonly from?: number;
   /** Players begin at `from`, though the file begins with the keyframe before it; its name is that time's. */
   readonly cut?: true;

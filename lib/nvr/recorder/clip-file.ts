@@ -1,4 +1,5 @@
-// One file of a recording: opened with a keyframe, told of in the journal before and behind, and measured against what was asked for when it ends.
+// One file of a recording: opened with a keyframe, told of in the journal before and behind, and measured
+// against what was asked for when it ends.
 
 import path from 'node:path';
 import type { TimeSource, VideoUnit } from '../../codec/unit.js';
@@ -34,7 +35,10 @@ export class ClipFile {
     private readonly thumbnail: Promise<Buffer | undefined>,
   ) {}
 
-  /** `picture`: what the thumbnail shows, once the file is there. Rejects with what the file system says, or EUNSUPPORTED. */
+  /**
+   * `picture`: what the thumbnail shows, once the file is there. Rejects with what the file system says, or
+   * EUNSUPPORTED.
+   */
   static async open(
     context: ClipContext,
     plan: ClipPlan,
@@ -99,7 +103,10 @@ export class ClipFile {
     this.writer.leaveOut(unit);
   }
 
-  /** Ends the file; `asked`: its part of the time that was asked for. `notPlain`: why it could not be made a plain one. */
+  /**
+   * Ends the file; `asked`: its part of the time that was asked for. `notPlain`: why it could not be made a
+   * plain one.
+   */
   async close(asked: Span): Promise<{ info: ClipInfo; missingMs: number; notPlain?: unknown }> {
     const { first, plan, journal } = this;
     const { options } = this.context;

@@ -1,4 +1,5 @@
-// One recording: units wait in a bounded queue for the disk and go to a file, or to several where the picture's format changes or segments are asked for.
+// One recording: units wait in a bounded queue for the disk and go to a file, or to several where the
+// picture's format changes or segments are asked for.
 
 import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
@@ -139,7 +140,9 @@ export class Clip implements Rival, Yielding {
     return new Promise((resolve) => (this.drained = resolve));
   }
 
-  /** Takes no more and finishes; answers `ended`. `to`: monotonic ms at which the time that is asked for ends. */
+  /**
+   * Takes no more and finishes; answers `ended`. `to`: monotonic ms at which the time that is asked for ends.
+   */
   end(to: number): Promise<void> {
     if (this.state === 'open') {
       this.state = 'ending';
@@ -225,7 +228,10 @@ export class Clip implements Rival, Yielding {
     return can || this.current !== undefined;
   }
 
-  /** What no file can hold ends the file at hand, which keeps what it has; the next keyframe begins another. Throws on where it was the disk. */
+  /**
+   * What no file can hold ends the file at hand, which keeps what it has; the next keyframe begins another.
+   * Throws on where it was the disk.
+   */
   private async beginAnew(unit: ClipUnit, error: unknown): Promise<void> {
     if (isSystemError(error) || error instanceof NvrError) throw error;
     if (this.isOver() || this.current === undefined) return;

@@ -20,7 +20,10 @@ export interface Held {
 export interface Coverage {
   /** 0..1 of the span, with three decimals; 1 only where nothing is missing. */
   readonly coverage: number;
-  /** Every hole above two frame times, in order, `at` being ms into the span: one at 0 is a missing head, one that reaches the span's end a missing tail. */
+  /**
+   * Every hole above two frame times, in order, `at` being ms into the span: one at 0 is a missing head, one
+   * that reaches the span's end a missing tail.
+   */
   readonly gaps: readonly ClipGap[];
   /** Of all holes together. */
   readonly missingMs: number;

@@ -1,4 +1,5 @@
-// The SHA-256 of a file: read once from its first byte to its last, in pieces small enough for whatever else waits for its turn.
+// The SHA-256 of a file: read once from its first byte to its last, in pieces small enough for whatever else
+// waits for its turn.
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';

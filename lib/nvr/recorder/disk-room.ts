@@ -1,4 +1,5 @@
-// What is left free on a disk, for the rest of the machine: asked for at most once a second and folder, for all that this process records there.
+// What is left free on a disk, for the rest of the machine: asked for at most once a second and folder, for
+// all that this process records there.
 
 import { NvrError } from '../../errors.js';
 import type { RecorderFs } from './types.js';
@@ -18,7 +19,9 @@ interface Room {
 
 const rooms = new Map<string, Room>();
 
-/** Rejects with EDISK where writing `bytes` more would leave less than `reserve` free. `now`: monotonic ms. */
+/**
+ * Rejects with EDISK where writing `bytes` more would leave less than `reserve` free. `now`: monotonic ms.
+ */
 export async function claimRoom(
   fs: RecorderFs,
   root: string,

@@ -1,6 +1,11 @@
-// Who writes next of all that this process records on one disk: the recording that began first. So where a disk cannot take all of them, the first ones are whole and the last ones wait, in place of none being whole in time.
+// Who writes next of all that this process records on one disk: the recording that began first. So where a
+// disk cannot take all of them, the first ones are whole and the last ones wait, in place of none being whole
+// in time.
 
-/** Writes under way at once: more than one, as a disk far away takes its time for each; fewer than Node has threads for files. */
+/**
+ * Writes under way at once: more than one, as a disk far away takes its time for each; fewer than Node has
+ * threads for files.
+ */
 const LANES = 3;
 
 interface Waiting {

@@ -24,7 +24,10 @@ export function isSystemError(error: unknown): boolean {
   return SYSTEM_CODE.test(codeOf(error)) && !(error instanceof NvrError);
 }
 
-/** EDISK that says what to do, where it was the system that refused; other errors of ours stay what they are, and what is left came with the pictures. */
+/**
+ * EDISK that says what to do, where it was the system that refused; other errors of ours stay what they are,
+ * and what is left came with the pictures.
+ */
 export function writeError(cause: unknown, path: string): NvrError {
   if (cause instanceof NvrError) return cause;
   if (!isSystemError(cause))

@@ -15,7 +15,10 @@ const BETTER_MS = 1000;
 /** Where the recording broke off, so much of it is whole enough. */
 const ENOUGH = 0.95;
 
-/** `tell` is handed the files where the result is worth having; otherwise nothing is left of them. Never rejects. */
+/**
+ * `tell` is handed the files where the result is worth having; otherwise nothing is left of them. Never
+ * rejects.
+ */
 export async function fetchClip(
   context: ClipContext,
   entry: CaseEntry,

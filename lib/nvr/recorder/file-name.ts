@@ -1,4 +1,5 @@
-// Where a clip goes: a template below the folder, filled with names that no file system and no attacker can make more of.
+// Where a clip goes: a template below the folder, filled with names that no file system and no attacker can
+// make more of.
 
 import { DateTime } from 'luxon';
 import { NvrError } from '../../errors.js';
@@ -22,7 +23,10 @@ const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²�
 const TIME = /^[yMdHmsS]+(?:[-_.][yMdHmsS]+)*$/;
 const TEXTS = ['nvr', 'channel', 'stream', 'reason'] as const;
 
-/** The template's levels, filled, without the last one's ending. Throws EINPUT for a template that leaves the folder or names what is unknown. */
+/**
+ * The template's levels, filled, without the last one's ending. Throws EINPUT for a template that leaves the
+ * folder or names what is unknown.
+ */
 export function clipPath(template: string, fields: NameFields, timeZone: string): string[] {
   const levels = checkTemplate(template);
   const at = DateTime.fromMillis(fields.time, { zone: timeZone === '' ? 'utc' : timeZone, locale: 'en' });

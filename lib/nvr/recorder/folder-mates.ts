@@ -1,4 +1,5 @@
-// The recorders of this process that share a folder: limits of the folder and of the disk are for all of them together.
+// The recorders of this process that share a folder: limits of the folder and of the disk are for all of them
+// together.
 
 import type { Journal } from './journal.js';
 import type { RetentionLimits } from './retention.js';

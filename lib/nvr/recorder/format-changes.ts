@@ -1,4 +1,5 @@
-// How often the picture's format may change in one recording: each change begins a file, and a camera that changes it with every picture must not make a file of each.
+// How often the picture's format may change in one recording: each change begins a file, and a camera that
+// changes it with every picture must not make a file of each.
 
 import { NvrError } from '../../errors.js';
 
@@ -16,7 +17,10 @@ export class FormatChanges {
   /** `endless`: the recording has no end, so that nothing but its rate is bounded. */
   constructor(private readonly endless: boolean) {}
 
-  /** Whether a file may end at `at` that has begun at `since` (ms): not yet, where it has just begun. Throws EPROTOCOL beyond what a camera in its right mind does. */
+  /**
+   * Whether a file may end at `at` that has begun at `since` (ms): not yet, where it has just begun. Throws
+   * EPROTOCOL beyond what a camera in its right mind does.
+   */
   allow(at: number, since: number): boolean {
     if (at - since < LEAST_MS) return false;
     this.times = this.times.filter((time) => at - time < MINUTE_MS);

@@ -1,4 +1,5 @@
-// The lines of a recorder's journal, and how they are read: nothing is taken from one that is torn, or that names a file outside the folder.
+// The lines of a recorder's journal, and how they are read: nothing is taken from one that is torn, or that
+// names a file outside the folder.
 
 import type { TimeSource } from '../../codec/unit.js';
 import { pathOf } from './below.js';
@@ -48,7 +49,10 @@ export interface DoneEntry {
   readonly thinning?: Thinned;
 }
 
-/** An alarm that has not had its last word: its clip is recorded, or to be told, or to be fetched. Times are epoch ms. */
+/**
+ * An alarm that has not had its last word: its clip is recorded, or to be told, or to be fetched. Times are
+ * epoch ms.
+ */
 export interface CaseEntry {
   readonly id: string;
   readonly reason: string;

@@ -1,4 +1,5 @@
-// What a recorder has promised and written, as JSON lines in the folder itself: what a start must finish and tell, and the only files that retention may delete.
+// What a recorder has promised and written, as JSON lines in the folder itself: what a start must finish and
+// tell, and the only files that retention may delete.
 
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -139,7 +140,10 @@ export class Journal {
       await this.note({ op: kept ? 'keep' : 'release', file });
   }
 
-  /** A file is about to be replaced by its keyframes; `thinned` tells that it has been, `whole` that it has not. */
+  /**
+   * A file is about to be replaced by its keyframes; `thinned` tells that it has been, `whole` that it has
+   * not.
+   */
   thin(file: string, thinned: Thinned): Promise<void> {
     return this.note({ op: 'thin', file, ...thinned });
   }

@@ -1,4 +1,5 @@
-// What of an alarm's message is written down, so that its clip can still be told with it after a restart: plain data, no secrets, within a bound.
+// What of an alarm's message is written down, so that its clip can still be told with it after a restart:
+// plain data, no secrets, within a bound.
 
 import { types } from 'node:util';
 import type { KeptMessage } from './types.js';
@@ -18,7 +19,10 @@ interface Budget {
 /** What cannot be kept. */
 const NOTHING = Symbol('nothing');
 
-/** A copy of the properties that are JSON, each whole or not at all, the small ones first where not all fit. Runs no getter, and never throws. */
+/**
+ * A copy of the properties that are JSON, each whole or not at all, the small ones first where not all fit.
+ * Runs no getter, and never throws.
+ */
 export function keepMessage(message: object): KeptMessage {
   const found: { name: string; value: unknown; bytes: number }[] = [];
   for (const name of namesOf(message)) {

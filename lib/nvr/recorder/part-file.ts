@@ -1,4 +1,5 @@
-// A clip on its way: written as `name.mp4.part`, renamed when it is whole, cut back to its last whole fragment when it was cut short.
+// A clip on its way: written as `name.mp4.part`, renamed when it is whole, cut back to its last whole
+// fragment when it was cut short.
 
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -46,8 +47,8 @@ export class PartFile implements ClipSink {
   ) {}
 
   /**
-   * Opens `levels` below the folder, with a number behind the name where it is taken. `announce` is told the path, from the folder, before a file is made.
-   * Rejects with what the file system says, or EINPUT.
+   * Opens `levels` below the folder, with a number behind the name where it is taken. `announce` is told the
+   * path, from the folder, before a file is made. Rejects with what the file system says, or EINPUT.
    */
   static async open(
     fs: RecorderFs,
@@ -99,14 +100,20 @@ export class PartFile implements ClipSink {
     }
   }
 
-  /** After a failure: keeps what can be played, if there is anything. Rejects where the disk fails again: then the next start does it. */
+  /**
+   * After a failure: keeps what can be played, if there is anything. Rejects where the disk fails again: then
+   * the next start does it.
+   */
   async rescue(): Promise<Finished | undefined> {
     await this.handle.close().catch(() => undefined);
     this.letGo();
     return finishPart(this.fs, this.root, this.file);
   }
 
-  /** The part is replaced at once, when its like is whole: whatever happens, one of them is there. Answers why it could not be done. */
+  /**
+   * The part is replaced at once, when its like is whole: whatever happens, one of them is there. Answers why
+   * it could not be done.
+   */
   private async makePlain(part: Place): Promise<unknown> {
     const { fs, root, mode, file } = this;
     const like = await openBelow(fs, root, file + PLAIN_PART);
@@ -128,8 +135,8 @@ export class PartFile implements ClipSink {
 }
 
 /**
- * Cuts the part of `file` back to its last whole fragment and gives it its name; deletes it if it holds none. A file that has its name already is answered as it is.
- * Undefined: there is nothing.
+ * Cuts the part of `file` back to its last whole fragment and gives it its name; deletes it if it holds none.
+ * A file that has its name already is answered as it is. Undefined: there is nothing.
  */
 export async function finishPart(fs: RecorderFs, root: string, file: string): Promise<Finished | undefined> {
   const part = await openBelow(fs, root, file + PART);
@@ -195,7 +202,10 @@ async function copyPlain(
     await source.close();
   }
 }
-/** Bytes up to the end of the last whole fragment (moof and mdat), or of what follows the fragments; 0 if there is none (ISO 14496-12 8.8). */
+/**
+ * Bytes up to the end of the last whole fragment (moof and mdat), or of what follows the fragments; 0 if
+ * there is none (ISO 14496-12 8.8).
+ */
 export async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
   const header = Buffer.alloc(16);
   let whole = 0;

@@ -1,4 +1,5 @@
-// A clip of fragments to one whose index stands in front of the media: for players and web pages that know no fragments.
+// A clip of fragments to one whose index stands in front of the media: for players and web pages that know no
+// fragments.
 
 import type { FileHandle } from 'node:fs/promises';
 import { plainClip, type PlainClip } from '../../media/mp4/plain.js';
@@ -7,7 +8,11 @@ import { readBoxes } from './read-boxes.js';
 /** What is copied at once. */
 const CHUNK = 256 * 1024;
 
-/** `onCopied` is told of each piece that is on the disk. Copies pictures and sound of `source` to `target`, which is empty, bit by bit and time for time. Rejects with what the file system says, or where `source` is no clip. */
+/**
+ * `onCopied` is told of each piece that is on the disk. Copies pictures and sound of `source` to `target`,
+ * which is empty, bit by bit and time for time. Rejects with what the file system says, or where `source` is
+ * no clip.
+ */
 export async function makePlain(
   source: FileHandle,
   target: FileHandle,

@@ -8,7 +8,10 @@ import type { Clip } from './clip.js';
 /** Bytes that wait for the disk before the NVR is asked to wait. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
-/** Up to `to`, or where the pictures end. Answers what kept more from coming; never rejects. `onUnit` is told of each picture that went in. */
+/**
+ * Up to `to`, or where the pictures end. Answers what kept more from coming; never rejects. `onUnit` is told
+ * of each picture that went in.
+ */
 export async function pour(
   units: AsyncIterable<VideoUnit>,
   clip: Clip,

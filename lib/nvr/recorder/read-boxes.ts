@@ -17,7 +17,10 @@ export interface ClipBoxes {
 const MAX_TABLES = 256 * 1024 * 1024;
 const MAX_BOXES = 1_000_000;
 
-/** Rejects with what the file system says, or where the file is no clip. Ends at the first box that is not whole. */
+/**
+ * Rejects with what the file system says, or where the file is no clip. Ends at the first box that is not
+ * whole.
+ */
 export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
   const { size } = await handle.stat();
   const head = Buffer.alloc(16);

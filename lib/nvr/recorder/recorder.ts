@@ -1,4 +1,4 @@
-// A camera's recorder: keeps the seconds before an alarm while armed, makes a clip of each alarm, or records without end in segments.
+// A camera's recorder: the seconds before an alarm, a clip of each alarm, or segments without end.
 
 import type { AudioUnit, MediaUnit, VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
@@ -103,7 +103,7 @@ export class Recorder {
     };
   }
 
-  /** Keeps the pre-roll, or begins to record without end; finishes and tells what an earlier run left. Idempotent. */
+  /** Keeps the pre-roll, or records without end; finishes and tells what an earlier run left. Idempotent. */
   arm(): void {
     if (this.subscription !== undefined) return;
     const { onLoss = 'keep' } = this.options;
@@ -133,7 +133,7 @@ export class Recorder {
     return this.leave(Math.max(this.deps.monotonic(), this.window?.least ?? 0));
   }
 
-  /** Begins a clip, or extends the one that is recorded; in continuous mode it is listed in the segment at hand. Throws EINPUT while disarmed. */
+  /** Begins or extends a clip, or is listed in the segment at hand. Throws EINPUT while disarmed. */
   alarm(request: AlarmRequest): AlarmAnswer {
     if (this.subscription === undefined)
       throw new NvrError('EINPUT', 'The recorder is not armed; send action "arm" first.');

@@ -1,4 +1,5 @@
-// What an earlier run left: files to finish, clips whose message reached no flow, alarms that nobody has been told of.
+// What an earlier run left: files to finish, clips whose message reached no flow, alarms that nobody has been
+// told of.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';

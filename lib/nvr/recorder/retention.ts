@@ -28,7 +28,11 @@ export interface RetentionLimits {
 const DAY_MS = 24 * 3_600_000;
 export const GIB = 1024 ** 3;
 
-/** Deletes by age, then the oldest by size, by the folder's and by what is free, and tells each. `all`: the journals of the folder, this one among them. Rejects with what the file system says where a file cannot be deleted. */
+/**
+ * Deletes by age, then the oldest by size, by the folder's and by what is free, and tells each. `all`: the
+ * journals of the folder, this one among them. Rejects with what the file system says where a file cannot be
+ * deleted.
+ */
 export async function retain(
   fs: RecorderFs,
   journal: Journal,
@@ -76,7 +80,10 @@ async function removeOldest(
   }
 }
 
-/** Told where there was a file: not where someone else has deleted it, or it lies behind a link that leads elsewhere and is no file of ours. */
+/**
+ * Told where there was a file: not where someone else has deleted it, or it lies behind a link that leads
+ * elsewhere and is no file of ours.
+ */
 async function remove(
   fs: RecorderFs,
   journal: Journal,

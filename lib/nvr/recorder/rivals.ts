@@ -1,4 +1,5 @@
-// The recordings of this process, which share its memory: where it is full, the one that began last gives way to those before it.
+// The recordings of this process, which share its memory: where it is full, the one that began last gives way
+// to those before it.
 
 export interface Rival {
   /** The lowest goes first. */

@@ -1,4 +1,5 @@
-// What sound comes with a camera's pictures: a file declares it only when it has been heard, for declared silence would hold players up.
+// What sound comes with a camera's pictures: a file declares it only when it has been heard, for declared
+// silence would hold players up.
 
 import type { AudioFormat, AudioUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';

@@ -44,7 +44,9 @@ export class ClipStore {
     this.thinning = new Thinning(options, deps, emit);
   }
 
-  /** `files` and their bytes are this recorder's. How long they last is known once the folder has been read. */
+  /**
+   * `files` and their bytes are this recorder's. How long they last is known once the folder has been read.
+   */
   get status(): Pick<RecorderStatus, 'ready' | 'files' | 'fileBytes'> & Partial<KeptStatus> {
     const { loaded, free, deps, options } = this;
     const disk = free === undefined ? undefined : { free, reserve: options.reserveBytes ?? RESERVE_BYTES };
@@ -61,7 +63,9 @@ export class ClipStore {
     return this.loaded?.cases.find((entry) => entry.id === id);
   }
 
-  /** Makes the folder, finishes what an earlier run left there, and keeps to the limits. Rejects with EDISK. */
+  /**
+   * Makes the folder, finishes what an earlier run left there, and keeps to the limits. Rejects with EDISK.
+   */
   async open(): Promise<void> {
     this.closed = false;
     const { folder, fileMode = FILE_MODE } = this.options;
@@ -88,7 +92,10 @@ export class ClipStore {
     if (this.isClosed()) this.leaveFolder?.();
   }
 
-  /** The journal of the folder as it is there now: another disk may have been mounted since. Rejects with what the file system says. */
+  /**
+   * The journal of the folder as it is there now: another disk may have been mounted since. Rejects with what
+   * the file system says.
+   */
   async journal(): Promise<Journal> {
     const { fs } = this.deps;
     const { folder, id } = this.options;
@@ -107,7 +114,9 @@ export class ClipStore {
     return this.loading;
   }
 
-  /** Writes something down. Never rejects: a disk that refuses is told of by the clip that cannot be written. */
+  /**
+   * Writes something down. Never rejects: a disk that refuses is told of by the clip that cannot be written.
+   */
   note(write: (journal: Journal) => Promise<void>): Promise<void> {
     const noted = this.journal()
       .then(write)

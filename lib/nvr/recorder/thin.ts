@@ -1,4 +1,5 @@
-// A recording thinned to its keyframes: rewritten without decoding, each picture at its own time, until the next one. Beside the old file, and in its place when it is whole.
+// A recording thinned to its keyframes: rewritten without decoding, each picture at its own time, until the
+// next one. Beside the old file, and in its place when it is whole.
 
 import path from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
@@ -20,7 +21,10 @@ const MAX_SAMPLE = 64 * 1024 * 1024;
 const H264_IDR = 5;
 const H265_IRAP = { from: 16, to: 23 } as const;
 
-/** False: there is nothing to be left out, or nothing that could stand alone. Rejects with what the file system says; the file is as it was then. */
+/**
+ * False: there is nothing to be left out, or nothing that could stand alone. Rejects with what the file
+ * system says; the file is as it was then.
+ */
 export async function thinFile(
   fs: RecorderFs,
   journal: Journal,

@@ -1,4 +1,5 @@
-// A camera's day in a minute: every so many keyframes one picture, at the pace of a film. No clock and no decoder: the pictures are the camera's own.
+// A camera's day in a minute: every so many keyframes one picture, at the pace of a film. No clock and no
+// decoder: the pictures are the camera's own.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { LAPSE } from './journal.js';

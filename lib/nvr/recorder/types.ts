@@ -21,9 +21,15 @@ export interface RecorderOptions {
   readonly postRoll: number;
   /** Seconds of a clip at most, its pre-roll included. */
   readonly maxLength: number;
-  /** Absolute. Made when the recorder is armed; should it vanish later, it is not made again (a disk may have been unmounted). */
+  /**
+   * Absolute. Made when the recorder is armed; should it vanish later, it is not made again (a disk may have
+   * been unmounted).
+   */
   readonly folder: string;
-  /** Template below `folder`: {nvr} {channel} {stream} {reason} and letters of a time, such as {yyyy} or {HHmmss}. */
+  /**
+   * Template below `folder`: {nvr} {channel} {stream} {reason} and letters of a time, such as {yyyy} or
+   * {HHmmss}.
+   */
   readonly fileName: string;
   /** Seconds of a continuous segment, or of the camera's time in one file of a time-lapse. */
   readonly segment: number;
@@ -33,13 +39,18 @@ export interface RecorderOptions {
   readonly keepDays: number;
   /** The oldest files beyond this are deleted; 0: none. */
   readonly keepGiB: number;
-  /** GiB of all recorders of this process in the folder, beyond which the oldest files are deleted; 0: none. */
+  /**
+   * GiB of all recorders of this process in the folder, beyond which the oldest files are deleted; 0: none.
+   */
   readonly keepFolderGiB?: number;
   /** GiB of the disk that are kept free by deleting the oldest files; 0: none. */
   readonly keepFreeGiB?: number;
   /** Days after which continuous segments are thinned to their keyframes; 0: never. */
   readonly thinDays?: number;
-  /** Files are turned into plain ones, with their index in front, when they are closed: for players that know no fragments. */
+  /**
+   * Files are turned into plain ones, with their index in front, when they are closed: for players that know
+   * no fragments.
+   */
   readonly plain?: boolean;
   /** IANA name, of times in file names; empty: UTC. */
   readonly timeZone: string;
@@ -61,8 +72,9 @@ export type RecorderFs = Pick<
 >;
 
 /**
- * Pictures of a channel as the NVR has recorded them, in order, `time` being when: from the keyframe at or before `from` up to `to` (epoch ms). Read no faster
- * than they are asked for. Ends before `to` where nothing more is recorded; rejects with the NvrError that keeps it from going on. `signal` ends it.
+ * Pictures of a channel as the NVR has recorded them, in order, `time` being when: from the keyframe at or
+ * before `from` up to `to` (epoch ms). Read no faster than they are asked for. Ends before `to` where nothing
+ * more is recorded; rejects with the NvrError that keeps it from going on. `signal` ends it.
  */
 export type FetchSpan = (
   channel: number,
@@ -115,11 +127,15 @@ export interface ClipInfo {
   /** Where they are, and what builds on them; epoch ms. */
   readonly damagedSpans: readonly DamagedSpan[];
   /**
-   * 0..1: how much of what was asked for the clip holds. Of an alarm: of the time from the first alarm minus the pre-roll to the end of the post-roll (at most the
-   * maximum length); where the picture's format changed, each file stands for its part of it.
+   * 0..1: how much of what was asked for the clip holds. Of an alarm: of the time from the first alarm minus
+   * the pre-roll to the end of the post-roll (at most the maximum length); where the picture's format
+   * changed, each file stands for its part of it.
    */
   readonly coverage: number;
-  /** Every hole in that time of more than two pictures, at its head, within, and at its tail: `at` ms into it, `ms` long. */
+  /**
+   * Every hole in that time of more than two pictures, at its head, within, and at its tail: `at` ms into it,
+   * `ms` long.
+   */
   readonly gaps: readonly ClipGap[];
   /** `playback`: fetched from the NVR's own recording. */
   readonly source: 'live' | 'playback';
@@ -132,11 +148,17 @@ export interface ClipInfo {
   readonly thinned?: true;
   /** Retention leaves it alone. */
   readonly kept?: true;
-  /** Told, and finished if need be, at the start after the one that recorded it: after a deploy, a shutdown or a crash. */
+  /**
+   * Told, and finished if need be, at the start after the one that recorded it: after a deploy, a shutdown or
+   * a crash.
+   */
   readonly recovered?: true;
 }
 
-/** `clip` tells which clip is meant: the number that `alarm` answered. In continuous mode it is one number for all segments. `holder`: of the alarm that began it, until the clip's end. */
+/**
+ * `clip` tells which clip is meant: the number that `alarm` answered. In continuous mode it is one number for
+ * all segments. `holder`: of the alarm that began it, until the clip's end.
+ */
 export type RecorderEvent =
   | { readonly type: 'armed' }
   | {
@@ -147,7 +169,10 @@ export type RecorderEvent =
       readonly preRollMs: number;
     }
   | { readonly type: 'extended'; readonly clip: number; readonly reason: string; readonly alarms: number }
-  /** `last`: nothing more comes of this clip's number, but what is fetched. `message`: the alarm's, as it was kept, of a clip that is recovered or fetched. */
+  /**
+   * `last`: nothing more comes of this clip's number, but what is fetched. `message`: the alarm's, as it was
+   * kept, of a clip that is recovered or fetched.
+   */
   | {
       readonly type: 'finished';
       readonly clip: number;
@@ -156,7 +181,10 @@ export type RecorderEvent =
       readonly message?: KeptMessage;
       readonly holder?: object;
     }
-  /** `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success. `message`: the alarm's, as it was kept, of one that an earlier run left. */
+  /**
+   * `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success.
+   * `message`: the alarm's, as it was kept, of one that an earlier run left.
+   */
   | {
       readonly type: 'failed';
       readonly clip: number;
@@ -212,13 +240,19 @@ export interface RecorderStatus extends Partial<KeptStatus> {
 
 export interface RecorderListener {
   onEvent(event: RecorderEvent): void;
-  /** Whether what is told now reaches a running flow; what does not is told again at the next start. Absent: it does. */
+  /**
+   * Whether what is told now reaches a running flow; what does not is told again at the next start. Absent:
+   * it does.
+   */
   isRunning?(): boolean;
   /** The story of the stream behind it. */
   onHubEvent?(event: HubEvent): void;
 }
 
-/** `folder`: all recorders of this process together have more there than they may; `free`: too little of the disk is left. */
+/**
+ * `folder`: all recorders of this process together have more there than they may; `free`: too little of the
+ * disk is left.
+ */
 export type DeletedReason = 'age' | 'size' | 'folder' | 'free';
 
 /** How long recordings last. */
@@ -233,6 +267,9 @@ export interface KeptStatus {
   readonly bytesPerDay?: number;
   /** Of the disk, at the last look. */
   readonly freeBytes?: number;
-  /** Epoch ms at which all recorders of the folder will have filled the disk but for its reserve, at this pace; absent where their limits keep them from it. */
+  /**
+   * Epoch ms at which all recorders of the folder will have filled the disk but for its reserve, at this
+   * pace; absent where their limits keep them from it.
+   */
   readonly fullAt?: number;
 }

@@ -1,4 +1,5 @@
-// How often a camera's pictures come, as it was last; it outlives an outage, so that a hole behind one can be told. Pure.
+// How often a camera's pictures come, as it was last; it outlives an outage, so that a hole behind one can be
+// told. Pure.
 
 /** The stream's figures are read so often at most. */
 const READ_EACH_MS = 1_000;

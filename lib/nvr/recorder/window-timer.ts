@@ -1,9 +1,13 @@
-// Ends an alarm's clip where no picture does: when its window is over, or somewhat later where the stream may only stall.
+// Ends an alarm's clip where no picture does: when its window is over, or somewhat later where the stream may
+// only stall.
 
 import type { AlarmWindow } from './alarm-window.js';
 import type { RecorderDeps } from './types.js';
 
-/** A stream that was there so long ago may only stall, or this machine be late: its pictures of the time before the end are waited for, */
+/**
+ * A stream that was there so long ago may only stall, or this machine be late: its pictures of the time
+ * before the end are waited for,
+ */
 const STALL_MS = 3000;
 /** up to here. */
 const LATE_MS = 30_000;
@@ -14,7 +18,9 @@ export class WindowTimer {
 
   constructor(
     private readonly deps: Pick<RecorderDeps, 'timers' | 'monotonic'>,
-    /** Arrival of the last picture. A stream that plays ends the clip by its first picture behind the window. */
+    /**
+     * Arrival of the last picture. A stream that plays ends the clip by its first picture behind the window.
+     */
     private readonly lastPicture: () => number,
     private readonly onOver: (window: AlarmWindow) => void,
   ) {}

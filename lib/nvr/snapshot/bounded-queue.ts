@@ -1,4 +1,5 @@
-// At most so many jobs at once, so many waiting; the next one is refused at once rather than answered too late. Who has used the least time comes first.
+// At most so many jobs at once, so many waiting; the next one is refused at once rather than answered too
+// late. Who has used the least time comes first.
 
 import { performance } from 'node:perf_hooks';
 
@@ -40,8 +41,9 @@ export class BoundedQueue {
   }
 
   /**
-   * Settles as `job` does; NvrError EBUSY when too many wait already, of all or of its `owner`. Of those that wait, the one whose owner has used the
-   * least time of late is next; of one owner's, or of those without, the first to come.
+   * Settles as `job` does; NvrError EBUSY when too many wait already, of all or of its `owner`. Of those that
+   * wait, the one whose owner has used the least time of late is next; of one owner's, or of those without,
+   * the first to come.
    */
   async run<T>(job: () => Promise<T>, owner?: object): Promise<T> {
     const whose = owner ?? this;

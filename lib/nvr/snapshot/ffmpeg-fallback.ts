@@ -1,4 +1,5 @@
-// What the built-in decoders refuse, an installed ffmpeg may read: one short-lived process a picture, bounded in time, input and output.
+// What the built-in decoders refuse, an installed ffmpeg may read: one short-lived process a picture, bounded
+// in time, input and output.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -42,12 +43,18 @@ export interface FfmpegBounds {
 
 const queue = new BoundedQueue(2, 16, 'ffmpeg fallback');
 
-/** One JPEG. NvrError EUNSUPPORTED where there is no ffmpeg to run, EDECODE where it fails, says nothing, says too much or takes too long, EBUSY when too many wait. */
+/**
+ * One JPEG. NvrError EUNSUPPORTED where there is no ffmpeg to run, EDECODE where it fails, says nothing, says
+ * too much or takes too long, EBUSY when too many wait.
+ */
 export function ffmpegSnapshot(job: FfmpegJob, bounds: FfmpegBounds = {}): Promise<Buffer> {
   return queue.run(async () => run(await findFfmpeg(job.ffmpegPath), job, bounds), job.camera);
 }
 
-/** The absolute path of an executable file. Looked up by hand: an empty or missing PATH then finds nothing, the current folder least of all. */
+/**
+ * The absolute path of an executable file. Looked up by hand: an empty or missing PATH then finds nothing,
+ * the current folder least of all.
+ */
 export async function findFfmpeg(
   configured: string,
   environment: NodeJS.ProcessEnv = process.env,
@@ -175,7 +182,10 @@ function endGroup(child: ChildProcess): void {
   }
 }
 
-/** As many as the built-in decoders admit: 8192 x 4608. What a header claims costs memory before anything of it is read. */
+/**
+ * As many as the built-in decoders admit: 8192 x 4608. What a header claims costs memory before anything of
+ * it is read.
+ */
 const MAX_PIXELS = 8192 * 4608;
 
 /** With `-xerror` a picture of which parts are made up is refused. */
@@ -202,8 +212,8 @@ const MATRIX_NAMES: Readonly<Record<number, string>> = {
 };
 
 /**
- * The picture comes out as the built-in decoders' does: in JFIF's colours (BT.601, full range), in the same size, with the same shape of its pixels.
- * yadif leaves frames alone that are not interlaced.
+ * The picture comes out as the built-in decoders' does: in JFIF's colours (BT.601, full range), in the same
+ * size, with the same shape of its pixels. yadif leaves frames alone that are not interlaced.
  */
 function filtersFor(job: FfmpegJob): string {
   const output = 'out_color_matrix=bt601:out_range=pc';

@@ -1,4 +1,5 @@
-// Decodes keyframes to JPEG in a worker thread: one by default, started when needed, ended when idle, replaced when it hangs or dies.
+// Decodes keyframes to JPEG in a worker thread: one by default, started when needed, ended when idle,
+// replaced when it hangs or dies.
 
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -56,9 +57,10 @@ export class SnapshotPool {
   }
 
   /**
-   * `job.data` may be used again at once. `camera`: whose picture it is, by identity; nothing of another's is in the decoder's memory then, and whoever
-   * has used less time comes first. NvrError EBUSY (queue full), EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, one that
-   * ended its thread, and for a while after those two.
+   * `job.data` may be used again at once. `camera`: whose picture it is, by identity; nothing of another's is
+   * in the decoder's memory then, and whoever has used less time comes first. NvrError EBUSY (queue full),
+   * EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, one that ended its thread, and
+   * for a while after those two.
    */
   decode(job: SnapshotJob, camera?: object): Promise<Jpeg> {
     const known = camera && this.cameraOf(camera);
@@ -105,7 +107,10 @@ export function sharedSnapshotPool(): SnapshotPool {
 /** One thread and the one job it works on. */
 class Lane {
   private worker: Worker | undefined;
-  /** Where a keyframe lies while the thread reads it, and a picture until it is copied: used over and over, as what is transferred piles up until a full collection. */
+  /**
+   * Where a keyframe lies while the thread reads it, and a picture until it is copied: used over and over, as
+   * what is transferred piles up until a full collection.
+   */
   private keyframes = new SharedArrayBuffer(0);
   private pictures = new SharedArrayBuffer(0);
   private settle: ((reply: SnapshotReply) => void) | undefined;
@@ -161,7 +166,8 @@ class Lane {
   }
 
   private start(): Worker {
-    // Its output is kept from the runtime's own (a wasm abort prints pages), and not read: a reader would keep the process alive.
+    // Its output is kept from the runtime's own (a wasm abort prints pages), and not read: a reader would
+    // keep the process alive.
     const worker = new Worker(this.settings.script, {
       stdout: true,
       stderr: true,
@@ -202,8 +208,9 @@ class Lane {
 const ballast: unknown[] = [];
 
 /**
- * V8 collects young objects by what it allocated on its own heap; the memory of Buffers is not on it. Where little else happens, pictures that
- * nobody holds any more would pile up to 32 MB. So the collector is shown about as much as was handed out.
+ * V8 collects young objects by what it allocated on its own heap; the memory of Buffers is not on it. Where
+ * little else happens, pictures that nobody holds any more would pile up to 32 MB. So the collector is shown
+ * about as much as was handed out.
  */
 function paceCollector(bytes: number): void {
   for (let left = Math.min(bytes, 1024 * 1024); left > 0; left -= 65_536)

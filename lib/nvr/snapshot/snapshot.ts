@@ -1,4 +1,5 @@
-// A picture of a camera now: the keyframe its hub keeps, or the next one to come, made into a JPEG by whatever this machine has.
+// A picture of a camera now: the keyframe its hub keeps, or the next one to come, made into a JPEG by
+// whatever this machine has.
 
 import { performance } from 'node:perf_hooks';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -17,7 +18,10 @@ export interface SnapshotOptions {
   quality: number;
   /** Pixels; absent: as the camera sends it. A smaller picture is never made larger. */
   width?: number;
-  /** Pixels of another shape (D1 cameras have them) are made square; otherwise the JPEG says what shape they are. */
+  /**
+   * Pixels of another shape (D1 cameras have them) are made square; otherwise the JPEG says what shape they
+   * are.
+   */
   squarePixels?: boolean;
   /** Seconds a kept keyframe may be old; 0 waits for the next one. */
   maxAge: number;
@@ -53,8 +57,9 @@ export interface SnapshotTools {
 type Picture = Pick<Snapshot, 'data' | 'contentType' | 'width' | 'height' | 'warning'>;
 
 /**
- * NvrError: what the hub gives up with (EAUTH, ECHANNEL …) at once; ETIMEDOUT when no media came in time, ENOKEYFRAME when media came without one;
- * EBUSY, EDECODE, EUNSUPPORTED of the decoder. With decoder `auto` the last two give the keyframe itself and a warning.
+ * NvrError: what the hub gives up with (EAUTH, ECHANNEL …) at once; ETIMEDOUT when no media came in time,
+ * ENOKEYFRAME when media came without one; EBUSY, EDECODE, EUNSUPPORTED of the decoder. With decoder `auto`
+ * the last two give the keyframe itself and a warning.
  */
 export async function takeSnapshot(
   hub: CameraHub,
@@ -66,7 +71,10 @@ export async function takeSnapshot(
   return { ...picture, unit, ageMs: Math.max(0, Math.round(performance.now() - unit.arrival)) };
 }
 
-/** Pictures made or in the making, by the keyframe they are of: a burst of triggers costs one decode. They go when the hub lets go of the keyframe. */
+/**
+ * Pictures made or in the making, by the keyframe they are of: a burst of triggers costs one decode. They go
+ * when the hub lets go of the keyframe.
+ */
 const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
 
 /** `camera`: who waits for the decoder. Rejects with EBUSY, EDECODE, EUNSUPPORTED of the decoder. */
@@ -145,7 +153,10 @@ function keyframeInstead(unit: VideoUnit, refusal: NvrError, failure?: NvrError)
   return { ...keyframeOf(unit), warning: new NvrError(refusal.code, message, { cause: refusal }) };
 }
 
-/** A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder built in. */
+/**
+ * A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder
+ * built in.
+ */
 async function fromJpeg(
   camera: object,
   unit: VideoUnit,

@@ -1,4 +1,5 @@
-// One camera's stream as records for all pages that watch it: each picture becomes a fragment once, however many pages there are, and nothing is asked of the camera while there are none.
+// One camera's stream as records for all pages that watch it: each picture becomes a fragment once, however
+// many pages there are, and nothing is asked of the camera while there are none.
 
 import type { AudioUnit, MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
 import { withoutReordering } from '../../codec/h264/no-reordering.js';
@@ -62,7 +63,10 @@ export class LiveFeed {
     viewer.catchUp(this.camera, this.kept);
   }
 
-  /** What the hub has kept comes while it is being joined: it is given to the first page as to those that follow. */
+  /**
+   * What the hub has kept comes while it is being joined: it is given to the first page as to those that
+   * follow.
+   */
   private join(): void {
     this.joining = true;
     this.subscription = this.hub.subscribe({
@@ -144,7 +148,10 @@ export class LiveFeed {
     }
   }
 
-  /** A decoder that is not told that there are no B-frames may wait for them: it is told once that is known, and players that run already learn it from the stream. */
+  /**
+   * A decoder that is not told that there are no B-frames may wait for them: it is told once that is known,
+   * and players that run already learn it from the stream.
+   */
   private initOf(given: VideoUnit): ViewRecord {
     this.toldInOrder = this.order.isInOrder(given.format);
     return pictureInit(this.camera, this.toldInOrder ? withoutReordering(given) : given);

@@ -1,6 +1,8 @@
-// What travels from the server to a page, over one streamed answer for all of its cameras: records of a kind, a camera and a body.
+// What travels from the server to a page, over one streamed answer for all of its cameras: records of a kind,
+// a camera and a body.
 //
-// A record: its body's length (4 bytes), kind (1), flags (1), the camera's index on the page (2), the body. Numbers are big-endian.
+// A record: its body's length (4 bytes), kind (1), flags (1), the camera's index on the page (2), the body.
+// Numbers are big-endian.
 
 export const RECORD_HEAD = 8;
 

@@ -1,4 +1,5 @@
-// A recorded span as records for one page, read no faster than the page takes it: each picture with the time it was recorded at.
+// A recorded span as records for one page, read no faster than the page takes it: each picture with the time
+// it was recorded at.
 
 import type { VideoFormat, VideoUnit } from '../../codec/unit.js';
 import { asNvrError, NvrError } from '../../errors.js';
@@ -11,8 +12,9 @@ import { FLAGS, jsonRecord, mediaRecord } from './records.js';
 export type ReplaySink = (bytes: Buffer) => Promise<void>;
 
 /**
- * Ends with a `state` record: `ended`, or `error` with the code and what to do. Rejects as the sink does. The units' times are the player's too, so gaps of
- * the recording are shortened as in a live view (`LiveClock`), and a picture's wall time is what tells them.
+ * Ends with a `state` record: `ended`, or `error` with the code and what to do. Rejects as the sink does. The
+ * units' times are the player's too, so gaps of the recording are shortened as in a live view (`LiveClock`),
+ * and a picture's wall time is what tells them.
  */
 export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink): Promise<void> {
   let format: VideoFormat | undefined;

@@ -1,8 +1,11 @@
-// Whether a stream's pictures are shown in the order in which they are sent: as its format says, or as was seen of it.
+// Whether a stream's pictures are shown in the order in which they are sent: as its format says, or as was
+// seen of it.
 
 import type { VideoFormat, VideoUnit } from '../../codec/unit.js';
 
-/** Pictures in order after which there are no B-frames: they come a few pictures after a keyframe, or never. */
+/**
+ * Pictures in order after which there are no B-frames: they come a few pictures after a keyframe, or never.
+ */
 const ENOUGH = 50;
 
 export class ShownOrder {

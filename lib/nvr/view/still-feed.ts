@@ -1,4 +1,5 @@
-// One camera as pictures, one a second: for pages whose browser cannot play the stream. All of them share each picture.
+// One camera as pictures, one a second: for pages whose browser cannot play the stream. All of them share
+// each picture.
 
 import { asNvrError } from '../../errors.js';
 import { jpegRecord, jsonRecord, type ViewRecord } from './records.js';

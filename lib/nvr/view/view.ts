@@ -1,4 +1,5 @@
-// The cameras of one page and whoever looks at them. It knows nothing of HTTP: pages are sinks, and what they want is told by their id.
+// The cameras of one page and whoever looks at them. It knows nothing of HTTP: pages are sinks, and what they
+// want is told by their id.
 
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';

@@ -1,4 +1,5 @@
-// One open page: what it wants to see, and a bounded way to it. A page that reads too slowly misses pictures up to the next keyframe; one that reads nothing is cut.
+// One open page: what it wants to see, and a bounded way to it. A page that reads too slowly misses pictures
+// up to the next keyframe; one that reads nothing is cut.
 
 import { ALIVE, FLAGS, jsonRecord, keptRecord, type ViewRecord } from './records.js';
 
@@ -29,11 +30,17 @@ interface Seat {
   /** Pictures wait for a keyframe, after some were missed. */
   awaitsKeyframe: boolean;
   missed: number;
-  /** Pictures of the GOP that the page came into, oldest first, until it has taken them. Their bytes are the feed's. */
+  /**
+   * Pictures of the GOP that the page came into, oldest first, until it has taken them. Their bytes are the
+   * feed's.
+   */
   backlog: ViewRecord[];
 }
 
-/** Once a page is behind, it is written to again when no more than this part of the bound waits. A GOP is given to it in such portions. */
+/**
+ * Once a page is behind, it is written to again when no more than this part of the bound waits. A GOP is
+ * given to it in such portions.
+ */
 const RELIEF = 0.25;
 /** Pictures of a GOP without end, for a page that takes them too slowly. */
 const MAX_BACKLOG = 2_000;
@@ -66,7 +73,10 @@ export class Viewer {
     this.seats.set(camera, { awaitsKeyframe: true, missed: 0, backlog: [] });
   }
 
-  /** The pictures of the present GOP, from its keyframe on: given as fast as the page takes them, however many they are, and what comes meanwhile behind them. */
+  /**
+   * The pictures of the present GOP, from its keyframe on: given as fast as the page takes them, however many
+   * they are, and what comes meanwhile behind them.
+   */
   catchUp(camera: number, kept: readonly ViewRecord[]): void {
     const seat = this.seats.get(camera);
     if (this.over || seat === undefined || kept.length === 0) return;
@@ -159,7 +169,8 @@ export class Viewer {
   }
 
   private write({ bytes }: ViewRecord): void {
-    // What is no picture is bounded too: states come a few a second at most, and a page that is far behind is cut.
+    // What is no picture is bounded too: states come a few a second at most, and a page that is far behind is
+    // cut.
     if (this.waitingBytes > 2 * this.bounds.waitingBytes) {
       this.close();
       return;

@@ -11,7 +11,10 @@ export class Bucket {
     this.level = burst;
   }
 
-  /** Whether `amount` is within the rate. What is not counts all the same: as long as more is offered than the rate, it is exceeded. */
+  /**
+   * Whether `amount` is within the rate. What is not counts all the same: as long as more is offered than the
+   * rate, it is exceeded.
+   */
   offer(amount: number, now: number): boolean {
     this.fill(now);
     const fits = amount <= this.level;

@@ -1,4 +1,5 @@
-// The story of a stream, told at a pace a person or a flow can follow: of words that repeat, a few a second, each with how many it stands for. Pure; time comes in, in monotonic ms.
+// The story of a stream, told at a pace a person or a flow can follow: of words that repeat, a few a second,
+// each with how many it stands for. Pure; time comes in, in monotonic ms.
 
 import { Bucket } from './bucket.js';
 

@@ -1,5 +1,6 @@
-// What one node may send to its flow. Node-RED's `send` acknowledges nothing, so overload is measured where it can be: at the age of what is sent, the event loop's delay, and
-// what waits; and a camera may send no more messages and bytes a second than any real one does. Pure; time comes in, in monotonic ms.
+// What one node may send to its flow. Node-RED's `send` acknowledges nothing, so overload is measured where
+// it can be: at the age of what is sent, the event loop's delay, and what waits; and a camera may send no
+// more messages and bytes a second than any real one does. Pure; time comes in, in monotonic ms.
 
 import { Bucket } from './bucket.js';
 

@@ -1,4 +1,5 @@
-// The one way out of a node that sends what a camera sends: through its gate, in order, and with all other such nodes no more in one turn of the event loop than flows can take.
+// The one way out of a node that sends what a camera sends: through its gate, in order, and with all other
+// such nodes no more in one turn of the event loop than flows can take.
 
 import { performance } from 'node:perf_hooks';
 import type { NodeMessage } from 'node-red';
@@ -79,7 +80,10 @@ export class Outlet {
     this.push({ count, bytes, message });
   }
 
-  /** An event, at its pace; `message` puts it into one. `of`: what it is told of, where a node tells of several things. */
+  /**
+   * An event, at its pace; `message` puts it into one. `of`: what it is told of, where a node tells of
+   * several things.
+   */
   event(word: string, event: Fields, message: (event: Fields) => Outputs, of = ''): void {
     this.tell(this.events.offer({ word, event, message, of }, performance.now()));
   }
@@ -181,7 +185,10 @@ class Pump {
   private isRunning = false;
   private isDue = false;
 
-  /** What it has is sent in this turn of the loop, but not within the caller's: who reads from a camera is not charged with what flows take. */
+  /**
+   * What it has is sent in this turn of the loop, but not within the caller's: who reads from a camera is not
+   * charged with what flows take.
+   */
   add(outlet: Outlet): void {
     this.waiting.add(outlet);
     if (this.isDue || this.isRunning) return;

@@ -1,10 +1,14 @@
-// How much all nodes together hand to their flows before the event loop gets its turn: what the flows took the last time tells how much. Pure; time comes in, in monotonic ms.
+// How much all nodes together hand to their flows before the event loop gets its turn: what the flows took
+// the last time tells how much. Pure; time comes in, in monotonic ms.
 
 const MOST_MESSAGES = 1000;
 /** Where turns are long whatever is sent, a stream still flows. */
 const LEAST_MESSAGES = 64;
 const MOST_BYTES = 16 * 1024 * 1024;
-/** What was sent in one turn shall keep the flows busy for no longer: a web page's request waits for a turn at each node that it passes. */
+/**
+ * What was sent in one turn shall keep the flows busy for no longer: a web page's request waits for a turn at
+ * each node that it passes.
+ */
 const LONG_MS = 15;
 
 export class TurnBudget {

@@ -1,5 +1,6 @@
-// The one check of a setting's value, in the runtime as the flow starts and in the editor as one types. The build puts the compiled file into
-// the editor's pages: it imports types alone, and uses what Node.js and browsers have in common.
+// The one check of a setting's value, in the runtime as the flow starts and in the editor as one types. The
+// build puts the compiled file into the editor's pages: it imports types alone, and uses what Node.js and
+// browsers have in common.
 
 import type { Setting, TextRule, TextSetting } from './setting.js';
 
@@ -9,7 +10,10 @@ export interface Problem {
   readonly words?: Readonly<Record<string, number | string>>;
 }
 
-/** Sentences in English, which begin behind the setting's name; the German catalog has the same keys. `__x__` is filled in. */
+/**
+ * Sentences in English, which begin behind the setting's name; the German catalog has the same keys. `__x__`
+ * is filled in.
+ */
 export const SENTENCES = {
   number: 'must be a number from __min__ to __max__.',
   integer: 'must be a whole number from __min__ to __max__.',

@@ -1,5 +1,6 @@
-// Settings in the editor: defaults and checks of a node type from its table, and rows that are shown only where they count. The build puts the
-// tables (`tables`) and the check (`check`, the one that the runtime uses) in front of this, in every node's page.
+// Settings in the editor: defaults and checks of a node type from its table, and rows that are shown only
+// where they count. The build puts the tables (`tables`) and the check (`check`, the one that the runtime
+// uses) in front of this, in every node's page.
 if (!RED.nvrSettings) {
   const NAMESPACE = '@nvr-flow/node-red-mobotix-nvr/nvr-server:';
 
@@ -49,7 +50,10 @@ if (!RED.nvrSettings) {
       }
       return defaults;
     },
-    /** Fills in what the flow file does not name, and shows the rows that count as the dialog's values change. `prefix`: `node-input` or `node-config-input`. */
+    /**
+     * Fills in what the flow file does not name, and shows the rows that count as the dialog's values change.
+     * `prefix`: `node-input` or `node-config-input`.
+     */
     prepare: function (node, prefix) {
       const rows = $('[data-nvr-when]');
       const show = function () {

@@ -1,4 +1,5 @@
-// Flows that an older version saved, as the present one would have saved them. A node without `version` was saved by 0.1.0.
+// Flows that an older version saved, as the present one would have saved them. A node without `version` was
+// saved by 0.1.0.
 
 /** The version that a dialog saves now. */
 export const SETTINGS_VERSION = 1;
@@ -17,7 +18,8 @@ const MIGRATIONS: readonly Migration[] = [
   {
     type: 'nvr-server',
     to: 1,
-    // An empty time zone was UTC, and one that was set held for the key service too. A dialog that was open since may have said so already.
+    // An empty time zone was UTC, and one that was set held for the key service too. A dialog that was open
+    // since may have said so already.
     change: (saved) => {
       if (saved.keyTime !== undefined) return saved;
       const isSet = typeof saved.timeZone === 'string' && saved.timeZone.trim() !== '';

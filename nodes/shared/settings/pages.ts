@@ -1,4 +1,5 @@
-// What the build makes of a settings table for the editor and the docs: the dialog's rows, the catalog's words, the help's list, the reference.
+// What the build makes of a settings table for the editor and the docs: the dialog's rows, the catalog's
+// words, the help's list, the reference.
 
 import type { Setting, SettingsTable, Words } from './setting.js';
 
@@ -12,7 +13,10 @@ export function rowsOf(table: SettingsTable, section: string, prefix: string): s
     .join('\n');
 }
 
-/** The catalog's words of a table; `label`, `unit`, `placeholder` and the options' words by the setting's name, and the badges. */
+/**
+ * The catalog's words of a table; `label`, `unit`, `placeholder` and the options' words by the setting's
+ * name, and the badges.
+ */
 export function catalogOf(table: SettingsTable, language: Language): Record<string, unknown> {
   const word = (words: Words): string => words[language === 'de' ? 1 : 0];
   const of = (pick: (setting: Setting) => Words | undefined): Record<string, string> =>

@@ -1,4 +1,5 @@
-// A node's saved properties as typed settings. Numbers arrive from the editor as strings, empty means the default.
+// A node's saved properties as typed settings. Numbers arrive from the editor as strings, empty means the
+// default.
 
 import { NvrError } from '../../../lib/errors.js';
 import { isEmpty, problemOf, sentenceOf, type CheckContext } from './check.js';
@@ -59,7 +60,10 @@ export function problemsOf(
   });
 }
 
-/** What a message says in place of a setting, checked as the setting is; where it says nothing, the node's own. Throws EINPUT that names the message's property. */
+/**
+ * What a message says in place of a setting, checked as the setting is; where it says nothing, the node's
+ * own. Throws EINPUT that names the message's property.
+ */
 export function overridden<T extends SettingsTable, K extends keyof T & string>(
   table: T,
   property: K,

@@ -1,4 +1,5 @@
-// What is said of a setting, once: from it come the reader in the runtime, the TypeScript type, the dialog's field, default and check, the help and the reference.
+// What is said of a setting, once: from it come the reader in the runtime, the TypeScript type, the dialog's
+// field, default and check, the help and the reference.
 
 /** English and German. */
 export type Words = readonly [en: string, de: string];
@@ -17,7 +18,10 @@ interface Described {
   readonly icon?: string;
   /** The field is shown only while other settings have one of these values. */
   readonly when?: Readonly<Record<string, readonly string[]>>;
-  /** Where the dialog's own template places the field: `main` unless said otherwise; `none`: the template has a field of its own. */
+  /**
+   * Where the dialog's own template places the field: `main` unless said otherwise; `none`: the template has
+   * a field of its own.
+   */
   readonly section?: string;
 }
 
@@ -59,7 +63,10 @@ export interface ChoiceSetting extends Described {
   readonly options: Readonly<Record<string, Words>>;
 }
 
-/** A camera's number from 1 or its name in the NVR's table; with `all` also `*`, with `list` also several of them, and ranges. */
+/**
+ * A camera's number from 1 or its name in the NVR's table; with `all` also `*`, with `list` also several of
+ * them, and ranges.
+ */
 export interface ChannelSetting extends Described {
   readonly kind: 'channel';
   readonly default: string;

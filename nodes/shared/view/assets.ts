@@ -1,4 +1,5 @@
-// The files of a view's page, as they are served. `nvr-video.js` is one file for who uses it, and put together from its parts here.
+// The files of a view's page, as they are served. `nvr-video.js` is one file for who uses it, and put
+// together from its parts here.
 
 import fs from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// Clips of this machine for a view's page: which there are of a camera, and their bytes, behind the same log-in as the page.
+// Clips of this machine for a view's page: which there are of a camera, and their bytes, behind the same
+// log-in as the page.
 
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
@@ -62,7 +63,8 @@ export class Clips {
       const headers = { 'Content-Type': kind === 'mp4' ? 'video/mp4' : 'image/jpeg' };
       await new Promise<void>((resolve) => {
         const options = { dotfiles: 'allow', cacheControl: false, headers };
-        // What fails on the way is a page that has gone, or a file that was deleted meanwhile: the answer is over.
+        // What fails on the way is a page that has gone, or a file that was deleted meanwhile: the answer is
+        // over.
         (response as FileResponse).sendFile(full, options, () => {
           resolve();
         });

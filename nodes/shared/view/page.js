@@ -1,4 +1,5 @@
-// The page of a view node: a grid of its cameras; one of them large by a click, by the keyboard, or by a message to the node.
+// The page of a view node: a grid of its cameras; one of them large by a click, by the keyboard, or by a
+// message to the node.
 (() => {
   'use strict';
   const grid = document.getElementById('grid');

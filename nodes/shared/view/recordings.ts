@@ -59,7 +59,10 @@ export class Recordings {
     return this.nvr.canPlayBack;
   }
 
-  /** `?channel=&from=&to=`, epoch ms: the clips of that span, the oldest first, and whether the NVR itself can be asked. Never rejects. */
+  /**
+   * `?channel=&from=&to=`, epoch ms: the clips of that span, the oldest first, and whether the NVR itself can
+   * be asked. Never rejects.
+   */
   async list(url: string, response: ServerResponse): Promise<void> {
     await answerUntilGone(response, async () => {
       const query = new URLSearchParams(url.split('?')[1] ?? '');
@@ -70,7 +73,10 @@ export class Recordings {
     });
   }
 
-  /** `?channel=&stream=&from=`, epoch ms: the recording from then on, as records, until the page has seen enough. Never rejects. */
+  /**
+   * `?channel=&stream=&from=`, epoch ms: the recording from then on, as records, until the page has seen
+   * enough. Never rejects.
+   */
   async replay(url: string, response: ServerResponse): Promise<void> {
     if (this.replays >= MAX_REPLAYS) {
       const reason = `At most ${MAX_REPLAYS} pages play recordings at once; close another one.`;
@@ -99,7 +105,10 @@ export class Recordings {
     });
   }
 
-  /** Writes a span to files, to be fetched for ten minutes. Rejects with EINPUT, EBUSY, or what the export ended with where it has no picture. */
+  /**
+   * Writes a span to files, to be fetched for ten minutes. Rejects with EINPUT, EBUSY, or what the export
+   * ended with where it has no picture.
+   */
   async save(wish: Readonly<Record<string, unknown>>): Promise<object> {
     const { channel, name } = this.cameraOf(wish.channel);
     const from = timeOf(wish.from, 'from');

@@ -1,4 +1,5 @@
-// Pages of nodes on Node-RED's own web server: one handler per runtime looks up which node a path belongs to, so that a redeploy leaves no route behind.
+// Pages of nodes on Node-RED's own web server: one handler per runtime looks up which node a path belongs to,
+// so that a redeploy leaves no route behind.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeAPI } from 'node-red';
@@ -29,7 +30,10 @@ interface App {
 /** By the app of the runtime: tests and embedders have several in a process. */
 const sites = new WeakMap<object, Map<string, Site>>();
 
-/** Serves a site at a path, such as `/nvr/view/gate`. Answers how to take it away. Throws EINPUT where something else has the path. */
+/**
+ * Serves a site at a path, such as `/nvr/view/gate`. Answers how to take it away. Throws EINPUT where
+ * something else has the path.
+ */
 export function serveSite(RED: NodeAPI, path: string, site: Site): () => void {
   const app = RED.httpNode as unknown as App;
   const known = sites.get(app) ?? install(RED, app);

@@ -1,4 +1,5 @@
-// The time line of a camera on a view's page: what was recorded of its last hours, to be clicked, dragged, stepped through and saved.
+// The time line of a camera on a view's page: what was recorded of its last hours, to be clicked, dragged,
+// stepped through and saved.
 (() => {
   'use strict';
   const HOURS = [1, 6, 24];
@@ -240,7 +241,10 @@
       return this.clips.findLast(({ start, end }) => start <= time && time <= end);
     }
 
-    /** Plays from a time on: a clip of this machine where there is one, else the NVR's own recording; the live picture at the end of the line. */
+    /**
+     * Plays from a time on: a clip of this machine where there is one, else the NVR's own recording; the live
+     * picture at the end of the line.
+     */
     play(time) {
       this.dispatchEvent(new CustomEvent('replay', { bubbles: true, composed: true }));
       if (time >= this.to - 2_000) this.tile.live();

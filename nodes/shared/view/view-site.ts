@@ -1,4 +1,5 @@
-// What a page of cameras is asked over HTTP: the page itself, its scripts, the stream of all its cameras, what it wants to see, and pictures for everything else.
+// What a page of cameras is asked over HTTP: the page itself, its scripts, the stream of all its cameras,
+// what it wants to see, and pictures for everything else.
 
 import type { ServerResponse } from 'node:http';
 import { asNvrError, NvrError } from '../../../lib/errors.js';
@@ -58,7 +59,10 @@ export function viewSite(options: ViewSiteOptions): Site {
   };
 }
 
-/** Headers of every answer: nothing is kept, nothing foreign is run, nobody else frames or reads it unless the settings say so. */
+/**
+ * Headers of every answer: nothing is kept, nothing foreign is run, nobody else frames or reads it unless the
+ * settings say so.
+ */
 function guard(request: SiteRequest, response: ServerResponse, { origins }: ViewSiteOptions): void {
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -135,7 +139,10 @@ function save(request: SiteRequest, response: ServerResponse, recordings: Record
   });
 }
 
-/** Only pages of this origin, or of those in the settings, send JSON here: a foreign form cannot. `take` may throw what is told. */
+/**
+ * Only pages of this origin, or of those in the settings, send JSON here: a foreign form cannot. `take` may
+ * throw what is told.
+ */
 function readJson(
   request: SiteRequest,
   response: ServerResponse,

@@ -1,4 +1,5 @@
-// Sends AAC access units as RFC 3640 says, for tests: as many as fit in a packet, and what does not fit in fragments.
+// Sends AAC access units as RFC 3640 says, for tests: as many as fit in a packet, and what does not fit in
+// fragments.
 
 import { rtp } from '../../rtp/build.js';
 

@@ -67,7 +67,8 @@ export function fuA(nal: Buffer, mtu: number, don?: number): Payload[] {
 }
 
 /**
- * Interleaved mode (RFC 6184 6.4): the NAL units go out in the order that `order` gives, an index list over all NAL units in decoding order.
+ * Interleaved mode (RFC 6184 6.4): the NAL units go out in the order that `order` gives, an index list over
+ * all NAL units in decoding order.
  */
 export function packetizeH264Interleaved(
   pictures: readonly SourcePicture[],

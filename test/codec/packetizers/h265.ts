@@ -53,7 +53,10 @@ export function numberedSingle(nal: Buffer, don: number): Buffer {
   return Buffer.concat([nal.subarray(0, 2), uint16(don), nal.subarray(2)]);
 }
 
-/** With decoding order numbers, in the order that `order` gives: an index list over all NAL units in decoding order. */
+/**
+ * With decoding order numbers, in the order that `order` gives: an index list over all NAL units in decoding
+ * order.
+ */
 export function packetizeH265Numbered(
   pictures: readonly SourcePicture[],
   order: readonly number[],

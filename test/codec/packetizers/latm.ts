@@ -1,4 +1,5 @@
-// Sends AAC access units as RFC 6416 says, for tests: LATM mux elements, with the config in band or not, cut at an MTU.
+// Sends AAC access units as RFC 6416 says, for tests: LATM mux elements, with the config in band or not, cut
+// at an MTU.
 
 import { rtp } from '../../rtp/build.js';
 import { bitsToBytes } from './aac.js';
@@ -19,7 +20,10 @@ export interface LatmOptions {
   fixed?: boolean;
 }
 
-/** A StreamMuxConfig in bits (ISO/IEC 14496-3 1.7.3.2) of version 0: one program, one layer. `audio` is an AudioSpecificConfig in bits. */
+/**
+ * A StreamMuxConfig in bits (ISO/IEC 14496-3 1.7.3.2) of version 0: one program, one layer. `audio` is an
+ * AudioSpecificConfig in bits.
+ */
 export function muxConfig(audio: string, frames = 1, fixedBytes?: number): string {
   const head = '01' + (frames - 1).toString(2).padStart(6, '0') + '0000' + '000';
   const lengths =

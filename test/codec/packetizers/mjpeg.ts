@@ -68,7 +68,8 @@ export function packetizeMjpeg(scan: Uint8Array, options: MjpegOptions): Buffer[
         options.height / 8,
       ]),
     ];
-    // Restart interval, then F and L set and the count 0x3fff: the receiver is to wait for the whole picture (3.1.7).
+    // Restart interval, then F and L set and the count 0x3fff: the receiver is to wait for the whole picture
+    // (3.1.7).
     if (options.type >= 64)
       head.push(Buffer.from([(options.restart ?? 0) >> 8, (options.restart ?? 0) & 0xff, 0xff, 0xff]));
     if (offset === 0 && options.q >= 128) {

@@ -12,7 +12,10 @@ export interface PacketizeOptions {
   mtu: number;
   /** Small NAL units share a packet. */
   aggregate: boolean;
-  /** Where the marker bit stands: on a picture's last packet, nowhere, or on the last packet of every NAL unit. */
+  /**
+   * Where the marker bit stands: on a picture's last packet, nowhere, or on the last packet of every NAL
+   * unit.
+   */
   marker?: 'last' | 'never' | 'every';
   firstSequence?: number;
 }

@@ -7,7 +7,10 @@ import { channelClip } from '../../../lib/simulator/clips.js';
 const BEGIN_MS = 10_000;
 const EPOCH_MS = 1_760_000_000_000;
 
-/** The first pictures of channel 1's main stream, each at its time. All share one format, as those of a session do. */
+/**
+ * The first pictures of channel 1's main stream, each at its time. All share one format, as those of a
+ * session do.
+ */
 export function clipUnits(codec: 'h264' | 'h265', count: number): VideoUnit[] {
   const { units, rate, width, height } = channelClip(1, 'main', codec);
   const format: VideoFormat = { codec, width, height, reorderDepth: 0 };

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { LEAD_MS, LiveClock } from '../../../lib/media/mp4/live-clock.js';
 import { LIVE_TIMESCALE, type LiveTimes } from '../../../lib/media/mp4/live-mp4.js';
 
-/** What a player does with each picture: it throws away those behind a step of more than twice the last duration. */
+/**
+ * What a player does with each picture: it throws away those behind a step of more than twice the last
+ * duration.
+ */
 function accepts(times: readonly LiveTimes[]): boolean {
   return times.every((time, index) => {
     const last = times[index - 1];

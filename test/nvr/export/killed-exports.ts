@@ -91,7 +91,10 @@ async function kill(kind: 'playback' | 'evidence', plain: boolean, afterMs: numb
 const named = (folder: string): string[] =>
   nodeFs.readdirSync(folder).filter((name) => !name.startsWith('.'));
 
-/** One export of what an NVR has recorded, killed and asked for again: every picture of its span is there, once. Answers how many files that took. */
+/**
+ * One export of what an NVR has recorded, killed and asked for again: every picture of its span is there,
+ * once. Answers how many files that took.
+ */
 export async function killPlayback(plain: boolean, afterMs: number): Promise<number> {
   const folder = await kill('playback', plain, afterMs);
   try {
@@ -123,7 +126,8 @@ export async function killPlayback(plain: boolean, afterMs: number): Promise<num
       for (const clip of clips) {
         assert.equal(clip.recordedFrom, reached);
         const shown = bytes.get(clip.file)!;
-        // Of fragments ffmpeg shows what is in front too. The kill may have come before they were made a plain file, or behind that.
+        // Of fragments ffmpeg shows what is in front too. The kill may have come before they were made a
+        // plain file, or behind that.
         const from = nodeFs.readFileSync(clip.file).includes('moof') ? clip.start : reached;
         assert.deepEqual(shown, expected(from, shown.length), clip.file);
         reached = clip.recordedTo;
@@ -136,7 +140,10 @@ export async function killPlayback(plain: boolean, afterMs: number): Promise<num
   }
 }
 
-/** Exports with their proof, one after the other, killed: each that has its name is whole, and nothing else is left after the next start. Answers how many there are. */
+/**
+ * Exports with their proof, one after the other, killed: each that has its name is whole, and nothing else is
+ * left after the next start. Answers how many there are.
+ */
 export async function killEvidence(afterMs: number): Promise<number> {
   const folder = await kill('evidence', false, afterMs);
   try {

@@ -194,7 +194,8 @@ describe('the recorder and its disk', function () {
     rig.to(20_000);
     while (fs.readdirSync(rig.folder, { recursive: true }).length === 0)
       await new Promise((resolve) => setImmediate(resolve));
-    // The clip is over; the rename hangs. Then the rescue hangs as well. While there are writes that come to an end, the disk does answer.
+    // The clip is over; the rename hangs. Then the rescue hangs as well. While there are writes that come to
+    // an end, the disk does answer.
     while (!rig.words().includes('failed')) {
       assert.ok(rig.now < 150_000, `${rig.now} ms`);
       rig.to(rig.now + 10_000);

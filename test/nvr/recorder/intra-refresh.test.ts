@@ -1,4 +1,5 @@
-// A camera that sends no keyframes but refreshes its picture piece by piece, joined in the middle: a real encoder's stream, judged by ffmpeg.
+// A camera that sends no keyframes but refreshes its picture piece by piece, joined in the middle: a real
+// encoder's stream, judged by ffmpeg.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -12,7 +12,10 @@ import { judgeClip } from '../../media/clip-judge.js';
 import { frameHashes } from '../../support/tools.js';
 import { Rig } from './rig.js';
 
-/** One recording, killed somewhere behind its picture number `pictures`, however fast this machine is; answers what was left and found. */
+/**
+ * One recording, killed somewhere behind its picture number `pictures`, however fast this machine is; answers
+ * what was left and found.
+ */
 export async function killOnce(pictures: number): Promise<{ parts: number; frames: number }> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-killed-'));
   try {

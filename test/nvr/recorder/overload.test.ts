@@ -36,7 +36,10 @@ describe('recorders that share too little memory', function () {
     return { disk: { open }, letGo };
   }
 
-  /** Two alarms, one after the other, while the disk takes nothing; memory for `share` of what one camera sends in 8 s. */
+  /**
+   * Two alarms, one after the other, while the disk takes nothing; memory for `share` of what one camera
+   * sends in 8 s.
+   */
   async function alarms(share: number): Promise<[Rig, Rig]> {
     const units = videoUnits(source({ seconds: 8 }));
     const bytes = units.reduce((sum, { data }) => sum + data.length + 900, 0);

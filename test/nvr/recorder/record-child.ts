@@ -1,4 +1,5 @@
-// Records the simulator's clip over and over, ten times as fast as it was made, until it is killed: node --require tsx/cjs record-child.ts <folder> [index of the first picture, default 0]
+// Records the simulator's clip over and over, ten times as fast as it was made, until it is killed: node
+// --require tsx/cjs record-child.ts <folder> [index of the first picture, default 0]
 
 import fs from 'node:fs/promises';
 

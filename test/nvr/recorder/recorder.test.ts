@@ -29,7 +29,8 @@ describe('the recorder', function () {
     rig.feed(rest);
     const info = await rig.clip();
     assert.deepEqual([clip, began], [1, true]);
-    // The alarm is at 3.5 s of the source: the keyframe at or before 1.5 s is that of 1 s; the end lies at 5.5 s.
+    // The alarm is at 3.5 s of the source: the keyframe at or before 1.5 s is that of 1 s; the end lies at
+    // 5.5 s.
     const hashes = judgeClip(info.file);
     assert.deepEqual(hashes, from.hashes.slice(25, 138));
     assert.equal(info.start, EPOCH + 11_000);

@@ -1,4 +1,5 @@
-// A small canvas for drawn scenes: filled shapes on RGB, at twice the size that comes out, so that edges are smooth.
+// A small canvas for drawn scenes: filled shapes on RGB, at twice the size that comes out, so that edges are
+// smooth.
 
 export type Point = readonly [number, number];
 

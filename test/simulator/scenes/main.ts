@@ -1,4 +1,5 @@
-// Draws a scene as raw RGB pictures on standard output: SCENE WIDTHxHEIGHT FRAMES. lib/simulator/clips/make-clips.sh encodes them.
+// Draws a scene as raw RGB pictures on standard output: SCENE WIDTHxHEIGHT FRAMES.
+// lib/simulator/clips/make-clips.sh encodes them.
 
 import { once } from 'node:events';
 import { Canvas } from './canvas.js';

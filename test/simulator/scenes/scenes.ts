@@ -1,4 +1,5 @@
-// The simulator's cameras: a gate on a street, a yard, a workshop and a crossing by night. Each returns to its start at the end of the clip.
+// The simulator's cameras: a gate on a street, a yard, a workshop and a crossing by night. Each returns to
+// its start at the end of the clip.
 
 import { SCENE_WIDTH, type Canvas } from './canvas.js';
 

@@ -1,4 +1,5 @@
-// Part of nvr-video.js: a clip of this machine in a media element, read as the browser needs it. What `Replay` can do, it can.
+// Part of nvr-video.js: a clip of this machine in a media element, read as the browser needs it. What
+// `Replay` can do, it can.
 
 class ClipReplay {
   /** `clip`: its beginning and end, epoch ms; one that is still being written plays up to what there is. */

@@ -1,5 +1,5 @@
-// Part of nvr-video.js: the connection, one for each view node and page. All of its cameras come over one streamed answer, as records
-// (lib/nvr/view/records.ts).
+// Part of nvr-video.js: the connection, one for each view node and page. All of its cameras come over one
+// streamed answer, as records (lib/nvr/view/records.ts).
 
 const KINDS = ['', 'hello', 'init', 'picture', 'sound', 'jpeg', 'state', 'show', 'skipped', 'alive'];
 const HEAD = 8;
@@ -18,7 +18,10 @@ function connectionTo(base) {
   return known;
 }
 
-/** Reads records up to the stream's end. `heard` is told of whatever comes, and waited for before more is read. */
+/**
+ * Reads records up to the stream's end. `heard` is told of whatever comes, and waited for before more is
+ * read.
+ */
 async function readRecords(reader, take, heard) {
   let rest = new Uint8Array(0);
   for (;;) {

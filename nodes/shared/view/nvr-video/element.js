@@ -1,4 +1,5 @@
-// Part of nvr-video.js: the element, a tile with the camera's picture, name and time, and words where there is no picture.
+// Part of nvr-video.js: the element, a tile with the camera's picture, name and time, and words where there
+// is no picture.
 
 class NvrVideo extends HTMLElement {
   static observedAttributes = ['src', 'channel', 'stream'];
@@ -141,7 +142,10 @@ class NvrVideo extends HTMLElement {
     }
   }
 
-  /** Shows what was recorded from a time on (epoch ms) in place of the live picture: of a clip of this machine where one is given, else of the NVR. */
+  /**
+   * Shows what was recorded from a time on (epoch ms) in place of the live picture: of a clip of this machine
+   * where one is given, else of the NVR.
+   */
   replayFrom(time, clip) {
     const isSame = clip === undefined ? this.replay instanceof Replay : this.replay?.clip?.id === clip.id;
     if (!isSame) {
@@ -201,7 +205,9 @@ class NvrVideo extends HTMLElement {
     this.player.begin(segment);
   }
 
-  /** The player failed: it is set up anew, and after three times in a minute pictures are asked for instead. */
+  /**
+   * The player failed: it is set up anew, and after three times in a minute pictures are asked for instead.
+   */
   again() {
     const now = performance.now();
     this.failures = [...(this.failures ?? []).filter((at) => now - at < 60_000), now];

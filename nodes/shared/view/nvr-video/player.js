@@ -1,5 +1,5 @@
-// Part of nvr-video.js: one track of one camera in a media element, by Media Source Extensions, held a few hundredths of a second behind the live edge by
-// small changes of the playback rate.
+// Part of nvr-video.js: one track of one camera in a media element, by Media Source Extensions, held a few
+// hundredths of a second behind the live edge by small changes of the playback rate.
 
 /** Seconds behind the live edge, and with sound. */
 const BEHIND = 0.05;
@@ -9,18 +9,27 @@ const FAR_BEHIND = 1.5;
 const LEAST_RATE = 0.92;
 const MOST_RATE = 2;
 const FAR_RATE = 4;
-/** A jump has all pictures since the keyframe decoded again: what a slow machine is still behind then is made up for by the rate. */
+/**
+ * A jump has all pictures since the keyframe decoded again: what a slow machine is still behind then is made
+ * up for by the rate.
+ */
 const JUMP_MS = 5_000;
 /** What decoding takes of a stream's own time, about, and seconds that a jump aims ahead at most. */
 const DECODING_SHARE = 0.08;
 const MOST_AHEAD = 0.5;
 const KEEP_SECONDS = 10;
-/** Seconds more behind for each time that the player ran dry, at most, and what is left of them after a step: a busy machine stays further behind, and comes back. */
+/**
+ * Seconds more behind for each time that the player ran dry, at most, and what is left of them after a step:
+ * a busy machine stays further behind, and comes back.
+ */
 const STALL_SLACK = 0.02;
 const MAX_SLACK = 0.15;
 const SLACK_LEFT = 0.99;
 const STEP_MS = 100;
-/** The rate changes in steps: each change costs the browser more than the hundredths of a second that it mends. */
+/**
+ * The rate changes in steps: each change costs the browser more than the hundredths of a second that it
+ * mends.
+ */
 const RATE_STEP = 0.04;
 
 const Source = window.ManagedMediaSource ?? window.MediaSource;
@@ -73,7 +82,9 @@ class Player {
     this.feed();
   }
 
-  /** A fragment that is shown at `shownAt` (seconds of the player's clock); `live`: just come from the camera. */
+  /**
+   * A fragment that is shown at `shownAt` (seconds of the player's clock); `live`: just come from the camera.
+   */
   take(wallTime, shownAt, fragment, live) {
     this.queue.push(fragment.slice());
     this.edge = Math.max(this.edge, shownAt);
@@ -116,7 +127,8 @@ class Player {
     const target = live - this.behind - this.slack;
     if (media.paused && !document.hidden) media.play().catch(() => undefined);
     if (!this.opened) {
-      // The kept GOP's keyframe is shown at once, and the live picture as soon as all in between has been decoded.
+      // The kept GOP's keyframe is shown at once, and the live picture as soon as all in between has been
+      // decoded.
       if (media.currentTime < first) media.currentTime = first;
       if (media.seeking || media.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
       this.opened = true;

@@ -1,4 +1,5 @@
-// Part of nvr-video.js: a recording in a media element. It is read no further ahead than it is shown, so that it can be stopped, stepped through and played faster.
+// Part of nvr-video.js: a recording in a media element. It is read no further ahead than it is shown, so that
+// it can be stopped, stepped through and played faster.
 
 /** Seconds that are read ahead, and that are kept behind. */
 const AHEAD = 20;
@@ -8,7 +9,10 @@ const SPEEDS = [1, 2, 4, 8];
 const WITHIN = 0.002;
 
 class Replay {
-  /** `url(from)`: where the recording from a time on is; `told` gets what is said of it: a state, a code, a reason. */
+  /**
+   * `url(from)`: where the recording from a time on is; `told` gets what is said of it: a state, a code, a
+   * reason.
+   */
   constructor(media, url, told) {
     this.media = media;
     this.url = url;
