@@ -14,10 +14,10 @@ import { RecordedClock } from './recorded-clock.js';
 import type { PlaybackRequest, RunContext } from './run-types.js';
 
 /**
- * Part of the loop's time that reading a recording may take: 3,000 pictures a second at most, whatever the
+ * Part of the loop's time that reading a recording may take: 5,000 pictures a second at most, whatever the
  * flow does with them.
  */
-const PLAYBACK_SHARE = 0.3;
+const PLAYBACK_SHARE = 0.5;
 
 export interface RecordedSpan {
   readonly request: PlaybackRequest;

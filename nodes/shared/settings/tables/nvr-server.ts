@@ -109,6 +109,22 @@ export const serverSettings = settingsTable({
     when: OF_TEMPLATES,
     section: 'style',
   },
+  replay: {
+    kind: 'choice',
+    default: 'uri',
+    options: {
+      uri: ['in the playback path', 'im Wiedergabe-Pfad'],
+      onvif: ['by ONVIF replay (Profile G)', 'mit ONVIF-Replay (Profil G)'],
+    },
+    label: ['Recorded time', 'Zeit der Aufzeichnung'],
+    help: [
+      'How the NVR is told which time to play: by what stands in the playback path, or by ONVIF’s replay, whose path names the recording alone.',
+      'Wie das NVR erfährt, welche Zeit es spielen soll: durch den Wiedergabe-Pfad oder mit ONVIF-Replay, bei dem der Pfad nur die Aufzeichnung nennt.',
+    ],
+    badge: ['bad replay', 'Replay ungültig'],
+    when: OF_TEMPLATES,
+    section: 'style',
+  },
   streamCodes: {
     kind: 'codes',
     default: { main: 'M', dual: 'D' },
