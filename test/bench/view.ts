@@ -274,7 +274,7 @@ async function cost(server: Server): Promise<Cost> {
 
 /** As a browser gets them. */
 async function compressedKb({ url }: Server): Promise<number> {
-  const bytes = ['nvr-video.js', 'page.js'].map(
+  const bytes = ['nvr-video.js', 'page.js', 'timeline.js'].map(
     (name) =>
       new Promise<number>((resolve, reject) => {
         const headers = { 'Accept-Encoding': 'gzip' };
