@@ -25,8 +25,10 @@ export function statusOfEvent(event: HubEvent): NodeStatus | undefined {
       return { fill: 'yellow', shape: 'ring', text: 'connecting' };
     case 'playing':
       return PLAYING;
-    case 'reconnecting':
-      return { fill: 'yellow', shape: 'ring', text: event.code };
+    case 'reconnecting': {
+      const told: { readonly code?: string } = event;
+      return { fill: 'yellow', shape: 'ring', text: told.code ?? 'retrying' };
+    }
     case 'error':
       return { fill: 'red', shape: 'ring', text: event.code };
     case 'stopped':

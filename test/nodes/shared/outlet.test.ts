@@ -39,12 +39,13 @@ const picture = (keyframe = true, messages = 1): Parameters<Outlet['picture']>[0
 });
 
 describe('a node’s way out', () => {
-  it('sends at once what the flows can take', () => {
+  it('sends in the same turn of the loop what the flows can take', async () => {
     const { outlet, sent } = outletWith();
     outlet.picture(picture(), message('picture'));
     outlet.event('gap', {}, () => [null, { payload: 'gap' }]);
     outlet.sound(10, () => [null, null, { payload: 'sound' }]);
     outlet.picture(picture(false, 3), message('nal'));
+    await turn();
     assert.deepEqual(sent, ['picture 0', 'gap', 'sound', 'nal 0', 'nal 1', 'nal 2']);
     outlet.close();
   });
@@ -86,12 +87,13 @@ describe('a node’s way out', () => {
     outlet.close();
   });
 
-  it('goes on where making or sending a message throws', () => {
+  it('goes on where making or sending a message throws', async () => {
     const { outlet, sent } = outletWith();
     outlet.recorded(1, 1, () => {
       throw new Error('not sent');
     });
     outlet.recorded(1, 1, message('next'));
+    await turn();
     assert.deepEqual(sent, ['next 0']);
     outlet.close();
   });
@@ -121,6 +123,7 @@ describe('a node’s way out', () => {
       for (let i = 0; i < 100; i++) outlet.event('gap', {}, hear);
     };
     flood();
+    await turn();
     assert.deepEqual(events, new Array(4).fill(undefined));
     await fifth;
     assert.equal(events[4], 96);
