@@ -35,6 +35,7 @@ describe('the NVR’s settings', () => {
         audio: false,
         maxSessions: 64,
         redirects: 'same',
+        replay: 'uri',
         allowBasic: false,
         keyPattern: '',
       },
