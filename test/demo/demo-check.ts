@@ -29,6 +29,7 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '10': judgeNotification(),
   '11': judgeSnapshot,
   '13': judgeWall,
+  '15': judgeRecords,
   '20': judgeKeyframe,
 };
 
@@ -196,6 +197,11 @@ function judgeWall({ type, payload, event }: SentMessage): string | undefined {
 /** Its alarm is a person's to ring. */
 function judgeArmed({ type, port, payload }: SentMessage): string | undefined {
   return type === 'nvr-record' && port === 1 && payload === 'armed' ? 'armed' : undefined;
+}
+
+/** What it lists, keeps and exports is asked for by a person's buttons. */
+function judgeRecords({ type, port, payload }: SentMessage): string | undefined {
+  return type === 'nvr-record' && port === 1 && payload === 'recording' ? 'it records' : undefined;
 }
 
 /** A camera's call is answered at once, and makes a clip of its reason. */
