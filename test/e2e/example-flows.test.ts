@@ -91,7 +91,7 @@ describe('the examples with what they talk to', function () {
 
   it('09: Telegram is sent the clip as a video, and the chat’s number', async () => {
     const asked: { url: string; type: string; body: Buffer }[] = [];
-    const stub = http.createServer((request, response) => {
+    const telegram = http.createServer((request, response) => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
@@ -100,9 +100,9 @@ describe('the examples with what they talk to', function () {
         response.setHeader('content-type', 'application/json').end('{"ok":true}');
       });
     });
-    await new Promise<void>((resolve) => stub.listen(0, '127.0.0.1', resolve));
-    ends.push(() => new Promise((resolve) => stub.close(resolve)));
-    const { port } = stub.address() as AddressInfo;
+    await new Promise<void>((resolve) => telegram.listen(0, '127.0.0.1', resolve));
+    ends.push(() => new Promise((resolve) => telegram.close(resolve)));
+    const { port } = telegram.address() as AddressInfo;
     const nodes = example('09');
     const values: Record<string, string> = {
       TELEGRAM_TOKEN: '123:abc',

@@ -6,21 +6,10 @@ import dgram from 'node:dgram';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { MANUAL_CLIPS, rtpPayloads, type Picture } from './manual-nvr-media.js';
+import { readRequest, REASONS, type Request } from './manual-nvr-wire.js';
 
 export const ACCOUNT = { username: 'operator', password: 'manual-pw-7' } as const;
 
-/** The codes that the faults use. */
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  453: 'Not Enough Bandwidth',
-  454: 'Session Not Found',
-  461: 'Unsupported Transport',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
 const REALM = 'RTSP Server';
 const PUBLIC = 'OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY, GET_PARAMETER';
 const HOST = '127.0.0.1';
@@ -39,12 +28,6 @@ interface Refusal {
   readonly status: number;
   readonly until: number;
   times: number;
-}
-
-interface Request {
-  readonly method: string;
-  readonly uri: string;
-  readonly headers: ReadonlyMap<string, string>;
 }
 
 /** What a request URI asks for. */
@@ -532,18 +515,6 @@ class Peer {
       this.queue = this.queue.subarray(share);
     }, 1000);
   }
-}
-
-function readRequest(head: string): Request | undefined {
-  const [first = '', ...lines] = head.split('\r\n');
-  const [, method, uri] = /^([A-Z_]+) (\S+) RTSP\/1\.0$/.exec(first) ?? [];
-  if (method === undefined || uri === undefined) return undefined;
-  const headers = new Map<string, string>();
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  return { method, uri, headers };
 }
 
 function listen(server: net.Server, port: number): Promise<number> {

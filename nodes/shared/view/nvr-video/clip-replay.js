@@ -1,15 +1,13 @@
 // Part of nvr-video.js: a clip of this machine in a media element, read as the browser needs it. What
 // `Replay` can do, it can.
 
-class ClipReplay {
+class ClipReplay extends Recorded {
   /** `clip`: its beginning and end, epoch ms; one that is still being written plays up to what there is. */
   constructor(media, url, clip, told) {
-    this.media = media;
+    super(media);
     this.url = url;
     this.clip = clip;
     this.told = told;
-    this.speed = 1;
-    this.paused = false;
     const on = (word, run) =>
       media.addEventListener(word, run, { signal: (this.ending ??= new AbortController()).signal });
     on('playing', () => told('replaying'));
@@ -30,22 +28,6 @@ class ClipReplay {
       // Before anything is read, this is where the browser begins.
       this.media.src = `${this.url}#t=${at}`;
     } else this.media.currentTime = at;
-    this.go();
-  }
-
-  go() {
-    this.media.defaultPlaybackRate = this.media.playbackRate = this.speed;
-    if (this.paused) this.media.pause();
-    else this.media.play().catch(() => undefined);
-  }
-
-  pause(paused) {
-    this.paused = paused;
-    this.go();
-  }
-
-  faster() {
-    this.speed = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
     this.go();
   }
 

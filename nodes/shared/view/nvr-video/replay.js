@@ -8,17 +8,41 @@ const SPEEDS = [1, 2, 4, 8];
 /** Seconds by which a picture is asked for behind its beginning, so that it is this one that is shown. */
 const WITHIN = 0.002;
 
-class Replay {
+/** What all that is recorded can: go on, stop, go faster. */
+class Recorded {
+  speed = 1;
+  paused = false;
+
+  constructor(media) {
+    this.media = media;
+  }
+
+  go() {
+    this.media.defaultPlaybackRate = this.media.playbackRate = this.speed;
+    if (this.paused) this.media.pause();
+    else this.media.play().catch(() => undefined);
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    this.go();
+  }
+
+  faster() {
+    this.speed = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
+    this.go();
+  }
+}
+
+class Replay extends Recorded {
   /**
    * `url(from)`: where the recording from a time on is; `told` gets what is said of it: a state, a code, a
    * reason.
    */
   constructor(media, url, told) {
-    this.media = media;
+    super(media);
     this.url = url;
     this.told = told;
-    this.speed = 1;
-    this.paused = false;
     this.onTime = () => this.feed();
     media.addEventListener('timeupdate', this.onTime);
     this.onEnded = () => this.told('ended');
@@ -152,22 +176,6 @@ class Replay {
     this.go();
   }
 
-  go() {
-    this.media.playbackRate = this.speed;
-    if (this.paused) this.media.pause();
-    else this.media.play().catch(() => undefined);
-  }
-
-  pause(paused) {
-    this.paused = paused;
-    this.go();
-  }
-
-  faster() {
-    this.speed = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
-    this.go();
-  }
-
   /** An NVR may send no faster than it recorded. */
   slower() {
     if (!this.shown || this.speed === 1 || this.isWhole || this.media.seeking) return;
@@ -219,7 +227,7 @@ class Replay {
     this.media.removeEventListener('ended', this.onEnded);
     this.media.removeEventListener('waiting', this.onWaiting);
     this.media.removeAttribute('src');
-    this.media.playbackRate = 1;
+    this.media.defaultPlaybackRate = this.media.playbackRate = 1;
     this.media.load();
   }
 }
