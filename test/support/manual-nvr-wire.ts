@@ -1,5 +1,9 @@
 // The manual's NVR: how a request is read, and what its answers are called.
 
+import net, { type AddressInfo } from 'node:net';
+
+export const HOST = '127.0.0.1';
+
 /** The codes that the faults use. */
 export const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -28,4 +32,14 @@ export function readRequest(head: string): Request | undefined {
     if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
   }
   return { method, uri, headers };
+}
+
+/** Answers the port. */
+export function listen(server: net.Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, HOST, () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
 }

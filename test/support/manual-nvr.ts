@@ -4,15 +4,14 @@
 import crypto from 'node:crypto';
 import dgram from 'node:dgram';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
+import { ManualLogin, REALM } from './manual-nvr-login.js';
 import { MANUAL_CLIPS, rtpPayloads, type Picture } from './manual-nvr-media.js';
-import { readRequest, REASONS, type Request } from './manual-nvr-wire.js';
+import { HOST, listen, readRequest, REASONS, type Request } from './manual-nvr-wire.js';
 
-export const ACCOUNT = { username: 'operator', password: 'manual-pw-7' } as const;
+export { ACCOUNT } from './manual-nvr-login.js';
 
-const REALM = 'RTSP Server';
 const PUBLIC = 'OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY, GET_PARAMETER';
-const HOST = '127.0.0.1';
 const PAYLOAD_TYPE = 99;
 const SESSION_MS = 60_000;
 /** Of what the NVR writes down, this much lies behind the present. */
@@ -50,7 +49,7 @@ export class ManualNvr {
   private httpAt = 0;
   private readonly peers = new Set<Peer>();
   private readonly keys = new Map<string, number>();
-  private readonly nonces = new Set<string>();
+  readonly login = new ManualLogin();
   private refusal: Refusal | undefined;
   /** Nothing is answered and nothing is sent. */
   isSilent = false;
@@ -146,32 +145,6 @@ export class ManualNvr {
     return refusal.status;
   }
 
-  nonce(): string {
-    const nonce = crypto.randomBytes(16).toString('hex');
-    this.nonces.add(nonce);
-    return nonce;
-  }
-
-  /** RFC 2617 without qop, over the request's URI or, as the manual's own examples show, the base URI. */
-  isAllowed(method: string, uri: string, authorization: string | undefined): boolean {
-    if (authorization === undefined || !/^Digest /i.test(authorization)) return false;
-    const fields = new Map(
-      [...authorization.matchAll(/(\w+)="?([^",]*)"?/g)].map(([, name, value]) => [name, value]),
-    );
-    const given = fields.get('uri') ?? '';
-    const md5 = (text: string): string => crypto.createHash('md5').update(text).digest('hex');
-    const { username, password } = ACCOUNT;
-    const response = md5(
-      `${md5(`${username}:${REALM}:${password}`)}:${fields.get('nonce')}:${md5(`${method}:${given}`)}`,
-    );
-    return (
-      fields.get('username') === username &&
-      this.nonces.has(fields.get('nonce') ?? '') &&
-      (given === uri || uri.startsWith(given.replace(/\/$/, '')) || uri.endsWith(given)) &&
-      fields.get('response') === response
-    );
-  }
-
   /** Undefined: there is no such channel, or the key does not fit. */
   wanted(uri: string): Wanted | undefined {
     const [, kind = '', query = ''] =
@@ -191,15 +164,18 @@ export class ManualNvr {
     if (this.isSilent) return;
     const url = request.url ?? '';
     const status = this.takeRefusal();
-    if (status === undefined && !this.isAllowed(request.method ?? '', url, request.headers.authorization)) {
-      response.setHeader('WWW-Authenticate', `Digest realm="${REALM}", nonce="${this.nonce()}"`);
+    if (
+      status === undefined &&
+      !this.login.isAllowed(request.method ?? '', url, request.headers.authorization)
+    ) {
+      response.setHeader('WWW-Authenticate', `Digest realm="${REALM}", nonce="${this.login.nonce()}"`);
       response.writeHead(401).end();
       return;
     }
     const [, group, time] = /^\/datasearch\/gen_pbkey\?group_id=(\d+)&start_time=(\d+)$/.exec(url) ?? [];
     if (status !== undefined || group === undefined) {
       if (status === 401)
-        response.setHeader('WWW-Authenticate', `Digest realm="${REALM}", nonce="${this.nonce()}"`);
+        response.setHeader('WWW-Authenticate', `Digest realm="${REALM}", nonce="${this.login.nonce()}"`);
       response.writeHead(status ?? 404).end();
       return;
     }
@@ -317,7 +293,7 @@ class Peer {
       this.reply(request, 200, [`Public: ${PUBLIC}`]);
       return;
     }
-    if (!this.nvr.isAllowed(method, uri, headers.get('authorization'))) {
+    if (!this.nvr.login.isAllowed(method, uri, headers.get('authorization'))) {
       this.reply(request, 401, [this.challenge()]);
       return;
     }
@@ -356,7 +332,7 @@ class Peer {
   }
 
   private challenge(): string {
-    return `WWW-Authenticate: Digest realm="${REALM}", nonce="${this.nvr.nonce()}"`;
+    return `WWW-Authenticate: Digest realm="${REALM}", nonce="${this.nvr.login.nonce()}"`;
   }
 
   private describe(request: Request): void {
@@ -515,13 +491,4 @@ class Peer {
       this.queue = this.queue.subarray(share);
     }, 1000);
   }
-}
-
-function listen(server: net.Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, HOST, () => {
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }
