@@ -215,6 +215,33 @@ describe('the live view in a browser', function () {
     await page.context().close();
   });
 
+  it('sees what was asked last, though a request is overtaken or fails', async () => {
+    const page = await open();
+    await playing(page);
+    const look = (hidden: boolean): Promise<void> =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, value });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, hidden);
+    const asked: string[] = [];
+    let held: (() => Promise<void>) | undefined;
+    await page.route('**/want', async (route) => {
+      asked.push(route.request().postData()!);
+      if (asked.length === 1) held = () => route.continue();
+      else if (asked.length === 2) await route.abort();
+      else await route.continue();
+    });
+    await look(true);
+    await until(() => Promise.resolve(held !== undefined));
+    await look(false);
+    // Long enough for a second request beside the held one, if there were one.
+    await page.waitForTimeout(300);
+    await held!();
+    await playing(page);
+    assert.equal((JSON.parse(asked.at(-1)!) as { wishes: object[] }).wishes.length, 4);
+    await page.context().close();
+  });
+
   it('comes back by itself after a deploy', async () => {
     const page = await open();
     await playing(page);

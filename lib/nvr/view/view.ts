@@ -39,6 +39,8 @@ interface Page {
   readonly viewer: Viewer;
   /** By camera: the feed that it is fed by. */
   readonly feeds: Map<number, LiveFeed | StillFeed>;
+  /** Of the newest wishes. */
+  turn: number;
 }
 
 const TICK_MS = 5_000;
@@ -63,7 +65,7 @@ export class View {
       throw new NvrError('EBUSY', `At most ${maxViewers} pages are served at once; close another one.`);
     const id = randomUUID();
     const viewer = new Viewer(id, sink, () => performance.now());
-    this.pages.set(id, { viewer, feeds: new Map() });
+    this.pages.set(id, { viewer, feeds: new Map(), turn: -Infinity });
     viewer.tell(jsonRecord('hello', 0, { ...hello, viewer: id, cameras }));
     this.ticker ??= setInterval(
       guarded(
@@ -78,10 +80,17 @@ export class View {
     return id;
   }
 
-  /** Sets what a page sees; what it does not wish for any more is ended. False: there is no such page. */
-  want(id: string, wishes: readonly Wish[]): boolean {
+  /**
+   * Sets what a page sees; what it does not wish for any more is ended. `turn`: counts up with what a page
+   * asks, so that wishes which were overtaken on their way do nothing. False: there is no such page.
+   */
+  want(id: string, wishes: readonly Wish[], turn?: number): boolean {
     const page = this.pages.get(id);
     if (page === undefined) return false;
+    if (turn !== undefined) {
+      if (turn < page.turn) return true;
+      page.turn = turn;
+    }
     const wanted = new Map(wishes.map((wish) => [wish.camera, this.feedOf(wish)]));
     for (const [camera, feed] of page.feeds) {
       if (wanted.get(camera) === feed) continue;

@@ -119,8 +119,8 @@ function stream(response: ServerResponse, { view, hello }: ViewSiteOptions): voi
 /** A page says what it sees. */
 function want(request: SiteRequest, response: ServerResponse, options: ViewSiteOptions): void {
   readJson(request, response, (given) => {
-    const { viewer, wishes } = readWishes(given, options.cameras.length);
-    if (options.view.want(viewer, wishes)) response.writeHead(204).end();
+    const { viewer, wishes, turn } = readWishes(given, options.cameras.length);
+    if (options.view.want(viewer, wishes, turn)) response.writeHead(204).end();
     else sendJson(response, 404, { code: 'EINPUT', reason: 'There is no such page.' });
   });
 }
@@ -169,13 +169,14 @@ function readJson(
 }
 
 function readWishes(
-  { viewer, wishes }: Readonly<Record<string, unknown>>,
+  { viewer, wishes, turn }: Readonly<Record<string, unknown>>,
   cameras: number,
-): { viewer: string; wishes: Wish[] } {
+): { viewer: string; wishes: Wish[]; turn: number | undefined } {
   if (typeof viewer !== 'string' || !Array.isArray(wishes) || wishes.length > MAX_WISHES)
     throw new NvrError('EINPUT', 'viewer and wishes are asked for.');
   return {
     viewer,
+    turn: typeof turn === 'number' ? turn : undefined,
     wishes: wishes.map((wish: unknown): Wish => {
       const { camera, stream, as } = (typeof wish === 'object' && wish !== null ? wish : {}) as Record<
         string,

@@ -9,6 +9,8 @@ const SOUND = 8;
 /** Nothing for so long, not even a sign of life: the connection is dead. */
 const DEAD_MS = 12_000;
 const RETRY_MS = [300, 1_000, 2_000, 5_000];
+const WISH_MS = 5;
+const WISH_RETRY_MS = 500;
 
 const connections = new Map();
 
@@ -71,6 +73,8 @@ class Connection {
     this.hello = undefined;
     this.viewer = undefined;
     this.tries = 0;
+    /** Numbers the requests that say what is seen. */
+    this.turn = 0;
     this.events = new EventTarget();
   }
 
@@ -86,6 +90,7 @@ class Connection {
       this.wish();
       return;
     }
+    this.viewer = undefined;
     this.stop?.abort();
     clearTimeout(this.timer);
     clearInterval(this.watch);
@@ -94,25 +99,46 @@ class Connection {
 
   /** Tells the server what is seen, a moment later: tiles come into sight together. */
   wish() {
-    if (this.wishing !== undefined) return;
-    this.wishing = setTimeout(() => {
-      this.wishing = undefined;
-      if (this.viewer === undefined) return;
-      const wishes = new Map();
-      for (const element of this.elements) {
-        const wish = element.wish();
-        if (wish !== undefined) wishes.set(wish.camera, wish);
+    this.isWishNew = true;
+    if (this.wishing || this.viewer === undefined) return;
+    this.wishing = true;
+    setTimeout(() => void this.sendWishes(), WISH_MS);
+  }
+
+  /**
+   * One request at a time, and numbered: what is asked last holds, by whatever connection the requests
+   * travel. One that fails is made again.
+   */
+  async sendWishes() {
+    const { viewer } = this;
+    while (this.isWishNew && this.viewer === viewer && viewer !== undefined) {
+      this.isWishNew = false;
+      try {
+        const answer = await this.postWishes(viewer);
+        if (answer.status === 404 && this.viewer === viewer) this.stop.abort();
+        if (answer.status >= 500) throw new Error(String(answer.status));
+      } catch {
+        this.isWishNew = true;
+        await new Promise((resolve) => setTimeout(resolve, WISH_RETRY_MS));
       }
-      fetch(this.base + 'want', {
-        method: 'POST',
-        credentials: 'include',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ viewer: this.viewer, wishes: [...wishes.values()] }),
-      }).then(
-        (answer) => answer.status === 404 && this.stop?.abort(),
-        () => undefined,
-      );
-    }, 5);
+    }
+    this.wishing = false;
+    if (this.isWishNew) this.wish();
+  }
+
+  postWishes(viewer) {
+    const wishes = new Map();
+    for (const element of this.elements) {
+      const wish = element.wish();
+      if (wish !== undefined) wishes.set(wish.camera, wish);
+    }
+    return fetch(this.base + 'want', {
+      method: 'POST',
+      credentials: 'include',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ viewer, turn: this.turn++, wishes: [...wishes.values()] }),
+      signal: AbortSignal.timeout(DEAD_MS),
+    });
   }
 
   async open() {

@@ -181,6 +181,19 @@ describe('the site of a view node', () => {
     await until(() => hub.subscribers.size === 0);
   });
 
+  it('goes by the wishes asked last, though earlier ones arrive after them', async () => {
+    const { url, hub } = await serve();
+    const { hello, close } = await open(url);
+    const { viewer } = hello;
+    const wishes = [{ camera: 0, stream: 'dual', as: 'video' }];
+    assert.equal((await want(url, { viewer, turn: 1, wishes })).status, 204);
+    assert.equal((await want(url, { viewer, turn: 0, wishes: [] })).status, 204);
+    assert.equal(hub.subscribers.size, 1);
+    await want(url, { viewer, turn: 2, wishes: [] });
+    assert.equal(hub.subscribers.size, 0);
+    close();
+  });
+
   it('takes no id of another node’s page, and none of a page that is gone', async () => {
     const [one, other] = [await serve(), await serve()];
     const page = await open(one.url);
