@@ -13,6 +13,8 @@ import type { Pipe } from './transport/socket.js';
 const SLICE_FRAMES = 32;
 const SLICE_MS = 4;
 
+const EMPTY = Buffer.alloc(0);
+
 export interface ReaderOptions {
   /** How much of the loop reading may take: all unless said otherwise. */
   readonly pace?: ReadPace | undefined;
@@ -48,7 +50,8 @@ export class PacedReader {
 
   take(buffer: Buffer, length: number): void {
     // TLS may bring more after reading was stopped.
-    if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, buffer.subarray(0, length)]);
+    if (this.rest !== undefined || this.isPaused)
+      this.rest = Buffer.concat([this.rest ?? EMPTY, buffer.subarray(0, length)]);
     else this.handOn(buffer, length);
   }
 
@@ -83,11 +86,11 @@ export class PacedReader {
         now - begun > SLICE_MS ? Math.max(this.slice >> 2, 1) : Math.min(this.slice * 2, SLICE_FRAMES);
       const used = cpuMs();
       const ms = this.pace.afterRead(begun, now, used - cpu);
-      if (ms !== undefined) {
+      if (ms !== undefined) this.waitFor(ms);
+      if (ms !== undefined || this.isPaused) {
         // The read buffer is used again; what waited before is this connection's own.
         const rest = at < length ? buffer.subarray(at, length) : undefined;
         this.rest = isOwn || rest === undefined ? rest : Buffer.from(rest);
-        this.waitFor(ms);
         break;
       }
       begun = now;

@@ -15,6 +15,9 @@ const FIRST_DELTA_BYTES = 8 * 1024;
  */
 const SLACK_DIVISOR = 3;
 
+/** Units up to this size share memory: of a flood of tiny ones each would cost many times its bytes. */
+const SHARED_BYTES = 512;
+
 const EMPTY = Buffer.alloc(0);
 
 export interface FinishedBuffer {
@@ -196,7 +199,7 @@ export class UnitBuffer {
     const size = this.size;
     const slack = this.#memory.length - size;
     if (slack * SLACK_DIVISOR > size) {
-      const exact = Buffer.allocUnsafeSlow(size);
+      const exact = size > SHARED_BYTES ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size);
       this.#memory.copy(exact, 0, this.#front, this.#end);
       return exact;
     }

@@ -67,6 +67,20 @@ describe('UnitBuffer', () => {
     );
   });
 
+  it('gives tiny units memory that they share, and large ones their own', () => {
+    const units = new UnitBuffer();
+    const unit = (size: number): Buffer => {
+      units.open(1, false, 0);
+      units.append(Buffer.alloc(size, size & 0xff), 0, size);
+      return units.finish(false, undefined, 9).data;
+    };
+    const tiny = Array.from({ length: 50 }, () => unit(3));
+    assert.ok(new Set(tiny.map(({ buffer }) => buffer)).size < 10);
+    for (const data of tiny) assert.deepEqual([...data], [0, 0, 0, 1, 3, 3, 3]);
+    const [one, other] = [unit(2000), unit(2000)];
+    assert.notEqual(one.buffer, other.buffer);
+  });
+
   it('keeps what it handed out as it was, though the next read overwrites the read buffer', () => {
     const window = new ReadWindow();
     const units = new UnitBuffer(window);

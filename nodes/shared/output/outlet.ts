@@ -223,8 +223,10 @@ class Pump {
       while (!this.turn.isSpent) {
         const outlet = this.waiting.values().next().value;
         if (outlet === undefined) return;
-        this.waiting.delete(outlet);
-        if (outlet.next()) this.waiting.add(outlet);
+        const hasMore = outlet.next();
+        // Behind the others, where there are any.
+        if (!hasMore || this.waiting.size > 1) this.waiting.delete(outlet);
+        if (hasMore) this.waiting.add(outlet);
       }
     } finally {
       this.isRunning = false;
