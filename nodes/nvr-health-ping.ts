@@ -15,7 +15,7 @@ import {
 import { HealthChecks, type Row } from './shared/health-checks.js';
 import { topicOf } from './shared/messages.js';
 import { asNvrError } from './shared/refuse.js';
-import { isEmpty } from './shared/settings/check.js';
+import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { healthPingSettings } from './shared/settings/tables/nvr-health-ping.js';
 import { failed } from './shared/status.js';
@@ -42,7 +42,8 @@ class HealthPing implements FlowPart {
 
   constructor(private readonly context: FlowContext<typeof healthPingSettings>) {
     const { nvr, server, settings } = context;
-    this.channel = this.channelOf(settings.channel);
+    // Without a message there is none: the timed checks are off.
+    this.channel = isFromMessage(context, 'channel') ? undefined : this.channelOf(settings.channel);
     this.checks = new HealthChecks(nvr, server.settings, settings);
   }
 
@@ -53,7 +54,7 @@ class HealthPing implements FlowPart {
   /** A message may pick the channel and the stream, never the host. */
   async input(message: Input, send: Send): Promise<void> {
     const { settings } = this.context;
-    const channel = isEmpty(message.channel) ? this.channel : this.channelOf(message.channel);
+    const channel = this.channelOf(givenFor(this.context, 'channel', message));
     const stream = overridden(healthPingSettings, 'stream', message.stream, settings.stream);
     for (const outputs of await this.run(channel, stream, message, 0)) send(outputs);
   }
@@ -69,7 +70,7 @@ class HealthPing implements FlowPart {
   private schedule(isFirst = false): void {
     const { node, nvr, settings, signal } = this.context;
     const intervalMs = settings.interval * 1000;
-    if (intervalMs <= 0 || signal.aborted) return;
+    if (intervalMs <= 0 || signal.aborted || isFromMessage(this.context, 'channel')) return;
     const { phase } = nvr.health;
     const past = (performance.now() + (1 - phase) * intervalMs) % intervalMs;
     // A timer may be a little early: its moment is not to come twice.

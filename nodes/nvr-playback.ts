@@ -76,7 +76,7 @@ class PlaybackNode implements FlowPart {
     if (action === 'pause') run.pause();
     else if (action === 'resume') run.resume();
     else if (action === 'stop') void run.stop();
-    else run.seek(this.requests.time(message.from, 'from'));
+    else run.seek(this.requests.seekTime(message));
   }
 
   /** False: the message means no run that is written to a file. */

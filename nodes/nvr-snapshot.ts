@@ -11,7 +11,7 @@ import { flowNode, type FlowContext, type FlowPart, type Input, type Send } from
 import { topicOf, videoInfo } from './shared/messages.js';
 import { pictureName, responseHeaders } from './shared/picture-message.js';
 import { asNvrError } from './shared/refuse.js';
-import { isEmpty } from './shared/settings/check.js';
+import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { snapshotSettings } from './shared/settings/tables/nvr-snapshot.js';
 import { failed, IDLE } from './shared/status.js';
@@ -23,13 +23,16 @@ export = (RED: NodeAPI): void => {
 };
 
 class SnapshotNode implements FlowPart {
-  private readonly channel: number;
+  /** Undefined: each message says which. */
+  private readonly channel: number | undefined;
   private sequence = 0;
   private pending = 0;
   private warned: string | undefined;
 
   constructor(private readonly context: FlowContext<typeof snapshotSettings>) {
-    this.channel = channelNumber(context.server.settings, context.settings.channel);
+    this.channel = isFromMessage(context, 'channel')
+      ? undefined
+      : channelNumber(context.server.settings, context.settings.channel);
   }
 
   /** Rejects with NvrError alone; says nothing once the node is closed. */
@@ -51,10 +54,10 @@ class SnapshotNode implements FlowPart {
 
   private async answer(message: Input): Promise<NodeMessage> {
     const { server, settings } = this.context;
-    const channel = isEmpty(message.channel) ? this.channel : channelNumber(server.settings, message.channel);
+    const channel = channelNumber(server.settings, givenFor(this.context, 'channel', message));
     const stream = overridden(snapshotSettings, 'stream', message.stream, settings.stream);
     const format = overridden(snapshotSettings, 'format', message.format, settings.format);
-    const at = isEmpty(message.at) ? settings.at : message.at;
+    const at = givenFor(this.context, 'at', message);
     const options = this.options(format);
     const snapshot =
       at === ''

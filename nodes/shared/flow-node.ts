@@ -7,7 +7,7 @@ import type { Nvr } from '../../lib/nvr/nvr.js';
 import { asNvrError, refuseSettings } from './refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './server-node.js';
 import { migrate } from './settings/migrations.js';
-import { readSettings } from './settings/read.js';
+import { readSettings, withVariables } from './settings/read.js';
 import type { SettingsOf, SettingsTable } from './settings/setting.js';
 import { IDLE } from './status.js';
 
@@ -86,12 +86,13 @@ export function flowNode<const T extends SettingsTable>(
 
     const make = (): FlowPart => {
       const config = serverOf(RED, saved.nvr);
+      const variable = (name: string): unknown => RED.util.evaluateNodeProperty(name, 'env', this, {});
       const context = {
         RED,
         node: this,
         server: config,
         nvr: nvrOf(config),
-        settings: readSettings(table, migrate(type, saved), config.settings),
+        settings: readSettings(table, withVariables(table, migrate(type, saved), variable), config.settings),
         savedVersion: Number(saved.version ?? 0),
         signal: ending.signal,
       };

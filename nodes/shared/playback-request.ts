@@ -8,6 +8,7 @@ import { channelNumber } from './channel.js';
 import type { FlowContext, Input } from './flow-node.js';
 import type { FilesRequest } from './playback-files.js';
 import { isEmpty } from './settings/check.js';
+import { givenFor, isFromMessage } from './settings/given.js';
 import { overridden } from './settings/read.js';
 import { playbackSettings } from './settings/tables/nvr-playback.js';
 
@@ -23,7 +24,7 @@ export class PlaybackRequests {
 
   /** Whether the message begins a run without an action that says so. */
   isPlay(message: Input): boolean {
-    return !isEmpty(this.of(message, 'from'));
+    return isFromMessage(this.context, 'from') || !isEmpty(this.of(message, 'from'));
   }
 
   output(message: Input): 'units' | 'file' {
@@ -64,7 +65,13 @@ export class PlaybackRequests {
     return [...new Set(channels)];
   }
 
-  time(value: unknown, name: string): number {
+  /** Where a `seek` is to go: the node's own beginning is none. */
+  seekTime(message: Input): number {
+    const from = isFromMessage(this.context, 'from') ? this.of(message, 'from') : message.from;
+    return this.time(from, 'from');
+  }
+
+  private time(value: unknown, name: string): number {
     return parseTime(value, name, Date.now(), this.context.server.settings.timeZone);
   }
 
@@ -85,17 +92,17 @@ export class PlaybackRequests {
 
   /** The message's duration, its end, the node's end, the node's duration: what comes first. */
   private end(message: Input, from: number): number | undefined {
-    const to = this.of(message, 'to');
-    const duration = this.of(message, 'duration');
-    const isSpan = message.duration !== undefined || (isEmpty(to) && !isEmpty(duration));
-    if (!isSpan && isEmpty(to)) return undefined;
-    const end = isSpan ? from + parseDuration(duration, 'duration') : this.time(to, 'to');
+    const isSaid = message.duration !== undefined || isFromMessage(this.context, 'duration');
+    const to = isSaid ? undefined : this.of(message, 'to');
+    const duration = isEmpty(to) ? this.of(message, 'duration') : undefined;
+    if (isEmpty(to) && isEmpty(duration) && !isSaid) return undefined;
+    const end = isEmpty(to) ? from + parseDuration(duration, 'duration') : this.time(to, 'to');
     if (end <= from) throw new NvrError('EINPUT', '"to" must be later than "from".');
     return end;
   }
 
   private of(message: Input, property: 'from' | 'to' | 'duration' | 'channel'): unknown {
-    return isEmpty(message[property]) ? this.context.settings[property] : message[property];
+    return givenFor(this.context, property, message);
   }
 }
 

@@ -192,9 +192,11 @@ describe('the editor', function () {
       ['', true],
       ['${CHANNEL}', true],
     ] as const) {
-      await page.fill('#node-input-channel', channel);
-      await page.locator('#node-input-channel').blur();
-      await page.waitForSelector(`#node-input-channel${good ? ':not(.input-error)' : '.input-error'}`);
+      await page.fill('#node-input-channel-field', channel);
+      await page.locator('#node-input-channel-field').blur();
+      await page.waitForSelector(
+        `#node-input-channel + .red-ui-typedInput-container${good ? ':not(.input-error)' : '.input-error'}`,
+      );
     }
     await page.context().close();
   });

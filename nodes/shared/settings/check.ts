@@ -35,6 +35,8 @@ export const SENTENCES = {
   channel: 'must be a number from 1 to 9999, or a name of the NVR’s channel table.',
   channelOrAll: 'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
+  msg: 'must name a property of the message, such as payload.camera.',
+  env: 'must name an environment variable.',
   channels: 'must pair numbers from 1 to 9999 with names.',
   keyPattern: 'must be a name, or the text around the key with one * for it.',
   fileMode: 'must be permissions such as 0640, which let the owner read and write.',
@@ -65,6 +67,9 @@ export function isVariable(value: unknown): boolean {
 
 /** What is wrong with a value as the editor or a flow file holds it; undefined: it can be used. */
 export function problemOf(setting: Setting, value: unknown, context: CheckContext = {}): Problem | undefined {
+  const source = sourceIn(setting, context);
+  if (source === 'msg' || source === 'env')
+    return /^\S.{0,199}$/.test(textOf(value)) ? undefined : { sentence: source };
   if (isEmpty(value)) {
     if (setting.kind === 'config' && setting.required === true) return { sentence: 'nvr' };
     return setting.kind === 'text' && isRequired(setting, context) ? { sentence: 'required' } : undefined;
@@ -99,6 +104,12 @@ export function problemOf(setting: Setting, value: unknown, context: CheckContex
       return setting.rule === undefined ? undefined : TEXT_RULES[setting.rule](text);
     }
   }
+}
+
+/** Where a setting comes from, by the node's other settings; what each message says is checked then. */
+function sourceIn(setting: Setting, { values = {} }: CheckContext): unknown {
+  const name = setting.kind === 'channel' || setting.kind === 'time' ? setting.source : undefined;
+  return name === undefined ? undefined : values[name];
 }
 
 /** A problem's sentence with its numbers filled in. */

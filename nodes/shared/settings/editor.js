@@ -7,14 +7,66 @@ if (!RED.nvrSettings) {
   function validator(setting) {
     return function (value, opt) {
       if (check.isVariable(value)) return true;
-      const server = this.nvr && RED.nodes.node(this.nvr);
+      const values = valuesOf(this);
+      const server = values.nvr && RED.nodes.node(values.nvr);
       const problem = check.problemOf(setting, value, {
         channels: (server && server.channels) || [],
-        values: this,
+        values: values,
       });
       if (problem === undefined) return true;
       return opt ? RED._(NAMESPACE + 'invalid.' + problem.sentence, problem.words) : false;
     };
+  }
+
+  /** The node whose dialog is open, one for each prefix. */
+  const edited = {};
+
+  /** A node's values: those of its dialog, where it is open. */
+  function valuesOf(node) {
+    const values = Object.assign({}, node);
+    for (const prefix of Object.keys(edited).filter((one) => edited[one] === node.id))
+      for (const name of Object.keys(tables[node.type])) {
+        const input = $('#' + prefix + '-' + name);
+        if (input.length > 0) values[name] = input.is(':checkbox') ? input.prop('checked') : input.val();
+      }
+    return values;
+  }
+
+  /** One typed input for a setting and where it comes from: the field, a message's property, a variable. */
+  function typed(node, name, setting, prefix) {
+    const input = $('#' + prefix + '-' + name);
+    const source = $('#' + prefix + '-' + setting.source);
+    const own = {
+      value: 'str',
+      label: node._(setting.source + '.str'),
+      icon: setting.kind === 'time' ? 'fa fa-clock-o' : 'fa fa-video-camera',
+    };
+    const sources = Object.keys(tables[node.type][setting.source].options);
+    const label = input.prevAll('label').first();
+    input.typedInput({
+      default: 'str',
+      typeField: source,
+      types: sources.map((type) => (type === 'str' ? own : type)),
+    });
+    const box = input.next('.red-ui-typedInput-container');
+    const field = box.find('.red-ui-typedInput-input').attr('id', input.attr('id') + '-field');
+    label.attr('for', field.attr('id'));
+    const trigger = box.find('.red-ui-typedInput-type-select');
+    const say = function () {
+      trigger.attr('aria-label', label.text().trim() + ': ' + trigger.attr('title'));
+    };
+    // What stood there before one looked at another source comes back; a number is no property's name.
+    const kept = {};
+    let last = source.val();
+    input.on('typedinputtypechange', function (_event, type) {
+      say();
+      if (type === last) return;
+      kept[last] = field.val();
+      last = type;
+      input.typedInput('value', kept[type] ?? (type === 'msg' ? name : ''));
+    });
+    say();
+    return field;
   }
 
   /** The channels of the chosen NVR, as one types. */
@@ -22,7 +74,12 @@ if (!RED.nvrSettings) {
     const list = $('<datalist>')
       .attr('id', input.attr('id') + '-list')
       .insertAfter(input);
-    input.attr('list', list.attr('id'));
+    const source = $('#' + prefix + '-' + setting.source);
+    const offer = function () {
+      input.attr('list', source.val() === 'str' ? list.attr('id') : null);
+    };
+    $('#' + prefix + '-channel').on('change', offer);
+    offer();
     const chosen = $('#' + prefix + '-nvr');
     const fill = function () {
       const server = RED.nodes.node(chosen.val());
@@ -55,6 +112,7 @@ if (!RED.nvrSettings) {
      * `prefix`: `node-input` or `node-config-input`.
      */
     prepare: function (node, prefix) {
+      edited[prefix] = node.id;
       const rows = $('[data-nvr-when]');
       const show = function () {
         rows.each(function () {
@@ -74,9 +132,18 @@ if (!RED.nvrSettings) {
         if (saved[name] !== node[name]) input.val(saved[name]);
         if (setting.kind === 'choice' && !input.val()) input.val(setting.default);
         if (setting.kind === 'boolean' && node[name] === undefined) input.prop('checked', setting.default);
-        if (setting.kind === 'channel') suggestChannels(input, setting, prefix);
+      }
+      for (const [name, setting] of Object.entries(tables[node.type])) {
+        if (!setting.source) continue;
+        const field = typed(node, name, setting, prefix);
+        if (setting.kind === 'channel') suggestChannels(field, setting, prefix);
       }
       show();
+    },
+    /** A setting as a node's label shows it, with where it comes from. */
+    shown: function (node, name) {
+      const source = node[name + 'Type'];
+      return source === 'msg' ? 'msg.' + node[name] : source === 'env' ? '$' + node[name] : node[name];
     },
   };
 }

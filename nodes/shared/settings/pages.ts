@@ -1,7 +1,7 @@
 // What the build makes of a settings table for the editor and the docs: the dialog's rows, the catalog's
 // words, the help's list, the reference.
 
-import type { Setting, SettingsTable, Words } from './setting.js';
+import { sourceOf, type Setting, type SettingsTable, type Words } from './setting.js';
 
 export type Language = 'en-US' | 'de';
 
@@ -49,10 +49,25 @@ export function catalogOf(table: SettingsTable, language: Language): Record<stri
 /** The help's list of a node's settings. */
 export function helpOf(table: SettingsTable, language: Language): string {
   const index = language === 'de' ? 1 : 0;
-  const rows = Object.values(table).map(
-    ({ label, help }) => `  <dt>${escaped(label[index])}</dt><dd>${coded(escaped(help[index]))}</dd>`,
-  );
+  const rows = Object.values(table)
+    .filter((setting) => setting.kind !== 'choice' || setting.isSource !== true)
+    .map((setting) => {
+      const help = setting.help[index] + sourcesOf(table, setting)[index];
+      return `  <dt>${escaped(setting.label[index])}</dt><dd>${coded(escaped(help))}</dd>`;
+    });
   return ['<dl class="message-properties">', ...rows, '</dl>'].join('\n');
+}
+
+/** Where else a setting may come from, as a further sentence. */
+function sourcesOf(table: SettingsTable, setting: Setting): Words {
+  const source = table[sourceOf(setting) ?? ''];
+  if (source?.kind !== 'choice') return ['', ''];
+  return Object.hasOwn(source.options, 'msg')
+    ? [
+        ' Or a property of each message, which must be there, or an environment variable.',
+        ' Oder eine Eigenschaft jeder Nachricht, die dann da sein muss, oder eine Umgebungsvariable.',
+      ]
+    : [' Or an environment variable.', ' Oder eine Umgebungsvariable.'];
 }
 
 /** The reference's table of a node type, in Markdown. */
@@ -108,7 +123,10 @@ function fieldOf(name: string, setting: Setting, id: string): string {
       : `data-i18n="[placeholder]placeholder.${name}"`;
   const isNarrow = setting.kind === 'number' || (setting.kind === 'text' && setting.narrow === true);
   const narrow = isNarrow ? ' class="nvr-number"' : '';
-  return `<input type="text" id="${id}" ${words}${narrow} autocomplete="off">`;
+  const field = `<input type="text" id="${id}" ${words}${narrow} autocomplete="off">`;
+  const source = sourceOf(setting);
+  if (source === undefined) return field;
+  return `${field}\n  <input type="hidden" id="${id.slice(0, -name.length)}${source}">`;
 }
 
 const BADGE_LENGTH = 19;

@@ -3,7 +3,7 @@
 
 import { NvrError } from '../../../lib/errors.js';
 import { isEmpty, problemOf, sentenceOf, type CheckContext } from './check.js';
-import type { Setting, SettingsOf, SettingsTable } from './setting.js';
+import { sourceOf, type Setting, type SettingsOf, type SettingsTable } from './setting.js';
 
 /** One setting that cannot be used. */
 export interface SettingProblem {
@@ -58,6 +58,33 @@ export function problemsOf(
       ? []
       : [{ property, message: `The setting "${property}" ${sentenceOf(problem)}` }];
   });
+}
+
+/**
+ * The saved properties with the values of the environment variables that some come from; `valueOf` looks one
+ * up. Throws where one is not set: no default is what the flow means.
+ */
+export function withVariables(
+  table: SettingsTable,
+  saved: Readonly<Record<string, unknown>>,
+  valueOf: (name: string) => unknown,
+): Readonly<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const [property, setting] of Object.entries(table)) {
+    const source = sourceOf(setting);
+    const name = saved[property];
+    if (source === undefined || saved[source] !== 'env' || typeof name !== 'string' || isEmpty(name))
+      continue;
+    const value = valueOf(name.trim());
+    if (isEmpty(value))
+      throw new SettingError(
+        property,
+        `The setting "${property}" comes from the environment variable ${name.trim()}, which is not set.`,
+      );
+    found[property] = value;
+    found[source] = 'str';
+  }
+  return { ...saved, ...found };
 }
 
 /**

@@ -61,6 +61,11 @@ export interface ChoiceSetting extends Described {
   readonly default: string;
   /** Values and what the dialog calls them. */
   readonly options: Readonly<Record<string, Words>>;
+  /**
+   * It says where another setting, whose `source` names it, comes from: `str` the field itself, `msg` each
+   * message's property, `env` a variable. The dialog shows both as one typed input.
+   */
+  readonly isSource?: boolean;
 }
 
 /**
@@ -72,6 +77,7 @@ export interface ChannelSetting extends Described {
   readonly default: string;
   readonly all?: boolean;
   readonly list?: boolean;
+  readonly source?: string;
 }
 
 /** The id of a config node. */
@@ -87,6 +93,7 @@ export interface TimeSetting extends Described {
   readonly kind: 'time';
   readonly default: '';
   readonly form: 'moment' | 'span';
+  readonly source?: string;
 }
 
 /** The NVR's table of channels and their names. */
@@ -131,6 +138,11 @@ export type ValueOf<S extends Setting> = S extends NumberSetting
 
 /** What the runtime reads of a node's settings. */
 export type SettingsOf<T extends SettingsTable> = { readonly [K in keyof T]: ValueOf<T[K]> };
+
+/** The name of the setting that says where this one comes from; undefined: it is always the field itself. */
+export function sourceOf(setting: Setting): string | undefined {
+  return setting.kind === 'channel' || setting.kind === 'time' ? setting.source : undefined;
+}
 
 /** Keeps the literal types of a table. */
 export function settingsTable<const T extends SettingsTable>(table: T): T {

@@ -31,6 +31,7 @@ export const NVR = {
 export const CHANNEL = {
   kind: 'channel',
   default: '1',
+  source: 'channelType',
   label: ['Channel', 'Kanal'],
   help: [
     'A number from 1, or a name of the NVR’s channel table.',
@@ -38,6 +39,53 @@ export const CHANNEL = {
   ],
   icon: 'fa-video-camera',
 } as const satisfies ChannelSetting;
+
+/** Where a channel comes from, in nodes that take it as they start. */
+export const CHANNEL_SOURCE = {
+  kind: 'choice',
+  default: 'str',
+  options: { str: ['camera', 'Kamera'], env: ['environment variable', 'Umgebungsvariable'] },
+  isSource: true,
+  label: ['Channel from', 'Kanal aus'],
+  help: [
+    'Where `channel` comes from: the field (`str`) or an environment variable (`env`).',
+    'Woher `channel` kommt: aus dem Feld (`str`) oder einer Umgebungsvariablen (`env`).',
+  ],
+  section: 'none',
+} as const satisfies ChoiceSetting;
+
+const BY_MESSAGE = {
+  kind: 'choice',
+  default: 'str',
+  isSource: true,
+  section: 'none',
+} as const;
+
+/** Where a channel comes from, in nodes that answer messages. */
+export const CHANNEL_BY_MESSAGE = {
+  ...BY_MESSAGE,
+  options: {
+    str: CHANNEL_SOURCE.options.str,
+    msg: ['property of the message', 'Eigenschaft der Nachricht'],
+    env: CHANNEL_SOURCE.options.env,
+  },
+  label: CHANNEL_SOURCE.label,
+  help: [
+    'Where `channel` comes from: the field (`str`), a property of each message (`msg`), or an environment variable (`env`).',
+    'Woher `channel` kommt: aus dem Feld (`str`), aus einer Eigenschaft jeder Nachricht (`msg`) oder aus einer Umgebungsvariablen (`env`).',
+  ],
+} as const satisfies ChoiceSetting;
+
+/** Where a time comes from. */
+export const TIME_BY_MESSAGE = {
+  ...BY_MESSAGE,
+  options: { ...CHANNEL_BY_MESSAGE.options, str: ['time', 'Zeit'] },
+  label: ['Time from', 'Zeit aus'],
+  help: [
+    'Where the time comes from: the field (`str`), a property of each message (`msg`), or an environment variable (`env`).',
+    'Woher die Zeit kommt: aus dem Feld (`str`), aus einer Eigenschaft jeder Nachricht (`msg`) oder aus einer Umgebungsvariablen (`env`).',
+  ],
+} as const satisfies ChoiceSetting;
 
 export const STREAM = {
   kind: 'choice',

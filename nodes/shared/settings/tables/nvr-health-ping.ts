@@ -1,7 +1,7 @@
 // The settings of nvr-health-ping.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, NAME, NVR, STREAM } from './common.js';
+import { CHANNEL, CHANNEL_BY_MESSAGE, NAME, NVR, STREAM } from './common.js';
 
 export const healthPingSettings = settingsTable({
   name: NAME,
@@ -14,6 +14,7 @@ export const healthPingSettings = settingsTable({
       'Eine Nummer ab 1, ein Name aus der Kanaltabelle des NVR oder `*` für alle Kameras.',
     ],
   },
+  channelType: CHANNEL_BY_MESSAGE,
   stream: STREAM,
   depth: {
     kind: 'choice',
@@ -45,6 +46,8 @@ export const healthPingSettings = settingsTable({
     ],
     badge: ['bad interval', 'Abstand ungültig'],
     icon: 'fa-clock-o',
+    // A channel of the message: there is none to check at a time.
+    when: { channelType: ['str', 'env'] },
   },
   failures: {
     kind: 'number',

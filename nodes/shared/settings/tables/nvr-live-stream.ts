@@ -1,12 +1,13 @@
 // The settings of nvr-live-stream.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, EMIT, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+import { CHANNEL, CHANNEL_SOURCE, EMIT, NAME, NVR, ON_LOSS, STREAM } from './common.js';
 
 export const liveStreamSettings = settingsTable({
   name: NAME,
   nvr: NVR,
   channel: CHANNEL,
+  channelType: CHANNEL_SOURCE,
   stream: STREAM,
   emit: EMIT,
   onLoss: {

@@ -1,7 +1,18 @@
 // The settings of nvr-playback: all but what becomes of a run can be said by each message.
 
 import { settingsTable } from '../setting.js';
-import { ATTACH, CHANNEL, EMIT, FILE_NAME, FOLDER, NAME, NVR, STREAM } from './common.js';
+import {
+  ATTACH,
+  CHANNEL,
+  CHANNEL_BY_MESSAGE,
+  EMIT,
+  FILE_NAME,
+  FOLDER,
+  NAME,
+  NVR,
+  STREAM,
+  TIME_BY_MESSAGE,
+} from './common.js';
 
 const OF_UNITS = { output: ['units'] } as const;
 const OF_FILES = { output: ['file'] } as const;
@@ -17,11 +28,13 @@ export const playbackSettings = settingsTable({
       'Eine Nummer ab 1 oder ein Name aus der Kanaltabelle des NVR; für Dateien auch eine Liste wie `1-4,7` oder `*`.',
     ],
   },
+  channelType: CHANNEL_BY_MESSAGE,
   stream: STREAM,
   from: {
     kind: 'time',
     default: '',
     form: 'moment',
+    source: 'fromType',
     label: ['From', 'Von'],
     placeholder: ['-5m, 2026-03-29T14:02:00', '-5m, 2026-03-29T14:02:00'],
     help: [
@@ -30,18 +43,22 @@ export const playbackSettings = settingsTable({
     ],
     icon: 'fa-clock-o',
   },
+  fromType: TIME_BY_MESSAGE,
   to: {
     kind: 'time',
     default: '',
     form: 'moment',
+    source: 'toType',
     label: ['To', 'Bis'],
     placeholder: ['-3m; empty: the end of the recording', '-3m; leer: Ende der Aufzeichnung'],
     help: ['The end, given as `from` is.', 'Das Ende, angegeben wie `from`.'],
   },
+  toType: TIME_BY_MESSAGE,
   duration: {
     kind: 'time',
     default: '',
     form: 'span',
+    source: 'durationType',
     label: ['or duration', 'oder Dauer'],
     placeholder: ['90s, 2m', '90s, 2m'],
     help: [
@@ -50,6 +67,7 @@ export const playbackSettings = settingsTable({
     ],
     badge: ['bad duration', 'Dauer ungültig'],
   },
+  durationType: TIME_BY_MESSAGE,
   speed: {
     kind: 'number',
     default: 1,

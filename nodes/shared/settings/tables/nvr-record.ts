@@ -1,7 +1,7 @@
 // The settings of nvr-record.
 
 import { settingsTable } from '../setting.js';
-import { ATTACH, CHANNEL, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+import { ATTACH, CHANNEL, CHANNEL_SOURCE, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
 
 const OF_ALARMS = { mode: ['alarm'] } as const;
 
@@ -9,6 +9,7 @@ export const recordSettings = settingsTable({
   name: NAME,
   nvr: NVR,
   channel: CHANNEL,
+  channelType: CHANNEL_SOURCE,
   stream: STREAM,
   mode: {
     kind: 'choice',

@@ -1,7 +1,7 @@
 // The settings of nvr-snapshot.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, NAME, NVR, STREAM } from './common.js';
+import { CHANNEL, CHANNEL_BY_MESSAGE, NAME, NVR, STREAM, TIME_BY_MESSAGE } from './common.js';
 
 const OF_JPEGS = { format: ['jpeg'] } as const;
 
@@ -9,6 +9,7 @@ export const snapshotSettings = settingsTable({
   name: NAME,
   nvr: NVR,
   channel: CHANNEL,
+  channelType: CHANNEL_BY_MESSAGE,
   stream: STREAM,
   format: {
     kind: 'choice',
@@ -61,6 +62,7 @@ export const snapshotSettings = settingsTable({
     kind: 'time',
     default: '',
     form: 'moment',
+    source: 'atType',
     label: ['Moment', 'Zeitpunkt'],
     placeholder: ['now, or -5m, 2026-03-29T14:02:00', 'jetzt, oder -5m, 2026-03-29T14:02:00'],
     help: [
@@ -69,6 +71,7 @@ export const snapshotSettings = settingsTable({
     ],
     icon: 'fa-clock-o',
   },
+  atType: TIME_BY_MESSAGE,
   maxAge: {
     kind: 'number',
     default: 2,

@@ -1,7 +1,7 @@
 // The settings of nvr-view.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, NAME, NVR, STREAM } from './common.js';
+import { CHANNEL, CHANNEL_SOURCE, NAME, NVR, STREAM } from './common.js';
 
 export const viewSettings = settingsTable({
   name: NAME,
@@ -16,6 +16,7 @@ export const viewSettings = settingsTable({
       'Kanalnummern, Bereiche und Namen wie `1-4,7` oder `*` für die Kanaltabelle des NVR.',
     ],
   },
+  channelType: CHANNEL_SOURCE,
   stream: {
     ...STREAM,
     default: 'dual',
