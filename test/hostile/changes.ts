@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { BitWriter } from '../codec/bit-writer.js';
 import { muxConfig, packetizeLatm, toBits } from '../codec/packetizers/latm.js';
 import { deltaSlice, idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
-import { JPEG, LATM, METADATA } from './descriptions.js';
+import { H265, JPEG, LATM, METADATA } from './descriptions.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';
 
@@ -49,6 +49,25 @@ export function hugeSps(width: number, height: number): Buffer {
     .ue((height - 4) * 8)
     .flag(false)
     .nal(0x67);
+}
+
+/** VPS, SPS and PPS (H.265 7.3.2) of a picture coded 65528 x 65528, of which 64 x 64 are shown. */
+function hugeH265(): Buffer[] {
+  const side = 65_528;
+  const profile = (bits: BitWriter): BitWriter =>
+    bits.u(0, 3).u(1, 5).u(0x6000, 16).u(0, 16).u(0x90, 8).u(0, 24).u(0, 16).u(186, 8);
+  const vps = profile(new BitWriter().u(0, 4).u(3, 2).u(0, 6).u(0, 3).flag(true).u(0xffff, 16));
+  const sps = profile(new BitWriter().u(0, 4).u(0, 3).flag(true)).ue(0).ue(1).ue(side).ue(side);
+  // The conformance window, in units of two samples; 16 pictures are kept.
+  sps.flag(true);
+  for (const unit of [0, (side - 64) / 2, 0, (side - 64) / 2]) sps.ue(unit);
+  sps.ue(0).ue(0).ue(4).flag(true).ue(15).ue(0).ue(0).ue(0).ue(3).ue(0).ue(3).ue(0).ue(0).u(0, 4);
+  const pps = new BitWriter().ue(0).ue(0).flag(false).flag(false).u(0, 3).u(0, 2).ue(0).ue(0).se(0).u(0, 3);
+  return [
+    vps.flag(true).ue(15).ue(0).ue(0).u(0, 6).ue(0).flag(false).flag(false).nal(0x40, 1),
+    sps.ue(0).u(0, 5).nal(0x42, 1),
+    pps.se(0).se(0).u(0, 12).ue(0).u(0, 2).nal(0x44, 1),
+  ];
 }
 
 const PPS_0 = new BitWriter()
@@ -222,6 +241,20 @@ export const CHANGES: readonly Attack[] = [
     name: 'keyframes that are coded 16384 x 16384, of which snapshots are asked for',
     before: () => inRow([hugeSps(1024, 1024), PPS_0]),
     cycle: () => cycle(() => ({ payload: idrSlice(0x55, 2000) }), { count: 4096 }),
+    mbit: 20,
+    nodes: SNAPSHOTS,
+    judge: ({ side }) => {
+      assert.ok(side > 10, `${side} snapshots of the other camera`);
+    },
+  },
+  {
+    name: 'H.265 keyframes that are coded 65528 x 65528 and shown 64 x 64, of which snapshots are asked for',
+    sdp: H265,
+    before: () => inRow(hugeH265()),
+    cycle: () =>
+      cycle(() => ({ payload: Buffer.concat([Buffer.of(0x26, 1, 0xaf), Buffer.alloc(2000, 0x55)]) }), {
+        count: 4096,
+      }),
     mbit: 20,
     nodes: SNAPSHOTS,
     judge: ({ side }) => {
