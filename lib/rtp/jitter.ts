@@ -3,7 +3,7 @@
 
 /** So much at least and at most. */
 export const LEAST_JITTER_MS = 75;
-const MOST_JITTER_MS = 250;
+export const MOST_JITTER_MS = 250;
 const RISING_MS = 15;
 /** In times the mean turn of the delay. */
 const TURNS = 8;

@@ -7,6 +7,9 @@
 
 /** Points kept, a power of two: each stands for a stretch of time and is the lowest in it. */
 const POINTS = 32;
+/** In a window as short as this, an edge of less than a part of it is a burst: that tells of no clock. */
+const SHORT_MS = 3_000;
+const LEAST_EDGE = 0.05;
 /** The longest stretch of a point: the window slides once it is 64 s long. */
 const MAX_STRETCH_MS = 2_000;
 
@@ -84,6 +87,7 @@ export class LeastDelay {
     while (edge < size - 1 && this.#ticks[this.#hull[edge]!]! < middle) edge++;
     const from = this.#hull[edge - 1]!;
     const to = this.#hull[edge]!;
+    if (this.spanMs < SHORT_MS && this.#ms[to]! - this.#ms[from]! < this.spanMs * LEAST_EDGE) return false;
     this.slope = (this.#ms[to]! - this.#ms[from]!) / (this.#ticks[to]! - this.#ticks[from]!);
     this.#at = from;
     let doubt = 0;

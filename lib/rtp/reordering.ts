@@ -38,12 +38,14 @@ export class Reordering {
   /**
    * The next picture: by how many places later than it comes it is shown (earlier: less than 0). `told`: its
    * place in order of presentation by the stream, NaN where that does not say; `step`: RTP ticks from the
-   * last one; `frame`: ticks of one, where none was measured; `paces`: how long it took to come, in times of
+   * last one, if there was one; `frame`: ticks of one, where none was measured; `paces`: how long it took to come, in times of
    * what a picture takes, NaN where that is not known.
    */
   places(told: number, step: number, frame: number, paces: number): number {
     const isFirst = Number.isNaN(this.#told);
-    const rank = Number.isNaN(told) ? this.rank + this.#rankStep(step, frame) : told + this.#shift;
+    const rank = Number.isNaN(told)
+      ? this.rank + this.#rankStep(isFirst ? 0 : step, frame)
+      : told + this.#shift;
     if (!isFirst && !Number.isNaN(told)) this.#follow(step / (rank - this.rank));
     this.#told = Number.isNaN(told) ? 0 : told;
     const isBelow = !isFirst && rank < this.#top;

@@ -4,7 +4,6 @@
 import { CaptureClaim } from './capture-claim.js';
 import { Presentation } from './presentation.js';
 import { Reordering } from './reordering.js';
-import { Silence } from './silence.js';
 import { TrackClock } from './track-clock.js';
 
 /**
@@ -42,7 +41,6 @@ export class SessionClock {
   wallOffset: number;
   /** Raised when the wall clock was set. */
   wallSteps = 0;
-  readonly silence = new Silence();
 
   constructor(wallOffset = 0) {
     this.wallOffset = wallOffset;
@@ -80,7 +78,7 @@ export class SessionTrack {
 
   constructor(session: SessionClock, clockRate: number) {
     this.#session = session;
-    this.clock = new TrackClock(clockRate, session.silence);
+    this.clock = new TrackClock(clockRate);
     this.#claim = new CaptureClaim(clockRate);
     this.#nominalMs = 1000 / clockRate;
   }
@@ -91,7 +89,6 @@ export class SessionTrack {
    * presentation, where that may be another than it comes in; NaN: the stream does not say.
    */
   stamp(unit: Timed, rank = NaN): void {
-    this.#session.silence.hear(unit.arrival);
     const decoded = mayBeReordered(unit) ? this.#reordered(unit, rank) : this.#inOrder(unit);
     unit.time = this.#time(Math.min(unit.arrival, decoded));
     this.#claim.follow(unit.rtpTime, unit.arrival);

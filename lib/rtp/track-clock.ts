@@ -11,19 +11,20 @@
 //   its slope is learnt anew.
 
 import { ArrivalLine } from './arrival-line.js';
-import { Jitter, LEAST_JITTER_MS } from './jitter.js';
+import { Jitter, LEAST_JITTER_MS, MOST_JITTER_MS } from './jitter.js';
 import { MIN_STEP_MS } from './presentation.js';
-import type { Silence } from './silence.js';
+import { Stall } from './stall.js';
 
 /** Units this much ahead of a line that is proved are not on it. */
 const AHEAD_MS = 40;
-/** A stall is over, or disproved: delay that must be caught up per RTP time, after so much of it. */
-const CAUGHT_UP = 0.2;
-const JUDGE_MS = 150;
+/** A clock whose rate is as said, but for so much, is trusted through a stall. */
+const TRUSTED_RATE = 0.02;
 /** Nothing comes in a burst after more than that: connections break before. */
 const STALL_MS = 10_000;
 /** What a time may be off by. */
 const TOLERANCE_MS = 145;
+/** Units that a stall may follow. */
+const LEAST_UNITS = 3;
 /**
  * Units in a row that fit nothing, or steps in a row, each so soon after the one before: all is learnt anew.
  */
@@ -36,7 +37,6 @@ export class TrackClock {
   steps = 0;
 
   readonly #nominal: number;
-  readonly #silence: Silence | undefined;
   readonly #line: ArrivalLine;
   readonly #jitter = new Jitter();
   #newest = -Infinity;
@@ -49,6 +49,7 @@ export class TrackClock {
   #ticks = 0;
   #arrival = 0;
   #pace = 0;
+  #paceBefore = 0;
   // The last unit whose RTP time was believed to go on.
   #topTicks = 0;
   #topArrival = 0;
@@ -56,11 +57,7 @@ export class TrackClock {
   /** Delay that the last unit was given in truth, outside of stalls. */
   #given = 0;
 
-  #stalled = false;
-  #stallDelay = 0;
-  #stallTicks = 0;
-  #stallArrival = 0;
-  #stallUnits = 0;
+  readonly #stall = new Stall();
 
   // The line that units ask for which do not fit: it begins at the first of them.
   #doubts = false;
@@ -70,9 +67,8 @@ export class TrackClock {
   #steppedAt = -Infinity;
   #hasty = 0;
 
-  /** `clockRate`: RTP units per second, as the SDP says; `silence`: the session's. */
-  constructor(clockRate: number, silence?: Silence) {
-    this.#silence = silence;
+  /** `clockRate`: RTP units per second, as the SDP says. */
+  constructor(clockRate: number) {
     this.#nominal = 1000 / clockRate;
     this.#line = new ArrivalLine(this.#nominal);
   }
@@ -109,7 +105,9 @@ export class TrackClock {
     this.#ticks += (rtpTime - this.#rtpTime) | 0;
     this.#rtpTime = rtpTime;
     this.#arrival = arrival;
-    if (!this.#stalled) this.#followPace(elapsed);
+    this.#paceBefore = this.#pace;
+    if (this.#stall.isOn) this.#stall.count();
+    else this.#followPace(elapsed);
     return this.#ticks > this.#topTicks ? this.#further() : this.#below();
   }
 
@@ -123,7 +121,8 @@ export class TrackClock {
 
   /** The line begins at the unit at hand, and nothing is proved. */
   #startAnew(): number {
-    this.#proved = this.#stalled = this.#doubts = false;
+    this.#proved = this.#doubts = false;
+    this.#stall.end();
     this.#units = 1;
     this.#misfits = this.#hasty = 0;
     this.#line.begin(this.#ticks, this.#arrival);
@@ -142,8 +141,8 @@ export class TrackClock {
     const at = this.#line.at(this.#ticks);
     const delay = this.#arrival - at;
     this.#jitter.follow(delay - this.#topDelay);
-    if (!this.#proved) return this.#learn(at, delay);
-    return this.#stalled ? this.#catchUp(at, delay) : this.#judge(at, delay);
+    if (this.#stall.isOn) return this.#catchUp(at, delay);
+    return this.#proved ? this.#judge(at, delay) : this.#learn(at, delay);
   }
 
   /** RTP time that stands says nothing; one that goes back is no clock's. */
@@ -159,6 +158,8 @@ export class TrackClock {
   #learn(at: number, delay: number): number {
     const line = this.#line;
     this.#units++;
+    if (this.#units > LEAST_UNITS && this.#isLate(delay, MOST_JITTER_MS) && this.#isStall())
+      return this.#beginStall(at, delay);
     let ms = at;
     if (delay > this.#jitter.ms || delay < 0) {
       ms = this.#arrival;
@@ -175,7 +176,7 @@ export class TrackClock {
     const line = this.#line;
     const jitter = this.#jitter.ms;
     if (delay < LEAST_JITTER_MS - jitter - AHEAD_MS) return this.#doubt();
-    if (delay > jitter && delay - this.#topDelay > jitter) return this.#late(at, delay);
+    if (this.#isLate(delay)) return this.#late(at, delay);
     if (delay < 0) {
       line.move(delay, jitter);
       return this.#take(this.#arrival, 0);
@@ -190,49 +191,62 @@ export class TrackClock {
     return this.#take(at, delay);
   }
 
-  /** A unit that came far later than the one before it. */
+  /** RTP time of the unit at hand, ms. */
+  get #media(): number {
+    return this.#line.msPerTick * this.#ticks;
+  }
+
+  /** Far later than the one before it. */
+  #isLate(delay: number, jitter = this.#jitter.ms): boolean {
+    return delay > jitter && delay - this.#topDelay > jitter;
+  }
+
   #late(at: number, delay: number): number {
     if (delay > STALL_MS) return this.#step(this.#given);
+    return this.#doubts || !this.#isStall() ? this.#doubt() : this.#beginStall(at, delay);
+  }
+
+  /** RTP time goes on as ever, and it is the arrival that does not. */
+  #isStall(): boolean {
     const elapsed = this.#arrival - this.#topArrival;
+    if (elapsed > STALL_MS || (!this.#proved && !this.#isTrusted)) return false;
     const media = this.#line.msPerTick * (this.#ticks - this.#topTicks);
-    // Which of the two is as ever?
-    const isStep = Math.abs(media - this.#pace) > Math.abs(elapsed - this.#pace);
-    // Other tracks were heard meanwhile: it was not the way that stalled.
-    const isPause = (this.#silence?.after(this.#topArrival) ?? elapsed) < elapsed / 2;
-    if (isStep || isPause || this.#doubts) return this.#doubt();
-    this.#stalled = true;
-    this.#judgeFrom(delay);
-    this.#stallArrival = this.#topArrival;
+    return Math.abs(media - this.#paceBefore) <= Math.abs(elapsed - this.#paceBefore);
+  }
+
+  /** Ticks last as long as they should. */
+  get #isTrusted(): boolean {
+    return Math.abs(this.#line.msPerTick / this.#nominal - 1) < TRUSTED_RATE;
+  }
+
+  #beginStall(at: number, delay: number): number {
+    // A stall is no pace, and neither is a burst: together they are.
+    this.#pace = this.#paceBefore;
+    this.#stall.begin(this.#media, delay, this.#topArrival);
     this.#look(delay);
-    // Nobody knows yet; where it matters little, the middle is right enough either way.
-    return this.#append(delay < 2 * TOLERANCE_MS ? Math.max(at, this.#arrival - TOLERANCE_MS) : at);
+    // Where nothing is known of either, and it matters little, the middle is right enough.
+    const isSmall = delay < 2 * TOLERANCE_MS && !this.#isTrusted;
+    return this.#append(isSmall ? Math.max(at, this.#arrival - TOLERANCE_MS) : at);
   }
 
   /** Behind a stall: does what was held up come in a burst? */
   #catchUp(at: number, delay: number): number {
-    this.#stallUnits++;
-    const media = this.#line.msPerTick * (this.#ticks - this.#stallTicks);
-    const caughtUp = this.#stallDelay - delay;
-    const isEarly = this.#stallUnits < 2 && media < JUDGE_MS && caughtUp > -AHEAD_MS;
-    const catchesUp = caughtUp >= CAUGHT_UP * media;
-    if (delay > this.#jitter.ms && (isEarly || catchesUp)) {
-      if (catchesUp) this.#judgeFrom(delay);
+    const stall = this.#stall;
+    const jitter = this.#jitter.ms;
+    const isNext = this.#isLate(delay);
+    const isHeldUp = delay > jitter && delay <= STALL_MS;
+    if (isHeldUp && !stall.hasStood(this.#media, delay, this.#arrival, isNext, this.#isTrusted)) {
       this.#look(delay);
       return this.#append(at);
     }
-    this.#stalled = false;
-    if (delay <= this.#jitter.ms) return this.#judge(at, delay);
-    if (delay <= 2 * this.#jitter.ms) return this.#take(at, delay);
+    stall.end();
+    this.#followPace(stall.paceUntil(this.#arrival));
+    if (!this.#proved) return this.#learn(at, delay);
+    if (delay <= jitter) return this.#judge(at, delay);
+    if (delay <= 2 * jitter) return this.#take(at, delay);
     // The clock stood while the camera did.
-    this.#pace = (this.#arrival - this.#stallArrival) / (this.#stallUnits + 1);
+    this.#pace = stall.paceOfStood(this.#arrival);
     return this.#step(this.#given);
-  }
-
-  #judgeFrom(delay: number): void {
-    this.#stallDelay = delay;
-    this.#stallTicks = this.#ticks;
-    this.#stallArrival = this.#arrival;
-    this.#stallUnits = 0;
   }
 
   /** A unit that does not fit: dated by arrival, or by the line of the one before it that did not fit. */
@@ -265,7 +279,7 @@ export class TrackClock {
   /** On the line. */
   #take(at: number, delay: number): number {
     this.#settleDoubts();
-    if (!this.#stalled) this.#line.add(this.#ticks, this.#arrival, this.#jitter.ms);
+    if (!this.#stall.isOn) this.#line.add(this.#ticks, this.#arrival, this.#jitter.ms);
     this.#look(delay);
     return this.#place(at);
   }
