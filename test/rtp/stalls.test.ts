@@ -152,7 +152,11 @@ describe('Pictures that a sender held up are not missing', () => {
             // What is late while nothing is known yet, and sound is not, is no stall.
             const stalls = stallsOf(seed * 7919 + fps, sound === 'goes on' ? 2000 : 0);
             const gaps = gapsOf({ fps, pattern, depth, stalls, ...(sound !== undefined && { sound }) });
-            assert.deepEqual(gaps, [], `pattern ${pattern.join()}, depth ${depth}, sound ${sound}, seed ${seed}`);
+            assert.deepEqual(
+              gaps,
+              [],
+              `pattern ${pattern.join()}, depth ${depth}, sound ${sound}, seed ${seed}`,
+            );
           }
     });
 
