@@ -2,8 +2,8 @@
 // anew.
 
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import { parser } from 'typescript-eslint';
 
 export const WIDTH = 110;
 
@@ -38,6 +38,7 @@ interface Parser {
 /** The text with every comment that is too wide flown anew; what stands behind code stays. */
 export function flowComments(text: string, width = WIDTH): string {
   const lines = text.split('\n');
+  if (!hasWide(lines, width)) return text;
   for (const block of blocksOf(text, lines).reverse()) {
     const own = lines.slice(block.first, block.last + 1);
     if (own.every((line) => line.length <= width)) continue;
@@ -49,6 +50,7 @@ export function flowComments(text: string, width = WIDTH): string {
 /** The numbers, from 1, of lines that are a comment and too wide. */
 export function wideComments(text: string, width = WIDTH): number[] {
   const lines = text.split('\n');
+  if (!hasWide(lines, width)) return [];
   return blocksOf(text, lines).flatMap(({ first, last }) =>
     lines
       .slice(first, last + 1)
@@ -56,9 +58,14 @@ export function wideComments(text: string, width = WIDTH): number[] {
   );
 }
 
+/** Whether parsing, which is slow, can find anything. */
+function hasWide(lines: readonly string[], width: number): boolean {
+  return lines.some((line) => line.length > width && /^\s*(\/\/|\/?\*)/.test(line));
+}
+
 function blocksOf(text: string, lines: readonly string[]): Block[] {
-  const options = { comment: true, loc: true, range: true };
-  const { ast } = (parser as unknown as Parser).parseForESLint(text, options);
+  const { parser } = createRequire(__filename)('typescript-eslint') as { parser: Parser };
+  const { ast } = parser.parseForESLint(text, { comment: true, loc: true, range: true });
   const blocks: Block[] = [];
   for (const { type, value, loc } of ast.comments) {
     const first = loc.start.line - 1;
