@@ -105,6 +105,7 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
     // What came before is over.
     await wait(3000);
   }
+  const alarmed = Date.now();
   await red.send({ payload: 'motion', mark: MARK });
   await wait(row.afterMs);
   await row.strike(red);
@@ -130,6 +131,9 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
   }
   const caught = red.heard.filter(isCaught);
   if (caught.length > 1) problems.push(`Catch ${caught.length} times`);
+  for (const { reason, alarms } of red.heard.filter(isClip).map(clipOf))
+    if (reason !== 'motion' || alarms.length !== 1 || Math.abs(alarms[0]!.time - alarmed) > LEAST_MS)
+      problems.push(`a clip of ${reason} tells of ${JSON.stringify(alarms)}`);
   const live = red.heard.filter((heard) => isClip(heard) && clipOf(heard).source === 'live');
   if (new Set(live.map((heard) => clipOf(heard).file)).size !== live.length)
     problems.push('a clip was told twice');

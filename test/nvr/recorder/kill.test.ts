@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { needs } from '../../support/tools.js';
 import { killOnce } from './killing.js';
+import { EPOCH, Rig } from './rig.js';
 
 describe('a recording that is killed', function () {
   before(function () {
@@ -19,4 +25,45 @@ describe('a recording that is killed', function () {
     assert.ok(parts >= 6, `${parts} parts`);
     assert.ok(frames > 100, `${frames} frames were saved`);
   });
+
+  it('within 50 ms of an alarm stands in the journal, and the next start tells message, pre-roll, reason and alarms', async function () {
+    this.timeout(90_000);
+    const took: number[] = [];
+    for (let run = 0; run < 3; run++) {
+      const base = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-killed-'));
+      const folder = path.join(base, 'clips');
+      const told = path.join(base, 'took');
+      try {
+        const child = fork(path.join(__dirname, 'alarm-child.ts'), [folder, told], {
+          execArgv: ['--require', 'tsx/cjs'],
+        });
+        await once(child, 'exit');
+        assert.equal(child.signalCode, 'SIGKILL');
+        took.push(Number(fs.readFileSync(told, 'utf8')));
+        if (took.at(-1)! < 50) await findAlarm(folder);
+      } finally {
+        fs.rmSync(base, { recursive: true, force: true });
+      }
+    }
+    assert.ok(Math.min(...took) < 50, `noted after ${took.join()} ms`);
+  });
 });
+
+/** The alarm of alarm-child, whatever came of its clip. */
+async function findAlarm(folder: string): Promise<void> {
+  const rig = new Rig({ folder, id: 'killed' });
+  const [noted] = rig.lines('alarm') as { from: number; to: number; reason: string; alarms: unknown }[];
+  const time = EPOCH + 49 * 80;
+  assert.deepEqual([noted!.reason, noted!.from, noted!.to], ['door', time - 2000, time + 2000]);
+  assert.deepEqual(noted!.alarms, [{ time, reason: 'door' }]);
+  rig.recorder.arm();
+  const told = await Promise.race([rig.event('finished'), rig.event('failed')]);
+  assert.deepEqual(told.message, { topic: 'site/door' });
+  if (told.type === 'finished') {
+    const { reason, alarms, recovered, preRollMs } = told.info;
+    assert.deepEqual([reason, alarms, recovered], ['door', [{ time, reason: 'door' }], true]);
+    assert.ok(preRollMs >= 2000, `${preRollMs} ms of pre-roll`);
+  }
+  await rig.line('over');
+  await rig.close();
+}
