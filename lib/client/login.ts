@@ -56,7 +56,7 @@ export async function login<T extends Refusable>(
   if (obstacle !== undefined) throw obstacle;
   const attempt = async (): Promise<T> => {
     const last = await answer(authenticator, first, again, requestUri);
-    authenticator.settle(last.status !== 401);
+    authenticator.recordOutcome(last.status !== 401);
     return last;
   };
   return gate === undefined ? attempt() : gate.run(attempt);

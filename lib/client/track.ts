@@ -137,12 +137,12 @@ export class Track {
 
   /** One RTP packet; the buffer is read during the call only, unless the track is `unordered`. */
   rtp(buffer: Buffer, start: number, end: number, arrival: number): void {
-    if (this.admission.admits(buffer, start, end, arrival)) this.take(buffer, start, end, arrival);
+    if (this.admission.admit(buffer, start, end, arrival)) this.take(buffer, start, end, arrival);
   }
 
   private take(buffer: Buffer, start: number, end: number, arrival: number): void {
     const { view, reorder } = this;
-    if (view.parse(buffer, start, end) && reorder.passes(view.sequence, view.ssrc)) this.accept(arrival);
+    if (view.parse(buffer, start, end) && reorder.takeInOrder(view.sequence, view.ssrc)) this.accept(arrival);
     else reorder.push(buffer, start, end, arrival);
   }
 

@@ -1,71 +1,79 @@
-// Which packets of a channel or port are the track's own: told by payload type and SSRC before they touch
-// anything else (RFC 3550 8.2, A.1).
+// Decides which packets received on a track's channel or port belong to the track. Payload type and SSRC are
+// checked before any other code sees the packet (RFC 3550 8.2, A.1).
 
 import { LIMITS } from '../limits.js';
 import { uint32 } from './packet.js';
 
 const FIXED_HEADER = 12;
 /**
- * A source is replaced once it has been silent for this long, and for so many times its pace, while another
- * one sent.
+ * The current source is replaced when it has sent nothing for `SILENT_MS` and for `PACES` frame intervals
+ * while another source was sending.
  */
 const SILENT_MS = 250;
 const PACES = 2.5;
-/** A pause counts for no more than this: the whole connection may have stood still. */
+/**
+ * Cap on a pause when a candidate's sending time is added up: during a longer one the whole connection may
+ * have stalled, the current source included.
+ */
 const STALL_MS = 50;
-/** Time from frame to frame beyond which it is a pause, and what is supposed before two frames have come. */
+/** Longest frame interval; anything above is a pause. Also assumed until two frames have arrived. */
 const MAX_PACE_MS = 1_000;
-/** Nothing came since, from anyone: what another one sent this long ago is believed then. */
+/** If no source has sent anything since, a candidate this old is accepted. */
 const DEAD_MS = 2_000;
-/** The server named a source that does not come: another one is believed after this. */
+/** If the SSRC that the server named does not arrive within this time, another one is accepted. */
 const NAMED_WAIT_MS = 500;
-/** Packets in a row that prove a source may come in this much disorder. */
+/** Largest step between the sequence numbers of two packets that still counts as the same sequence. */
 const MAX_STEP = 16;
-/** A source that was heard beside ours so often is another stream. */
+/**
+ * A source that has sent alongside the current one this many times is another stream, and is refused for
+ * good.
+ */
 const MAX_REFUSALS = 3;
 const MAX_STRANGERS = 64;
 
 export interface AdmissionOptions {
-  /** The payload type that the description announces. */
+  /** The payload type that the SDP announces. */
   payloadType: number;
-  /** Others that it announces for this track: they bear sequence numbers of the track's own. */
+  /** Further payload types in the SDP of this track. They share its sequence numbers. */
   alsoAnnounced?: readonly number[] | undefined;
-  /** A packet that was held back is ours after all; they come in order, the one at hand last. */
+  /**
+   * Delivers a packet that was held back until its source was accepted. Packets come in order; the one passed
+   * to `admit` last is the last.
+   */
   onHeld(packet: Buffer, arrival: number): void;
 }
 
-/** What a server says of a track's packets. */
+/** What the server announced about a track's packets. */
 export interface ExpectedSource {
-  /** Transport's or RTP-Info's `ssrc`. */
+  /** From the Transport or RTP-Info header. */
   ssrc?: number | undefined;
-  /** RTP-Info's `seq`. */
+  /** `seq` of the RTP-Info header. */
   sequence?: number | undefined;
 }
 
-/** A source that may be ours: its packets wait until that is known. */
+/** A source that may turn out to be the track's own. Its packets are held until that is decided. */
 interface Candidate {
   readonly ssrc: number;
   readonly since: number;
   sequence: number;
   lastAt: number;
-  /** Milliseconds for which it has sent, pauses cut. */
+  /** For how many milliseconds it has been sending; each pause counts up to a cap. */
   flow: number;
   readonly held: { readonly packet: Buffer; readonly arrival: number }[];
   bytes: number;
 }
 
 /**
- * Ours is the source that the server names, else the first one that sends two packets in a row; another one
- * takes its place only where ours has fallen silent. Times are monotonic ms.
+ * The track's source is the SSRC that the server named, else the first one that sends two packets in
+ * sequence. Another source replaces it only once it has fallen silent. Times are monotonic ms.
  */
 export class Admission {
-  /** The source believed to be ours; -1: none yet. */
+  /** The accepted source; -1 before there is one. */
   ssrc = -1;
-  /** Packets that are no RTP, of another payload type, or of another source. */
+  /** Packets that are not RTP, or have another payload type or another source. */
   refused = 0;
   /**
-   * A payload type that the description does not announce, and that came after the last of our packets; -1:
-   * none.
+   * A payload type missing from the SDP that has arrived since the last packet of the track; -1 if none has.
    */
   foreignType = -1;
 
@@ -73,31 +81,34 @@ export class Admission {
   private expectedSequence = -1;
   private sequence = 0;
   private timestamp = -1;
-  /** When the present frame began, and the time from frame to frame. */
+  /** Arrival of the current frame's first packet, and the interval between frames. */
   private frameAt = 0;
   private pace = NaN;
   private candidate: Candidate | undefined;
-  /** How often each other source was heard beside ours. */
+  /** How often each other source has sent alongside the current one. */
   private readonly refusals = new Map<number, number>();
 
   constructor(private readonly options: AdmissionOptions) {}
 
-  /** SETUP's or PLAY's reply tells; 0 is what servers say that do not know. */
+  /**
+   * Takes what the SETUP or PLAY reply announces. SSRC 0 is ignored: servers send it when they do not know.
+   */
   expect({ ssrc = 0, sequence }: ExpectedSource): void {
     if (ssrc !== 0 && ssrc !== this.ssrc) this.named = ssrc;
     if (sequence !== undefined) this.expectedSequence = sequence;
   }
 
-  /** Whether RTCP of that source is about our media; undefined: not to be told yet. */
+  /** Whether RTCP from `ssrc` describes this track; undefined while that cannot be decided. */
   isOurs(ssrc: number): boolean | undefined {
     if (this.ssrc !== -1) return ssrc === this.ssrc;
     return this.named === -1 ? undefined : ssrc === this.named;
   }
 
   /**
-   * Whether the packet is the track's own. One that may turn out to be is copied, and comes by `onHeld` then.
+   * Whether the packet belongs to the track. A packet whose source is still undecided is copied, and
+   * delivered through `onHeld` if the source is accepted.
    */
-  admits(buffer: Buffer, start: number, end: number, arrival: number): boolean {
+  admit(buffer: Buffer, start: number, end: number, arrival: number): boolean {
     if (end - start < FIXED_HEADER || buffer[start]! >> 6 !== 2) {
       this.refused++;
       return false;
@@ -114,7 +125,7 @@ export class Admission {
       this.foreignType = type;
       return false;
     }
-    if (ssrc !== this.ssrc && !this.believes(ssrc, sequence)) {
+    if (ssrc !== this.ssrc && !this.adopt(ssrc, sequence)) {
       this.hold(ssrc, sequence, buffer, start, end, arrival);
       return false;
     }
@@ -126,7 +137,10 @@ export class Admission {
     return true;
   }
 
-  /** To be called about once a second: what waits may be all that comes. */
+  /**
+   * Call about once a second: accepts a candidate after a time-out, since its packets may be all that ever
+   * arrives.
+   */
   release(now: number): void {
     const { candidate } = this;
     if (candidate === undefined) return;
@@ -134,16 +148,18 @@ export class Admission {
     if (waited >= (this.ssrc === -1 ? NAMED_WAIT_MS : DEAD_MS)) this.take(candidate);
   }
 
-  /** The stream has ended: what waits at its start was all there was. */
+  /**
+   * The stream has ended: accepts a candidate if there is no other source, because nothing else will arrive.
+   */
   flush(): void {
     if (this.ssrc === -1 && this.candidate !== undefined) this.take(this.candidate);
   }
 
   /**
-   * What the server named, what begins where it said, and what goes on exactly where ours ended (an encoder
-   * that changes its SSRC) needs no proof.
+   * Accepts a source without waiting if the server named its SSRC, if it begins at the announced sequence
+   * number, or if it continues exactly where the current source stopped (an encoder that changes its SSRC).
    */
-  private believes(ssrc: number, sequence: number): boolean {
+  private adopt(ssrc: number, sequence: number): boolean {
     const isNamed = ssrc === this.named;
     const isNew = !this.refusals.has(ssrc) && this.candidate?.ssrc !== ssrc;
     const goesOn =
@@ -156,7 +172,7 @@ export class Admission {
   }
 
   private become(ssrc: number): void {
-    // It was named for the start; from now on what is heard counts.
+    // The announcement holds for the start of the stream only; from now on the packets decide.
     if (ssrc === this.named) this.named = -1;
     this.expectedSequence = -1;
     this.ssrc = ssrc;
@@ -164,7 +180,7 @@ export class Admission {
 
   private keepPace(timestamp: number, arrival: number): void {
     const gap = Math.min(arrival - this.frameAt, MAX_PACE_MS);
-    // False for the first gap: the pace is not known yet.
+    // False for the first gap, while `pace` is NaN.
     const isFaster = gap < this.pace;
     if (this.timestamp !== -1) this.pace = isFaster ? this.pace + (gap - this.pace) / 4 : gap;
     this.timestamp = timestamp;
@@ -183,7 +199,7 @@ export class Admission {
     if ((this.refusals.get(ssrc) ?? 0) >= MAX_REFUSALS) return;
     let { candidate } = this;
     if (candidate !== undefined && candidate.ssrc !== ssrc) {
-      // The first to come is the first to be judged, unless it has gone again.
+      // Only one source is a candidate at a time: the first, until it stops sending.
       if (arrival - candidate.lastAt < DEAD_MS) return;
       candidate = undefined;
     }
@@ -209,7 +225,7 @@ export class Admission {
     return this.named === -1 ? step > 0 && step <= MAX_STEP : lastAt - since >= NAMED_WAIT_MS;
   }
 
-  /** The candidate is ours. */
+  /** Accepts the candidate as the track's source. */
   private take(candidate: Candidate): void {
     this.candidate = undefined;
     this.refusals.delete(candidate.ssrc);
@@ -220,7 +236,7 @@ export class Admission {
     for (const { packet, arrival } of candidate.held) this.options.onHeld(packet, arrival);
   }
 
-  /** Ours is alive: the candidate is a stranger. */
+  /** The current source is still sending, so the candidate is another stream. */
   private refuse(): void {
     const { ssrc } = this.candidate!;
     this.candidate = undefined;

@@ -1,31 +1,35 @@
-// The line that a track's units would lie on if none were delayed: `offset + msPerTick * ticks`, fitted to
-// the least delays seen and moved smoothly.
+// The line `offset + msPerTick * ticks` on which a track's units would arrive if none were delayed. It is
+// fitted to the smallest delays seen, and moved smoothly.
 
 import { LEAST_JITTER_MS } from './jitter.js';
 import { LeastDelay } from './least-delay.js';
 
 /**
- * A slope is looked at over so many points, and so much time at the least jitter: the square of it at more.
+ * A slope is fitted once there are this many points, and this much time at the least jitter; the time grows
+ * with the square of the jitter.
  */
 const FIT_POINTS = 4;
 const FIT_MS = 110;
 /**
- * Difference that a slope has to make over its span before it is believed: at first, and from `SETTLED_MS`
- * on.
+ * How many ms a new slope must differ over the fitted span before it replaces the current one: at first, and
+ * once the span reaches `SETTLED_MS`.
  */
 const DRIFT_MS = 40;
 const SETTLED_MS = 10_000;
 const SETTLED_DRIFT_MS = 5;
-/** The line moves smoothly by this share of real time. */
+/** Largest smooth movement of the line per unit of real time. */
 const SLEW = 0.1;
 /**
- * Moves of the line after which what it was fitted to is forgotten, if that is much: later in times the
- * jitter, earlier in ms.
+ * After the line has moved this far in all, its points are dropped if they span more than `FORGET_SPAN_MS`.
+ * Later is measured in multiples of the jitter, earlier in ms.
  */
 const FORGET_JITTERS = 2;
 const FORGET_MS = 1_000;
 const FORGET_SPAN_MS = 2_000;
-/** Time after which a line is proved, and units; fewer of a slow stream. */
+/**
+ * The line counts as proved after this time and this many units; a slow stream needs fewer units over a
+ * longer time.
+ */
 const PROOF_MS = 400;
 const PROOF_UNITS = 8;
 const SLOW_PROOF_MS = 2_000;
@@ -35,12 +39,12 @@ export class ArrivalLine {
   msPerTick: number;
   readonly #nominal: number;
   #offset = 0;
-  /** How far the line is to move yet. */
+  /** Distance the line still has to move. */
   #slew = 0;
   #moved = 0;
   readonly #least = new LeastDelay();
 
-  /** `nominal`: ms that a tick should last. */
+  /** `nominal`: ms per tick according to the SDP. */
   constructor(nominal: number) {
     this.msPerTick = this.#nominal = nominal;
   }
@@ -49,7 +53,7 @@ export class ArrivalLine {
     return this.#offset + this.msPerTick * ticks;
   }
 
-  /** Begins at a point, with nothing known but how long a tick should last. */
+  /** Starts over at a point, with the nominal slope. */
   begin(ticks: number, ms: number): void {
     this.msPerTick = this.#nominal;
     this.#least.clear();
@@ -58,7 +62,8 @@ export class ArrivalLine {
   }
 
   /**
-   * The clock was set: goes on through a point, with the slope that is known. `arrival`: of the unit there.
+   * The sender's clock was set: the line continues through the given point and keeps its slope. `arrival`:
+   * when the unit at that point arrived.
    */
   step(ticks: number, ms: number, arrival: number): void {
     const before = this.#offset;
@@ -67,12 +72,12 @@ export class ArrivalLine {
     this.#least.add(ticks, arrival, this.msPerTick);
   }
 
-  /** Moves at once, while nothing is known for certain. */
+  /** Moves the line at once; used until it is proved. */
   shift(ms: number): void {
     this.#offset += ms;
   }
 
-  /** Moves at once. Where that goes on, the slope is another one than was known. */
+  /** Moves the line at once. If such moves add up, the slope was wrong and the points are dropped. */
   move(ms: number, jitter: number): void {
     this.#offset += ms;
     this.#moved += ms;
@@ -81,7 +86,7 @@ export class ArrivalLine {
     if (this.#least.spanMs > FORGET_SPAN_MS) this.#least.clear();
   }
 
-  /** Moves towards what the last fit said. */
+  /** Moves the line gradually towards the last fit. */
   moveSmoothly(elapsed: number): void {
     if (this.#slew === 0) return;
     const most = elapsed * SLEW;
@@ -91,7 +96,7 @@ export class ArrivalLine {
     this.#slew -= step;
   }
 
-  /** A unit that lies on the line, further on than those before. */
+  /** Adds a unit that fits the line and has a later RTP time than those before. */
   add(ticks: number, arrival: number, jitter: number): void {
     if (this.#least.add(ticks, arrival, this.msPerTick)) this.#fit(jitter);
   }
@@ -119,8 +124,7 @@ export class ArrivalLine {
     const early = DRIFT_MS + 2 * (jitter - LEAST_JITTER_MS) + least.doubt;
     const enough = least.spanMs < SETTLED_MS ? early : Math.max(SETTLED_DRIFT_MS, least.doubt);
     const drift = (a: number, b: number): number => Math.abs(a - b) * least.spanTicks;
-    // What the clock should do is as good a guess as any until it is disproved, and better than another of
-    // which as little is known.
+    // Prefer the nominal slope until the points disprove it: with little evidence it is the best guess.
     const isOther = drift(least.slope, this.#nominal) > enough;
     const slope = isOther ? least.slope : this.#nominal;
     if (drift(slope, this.msPerTick) > (isOther ? enough : SETTLED_DRIFT_MS) && least.doubt < jitter) {

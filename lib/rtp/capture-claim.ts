@@ -1,11 +1,11 @@
-// When a unit was taken, by the server's own words: sender reports (RFC 3550 6.4.1) and the ONVIF extension,
-// carried along by RTP time.
+// When a unit was captured according to the server: from RTCP sender reports (RFC 3550 6.4.1) or the ONVIF
+// header extension, extrapolated by RTP time.
 
-/** A claim is carried on by RTP time over no longer a step than this. */
+/** Longest step of RTP time over which a report is extrapolated. */
 const CLAIM_STEP_MS = 60_000;
 /**
- * RTP time and arrival that differ by more than this from one unit to the next: another clock, of which
- * nothing was claimed.
+ * If the steps of RTP time and of arrival differ by more than this between two units, the RTP clock was
+ * replaced, and earlier reports do not apply to it.
  */
 const BREAK_MS = 10_000;
 
@@ -18,14 +18,14 @@ export class CaptureClaim {
   #lastRtp = 0;
   #lastArrival = NaN;
 
-  /** `clockRate`: RTP units per second, from the SDP. */
+  /** `clockRate`: RTP ticks per second, from the SDP. */
   constructor(clockRate: number) {
     this.#clockRate = clockRate;
   }
 
   /**
-   * The epoch milliseconds of an RTP time. NaN (an impossible time) ends the claim. Ignored while the ONVIF
-   * extension speaks, which knows the recorded time in playback.
+   * Takes the epoch ms of an RTP time; NaN (an impossible time) invalidates earlier reports. Ignored while
+   * the ONVIF extension is present: only that carries the recorded time during playback.
    */
   senderReport(ntpMs: number, rtpTime: number): void {
     if (this.source !== 'onvif' || Number.isNaN(this.#ms)) this.#claim(ntpMs, rtpTime, 'sr');
@@ -35,7 +35,7 @@ export class CaptureClaim {
     this.#claim(ms, rtpTime, 'onvif');
   }
 
-  /** To be told of each unit: where its RTP time has nothing to do with the last one's, the claim ends. */
+  /** Call for each unit: forgets the reports when the RTP time jumps (see `BREAK_MS`). */
   follow(rtpTime: number, arrival: number): void {
     const step = this.#msOf(rtpTime - this.#lastRtp);
     if (Math.abs(step - (arrival - this.#lastArrival)) > BREAK_MS) this.end();
@@ -44,8 +44,8 @@ export class CaptureClaim {
   }
 
   /**
-   * The claim for an RTP time in whole epoch milliseconds; undefined if there is none, or none that fits
-   * (more than a minute off the last one).
+   * Capture time for an RTP time, in whole epoch ms; undefined without a report, or if the last one is more
+   * than a minute of RTP time away.
    */
   at(rtpTime: number): number | undefined {
     if (Number.isNaN(this.#ms)) return undefined;
@@ -54,13 +54,13 @@ export class CaptureClaim {
       this.#ms = NaN;
       return undefined;
     }
-    // Carried along with the stream, so that a wrap of RTP time does not matter however rare the reports are.
+    // Move the reference along with the stream, so that RTP time can wrap between two reports.
     this.#ms += step;
     this.#rtpTime = rtpTime;
     return Math.round(this.#ms);
   }
 
-  /** The RTP clock that was spoken of is gone. */
+  /** The RTP clock that the reports refer to no longer exists. */
   end(): void {
     this.#ms = NaN;
   }
@@ -71,7 +71,7 @@ export class CaptureClaim {
     this.source = source;
   }
 
-  /** A step of RTP time, 32 bits. */
+  /** ms of a 32-bit step of RTP time; wraps. */
   #msOf(step: number): number {
     return ((step | 0) * 1000) / this.#clockRate;
   }

@@ -1,22 +1,22 @@
-// How much of a unit's delay may be the network's: delay that goes to and fro. Delay that only grows is a
-// clock of another rate, and no jitter.
+// Estimates how much of a unit's delay is network jitter. Jitter makes the delay rise and fall; a delay that
+// only grows means that the sender's clock runs at another rate.
 
-/** So much at least and at most. */
+/** Bounds of the estimate. */
 export const LEAST_JITTER_MS = 75;
 export const MOST_JITTER_MS = 250;
 const RISING_MS = 15;
-/** In times the mean turn of the delay. */
+/** The jitter is this many times the mean reversal of the delay. */
 const TURNS = 8;
 
 export class Jitter {
-  /** Delay that jitter explains. */
+  /** Delay that jitter accounts for. */
   ms = LEAST_JITTER_MS;
-  /** The delay has grown twice in a row, not by little, on a way that is quiet else. */
+  /** The delay has grown by more than `RISING_MS` twice in a row while jitter is at its minimum. */
   isRising = false;
   #growth = 0;
   #turn = 0;
 
-  /** `growth`: by how much the unit at hand came later than the one before it. */
+  /** `growth`: how much more the current unit was delayed than the one before. */
   follow(growth: number): void {
     const turns = growth * this.#growth < 0;
     const turn = turns ? Math.min(Math.abs(growth), Math.abs(this.#growth), MOST_JITTER_MS) : 0;

@@ -1,35 +1,38 @@
-// The line of least delay below a track's arrivals: how long a tick lasts in truth, and when a unit of a
-// given RTP time comes at the earliest.
+// Fits the line of least delay to a track's arrivals: how many ms a tick really lasts, and when a unit of a
+// given RTP time arrives at the earliest.
 //
-// Delays on the way only ever add. So the true line is the one that all points (RTP time, arrival) lie on or
-// above: an edge of their lower convex hull, the one over the middle of the window (Moon, Skelly, Towsley:
-// Estimation and removal of clock skew, 1999). Stalls and jitter lie above it and do not move it.
+// Network delay is never negative, so all points (RTP time, arrival) lie on or above the true line. It is an
+// edge of their lower convex hull: the one over the middle of the window (Moon, Skelly, Towsley: Estimation
+// and removal of clock skew, 1999). Stalls and jitter lie above it and do not move it.
 
-/** Points kept, a power of two: each stands for a stretch of time and is the lowest in it. */
+/** Number of points, a power of two. Each is the lowest point in a stretch of time. */
 const POINTS = 32;
-/** In a window as short as this, an edge of less than a part of it is a burst: that tells of no clock. */
+/**
+ * In a window shorter than `SHORT_MS`, an edge that rises by less than this share of the window is a burst of
+ * arrivals and says nothing about the clock.
+ */
 const SHORT_MS = 3_000;
 const LEAST_EDGE = 0.05;
-/** The longest stretch of a point: the window slides once it is 64 s long. */
+/** Longest stretch per point; then the window slides, 64 s long. */
 const MAX_STRETCH_MS = 2_000;
 
 export class LeastDelay {
-  /** Milliseconds a tick, of the line last fitted. */
+  /** ms per tick of the line last fitted. */
   slope = 0;
-  /** Mean height of the points above the line, ms: what jitter leaves of doubt. */
+  /** Mean height of the points above the line in ms: the uncertainty that jitter leaves. */
   doubt = 0;
 
   readonly #ticks = new Float64Array(POINTS);
   readonly #ms = new Float64Array(POINTS);
   readonly #hull = new Int32Array(POINTS);
   #count = 0;
-  /** Points before this one tell of the slope alone. */
+  /** Points before this index count for the slope only, not for the offset. */
   #offsetFrom = 0;
   #stretch = 0;
   #stretchStart = 0;
   #at = 0;
 
-  /** Arrivals span this long. */
+  /** Time between the first and the last point's arrival. */
   get spanMs(): number {
     return this.#count < 2 ? 0 : this.#ms[this.#count - 1]! - this.#ms[0]!;
   }
@@ -38,7 +41,7 @@ export class LeastDelay {
     return this.#count < 2 ? 0 : this.#ticks[this.#count - 1]! - this.#ticks[0]!;
   }
 
-  /** Of the newest point. */
+  /** RTP ticks of the newest point. */
   get ticks(): number {
     return this.#ticks[this.#count - 1]!;
   }
@@ -52,7 +55,7 @@ export class LeastDelay {
     this.#stretch = 0;
   }
 
-  /** The clock was set ahead by so many ticks: what was seen of the slope still holds. */
+  /** The sender's clock was set ahead by so many ticks. The points still tell the slope. */
   shift(ticks: number): void {
     for (let i = 0; i < this.#count; i++) this.#ticks[i]! += ticks;
     this.#stretchStart = -Infinity;
@@ -60,8 +63,8 @@ export class LeastDelay {
   }
 
   /**
-   * A point further on than the ones before; `slope`: which of two is the lower one. True: `fit` has
-   * something new to say.
+   * Adds a point with a later RTP time than those before. `slope` decides which of two points is lower. True
+   * if `fit` may now give another result.
    */
   add(ticks: number, ms: number, slope: number): boolean {
     const last = this.#count - 1;
@@ -77,7 +80,7 @@ export class LeastDelay {
     return true;
   }
 
-  /** Fits the line. False: too few points, or none that makes sense. */
+  /** Fits the line. False if there are too few points, or if the result is implausible. */
   fit(): boolean {
     if (this.#count < 3) return false;
     const size = this.#lowerHull();
@@ -96,7 +99,7 @@ export class LeastDelay {
     return this.slope > 0;
   }
 
-  /** Offset of the line of another slope that no point lies below. */
+  /** Offset of the highest line with the given slope that no point lies below. */
   offset(slope: number): number {
     let least = Infinity;
     for (let i = this.#offsetFrom; i < this.#count; i++)
@@ -113,7 +116,7 @@ export class LeastDelay {
     this.#ms[index] = ms;
   }
 
-  /** Two stretches become one, or the oldest goes. */
+  /** Frees a slot: merges neighbouring points, or drops the oldest. */
   #makeRoom(slope: number): void {
     if (this.#stretch >= MAX_STRETCH_MS) {
       this.#ticks.copyWithin(0, 1);
@@ -142,7 +145,7 @@ export class LeastDelay {
     return size;
   }
 
-  /** Whether b lies on or above the line from a to c. */
+  /** Whether point b lies on or above the line from a to c. */
   #isAbove(a: number, b: number, c: number): boolean {
     const x = this.#ticks;
     const y = this.#ms;

@@ -1,47 +1,47 @@
-// One RTP packet, read in place by index (RFC 3550 5.1). One instance is reused for every packet: nothing is
-// allocated on the hot path.
+// Reads one RTP packet in place, by index (RFC 3550 5.1). One instance is reused for every packet, so that
+// the hot path allocates nothing.
 
 import { ntpToEpochMs } from './rtcp.js';
 
 /**
- * ONVIF's replay extension (Streaming Specification 6.3): an NTP time and a word of flags; a JPEG extension
- * (5.1) may follow in the same block, with a header of its own.
+ * ONVIF's replay extension (Streaming Specification 6.3): an NTP time and a word of flags. A JPEG extension
+ * (5.1) with its own header may follow in the same block.
  */
 const ONVIF_REPLAY = 0xabac;
 const ONVIF_REPLAY_WORDS = 3;
 const FIXED_HEADER = 12;
 const NOTHING = Buffer.alloc(0);
 
-/** A view on the packet that `parse` read last. All its indices count from the start of `buffer`. */
+/** A view of the packet that `parse` read last. All its indices count from the start of `buffer`. */
 export class RtpPacketView {
   buffer: Buffer = NOTHING;
-  /** Where the packet begins in `buffer`, and one past its last byte. */
+  /** Index of the first byte in `buffer`, and one past the last. */
   start = 0;
   end = 0;
   /** 0 to 127. */
   payloadType = 0;
   marker = false;
-  /** 16 bits, wraps. */
+  /** 16 bits; wraps. */
   sequence = 0;
-  /** 32 bits in the payload's clock rate, wraps. */
+  /** 32 bits in units of the payload's clock rate; wraps. */
   timestamp = 0;
   ssrc = 0;
-  /** The payload without CSRCs, header extension and padding; it may be empty. */
+  /** The payload without CSRCs, header extension and padding; may be empty. */
   payloadStart = 0;
   payloadEnd = 0;
   /**
-   * The header extension's profile word, -1 if there is none, and its bytes after the 4-byte extension
-   * header. Behind an ONVIF replay extension: those of the extension inside it.
+   * Profile word of the header extension (-1 if there is none), and its data after the 4-byte extension
+   * header. If an ONVIF replay extension holds another extension, these describe the inner one.
    */
   extensionProfile = -1;
   extensionStart = 0;
   extensionEnd = 0;
-  /** Epoch milliseconds of an ONVIF 0xABAC header extension; NaN if there is none or if it cannot be true. */
+  /** Epoch ms from an ONVIF 0xABAC header extension; NaN if absent or implausible. */
   onvifTime = NaN;
 
   /**
-   * Reads the packet in `buffer` from `start` up to `end`. False: this is no RTP packet (version, length,
-   * padding), and the view's fields mean nothing.
+   * Reads the packet in `buffer` from `start` up to `end`. False if this is not an RTP packet (version,
+   * length, padding); the fields are then undefined.
    */
   parse(buffer: Buffer, start: number, end: number): boolean {
     if (end > buffer.length || end - start < FIXED_HEADER) return false;
@@ -64,8 +64,8 @@ export class RtpPacketView {
       payloadStart = this.#readExtension(payloadStart, end);
       if (payloadStart < 0) return false;
     }
-    // The last byte counts the padding, itself included; 0 is said by devices that set the bit and pad
-    // nothing.
+    // The last byte is the padding length, itself included. Some devices set the P bit without padding, and
+    // the byte is 0.
     const payloadEnd = (first & 0x20) !== 0 ? end - buffer[end - 1]! : end;
     if (payloadStart > payloadEnd) return false;
     this.payloadStart = payloadStart;
@@ -94,7 +94,7 @@ export class RtpPacketView {
   }
 }
 
-/** Big-endian, by index: on the hot path. */
+/** Big-endian, by index: called per packet. */
 export function uint32(buffer: Buffer, at: number): number {
   return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!) >>> 0;
 }

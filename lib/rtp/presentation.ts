@@ -1,9 +1,9 @@
-// The times given to a track's last pictures, in order of presentation: strictly rising, whatever is asked
-// for.
+// Keeps the presentation times of a track's last pictures strictly rising in display order, whatever times
+// are asked for.
 
-/** The deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2), and a few to lean on. */
+/** Pictures kept: the deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2), and some more. */
 const KEPT = 24;
-/** Time to the next unit at least: more than a tick of 90 kHz, or of any sound. */
+/** Least time between two units: more than one tick of 90 kHz or of any audio clock. */
 export const MIN_STEP_MS = 0.15;
 
 export class Presentation {
@@ -11,8 +11,8 @@ export class Presentation {
   readonly #ranks: number[] = [];
 
   /**
-   * Gives the picture of a rank the time asked for, or, where that does not lie between its neighbours', one
-   * that does. `frameMs`: what one lasts.
+   * Returns the time asked for if it lies between those of the picture's neighbours in display order, else
+   * one that does. `rank`: place in display order; `frameMs`: duration of a picture.
    */
   place(ms: number, rank: number, frameMs: number): number {
     const times = this.#times;

@@ -1,34 +1,34 @@
-// What a receiver knows of one RTP source: losses, duplicates, late packets, jitter, and the report block
-// made of them (RFC 3550 A.1, A.3, A.8).
+// Reception statistics of one RTP source: loss, duplicates, late packets and jitter, and the report block
+// made from them (RFC 3550 A.1, A.3, A.8).
 
 import type { RtpPacketView } from './packet.js';
 import type { ReportBlock } from './rtcp.js';
 
 /**
- * RFC 3550 A.1: a larger step forward, or further back, is a restart of the sequence rather than loss or
+ * RFC 3550 A.1: a larger step forward, or further back, means that the sequence restarted, not loss or
  * disorder.
  */
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 100;
 /** Sequence numbers remembered to tell a duplicate from a late packet: a power of two above MAX_MISORDER. */
 const SEEN = 128;
-/** Transit times that differ by more are a jump of the timestamps, not jitter. */
+/** A larger change of the transit time is a jump of the timestamps, not jitter. */
 const MAX_JITTER_MS = 10_000;
 
-/** `update`'s answers for a packet that must not be passed on in sequence. */
+/** Returned by `update` for a packet that must not be passed on in sequence. */
 export const LATE = -1;
 export const DUPLICATE = -2;
 
-/** The bookkeeping of one track. It reads no clock and makes no object per packet. */
+/** Statistics of one track. Reads no clock and allocates nothing per packet. */
 export class RtpReceiver {
-  /** Packets received, late ones and duplicates included, and their bytes, headers included. */
+  /** Packets received, including late ones and duplicates, and their bytes including headers. */
   packets = 0;
   bytes = 0;
-  /** Packets that never came; one that comes late is taken off again. */
+  /** Packets that have not arrived; one that arrives late is subtracted again. */
   lost = 0;
   late = 0;
   duplicates = 0;
-  /** RFC 3550 A.8, in timestamp units. */
+  /** RFC 3550 A.8, in RTP ticks. */
   jitter = 0;
 
   readonly #clockRate: number;
@@ -45,7 +45,7 @@ export class RtpReceiver {
   #lostReported = 0;
   #expectedReported = 0;
 
-  /** `clockRate`: timestamp units per second, from the SDP. */
+  /** `clockRate`: RTP ticks per second, from the SDP. */
   constructor(clockRate: number) {
     this.#clockRate = clockRate;
   }
@@ -61,13 +61,13 @@ export class RtpReceiver {
   }
 
   /**
-   * Counts a packet that arrived at `arrivalMs` (any monotonic milliseconds). Answers how many packets are
-   * missing before it: 0 when it follows the last one, more after a gap, `LATE` or `DUPLICATE` when its place
-   * is already behind.
+   * Counts a packet that arrived at `arrivalMs` (any monotonic ms). Returns how many packets are missing
+   * before it: 0 if it follows the last one, more after a gap, `LATE` or `DUPLICATE` if its sequence number
+   * was already passed.
    *
-   * Unlike RFC 3550 A.1, a large jump is believed at once (answer 1, nothing counted as lost): a seek or a
-   * restart must not cost the first packet of a keyframe. Where strangers could send, on UDP, the reorder
-   * buffer asks for two packets in a row.
+   * Unlike RFC 3550 A.1, a large jump is accepted at once (returns 1, nothing counted as lost): a seek or a
+   * restart must not cost the first packet of a keyframe. On UDP, where others can send packets too, the
+   * reorder buffer asks for two packets in a row.
    */
   update(packet: RtpPacketView, arrivalMs: number): number {
     const sequence = packet.sequence;
@@ -93,7 +93,7 @@ export class RtpReceiver {
   }
 
   /**
-   * Notes a sender report that arrived at `arrivalMs`, on the clock of `update`: the next report block echoes
+   * Notes a sender report that arrived at `arrivalMs` (same clock as `update`); the next report block echoes
    * it.
    */
   senderReport(ntpMiddle: number, arrivalMs: number): void {
@@ -102,7 +102,8 @@ export class RtpReceiver {
   }
 
   /**
-   * The report block for now, on the clock of `update`. `fractionLost` covers the time since the last call.
+   * The report block for `nowMs` (same clock as `update`). `fractionLost` covers the time since the last
+   * call.
    */
   report(nowMs: number): ReportBlock {
     const expected = this.packets - this.duplicates + this.lost;
@@ -123,9 +124,7 @@ export class RtpReceiver {
     };
   }
 
-  /**
-   * A new source (another SSRC): sequence, jitter and the sender report are forgotten; the counters go on.
-   */
+  /** A new source (another SSRC): forgets sequence, jitter and the sender report. The counters continue. */
   reset(): void {
     this.#started = false;
     this.#cycles = 0;
@@ -152,7 +151,7 @@ export class RtpReceiver {
     }
     this.#seen[slot] = sequence;
     this.late++;
-    // One from before the first packet was never counted as lost.
+    // A packet from before the first one was never counted as lost.
     if (this.lost > this.#lostBefore) this.lost--;
     return LATE;
   }
@@ -162,7 +161,7 @@ export class RtpReceiver {
     const deviation = Math.abs(elapsed - ((timestamp - this.#lastTimestamp) | 0));
     this.#lastTimestamp = timestamp;
     this.#lastArrivalMs = arrivalMs;
-    // False for NaN too: the first packet has nothing to be compared with.
+    // NaN for the first packet, which has no predecessor; the comparison is then false.
     if (deviation < (MAX_JITTER_MS * this.#clockRate) / 1000) this.jitter += (deviation - this.jitter) / 16;
   }
 }

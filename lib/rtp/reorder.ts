@@ -1,47 +1,47 @@
-// Puts the packets of a stream back in order. One that is in order passes straight through; one that is early
-// waits a little for what is missing.
+// Puts the packets of a stream back in order. A packet in order passes straight through; an early one waits
+// briefly for those missing before it.
 
 import { LIMITS } from '../limits.js';
 
-/** A larger step forward, or further back, is a restart of the sequence (RFC 3550 A.1). */
+/** A larger step forward, or further back, means that the sequence restarted (RFC 3550 A.1). */
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 100;
 const FIXED_HEADER = 12;
 /**
- * Delivered numbers that are remembered to tell a duplicate from a late packet: a power of two above
+ * Delivered sequence numbers remembered to tell a duplicate from a late packet: a power of two above
  * MAX_MISORDER.
  */
 const SEEN = 128;
 
 export interface ReorderOptions {
   /**
-   * Called before the packet that follows missing ones, with how many are missing (1 where nobody can tell:
-   * the sequence restarted).
+   * Called before a packet that follows missing ones, with their number (1 if the sequence restarted and the
+   * number is unknown).
    */
   onGap?: (missing: number) => void;
-  /** Packets held back at most; a power of two, `LIMITS.reorderPackets` by default. */
+  /** Most packets held back; a power of two. Default: `LIMITS.reorderPackets`. */
   packets?: number;
-  /** Milliseconds a packet is held back at most, `LIMITS.reorderMs` by default. */
+  /** Longest time a packet is held back, in ms. Default: `LIMITS.reorderMs`. */
   waitMs?: number;
   /**
-   * The transport itself keeps the order and reads into one buffer (TCP): what is held back is copied, and a
-   * missing packet is one that the server dropped, or one that reached it late. So it is waited for as long
-   * as waiting has ever been of use lately, and hardly at all else.
+   * For a transport that keeps the order and reuses its read buffer (TCP): held packets are copied. A packet
+   * missing here was dropped by the server, or reached the server late. So the full wait applies only as long
+   * as waiting has helped recently; otherwise it is very short.
    */
   ordered?: boolean;
 }
 
 /**
- * Missing packets waited for in vain, in a row, after which an ordered transport is taken at its word, and
- * what is waited for then.
+ * After `VAIN` gaps in a row that were never filled, an ordered transport waits for at most this many packets
+ * and ms.
  */
 const VAIN = 4;
 const IMPATIENT_PACKETS = 4;
 const IMPATIENT_MS = 10;
 
 /**
- * `nowMs`: when the packet's turn came. Handed through, as a number kept in a field would be made anew for
- * each packet.
+ * `nowMs`: when the packet's turn came. Passed as an argument because a number stored in a field would be
+ * allocated anew for each packet.
  */
 type Deliver = (buffer: Buffer, start: number, end: number, nowMs: number) => void;
 
@@ -52,14 +52,16 @@ interface Suspect {
 }
 
 /**
- * Holds references to early packets, so a pushed buffer must not be written again (dgram's buffers are not),
- * or copies of them. Times are monotonic milliseconds.
+ * Keeps references to early packets, so a pushed buffer must not be reused (dgram does not reuse its
+ * buffers), unless the transport is `ordered`: then it keeps copies. Times are monotonic ms.
  *
- * A packet that lies far from the sequence is suspect: it is kept until the next one follows it, which proves
- * a restart, or until the old sequence goes on, which proves a stray.
+ * A packet whose number lies far from the sequence is kept as a suspect. If its successor follows, the
+ * sequence has restarted; if the old sequence continues, the packet was a stray.
  */
 export class ReorderBuffer {
-  /** Packets dropped because their place was given up before they came, and because they had come before. */
+  /**
+   * Packets dropped because the wait for them had ended, and those dropped because they had arrived before.
+   */
   late = 0;
   duplicates = 0;
 
@@ -74,9 +76,9 @@ export class ReorderBuffer {
   readonly #arrivals: Float64Array;
   readonly #seen = new Int32Array(SEEN).fill(-1);
   #held = 0;
-  /** Holes in a row that nothing came to fill. */
+  /** Gaps in a row that were never filled. */
   #vain = 0;
-  /** Since when the longest-held packet waits; meaningless while nothing is held. */
+  /** Arrival of the packet held longest; meaningless while nothing is held. */
   #oldest = 0;
   #expected = -1;
   #ssrc = 0;
@@ -95,10 +97,10 @@ export class ReorderBuffer {
   }
 
   /**
-   * Whether the packet with these numbers is the next one, and nothing waits: it has its turn at once, and
-   * need not be pushed.
+   * Fast path: true if this is the next packet and none is held. The packet then counts as delivered, and
+   * must not be pushed.
    */
-  passes(sequence: number, ssrc: number): boolean {
+  takeInOrder(sequence: number, ssrc: number): boolean {
     if (sequence !== this.#expected || this.#held > 0 || (ssrc | 0) !== this.#ssrc) return false;
     if (this.#suspect !== undefined) this.#suspect = undefined;
     this.#expected = (sequence + 1) & 0xffff;
@@ -106,7 +108,7 @@ export class ReorderBuffer {
     return true;
   }
 
-  /** Takes an RTP packet. Late ones, duplicates and what is too short for RTP are dropped. */
+  /** Takes an RTP packet. Drops late ones, duplicates and anything too short for RTP. */
   push(buffer: Buffer, start: number, end: number, nowMs: number): void {
     if (end - start < FIXED_HEADER) return;
     const sequence = (buffer[start + 2]! << 8) | buffer[start + 3]!;
@@ -146,14 +148,14 @@ export class ReorderBuffer {
     }
   }
 
-  /** Releases what has waited long enough. To be called at `nextDeadline()`. */
+  /** Releases packets that have waited long enough. Call at `nextDeadline()`. */
   flush(nowMs: number): void {
     if (this.#held > 0) this.#releaseDue(nowMs);
     const suspect = this.#suspect;
     if (suspect !== undefined && nowMs >= suspect.deadline) this.#restartAt(suspect, nowMs);
   }
 
-  /** The stream has ended: releases all. */
+  /** The stream has ended: releases everything. */
   end(): void {
     const suspect = this.#suspect;
     let last = suspect === undefined ? 0 : suspect.deadline - this.#longMs;
@@ -164,14 +166,14 @@ export class ReorderBuffer {
     if (suspect !== undefined) this.#restartAt(suspect, last);
   }
 
-  /** When `flush` has something to do; undefined while nothing waits. */
+  /** When to call `flush`; undefined while nothing is held. */
   nextDeadline(): number | undefined {
     const held = this.#held > 0 ? this.#oldest + this.#waitMs : Infinity;
     const deadline = Math.min(held, this.#suspect?.deadline ?? Infinity);
     return deadline === Infinity ? undefined : deadline;
   }
 
-  /** A packet waits. */
+  /** Whether a packet is held. */
   get isHolding(): boolean {
     return this.#held > 0 || this.#suspect !== undefined;
   }
@@ -188,7 +190,7 @@ export class ReorderBuffer {
     return this.#isImpatient ? Math.min(IMPATIENT_PACKETS, this.#size) : this.#size;
   }
 
-  /** Delivers one packet that has its turn. */
+  /** Delivers a packet whose turn it is. */
   #pass(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
     this.#expected = (sequence + 1) & 0xffff;
     this.#seen[sequence & (SEEN - 1)] = sequence;
@@ -196,7 +198,7 @@ export class ReorderBuffer {
   }
 
   #hold(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
-    // No room so far ahead: the oldest missing ones are given up.
+    // Too far ahead for the buffer: stop waiting for the oldest missing packets.
     while (((sequence - this.#expected) & 0xffff) >= this.#room) {
       if (this.#held === 0) {
         this.#skip((sequence - this.#expected) & 0xffff);

@@ -1,26 +1,29 @@
-// Pictures that are shown in another order than they come: where each stands, how many places it was moved,
-// and what a place lasts. With that taken off its RTP time, a stream is as if it came in order, and its clock
-// can be judged like any other.
+// Finds the display order of pictures that arrive in decode order (B-frames): each picture's place, how many
+// places it was moved, and how many RTP ticks a place lasts. With that subtracted from its RTP time, a stream
+// looks as if it arrived in display order, and its clock can be estimated like any other.
 
 /** The deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.2). */
 const DEEPEST = 16;
-/** Steps of RTP time per picture that agree. */
+/** Two steps of RTP time per picture agree if they differ by at most this share. */
 const ALIKE = 0.1;
-/** So many in a row that do not: the rate varies. */
+/** After this many steps in a row that do not agree, the frame rate is variable, and each step counts. */
 const VARYING = 16;
-/** A picture that took so long, in times of the skipped ones' share, comes behind pictures that were lost. */
+/**
+ * A picture that took this share of the time of the places skipped before it follows lost pictures, not
+ * reordered ones.
+ */
 const LATE = 0.75;
 
 export class Reordering {
-  /** Of the picture told last: it rises in order of presentation. */
+  /** Place of the last picture; rises in display order. */
   rank = 0;
-  /** RTP ticks that one picture lasts; 0: not known yet. */
+  /** RTP ticks per picture; 0 while unknown. */
   ticks = 0;
-  /** Pictures came out of order. */
+  /** Whether pictures have arrived out of display order. */
   seen = false;
 
-  /** Ranks as they are told, and what is added to them. */
-  #told = NaN;
+  /** The last place given by the stream, and the offset added to those places. */
+  #lastGiven = NaN;
   #shift = 0;
   #top = 0;
   #topBefore = 0;
@@ -28,30 +31,33 @@ export class Reordering {
   #candidate = 0;
   #unlike = 0;
 
-  /** A new source: ranks and RTP time begin anew. */
+  /** A new source: places and RTP time start over. */
   clear(): void {
     this.ticks = this.#candidate = this.#unlike = 0;
     this.seen = false;
-    this.#told = NaN;
+    this.#lastGiven = NaN;
   }
 
   /**
-   * The next picture: by how many places later than it comes it is shown (earlier: less than 0). `told`: its
-   * place in order of presentation by the stream, NaN where that does not say; `step`: RTP ticks from the
-   * last one, if there was one; `frame`: ticks of one, where none was measured; `paces`: how long it took to come, in times of
-   * what a picture takes, NaN where that is not known.
+   * Takes the next picture in decode order. Returns how many places later than it arrives it is displayed;
+   * negative if earlier.
+   *
+   * `givenRank`: its place in display order according to the stream, NaN if unknown; `step`: RTP ticks since
+   * the last picture, if there was one; `frame`: RTP ticks per picture to assume until they are measured;
+   * `paces`: time since the last picture, as a multiple of the usual interval, NaN if unknown.
    */
-  places(told: number, step: number, frame: number, paces: number): number {
-    const isFirst = Number.isNaN(this.#told);
-    const rank = Number.isNaN(told)
+  places(givenRank: number, step: number, frame: number, paces: number): number {
+    const isFirst = Number.isNaN(this.#lastGiven);
+    const rank = Number.isNaN(givenRank)
       ? this.rank + this.#rankStep(isFirst ? 0 : step, frame)
-      : told + this.#shift;
-    if (!isFirst && !Number.isNaN(told)) this.#follow(step / (rank - this.rank));
-    this.#told = Number.isNaN(told) ? 0 : told;
+      : givenRank + this.#shift;
+    if (!isFirst && !Number.isNaN(givenRank)) this.#follow(step / (rank - this.rank));
+    this.#lastGiven = Number.isNaN(givenRank) ? 0 : givenRank;
     const isBelow = !isFirst && rank < this.#top;
     const places = rank - this.#topBefore - 2 - this.#since;
     if (isBelow && places >= -DEEPEST && this.#since < DEEPEST) {
-      // Behind the top one before stand the top one, and those that came since.
+      // Between this picture and the top one before the last lie the last top one and those that arrived
+      // since.
       this.seen = true;
       this.#since++;
       this.rank = rank;
@@ -68,7 +74,7 @@ export class Reordering {
     return isOff || isLost ? 0 : skipped;
   }
 
-  /** Where the stream does not tell, RTP time has to. */
+  /** If the stream gives no places, derive them from RTP time. */
   #rankStep(step: number, frame: number): number {
     if (this.ticks === 0 || (Math.abs(step) < this.ticks && step !== 0))
       this.ticks = Math.min(frame, Math.abs(step));

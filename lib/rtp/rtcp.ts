@@ -1,4 +1,5 @@
-// RTCP packets (RFC 3550 6): a tolerant reader of compound packets, and the few packets that we send.
+// RTCP packets (RFC 3550 6): a lenient reader of compound packets, and a writer for the few types that this
+// client sends.
 
 import { NvrError } from '../errors.js';
 
@@ -6,12 +7,12 @@ const SENDER_REPORT = 200;
 const RECEIVER_REPORT = 201;
 const SOURCE_DESCRIPTION = 202;
 const BYE = 203;
-/** RTCP types RFC 5761 4 keeps apart from RTP: 192 to 223. */
+/** Range of RTCP packet types that RFC 5761 4 keeps distinct from RTP: 192 to 223. */
 const FIRST_TYPE = 192;
 const LAST_TYPE = 223;
 const BLOCK_BYTES = 24;
 
-/** Milliseconds from the start of NTP era 0 (1900) to 1970, and the length of an era. */
+/** ms from the start of NTP era 0 (1900) to 1970, and the length of an era. */
 const NTP_TO_UNIX_MS = 2_208_988_800_000;
 const ERA_MS = 2 ** 32 * 1000;
 const ERA_1_MS = ERA_MS - NTP_TO_UNIX_MS;
@@ -19,15 +20,15 @@ const YEAR_MS = 365 * 86_400_000;
 const YEAR_2000_MS = 946_684_800_000;
 const YEAR_2080_MS = 3_471_292_800_000;
 
-/** What `parseRtcp` tells of a compound packet, in its order. */
+/** Callbacks of `parseRtcp`, called in the order of the compound packet. */
 export interface RtcpHandler {
   /**
-   * A sender report: `ntpMs` in epoch milliseconds (NaN if it cannot be true), the RTP time of the same
-   * instant, and the middle 32 bits of the NTP time, which a report block echoes as LSR.
+   * A sender report: `ntpMs` in epoch ms (NaN if implausible), the RTP time of the same instant, and the
+   * middle 32 bits of the NTP time, which a report block echoes as LSR.
    */
   onSenderReport?(ssrc: number, ntpMs: number, rtpTime: number, ntpMiddle: number): void;
   onReceiverReport?(ssrc: number): void;
-  /** Once for each source that leaves. */
+  /** Called once for each source that leaves. */
   onBye?(ssrc: number): void;
 }
 
@@ -35,13 +36,13 @@ export interface RtcpHandler {
 export interface ReportBlock {
   /** The source reported on. */
   readonly ssrc: number;
-  /** 0 to 255: the share of packets lost since the last report, in 1/256. */
+  /** 0 to 255: share of packets lost since the last report, in 1/256. */
   readonly fractionLost: number;
-  /** Cut to signed 24 bits on the wire. */
+  /** Written as signed 24 bits; larger values are clamped. */
   readonly cumulativeLost: number;
   /** 32 bits: cycles and the highest sequence number. */
   readonly highestSequence: number;
-  /** In timestamp units. */
+  /** In RTP ticks. */
   readonly jitter: number;
   /** Middle 32 bits of the last sender report's NTP time; 0 before any. */
   readonly lastSr: number;
@@ -50,9 +51,8 @@ export interface ReportBlock {
 }
 
 /**
- * Reads the compound packet in `buffer` from `start` up to `end`. It never throws: a packet that is cut short
- * is read as far as it goes, and what follows something unreadable is left alone. True if at least one RTCP
- * header was found.
+ * Reads the compound packet in `buffer` from `start` up to `end`. Never throws: a truncated packet is read as
+ * far as it goes, and parsing stops at anything unreadable. True if at least one RTCP header was found.
  */
 export function parseRtcp(buffer: Buffer, start: number, end: number, handler: RtcpHandler): boolean {
   const limit = Math.min(end, buffer.length);
@@ -89,11 +89,12 @@ function readPacket(buffer: Buffer, at: number, end: number, type: number, handl
 }
 
 /**
- * NTP time (RFC 5905 6: seconds since 1900 and a fraction in 1/2^32 s) -> whole epoch milliseconds. Seconds
+ * Converts an NTP time (RFC 5905 6: seconds since 1900 and a fraction in 1/2^32 s) to whole epoch ms. Seconds
  * without the top bit belong to era 1, which begins on 2036-02-07.
  *
- * NaN for what cannot be true: before 2000 (a device whose clock starts in 1970), the first year of era 1
- * (one that counts from 0), and from 2080 on (one that forgets to add the 70 years between 1900 and 1970).
+ * NaN for implausible times: before 2000 (a device whose clock starts in 1970), the first year of era 1 (a
+ * device that counts from 0), and from 2080 on (a device that forgets to add the 70 years between 1900 and
+ * 1970).
  */
 export function ntpToEpochMs(seconds: number, fraction: number): number {
   const eraMs = seconds >= 0x8000_0000 ? 0 : ERA_MS;
@@ -103,8 +104,8 @@ export function ntpToEpochMs(seconds: number, fraction: number): number {
 }
 
 /**
- * A receiver report with at most 31 blocks (RFC 3550 6.4.2). To be followed by `buildSdes`: every compound
- * packet carries a CNAME.
+ * A receiver report with at most 31 blocks (RFC 3550 6.4.2). Append `buildSdes`: every compound packet must
+ * carry a CNAME.
  */
 export function buildReceiverReport(ssrc: number, blocks: readonly ReportBlock[] = []): Buffer {
   const packet = header(RECEIVER_REPORT, blocks.length, 8 + BLOCK_BYTES * blocks.length);
@@ -114,8 +115,7 @@ export function buildReceiverReport(ssrc: number, blocks: readonly ReportBlock[]
 }
 
 /**
- * A sender report (RFC 3550 6.4.1). `ntpMs` is epoch milliseconds; packets and bytes are what was sent so
- * far.
+ * A sender report (RFC 3550 6.4.1). `ntpMs` is in epoch ms; `packets` and `bytes` count what was sent so far.
  */
 export function buildSenderReport(
   sender: { ssrc: number; ntpMs: number; rtpTime: number; packets: number; bytes: number },
@@ -133,10 +133,10 @@ export function buildSenderReport(
   return packet;
 }
 
-/** A source description with a CNAME (RFC 3550 6.5.1), cut to 255 bytes of UTF-8. */
+/** A source description with a CNAME (RFC 3550 6.5.1), truncated to 255 bytes of UTF-8. */
 export function buildSdes(ssrc: number, cname: string): Buffer {
   const text = Buffer.from(cname, 'utf8').subarray(0, 255);
-  // The item list ends with at least one null byte and is filled up to a word.
+  // The item list ends with at least one null byte and is padded to a 32-bit word.
   const packet = header(SOURCE_DESCRIPTION, 1, Math.ceil((10 + text.length + 1) / 4) * 4);
   packet.writeUInt32BE(ssrc >>> 0, 4);
   packet[8] = 1;

@@ -1,5 +1,5 @@
-// The one clock of a session: each track's RTP time put on this machine's monotonic clock, and that on its
-// wall clock.
+// The common clock of a session: maps each track's RTP time to this machine's monotonic clock, and that to
+// its wall clock.
 
 import { CaptureClaim } from './capture-claim.js';
 import { Presentation } from './presentation.js';
@@ -7,21 +7,21 @@ import { Reordering } from './reordering.js';
 import { TrackClock } from './track-clock.js';
 
 /**
- * A larger difference between monotonic and wall clock is a clock that was set: times follow at once, back
- * too.
+ * If wall clock and monotonic clock move apart by more than this, the wall clock was set: times follow at
+ * once, backwards too.
  */
 const WALL_STEP_MS = 1_000;
-/** A smaller one than this is the rounding of the clocks' reading. */
+/** Smaller differences are rounding of the two clock readings. */
 const WALL_NOISE_MS = 20;
 
 /**
- * What a picture lasts by its clock: further than this from how pictures come, it is not believed; never
- * longer than so many of their steps.
+ * The duration of a picture according to RTP time is not used if it differs from the interval of arrivals by
+ * more than `RATE_OFF_MS` in all, and is never more than `MOST_PACES` such intervals.
  */
 const RATE_OFF_MS = 100;
 const MOST_PACES = 4;
 
-/** What `stamp` reads of a unit, and what it sets. */
+/** The fields of a unit that `stamp` reads and sets. */
 export interface Timed {
   readonly kind?: string;
   readonly rtpTime: number;
@@ -37,23 +37,23 @@ export interface Timed {
 }
 
 export class SessionClock {
-  /** Epoch minus monotonic milliseconds (`Date.now() - performance.now()`), as last read. */
+  /** Epoch ms minus monotonic ms (`Date.now() - performance.now()`), as last read. */
   wallOffset: number;
-  /** Raised when the wall clock was set. */
+  /** How often the wall clock was set. */
   wallSteps = 0;
 
   constructor(wallOffset = 0) {
     this.wallOffset = wallOffset;
   }
 
-  /** `clockRate`: RTP units per second, from the SDP. */
+  /** `clockRate`: RTP ticks per second, from the SDP. */
   track(clockRate: number): SessionTrack {
     return new SessionTrack(this, clockRate);
   }
 
   /**
-   * To be told often: durations are the monotonic clock's, the time of day is the wall clock's, whichever way
-   * it was set.
+   * Call often. Durations follow the monotonic clock; the time of day follows the wall clock, in whichever
+   * direction it was set.
    */
   setWallOffset(wallOffset: number): void {
     const moved = Math.abs(wallOffset - this.wallOffset);
@@ -63,7 +63,7 @@ export class SessionClock {
   }
 }
 
-/** A track of the session's. */
+/** One track of the session. */
 export class SessionTrack {
   readonly clock: TrackClock;
   readonly #session: SessionClock;
@@ -84,9 +84,9 @@ export class SessionTrack {
   }
 
   /**
-   * Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. The name of
-   * the source is that of `captureTime`, or `arrival` if there is none. `rank`: its place in order of
-   * presentation, where that may be another than it comes in; NaN: the stream does not say.
+   * Sets `mediaTime`, `time`, `captureTime` and `timeSource` of the next unit in decode order. `timeSource`
+   * names the source of `captureTime`, or is `arrival` if there is none. `rank`: the unit's place in display
+   * order, NaN if the stream does not say.
    */
   stamp(unit: Timed, rank = NaN): void {
     const decoded = mayBeReordered(unit) ? this.#reordered(unit, rank) : this.#inOrder(unit);
@@ -107,7 +107,8 @@ export class SessionTrack {
   }
 
   /**
-   * Answers when the picture's turn came, as it was decoded: its RTP time is judged as if it were shown then.
+   * Stamps a picture that may be displayed out of decode order. Returns its decode time: its RTP time is
+   * judged as if the picture were displayed when it is decoded.
    */
   #reordered(unit: Timed, rank: number): number {
     const { clock } = this;
@@ -120,7 +121,7 @@ export class SessionTrack {
     this.#arrival = unit.arrival;
     const decoded = clock.next((unit.rtpTime - Math.round(places * order.ticks)) >>> 0, unit.arrival);
     const byClock = order.ticks * clock.msPerTick;
-    // A rate that is not learnt yet, and is further from how pictures come than jitter can be.
+    // Until the clock rate is proved, ignore it if it contradicts the arrivals by more than jitter can.
     const isOff =
       !clock.isProved && clock.pace > 0 && Math.abs(places * (byClock - clock.pace)) > RATE_OFF_MS;
     const frameMs = isOff ? clock.pace : Math.min(byClock, MOST_PACES * clock.pace);
@@ -128,22 +129,19 @@ export class SessionTrack {
     return decoded;
   }
 
-  /** Takes a sender report: the epoch milliseconds of an RTP time, NaN for an impossible one. */
+  /** Takes a sender report: the epoch ms of an RTP time; NaN if implausible. */
   senderReport(ntpMs: number, rtpTime: number): void {
     this.#claim.senderReport(ntpMs, rtpTime);
   }
 
-  /**
-   * A new source (another SSRC): its RTP clock has nothing to do with the old one's. Times still never go
-   * back.
-   */
+  /** A new source (another SSRC), whose RTP clock is unrelated to the old one. Times still never go back. */
   reset(): void {
     this.clock.reset();
     this.#reordering.clear();
     this.#claim.end();
   }
 
-  /** Whole epoch milliseconds that never go back, unless this machine's clock does. */
+  /** Whole epoch ms that never go back, unless this machine's clock was set back. */
   #time(monotonic: number): number {
     if (this.#wallSteps !== this.#session.wallSteps) {
       this.#wallSteps = this.#session.wallSteps;
@@ -154,7 +152,7 @@ export class SessionTrack {
   }
 }
 
-/** Only pictures are, and not those of MJPEG. */
+/** Only pictures are reordered, and never those of MJPEG. */
 function mayBeReordered({ kind, format }: Timed): boolean {
   return kind === 'video' && format?.codec !== 'mjpeg' && format?.reorderDepth !== 0;
 }

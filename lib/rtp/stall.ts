@@ -1,33 +1,36 @@
-// A stall of the way, or of the sender: what was held up comes in a burst behind it, at once or in pieces, and
-// the next stall may come in between. Nothing catches up where it was the clock that stood, while the camera
-// did.
+// Tells a stall of the network or the sender from a clock that stopped. Behind a stall the held-up units
+// arrive in bursts, perhaps with further stalls between them, until they have caught up. If the camera paused
+// and its clock stopped with it, nothing catches up.
 
-/** Delay caught up per RTP time that tells at once; over a longer time less is enough. */
+/**
+ * Delay made up per ms of RTP time that proves a stall at once, and the least that proves it over a longer
+ * time.
+ */
 const CAUGHT_UP = 0.2;
 const LEAST_CAUGHT_UP = 0.05;
 /**
- * RTP time to judge by where units come evenly, and where they do not, as from a machine with too much to
- * do.
+ * ms of RTP time after which to judge: if units arrive evenly, and if they do not, as from an overloaded
+ * sender.
  */
 const EVEN_JUDGE_MS = 150;
 const UNEVEN_JUDGE_MS = 1_000;
 const EVEN_MS = 12;
-/** Where the rate of the clock is not as said: so much later than before is judged at once. */
+/** For a clock whose rate is not trusted, this much more delay decides at once that nothing catches up. */
 const LATER_MS = 40;
 
 export class Stall {
   isOn = false;
-  /** Arrival of the unit before it, and units since. */
+  /** Arrival of the unit before the stall, and the number of units since. */
   #began = 0;
   #held = 0;
-  // Where it is judged from: at first the unit that came late.
+  // Reference point for the judgement: at first the unit that arrived late.
   #fromMs = 0;
   #fromDelay = 0;
   #fromArrival = 0;
   #units = 0;
   #uneven = 0;
 
-  /** A unit of the RTP time `ms` came `delay` late; `before`: arrival of the one before it. */
+  /** A unit of RTP time `ms` arrived `delay` ms late. `before`: arrival of the unit before it. */
   begin(ms: number, delay: number, before: number): void {
     this.isOn = true;
     this.#began = before;
@@ -39,24 +42,24 @@ export class Stall {
     this.isOn = false;
   }
 
-  /** A unit came, whatever its RTP time. */
+  /** Counts a unit, whatever its RTP time. */
   count(): void {
     this.#held++;
   }
 
-  /** From one unit to the next, the stall and the burst behind it taken together. */
+  /** Mean interval of arrivals over the stall and the burst behind it. */
   paceUntil(arrival: number): number {
     return (arrival - this.#began) / this.#held;
   }
 
-  /** The same of units that caught nothing up. */
+  /** Mean interval of arrivals since the reference point, of units that did not catch up. */
   paceOfStood(arrival: number): number {
     return (arrival - this.#fromArrival) / (this.#units + 1);
   }
 
   /**
-   * After the next unit: nothing catches up. `isNext`: it is the next stall; `isTrusted`: the clock's ticks
-   * last as long as they should.
+   * Judges the next unit; true if the units do not catch up, so the clock had stopped. `isNext`: this unit
+   * begins another stall; `isTrusted`: the clock's rate is close to the nominal one.
    */
   hasStood(ms: number, delay: number, arrival: number, isNext: boolean, isTrusted: boolean): boolean {
     this.#units++;

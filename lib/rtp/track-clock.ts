@@ -1,13 +1,14 @@
-// One track's RTP time on this machine's monotonic clock: smooth as RTP time is in the short run, true as
-// arrival is in the long run.
+// Maps one track's RTP time to this machine's monotonic clock: as smooth as RTP time over seconds, as
+// accurate as arrival times over minutes.
 //
-// A unit belongs where the line of least delay has it. It came later than that by its delay on the way, never
-// earlier. What contradicts the line is judged:
-// - RTP time ahead of the line, or behind what was shown: a clock that was set, or a stray stamp. The unit is
-//   dated by its arrival, and the next ones tell which.
-// - a unit that came far too late although RTP time goes on as ever: a stall; the burst behind it catches up,
-//   and RTP time is right. Where nothing catches up, it was the clock that stood.
-// - a delay that grows from unit to unit: ticks last longer than thought. The line follows the arrival, and
+// A unit's time is the point on the line of least delay for its RTP time; how much later it arrived is
+// network delay, which is never negative. Units that contradict the line are judged:
+// - RTP time ahead of the line, or before what was already shown: the sender's clock was set, or the
+//   timestamp is a stray. The unit is dated by its arrival, and the next units show which it was.
+// - A unit that arrived far too late although its RTP time continues normally: a network stall if the units
+//   behind it arrive in a burst and catch up; then RTP time is right. If they do not catch up, the sender's
+//   clock had stopped.
+// - A delay that grows from unit to unit: ticks last longer than assumed. The line follows the arrivals, and
 //   its slope is learnt anew.
 
 import { ArrivalLine } from './arrival-line.js';
@@ -15,25 +16,26 @@ import { Jitter, LEAST_JITTER_MS, MOST_JITTER_MS } from './jitter.js';
 import { MIN_STEP_MS } from './presentation.js';
 import { Stall } from './stall.js';
 
-/** Units this much ahead of a line that is proved are not on it. */
+/** Units that arrive this much earlier than a proved line predicts do not belong to it. */
 const AHEAD_MS = 40;
-/** A clock whose rate is as said, but for so much, is trusted through a stall. */
+/** A clock whose measured rate is within this share of the nominal one is trusted through a stall. */
 const TRUSTED_RATE = 0.02;
-/** Nothing comes in a burst after more than that: connections break before. */
+/** After a longer stall no burst follows: the connection would have timed out first. */
 const STALL_MS = 10_000;
-/** What a time may be off by. */
+/** Largest acceptable error of a time. */
 const TOLERANCE_MS = 145;
-/** Units that a stall may follow. */
+/** Least number of units before a stall can be recognised. */
 const LEAST_UNITS = 3;
 /**
- * Units in a row that fit nothing, or steps in a row, each so soon after the one before: all is learnt anew.
+ * After this many contradicting units in a row, or this many clock steps within `HASTE_MS` of each other,
+ * everything is learnt anew.
  */
 const LOST_UNITS = 8;
 const HASTY_STEPS = 3;
 const HASTE_MS = 4_000;
 
 export class TrackClock {
-  /** Corrections: clocks that were set, and units with a stray stamp. */
+  /** Corrections made: clocks that were set, and stray timestamps. */
   steps = 0;
 
   readonly #nominal: number;
@@ -50,16 +52,16 @@ export class TrackClock {
   #arrival = 0;
   #pace = 0;
   #paceBefore = 0;
-  // The last unit whose RTP time was believed to go on.
+  // The last unit whose RTP time was accepted as the continuation.
   #topTicks = 0;
   #topArrival = 0;
   #topDelay = 0;
-  /** Delay that the last unit was given in truth, outside of stalls. */
+  /** Delay that the last unit was dated with, outside of stalls. */
   #given = 0;
 
   readonly #stall = new Stall();
 
-  // The line that units ask for which do not fit: it begins at the first of them.
+  // A second line, through the first of the units that contradict the current one.
   #doubts = false;
   #doubtTicks = 0;
   #doubtMs = 0;
@@ -67,38 +69,41 @@ export class TrackClock {
   #steppedAt = -Infinity;
   #hasty = 0;
 
-  /** `clockRate`: RTP units per second, as the SDP says. */
+  /** `clockRate`: RTP ticks per second according to the SDP. */
   constructor(clockRate: number) {
     this.#nominal = 1000 / clockRate;
     this.#line = new ArrivalLine(this.#nominal);
   }
 
-  /** Ticks a second, as they come. */
+  /** RTP ticks per second, as measured. */
   get clockRate(): number {
     return 1000 / this.#line.msPerTick;
   }
 
-  /** A new source: nothing is known of its clock. Times still go up. */
+  /** A new source, whose clock is unknown. Times still rise. */
   reset(): void {
     this.#begun = false;
   }
 
-  /** Its rate is known. */
+  /** Whether the rate has been measured. */
   get isProved(): boolean {
     return this.#proved;
   }
 
-  /** Arrivals are so far apart, ms; 0: not known yet. */
+  /** Mean interval of arrivals in ms; 0 while unknown. */
   get pace(): number {
     return this.#pace;
   }
 
-  /** Milliseconds a tick, as they come. */
+  /** ms per RTP tick, as measured. */
   get msPerTick(): number {
     return this.#line.msPerTick;
   }
 
-  /** When the next unit would have come at the least delay; monotonic ms in, and out. Times go up. */
+  /**
+   * Returns when the next unit would have arrived at the least delay. Monotonic ms in and out; the results
+   * rise strictly.
+   */
   next(rtpTime: number, arrival: number): number {
     if (!this.#begun) return this.#begin(rtpTime, arrival);
     const elapsed = Math.max(0, arrival - this.#arrival);
@@ -119,7 +124,7 @@ export class TrackClock {
     return this.#startAnew();
   }
 
-  /** The line begins at the unit at hand, and nothing is proved. */
+  /** Starts a new, unproved line at the current unit. */
   #startAnew(): number {
     this.#proved = this.#doubts = false;
     this.#stall.end();
@@ -135,7 +140,7 @@ export class TrackClock {
     else this.#pace += (Math.min(elapsed, 4 * this.#pace) - this.#pace) / 16;
   }
 
-  /** RTP time goes on. */
+  /** The RTP time is later than that of every accepted unit. */
   #further(): number {
     this.#line.moveSmoothly(this.#arrival - this.#topArrival);
     const at = this.#line.at(this.#ticks);
@@ -145,7 +150,10 @@ export class TrackClock {
     return this.#proved ? this.#judge(at, delay) : this.#learn(at, delay);
   }
 
-  /** RTP time that stands says nothing; one that goes back is no clock's. */
+  /**
+   * The RTP time did not advance. Equal RTP times say nothing about the clock; one that goes back contradicts
+   * it.
+   */
   #below(): number {
     if (this.#ticks === this.#topTicks && !this.#doubts) {
       this.#topDelay = this.#arrival - this.#line.at(this.#ticks);
@@ -154,7 +162,10 @@ export class TrackClock {
     return this.#proved ? this.#doubt() : this.#startAnew();
   }
 
-  /** Nothing is proved yet: RTP time smooths as far as jitter reaches, beyond that the arrival counts. */
+  /**
+   * The line is not proved yet: smooth by RTP time while the delay is within jitter, otherwise date by
+   * arrival.
+   */
   #learn(at: number, delay: number): number {
     const line = this.#line;
     this.#units++;
@@ -171,7 +182,7 @@ export class TrackClock {
     return this.#place(ms);
   }
 
-  /** The next unit of a line that is proved. */
+  /** Judges a unit against the proved line. */
   #judge(at: number, delay: number): number {
     const line = this.#line;
     const jitter = this.#jitter.ms;
@@ -182,7 +193,7 @@ export class TrackClock {
       return this.#take(this.#arrival, 0);
     }
     const excess = (this.#jitter.isRising ? delay : Math.min(delay, this.#topDelay)) - jitter;
-    // RTP time stood, and goes on.
+    // RTP time stood still, and now continues.
     if (excess > jitter) return this.#step(this.#given);
     if (excess > 0) {
       line.move(excess, jitter);
@@ -191,12 +202,12 @@ export class TrackClock {
     return this.#take(at, delay);
   }
 
-  /** RTP time of the unit at hand, ms. */
+  /** RTP time of the current unit in ms. */
   get #media(): number {
     return this.#line.msPerTick * this.#ticks;
   }
 
-  /** Far later than the one before it. */
+  /** Whether the unit arrived far later than the one before it. */
   #isLate(delay: number, jitter = this.#jitter.ms): boolean {
     return delay > jitter && delay - this.#topDelay > jitter;
   }
@@ -206,7 +217,7 @@ export class TrackClock {
     return this.#doubts || !this.#isStall() ? this.#doubt() : this.#beginStall(at, delay);
   }
 
-  /** RTP time goes on as ever, and it is the arrival that does not. */
+  /** Whether RTP time continues at the usual interval while the arrival does not. */
   #isStall(): boolean {
     const elapsed = this.#arrival - this.#topArrival;
     if (elapsed > STALL_MS || (!this.#proved && !this.#isTrusted)) return false;
@@ -214,22 +225,24 @@ export class TrackClock {
     return Math.abs(media - this.#paceBefore) <= Math.abs(elapsed - this.#paceBefore);
   }
 
-  /** Ticks last as long as they should. */
+  /** Whether the measured rate is close to the nominal one. */
   get #isTrusted(): boolean {
     return Math.abs(this.#line.msPerTick / this.#nominal - 1) < TRUSTED_RATE;
   }
 
   #beginStall(at: number, delay: number): number {
-    // A stall is no pace, and neither is a burst: together they are.
+    // Neither the stall nor the burst shows the usual interval; `paceUntil` measures both together
+    // afterwards.
     this.#pace = this.#paceBefore;
     this.#stall.begin(this.#media, delay, this.#topArrival);
     this.#look(delay);
-    // Where nothing is known of either, and it matters little, the middle is right enough.
+    // Stall or clock step is still open. For a small delay, a time between the two is within tolerance either
+    // way.
     const isSmall = delay < 2 * TOLERANCE_MS && !this.#isTrusted;
     return this.#append(isSmall ? Math.max(at, this.#arrival - TOLERANCE_MS) : at);
   }
 
-  /** Behind a stall: does what was held up come in a burst? */
+  /** After a stall: checks whether the held-up units arrive in a burst. */
   #catchUp(at: number, delay: number): number {
     const stall = this.#stall;
     const jitter = this.#jitter.ms;
@@ -244,12 +257,15 @@ export class TrackClock {
     if (!this.#proved) return this.#learn(at, delay);
     if (delay <= jitter) return this.#judge(at, delay);
     if (delay <= 2 * jitter) return this.#take(at, delay);
-    // The clock stood while the camera did.
+    // No burst: the sender's clock had stopped while the camera paused.
     this.#pace = stall.paceOfStood(this.#arrival);
     return this.#step(this.#given);
   }
 
-  /** A unit that does not fit: dated by arrival, or by the line of the one before it that did not fit. */
+  /**
+   * Dates a unit that contradicts the line: by its arrival, or by the second line if the previous
+   * contradicting unit began one that fits.
+   */
   #doubt(): number {
     if (++this.#misfits > LOST_UNITS) return this.#startAnew();
     if (this.#doubts) {
@@ -262,7 +278,9 @@ export class TrackClock {
     return (this.#doubtMs = this.#byArrival());
   }
 
-  /** The clock was set: the line goes on from here, through a unit that came `delay` late. */
+  /**
+   * The sender's clock was set: the line continues from here, through a unit that arrived `delay` ms late.
+   */
   #step(delay: number): number {
     this.steps++;
     this.#hasty = this.#arrival - this.#steppedAt < HASTE_MS ? this.#hasty + 1 : 0;
@@ -276,9 +294,9 @@ export class TrackClock {
     return this.#place(this.#arrival - likely);
   }
 
-  /** On the line. */
+  /** Accepts a unit as lying on the line. */
   #take(at: number, delay: number): number {
-    this.#settleDoubts();
+    this.#clearDoubt();
     if (!this.#stall.isOn) this.#line.add(this.#ticks, this.#arrival, this.#jitter.ms);
     this.#look(delay);
     return this.#place(at);
@@ -308,8 +326,8 @@ export class TrackClock {
     return Math.max(0, Math.min(delay, this.#jitter.ms));
   }
 
-  /** A unit fits again: the one that did not was a stray. */
-  #settleDoubts(): void {
+  /** A unit fits again, so the one that contradicted was a stray. */
+  #clearDoubt(): void {
     if (this.#doubts) this.steps++;
     this.#doubts = false;
     this.#misfits = 0;

@@ -1,5 +1,5 @@
-// Digest and Basic authentication (RFC 2617, 7616, 2069), for RTSP and for the key service's HTTP alike. Text
-// is bytes here, one character each: a realm goes back, and into the digest, as it came, whatever its
+// Digest and Basic authentication (RFC 2617, 7616, 2069), for RTSP and for the HTTP key service. Strings here
+// hold one byte per character, so that a realm is echoed and hashed exactly as it arrived, whatever its
 // character set.
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -9,7 +9,7 @@ import { byteString, printable } from '../text.js';
 import { parseChallenges, splitChallenges, type Challenge } from './challenge.js';
 import { choose, type LoginRules } from './login-rules.js';
 
-/** UTF-8 is what they say, where they say anything (RFC 7616 4, RFC 7617 2.1). */
+/** Whether a challenge asks for UTF-8, the only charset that can be declared (RFC 7616 4, RFC 7617 2.1). */
 function declareUtf8(values: readonly string[]): boolean {
   return values.some((value) =>
     splitChallenges(value).some(({ parameters }) => /^utf-?8$/i.test(parameters.get('charset') ?? '')),
@@ -17,29 +17,29 @@ function declareUtf8(values: readonly string[]): boolean {
 }
 
 export interface AuthenticatorOptions {
-  /** A client nonce; random unless a test says otherwise. */
+  /** Makes a client nonce; random by default, fixed in tests. */
   cnonce?: () => string;
-  /** Which challenges may be answered; any, unless said otherwise. */
+  /** Which challenges may be answered; all by default. */
   rules?: LoginRules | undefined;
 }
 
-/** The credentials of one connection, and the challenge they answer. */
+/** The credentials of one connection, and the challenge they currently answer. */
 export class Authenticator {
   /**
-   * What the digest is computed over: the request URI, or the base URI where a server checks that (quirk:
+   * URI that the digest covers: the request URI, or the base URI for servers that check that (quirk:
    * digest-over-base-uri).
    */
   digestUri: 'request' | 'base' = 'request';
   baseUri?: string;
-  /** The password is told in clear, to a server that never offered better. */
+  /** The password is sent in clear text, because the server never offered anything stronger. */
   inClear = false;
 
   private challenge: Challenge | undefined;
-  /** The present challenge has been answered. */
+  /** The current challenge has been answered. */
   private answered = false;
   private nonceCount = 0;
   private charset: 'utf8' | 'latin1';
-  /** The server has taken an answer: how it reads names and passwords is known. */
+  /** The server has accepted an answer, so the character set is the right one. */
   private proven = false;
   private triedLatin1 = false;
   private readonly cnonce: () => string;
@@ -55,9 +55,9 @@ export class Authenticator {
   }
 
   /**
-   * Takes the challenges of a 401: the strongest that we can answer counts. True: a request with a new
-   * Authorization is worth sending. False: none can be answered, or the same challenge came back after an
-   * answer, so the credentials are refused.
+   * Takes the challenges of a 401 and picks the strongest supported one. True: repeat the request with a new
+   * Authorization. False: no challenge can be answered, or the same one came back after an answer, so the
+   * credentials are wrong.
    */
   accept(wwwAuthenticate: readonly string[]): boolean {
     const choice = choose(parseChallenges(wwwAuthenticate), this.rules);
@@ -75,8 +75,8 @@ export class Authenticator {
   }
 
   /**
-   * Why a 401 cannot be answered at all: EUNSUPPORTED that quotes its challenges. Undefined where it can, or
-   * where the answer to an earlier challenge was refused without another one.
+   * Why a 401 cannot be answered at all, as EUNSUPPORTED quoting its challenges. Undefined if it can, or if
+   * the 401 refused an earlier answer without a new challenge.
    */
   obstacle(wwwAuthenticate: readonly string[], what: string): NvrError | undefined {
     const choice = choose(parseChallenges(wwwAuthenticate), this.rules);
@@ -96,12 +96,12 @@ export class Authenticator {
   }
 
   /**
-   * After a refusal: whether the same name and password are worth a try in Latin-1, once. They are where one
-   * of them is not ASCII, the server says no character set, and it has never taken them in UTF-8.
+   * After a refusal: whether to try the same name and password once more in Latin-1. Only if one of them is
+   * not ASCII, the server declares no charset, and it has never accepted them in UTF-8.
    */
   acceptInLatin1(wwwAuthenticate: readonly string[]): boolean {
     const text = this.credentials.username + this.credentials.password;
-    // eslint-disable-next-line no-control-regex -- what Latin-1 can hold
+    // eslint-disable-next-line no-control-regex -- the characters of Latin-1
     const isLatin1 = /[^\x00-\x7f]/.test(text) && !/[^\x00-\xff]/.test(text);
     if (!isLatin1 || this.proven || this.triedLatin1 || declareUtf8(wwwAuthenticate)) return false;
     this.triedLatin1 = true;
@@ -111,14 +111,14 @@ export class Authenticator {
     return true;
   }
 
-  /** Whether the nonce alone was refused; the challenges are taken then. */
-  isStale(wwwAuthenticate: readonly string[]): boolean {
+  /** If only the nonce had expired (`stale`), takes the new challenges and returns true. */
+  acceptIfStale(wwwAuthenticate: readonly string[]): boolean {
     const isStale = parseChallenges(wwwAuthenticate).some(({ stale }) => stale === true);
     return isStale && this.accept(wwwAuthenticate);
   }
 
-  /** The answer was taken, or refused for good. */
-  settle(taken: boolean): void {
+  /** Records whether the server accepted the last answer, or refused for good. */
+  recordOutcome(taken: boolean): void {
     const memory = this.rules?.memory;
     if (taken && this.answered) {
       this.proven = true;
@@ -129,7 +129,7 @@ export class Authenticator {
     }
   }
 
-  /** The Authorization of a request; undefined before any challenge. */
+  /** The Authorization header of a request; undefined before any challenge. */
   authorize(method: string, requestUri: string): string | undefined {
     const { challenge } = this;
     if (challenge === undefined) return undefined;

@@ -1,13 +1,13 @@
-// What a server asks for: the challenges of its WWW-Authenticate lines (RFC 7235 2.1).
+// Parses a server's challenges from its WWW-Authenticate headers (RFC 7235 2.1).
 
 export interface Challenge {
   scheme: 'digest' | 'basic';
   realm: string;
   nonce?: string;
   opaque?: string;
-  /** As sent, for the echo: `MD5`, `SHA-256`, `MD5-sess` … Absent means MD5. */
+  /** As received, because it is echoed: `MD5`, `SHA-256`, `MD5-sess` … Absent means MD5. */
   algorithm?: string;
-  /** Absent: the RFC 2069 form, the usual one in RTSP. */
+  /** Absent in the RFC 2069 form, which is the usual one in RTSP. */
   qop?: string[];
   stale?: boolean;
 }
@@ -15,8 +15,7 @@ export interface Challenge {
 const MAX_CHALLENGES = 16;
 
 /**
- * The challenges of all WWW-Authenticate lines; one line may hold several. Those of unknown schemes are left
- * out.
+ * The challenges of all WWW-Authenticate headers; one header may hold several. Unknown schemes are left out.
  */
 export function parseChallenges(values: readonly string[]): Challenge[] {
   const challenges: Challenge[] = [];
@@ -45,10 +44,10 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
   return challenges;
 }
 
-/** A scheme is a word that is not followed by `=`; everything up to the next one is its parameters. */
+/** Splits at the scheme names: words not followed by `=`. Everything up to the next one is its parameters. */
 export function splitChallenges(value: string): { scheme: string; parameters: Map<string, string> }[] {
   const found: { scheme: string; parameters: Map<string, string> }[] = [];
-  // A quote that never ends holds the rest: no byte is looked at twice.
+  // An unterminated quote takes the rest of the text, so that no byte is scanned twice.
   const token = /([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.|\\$)*)(?:"|$)|([^ \t,"]*)))?/gs;
   for (const [, name, quoted, bare] of value.matchAll(token)) {
     if (quoted === undefined && bare === undefined) {

@@ -1,11 +1,11 @@
-// Where a track's URI comes from: the base of a session and the track's `a=control` (RFC 2326 C.1.1), and
-// what servers make of it.
+// Builds a track's URI from the session's base URI and the track's `a=control` (RFC 2326 C.1.1), including
+// the deviations that servers need.
 
 import { trimBytes } from '../text.js';
 
 /**
- * 'append' suits LIVE555 and the MOVE NVR; 'resolve' (RFC 3986) GStreamer behind a proxy; 'query-last'
- * servers that read a query at the very end.
+ * How a relative `a=control` joins the base: 'append' for LIVE555 and the MOVE NVR, 'resolve' (RFC 3986) for
+ * GStreamer behind a proxy, 'query-last' for servers that read a query only at the very end.
  */
 export type ControlUriPolicy = 'append' | 'resolve' | 'query-last';
 
@@ -13,13 +13,13 @@ export interface ControlBaseSources {
   requestUri: string;
   contentBase?: string | undefined;
   contentLocation?: string | undefined;
-  /** The session level's `a=control`. */
+  /** `a=control` of the session level. */
   sessionControl?: string | undefined;
 }
 
 /**
- * The aggregate URI: an absolute session control, Content-Base, Content-Location, else the request URI;
- * always on the connection's own host and port.
+ * The aggregate URI: an absolute session-level control, else Content-Base, else Content-Location, else the
+ * request URI. Host and port are always those of the connection.
  */
 export function controlBase({
   requestUri,
@@ -37,7 +37,7 @@ export function controlBase({
   return requestUri;
 }
 
-/** The URI to SET UP a track at. `base` is `controlBase`'s answer. */
+/** The URI for a track's SETUP. `base` comes from `controlBase`. */
 export function trackUri(base: string, control: string | undefined, policy: ControlUriPolicy): string {
   const value = wireSafe(trimBytes(control ?? ''));
   if (value === '' || value === '*') return base;
@@ -62,14 +62,14 @@ export function trackUri(base: string, control: string | undefined, policy: Cont
 }
 
 /**
- * White space and control characters, which no request line can hold, percent-encoded: `a=control:track 1`.
+ * Percent-encodes white space and control characters, which a request line cannot hold: `a=control:track 1`.
  */
 function wireSafe(uri: string): string {
-  // eslint-disable-next-line no-control-regex -- those are the ones meant
+  // eslint-disable-next-line no-control-regex -- the characters to encode
   return uri.replace(/[\x00-\x20\x7f]/g, encodeURIComponent);
 }
 
-/** By the scheme alone: `new URL('video:1')` would be absolute too. */
+/** Decided by the scheme alone: `new URL('video:1')` would count as absolute too. */
 function isAbsolute(value: string): boolean {
   return /^rtsps?:\/\//i.test(value);
 }
@@ -79,7 +79,10 @@ function originOf(uri: string): string {
   return /^[a-z]+:\/\/[^/?]*/i.exec(uri)?.[0] ?? '';
 }
 
-/** Path and query of what may have a scheme, two schemes, an authority alone, or none of these. */
+/**
+ * Path and query of a URI that may have one scheme, two schemes, an authority without a scheme, or none of
+ * these.
+ */
 function pathOf(value: string): string {
   let rest = value;
   let hadScheme = false;
@@ -87,8 +90,7 @@ function pathOf(value: string): string {
     rest = rest.slice(scheme[0].length);
     hadScheme = true;
   }
-  // `192.168.0.1:554/live/`: an authority whose scheme was forgotten, told by its port, its dots or its
-  // brackets.
+  // `192.168.0.1:554/live/`: an authority without a scheme, recognised by its port, dots or brackets.
   const authority = hadScheme || /^(\[[0-9a-f:.]+\]|[^/?]*:\d+|\d+\.\d+\.\d+\.\d+)([/?]|$)/i.test(rest);
   if (authority) rest = rest.slice(rest.search(/[/?]|$/));
   return rest.startsWith('/') ? rest : `/${rest}`;

@@ -1,5 +1,5 @@
-// Cuts what a socket reads into interleaved packets, responses and requests (RFC 2326 4, 10.12). Fed in
-// place, copies only what straddles reads.
+// Splits the bytes read from a socket into interleaved packets, responses and requests (RFC 2326 4, 10.12).
+// Works in place; copies only what spans two reads.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -8,14 +8,16 @@ import { endOfHead, HEAD_END_BYTES, linesOf, readHeaderLines } from './head.js';
 import type { Headers, RtspRequest, RtspResponse } from './message.js';
 
 export interface FramerHandler {
-  /** One interleaved packet: `buffer` from `start` up to `end`, valid during the call only. */
+  /** One interleaved packet, in `buffer` from `start` up to `end`; valid during the call only. */
   onPacket(channel: number, buffer: Buffer, start: number, end: number): void;
   onResponse(response: RtspResponse): void;
   onRequest(request: RtspRequest): void;
 }
 
 export interface FramerOptions {
-  /** Whether a channel was set up: junk is told from frames by it. All are, unless said otherwise. */
+  /**
+   * Whether a channel was set up; helps to tell frames from junk. By default every channel counts as set up.
+   */
   isChannelInUse?: (channel: number) => boolean;
 }
 
@@ -24,41 +26,38 @@ const CR = 0x0d;
 const LF = 0x0a;
 const FRAME_HEADER = 4;
 const CARRY_BYTES = LIMITS.packetBytes + FRAME_HEADER;
-/** Bytes of a start line that must be there before it can be judged: a method, or `RTSP/1.`. */
+/** Bytes of a start line needed to recognise it: the longest method name, or `RTSP/1.`. */
 const METHOD_BYTES = 24;
 const RTSP_VERSION = Buffer.from('RTSP/1.', 'latin1');
 const METHOD = /^[A-Z][A-Z_]{2,23} /;
-/** A frame longer than this on a channel nobody set up is junk that happens to hold a `$`. */
+/** A longer frame on a channel that was not set up is taken for junk containing a `$`. */
 const PLAUSIBLE_STRANGER_BYTES = 16 * 1024;
-/**
- * What a peer says before any RTSP, as far as it is kept to be judged. A peer that says more is taken for
- * something else.
- */
+/** Bytes kept of what a peer sends before any RTSP. If they hold none, the peer speaks another protocol. */
 const GREETING_BYTES = 256;
 
 type Message = { kind: 'response'; message: RtspResponse } | { kind: 'request'; message: RtspRequest };
 
 export class Framer {
-  /** Bytes of junk passed over between frames. */
+  /** Junk bytes skipped between frames. */
   skippedBytes = 0;
 
-  /** The beginning of a frame or message whose rest has not come yet. */
+  /** The beginning of an incomplete frame or message. */
   private carry = Buffer.alloc(0);
   private carried = 0;
-  /** How far the end of a header was looked for in vain, so that no byte is looked at twice. */
+  /** How far `carry` was searched for the end of the header, so that no byte is searched twice. */
   private searched = 0;
   /** A message whose header is complete and whose body is not. */
   private pending: { message: Message; body: Buffer; filled: number } | undefined;
-  /** Frames, messages and runs of junk that this call may still take. */
+  /** Frames, messages and runs of junk that the current call may still consume. */
   private allowed = 0;
   private junkRun = 0;
-  /**
-   * The last byte of the present run of junk: tells whether a line begins behind it, however the reads were
-   * cut.
-   */
+  /** Last byte of the current run of junk: shows whether a new line starts behind it, even across reads. */
   private junkTail = 0;
   private greeting = '';
-  /** Something of RTSP has been seen: what follows is junk between frames, not another protocol. */
+  /**
+   * Some RTSP was seen, so anything unreadable from now on is junk between frames rather than another
+   * protocol.
+   */
   isRtsp = false;
   private readonly isChannelInUse: (channel: number) => boolean;
 
@@ -70,10 +69,9 @@ export class Framer {
   }
 
   /**
-   * Takes what was read: `chunk` from `start` up to `end`, or until `atMost` frames and messages have been
-   * handed on (a run of junk counts as one); answers how far it came, and the caller brings the rest again.
-   * Nothing of the chunk is kept after the call. Throws EPROTOCOL past a limit, ENOTRTSP where the peer
-   * speaks something else.
+   * Consumes `chunk` from `start` up to `end`, or until `atMost` frames and messages have been delivered (a
+   * run of junk counts as one). Returns the index it reached; the caller passes the rest again. Keeps no
+   * reference to the chunk. Throws EPROTOCOL past a limit, ENOTRTSP if the peer speaks another protocol.
    */
   feed(chunk: Buffer, start = 0, end = chunk.length, atMost = Infinity): number {
     this.allowed = atMost;
@@ -96,7 +94,8 @@ export class Framer {
   }
 
   /**
-   * The hot path: hands on the whole frames that follow each other from `at` on, and answers where they end.
+   * Hot path: delivers the complete frames that follow one another from `from` on, and returns where they
+   * end.
    */
   private passFrames(buffer: Buffer, from: number, end: number): number {
     const { handler } = this;
@@ -117,8 +116,8 @@ export class Framer {
   }
 
   /**
-   * Handles one frame, message or run of junk at `at`; answers where the next begins, or `at` itself if more
-   * bytes are needed.
+   * Handles one frame, message or run of junk at `at`. Returns where the next begins, or `at` if more bytes
+   * are needed.
    */
   private step(buffer: Buffer, at: number, end: number): number {
     if (buffer[at] === DOLLAR) {
@@ -134,7 +133,7 @@ export class Framer {
       this.handler.onPacket(channel, buffer, at + FRAME_HEADER, next);
       return next;
     }
-    // A CRLF between messages is allowed (RFC 2326 4.1); it proves nothing.
+    // CRLFs between messages are allowed (RFC 2326 4.1), and do not prove that this is RTSP.
     if (buffer[at] === CR || buffer[at] === LF) return this.countJunk(buffer, at, at + 1);
     const verdict =
       this.junkRun > 0 && !mayBegin(buffer[at]!, this.junkTail) ? 'no' : startsMessage(buffer, at, end);
@@ -184,8 +183,8 @@ export class Framer {
   }
 
   /**
-   * Adds to the carried beginning just what it needs, and handles it from there. Answers how far the chunk is
-   * used up.
+   * Completes the carried beginning with as many bytes as it needs, and handles it. Returns how far the chunk
+   * was consumed.
    */
   private continueCarried(chunk: Buffer, at: number, end: number): number {
     const wanted = this.wanted();
@@ -209,9 +208,7 @@ export class Framer {
     return at + taken;
   }
 
-  /**
-   * How many more bytes the carried beginning can use at once: the rest of a frame, or a piece of a header.
-   */
+  /** How many more bytes the carried beginning needs: the rest of a frame, or some more of a header. */
   private wanted(): number {
     if (this.carry[0] !== DOLLAR) return Math.min(1024, CARRY_BYTES - this.carried);
     if (this.carried < FRAME_HEADER) return FRAME_HEADER - this.carried;
@@ -239,7 +236,7 @@ export class Framer {
     );
   }
 
-  /** Passes over junk up to the next byte that may begin something (quirk: junk-between-frames). */
+  /** Skips junk up to the next byte that may begin a frame or message (quirk: junk-between-frames). */
   private skip(buffer: Buffer, at: number, end: number): number {
     let next = at + 1;
     while (next < end && !mayBegin(buffer[next]!, buffer[next - 1]!)) next++;
@@ -263,14 +260,14 @@ export class Framer {
     return next;
   }
 
-  /** The first thing a peer says tells most other protocols at once. */
+  /** Recognises most other protocols by the first bytes that the peer sends. */
   private judgeStranger(buffer: Buffer, at: number, end: number): void {
     const more = buffer.toString('latin1', at, Math.min(end, at + GREETING_BYTES));
     const text = (this.greeting + more).replace(/^[\r\n]+/, '');
     this.greeting = text;
     if (/^(HTTP\/\d|SSH-|220[ -]|\* OK|\+OK|<[!?a-z]|\{|\[)/i.test(text))
       throw notRtsp(text.startsWith('HTTP/') ? 'an HTTP server' : undefined);
-    // A line of text that is not RTSP is a banner.
+    // A line of text that is not RTSP is the greeting of another protocol.
     if (/^[\x20-\x7e\t]{3,}\r?\n/m.test(text) || text.length >= GREETING_BYTES) throw notRtsp();
   }
 }
@@ -299,7 +296,7 @@ function startsMessage(buffer: Buffer, at: number, end: number): 'yes' | 'no' | 
   const line = buffer.toString('latin1', at, Math.min(end, at + METHOD_BYTES + 1));
   if (/^[A-Z_]+$/.test(line)) return line.length > METHOD_BYTES ? 'no' : 'unknown';
   if (!METHOD.test(line)) return 'no';
-  // `METHOD uri RTSP/1.0`: the line tells, once it is there.
+  // `METHOD uri RTSP/1.0`: needs the whole line to decide.
   const lineEnd = buffer.indexOf(LF, at);
   if (lineEnd === -1 || lineEnd >= end) return length > LIMITS.headerBytes ? 'no' : 'unknown';
   return /\sRTSP\/1\.\d\s*$/.test(buffer.toString('latin1', at, lineEnd)) ? 'yes' : 'no';
@@ -311,8 +308,9 @@ function bodyLength(headers: Headers): number {
 }
 
 /**
- * A message without its body; undefined for a start line that cannot be read, which then counts for nothing.
- * Text stays bytes, one character each, so that a realm, a session or a path goes back as it came.
+ * Parses a message without its body; undefined if the start line cannot be read, and the message is then
+ * ignored. Strings hold one byte per character, so that a realm, session or path is echoed exactly as it
+ * arrived.
  */
 function parseHead(bytes: string): Message | undefined {
   const [startLine = '', ...lines] = linesOf(bytes);

@@ -1,5 +1,5 @@
-// The head of a message, RTSP's or HTTP's: where it ends, its lines, its header fields (RFC 2326 4.2). Text
-// stays bytes, one character each.
+// The header section of an RTSP or HTTP message: finds its end, its lines and its fields (RFC 2326 4.2).
+// Strings hold one byte per character.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -8,12 +8,15 @@ import { Headers } from './message.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
-/** `\r\r\n` comes of a line that was ended twice; more in a row is no line end. */
+/**
+ * `\r\r
+ * ` comes from software that ends a line twice. More CRs in a row are not a line end.
+ */
 const MAX_CRS = 3;
-/** A search for the end goes on this many bytes before what came last. */
+/** A search for the end restarts this many bytes before the newly read ones. */
 export const HEAD_END_BYTES = MAX_CRS + 2;
 
-/** One past the empty line that ends a head, or -1. Line ends are LF, CR LF or CR CR LF. */
+/** Index behind the empty line that ends the header section, or -1. Lines end with LF, CR LF or CR CR LF. */
 export function endOfHead(buffer: Buffer, from: number, end: number): number {
   for (let at = buffer.indexOf(LF, from); at !== -1 && at < end; at = buffer.indexOf(LF, at + 1)) {
     let next = at + 1;
@@ -23,7 +26,7 @@ export function endOfHead(buffer: Buffer, from: number, end: number): number {
   return -1;
 }
 
-/** Without their ends. */
+/** The lines, without line ends. */
 export function linesOf(head: string): string[] {
   return head.split('\n').map((line) => {
     let end = line.length;
@@ -32,7 +35,7 @@ export function linesOf(head: string): string[] {
   });
 }
 
-/** Throws EPROTOCOL past a limit. Lines that are no header fields are passed over. */
+/** Parses header fields. Lines that are not header fields are skipped. Throws EPROTOCOL past a limit. */
 export function readHeaderLines(lines: readonly string[]): Headers {
   const headers = new Headers();
   let name: string | undefined;
@@ -45,7 +48,7 @@ export function readHeaderLines(lines: readonly string[]): Headers {
     if (++count > LIMITS.headerLines + 2)
       throw new NvrError('EPROTOCOL', `The server sent more than ${LIMITS.headerLines} header lines.`);
     if (line.startsWith(' ') || line.startsWith('\t')) {
-      // A continuation (RFC 2326 4.2); one of white space alone adds nothing (quirk: odd-headers).
+      // A continuation line (RFC 2326 4.2); one of white space only adds nothing (quirk: odd-headers).
       const more = trimBytes(line);
       if (more !== '') value.push(more);
       continue;

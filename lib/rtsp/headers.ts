@@ -1,14 +1,14 @@
-// The RTSP headers that carry a session: Session, Transport, RTP-Info, Range, Public (RFC 2326 12), read
-// leniently and written strictly.
+// The RTSP headers that carry session state: Session, Transport, RTP-Info, Range, Public (RFC 2326 12). Read
+// leniently, written strictly.
 
 import { trimBytes } from '../text.js';
 
-/** RFC 2326 12.37: a session without `timeout` lives 60 s. */
+/** RFC 2326 12.37: without `timeout` a session expires after 60 s. */
 const DEFAULT_TIMEOUT_SECONDS = 60;
-/** Transports and tracks read from one header. */
+/** Most transports or tracks read from one header. */
 const MAX_OFFERS = 32;
 
-/** The id ends at the first white space: what follows may be another header, by a print slip. */
+/** The id ends at the first white space: a server's missing line break can put another header behind it. */
 export function parseSession(value: string): { id: string; timeoutSeconds: number } {
   const [id = '', ...parameters] = value.split(';');
   const timeout = Number.parseInt(parameterOf(parameters, 'timeout') ?? '', 10);
@@ -29,7 +29,7 @@ export function parsePublic(value: string): Set<string> {
 }
 
 export interface TransportSpec {
-  /** As written: `RTP/AVP`, `RTP/AVP/UDP`, `RTP/AVP/TCP` … */
+  /** As received: `RTP/AVP`, `RTP/AVP/UDP`, `RTP/AVP/TCP` … */
   profile: string;
   lower: 'udp' | 'tcp';
   multicast: boolean;
@@ -44,7 +44,7 @@ export interface TransportSpec {
   ttl?: number;
 }
 
-/** The first sensible transport of a Transport header (RFC 2326 12.39); what cannot be read is left out. */
+/** The first usable transport of a Transport header (RFC 2326 12.39). Unreadable parts are left out. */
 export function parseTransport(value: string): TransportSpec {
   const offers = value.split(',', MAX_OFFERS).map((offer) => offer.split(';').map((part) => part.trim()));
   return readTransport(offers.find((parts) => parts.some(isProfile)) ?? offers[0]!);
@@ -95,13 +95,13 @@ export function formatTransport(spec: TransportSpec): string {
 
 export interface RtpInfoEntry {
   url: string;
-  /** RFC 7826 18.45; some servers of RTSP 1.0 say it as well. */
+  /** From RFC 7826 18.45; some RTSP 1.0 servers send it too. */
   ssrc?: number;
   seq?: number;
   rtptime?: number;
 }
 
-/** RFC 2326 12.33. Entries are told apart by `url=`, since a URL may hold commas and semicolons. */
+/** RFC 2326 12.33. Entries are split at `url=`, because a URL may contain commas and semicolons. */
 export function parseRtpInfo(value: string): RtpInfoEntry[] {
   const entries: RtpInfoEntry[] = [];
   for (const piece of value.split(/(?:^|,)\s*(?=url\s*=)/i)) {
@@ -123,7 +123,7 @@ export function parseRtpInfo(value: string): RtpInfoEntry[] {
   return entries;
 }
 
-/** A URL without the separators behind it and the quotes around it. */
+/** Removes separators and quotes from the end of a URL. */
 function withoutTail(text: string): string {
   let end = text.length;
   while (end > 0 && ';, \t'.includes(text[end - 1]!)) end--;
@@ -131,7 +131,7 @@ function withoutTail(text: string): string {
   return /^".*"$/s.test(url) ? url.slice(1, -1) : url;
 }
 
-/** npt in seconds, clock in epoch ms; an open or `now` end is absent. smpte is named only. */
+/** npt in seconds, clock in epoch ms. An open or `now` end is absent. smpte values are not parsed. */
 export interface MediaRange {
   unit: 'npt' | 'clock' | 'smpte';
   start?: number;
@@ -139,8 +139,8 @@ export interface MediaRange {
 }
 
 /**
- * RFC 2326 12.29 and 3.5 to 3.7. What follows the range on the same line (another header, by a print slip) is
- * left alone.
+ * RFC 2326 12.29 and 3.5 to 3.7. Text behind the range is ignored: a server's missing line break can put
+ * another header there.
  */
 export function parseRange(value: string): MediaRange | undefined {
   const equals = value.indexOf('=');
@@ -180,7 +180,7 @@ function clockMs(text: string): number | undefined {
   );
 }
 
-/** `name=value` among parameters, with or without spaces and quotes. */
+/** The value of `name=value` among parameters, with or without spaces and quotes. */
 function parameterOf(parameters: readonly string[], name: string): string | undefined {
   for (const parameter of parameters) {
     const equals = parameter.indexOf('=');
@@ -194,7 +194,7 @@ function parameterOf(parameters: readonly string[], name: string): string | unde
   return undefined;
 }
 
-/** `4-5`, or `4` for 4 and 5. */
+/** `4-5`; `4` alone means 4 and 5. */
 function pair(text: string | undefined, max: number): [number, number] | undefined {
   const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(text ?? '');
   if (found === null) return undefined;

@@ -1,4 +1,4 @@
-// The head of an HTTP answer (RFC 1945 6), collected however the reads cut it. Fed bytes, opens nothing.
+// Collects the header section of an HTTP response (RFC 1945 6), however the reads split it. Does no I/O.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -12,23 +12,22 @@ export interface HttpAnswer {
   headers: Headers;
 }
 
-/** Bytes, at most, after which something that does not begin as HTTP is judged. */
+/** A peer that has sent this many bytes that do not begin like HTTP speaks another protocol. */
 const STRANGER_BYTES = 128;
 const SAID_CHARS = 80;
 
 export class HttpHead {
-  /** Once the head is complete. */
+  /** Set once the header section is complete. */
   answer: HttpAnswer | undefined;
-  /** What speaks here is not HTTP; `said` has its words. */
+  /** The peer does not speak HTTP; `said` holds its first line. */
   isOther = false;
 
   private readonly bytes = Buffer.allocUnsafe(LIMITS.headerBytes);
   private length = 0;
 
   /**
-   * Takes what was read, the first `length` bytes of `buffer`; nothing of it is kept after the call. Answers
-   * how many of them belonged to the head: all of them while `answer` is undefined. Throws EPROTOCOL past a
-   * limit.
+   * Consumes the first `length` bytes of `buffer` and keeps no reference to it. Returns how many of them
+   * belonged to the header section: all of them while `answer` is undefined. Throws EPROTOCOL past a limit.
    */
   take(buffer: Buffer, length: number): number {
     const before = this.length;
@@ -49,13 +48,13 @@ export class HttpHead {
     return length;
   }
 
-  /** The first line so far, printable, 80 characters at most. */
+  /** The first line so far, printable characters only, at most 80. */
   get said(): string {
     const [line = ''] = this.text(Math.min(this.length, 4 * SAID_CHARS)).split(/[\r\n]/, 1);
     return printable(line, SAID_CHARS);
   }
 
-  /** What came so far cannot become HTTP. */
+  /** Whether the bytes so far rule out HTTP. */
   get beginsOtherwise(): boolean {
     const start = this.text(Math.min(this.length, 5));
     return start !== 'HTTP/'.slice(0, start.length);
@@ -66,7 +65,7 @@ export class HttpHead {
   }
 }
 
-/** undefined: the status line cannot be read. */
+/** Undefined if the status line cannot be read. */
 function parse(text: string): HttpAnswer | undefined {
   const [first = '', ...lines] = linesOf(text);
   const status = /^HTTP\/\d+(?:\.\d+)? +(\d{3})(?= |$)/.exec(first);

@@ -1,25 +1,26 @@
-// Logging in never gets weaker: which of a server's challenges may be answered, given what it offered before
-// and who may be listening.
+// Prevents downgrades: decides which of a server's challenges may be answered, given what it offered before
+// and whether the connection can be overheard.
 
 import type { Challenge } from './challenge.js';
 
-/** Where an account logs in: an NVR's RTSP and its web server may offer different algorithms. */
+/** The service an account logs in to. An NVR's RTSP server and web server may offer different algorithms. */
 export type LoginService = 'rtsp' | 'http';
 
 /**
- * What is known of the log-ins of one account at one host: shared by its RTSP sessions, its tunnels and the
- * key service.
+ * What earlier log-ins of one account at one host have shown. Shared by its RTSP sessions, HTTP tunnels and
+ * the key service.
  */
 export class LoginMemory {
-  /** Digest was offered once: Basic, which tells the password, is then a step down. */
+  /** The server has offered Digest before, so Basic, which reveals the password, would be a downgrade. */
   digestSeen = false;
-  /** How this server reads names and passwords beyond ASCII, once it has taken one. */
+  /** Character set in which this server accepted a non-ASCII name or password. */
   charset: 'utf8' | 'latin1' | undefined;
-  /** The strongest answered, by service. */
+  /** Strongest challenge answered so far, per service. */
   readonly strongest = new Map<LoginService, number>();
 
   /**
-   * Of a host that the account was not given for: nothing is known of it, and it gets no password in clear.
+   * For a host other than the one the account belongs to: nothing is known about it, and it must not get the
+   * password in clear text.
    */
   static elsewhere(): LoginMemory {
     const memory = new LoginMemory();
@@ -31,20 +32,20 @@ export class LoginMemory {
 export interface LoginRules {
   readonly memory: LoginMemory;
   readonly service: LoginService;
-  /** Nobody can listen or take the server's place: TLS with the certificate checked. */
+  /** The connection cannot be overheard or impersonated: TLS with a verified certificate. */
   readonly isPrivate: boolean;
-  /** The user's word that the password may be told to whoever asks. */
+  /** The user permits sending the password in clear text to any server that asks. */
   readonly allowBasic: boolean;
 }
 
 export type Choice =
   | { readonly challenge: Challenge; readonly inClear: boolean }
-  /** `none`: there is none that we can answer; `weaker`: that would be a step down. */
+  /** `none`: no challenge is supported; `weaker`: answering would be a downgrade. */
   | { readonly refused: 'none' | 'weaker' };
 
 const BASIC = 1;
 
-/** How strong a challenge is; 0: we cannot answer it. */
+/** Strength of a challenge; 0 if it is not supported. */
 export function strengthOf({ scheme, nonce, qop, algorithm }: Challenge): number {
   if (scheme === 'basic') return BASIC;
   if (nonce === undefined) return 0;
@@ -59,7 +60,7 @@ export function strengthOf({ scheme, nonce, qop, algorithm }: Challenge): number
   }
 }
 
-/** The strongest challenge, if it may be answered; what is offered is remembered. */
+/** The strongest challenge, if it may be answered. Records in `rules.memory` what was offered. */
 export function choose(challenges: readonly Challenge[], rules: LoginRules | undefined): Choice {
   let best: Challenge | undefined;
   let strength = 0;

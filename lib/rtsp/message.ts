@@ -1,14 +1,14 @@
-// RTSP messages: a request, a response, their headers, and how they are written (RFC 2326 4, 6, 7). Text is
-// bytes, one character each.
+// RTSP messages: requests, responses, their headers, and how they are written (RFC 2326 4, 6, 7). Strings
+// hold one byte per character.
 
 import { NvrError } from '../errors.js';
 import { byteString, isBytes } from '../text.js';
 
-/** Header fields in the order received; names match in any case, and repeated ones are kept apart. */
+/** Header fields in the order received. Names are case-insensitive; repeated fields are kept separate. */
 export class Headers {
   private readonly fields: [name: string, value: string][] = [];
 
-  /** The first field of that name. */
+  /** The first field with that name. */
   get(name: string): string | undefined {
     const key = name.toLowerCase();
     return this.fields.find(([known]) => known.toLowerCase() === key)?.[1];
@@ -23,7 +23,7 @@ export class Headers {
     return this.get(name) !== undefined;
   }
 
-  /** Replaces every field of that name. */
+  /** Replaces all fields with that name. */
   set(name: string, value: string): this {
     this.delete(name);
     return this.append(name, value);
@@ -61,8 +61,8 @@ export interface RtspResponse {
 }
 
 /**
- * The bytes of a request; `Content-Length` is added where there is a body. Throws EINPUT for a line break or
- * control character in any part. A line that cannot be bytes is taken for text, and goes out in UTF-8.
+ * The bytes of a request; adds `Content-Length` if there is a body. Throws EINPUT for a line break or control
+ * character in any part. A line with characters above U+00FF is encoded as UTF-8.
  */
 export function serializeRequest(request: RtspRequest): Buffer {
   if (!/^[A-Z_a-z]+$/.test(request.method))
@@ -72,7 +72,7 @@ export function serializeRequest(request: RtspRequest): Buffer {
   return serialize(`${request.method} ${request.uri} RTSP/1.0`, request.headers, request.body);
 }
 
-/** The bytes of a response; as `serializeRequest`. */
+/** The bytes of a response, with the same rules as `serializeRequest`. */
 export function serializeResponse(response: RtspResponse): Buffer {
   return serialize(`RTSP/1.0 ${response.status} ${response.reason}`, response.headers, response.body);
 }
@@ -87,7 +87,7 @@ function serialize(startLine: string, headers: Headers, body: Buffer): Buffer {
   }
   if (body.length > 0) lines.push(`Content-Length: ${body.length}`);
   for (const line of lines) {
-    // eslint-disable-next-line no-control-regex -- a value must not smuggle a second line in
+    // eslint-disable-next-line no-control-regex -- a value must not inject a second line
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(line))
       throw new NvrError('EINPUT', 'A header must not hold line breaks or control characters.');
   }

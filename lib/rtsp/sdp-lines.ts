@@ -1,14 +1,17 @@
-// The lines of a session description that are used, put as RFC 4566 has them: cameras write ports below zero,
-// two spaces, tabs, capitals.
+// Extracts the SDP lines that are used, and normalises them to RFC 4566: cameras write negative ports, double
+// spaces, tabs and capitals.
 
 import { trimBytes } from '../text.js';
 
-/** What a key is replaced by: only that there is one is of interest. */
+/** Replaces an SRTP key: only its presence matters. */
 const KEYED = 'a=crypto:1 x x';
-/** Of a kind, in one media section: a payload type has one of each, or a few. The rest is left out. */
+/**
+ * Most lines of one kind per media section; further ones are left out. A payload type needs one of each, or a
+ * few.
+ */
 const MAX_OF_A_KIND = 64;
 
-/** How the value of an attribute is written; undefined: it cannot be read. */
+/** Normalises an attribute's value; undefined if it cannot be read. */
 const ATTRIBUTES: Readonly<Record<string, (value: string) => string | undefined>> = {
   rtpmap: (value) => withPayloadType(value, (rest) => joinSlashes(wordsOf(rest))[0]),
   fmtp: (value) => withPayloadType(value, (rest) => rest.replaceAll('\t', ' ')),
@@ -21,7 +24,7 @@ const ATTRIBUTES: Readonly<Record<string, (value: string) => string | undefined>
 const DIRECTIONS: ReadonlySet<string> = new Set(['sendonly', 'recvonly', 'sendrecv', 'inactive']);
 const KEYS: ReadonlySet<string> = new Set(['crypto', 'fingerprint']);
 
-/** undefined where no line says that this is a session description. */
+/** Undefined if no line identifies this as a session description. */
 export function usedLines(text: string): string[] | undefined {
   const used: string[] = [];
   let isSdp = false;
@@ -49,12 +52,14 @@ export function usedLines(text: string): string[] | undefined {
   return isSdp ? used : undefined;
 }
 
-/** `video 0 RTP/AVP 96`, whatever of it is missing, wrong or written apart. The port is never used. */
+/**
+ * Rebuilds `video 0 RTP/AVP 96` from a line with missing, wrong or oddly spaced parts. The port is not used.
+ */
 function mediaLine(value: string): string {
   const [type = '', ...words] = joinSlashes(wordsOf(value));
   const at = words.findIndex((word) => /^[A-Za-z]/.test(word));
   const protocol = at === -1 ? 'RTP/AVP' : words[at]!.replace(/[^\w/]/g, '');
-  // Without a protocol the first number is the port, where more follow.
+  // Without a protocol, the first of several numbers is the port.
   const numbers = at === -1 ? words.slice(words.length > 1 ? 1 : 0) : words.slice(at + 1);
   const payloads = numbers.filter((word) => /^\d{1,3}$/.test(word));
   return [
@@ -66,7 +71,7 @@ function mediaLine(value: string): string {
   ].join('');
 }
 
-/** `rtpmap:96 …`, `rtpmap : 96 …`, `rtpmap=96 …` and `rtpmap 96 …` are one. */
+/** `rtpmap:96 …`, `rtpmap : 96 …`, `rtpmap=96 …` and `rtpmap 96 …` mean the same. */
 function nameOf(attribute: string): { name: string; rest: string } {
   const name = /^[\w-]*/.exec(attribute)![0];
   const rest = trimBytes(attribute.slice(name.length));
@@ -99,7 +104,7 @@ function wordsOf(text: string): string[] {
   return text.split(/[ \t,]/).filter((word) => word !== '');
 }
 
-/** `H264 / 90000` is one word. */
+/** Joins `H264 / 90000` into one word. */
 function joinSlashes(words: readonly string[]): string[] {
   const joined: string[] = [];
   for (const word of words) {

@@ -1,5 +1,5 @@
-// A session description (RFC 4566) as far as a client needs it, through sdp-transform; everything it gives is
-// checked.
+// Reads the parts of a session description (RFC 4566) that a client needs, through sdp-transform, and
+// validates everything that gives.
 
 import { parse } from 'sdp-transform';
 import { NvrError } from '../errors.js';
@@ -9,13 +9,13 @@ import { usedLines } from './sdp-lines.js';
 
 export interface PayloadFormat {
   type: number;
-  /** Upper case: H264, H265, JPEG, MPEG4-GENERIC, PCMU, VND.ONVIF.METADATA … */
+  /** In upper case: H264, H265, JPEG, MPEG4-GENERIC, PCMU, VND.ONVIF.METADATA … */
   encoding: string;
   /** Hz */
   clockRate: number;
-  /** Audio channels; 1 where the SDP says nothing. */
+  /** Audio channels; 1 if the SDP does not say. */
   channels: number;
-  /** Parameters by lower-case name. */
+  /** fmtp parameters by lower-case name. */
   fmtp: ReadonlyMap<string, string>;
 }
 
@@ -34,10 +34,13 @@ export interface MediaDescription {
   control?: string;
   /** Frames per second. */
   frameRate?: number;
-  /** Pixels of its pictures, where a header has no room for them (`a=framesize`, `a=x-dimensions`). */
+  /**
+   * Picture size in pixels, for pictures whose own header cannot hold it (`a=framesize`, `a=x-dimensions`).
+   */
   pictureSize?: PictureSize;
   /**
-   * sendonly, recvonly, sendrecv, inactive; the session's where the media has none of its own (RFC 4566 6).
+   * sendonly, recvonly, sendrecv or inactive; inherited from the session level if the media section has none
+   * (RFC 4566 6).
    */
   direction?: string;
   /** Keys for SRTP are offered (`a=crypto`, RFC 4568; `a=fingerprint`, RFC 5763). */
@@ -51,10 +54,10 @@ export interface SessionDescription {
   media: MediaDescription[];
 }
 
-/** Pixels that a JPEG's own header has room for. */
+/** Largest side in pixels that a JPEG header can hold. */
 const MAX_SIDE = 65_535;
 
-/** Static payload types (RFC 3551 6): those that cameras use, and those that an error should name. */
+/** Static payload types (RFC 3551 6): those that cameras use, and those that an error message should name. */
 const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; channels?: number }>> = {
   0: { encoding: 'PCMU', clockRate: 8000 },
   2: { encoding: 'G726-32', clockRate: 8000 },
@@ -75,8 +78,8 @@ const STATIC: Readonly<Record<number, { encoding: string; clockRate: number; cha
 };
 
 /**
- * `text` is bytes, one character each. Never throws but NvrError EPROTOCOL, and that only for what is no SDP
- * at all. Media sections past the limit are left out.
+ * `text` holds one byte per character. Throws only EPROTOCOL, and only if the text is no SDP at all. Media
+ * sections past the limit are left out.
  */
 export function parseSdp(text: string): SessionDescription {
   const lines = usedLines(text);
@@ -97,7 +100,7 @@ export function parseSdp(text: string): SessionDescription {
   return result;
 }
 
-/** What a session says for all media that do not say otherwise. */
+/** Session-level attributes that media sections inherit. */
 function shared({ direction, crypto }: Record<string, unknown>): Record<string, unknown> {
   return { ...(direction !== undefined && { direction }), ...(crypto !== undefined && { crypto }) };
 }
@@ -118,7 +121,7 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
     .split(' ')
     .filter((one) => one !== '')
     .map(Number);
-  // What the media line leaves out may stand in the lines below it.
+  // Payload types missing from the m= line may appear in the a= lines below it.
   const types = listed.length > 0 ? listed : [...maps.keys()];
   for (const payloadType of types.slice(0, LIMITS.mediaSections)) {
     const [map] = maps.get(payloadType) ?? [];
@@ -145,13 +148,13 @@ function readMedia(media: Record<string, unknown>, index: number): MediaDescript
 
 /** `framesize:26 2592-1944` of 3GPP (TS 26.234 5.3.3.2), or `x-dimensions:2592,1944`. */
 function readPictureSize(media: Record<string, unknown>): PictureSize | undefined {
-  const told = invalidOf(media, 'framesize')?.replace(/^\d+ /, '') ?? invalidOf(media, 'x-dimensions');
-  const [width = 0, height = 0] = (told ?? '').split(/[-,x]/, 2).map(Number);
+  const size = invalidOf(media, 'framesize')?.replace(/^\d+ /, '') ?? invalidOf(media, 'x-dimensions');
+  const [width = 0, height = 0] = (size ?? '').split(/[-,x]/, 2).map(Number);
   const isSide = (side: number): boolean => Number.isInteger(side) && side > 0 && side <= MAX_SIDE;
   return isSide(width) && isSide(height) ? { width, height } : undefined;
 }
 
-/** In the order of the lines. */
+/** Lines by payload type, in their order. */
 function byPayloadType(entries: unknown): Map<number, Record<string, unknown>[]> {
   const found = new Map<number, Record<string, unknown>[]>();
   for (const entry of asArray(entries).map(asRecord)) {
@@ -164,8 +167,8 @@ function byPayloadType(entries: unknown): Map<number, Record<string, unknown>[]>
 }
 
 /**
- * The parameters for a payload type, of all its lines; a lone fmtp of a wrong type is taken for a lone
- * payload's (quirk: broken-fmtp).
+ * The merged fmtp parameters of a payload type. A single fmtp with a wrong payload type is used for a single
+ * payload (quirk: broken-fmtp).
  */
 function readFmtp(
   formats: ReadonlyMap<number, Record<string, unknown>[]>,
@@ -185,7 +188,7 @@ function readFmtp(
   return parameters;
 }
 
-/** sdp-transform puts attributes it does not know, `range` among them, into `invalid` as `name:value`. */
+/** sdp-transform puts attributes that it does not know, such as `range`, into `invalid` as `name:value`. */
 function invalidOf(record: Record<string, unknown>, name: string): string | undefined {
   for (const entry of asArray(record.invalid)) {
     const value = textOf(asRecord(entry).value);

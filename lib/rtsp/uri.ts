@@ -1,5 +1,5 @@
-// rtsp:// and rtsps:// URIs, read by hand: `new URL` takes `video:1` for absolute and throws on a `#` in a
-// password.
+// Parses rtsp:// and rtsps:// URIs. `new URL` is not used: it takes `video:1` for absolute and throws on a
+// `#` in a password.
 
 import { NvrError } from '../errors.js';
 
@@ -18,7 +18,7 @@ export interface RtspUri {
 }
 
 /**
- * RFC 2326 3.2; credentials are percent-decoded. Throws EINPUT with a message that quotes nothing of the URI.
+ * RFC 2326 3.2. Credentials are percent-decoded. Throws EINPUT with a message that quotes no part of the URI.
  */
 export function parseRtspUri(uri: string): RtspUri {
   // eslint-disable-next-line no-control-regex -- a request line cannot hold them
@@ -29,8 +29,8 @@ export function parseRtspUri(uri: string): RtspUri {
   const tls = scheme[1]!.toLowerCase() === 'rtsps';
   const rest = uri.slice(scheme[0].length);
 
-  // The last `@` before the path ends the credentials, so that a password may hold `@`, `#` or `:`; a `/` in
-  // one is percent-encoded.
+  // The credentials end at the last `@` before the path, so a password may contain `@`, `#` or `:`; a `/` in
+  // it must be percent-encoded.
   const slash = rest.search(/[/?]/);
   const head = slash === -1 ? rest : rest.slice(0, slash);
   const at = head.lastIndexOf('@');
@@ -47,7 +47,7 @@ export function parseRtspUri(uri: string): RtspUri {
   return result;
 }
 
-/** `host`, `host:port`, `[v6]:port` or a bare IPv6 address; an address keeps its zone. Throws EINPUT. */
+/** Parses `host`, `host:port`, `[v6]:port` or a bare IPv6 address, which keeps its zone. Throws EINPUT. */
 export function parseAuthority(authority: string): { host: string; port?: number } {
   const bracketed = /^\[([0-9a-f:.]+(?:%[\w.~-]+)?)\](?::(\d*))?$/i.exec(authority);
   const plain = /^([^:[\]\s]+)(?::(\d*))?$/.exec(authority);
@@ -64,20 +64,23 @@ export function parseAuthority(authority: string): { host: string; port?: number
   return { host, port };
 }
 
-/** In a URI a zone's `%` is written `%25` (RFC 6874 2). */
+/** In a URI the `%` of an IPv6 zone is written `%25` (RFC 6874 2). */
 function withZone(host: string): string {
   return host.includes(':') ? host.replace('%25', '%') : host;
 }
 
-/** The authority that a server is told: a zone is of no meaning to anybody but this machine (RFC 6874 1). */
+/**
+ * The authority to send to a server, without an IPv6 zone, which only has a meaning on this machine (RFC 6874
+ * 1).
+ */
 export function authorityOnWire(host: string, port: number, usualPort: number): string {
   const plain = host.includes(':') ? `[${host.split('%', 1)[0]!}]` : host;
   return port === usualPort ? plain : `${plain}:${port}`;
 }
 
 /**
- * The URI of a request. Never with credentials: they travel in `Authorization` alone. The default port is
- * left out.
+ * The URI for a request line: without credentials, which belong in `Authorization`, and without the default
+ * port.
  */
 export function requestUri({
   tls,
@@ -88,7 +91,7 @@ export function requestUri({
   return `${tls ? 'rtsps' : 'rtsp'}://${authorityOnWire(host, port, tls ? RTSPS_PORT : RTSP_PORT)}${path}`;
 }
 
-/** For this machine: `requestUri` is what servers get. */
+/** For use on this machine, with the IPv6 zone; servers are sent `requestUri`. */
 export function formatRtspUri(uri: Pick<RtspUri, 'tls' | 'host' | 'port' | 'path'>): string {
   const host = uri.host.includes(':') ? `[${uri.host}]` : uri.host;
   const port = uri.port === (uri.tls ? RTSPS_PORT : RTSP_PORT) ? '' : `:${uri.port}`;

@@ -55,7 +55,7 @@ function admitted(
   for (const one of sent) {
     for (; tick <= one.at; tick += 1000) admission.release(5000 + tick);
     const packet = packetOf(one);
-    if (admission.admits(packet, 0, packet.length, 5000 + one.at)) note(packet, 5000 + one.at);
+    if (admission.admit(packet, 0, packet.length, 5000 + one.at)) note(packet, 5000 + one.at);
     // The read buffer is the next read's.
     packet.fill(0);
   }
@@ -226,7 +226,7 @@ describe('Admission', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(100_000), (bytes, at) => {
         const before = admission.refused;
-        const took = admission.admits(Buffer.from(bytes), 0, bytes.length, at);
+        const took = admission.admit(Buffer.from(bytes), 0, bytes.length, at);
         assert.ok(took || admission.refused >= before);
         assert.ok(!took || (bytes.length >= 12 && bytes[0]! >> 6 === 2));
       }),

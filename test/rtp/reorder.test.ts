@@ -228,21 +228,21 @@ describe('ReorderBuffer', () => {
   it('lets the next packet pass unpushed while nothing waits, and counts it', () => {
     const { out, push, buffer } = recorder();
     const ssrc = 0xffff_fffe;
-    assert.equal(buffer.passes(1, ssrc), false);
+    assert.equal(buffer.takeInOrder(1, ssrc), false);
     push(1, 0, ssrc);
-    assert.equal(buffer.passes(1, ssrc), false);
-    assert.equal(buffer.passes(2, 7), false);
-    assert.equal(buffer.passes(2, ssrc), true);
+    assert.equal(buffer.takeInOrder(1, ssrc), false);
+    assert.equal(buffer.takeInOrder(2, 7), false);
+    assert.equal(buffer.takeInOrder(2, ssrc), true);
     push(2, 0, ssrc);
     assert.equal(buffer.duplicates, 1);
     push(30_000, 0, ssrc);
-    assert.equal(buffer.passes(3, ssrc), true);
+    assert.equal(buffer.takeInOrder(3, ssrc), true);
     assert.equal(buffer.isHolding, false, 'the old sequence goes on: that one was a stray');
     push(5, 0, ssrc);
-    assert.equal(buffer.passes(4, ssrc), false);
+    assert.equal(buffer.takeInOrder(4, ssrc), false);
     push(4, 0, ssrc);
     assert.deepEqual(out, [1, 4, 5]);
-    assert.equal(buffer.passes(6, ssrc), true);
+    assert.equal(buffer.takeInOrder(6, ssrc), true);
   });
 
   it('ignores what is too short for RTP', () => {

@@ -154,7 +154,7 @@ class Conversation {
     const again = async (): Promise<HttpReply> => {
       const reply = await this.ask(auth.authorize('GET', target.path));
       // Only a stale nonce is worth a second try.
-      const isStale = reply.status === 401 && auth.isStale(reply.headers.getAll('WWW-Authenticate'));
+      const isStale = reply.status === 401 && auth.acceptIfStale(reply.headers.getAll('WWW-Authenticate'));
       return isStale ? this.ask(auth.authorize('GET', target.path)) : reply;
     };
     const reply = await login(account.gate, auth, () => this.ask(), { what: 'The key service’s GET', again });
