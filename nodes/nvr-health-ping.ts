@@ -1,9 +1,10 @@
-// Flow node `nvr-health-ping`: asks whether a camera, or every camera of an NVR, can be seen; tells each
-// check, and each change of state.
+// Flow node `nvr-health-ping`: asks whether a camera, several, or every camera of an NVR can be seen; tells
+// each check, and each change of state.
 
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import type { Health } from '../lib/nvr/health/health.js';
-import { channelNumber } from './shared/channel.js';
+import { channelList, isOneChannel } from './shared/channel-list.js';
+import { channelName, channelNumber } from './shared/channel.js';
 import {
   flowNode,
   type FlowContext,
@@ -27,8 +28,16 @@ const FIRST_MS = 1_000;
 /** Nodes whose interval brings them here together share what one has just found. */
 const FRESH_MS = 500;
 
-/** Undefined: all channels. */
-type Channel = number | undefined;
+/** What is checked, and how topics call it. */
+interface Asked {
+  /** Undefined: every camera that the NVR has. */
+  readonly channels: readonly number[] | undefined;
+  readonly name: string;
+  /** One camera, told as such and not as a list of one. */
+  readonly isOne: boolean;
+}
+
+const EVERY: Asked = { channels: undefined, name: ALL, isOne: false };
 
 export = (RED: NodeAPI): void => {
   flowNode(RED, 'nvr-health-ping', healthPingSettings, (context) => new HealthPing(context));
@@ -36,14 +45,14 @@ export = (RED: NodeAPI): void => {
 
 class HealthPing implements FlowPart {
   private readonly checks: HealthChecks;
-  private readonly channel: Channel;
+  private readonly asked: Asked;
   private timer: NodeJS.Timeout | undefined;
   private pending = 0;
 
   constructor(private readonly context: FlowContext<typeof healthPingSettings>) {
     const { nvr, server, settings } = context;
     // Without a message there is none: the timed checks are off.
-    this.channel = isFromMessage(context, 'channel') ? undefined : this.channelOf(settings.channel);
+    this.asked = isFromMessage(context, 'channel') ? EVERY : this.askedOf(settings.channel);
     this.checks = new HealthChecks(nvr, server.settings, settings);
   }
 
@@ -51,12 +60,12 @@ class HealthPing implements FlowPart {
     this.schedule(true);
   }
 
-  /** A message may pick the channel and the stream, never the host. */
+  /** A message may pick the channels and the stream, never the host. */
   async input(message: Input, send: Send): Promise<void> {
     const { settings } = this.context;
-    const channel = this.channelOf(givenFor(this.context, 'channel', message));
+    const asked = this.askedOf(givenFor(this.context, 'channel', message));
     const stream = overridden(healthPingSettings, 'stream', message.stream, settings.stream);
-    for (const outputs of await this.run(channel, stream, message, 0)) send(outputs);
+    for (const outputs of await this.run(asked, stream, message, 0)) send(outputs);
   }
 
   close(): void {
@@ -79,7 +88,7 @@ class HealthPing implements FlowPart {
     this.timer = setTimeout(
       () => {
         this.schedule();
-        this.run(this.channel, settings.stream, {}, FRESH_MS).then(
+        this.run(this.asked, settings.stream, {}, FRESH_MS).then(
           (messages) => {
             for (const outputs of messages) node.send(outputs);
           },
@@ -97,7 +106,7 @@ class HealthPing implements FlowPart {
    * node is closed.
    */
   private async run(
-    channel: Channel,
+    { channels, name, isOne }: Asked,
     stream: string,
     message: NodeMessage,
     freshMs: number,
@@ -106,17 +115,19 @@ class HealthPing implements FlowPart {
     this.pending++;
     if (this.pending === 1) node.status(CHECKING);
     try {
-      const { health, changes } =
-        channel === undefined
-          ? await this.checks.all(stream, freshMs)
-          : await this.checks.one(channel, stream, freshMs);
+      const { health, changes } = isOne
+        ? await this.checks.one(channels![0]!, stream, freshMs)
+        : await this.checks.several(channels, stream, freshMs);
       this.show(statusOf(health));
       if (signal.aborted) return [];
-      const topic = message.topic ?? this.topic(channel);
+      const topic = message.topic ?? this.topic(name);
       const payload = health.state === 'down' ? false : (health.rttMs ?? false);
       return [
         [Object.assign(message, { topic, payload, health }), null],
-        ...changes.map((row) => [null, changeOf(row, topicOf(server.settings, row.channel, 'health'))]),
+        ...changes.map((row) => {
+          const mark = isOne ? {} : { channel: row.channel, camera: row.name };
+          return [null, { ...changeOf(row, topicOf(server.settings, row.channel, 'health')), ...mark }];
+        }),
       ];
     } catch (error) {
       this.show(failed(asNvrError(error).code));
@@ -125,14 +136,18 @@ class HealthPing implements FlowPart {
     }
   }
 
-  private topic(channel: Channel): string {
+  private topic(name: string): string {
     const { settings } = this.context.server;
-    if (channel !== undefined) return topicOf(settings, channel, 'health');
-    return topicOf({ name: settings.name, channels: [{ channel: 0, name: ALL }] }, 0, 'health');
+    return topicOf({ name: settings.name, channels: [{ channel: 0, name }] }, 0, 'health');
   }
 
-  private channelOf(given: unknown): Channel {
-    return given === ALL ? undefined : channelNumber(this.context.server.settings, given);
+  private askedOf(given: unknown): Asked {
+    const { settings } = this.context.server;
+    if (given === ALL) return EVERY;
+    if (!isOneChannel(settings, given) && typeof given === 'string')
+      return { channels: channelList(settings, given), name: given.trim(), isOne: false };
+    const channel = channelNumber(settings, given);
+    return { channels: [channel], name: channelName(settings, channel), isOne: true };
   }
 
   /** The last check to end says how it went. */

@@ -1,66 +1,48 @@
-// Flow node `nvr-record`: an alarm makes a clip that begins before it, or segments are recorded without end.
-// Clips on output 1, their story and the stream's on output 2.
+// Flow node `nvr-record`: an alarm makes a clip that begins before it, or segments are recorded without end,
+// of one camera or of several. Clips on output 1, their story and the streams' on output 2.
 
 import type { NodeAPI } from 'node-red';
-import { NvrError } from '../lib/errors.js';
-import { keepMessage } from '../lib/nvr/recorder/kept-message.js';
-import { Recorder } from '../lib/nvr/recorder/recorder.js';
-import type { RecorderEvent } from '../lib/nvr/recorder/types.js';
-import type { CameraHub, HubEvent } from '../lib/nvr/types.js';
-import { isOff, reasonOf } from './shared/alarm-message.js';
-import { channelNumber } from './shared/channel.js';
+import { CameraBadges } from './shared/camera-badges.js';
 import { flowNode, type FlowPart, type Input, type Send } from './shared/flow-node.js';
-import { HeldAlarms } from './shared/record-alarms.js';
-import { ARCHIVE_ACTIONS, RecordArchive } from './shared/record-archive.js';
-import { RecordBadge } from './shared/record-badge.js';
-import { keepGiB, recorderDeps, recorderOptions, type RecordContext } from './shared/record-options.js';
-import { RecordOutput } from './shared/record-output.js';
-import { offerRecorded } from './shared/recorded-cameras.js';
+import { OwnCameras } from './shared/own-cameras.js';
+import { RecordCamera } from './shared/record-camera.js';
+import { keepGiB, type RecordContext } from './shared/record-options.js';
 import { recordSettings } from './shared/settings/tables/nvr-record.js';
+import { IDLE } from './shared/status.js';
 
-/** Node-RED gives up on a node that takes 15 s to close. */
-const CLOSE_MS = 12_000;
+/** What may be said to all of a node's cameras at once; all else is about one. */
+const OF_ALL: ReadonlySet<unknown> = new Set(['stop', 'arm', 'disarm', 'status']);
 
 export = (RED: NodeAPI): void => {
   flowNode(RED, 'nvr-record', recordSettings, (context) => new RecordNode(context));
 };
 
 class RecordNode implements FlowPart {
-  private readonly hub: CameraHub;
-  private readonly recorder: Recorder;
-  private readonly output: RecordOutput;
-  private readonly badge: RecordBadge;
-  /** Recorded without end, with or without alarms. */
-  private readonly isEndless: boolean;
-  private readonly archive: RecordArchive;
-  private readonly alarms: HeldAlarms;
-  private readonly takeBack: () => void;
-  private armed = false;
-  /** Absent while the flows run; `isLast`: no next start tells what is left. */
-  private closing: { readonly isLast: boolean } | undefined;
+  private readonly own: OwnCameras;
+  private readonly cameras: ReadonlyMap<number, RecordCamera>;
 
   constructor(private readonly context: RecordContext) {
-    const { RED, node, nvr, server, settings } = context;
-    this.isEndless = settings.mode !== 'alarm';
-    this.hub = nvr.camera(channelNumber(server.settings, settings.channel), settings.stream);
-    this.output = new RecordOutput(node, server.settings, this.hub, settings.attach);
-    const options = recorderOptions(context, this.hub);
-    const deps = recorderDeps(context, this.hub);
-    this.recorder = new Recorder(this.hub, options, deps, {
-      onEvent: (event) => {
-        if (this.closing === undefined) this.onEvent(event);
-        else this.alarms.ended(event, this.closing.isLast);
+    const { node, server, settings } = context;
+    this.own = new OwnCameras(server.settings, settings.channel, settings.channelType);
+    const { channels } = this.own;
+    const badges = new CameraBadges(
+      (badge) => {
+        node.status(badge);
       },
-      onHubEvent: (event) => {
-        this.onHubEvent(event);
-      },
-      isRunning: () => this.closing === undefined,
-    });
-    this.archive = new RecordArchive(context, this.recorder, this.output, options, deps);
-    this.takeBack = offerRecorded(server, { channel: this.hub.channel, catalog: this.recorder.catalog });
-    this.alarms = new HeldAlarms(node, this.output, (message) => RED.util.cloneMessage(message));
-    this.badge = new RecordBadge(node, this.hub, () =>
-      this.armed ? this.recorder.status.state === 'recording' : undefined,
+      channels,
+      IDLE,
+      'armed',
+    );
+    const exporting = new Set<Promise<unknown>>();
+    this.cameras = new Map(
+      channels.map((channel) => {
+        const mark = this.own.markOf(channel);
+        const id = mark.channel === undefined ? node.id : `${node.id}-${channel}`;
+        const show = (badge: Parameters<typeof badges.set>[1]): void => {
+          badges.set(channel, badge);
+        };
+        return [channel, new RecordCamera(context, { channel, mark, id, exporting, show })];
+      }),
     );
   }
 
@@ -68,130 +50,34 @@ class RecordNode implements FlowPart {
     const { settings, savedVersion } = this.context;
     const { keepDays, keepFolderGiB, keepFreeGiB } = settings;
     const isLimited = Math.max(keepDays, keepGiB(settings, savedVersion), keepFolderGiB, keepFreeGiB) > 0;
-    if (settings.mode === 'continuous' && savedVersion === 0 && !isLimited) this.output.warning(noLimit());
-    this.arm();
-    void this.archive.cleanUp();
+    const fillsDisk = settings.mode === 'continuous' && savedVersion === 0 && !isLimited;
+    for (const camera of this.cameras.values()) {
+      if (fillsDisk) camera.warnOfNoLimit();
+      camera.arm();
+    }
+    // They share the folder.
+    void [...this.cameras.values()][0]!.cleanUp();
   }
 
-  /** Answered at once, or with the clip that the message began. */
+  /**
+   * Answered at once, or with the clip that the message began. An alarm names its camera, if there are
+   * several.
+   */
   async input(message: Input, send: Send): Promise<void> {
-    this.checkChannel(message.channel);
-    const archived = ARCHIVE_ACTIONS.find((action) => action === message.action);
-    if (archived !== undefined) {
-      await this.archive.take(archived, message, send);
+    const { action, channel } = message;
+    const isForAll = OF_ALL.has(action) || (action === 'start' && this.context.settings.mode !== 'alarm');
+    const channels = isForAll ? this.own.named(channel) : [this.own.one(channel)];
+    const cameras = channels.map((one) => this.cameras.get(one)!);
+    if (cameras.length === 1) {
+      await cameras[0]!.input(message, send);
       return;
     }
-    switch (message.action) {
-      case undefined:
-      case null:
-      case '':
-        await this.alarm(message, send);
-        break;
-      case 'start':
-        if (this.isEndless) this.arm();
-        else await this.record(message, true, send);
-        break;
-      case 'stop':
-        if (this.isEndless) await this.disarm();
-        else this.stop();
-        break;
-      case 'arm':
-        this.arm();
-        break;
-      case 'disarm':
-        await this.disarm();
-        break;
-      case 'status':
-        send([null, this.output.status(message, this.recorder.status, await this.archive.publicKey())]);
-        break;
-      default:
-        throw new NvrError(
-          'EINPUT',
-          `msg.action must be one of start, stop, arm, disarm, status, ${ARCHIVE_ACTIONS.join(', ')}.`,
-        );
-    }
+    const { RED } = this.context;
+    await Promise.all(cameras.map((camera) => camera.input(RED.util.cloneMessage(message), send)));
   }
 
   /** Finishes what is recorded, within the time that Node-RED gives. */
   async close(isLast: boolean): Promise<void> {
-    this.closing = { isLast };
-    this.takeBack();
-    const finished = Promise.all([this.recorder.close(), this.archive.close()]);
-    this.badge.close();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_MS);
-    });
-    await Promise.race([finished, late]);
-    clearTimeout(timer);
-    this.output.close();
-    this.alarms.close();
+    await Promise.all([...this.cameras.values()].map((camera) => camera.close(isLast)));
   }
-
-  private checkChannel(given: unknown): void {
-    if (given === undefined || given === null || given === '') return;
-    if (channelNumber(this.context.server.settings, given) !== this.hub.channel)
-      throw new NvrError('EINPUT', 'msg.channel is not the channel that this node records.');
-  }
-
-  /** A disarmed recorder is not told of alarms: to ignore them is what it was disarmed for. */
-  private async alarm(message: Input, send: Send): Promise<void> {
-    const { payload } = message;
-    if (isOff(payload)) this.recorder.endAlarm();
-    else if (this.armed) await this.record(message, payload === true, send);
-  }
-
-  private record(message: Input, held: boolean, send: Send): Promise<void> | undefined {
-    const ended = this.alarms.hold(message, send, (holder) => {
-      const alarm = { reason: reasonOf(message), held, message: keepMessage(message), holder };
-      return this.recorder.alarm(alarm).began;
-    });
-    this.badge.show();
-    return ended;
-  }
-
-  private stop(): void {
-    this.recorder.stop();
-    this.badge.show();
-  }
-
-  private arm(): void {
-    this.armed = true;
-    this.recorder.arm();
-    this.badge.show();
-  }
-
-  private async disarm(): Promise<void> {
-    if (!this.armed) return;
-    this.armed = false;
-    const finished = this.recorder.disarm();
-    this.badge.show();
-    await finished.then(() => {
-      // It may have been armed again meanwhile.
-      if (!this.armed) this.output.event('stopped');
-    });
-  }
-
-  private onEvent(event: RecorderEvent): void {
-    this.output.recorderEvent(event);
-    if (event.type === 'recording' || event.type === 'finished') this.badge.clip(undefined);
-    if (event.type === 'failed') this.badge.clip(event.error.code);
-    if (event.type === 'finished') this.alarms.finished(event);
-    if (event.type === 'failed') this.alarms.failed(event);
-    this.badge.show();
-  }
-
-  private onHubEvent(event: HubEvent): void {
-    if (this.closing !== undefined) return;
-    this.badge.onHubEvent(event);
-    this.output.hubEvent(event);
-    if (event.firstOfOutage === true) this.context.node.error(event.error, {});
-  }
-}
-
-function noLimit(): NvrError {
-  return new NvrError(
-    'EDISK',
-    'Continuous recording keeps everything until the disk is nearly full; set "keepGiB" or "keepDays" to delete the oldest files.',
-  );
 }

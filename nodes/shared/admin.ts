@@ -7,9 +7,10 @@ import type { NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
-import { channelNumber } from './channel.js';
+import { channelList } from './channel-list.js';
 import { MOVING_MS, offerMoving, streamMoving } from './moving-picture.js';
 import { asNvrError } from './refuse.js';
+import { isEmpty } from './settings/check.js';
 import { TestGate } from './test-gate.js';
 import { nodeOf, testedNvr } from './tested-nvr.js';
 import { asset } from './view/assets.js';
@@ -170,10 +171,9 @@ async function findCameras({ nvr, onAccount }: Asked, response: Response): Promi
   return 0;
 }
 
-/** The channel of the dialog; for all, or none, the first that the table names. */
+/** The channel of the dialog, the first of several; for none, the first that the table names. */
 function channelOf({ settings }: Nvr, given: unknown): number {
-  if (given === undefined || given === '' || given === '*') return settings.channels[0]?.channel ?? 1;
-  return channelNumber(settings, given);
+  return channelList(settings, isEmpty(given) ? '*' : given)[0]!;
 }
 
 /**

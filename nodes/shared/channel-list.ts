@@ -16,7 +16,7 @@ export const MAX_LISTED = 1024;
  * for what is no list.
  */
 export function channelList(settings: ChannelTable, given: unknown): number[] {
-  const text = typeof given === 'number' || typeof given === 'string' ? String(given).trim() : '';
+  const text = textOf(given);
   const whole = named(settings, text);
   if (whole !== undefined) return [whole];
   if (text === '*') {
@@ -33,6 +33,16 @@ export function channelList(settings: ChannelTable, given: unknown): number[] {
       throw new NvrError('EINPUT', `The setting "channel" lists more than ${MAX_LISTED} channels.`);
   }
   return [...found];
+}
+
+/** Whether it is one channel's number or name, and no list, though it might be of one channel. */
+export function isOneChannel(settings: ChannelTable, given: unknown): boolean {
+  const text = textOf(given);
+  return /^\d+$/.test(text) || named(settings, text) !== undefined;
+}
+
+function textOf(given: unknown): string {
+  return typeof given === 'number' || typeof given === 'string' ? String(given).trim() : '';
 }
 
 function named({ channels }: ChannelTable, text: string): number | undefined {

@@ -1,4 +1,4 @@
-// Checks of one camera, or of every camera of an NVR, and which of them changed its state.
+// Checks of one camera, of several, or of every camera of an NVR, and which of them changed its state.
 
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import type { Depth, Health, HealthState } from '../../lib/nvr/health/health.js';
@@ -45,10 +45,11 @@ export class HealthChecks {
     return { health: { ...health }, changes: isChange ? [health] : [] };
   }
 
-  async all(stream: string, freshMs: number): Promise<Checked> {
-    let channels: number[];
+  /** `asked` is undefined: every camera that the NVR has. */
+  async several(asked: readonly number[] | undefined, stream: string, freshMs: number): Promise<Checked> {
+    let channels: readonly number[];
     try {
-      channels = await this.channels(stream);
+      channels = asked ?? (await this.channels(stream));
     } catch (error) {
       const { code, message: reason } = asNvrError(error);
       const health = { state: 'down', stage: stageOf(code), code, reason, checkedAt: Date.now() } as const;

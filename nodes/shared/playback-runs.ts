@@ -109,7 +109,12 @@ export class PlaybackRuns {
   /** An event of a run that is written to a file. */
   event(channel: number, stream: string, run: string, word: string, more: object): void {
     const { server, settings } = this.context;
-    this.tell(new Publisher(server.settings, { channel, stream, run }, settings.emit), run, word, more);
+    this.tell(
+      new Publisher(server.settings, { channel, stream, mark: { run } }, settings.emit),
+      run,
+      word,
+      more,
+    );
   }
 
   /** The run a message means: the one it names, or the only one there is. */
@@ -135,7 +140,8 @@ export class PlaybackRuns {
   private handlersOf(group: Group, answer: Answer): PlaybackHandlers {
     const { node, server, settings } = this.context;
     const { request } = answer;
-    const publisher = new Publisher(server.settings, request, settings.emit);
+    const { channel, stream, run } = request;
+    const publisher = new Publisher(server.settings, { channel, stream, mark: { run } }, settings.emit);
     const tell = (word: string, event: object = {}): void => {
       this.tell(publisher, request.run, word, event);
     };

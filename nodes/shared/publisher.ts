@@ -6,27 +6,25 @@ import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { contentTypeOf, sideInfo, topicOf, videoInfo } from './messages.js';
 import type { Outputs } from './output/outlet.js';
+import type { CameraMark } from './own-cameras.js';
 
 export type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
 
 export interface Source {
   readonly channel: number;
   readonly stream: string;
-  /** Of a recording: on every message. */
-  readonly run?: string;
+  /** On every message: a recording's run, or which camera of a node's several it is of. */
+  readonly mark?: { readonly run?: string } & CameraMark;
 }
 
 export class Publisher {
   private sequence = 0;
-  private readonly run: { readonly run?: string };
 
   constructor(
     private readonly settings: Pick<NvrSettings, 'name' | 'channels'>,
     private readonly source: Source,
     private readonly emit: Emit,
-  ) {
-    this.run = source.run === undefined ? {} : { run: source.run };
-  }
+  ) {}
 
   /** How many messages a picture makes. */
   count(unit: VideoUnit): number {
@@ -44,7 +42,7 @@ export class Publisher {
       payload: nal === undefined ? unit.data : unit.data.subarray(nal.start, nal.end),
       contentType: contentTypeOf(unit),
       video: repeated ? { ...video, repeated } : video,
-      ...this.run,
+      ...this.source.mark,
     };
     return [message, null];
   }
@@ -56,13 +54,13 @@ export class Publisher {
       payload: unit.data,
       contentType: contentTypeOf(unit),
       ...sideInfo(unit, this.source.channel),
-      ...this.run,
+      ...this.source.mark,
     };
     return [null, null, message];
   }
 
   event(word: string, event: object): Outputs {
-    return [null, { topic: this.topic('event'), payload: word, event, ...this.run }];
+    return [null, { topic: this.topic('event'), payload: word, event, ...this.source.mark }];
   }
 
   /** What every event says. */

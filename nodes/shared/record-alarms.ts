@@ -59,7 +59,7 @@ export class HeldAlarms {
 
   failed({ error, message: kept = {}, firstOfOutage, holder }: Failed): void {
     if (holder !== undefined) this.release(holder as HeldAlarm).reject(error);
-    else if (firstOfOutage) this.node.error(error, kept);
+    else if (firstOfOutage) this.node.error(error, { ...kept, ...this.output.mark });
   }
 
   /**

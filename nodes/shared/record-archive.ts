@@ -19,6 +19,9 @@ export const ARCHIVE_ACTIONS = ['keep', 'release', 'list', 'export'] as const;
 export type ArchiveAction = (typeof ARCHIVE_ACTIONS)[number];
 
 const KEY_FILE = 'nvr-signing-key.pem';
+/** The exports of a node that are under way, of all its cameras. */
+export type Exporting = Set<Promise<unknown>>;
+
 /** Of one node at once. */
 const MAX_EXPORTS = 4;
 const MAX_NAME = 200;
@@ -26,7 +29,6 @@ const MAX_NAME = 200;
 export class RecordArchive {
   private readonly evidence: EvidenceContext;
   private readonly keyFile: string;
-  private readonly running = new Set<Promise<unknown>>();
 
   constructor(
     private readonly context: RecordContext,
@@ -34,6 +36,7 @@ export class RecordArchive {
     private readonly output: RecordOutput,
     options: RecorderOptions,
     deps: RecorderDeps,
+    private readonly running: Exporting,
   ) {
     this.keyFile = path.resolve(context.RED.settings.userDir ?? process.cwd(), KEY_FILE);
     this.evidence = {

@@ -1,7 +1,7 @@
-// The badge of a record node: disarmed, else what is wrong with the stream, else why the last clip failed,
+// The badge of a camera that is recorded: disarmed, else what is wrong with the stream, else why the last clip failed,
 // else what it does.
 
-import type { Node, NodeStatus } from 'node-red';
+import type { NodeStatus } from 'node-red';
 import type { NvrErrorCode } from '../../lib/errors.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../../lib/nvr/types.js';
 import { failed, IDLE, statusOfEvent } from './status.js';
@@ -20,7 +20,7 @@ export class RecordBadge {
   private closed = false;
 
   constructor(
-    private readonly node: Node,
+    private readonly tell: (badge: NodeStatus) => void,
     private readonly hub: CameraHub,
     /** Undefined: disarmed. */
     private readonly isRecording: () => boolean | undefined,
@@ -46,7 +46,7 @@ export class RecordBadge {
     const badge = this.badge();
     if (badge.text === this.shown?.text && badge.fill === this.shown?.fill) return;
     this.shown = badge;
-    this.node.status(badge);
+    this.tell(badge);
   }
 
   close(): void {

@@ -27,8 +27,8 @@ export function keepGiB({ keepGiB: given, mode }: Settings, savedVersion: number
   return given ?? (mode === 'continuous' && savedVersion > 0 ? USUAL_GIB : 0);
 }
 
-export function recorderOptions(context: RecordContext, { channel }: CameraHub): RecorderOptions {
-  const { RED, node, server, settings, savedVersion } = context;
+export function recorderOptions(context: RecordContext, { channel }: CameraHub, id: string): RecorderOptions {
+  const { RED, server, settings, savedVersion } = context;
   const {
     name: _name,
     nvr: _nvr,
@@ -44,7 +44,7 @@ export function recorderOptions(context: RecordContext, { channel }: CameraHub):
     ...(settings.mode === 'timelapse' && { segment: FILM_SEGMENT }),
     keepGiB: keepGiB(settings, savedVersion),
     fileMode: Number.parseInt(settings.fileMode, 8),
-    id: node.id,
+    id,
     nvr: server.settings.name,
     channel: channelName(server.settings, channel),
     timeZone: server.settings.timeZone,

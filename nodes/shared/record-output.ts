@@ -7,6 +7,7 @@ import type { CameraHub, HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import { clipFields, notAttached } from './clip-message.js';
 import { eventInfo, flatClip, topicOf } from './messages.js';
 import { Outlet } from './output/outlet.js';
+import type { CameraMark } from './own-cameras.js';
 
 export class RecordOutput {
   private readonly outlet: Outlet;
@@ -16,6 +17,7 @@ export class RecordOutput {
     private readonly settings: NvrSettings,
     private readonly hub: CameraHub,
     private readonly attach: boolean,
+    readonly mark: CameraMark,
   ) {
     this.outlet = new Outlet({
       send: (outputs) => {
@@ -27,7 +29,12 @@ export class RecordOutput {
   /** The same message with a finished clip on it, for output 1. */
   clip(message: NodeMessage, info: ClipInfo): NodeMessage {
     const topic = message.topic ?? topicOf(this.settings, this.hub.channel, 'clip');
-    return Object.assign(message, { topic, ...clipFields(info, this.attach), clip: { ...info } });
+    return Object.assign(message, {
+      topic,
+      ...clipFields(info, this.attach),
+      clip: { ...info },
+      ...this.mark,
+    });
   }
 
   /**
@@ -49,13 +56,18 @@ export class RecordOutput {
   told(message: NodeMessage, word: string, more: object): NodeMessage {
     const { channel, stream } = this.hub;
     const event = { channel, stream, time: Date.now(), ...more };
-    return Object.assign(message, { topic: message.topic ?? this.eventTopic, payload: word, event });
+    return Object.assign(message, {
+      topic: message.topic ?? this.eventTopic,
+      payload: word,
+      event,
+      ...this.mark,
+    });
   }
 
   /** The same message with what it asked for, for output 1. */
   answer(message: NodeMessage, what: string, more: object): NodeMessage {
     const topic = message.topic ?? topicOf(this.settings, this.hub.channel, what);
-    return Object.assign(message, { topic, ...more });
+    return Object.assign(message, { topic, ...more, ...this.mark });
   }
 
   /** Tells an event at its pace. */
@@ -63,7 +75,7 @@ export class RecordOutput {
     const { channel, stream } = this.hub;
     this.outlet.event(word, { channel, stream, time: Date.now(), ...more }, (event) => [
       null,
-      { topic: this.eventTopic, payload: word, event },
+      { topic: this.eventTopic, payload: word, event, ...this.mark },
     ]);
   }
 

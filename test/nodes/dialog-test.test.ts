@@ -204,6 +204,18 @@ describe('the dialog’s search for cameras', () => {
     assert.deepEqual((await find(path)).lines, [{ channels: [1] }]);
   });
 
+  for (const [given, expected] of [
+    ['3-4', 3],
+    ['', 1],
+    ['*', 1],
+  ] as const)
+    it(`leaves a test of the first camera that "${given}" means beside it`, async () => {
+      const server = { host: '127.0.0.1', rtspPort: String(simulator.rtspPort) };
+      const { lines } = await runtime.post('test', { server, channel: given, ...account });
+      const health = lines.at(-1)!.health as { channel: number; state: string };
+      assert.deepEqual([health.channel, health.state], [expected, 'up']);
+    });
+
   it('names a wrong password, after one question', async () => {
     const { status, lines } = await find({}, 'wrong');
     assert.deepEqual([status, lines[0]!.code], [400, 'EAUTH']);

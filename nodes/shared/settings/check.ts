@@ -33,7 +33,6 @@ export const SENTENCES = {
   moment: 'must be epoch milliseconds, ISO 8601 such as 2026-03-29T14:02:00, or a span from now such as -5m.',
   span: 'must be seconds, or text such as 90s, 20m or 1h.',
   channel: 'must be a number from 1 to 9999, or a name of the NVR’s channel table.',
-  channelOrAll: 'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
   msg: 'must name a property of the message, such as payload.camera.',
   env: 'must name an environment variable.',
@@ -153,7 +152,7 @@ function numberProblem(
 }
 
 function channelProblem(
-  { all, list }: { all?: boolean; list?: boolean },
+  { list }: { list?: boolean },
   value: unknown,
   { channels = [] }: CheckContext,
 ): Problem | undefined {
@@ -162,8 +161,7 @@ function channelProblem(
     channels.some(({ name }) => name.trim().toLowerCase() === part.trim().toLowerCase()) ||
     (/^\d{1,4}$/.test(part.trim()) && Number(part) > 0);
   if (isKnown(text)) return undefined;
-  if (list !== true && text === '*' && all === true) return undefined;
-  if (list !== true) return { sentence: all === true ? 'channelOrAll' : 'channel' };
+  if (list !== true) return { sentence: 'channel' };
   const fits = (part: string): boolean => isKnown(part) || channelRanges(part) !== undefined;
   return text === '*' || text.split(',').every(fits) ? undefined : { sentence: 'channelList' };
 }

@@ -84,7 +84,7 @@ if (!RED.nvrSettings) {
     const fill = function () {
       const server = RED.nodes.node(chosen.val());
       list.empty();
-      if (setting.all || setting.list) $('<option>').val('*').appendTo(list);
+      if (setting.list) $('<option>').val('*').appendTo(list);
       for (const row of (server && server.channels) || [])
         $('<option>')
           .val(row.name)

@@ -166,8 +166,7 @@ function rangeOf(setting: Setting): string {
     case 'boolean':
       return '`true`, `false`';
     case 'channel':
-      if (setting.list === true) return 'number, name, list such as `1-4,7`, `*`';
-      return setting.all === true ? 'number, name, `*`' : 'number or name';
+      return setting.list === true ? 'number, name, list such as `1-4,7`, `*`' : 'number or name';
     case 'config':
       return `\`${setting.type}\` node`;
     case 'time':

@@ -68,14 +68,10 @@ export interface ChoiceSetting extends Described {
   readonly isSource?: boolean;
 }
 
-/**
- * A camera's number from 1 or its name in the NVR's table; with `all` also `*`, with `list` also several of
- * them, and ranges.
- */
+/** A camera's number from 1 or its name in the NVR's table; with `list` also several, ranges, and `*`. */
 export interface ChannelSetting extends Described {
   readonly kind: 'channel';
   readonly default: string;
-  readonly all?: boolean;
   readonly list?: boolean;
   readonly source?: string;
 }

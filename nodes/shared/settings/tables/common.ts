@@ -40,6 +40,16 @@ export const CHANNEL = {
   icon: 'fa-video-camera',
 } as const satisfies ChannelSetting;
 
+/** Of nodes that take several cameras. */
+export const CHANNELS = {
+  ...CHANNEL,
+  list: true,
+  help: [
+    'A channel: a number from 1, or a name of the NVR’s channel table. Or several: numbers, ranges and names such as `1-4,7`, or `*` for the whole table.',
+    'Ein Kanal: eine Nummer ab 1 oder ein Name aus der Kanaltabelle des NVR. Oder mehrere: Nummern, Bereiche und Namen wie `1-4,7` oder `*` für die ganze Tabelle.',
+  ],
+} as const satisfies ChannelSetting;
+
 /** Where a channel comes from, in nodes that take it as they start. */
 export const CHANNEL_SOURCE = {
   kind: 'choice',

@@ -1,17 +1,16 @@
 // The settings of nvr-health-ping.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, CHANNEL_BY_MESSAGE, NAME, NVR, STREAM } from './common.js';
+import { CHANNEL_BY_MESSAGE, CHANNELS, NAME, NVR, STREAM } from './common.js';
 
 export const healthPingSettings = settingsTable({
   name: NAME,
   nvr: NVR,
   channel: {
-    ...CHANNEL,
-    all: true,
+    ...CHANNELS,
     help: [
-      'A number from 1, a name of the NVR’s channel table, or `*` for every camera.',
-      'Eine Nummer ab 1, ein Name aus der Kanaltabelle des NVR oder `*` für alle Kameras.',
+      'A channel: a number from 1, or a name of the NVR’s channel table. Or several: numbers, ranges and names such as `1-4,7`. Or `*` for every camera that the NVR has.',
+      'Ein Kanal: eine Nummer ab 1 oder ein Name aus der Kanaltabelle des NVR. Oder mehrere: Nummern, Bereiche und Namen wie `1-4,7`. Oder `*` für jede Kamera, die der NVR hat.',
     ],
   },
   channelType: CHANNEL_BY_MESSAGE,

@@ -1,12 +1,12 @@
 // The settings of nvr-live-stream.
 
 import { settingsTable } from '../setting.js';
-import { CHANNEL, CHANNEL_SOURCE, EMIT, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+import { CHANNELS, CHANNEL_SOURCE, EMIT, NAME, NVR, ON_LOSS, STREAM } from './common.js';
 
 export const liveStreamSettings = settingsTable({
   name: NAME,
   nvr: NVR,
-  channel: CHANNEL,
+  channel: CHANNELS,
   channelType: CHANNEL_SOURCE,
   stream: STREAM,
   emit: EMIT,

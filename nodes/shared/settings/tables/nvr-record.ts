@@ -1,14 +1,14 @@
 // The settings of nvr-record.
 
 import { settingsTable } from '../setting.js';
-import { ATTACH, CHANNEL, CHANNEL_SOURCE, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
+import { ATTACH, CHANNELS, CHANNEL_SOURCE, FILE_NAME, FOLDER, NAME, NVR, ON_LOSS, STREAM } from './common.js';
 
 const OF_ALARMS = { mode: ['alarm'] } as const;
 
 export const recordSettings = settingsTable({
   name: NAME,
   nvr: NVR,
-  channel: CHANNEL,
+  channel: CHANNELS,
   channelType: CHANNEL_SOURCE,
   stream: STREAM,
   mode: {

@@ -76,17 +76,6 @@ describe('the check of a setting', () => {
         assert.equal(sentence(list, value), undefined);
       });
 
-    it('takes * for one or all, and no list', () => {
-      const all: Setting = { ...one, all: true };
-      for (const value of ['*', ' * ', '3', 'Gate']) assert.equal(sentence(all, value), undefined, value);
-      for (const value of ['1-4', '**', '0'])
-        assert.equal(
-          sentence(all, value),
-          'must be a number from 1 to 9999, a name of the NVR’s channel table, or * for all.',
-        );
-      assert.match(sentence(one, '*')!, /^must be a number from 1 to 9999, or a name/);
-    });
-
     for (const value of ['0', '-1', '10000', 'Door', '4-1', '1,', '1,,2', {}, true])
       it(`refuses ${JSON.stringify(value)} for one and in a list`, () => {
         assert.match(sentence(one, value)!, /^must be a number/);

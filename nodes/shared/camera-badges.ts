@@ -1,0 +1,56 @@
+// The badge of a node with cameras: that of its one camera, or how many of several are well.
+
+import type { NodeStatus } from 'node-red';
+
+/**
+ * What a camera's badge says by its colour: grey is not wanted to run, green and blue are well, the rest is
+ * trouble.
+ */
+const isOff = ({ fill }: NodeStatus): boolean => fill === 'grey';
+const isWell = ({ fill }: NodeStatus): boolean => fill === 'green' || fill === 'blue';
+
+export class CameraBadges {
+  private readonly badges = new Map<number, NodeStatus>();
+  private shown: string | undefined;
+
+  /** `well`: what a camera does that is well, such as `playing`. */
+  constructor(
+    private readonly show: (badge: NodeStatus) => void,
+    channels: readonly number[],
+    first: NodeStatus,
+    private readonly well: string,
+  ) {
+    for (const channel of channels) this.badges.set(channel, first);
+  }
+
+  set(channel: number, badge: NodeStatus): void {
+    this.badges.set(channel, badge);
+    if (this.badges.size === 1) {
+      this.show(badge);
+      return;
+    }
+    // 64 cameras that lose one NVR are to be one change in the editor, as far as they look alike.
+    const all = this.ofAll();
+    const key = `${all.fill} ${all.text}`;
+    if (key === this.shown) return;
+    this.shown = key;
+    this.show(all);
+  }
+
+  private ofAll(): NodeStatus {
+    const badges = [...this.badges.values()];
+    const [first] = badges as [NodeStatus];
+    if (!isWell(first) && badges.every(({ text }) => text === first.text)) return first;
+    const busy = badges.filter(({ fill }) => fill === 'blue');
+    const count = (some: readonly NodeStatus[]): string => `${some.length}/${badges.length}`;
+    const well = badges.filter(isWell);
+    const text = `${count(well)} ${this.well}`;
+    const trouble = badges.filter((badge) => !isWell(badge) && !isOff(badge));
+    if (trouble.length > 0) {
+      const isLasting = well.length === 0 && trouble.every(({ fill }) => fill === 'red');
+      return { fill: isLasting ? 'red' : 'yellow', shape: 'ring', text };
+    }
+    if (busy.length > 0) return { fill: 'blue', shape: 'dot', text: `${count(busy)} ${busy[0]!.text}` };
+    return { fill: 'green', shape: 'dot', text };
+  }
+}
