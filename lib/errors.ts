@@ -1,16 +1,15 @@
-// One family of errors for the whole package: a code from a closed table, and a sentence that tells a user
-// what to do.
+// The errors of the whole package: a code from a closed table, and a sentence that tells the user what to do.
 
 import { secrets } from './secrets.js';
 import { withoutUnseen } from './text.js';
 
 /**
- * Characters, at most, of a message: server text in it has passed `printable`, so this is for what slipped
- * by.
+ * The longest message, in characters. Server text in it has passed `printable`, so this is a second
+ * safeguard.
  */
 const MESSAGE_CHARS = 1000;
 
-/** The closed table of codes. A new one is added here, in the help texts and in both languages. */
+/** The closed table of codes. A new code also needs an entry in the help texts, in both languages. */
 export const NVR_ERROR_CODES = [
   'EDNS',
   'ECONNREFUSED',
@@ -38,15 +37,15 @@ export const NVR_ERROR_CODES = [
 export type NvrErrorCode = (typeof NVR_ERROR_CODES)[number];
 
 export interface NvrErrorDetails {
-  /** The RTSP or HTTP status, where a server answered with one. */
+  /** The RTSP or HTTP status, if a server replied with one. */
   status?: number;
   cause?: unknown;
 }
 
 /**
  * Every error that leaves this package. `message` is safe to show: it never holds a password, an
- * Authorization header or a playback key, nor anything that cannot be seen. What a server said is put into it
- * by `printable`.
+ * Authorization header or a playback key, nor invisible characters. Text from a server is put into it through
+ * `printable`.
  */
 export class NvrError extends Error {
   readonly code: NvrErrorCode;
@@ -65,7 +64,10 @@ function fit(message: string): string {
   return seen.length > MESSAGE_CHARS ? `${seen.slice(0, MESSAGE_CHARS)}…` : seen;
 }
 
-/** Every error that is told is one of ours; what is not gets `code`. */
+/**
+ * Turns any error into an NvrError: one that already is stays as it is, any other becomes the cause of one
+ * with `code`.
+ */
 export function asNvrError(
   error: unknown,
   code: NvrErrorCode = 'EPROTOCOL',

@@ -1,8 +1,8 @@
-// Nothing that is thrown in a timer's or a socket's callback may reach Node: it would end the process.
+// Guards callbacks of timers and sockets: an error thrown in one would end the Node process.
 
 import { NvrError } from './errors.js';
 
-/** The work as a callback that never throws; what it threw is told, once each time. */
+/** Wraps `work` in a callback that never throws and reports each error to `onThrown`. */
 export function guarded(
   work: () => void,
   onThrown: (error: NvrError) => void,
@@ -17,7 +17,10 @@ export function guarded(
   };
 }
 
-/** The system's timers, for what is told of its timers: nothing that is thrown in one ends the process. */
+/**
+ * Node's timers behind the interface that takes timers as an argument. Errors thrown in a timer are reported
+ * to `onThrown`.
+ */
 export function guardedTimers(onThrown: (error: NvrError) => void): {
   set(run: () => void, ms: number): unknown;
   clear(timer: unknown): void;

@@ -1,11 +1,11 @@
-// What the package offers as a library: `@nvr-flow/node-red-mobotix-nvr/lib`.
+// The public interface of the library: `@nvr-flow/node-red-mobotix-nvr/lib`.
 
 export { NvrError, NVR_ERROR_CODES, type NvrErrorCode, type NvrErrorDetails } from './errors.js';
 export { LIMITS } from './limits.js';
 export { silentLogger, type Logger } from './log.js';
 export { redact } from './redact.js';
 
-// One stream.
+// A single stream.
 export { openSession, type OpenOptions } from './client/open-session.js';
 export { httpTunnel } from './client/transport/http-tunnel.js';
 export { multicast, tcp, udp, type ConnectionOptions } from './client/transport/transports.js';
@@ -97,7 +97,7 @@ export type * from './nvr/recorder/types.js';
 export type { ClipGap } from './media/gaps.js';
 export type { DamagedSpan } from './media/damaged-spans.js';
 
-// How its cameras are.
+// The health of its cameras.
 export {
   DEPTHS,
   HealthProbes,

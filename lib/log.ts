@@ -1,5 +1,4 @@
-// The one logger interface of lib/: whoever uses the library decides where lines go. Lines never hold
-// secrets.
+// The logger interface of lib/. The user of the library decides where the lines go. They never hold secrets.
 
 export interface Logger {
   debug(line: string): void;

@@ -1,14 +1,14 @@
-// Secrets are struck out here before any text can reach a log line or a trace: by where they stand, and those
-// in the register wherever they stand.
+// Strikes secrets out of text before it reaches a log line or a trace: by the place where they stand
+// (headers, URIs), and by value if the register knows them.
 
 import { formsOf, SecretRegister, secrets as register } from './secrets.js';
 
 const STRUCK = '***';
 
 /**
- * Strikes out what must never be read: Authorization and Proxy-Authorization values, credentials inside URIs,
- * playback keys (`pbkey=`, `key=` in a query), keys in session descriptions (RFC 4566 5.12, RFC 4567, RFC
- * 4568), every live secret of the register, and all forms of the further `secrets`.
+ * Strikes out secrets: Authorization and Proxy-Authorization values, credentials inside URIs, playback keys
+ * (`pbkey=`, `key=` in a query), keys in session descriptions (RFC 4566 5.12, RFC 4567, RFC 4568), every
+ * secret in the register, and all forms of the further `secrets`.
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
   const byPlace = text

@@ -1,37 +1,40 @@
-// The one register of live secrets: whatever name or place a server repeats one in, it is struck out of
-// errors, traces and log lines.
+// The register of live secrets: each is struck out of errors, traces and log lines, wherever a server repeats
+// it.
 
 const STRUCK = '***';
-/** Shorter ones would strike half of any text. */
+/** Shorter secrets are ignored: they would match in half of all text. */
 const MIN_CHARS = 3;
-/** Own words are told from a secret by this: it is no word. */
+/**
+ * A secret with such a character, and UNLIKE_CHARS or longer, cannot be mistaken for a word in one of our own
+ * sentences.
+ */
 const UNLIKE_WORDS = /[^A-Za-z]/;
 const UNLIKE_CHARS = 6;
-/** Digest responses and playback keys that are remembered; the oldest go first. */
+/** The number of digest responses and playback keys that are remembered; the oldest are forgotten first. */
 const RESPONSES = 4096;
 const KEYS = 1024;
 /**
- * Of what a server chose, so much is looked for, and what is joined to it goes with it: a thousand keys that
- * begin alike cost no more than one.
+ * A secret that a server chose is recognised by this many characters at its start, and struck out up to the
+ * next delimiter: a thousand keys with the same start cost no more than one.
  */
 const MARK_CHARS = 16;
-/** No key holds any: such a secret ends there at the latest. */
+/** Ends a secret that a server chose: no key contains white space. */
 const DELIMITER = /\s/;
 
-/** Secrets that a server chose, by their marks. */
+/** Secrets that a server chose, each by its first characters (its mark). */
 interface Marks {
-  /** How often each is held. */
+  /** How many holders each mark has. */
   readonly counts: Map<string, number>;
-  /** How many there are of each length: MARK_CHARS - MIN_CHARS + 1 lengths at most. */
+  /** How many marks there are of each length. There are at most MARK_CHARS - MIN_CHARS + 1 lengths. */
   readonly lengths: Map<number, number>;
 }
 
 export class SecretRegister {
-  /** By their first characters, so that what a line costs does not depend on how many there are. */
+  /** Secrets by their first characters, so that the cost of a line does not depend on their number. */
   private readonly byStart = new Map<string, Map<string, number>>();
   private readonly marks: Marks = { counts: new Map(), lengths: new Map() };
 
-  /** Strikes out what begins as these, up to a delimiter, until the answer is called. */
+  /** Strikes out text that begins like one of these, up to a delimiter. The returned function ends that. */
   holdForeign(forms: Iterable<string>): () => void {
     const long = [...forms].filter((form) => form.length >= MIN_CHARS);
     const held = [...new Set(long.map((form) => form.slice(0, MARK_CHARS)))];
@@ -41,7 +44,10 @@ export class SecretRegister {
     });
   }
 
-  /** Strikes these out until the answer is called; as often as they are held. */
+  /**
+   * Strikes these out until the returned function is called. Holding a secret several times requires as many
+   * releases.
+   */
   hold(forms: Iterable<string>): () => void {
     const held = [...new Set(forms)].filter((form) => form.length >= MIN_CHARS);
     for (const form of held) this.count(form, 1);
@@ -51,8 +57,8 @@ export class SecretRegister {
   }
 
   /**
-   * Every secret in `text` becomes `***`, the longest first. `inOwnWords`: only those that no sentence of
-   * ours can hold.
+   * Replaces every secret in `text` by `***`, the longest first. `inOwnWords`: the text is our own sentence,
+   * so only secrets that cannot be one of our words are replaced.
    */
   strike(text: string, inOwnWords = false): string {
     if (this.byStart.size === 0 && this.marks.counts.size === 0) return text;
@@ -70,13 +76,13 @@ export class SecretRegister {
     return kept === 0 ? text : out + text.slice(kept);
   }
 
-  /** Characters from `at` on that a mark and what is joined to it take; 0: none is there. */
+  /** The number of characters at `at` that belong to a mark and the text joined to it; 0 if there is none. */
   private markedAt(text: string, at: number, inOwnWords: boolean): number {
     let most = 0;
     for (const length of this.marks.lengths.keys()) {
       if (length <= most) continue;
       const mark = text.slice(at, at + length);
-      // No word of ours is as long as a whole mark.
+      // None of our own words is as long as a whole mark.
       const isTold = !inOwnWords || length === MARK_CHARS || isUnlikeWords(mark);
       if (isTold && this.marks.counts.has(mark)) most = length;
     }
@@ -108,7 +114,7 @@ export class SecretRegister {
   }
 }
 
-/** The newest few of a kind of secret, of which nobody says when they are over. */
+/** The most recent secrets of a kind whose end of validity is unknown. */
 class Recent {
   private readonly releases: (() => void)[] = [];
   private next = 0;
@@ -129,13 +135,13 @@ export const secrets = new SecretRegister();
 const responses = new Recent(secrets, RESPONSES);
 const keys = new Recent(secrets, KEYS);
 
-/** An account's secrets, in every form in which they travel. Answers how to let go of them. */
+/** Registers an account's secrets in every form in which they travel. The returned function releases them. */
 export function holdAccount({ username, password }: { username: string; password: string }): () => void {
   if (password === '') return () => undefined;
   return secrets.hold([...formsOf(password), ...base64Of(`${username}:${password}`)]);
 }
 
-/** What answered a challenge: with it and the nonce a password can be guessed at leisure. */
+/** Registers a digest response: together with the nonce, an attacker can guess the password offline. */
 export function rememberResponse(response: string): void {
   responses.add([response]);
 }
@@ -144,7 +150,10 @@ export function rememberKey(key: string): void {
   keys.add(formsOf(key));
 }
 
-/** As it is, quoted, percent-encoded, escaped for XML, in base64; in UTF-8 and in Latin-1. */
+/**
+ * The forms in which a secret may appear: as it is, quoted, percent-encoded, escaped for XML, and in base64;
+ * in UTF-8 and in Latin-1.
+ */
 export function formsOf(secret: string): string[] {
   const encoded = encode(secret);
   const strict = encoded.replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -164,7 +173,7 @@ export function formsOf(secret: string): string[] {
 
 const XML: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };
 
-/** Without the padding, which a server may leave out. */
+/** Base64 without its padding, which a server may leave out. */
 function base64Of(text: string): string[] {
   return (['utf8', 'latin1'] as const).flatMap((encoding) => {
     const bytes = Buffer.from(text, encoding);
@@ -172,7 +181,7 @@ function base64Of(text: string): string[] {
   });
 }
 
-/** Half a surrogate pair cannot be encoded. */
+/** Replaces unpaired surrogates, for which `encodeURIComponent` throws. */
 function encode(text: string): string {
   return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'));
 }

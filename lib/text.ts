@@ -1,53 +1,53 @@
-// Text of others: kept as bytes on the wire (one character each, Latin-1), and made fit to be read by people
+// Text from servers and cameras: kept as bytes (one Latin-1 character each) as received, and made readable
 // here, and only here.
 
 import { secrets } from './secrets.js';
 
-/** Characters, at most, of server text that an error, an event or a badge shows. */
+/** The most characters of server text that an error, an event or a badge shows. */
 export const SHOWN_CHARS = 200;
 
-/** Looked at before the cut: a secret that lies across it is struck out whole. */
+/**
+ * Secrets are struck out of this many characters before the text is cut, so that a secret across the cut is
+ * struck out as a whole.
+ */
 const LOOKED_AT_CHARS = 4096;
 
 const WHITE = ' \t\r\n\v\f';
 
 /**
- * What cannot be seen, or changes how its neighbours are seen: controls, format characters (bidirectional
- * marks and overrides, zero widths, the byte order mark), line and paragraph separators, halves of surrogate
- * pairs, and what stands for undecodable bytes.
+ * Characters that are invisible or change how their neighbours are shown: controls, format characters
+ * (bidirectional marks and overrides, zero widths, the byte order mark), line and paragraph separators,
+ * unpaired surrogates, and the replacement character.
  */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\ufffd]/gu;
 
-/** A user's own text as it goes on the wire: the bytes of its UTF-8 (or Latin-1), one character each. */
+/** Encodes a user's text for the wire: the bytes of its UTF-8 (or Latin-1), one character each. */
 export function byteString(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): string {
   return isAscii(text) ? text : Buffer.from(text, encoding).toString('latin1');
 }
 
 /**
- * Bytes as text: UTF-8 where they are that, else Latin-1, else what of it is ASCII. Text with other
- * characters is left as it is.
+ * Decodes bytes as UTF-8 if they are valid, else as Latin-1, else keeps only their ASCII. Text that already
+ * has characters beyond Latin-1 is returned unchanged.
  */
 export function textOfBytes(text: string): string {
   if (isAscii(text) || !isBytes(text)) return text;
   const decoded = Buffer.from(text, 'latin1').toString('utf8');
   if (!decoded.includes('\ufffd')) return decoded;
-  // Another character set, or noise: Latin-1 has no letters there.
+  // Control characters show that this is another character set, or noise: Latin-1 has no letters there.
   return /[\x00-\x08\x0e-\x1f\x7f-\x9f]/.test(text) ? text.replace(/[^\x00-\x7f]/g, '\ufffd') : text; // eslint-disable-line no-control-regex -- the ones that text does not hold
 }
 
 /**
- * Text of a server's, fit for an error, an event or a badge: decoded, secrets and what cannot be seen struck
- * out, `max` characters at most.
+ * Makes server text fit for an error, an event or a badge: decodes it, strikes out secrets, replaces
+ * invisible characters, and cuts it after `max` characters.
  */
 export function printable(text: string, max = SHOWN_CHARS): string {
   const seen = withoutUnseen(secrets.strike(textOfBytes(text.slice(0, LOOKED_AT_CHARS))));
   return withoutUnseen(seen.slice(0, max));
 }
 
-/**
- * Without white space at its ends. Unlike `trim` it leaves the byte A0, a piece of a letter in UTF-8, where
- * it is.
- */
+/** Trims white space. Unlike `trim` it keeps the byte A0, which may be part of a letter in UTF-8. */
 export function trimBytes(text: string): string {
   let start = 0;
   let end = text.length;
@@ -56,7 +56,7 @@ export function trimBytes(text: string): string {
   return text.slice(start, end);
 }
 
-/** What cannot be seen becomes `?`. */
+/** Replaces invisible characters by `?`. */
 export function withoutUnseen(text: string): string {
   return text.replace(UNSEEN, '?');
 }
@@ -65,7 +65,7 @@ function isAscii(text: string): boolean {
   return !/[^\x00-\x7f]/.test(text); // eslint-disable-line no-control-regex -- all of ASCII
 }
 
-/** Whether it can be bytes, one character each. */
+/** Whether every character fits into one byte. */
 export function isBytes(text: string): boolean {
   return !/[^\x00-\xff]/.test(text); // eslint-disable-line no-control-regex -- all that a byte can hold
 }

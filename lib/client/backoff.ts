@@ -1,5 +1,5 @@
-// When to try again: 1 s doubling to 60 s for a lost stream, longer where an early retry cannot help. Pure;
-// time and random come in.
+// When to reconnect: after 1 s, doubling to 60 s, for a lost stream; later where an early retry cannot help.
+// Pure: the time and the random number are arguments.
 
 import type { NvrErrorCode } from '../errors.js';
 
@@ -17,30 +17,36 @@ export interface Retry {
 type Kind = 'lost' | 'refused' | 'password';
 
 const LOST: BackoffRule = { firstMs: 1_000, maxMs: 60_000 };
-/** Log-ins with a wrong password lock accounts: 5 min doubling to 1 h. */
+/** Repeated log-ins with a wrong password lock accounts, so they are 5 min apart, doubling to 1 h. */
 export const WRONG_PASSWORD: BackoffRule = { firstMs: 300_000, maxMs: 3_600_000 };
 const LASTING_MS = 300_000;
 
-/** Within an outage of this length the camera is to be seen again at once when it is back. */
+/**
+ * During the first 35 s of an outage, retries stay frequent, so that a camera that comes back is seen at
+ * once.
+ */
 const SHORT_OUTAGE_MS = 35_000;
 const SHORT_WAIT_MS = 5_000;
-/** Milliseconds of media, in all since the last doubling, after which a stream counts as healthy again. */
+/** After this much media in total (ms) since the last doubling, a stream counts as healthy again. */
 const HEALTHY_AFTER_MS = 30_000;
 /**
- * So much media in one piece takes one doubling back: a stream that is cut again and again is still seen for
- * the most part.
+ * Each uninterrupted stretch of this length takes one doubling back, so that a stream which is cut again and
+ * again is still received most of the time.
  */
 const DOUBLING_IS_WORTH_MS = 8_000;
 
 /**
- * A device that boots refuses what it will grant in a moment: asked so often for half a minute that it is
- * seen within 10 s, slow attempts before and behind the wait included. Only where the camera has played: else
- * the settings are wrong.
+ * A device that boots may refuse a request that it grants a moment later. It is asked this often for half a
+ * minute, so that it is seen within 10 s even if single attempts are slow. Used only if the camera has played
+ * before: otherwise the settings are wrong.
  */
 const SECOND_LOOKS_MS: readonly number[] = [2_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 30_000];
-/** What has played and is refused for longer than a boot takes may be granted again at any time. */
+/**
+ * A camera that has played and is refused for longer than a boot takes may grant the request again at any
+ * time.
+ */
 const PLAYED_BEFORE_MS = 60_000;
-/** One second look at a refused log-in, late enough for a device's boot. */
+/** A refused log-in is tried once more after this time (ms), which is late enough for a device that boots. */
 export const SECOND_LOGIN_MS = 10_000;
 
 /** Times are monotonic ms. */
@@ -48,22 +54,24 @@ export class Backoff {
   /** Failures since the last reset. */
   attempt = 0;
   private kind: Kind | undefined;
-  /** The wait before the present attempt. */
+  /** The wait before the present attempt, in ms. */
   private waitedMs = 0;
   private looks = 0;
   private logins = 0;
   private hasPlayed = false;
-  /** When the present outage began. */
+  /** When the present outage began, in monotonic ms. */
   private lostAt: number | undefined;
   private heardAt: number | undefined;
-  /** Media since the last doubling, and since the last failure. */
+  /** Milliseconds of media since the last doubling, and since the last failure. */
   private healthyMs = 0;
   private pieceMs = 0;
 
-  /** `random` gives 0 to 1; it spreads retries by +-20 %, so that cameras do not come back in step. */
+  /**
+   * `random` returns 0 to 1. It spreads the retries by ±20 %, so that cameras do not reconnect all at once.
+   */
   constructor(private readonly random: () => number = Math.random) {}
 
-  /** Media came. */
+  /** Call this when media arrives. */
   heard(now: number): void {
     if (this.heardAt !== undefined) {
       this.healthyMs += now - this.heardAt;
@@ -76,12 +84,12 @@ export class Backoff {
     if (this.attempt > 0 && this.healthyMs >= HEALTHY_AFTER_MS) this.reset();
   }
 
-  /** The session that brought media is over, however it ended. */
+  /** The session has ended, for whatever reason: the time until the next media does not count as healthy. */
   left(): void {
     this.heardAt = undefined;
   }
 
-  /** Counts a failure and tells when to try again. Another kind of cause starts its own row of delays. */
+  /** Counts a failure and returns when to try again. The delays start anew when the kind of cause changes. */
   next(code: NvrErrorCode, now: number): Retry {
     const kind = kindOf(code);
     if (kind !== this.kind) this.waitedMs = 0;
@@ -93,7 +101,7 @@ export class Backoff {
     return retry;
   }
 
-  /** What the camera has shown stays known: `hasPlayed`. */
+  /** Starts anew. `hasPlayed` stays: the camera is still known to grant requests. */
   reset(): void {
     this.attempt = 0;
     this.kind = undefined;

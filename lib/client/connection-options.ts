@@ -1,4 +1,4 @@
-// What an RTSP connection is made with, and who hears what it brings.
+// The options of an RTSP connection, and the listener that receives what arrives on it.
 
 import type { NvrError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -9,28 +9,31 @@ import type { ServerMemory } from './quirks.js';
 import type { ReadPace } from './read-pace.js';
 import type { OpenPipe, TlsSettings } from './transport/socket.js';
 
-/** Who hears what a connection brings. */
+/** Receives the packets, requests and end of a connection. */
 export interface ConnectionListener {
   isChannelInUse(channel: number): boolean;
   /**
-   * A socket read begins to be handed on: `length` bytes from the start of `buffer`. `arrival`: its monotonic
-   * ms.
+   * Called before the packets of one socket read: the read's bytes are the first `length` of `buffer`, and
+   * `arrival` is its time in monotonic ms.
    */
   onReadStart?(buffer: Buffer, length: number, arrival: number): void;
   /**
-   * One interleaved packet (RFC 2326 10.12); the buffer is valid during the call only. Called straight from
-   * the framer.
+   * One interleaved packet (RFC 2326 10.12), called synchronously by the framer. The buffer is valid during
+   * the call only.
    */
   onPacket: (channel: number, buffer: Buffer, start: number, end: number) => void;
-  /** All that one socket read brought has been handed on. */
+  /** Called after the last packet of one socket read. */
   onRead?(): void;
-  /** How much of the loop reading may take: all unless said otherwise. */
+  /** Limits the part of the event loop's time that reading may take; unlimited by default. */
   readonly pace?: ReadPace;
-  /** More comes than is read. Once. */
+  /** The server sends faster than `pace` lets us read. Called once per connection. */
   onSlow?(): void;
-  /** A request of the server's that concerns the session (TEARDOWN, REDIRECT); it has been answered. */
+  /**
+   * A request from the server that ends or moves the session (TEARDOWN, REDIRECT). It has been answered
+   * already.
+   */
   onServerRequest(request: RtspRequest): void;
-  /** The connection is gone; pending requests have been rejected. At most once. */
+  /** The connection has ended, and pending requests have been rejected. Called at most once. */
   onClose(error?: NvrError): void;
 }
 
@@ -38,18 +41,18 @@ export interface ConnectionOptions extends ConnectionListener {
   host: string;
   port: number;
   tls?: TlsSettings | undefined;
-  /** Milliseconds for the connection, and for each reply. */
+  /** Time limit for connecting, and for each reply, in ms. */
   timeoutMs: number;
   userAgent: string;
   authenticator?: Authenticator | undefined;
   gate?: LoginGate | undefined;
-  /** Where it is known, and learnt, on which connection the server takes a log-in. */
+  /** Remembers whether the server takes a log-in on the same connection or on a new one. */
   memory?: ServerMemory | undefined;
-  /** Told, once, that the password goes out in clear. */
+  /** Called once if the password is sent in clear text. */
   onWarning?: ((error: NvrError) => void) | undefined;
   logger?: Logger | undefined;
-  /** How the bytes travel; TCP or TLS unless said otherwise. */
+  /** Opens the connection that carries the bytes; TCP or TLS by default. */
   open?: OpenPipe;
-  /** Gives up connecting. Says nothing once the connection is open: `destroy` ends it. */
+  /** Aborts connecting. It has no effect once the connection is open: `destroy` ends that. */
   signal?: AbortSignal | undefined;
 }

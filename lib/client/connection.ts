@@ -1,4 +1,4 @@
-// One RTSP connection: requests out, replies matched by CSeq, log-in on a 401, packets handed on.
+// One RTSP connection: it sends requests, matches replies by CSeq, logs in after a 401, and hands packets on.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -19,24 +19,27 @@ import { PacedReader } from './paced-reader.js';
 import { PendingRequests } from './pending.js';
 import { openPipe, type Pipe } from './transport/socket.js';
 
-/** Of a body, as far as it is logged. */
+/** A message body is logged up to this many bytes. */
 const LOGGED_BODY_BYTES = 8 * 1024;
 const UNSENDABLE =
   'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
 
-/** What a server may ask of us; anything else is answered 501 (RFC 2326 10; quirk: requests-from-server). */
+/**
+ * Requests from the server that are answered 200. Any other is answered 501 (RFC 2326 10; quirk:
+ * requests-from-server).
+ */
 const GRANTED = new Set(['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE', 'REDIRECT', 'TEARDOWN']);
 
 export class RtspConnection {
-  /** Round trip of the last answered request, ms. */
+  /** Round trip time of the last answered request, in ms. */
   rttMs: number | undefined;
   private pipe: Pipe | undefined;
   private cseq = 0;
   private closed = false;
   private destroyed = false;
   /**
-   * A challenge is being answered: where the server closes the connection instead of a reply, another one is
-   * opened.
+   * An authenticated request is waiting for its reply. If the server closes the connection meanwhile, this is
+   * not reported as the end: a new connection is opened.
    */
   private isAnswering = false;
   private hasWarned = false;
@@ -64,8 +67,8 @@ export class RtspConnection {
   }
 
   /**
-   * Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, and with what else the bearer fails
-   * with.
+   * Rejects with EDNS, ECONNREFUSED, EUNREACHABLE, ETIMEDOUT or ETLS, or with the error of another bearer
+   * (the HTTP tunnel).
    */
   static async open(options: ConnectionOptions): Promise<RtspConnection> {
     const connection = new RtspConnection(options);
@@ -76,7 +79,7 @@ export class RtspConnection {
   private async connect(): Promise<void> {
     const { options } = this;
     const open = options.open ?? openPipe;
-    // A bearer may break before it is handed over: what came with its first bytes was no RTSP.
+    // The bearer may fail before it is handed over, if its first bytes are not RTSP.
     let pipe: Pipe | undefined;
     let broken: { readonly error: NvrError | undefined } | undefined;
     const opened = await open({
@@ -125,7 +128,7 @@ export class RtspConnection {
     return this.pipe?.remoteAddress ?? '';
   }
 
-  /** Bytes of junk passed over between frames. */
+  /** Bytes of junk skipped between frames. */
   get skippedBytes(): number {
     return this.framer.skippedBytes;
   }
@@ -136,8 +139,8 @@ export class RtspConnection {
 
   /**
    * Sends a request and waits for its reply. A 401 is answered once with the challenge's nonce (quirk:
-   * changing-nonces), and once more over the base URI where the server checks that (quirk:
-   * digest-over-base-uri). Any other status is the caller's to judge. Rejects with ETIMEDOUT, EBUSY (too many
+   * changing-nonces), and once more with a digest over the base URI for servers that check that (quirk:
+   * digest-over-base-uri). The caller judges any other status. Rejects with ETIMEDOUT, EBUSY (too many
    * pending), EAUTH, EUNSUPPORTED (a challenge that cannot be answered), or the error that ended the
    * connection.
    */
@@ -152,7 +155,7 @@ export class RtspConnection {
     let first: RtspResponse | undefined;
     const last = await login(gate, authenticator, async () => (first = await ask()), {
       what: method,
-      // A session is its connection's.
+      // With a Session header there is no retry on a new connection: the session belongs to this one.
       again: () => (extra.Session === undefined && first !== undefined ? this.answer(first, ask) : ask()),
       requestUri: uri,
     });
@@ -164,8 +167,8 @@ export class RtspConnection {
   }
 
   /**
-   * The answer to a challenge, on a new connection where the server closes the one that it asked on
-   * (VStarcam).
+   * Repeats the request with credentials, on a new connection if the server closes the one on which it sent
+   * the challenge (VStarcam).
    */
   private async answer(
     { headers }: RtspResponse,
@@ -207,7 +210,8 @@ export class RtspConnection {
   }
 
   /**
-   * Sends one interleaved packet, RTCP mostly. Dropped while more than a packet's worth of bytes is unsent.
+   * Sends one interleaved packet, usually RTCP. The packet is dropped while more than one packet's worth of
+   * bytes is unsent.
    */
   sendPacket(channel: number, packet: Buffer): void {
     if (this.closed || this.pipe === undefined || this.pipe.unsent > LIMITS.packetBytes) return;
@@ -227,7 +231,7 @@ export class RtspConnection {
     this.reader.resume();
   }
 
-  /** Idempotent; rejects what is pending. `onClose` is not called. */
+  /** Rejects pending requests and does not call `onClose`. Idempotent. */
   destroy(): void {
     this.destroyed = true;
     if (this.closed) return;
@@ -282,7 +286,7 @@ export class RtspConnection {
     const session = request.headers.get('Session');
     if (session !== undefined) headers.set('Session', session);
     this.log.debug(redact(`< ${request.method} ${request.uri} (from the server)`));
-    // A server that floods us with requests must not make us buffer replies without bound.
+    // Without this limit, a flood of requests from the server would make us buffer replies without bound.
     if (this.pipe !== undefined && this.pipe.unsent < LIMITS.packetBytes) {
       const reason = granted ? 'OK' : 'Not Implemented';
       const answer = { status: granted ? 200 : 501, reason, headers, body: Buffer.alloc(0) };
@@ -300,7 +304,10 @@ export class RtspConnection {
   }
 }
 
-/** Throws EPROTOCOL: the user's own URI was looked at before, so what cannot be sent is the server's. */
+/**
+ * Throws EPROTOCOL. The user's own URI was checked before, so a value that cannot be sent came from the
+ * server.
+ */
 function sendable(serialize: () => Buffer): Buffer {
   try {
     return serialize();

@@ -1,5 +1,5 @@
-// OPTIONS and DESCRIBE, through redirects and log-ins: what a server offers at a URI, and the connection to
-// take it on.
+// OPTIONS and DESCRIBE, with redirects and log-ins: returns the description of a URI, and the connection for
+// SETUP.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -28,13 +28,13 @@ export interface Described {
   readonly authenticator: Authenticator | undefined;
   readonly isTls: boolean;
   readonly description: SessionDescription;
-  /** The aggregate URI. */
+  /** The aggregate control URI (RFC 2326 C.3). */
   readonly baseUri: string;
-  /** What the server says it can do. */
+  /** The methods in the reply to OPTIONS. */
   readonly methods: ReadonlySet<string>;
 }
 
-/** What of a session's options it takes to describe. */
+/** The session options that OPTIONS and DESCRIBE need. */
 export type DescribeOptions = Pick<
   SessionOptions,
   'credentials' | 'tls' | 'allowBasic' | 'redirects' | 'requestTimeoutMs' | 'gate' | 'logger' | 'onWarning'
@@ -42,21 +42,21 @@ export type DescribeOptions = Pick<
   readonly uri: string;
   readonly memory: ServerMemory;
   readonly transport: Transport;
-  /** Gives it up: what is open is destroyed. */
+  /** Aborts the request and destroys the connection. */
   readonly signal?: AbortSignal | undefined;
-  /** Who hears what else the connection brings; nobody by default. */
+  /** Receives everything else that arrives on the connection; ignored by default. */
   readonly listener?: ConnectionListener | undefined;
-  /** Milliseconds that the next request may take, where all of them together are bounded. */
+  /** Returns how long the next request may take, in ms, for callers that limit the sum of all requests. */
   readonly patience?: (() => number) | undefined;
-  /** OPTIONS alone is to be asked as nobody: a 401 of it is no failure then. */
+  /** Send OPTIONS without credentials: a 401 is then an answer, not a failure. */
   readonly isAnonymous?: boolean;
 };
 
 export type DescribeStep =
   | { readonly name: 'connected'; readonly connection: RtspConnection }
-  /** OPTIONS was answered, whatever with. */
+  /** OPTIONS was answered, with any status. */
   | { readonly name: 'answered'; readonly connection: RtspConnection }
-  /** The connection is the caller's from here on. */
+  /** From here on the caller owns the connection. */
   | { readonly name: 'described'; readonly described: Described };
 
 type Account = { username: string; password: string } | undefined;
@@ -68,13 +68,13 @@ const NOBODY: ConnectionListener = {
   onClose: () => undefined,
 };
 
-/** Rejects with an NvrError that names the cause; everything is closed then. */
+/** Rejects with an NvrError that names the cause, after closing the connection. */
 export async function describe(options: DescribeOptions): Promise<Described> {
   for await (const step of describeInSteps(options)) if (step.name === 'described') return step.described;
   throw new NvrError('EPROTOCOL', 'The server described nothing.');
 }
 
-/** What the server says of the stream, and nothing stays open. Rejects as `describe` does. */
+/** Returns the stream's description and closes the connection. Rejects as `describe` does. */
 export async function askDescription(options: DescribeOptions): Promise<SessionDescription> {
   const { connection, description } = await describe(options);
   connection.destroy();
@@ -82,8 +82,8 @@ export async function askDescription(options: DescribeOptions): Promise<SessionD
 }
 
 /**
- * The same step by step, for those who measure it or go no further; a redirect connects again. Left early, it
- * closes everything.
+ * `describe` in steps, for callers that time each step or stop early. A redirect yields `connected` again.
+ * The connection is closed if the caller stops before `described`.
  */
 export async function* describeInSteps(options: DescribeOptions): AsyncGenerator<DescribeStep, void> {
   const given = parseRtspUri(options.uri);
@@ -135,7 +135,7 @@ export async function* describeInSteps(options: DescribeOptions): AsyncGenerator
         isTls: target.tls,
         description,
         baseUri: baseUriOf(described, uri, description),
-        // quirk: odd-headers, in place of `Public:`.
+        // quirk: odd-headers; some servers send an `OPTIONS:` header in place of `Public:`.
         methods: parsePublic(reply.headers.get('Public') ?? reply.headers.get('OPTIONS') ?? ''),
       };
       isTaken = true;

@@ -1,8 +1,8 @@
-// What is given up while it is under way ends at once, whatever it waits for.
+// Aborting: a task that is given up ends at once, whatever it is waiting for.
 
 import { NvrError } from '../errors.js';
 
-/** What everything rejects with that its caller gave up. */
+/** The error of every task that its caller aborted. */
 export function givenUp(): NvrError {
   return new NvrError('EUNREACHABLE', 'The session was closed while it was being opened.');
 }
@@ -12,11 +12,12 @@ export function throwIfGivenUp(signal: AbortSignal | undefined): void {
 }
 
 /**
- * The work, or a rejection as soon as it is given up; what it comes to later is the work's own to dispose of.
+ * Resolves with `work`, or rejects as soon as `signal` aborts. If `work` still resolves later, it must
+ * dispose of its own result.
  */
 export async function unlessGivenUp<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
-  // Nobody waits for it any more when it fails late.
+  // Prevents an unhandled rejection if `work` fails after the abort.
   work.catch(() => undefined);
   throwIfGivenUp(signal);
   let onAbort = (): void => undefined;

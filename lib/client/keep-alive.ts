@@ -13,7 +13,9 @@ export interface KeepAliveOptions {
   /** The session's timeout, ms. */
   timeoutMs: number;
   request(method: 'GET_PARAMETER' | 'OPTIONS'): Promise<RtspResponse>;
-  /** Media came within the last seconds: a missing or odd reply is then not the end. */
+  /**
+   * Media came within the last seconds, so a missing or odd reply does not mean that the session has ended.
+   */
   mediaFlows(): boolean;
   onExpired(error: NvrError): void;
 }
@@ -24,7 +26,7 @@ export class KeepAlive {
   private readonly refused = new Set<KeepAlivePolicy>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
-  /** Rounds survived since the policy was last changed. */
+  /** Keep-alives sent since the policy last changed, while the session went on. */
   private rounds = 0;
   private asked: { readonly policy: KeepAlivePolicy; readonly at: number } | undefined;
   private answered: KeepAlivePolicy | undefined;
@@ -40,7 +42,7 @@ export class KeepAlive {
     clearTimeout(this.timer);
   }
 
-  /** For what the session's end teaches. */
+  /** The keep-alive's part of what the session's end teaches about the server. */
   account(now: number): Ending['keepAlive'] {
     return {
       policy: this.answered ?? this.policy,
@@ -52,14 +54,14 @@ export class KeepAlive {
   private schedule(): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      // Nothing in it rejects; if it ever did, the session would only be kept alive no longer.
+      // `round` never rejects. The handler keeps a future mistake there from ending the process.
       this.round().catch(() => undefined);
     }, this.options.timeoutMs / 2);
   }
 
   private async round(): Promise<void> {
     if (this.policy !== 'rtcp') await this.ask(this.policy);
-    // Remembered once it has outlived a whole timeout.
+    // The policy is remembered once the session has outlived a whole timeout with it.
     if (++this.rounds >= 3) this.options.memory.learn('keepAlive', this.policy);
     this.schedule();
   }
@@ -68,7 +70,7 @@ export class KeepAlive {
     this.asked = { policy, at: performance.now() };
     const status = await this.options.request(policy === 'get-parameter' ? 'GET_PARAMETER' : 'OPTIONS').then(
       (response) => response.status,
-      // No reply, or the connection is gone: the connection's owner reports that.
+      // There is no reply, or the connection has ended; the connection's owner reports that.
       () => 0,
     );
     if (status !== 0) this.asked = undefined;

@@ -1,5 +1,5 @@
-// What a session's end teaches the next one: which policy it died of, and which is tried instead. Pure; the
-// caller says it in the trace.
+// Learns from how a session ended: which policy made it fail, and which one the next session tries. Pure; the
+// caller writes the result to the trace.
 
 import { keepAliveOrder, type KeepAlivePolicy, type ServerMemory } from './quirks.js';
 import type { EndReason } from './session-options.js';
@@ -7,34 +7,37 @@ import type { EndReason } from './session-options.js';
 export interface Ending {
   readonly reason: EndReason;
   readonly withoutMedia: boolean;
-  /** From PLAY to the last sign of life, ms. */
+  /** Time from PLAY to the last packet, in ms. */
   readonly livedMs: number;
-  /** The session's time-out, ms. */
+  /** The session's timeout on the server, in ms. */
   readonly timeoutMs: number;
   readonly keepAlive: {
-    /** The last one that was answered; where none was, the one in force. */
+    /** The last policy that was answered, or the current one if none was. */
     readonly policy: KeepAlivePolicy;
     readonly hasGetParameter: boolean;
-    /** One that waits for its answer, and for how long. */
+    /** A keep-alive that has no reply yet, and for how many ms. */
     readonly asked?: { readonly policy: KeepAlivePolicy; readonly forMs: number } | undefined;
   };
   /** Tracks that the server describes and that were not set up. */
   readonly leftOut: number;
 }
 
-/** A server looks at its sessions now and then: one that was not kept alive ends about at its time-out. */
+/**
+ * Servers check their sessions only now and then, so a session that was not kept alive ends between these two
+ * multiples of its timeout.
+ */
 const EARLIEST = 0.75;
 const LATEST = 2;
 const SLACK_MS = 2_000;
-/** A connection that ends so soon after a keep-alive was ended by it. */
+/** If the connection ends this soon (ms) after a keep-alive, the keep-alive is taken for the cause. */
 const HANG_UP_MS = 2_000;
 
-/** Answers what is done otherwise from now on, in words; undefined: nothing. */
+/** Returns, in words, what the next session does differently; undefined if nothing. */
 export function learnFromEnd(memory: ServerMemory, ending: Ending): string | undefined {
   return learnTracks(memory, ending) ?? learnKeepAlive(memory, ending);
 }
 
-/** Media came: it did not take more tracks than were set up. */
+/** Media came, so this server does not need more tracks than were set up. */
 export function learnFromMedia(memory: ServerMemory, leftOut: number): void {
   if (leftOut > 0) memory.learn('tracks', 'wanted');
 }

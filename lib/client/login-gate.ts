@@ -1,4 +1,4 @@
-// Who may log in, and when: asked before every request that carries credentials.
+// Decides whether a request may carry credentials; asked before each one that does.
 
 /** Decides when credentials may be sent. A status of 401 is a refusal, any other an acceptance. */
 export interface LoginGate {

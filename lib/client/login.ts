@@ -1,5 +1,5 @@
-// Answering a 401, for RTSP, its HTTP tunnel and the key service alike: at most once per form of the answer,
-// and through the gate.
+// Answers a 401 for RTSP, its HTTP tunnel and the key service: at most once per form of the answer, and only
+// if the gate permits.
 
 import { NvrError } from '../errors.js';
 import type { Authenticator } from '../rtsp/auth.js';
@@ -9,7 +9,7 @@ import type { LoginGate } from './login-gate.js';
 import type { DigestUriPolicy } from './quirks.js';
 import type { TlsSettings } from './transport/socket.js';
 
-/** `tls`: absent on a plain connection. */
+/** `tls` is undefined on a plain connection. */
 export function loginRules(
   service: LoginService,
   memory: LoginMemory,
@@ -19,7 +19,7 @@ export function loginRules(
   return { memory, service, isPrivate: tls !== undefined && tls.rejectUnauthorized !== false, allowBasic };
 }
 
-/** The warning where the password is sent as it is. */
+/** The warning that the password is sent in clear text. */
 export function clearPassword(where: string): NvrError {
   const text = `${where} takes the password in clear (Basic without checked TLS), and whoever is between can read it; switch TLS or Digest on, or allow Basic in the NVR’s settings.`;
   return new NvrError('EAUTH', text);
@@ -31,18 +31,19 @@ interface Refusable {
 }
 
 export interface LoginRequest<T> {
-  /** What is asked, for the error that says why a challenge cannot be answered. */
+  /** Names the request in the error that says why its challenge cannot be answered. */
   readonly what: string;
-  /** How it is asked again, with credentials; as the first time unless said otherwise. */
+  /** Sends the request again, with credentials; `ask` by default. */
   readonly again?: (() => Promise<T>) | undefined;
-  /** Where the server may check the digest over the base URI instead. */
+  /** The request's URI, for servers that check the digest over the base URI instead. */
   readonly requestUri?: string;
 }
 
 /**
- * Asks, and answers a 401: with the challenge's nonce (quirk: changing-nonces), then in Latin-1 where that
- * may be it, then over the base URI where the server checks that (quirk: digest-over-base-uri). Rejects with
- * EUNSUPPORTED, and leaves the gate alone, where the challenge cannot be answered.
+ * Sends a request and answers a 401: with the challenge's nonce (quirk: changing-nonces), then with the
+ * credentials in Latin-1 if that may help, then with a digest over the base URI (quirk:
+ * digest-over-base-uri). Rejects with EUNSUPPORTED, without asking the gate, if the challenge cannot be
+ * answered.
  */
 export async function login<T extends Refusable>(
   gate: LoginGate | undefined,

@@ -1,7 +1,6 @@
-// Tells a network that loses packets for good from one that did so for a moment. Pure: counters and monotonic
-// ms come in.
+// Distinguishes lasting packet loss from a short burst. Pure: counters and monotonic ms are arguments.
 
-/** More than this share, for this long, in most of its parts. */
+/** Loss is reported if it exceeds this percentage over a minute and in most of the minute's parts. */
 const PERCENT = 2;
 const PART_MS = 10_000;
 const PARTS = 6;
@@ -17,8 +16,8 @@ export class LossWatch {
   private readonly parts: Part[] = [];
 
   /**
-   * About once a second: totals so far. Answers the loss in percent once it has lasted for a minute; then it
-   * looks anew.
+   * Called about once a second with the totals so far. Returns the loss in percent once it has lasted for a
+   * minute, and then starts a new minute.
    */
   look(now: number, received: number, lost: number): number | undefined {
     const last = this.parts.at(-1);

@@ -1,5 +1,4 @@
-// Opens a session over the transport that works: the preferred one, else the next, and remembers which did
-// (quirk: 461-or-dead-udp).
+// Opens a session over the first transport that works, and remembers which one did (quirk: 461-or-dead-udp).
 
 import { NvrError } from '../errors.js';
 import { throwIfGivenUp } from './given-up.js';
@@ -8,18 +7,18 @@ import { RtspSession, type SessionOptions } from './session.js';
 import type { Transport } from './transport/transport.js';
 import { tcp, udp } from './transport/transports.js';
 
-/** What `openSession` can be told beside the URI; nothing of it must be. */
+/** The options of `openSession`; all are optional. */
 export interface OpenOptions extends Omit<SessionOptions, 'uri' | 'transport'> {
   /**
-   * The only transport, or those to try in this order; by default TCP, then UDP where the server refuses it
-   * (461). What has been learnt goes first.
+   * The only transport, or a list to try in this order; by default TCP, then UDP if the server refuses TCP
+   * (461). A transport that has worked before is tried first.
    */
   transport?: Transport | readonly Transport[];
 }
 
 /**
- * A session that plays. Rejects with the error of the last transport tried; everything is closed then, and so
- * it is where `signal` gives it up. A change of transport is a new session with a new DESCRIBE.
+ * Opens a session and plays it. If it fails or `signal` aborts it, everything is closed, and it rejects with
+ * the error of the last transport tried. Each transport is tried in a new session with its own DESCRIBE.
  */
 export async function openSession(uri: string, options: OpenOptions = {}): Promise<RtspSession> {
   const memory = options.memory ?? new ServerMemory();
@@ -33,7 +32,7 @@ export async function openSession(uri: string, options: OpenOptions = {}): Promi
       const isLast = index + 1 === order.length;
       if (isUnsupportedTransport(error)) memory.learn('refused', transport.lower);
       if (isUnsupportedTransport(error) && isLast && session.isTls) throw withoutUdp(error);
-      // A redirect into TLS leaves TCP alone.
+      // After a redirect to TLS, only TCP remains.
       if (!isLast && (isUnsupportedTransport(error) || (session.isTls && transport.lower === 'udp')))
         continue;
       throw error;
@@ -44,7 +43,7 @@ export async function openSession(uri: string, options: OpenOptions = {}): Promi
   throw new NvrError('EUNSUPPORTED', 'No transport is left to try.');
 }
 
-/** Over TLS there is no choice: plain UDP would show the pictures to anybody on the way. */
+/** Over TLS only TCP is used: plain UDP would let anybody on the network see the video. */
 function transportOrder(
   wanted: Transport | readonly Transport[],
   memory: ServerMemory,

@@ -1,5 +1,4 @@
-// Reads one connection no faster than its pace allows: what was read beyond that waits, and then reading
-// does.
+// Reads a connection no faster than its pace allows: bytes beyond that are kept, and reading pauses.
 
 import { performance } from 'node:perf_hooks';
 import type { NvrError } from '../errors.js';
@@ -7,38 +6,36 @@ import { asNvrError } from '../errors.js';
 import { ReadPace } from './read-pace.js';
 import type { Pipe } from './transport/socket.js';
 
-/**
- * Frames handed on before the clock is looked at, where they are no work: fewer where they are, down to one.
- */
+/** Frames handed on between two looks at the clock. Fewer, down to one, if handling them takes long. */
 const SLICE_FRAMES = 32;
 const SLICE_MS = 4;
 
 const EMPTY = Buffer.alloc(0);
 
 export interface ReaderOptions {
-  /** How much of the loop reading may take: all unless said otherwise. */
+  /** Limits the part of the event loop's time that reading may take; unlimited by default. */
   readonly pace?: ReadPace | undefined;
-  /** Hands on `frames` frames at most from `at` on; answers how far it got. */
+  /** Hands on at most `frames` frames, starting at `at`. Returns where the next frame starts. */
   feed(buffer: Buffer, at: number, length: number, frames: number): number;
-  /** What is read from; undefined while there is nothing. */
+  /** The pipe to pause and resume; undefined until it is open. */
   pipe(): Pipe | undefined;
   isOpen(): boolean;
   onReadStart?: ((buffer: Buffer, length: number, arrival: number) => void) | undefined;
   onRead?: (() => void) | undefined;
-  /** More comes than is read. Once. */
+  /** The server sends faster than `pace` lets us read. Called once. */
   onSlow?: (() => void) | undefined;
-  /** What was read cannot be handed on. */
+  /** Handling the bytes that were kept has thrown. */
   onError(error: NvrError): void;
 }
 
 export class PacedReader {
   /** Monotonic ms of the last read. */
   readAt = 0;
-  /** The user stopped reading. */
+  /** The user has called `pause`. */
   private isPaused = false;
-  /** Reading goes on by itself: later, or in the next turn. */
+  /** The timer that resumes reading after a pause by the pace. */
   private pacing: NodeJS.Timeout | NodeJS.Immediate | undefined;
-  /** What was read and is not handed on yet. */
+  /** Bytes that were read and are not handed on yet. */
   private rest: Buffer | undefined;
   private isSlow = false;
   private slice = SLICE_FRAMES;
@@ -49,7 +46,7 @@ export class PacedReader {
   }
 
   take(buffer: Buffer, length: number): void {
-    // TLS may bring more after reading was stopped.
+    // TLS may deliver more data after the socket was paused.
     if (this.rest !== undefined || this.isPaused)
       this.rest = Buffer.concat([this.rest ?? EMPTY, buffer.subarray(0, length)]);
     else this.handOn(buffer, length);
@@ -65,14 +62,17 @@ export class PacedReader {
     this.goOn();
   }
 
-  /** Goes on no more by itself. */
+  /** Cancels the timer that would resume reading. */
   stop(): void {
     clearTimeout(this.pacing as NodeJS.Timeout | undefined);
     clearImmediate(this.pacing as NodeJS.Immediate | undefined);
     this.pacing = undefined;
   }
 
-  /** Hands on what was read, as far as the pace allows. The rest waits, and so does reading. */
+  /**
+   * Hands on the bytes as far as the pace allows. If it does not allow all, keeps the rest and pauses the
+   * socket.
+   */
   private handOn(buffer: Buffer, length: number, isOwn = false): void {
     const { options } = this;
     let at = 0;
@@ -88,7 +88,7 @@ export class PacedReader {
       const ms = this.pace.afterRead(begun, now, used - cpu);
       if (ms !== undefined) this.waitFor(ms);
       if (ms !== undefined || this.isPaused) {
-        // The read buffer is used again; what waited before is this connection's own.
+        // The socket reuses its read buffer, so the rest is copied; kept bytes (`isOwn`) are a copy already.
         const rest = at < length ? buffer.subarray(at, length) : undefined;
         this.rest = isOwn || rest === undefined ? rest : Buffer.from(rest);
         break;
@@ -99,7 +99,7 @@ export class PacedReader {
     options.onRead?.();
   }
 
-  /** Reads nothing for so many ms, or until the loop's next turn. */
+  /** Pauses reading for `ms`, or, if that is 0, until the next turn of the event loop. */
   private waitFor(ms: number): void {
     this.options.pipe()?.pause();
     const goOn = (): void => {
@@ -125,13 +125,16 @@ export class PacedReader {
     if (this.mayRead()) this.options.pipe()?.resume();
   }
 
-  /** Neither the user nor the pace is against it; handing on may have changed that. */
+  /**
+   * True if neither the user nor the pace has paused reading. Ask again after handing bytes on: that may
+   * change it.
+   */
   private mayRead(): boolean {
     return !this.isPaused && this.options.isOpen() && this.pacing === undefined;
   }
 }
 
-/** CPU time of this process so far. */
+/** CPU time that this process has used so far, in ms. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

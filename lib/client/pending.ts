@@ -15,7 +15,7 @@ interface Pending {
 
 export class PendingRequests {
   private readonly pending = new Map<number, Pending>();
-  /** CSeqs given up on: their late replies must not be taken for another request's. */
+  /** CSeqs of requests that timed out: a late reply must not be matched to another request. */
   private readonly expired = new Set<number>();
 
   get isFull(): boolean {
@@ -23,8 +23,8 @@ export class PendingRequests {
   }
 
   /**
-   * Resolves to the reply; rejects with what `late` answers once `timeoutMs` have passed, or with what ends
-   * the connection.
+   * Resolves with the reply. Rejects with `late()` after `timeoutMs`, or with the error that ended the
+   * connection.
    */
   wait(cseq: number, timeoutMs: number, late: () => NvrError): Promise<RtspResponse> {
     return new Promise((resolve, reject) => {
@@ -40,8 +40,8 @@ export class PendingRequests {
   }
 
   /**
-   * A reply came in a read at `readAt`. Answers the round trip of its request in ms; undefined where it
-   * answers none.
+   * Handles a reply that came in a read at `readAt`. Returns the round trip time in ms, or undefined if no
+   * request is waiting for this reply.
    */
   resolve(response: RtspResponse, readAt: number): number | undefined {
     const pending = this.claim(response);
@@ -61,7 +61,7 @@ export class PendingRequests {
   }
 
   /**
-   * The request a reply answers: by CSeq; where that is missing, or is none of ours (quirk:
+   * The request that a reply belongs to: the one with its CSeq or, if that is missing or unknown (quirk:
    * cseq-missing-or-behind), the oldest one.
    */
   private claim(response: RtspResponse): Pending | undefined {

@@ -4,10 +4,10 @@ import type { RtspResponse } from '../rtsp/message.js';
 import type { Described } from './describe.js';
 import { errorOfReply } from './status.js';
 
-/** For its reply; then the connection is closed. */
+/** Time limit for the reply to TEARDOWN, in ms; then the connection is closed. */
 const TEARDOWN_MS = 1_000;
 
-/** Rejects with what a refusal stands for. */
+/** Rejects with the error that the refused PLAY stands for. */
 export async function requestPlay(
   { connection, baseUri }: Described,
   range: string,
@@ -17,13 +17,16 @@ export async function requestPlay(
     connection.request('PLAY', baseUri, { Range: asked, ...headers });
   let reply = await ask(range);
   const open = /^(.*-)[^-]+$/.exec(range)?.[1];
-  // quirk: closed-range-refused; the caller stops on the clock.
+  // quirk: closed-range-refused; ask again without the end: the caller stops at it by the clock.
   if ((reply.status === 456 || reply.status === 457) && open !== undefined) reply = await ask(open);
   if (reply.status !== 200) throw errorOfReply(reply, 'PLAY');
   return reply;
 }
 
-/** Never rejects. `settingUp`: a SETUP whose reply may bring the session that is to be torn down. */
+/**
+ * Sends TEARDOWN and closes the connection; never rejects. `settingUp` is a SETUP in flight, whose reply may
+ * bring the session that has to be torn down.
+ */
 export async function tearDown(
   { connection, baseUri }: Described,
   settingUp: Promise<unknown> | undefined,
@@ -38,7 +41,7 @@ export async function tearDown(
   connection.destroy();
 }
 
-/** Waits until it is settled, either way, or for so long. */
+/** Waits until `work` is settled, for at most `ms`. */
 async function settlesWithin(work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise((resolve) => (timer = setTimeout(resolve, ms)));

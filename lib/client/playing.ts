@@ -1,5 +1,5 @@
-// A session while it plays: kept alive, watched for silence and losses, and what its end teaches of the
-// server.
+// The playing phase of a session: keep-alives, reports, the watch for silence and losses, and what the
+// session's end teaches about the server.
 
 import { performance } from 'node:perf_hooks';
 import type { NvrError } from '../errors.js';
@@ -18,11 +18,11 @@ export interface PlayingOptions {
   readonly reception: Reception;
   readonly memory: ServerMemory;
   readonly silenceMs: number | undefined;
-  /** Of the session on the server, ms. */
+  /** The session's timeout on the server, in ms. */
   readonly timeoutMs: number;
-  /** Tracks that the server describes and that are not set up. */
+  /** The number of tracks that the server describes and that are not set up. */
   readonly leftOut: number;
-  /** How it ends teaches nothing of the server: a recording ends by itself. */
+  /** The stream ends by itself, as a recording does, so its end teaches nothing about the server. */
   readonly endsByItself: boolean;
   readonly sessionHeader: () => Record<string, string>;
   readonly onLossy: (percent: number) => void;
@@ -39,7 +39,7 @@ export class Playing {
   private readonly ticker: NodeJS.Timeout;
   private readonly playedAt = performance.now();
   private lastReportAt = this.playedAt;
-  /** The user reads nothing: silence is no news. */
+  /** Reading is paused by the user: silence is expected then. */
   private isPaused = false;
 
   constructor(private readonly options: PlayingOptions) {
@@ -69,7 +69,7 @@ export class Playing {
     );
   }
 
-  /** One request in the session. Resolves to its round trip in ms. */
+  /** Sends one request in the session. Resolves to its round trip time in ms. */
   async ping(): Promise<number> {
     const { connection, baseUri } = this.options.described;
     const method = this.keepAlive.policy === 'get-parameter' ? 'GET_PARAMETER' : 'OPTIONS';
@@ -93,7 +93,7 @@ export class Playing {
     this.keepAlive.stop();
   }
 
-  /** What is done otherwise in the next session, in words; undefined: nothing. */
+  /** Returns, in words, what the next session does differently; undefined if nothing. */
   learn(reason: EndReason, withoutMedia: boolean): string | undefined {
     const { memory, leftOut, timeoutMs, endsByItself } = this.options;
     if (endsByItself) return undefined;

@@ -1,20 +1,20 @@
-// What was learnt of one server, as named policies. Shared by all sessions to it, so that a quirk is paid for
-// once.
+// What was learnt about one server, as named policies, shared by all sessions with it: a quirk then costs a
+// failed attempt only once.
 
 import { performance } from 'node:perf_hooks';
 import { LoginMemory } from '../rtsp/login-rules.js';
 import type { ControlUriPolicy } from '../rtsp/control-uri.js';
 
 /**
- * `get-parameter` suits the MOVE NVR, and EvoStream, which does not list it in Public and is kept alive by
- * nothing else; `options` LIVE555 without GET_PARAMETER; `rtcp` cameras that refuse both, or hang up when
- * they are asked (quirk: keep-alive-refused).
+ * `get-parameter`: the MOVE NVR, and EvoStream, which does not list it in Public and accepts nothing else as
+ * a keep-alive. `options`: LIVE555 without GET_PARAMETER. `rtcp`: cameras that refuse both or close the
+ * connection when they are asked (quirk: keep-alive-refused).
  */
 export type KeepAlivePolicy = 'get-parameter' | 'options' | 'rtcp';
 
 /**
- * What the digest is computed over: RFC 2617 says the request URI; some servers check the base URI (quirk:
- * digest-over-base-uri).
+ * The URI that the digest is computed over: the request URI (RFC 2617), or the base URI for servers that
+ * check that (quirk: digest-over-base-uri).
  */
 export type DigestUriPolicy = 'request' | 'base';
 
@@ -22,14 +22,14 @@ export type DigestUriPolicy = 'request' | 'base';
 export type Lower = 'tcp' | 'udp' | 'multicast';
 
 /**
- * `all`: the H264DVR family sends nothing until every track it describes is set up. What was not wanted is
- * dropped then.
+ * `all`: cameras of the H264DVR family send nothing until every track they describe is set up. Packets of the
+ * tracks that are not wanted are dropped.
  */
 export type TrackPolicy = 'wanted' | 'all';
 
 /**
- * `new-connection`: VStarcam closes the connection that it asked for a log-in on, and takes the answer on
- * another.
+ * `new-connection`: VStarcam closes the connection on which it sent a challenge, and accepts the answer on a
+ * new one.
  */
 export type LoginPolicy = 'same-connection' | 'new-connection';
 
@@ -37,7 +37,7 @@ interface Policies {
   controlUri: ControlUriPolicy;
   digestUri: DigestUriPolicy;
   keepAlive: KeepAlivePolicy;
-  /** The lower transport that delivered media where the preferred one did not (quirk: 461-or-dead-udp). */
+  /** The lower transport that delivered media after the preferred one did not (quirk: 461-or-dead-udp). */
   transport: Lower;
   /** A lower transport that the server refuses (461). */
   refused: Lower;
@@ -45,21 +45,20 @@ interface Policies {
   loginOn: LoginPolicy;
 }
 
-/** A device may be replaced, or its firmware: what was learnt is found out anew after a day. */
+/** What was learnt expires after a day, since the device or its firmware may be replaced. */
 const FORGOTTEN_AFTER_MS = 86_400_000;
 
-/**
- * One per server. Policies start undefined, "not yet learnt", and are set by the first session that finds
- * out.
- */
+/** One per server. A policy is undefined until a session has found out which one the server needs. */
 export class ServerMemory {
   /** How this account logs in.
    * @internal */
   readonly login: LoginMemory;
   private readonly learnt = new Map<keyof Policies, { readonly value: string; readonly at: number }>();
 
-  /** `now` gives monotonic ms; `login` is how this account logs in.
-   * @internal */
+  /**
+   * `now` returns monotonic ms; `login` is how this account logs in.
+   * @internal
+   */
   constructor(
     private readonly now: () => number = () => performance.now(),
     login?: LoginMemory,
@@ -76,8 +75,10 @@ export class ServerMemory {
     return undefined;
   }
 
-  /** What is only confirmed is found out anew no later.
-   * @internal */
+  /**
+   * Remembers a policy. Confirming the same value does not extend the day after which it expires.
+   * @internal
+   */
   learn<P extends keyof Policies>(policy: P, value: Policies[P]): void {
     if (this.recall(policy) !== value) this.learnt.set(policy, { value, at: this.now() });
   }
@@ -87,12 +88,12 @@ export class ServerMemory {
     this.learnt.delete(policy);
   }
 
-  /** The settings were edited: everything is found out anew. */
+  /** Forgets everything, for when the settings were edited. */
   forgetAll(): void {
     this.learnt.clear();
   }
 
-  /** For the trace; empty while nothing is known. */
+  /** A line for the trace; empty if nothing is known. */
   toString(): string {
     return [...this.learnt.keys()]
       .filter((policy) => this.recall(policy) !== undefined)
@@ -119,21 +120,21 @@ export class ServerMemory {
 
 const CONTROL_ORDER: readonly ControlUriPolicy[] = ['append', 'resolve', 'query-last'];
 
-/** The order in which a track's URI is tried: the remembered winner first. */
+/**
+ * The forms of a track's URI, in the order in which they are tried: the one that worked before comes first.
+ */
 export function controlUriOrder(memory: ServerMemory): ControlUriPolicy[] {
   const first = memory.recall('controlUri');
   if (first === undefined) return [...CONTROL_ORDER];
   return [first, ...CONTROL_ORDER.filter((policy) => policy !== first)];
 }
 
-/**
- * SETUP statuses after which another form of the track's URI is worth a try (quirk: control-behind-query).
- */
+/** SETUP statuses after which another form of the track's URI is tried (quirk: control-behind-query). */
 export const WRONG_URI_STATUSES: ReadonlySet<number> = new Set([400, 404, 451, 454, 455, 503]);
 
 /**
- * Keep-alives in the order in which they are tried (quirk: keep-alive-refused). What a server does not list
- * in Public it may take all the same.
+ * Keep-alive policies in the order in which they are tried (quirk: keep-alive-refused). A server may accept a
+ * method even if Public does not list it.
  */
 export function keepAliveOrder(hasGetParameter: boolean): readonly KeepAlivePolicy[] {
   return hasGetParameter ? ['get-parameter', 'options', 'rtcp'] : ['options', 'get-parameter', 'rtcp'];

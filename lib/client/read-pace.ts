@@ -1,32 +1,34 @@
-// How much of the event loop one connection may have: what a server sends is read no faster than that. Pure;
-// times come in, in monotonic ms.
+// Limits the part of the event loop's time that reading one connection may take, so that a fast sender cannot
+// starve the others. Pure: times are arguments, in monotonic ms.
 
 /**
- * Part of the loop's time that a live camera may take. One of 4K at 60 pictures a second takes a hundredth of
- * it.
+ * The part of the event loop's time that a live camera may take. A 4K camera at 60 frames/s takes about 0.01.
  */
 export const LIVE_SHARE = 0.25;
-/** Time in hand after a quiet second. */
+/** The most time, in ms, that a quiet connection can save up for a burst. */
 const BURST_MS = 500;
-/** A read that takes longer was held up by something else. */
+/** A read is charged at most this many ms: if it takes longer, something else held the process up. */
 const LONGEST_READ_MS = 50;
 /**
- * One of another format counts for so much at least: whoever is further up begins anew with it, with
- * messages, files and decoders.
+ * The least charge, in ms, for a unit whose format has changed: the users of the stream start new messages,
+ * files and decoders with it.
  */
 const FORMAT_MS = 5;
-/** After so much the loop gets its turn. */
+/** After this many ms of reading in a row, the event loop gets its turn. */
 const TURN_MS = 8;
-/** A unit counts for so much at least: further up it is stored, becomes messages, and is collected. */
+/**
+ * The least charge for a unit, in ms: users store it, turn it into messages, and leave it to the garbage
+ * collector.
+ */
 const UNIT_MS = 0.1;
 /**
- * And each of its NAL units so much: they may be messages of their own. Pictures of 8K in rows, 60 a second,
- * are 16,000.
+ * The least charge for each of its NAL units, in ms: each may become a message of its own. 8K pictures at 60
+ * frames/s, with one slice per row, have 16,000 a second.
  */
 const NAL_MS = 0.01;
-/** What a datagram costs beside its units. */
+/** The charge for a datagram, in ms, besides its units. */
 const DATAGRAM_MS = 0.005;
-/** A session needs its replies, too. */
+/** The longest pause in ms: the session has to read replies, too. */
 const LONGEST_PAUSE_MS = 1000;
 
 export class ReadPace {
@@ -37,29 +39,32 @@ export class ReadPace {
   private formats = 0;
   private spent = 0;
   /**
-   * CPU time that is not charged yet: where it is counted in steps (of 16 ms on Windows), one read gets what
-   * others used.
+   * CPU time, in ms, that is not charged yet. Where the system counts CPU time in steps (16 ms on Windows),
+   * one read may get the time of several.
    */
   private cpu = 0;
 
-  /** `share`: part of the loop's time; without it all, in turns. */
+  /**
+   * `share` is the part of the event loop's time that reading may take. Without it reading is unlimited, but
+   * still lets the loop take its turns.
+   */
   constructor(private readonly share = Infinity) {}
 
-  /** A unit has been handed on, of so many NAL units. */
+  /** Counts a unit, and its NAL units, that was handed on. */
   unit(nals = 0): void {
     this.units++;
     this.nals += nals;
   }
 
-  /** Its format is another than that of the one before it. */
+  /** Counts a unit whose format differs from that of the unit before it. */
   format(): void {
     this.formats++;
   }
 
   /**
-   * All of one read has been handed on. `cpuMs`: the CPU time that passed meanwhile; on a busy machine a read
-   * takes longer than it works, which is not the camera's doing. Answers for how long nothing more is to be
-   * read: 0: until the loop's next turn; undefined: not at all.
+   * Charges the pace for one read that was handed on. `cpuMs` is the CPU time that passed meanwhile: on a
+   * busy machine a read takes longer than its work, which is not the camera's fault. Returns for how many ms
+   * to pause reading; 0 means until the next turn of the event loop, undefined means no pause.
    */
   afterRead(begun: number, ended: number, cpuMs = Infinity): number | undefined {
     this.cpu = Math.min(this.cpu + cpuMs, LONGEST_READ_MS);
@@ -76,7 +81,7 @@ export class ReadPace {
     return 0;
   }
 
-  /** Whether the next datagram is to be taken; one that is not is lost, as on the way. */
+  /** Charges the pace for one datagram. Returns whether to take it; one that is not taken counts as lost. */
   admits(now: number): boolean {
     this.charge(DATAGRAM_MS, now);
     return this.hand >= 0;
@@ -88,7 +93,7 @@ export class ReadPace {
     this.units = this.nals = this.formats = 0;
     const filled = Math.max(0, now - this.filledAt) * this.share;
     this.filledAt = now;
-    // What is owed is bounded, too: a flood of datagrams ends when it ends.
+    // The debt is bounded too, so that reading resumes soon after a flood of datagrams ends.
     this.hand = Math.max(Math.min(this.hand + filled, BURST_MS) - cost, -LONGEST_PAUSE_MS * this.share);
   }
 }

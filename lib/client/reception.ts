@@ -1,4 +1,4 @@
-// What a session receives: its tracks, whose packets come by their transport and leave as units.
+// The receiving side of a session: its tracks, whose packets arrive by their transport and leave as units.
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -25,27 +25,27 @@ export interface ReceptionOptions {
   /** Packets of the video are missing. */
   readonly onLoss: (missing: number) => void;
   readonly onWarning: (error: NvrError) => void;
-  /** The video's source has said goodbye, and what it sent has been handed on. */
+  /** RTCP BYE for the video; all that was received before has been handed on. */
   readonly onBye: () => void;
-  /** A socket of a track, or whoever takes the units, has failed. */
+  /** A track's socket failed, or the receiver of the units threw. */
   readonly onError: (error: NvrError) => void;
 }
 
-/** A track whose SETUP is under way. */
+/** A track that is ready for its SETUP. */
 export interface PreparedTrack {
   readonly choice: TrackChoice;
-  /** What comes of it goes nowhere otherwise. */
+  /** False: the track is set up only because the server requires it, and its packets are dropped. */
   readonly isWanted: boolean;
   readonly track: Track;
   readonly transport: TrackTransport;
 }
 
 interface SetUpTrack extends PreparedTrack {
-  /** What RTP-Info may call it. */
+  /** The URI by which RTP-Info may name the track. */
   readonly uri: string;
 }
 
-/** The slices of one picture come closer together than this. */
+/** The slices of one picture arrive closer together than this, in ms. */
 const HOLD_MS = 30;
 
 export class Reception {
@@ -67,7 +67,7 @@ export class Reception {
     this.pace = new ReadPace(options.readShare);
   }
 
-  /** Its part of what a connection brings. */
+  /** The part of the connection's listener that handles packets. */
   get listener(): Omit<ConnectionListener, 'onServerRequest' | 'onClose'> {
     return {
       pace: this.pace,
@@ -92,7 +92,7 @@ export class Reception {
     return this.tracks.length;
   }
 
-  /** Packets that came, and that did not: two of the statistics, for who asks with every loss. */
+  /** Packets received and lost: the two statistics that are cheap enough to read at every loss. */
   get count(): Pick<SessionStatistics, 'packets' | 'lost'> {
     const sum = { packets: 0, lost: 0 };
     for (const { track, isWanted } of this.tracks) {
@@ -122,7 +122,7 @@ export class Reception {
     return this.meter.statistics(this.wantedTracks(), rttMs);
   }
 
-  /** Opens what the track's packets come by; either `add` or its transport's `close` follows. */
+  /** Opens the track's transport. The caller then calls `add`, or `close` on the transport. */
   async prepare(choice: TrackChoice, isWanted: boolean, connection: RtspConnection): Promise<PreparedTrack> {
     const { options } = this;
     const isVideo = isWanted && choice.media.type === 'video';
@@ -177,7 +177,7 @@ export class Reception {
     this.tracks.push({ ...prepared, uri });
   }
 
-  /** What PLAY's reply says of where each track's packets come from. */
+  /** Tells each track the SSRC and first sequence number that PLAY's reply names. */
   expect({ rtpInfo }: PlayReply): void {
     for (const [index, { track, uri }] of this.tracks.entries()) {
       const info = rtpInfoOf(rtpInfo, uri, index, this.tracks.length);
@@ -197,7 +197,7 @@ export class Reception {
     for (const { track, transport } of this.tracks) transport.sendReport(track.receiverReport(now));
   }
 
-  /** Hands on what waits, at the end. One track's fault does not keep the others from it. */
+  /** Hands on the units that are held back, at the end. An error in one track does not affect the others. */
   flush(): void {
     for (const { track } of this.tracks)
       guarded(
@@ -216,8 +216,8 @@ export class Reception {
   }
 
   /**
-   * The video's packets bear another payload type than the description announces: none of them can be read.
-   * Undefined: they do not.
+   * Set if all video packets have another payload type than the description announces, so that none can be
+   * read.
    */
   get payloadMismatch(): NvrError | undefined {
     const video = this.tracks[0];
@@ -241,7 +241,7 @@ export class Reception {
     return new NvrError('ETIMEDOUT', `The stream went silent for ${Math.round(ms / 1000)} s.${only}`);
   }
 
-  /** Warned of once: what comes by TCP waits at the server, what comes by UDP is lost. */
+  /** Warns once: over TCP the data wait at the server, over UDP they are lost. */
   private onSlow(): void {
     if (this.isSlow) return;
     this.isSlow = true;
@@ -255,8 +255,8 @@ export class Reception {
   }
 
   /**
-   * At a stream's start a unit may wait for what follows it, and packets wait for a missing one: where
-   * nothing comes, they wait no longer.
+   * A unit may wait for its follower, and packets may wait for a missing one. If nothing more arrives, this
+   * timer releases them.
    */
   private watchHeldUnits(): void {
     if (this.holding !== undefined || !this.isHolding()) return;
@@ -275,8 +275,8 @@ export class Reception {
   }
 
   /**
-   * On UDP the goodbye comes by another socket and may overtake the last packets: they get the time that
-   * disorder is allowed.
+   * Over UDP, BYE arrives on another socket and may overtake the last packets, so they get the time that
+   * reordering allows.
    */
   private onBye(): void {
     const { onBye } = this.options;

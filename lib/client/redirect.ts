@@ -1,12 +1,12 @@
-// Where a redirect (RFC 2326 11.2) may lead, and whether the account goes along: a camera must not send us,
-// or our password, where it likes.
+// Where a redirect (RFC 2326 11.2) may lead, and whether the credentials are sent there: a camera must not
+// direct our connections or our password to hosts of its choice.
 
 import { NvrError } from '../errors.js';
 import { printable } from '../text.js';
 
 /**
- * `same`: to the same host only. `any`: the user's word that the server may name any host, and that the
- * account is good there.
+ * `same`: only to the same host. `any`: the user trusts the server to name any host, and the credentials are
+ * sent there.
  */
 export type RedirectSetting = 'same' | 'any';
 
@@ -17,13 +17,13 @@ export interface Origin {
 }
 
 export interface RedirectRules {
-  /** Absent: anywhere, but the account stays. */
+  /** Undefined: follow to any host, but without the credentials. */
   readonly redirects?: RedirectSetting | undefined;
   /** Certificates are checked. */
   readonly checksTls: boolean;
 }
 
-/** The EPROTOCOL of a Location that is none. */
+/** The error for a Location that is not a valid URI. */
 export function notALocation(location: string, cause: unknown): NvrError {
   const text = `The server redirects to something that is no URI it could serve ("${printable(location)}").`;
   return new NvrError('EPROTOCOL', text, { cause });
@@ -34,9 +34,10 @@ export function isSameHost(one: Pick<Origin, 'host'>, other: Pick<Origin, 'host'
 }
 
 /**
- * Whether the account given for `given` goes along from `here` to `next`: to the same host and port, and from
- * plain to checked TLS on the same host; anywhere else by the setting alone. Throws ETLS for a way out of
- * TLS, EUNSUPPORTED for another host that the setting does not allow.
+ * Whether the credentials given for `given` are sent after a redirect from `here` to `next`: yes for the same
+ * host and port, and for a change from plain to verified TLS on the same host; otherwise only with the
+ * setting `any`. Throws ETLS if the redirect leaves TLS, and EUNSUPPORTED if it leads to another host and the
+ * setting forbids that.
  */
 export function accountGoesAlong(given: Origin, here: Origin, next: Origin, rules: RedirectRules): boolean {
   if (here.tls && !next.tls)

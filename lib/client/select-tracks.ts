@@ -1,5 +1,5 @@
-// Which of a session's media sections are set up: the first readable video, and audio and metadata where they
-// are wanted.
+// Selects the media sections to set up: the first video that can be read, and audio and metadata if they are
+// wanted.
 
 import { createDepacketizer } from '../codec/depacketizer.js';
 import type { Depacketizer } from '../codec/payload-format.js';
@@ -22,26 +22,31 @@ export interface TrackChoice {
 
 export interface Selection {
   tracks: TrackChoice[];
-  /** Those that were not wanted, or cannot be read, and that a server may want to see set up all the same. */
+  /**
+   * Tracks that are not wanted or cannot be read, but that some servers require to be set up all the same.
+   */
   others: TrackChoice[];
-  /** Tracks that were wanted and cannot be read; they do not stop the others (quirk: broken-fmtp). */
+  /**
+   * The errors of tracks that are wanted and cannot be read; the others are set up all the same (quirk:
+   * broken-fmtp).
+   */
   refused: NvrError[];
 }
 
 export interface SelectOptions {
-  /** Audio and metadata too. */
+  /** Select audio and metadata too. */
   extras?: boolean | undefined;
   parameterSets?: ParameterSetPolicy | undefined;
-  /** Keep slices that a loss cuts off. */
+  /** Keep the slices that a loss cut off. */
   cutSlices?: boolean | undefined;
 }
 
-/** Throws EUNSUPPORTED where there is no video, or none in a codec we can read. */
+/** Throws EUNSUPPORTED if there is no video, or none in a supported codec. */
 export function selectTracks(description: SessionDescription, options: SelectOptions = {}): Selection {
   const refused: NvrError[] = [];
   const tracks: TrackChoice[] = [];
-  // Which way a picture goes is not asked: none goes to a camera, though some say `sendonly` of what they
-  // send.
+  // The direction of video is ignored: no video goes to a camera, and some cameras wrongly say `sendonly` of
+  // the video that they send.
   const videos = description.media.filter((media) => media.type === 'video');
   if (videos.length === 0) throw withoutVideo(description);
   const video = firstReadable(videos, refused, options);
@@ -63,12 +68,12 @@ export function selectTracks(description: SessionDescription, options: SelectOpt
   return { tracks, others: others.map(unread), refused };
 }
 
-/** Media that a camera may send in the clear. */
+/** Media that a camera may send without encryption. */
 function isReceivable(media: MediaDescription): boolean {
   return media.payloads.length > 0 && !isBackChannel(media) && refusalOf(media) === undefined;
 }
 
-/** A track whose packets go nowhere. */
+/** A track whose packets are dropped. */
 function unread(media: MediaDescription): TrackChoice {
   const { type, clockRate } = media.payloads[0]!;
   const nothing = (): undefined => undefined;
@@ -103,7 +108,7 @@ function withoutVideo({ media }: SessionDescription): NvrError {
   );
 }
 
-/** Why a track is not even tried. */
+/** The reason not to try a track at all. */
 function refusalOf({ type, protocol, direction, encrypted }: MediaDescription): NvrError | undefined {
   if (encrypted === true || /\bSAVPF?\b/i.test(protocol)) {
     return new NvrError(
@@ -132,7 +137,7 @@ function firstReadable(
     }
     for (const payload of media.payloads) {
       try {
-        // Made once to see whether it can be; the session makes its own.
+        // This only checks that the depacketizer can be made; the session makes its own.
         createDepacketizer(payload, media, () => undefined);
         return {
           media,

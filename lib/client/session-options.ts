@@ -1,5 +1,4 @@
-// What a session is told when it is made, what it tells when it ends, and how the replies in between are
-// read.
+// The options of a session, the description of its end, and readers of the replies in between.
 
 import type { MediaUnit, ParameterSetPolicy } from '../codec/unit.js';
 import type { NvrError } from '../errors.js';
@@ -14,64 +13,74 @@ import type { TlsSettings } from './transport/socket.js';
 import type { Transport } from './transport/transport.js';
 
 export interface SessionOptions {
-  /** `rtsp://` or `rtsps://`; credentials in it are used and never sent as part of it. */
+  /**
+   * `rtsp://` or `rtsps://`. Credentials in it are used for the log-in, and never sent as part of the URI.
+   */
   uri: string;
   credentials?: { username: string; password: string } | undefined;
-  /** How its bytes and media travel; fallback between transports is `openSession`'s. */
+  /** How the connection's bytes and the media travel. `openSession` falls back between transports. */
   transport: Transport;
   /**
-   * Gives the session up: while it opens, everything is destroyed; once it plays, it is closed with TEARDOWN.
+   * Closes the session: while it opens, everything is destroyed at once; once it plays, TEARDOWN is sent
+   * first.
    */
   signal?: AbortSignal | undefined;
   tls?: TlsSettings | undefined;
-  /** The password may go out in clear, whatever the server offered before. */
+  /**
+   * Permit Basic without verified TLS, whatever the server offered before. The password is then sent in clear
+   * text.
+   */
   allowBasic?: boolean;
   /**
-   * Which redirects are followed; without it all are, and the account stays with the URI's own host and port.
+   * Which redirects are followed. By default all are, but the credentials are sent to the URI's own host and
+   * port only.
    */
   redirects?: RedirectSetting;
   /** Set up audio and metadata tracks too. */
   extras?: boolean;
   /**
-   * When VPS, SPS and PPS stand in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the
+   * When VPS, SPS and PPS are put in front of a unit of H.264 or H.265: before each keyframe (`keyframe`, the
    * default), when they changed, or never.
    */
   parameterSets?: ParameterSetPolicy;
   /**
-   * H.264 and H.265: hand up slices that a loss cut off too, apart from `data` (`VideoUnit.cut`), and units
-   * that have no whole slice.
+   * H.264 and H.265: also deliver slices that a loss cut off, separately from `data` (`VideoUnit.cut`), and
+   * units without any complete slice.
    */
   cutSlices?: boolean;
-  /** PLAY's Range; `npt=0.000-` by default. */
+  /** The Range header of PLAY; `npt=0.000-` by default. */
   range?: string;
-  /** More headers of SETUP: `Require`. */
+  /** Further headers for SETUP, such as `Require`. */
   setupHeaders?: Readonly<Record<string, string>>;
-  /** More headers of PLAY: `Scale`, `Rate-Control`. */
+  /** Further headers for PLAY, such as `Scale` and `Rate-Control`. */
   playHeaders?: Readonly<Record<string, string>>;
-  /** The stream ends by itself, as a recording does: how it ends teaches nothing of the server. */
+  /** The stream ends by itself, as a recording does, so its end teaches nothing about the server. */
   endsByItself?: boolean;
-  /** Milliseconds for the connection, and for each reply. */
+  /** Time limit for connecting, and for each reply, in ms. */
   requestTimeoutMs?: number;
   /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
   silenceMs?: number;
   /**
-   * Part of the event loop's time that reading may take; above it TCP is read more slowly, and datagrams are
-   * lost. All of it unless said otherwise.
+   * The part of the event loop's time that reading may take, 0 to 1. Above it TCP is read more slowly, and
+   * datagrams are dropped. Unlimited by default.
    */
   readShare?: number;
-  /** What was learnt of the server; give the same one to every session with it. */
+  /** What was learnt about the server; share one between all sessions with it. */
   memory?: ServerMemory;
   /** Asked before credentials are sent. */
   gate?: LoginGate | undefined;
   logger?: Logger | undefined;
   onUnit?(unit: MediaUnit): void;
-  /** Packets of the video are missing: told before the unit that they were lost in, or that follows. */
+  /** Video packets are missing. Called before the unit that they were lost in, or that follows them. */
   onLoss?(missing: number): void;
-  /** Over UDP, more than 2 % of the packets have been lost for a minute. Again with each further minute. */
+  /**
+   * Over UDP, more than 2 % of the packets have been lost for a minute. Called again after each further
+   * minute.
+   */
   onLossy?(percent: number): void;
-  /** Trouble that does not end the session: a track that cannot be read, a refused Range. */
+  /** A problem that does not end the session, such as a track that cannot be read or a refused Range. */
   onWarning?(error: NvrError): void;
-  /** The session is over, and not by `close`. At most once, only after `open` resolved. */
+  /** The session has ended, other than by `close`. Called at most once, and only after `open` resolved. */
   onEnd?(end: SessionEnd): void;
 }
 
@@ -86,29 +95,29 @@ export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'e
 export interface SessionEnd {
   reason: EndReason;
   error: NvrError;
-  /** No RTP packet ever came. */
+  /** No RTP packet arrived during the session. */
   withoutMedia: boolean;
 }
 
-/** What PLAY's reply said (RFC 2326 10.5). */
+/** The headers of PLAY's reply (RFC 2326 10.5). */
 export interface PlayReply {
-  /** Where delivery begins: npt in seconds, or clock in epoch ms. */
+  /** Where delivery begins: `npt` in seconds, or `clock` in epoch ms. */
   range?: { unit: string; start?: number; end?: number };
-  /** The granted speed; absent where the server says none. */
+  /** The granted speed; undefined if the server does not name one. */
   scale?: number;
-  /** ONVIF replay: `no` where the server sends as fast as it can. */
+  /** ONVIF replay: `no` if the server sends as fast as it can. */
   rateControl?: string;
   rtpInfo: readonly RtpInfoEntry[];
 }
 
-/** The credentials a URI bears. */
+/** The credentials in a URI. */
 export function credentialsOf(uri: RtspUri): { username: string; password: string } | undefined {
   return uri.username === undefined ? undefined : { username: uri.username, password: uri.password ?? '' };
 }
 
 /**
- * RTP-Info's entry for the track set up at `uri`, which is the `index`th of `count`. quirk: foreign-rtp-info:
- * the URL may be another, its query dropped.
+ * The RTP-Info entry of the track set up at `uri`, the `index`th of `count`. quirk: foreign-rtp-info; some
+ * servers name another URL or leave out the query, so the order counts then.
  */
 export function rtpInfoOf(
   entries: readonly RtpInfoEntry[],

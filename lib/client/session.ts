@@ -35,33 +35,39 @@ type EarlyEnd = Pick<SessionEnd, 'reason' | 'error'>;
 
 type State =
   | { readonly name: 'new' }
-  /** `settingUp`: its reply may bring a session to be torn down. `end`: it was over before it played. */
+  /**
+   * `settingUp`: a SETUP in flight, whose reply may bring the session that has to be torn down. `end`: the
+   * session ended before PLAY was answered.
+   */
   | { readonly name: 'opening'; settingUp?: Promise<Granted>; end?: EarlyEnd | undefined }
   | { readonly name: 'playing'; readonly playing: Playing }
   | { readonly name: 'ended' };
 
 export class RtspSession {
   playReply: PlayReply = { rtpInfo: [] };
-  /** When all is closed: how it ended; undefined where it was closed or given up, or never played. */
+  /**
+   * Resolves when everything is closed, with the reason; with undefined if the session was closed by the
+   * caller or never played.
+   */
   readonly closed: Promise<SessionEnd | undefined>;
 
   private state: State = { name: 'new' };
   private described: Described | undefined;
-  /** As SETUP's reply named it. */
+  /** The session id in SETUP's reply. */
   private id: string | undefined;
   private timeoutSeconds = 60;
-  private settled: ((end: SessionEnd | undefined) => void) | undefined;
+  private resolveClosed: ((end: SessionEnd | undefined) => void) | undefined;
   private dismantled: Promise<void> | undefined;
   private forgetAccount = (): void => undefined;
   private readonly over = new AbortController();
   private readonly memory: ServerMemory;
   private readonly reception: Reception;
   private readonly queues = new Set<UnitQueue>();
-  /** Keeps what comes before the first reader, where there is no `onUnit`. */
+  /** Keeps the units that arrive before the first reader, if there is no `onUnit`. */
   private unread: UnitQueue | undefined;
 
   constructor(private readonly options: SessionOptions) {
-    this.closed = new Promise((resolve) => (this.settled = resolve));
+    this.closed = new Promise((resolve) => (this.resolveClosed = resolve));
     this.memory = options.memory ?? new ServerMemory();
     if (options.onUnit === undefined) this.queues.add((this.unread = new UnitQueue()));
     this.reception = new Reception({
@@ -86,8 +92,8 @@ export class RtspSession {
   }
 
   /**
-   * Connects, describes, sets up and plays. Rejects with an NvrError that names the cause; everything is
-   * closed then. Media may come before it resolves (quirk: rtp-before-play-reply, LIVE555).
+   * Connects and sends DESCRIBE, SETUP and PLAY. Rejects with an NvrError that names the cause, after closing
+   * everything. Units may arrive before it resolves (quirk: rtp-before-play-reply, LIVE555).
    */
   async open(): Promise<void> {
     const { signal } = this.options;
@@ -105,15 +111,18 @@ export class RtspSession {
     }
   }
 
-  /** TEARDOWN, 1 s for its reply, then all is closed (quirk: few-sessions). Idempotent; never rejects. */
+  /**
+   * Sends TEARDOWN, waits up to 1 s for its reply, and closes the connection: a server with few sessions then
+   * has a free one at once (quirk: few-sessions). Idempotent; never rejects.
+   */
   close(): Promise<void> {
     return this.leave(undefined);
   }
 
   /**
-   * What comes from now on, one by one, for `for await`; where the session has no `onUnit`, the first reader
-   * gets what has come before as well. Ends with the session. What the reader is too slow for is dropped, up
-   * to the next keyframe, and told to `onDrop`.
+   * The units from now on, for `for await`. If the session has no `onUnit`, the first reader also gets the
+   * units received before. The iteration ends with the session. If the reader is too slow, units are dropped
+   * up to the next keyframe and reported to `onDrop`.
    */
   units(options: UnitsOptions = {}): AsyncIterableIterator<MediaUnit, undefined> {
     const queue = this.unread ?? new UnitQueue(() => this.queues.delete(queue));
@@ -123,13 +132,15 @@ export class RtspSession {
     return queue.bound(options);
   }
 
-  /** One request in the session, as a ping. Resolves to its round trip in ms. */
+  /** Sends one request in the session. Resolves to its round trip time in ms. */
   async ping(): Promise<number> {
     if (this.state.name !== 'playing') throw new NvrError('EUNREACHABLE', 'The session does not play.');
     return this.state.playing.ping();
   }
 
-  /** Stops reading, for back-pressure over TCP; nothing while it does not play: replies are waited for. */
+  /**
+   * Stops reading, for back-pressure over TCP. Does nothing while the session opens: replies have to be read.
+   */
   pauseReading(): void {
     if (this.state.name === 'playing') this.state.playing.pause();
   }
@@ -146,12 +157,12 @@ export class RtspSession {
     return this.described?.description;
   }
 
-  /** The server was reached over TLS, by its URI or a redirect. */
+  /** True if the server was reached over TLS, by its URI or by a redirect. */
   get isTls(): boolean {
     return this.described?.isTls === true;
   }
 
-  /** Packets that came, and that did not: two of the statistics, for who asks with every loss. */
+  /** Packets received and lost: the two statistics that are cheap enough to read at every loss. */
   get count(): Pick<SessionStatistics, 'packets' | 'lost'> {
     return this.reception.count;
   }
@@ -160,7 +171,10 @@ export class RtspSession {
     return this.reception.statistics(this.described?.connection.rttMs);
   }
 
-  /** The video's packets bear another payload type than announced: none can be read. */
+  /**
+   * Set if all video packets have another payload type than the description announces, so that none can be
+   * read.
+   */
   get payloadMismatch(): NvrError | undefined {
     return this.reception.payloadMismatch;
   }
@@ -276,7 +290,7 @@ export class RtspSession {
       },
     });
     this.state = { name: 'playing', playing };
-    // Set while PLAY was waited for, which the compiler does not see.
+    // It may have been set while PLAY was awaited; the compiler does not see that.
     const early = opening.end as EarlyEnd | undefined;
     if (early !== undefined) setImmediate(this.end.bind(this, early.reason, early.error));
   }
@@ -290,20 +304,23 @@ export class RtspSession {
     if (!this.isOver) this.options.onWarning?.(error);
   }
 
-  /** Not by `close`. While it opens that is kept until PLAY is answered: both may come in one read. */
+  /**
+   * Ends the session for any reason but `close`. While the session opens, the end is kept until PLAY is
+   * answered: both may arrive in one read.
+   */
   private end(reason: EndReason, error: NvrError): void {
     if (this.state.name === 'opening') this.state.end ??= { reason, error };
     if (this.state.name !== 'playing') return;
     const { playing } = this.state;
     this.reception.flush();
-    // What came last may have made the caller close it.
+    // The last units may have made the caller close the session.
     if (this.isOver) return;
     const withoutMedia = this.reception.received === 0 && this.payloadMismatch === undefined;
     const lesson = playing.learn(reason, withoutMedia);
     if (lesson !== undefined) this.log(`the next session is opened otherwise: ${lesson}`);
     const end: SessionEnd = { reason, error, withoutMedia };
     void this.leave(end);
-    // A caller's fault must not keep the session from ending.
+    // An error in the caller's `onEnd` must not keep the session from ending.
     guarded(
       () => this.options.onEnd?.(end),
       () => undefined,
@@ -314,7 +331,7 @@ export class RtspSession {
     const { state } = this;
     this.state = { name: 'ended' };
     this.over.abort();
-    this.dismantled ??= this.dismantle(state).finally(() => this.settled?.(end));
+    this.dismantled ??= this.dismantle(state).finally(() => this.resolveClosed?.(end));
     return this.dismantled;
   }
 
@@ -329,7 +346,7 @@ export class RtspSession {
     this.forgetAccount();
   }
 
-  /** A line of the client's own in the trace, between the messages to and from the server. */
+  /** Writes a line of the client's own to the trace, beside the messages to and from the server. */
   private log(text: string): void {
     (this.options.logger ?? silentLogger).debug(`* ${text}`);
   }

@@ -1,4 +1,5 @@
-// SETUP over each form of a track's URI that the server might mean (quirk: control-behind-query).
+// Sends SETUP for each form of a track's URI that the server might mean, until one is accepted (quirk:
+// control-behind-query).
 
 import { trackUri } from '../rtsp/control-uri.js';
 import { parseSession, parseTransport, type TransportSpec } from '../rtsp/headers.js';
@@ -10,13 +11,16 @@ import { errorOfReply } from './status.js';
 export interface Granted {
   readonly uri: string;
   readonly session: { id: string; timeoutSeconds: number } | undefined;
-  /** Undefined: without a Transport, which is taken for a bare yes (quirk: odd-transport-reply). */
+  /**
+   * Undefined if the reply has no Transport header, which counts as acceptance of what was asked for (quirk:
+   * odd-transport-reply).
+   */
   readonly transport: TransportSpec | undefined;
 }
 
 /**
- * The remembered form comes first. `headers` is asked before each request. Rejects with what the first
- * refusal stands for.
+ * Tries the remembered form of the URI first. `headers` is called for each request. Rejects with the error of
+ * the first refusal.
  */
 export async function requestSetup(
   { connection, baseUri, authenticator }: Described,

@@ -1,4 +1,4 @@
-// A session's figures: counters that the hot path keeps anyway, and rates sampled once a second.
+// The statistics of a session: totals from counters that exist anyway, and rates sampled once a second.
 
 import type { MediaUnit } from '../codec/unit.js';
 import type { Track } from './track.js';
@@ -13,18 +13,16 @@ export interface SessionStatistics {
   duplicates: number;
   /** Interarrival jitter of the first (video) track, ms (RFC 3550 6.4.1). */
   jitterMs: number;
-  /** Round trip of the last answered request, ms. */
+  /** Round trip time of the last answered request, in ms. */
   rttMs?: number;
-  /**
-   * RTP units a second of the first (video) track, as they come: 90,000 if its clock keeps what it declares.
-   */
+  /** Measured RTP clock rate of the first (video) track, in Hz: 90,000 if the camera's clock is exact. */
   clockRate?: number;
   /** Jumps of the tracks' RTP clocks that were corrected. */
   clockSteps: number;
   frames: number;
   keyframes: number;
   damaged: number;
-  /** Over about the last 5 s. */
+  /** Measured over about the last 5 s. */
   fps: number;
   bitrateKbps: number;
 }
@@ -46,14 +44,14 @@ export class RateMeter {
   private readonly samples: Sample[] = [];
 
   count(unit: MediaUnit): void {
-    // Of some, a loss left nothing whole.
+    // Units without any complete slice are not counted as frames.
     if (unit.kind !== 'video' || unit.data.length === 0) return;
     this.frames++;
     if (unit.keyframe) this.keyframes++;
     if (unit.damaged) this.damaged++;
   }
 
-  /** Once a second; `now` in monotonic ms. */
+  /** Called once a second; `now` is in monotonic ms. */
   sample(now: number, tracks: readonly Track[]): void {
     let bytes = 0;
     for (const { receiver } of tracks) bytes += receiver.bytes;

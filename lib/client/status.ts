@@ -1,16 +1,16 @@
-// RTSP statuses and Node's socket errors, said in this package's codes and in words that tell a user what to
-// do.
+// Turns RTSP statuses and Node's socket errors into this package's codes, with a sentence that tells the user
+// what to do.
 
 import { NvrError, type NvrErrorCode } from '../errors.js';
 import { printable } from '../text.js';
 import type { RtspResponse } from '../rtsp/message.js';
 
-/** Of a URI in an error: enough to see which channel and stream it names. */
+/** A URI in an error is cut after this many characters, which shows which channel and stream it names. */
 const URI_CHARS = 300;
 
 /**
- * The error that a refused RTSP request stands for (RFC 2326 7.1.1). `what` is the method; `uri`: what was
- * asked for, without an account.
+ * The error for a refused RTSP request (RFC 2326 7.1.1). `what` is the method; `uri` is the URI that was
+ * requested, without credentials.
  */
 export function errorOfStatus(status: number, reason: string, what: string, uri = ''): NvrError {
   const said = `${what} was answered ${status} ${printable(reason)}`.trimEnd();
@@ -53,7 +53,9 @@ export function errorOfStatus(status: number, reason: string, what: string, uri 
   }
 }
 
-/** The same of a reply; what it says is unsupported is named (RFC 2326 12.43). */
+/**
+ * `errorOfStatus` of a reply. It also names the headers that the server calls unsupported (RFC 2326 12.43).
+ */
 export function errorOfReply(
   { status, reason, headers }: RtspResponse,
   what: string,

@@ -1,5 +1,5 @@
-// One media track on its way up: RTP in, sequence and clock bookkeeping, depacketizer, timed units out. No
-// sockets, no timers.
+// One media track: takes RTP, keeps the sequence and the clock, depacketizes, and delivers units with a time.
+// No sockets, no timers.
 
 import type { Depacketizer } from '../codec/payload-format.js';
 import { PictureOrder } from '../codec/picture-order.js';
@@ -12,24 +12,24 @@ import { buildReceiverReport, buildSdes, parseRtcp } from '../rtp/rtcp.js';
 import { SessionClock, type SessionTrack } from '../rtp/session-clock.js';
 
 export interface TrackOptions {
-  /** The SDP's payload type; packets of another one are counted and ignored (quirk: odd-rtp). */
+  /** The payload type of the SDP; packets of any other type are counted and ignored (quirk: odd-rtp). */
   payloadType: number;
-  /** Others that the SDP announces for the track. */
+  /** Other payload types that the SDP announces for the track. */
   alsoAnnounced?: readonly number[];
   /** RTP clock rate, Hz. */
   clockRate: number;
-  /** The transport itself may change the packets' order (UDP); each then has a buffer of its own. */
+  /** The transport may change the order of packets (UDP). Each packet then has a buffer of its own. */
   unordered: boolean;
   /** This receiver's own SSRC and CNAME, for its reports. */
   ssrc: number;
   cname: string;
-  /** The session's; without one, the track has a clock of its own. */
+  /** The session's clock; without one, the track makes its own. */
   clock?: SessionClock;
-  /** Epoch minus monotonic milliseconds, for a clock of its own. */
+  /** Epoch time minus monotonic time, in ms, for the track's own clock. */
   epochOffsetMs?: number;
   createDepacketizer(sink: (unit: MediaUnit) => void): Depacketizer;
   onUnit(unit: MediaUnit): void;
-  /** That many packets are missing before the next unit's end. */
+  /** This many packets are missing before the end of the next unit. */
   onLoss(missing: number): void;
   /** RTCP BYE (RFC 3550 6.6). */
   onBye(): void;
@@ -44,7 +44,7 @@ interface SenderReport {
 }
 
 export class Track {
-  /** The track's own RTP packets: what the silence watchdog watches. */
+  /** The track's own RTP packets, which the silence watchdog counts. */
   received = 0;
   readonly receiver: RtpReceiver;
 
@@ -55,12 +55,12 @@ export class Track {
   private order: PictureOrder | undefined;
   private readonly reorder: ReorderBuffer;
   private ssrc = -1;
-  /** Packets that were admitted and cannot be read. */
+  /** Admitted packets that are not valid RTP. */
   private unreadable = 0;
-  /** The last sender report of a source that is not ours, or not yet. */
+  /** The last sender report of a source that is not the track's, or not yet known to be. */
   private foreignReport: SenderReport | undefined;
 
-  /** How often the stream has started anew from another source. */
+  /** How often another source (SSRC) has taken over the stream. */
   private switches = 0;
 
   constructor(private readonly options: TrackOptions) {
@@ -78,7 +78,7 @@ export class Track {
       if (this.switches > 0) unit.source = this.switches;
       options.onUnit(unit);
     });
-    // What a server relays may be in disorder over TCP too.
+    // Packets may be out of order over TCP too, if the server relays them from a camera over UDP.
     this.reorder = new ReorderBuffer(
       (buffer, start, end, arrival) => {
         if (this.view.parse(buffer, start, end)) this.accept(arrival);
@@ -88,12 +88,12 @@ export class Track {
     );
   }
 
-  /** Packets that came too late for their place, and duplicates, wherever they were told apart. */
+  /** Packets that came after their turn. The reorder buffer and the receiver each count a part. */
   get late(): number {
     return this.receiver.late + this.reorder.late;
   }
 
-  /** RTP units per second, as they come; and how often the clock jumped. */
+  /** The measured RTP clock rate, in Hz. */
   get clockRate(): number {
     return this.clock.clock.clockRate;
   }
@@ -106,30 +106,32 @@ export class Track {
     return this.receiver.duplicates + this.reorder.duplicates;
   }
 
-  /** Packets that are not the track's own: of another payload type or source, or no RTP. */
+  /** Packets that are not the track's own: of another payload type or source, or not RTP. */
   get ignored(): number {
     return this.admission.refused + this.unreadable;
   }
 
-  /** A payload type that is not announced, if packets of it have come since the last of the track's own. */
+  /**
+   * A payload type that the SDP does not announce, if packets of it have arrived since the last packet of the
+   * track's own.
+   */
   get foreignType(): number | undefined {
     const { foreignType } = this.admission;
     return foreignType === -1 ? undefined : foreignType;
   }
 
-  /** A reply tells where the track's packets come from. */
+  /** The reply to SETUP or PLAY names the source of the track's packets. */
   expect(source: ExpectedSource): void {
     this.admission.expect(source);
   }
 
-  /** Its source is known. */
+  /** True once the track's source (SSRC) is known. */
   get isHeard(): boolean {
     return this.admission.ssrc !== -1;
   }
 
   /**
-   * Whether the description announces that payload type for this track: how tracks on one channel are told
-   * apart.
+   * Whether the SDP announces this payload type for the track. It tells tracks apart that share one channel.
    */
   announces(type: number): boolean {
     return type === this.options.payloadType || this.options.alsoAnnounced?.includes(type) === true;
@@ -160,28 +162,28 @@ export class Track {
     });
   }
 
-  /** The first unit waits for what follows it, to tell whether its marker can be believed. */
+  /** True while the first unit waits for its follower, which shows whether the marker bit can be trusted. */
   get isHolding(): boolean {
     return this.depacketizer.isHolding === true;
   }
 
-  /** Packets wait for a missing one. */
+  /** True while packets wait for a missing one. */
   get isReordering(): boolean {
     return this.reorder.isHolding;
   }
 
-  /** Nothing followed for a while: the waiting unit is whole. */
+  /** Nothing has followed for a while, so the waiting unit is complete and is delivered. */
   settle(): void {
     this.depacketizer.settle?.();
   }
 
-  /** Lets go what waited too long for a missing packet. */
+  /** Delivers the packets that have waited too long for a missing one. */
   release(now: number): void {
     this.admission.release(now);
     this.reorder.flush(now);
   }
 
-  /** The stream has ended: what is complete goes out. */
+  /** The stream has ended: delivers all that is complete. */
   flush(): void {
     this.admission.flush();
     this.reorder.end();
@@ -196,8 +198,10 @@ export class Track {
     ]);
   }
 
-  /** The packet in the view has its turn. */
-  /** Only where pictures may be shown in another order than they come does it cost anything. */
+  /**
+   * The unit's rank in display order, or NaN if the stream shows its pictures in the order of arrival:
+   * computing the rank costs time.
+   */
   private rankOf(unit: MediaUnit): number {
     if (unit.kind !== 'video' || unit.codec === 'mjpeg' || unit.format.reorderDepth === 0) return NaN;
     this.order ??= new PictureOrder();
@@ -208,7 +212,7 @@ export class Track {
     const { view } = this;
     this.received++;
     if (view.ssrc !== this.ssrc) {
-      // A new source: its clock and its numbers have nothing to do with the old one's.
+      // The clock and the sequence numbers of a new source (SSRC) are unrelated to those of the old one.
       if (this.ssrc !== -1) {
         this.depacketizer.flush();
         this.depacketizer.reset();
@@ -223,11 +227,11 @@ export class Track {
     const missing = this.receiver.update(view, arrival);
     if (missing < 0) return;
     if (missing > 0) {
-      // What was whole before the loss goes out before it is told.
+      // Units that were complete before the loss are delivered before the loss is reported.
       this.depacketizer.gap();
       this.options.onLoss(missing);
     }
-    // One that only fills its place in the sequence: comfort noise, a tone.
+    // Packets of the track's other payload types (comfort noise, tones) count for the sequence only.
     if (view.payloadType === this.options.payloadType) this.depacketizer.push(view, arrival);
   }
 

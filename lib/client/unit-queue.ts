@@ -1,17 +1,17 @@
-// Units that wait for a reader who takes them one by one, within bounds: past them whole GOPs are dropped,
-// and counted.
+// A bounded queue of units for `for await`: if the reader is too slow, units are dropped up to the next
+// keyframe, and counted.
 
 import { unitCost } from '../codec/unit-cost.js';
 import type { MediaUnit } from '../codec/unit.js';
 
 export interface UnitsOptions {
-  /** Units that may wait for their reader; 512 by default. */
+  /** The most units to queue; 512 by default. */
   readonly maxUnits?: number;
-  /** Bytes of memory that they may take; 32 MiB by default. */
+  /** The most bytes of memory for queued units; 32 MiB by default. */
   readonly maxBytes?: number;
   /**
-   * `count` units in a row were dropped, since they came faster than they were read; those that follow begin
-   * with a keyframe.
+   * `count` units in a row were dropped because they arrived faster than they were read. The units that
+   * follow begin with a keyframe.
    */
   onDrop?(count: number): void;
 }
@@ -24,13 +24,13 @@ export class UnitQueue implements AsyncIterableIterator<MediaUnit, undefined> {
   private readonly readers: ((result: IteratorResult<MediaUnit, undefined>) => void)[] = [];
   private bytes = 0;
   private isOver = false;
-  /** Dropped since the last one that was taken. */
+  /** Units dropped since one was last queued. */
   private dropped = 0;
   private options: UnitsOptions = {};
 
   constructor(private readonly onLeave: () => void = () => undefined) {}
 
-  /** Its reader has come, and says what may wait. */
+  /** Sets the bounds of the reader. */
   bound(options: UnitsOptions): this {
     this.options = options;
     return this;
@@ -53,7 +53,7 @@ export class UnitQueue implements AsyncIterableIterator<MediaUnit, undefined> {
     this.bytes += unitCost(unit);
   }
 
-  /** Nothing more comes; what waits can still be read. */
+  /** No more units arrive; queued ones can still be read. */
   end(): void {
     this.isOver = true;
     if (this.dropped > 0) this.options.onDrop?.(this.dropped);

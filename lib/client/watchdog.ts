@@ -1,20 +1,23 @@
-// Tells a stream that is silent from one that is slow, by its counters and the time it is told (quirk:
-// silent-with-open-socket). No timers.
+// Tells a silent stream from a slow one, from its packet count and the time (quirk: silent-with-open-socket).
+// No timers.
 
 import type { Lower } from './quirks.js';
 
 export interface WatchdogOptions {
   transport: Lower;
-  /** Milliseconds without media after which the stream is taken for dead. */
+  /** Time without media after which the stream counts as dead, in ms. */
   silenceMs?: number | undefined;
 }
 
 const DEFAULT_SILENCE_MS = 5_000;
-/** UDP that is dead from the start is given up sooner: a firewall, mostly (quirk: 461-or-dead-udp). */
+/**
+ * UDP that never delivers a packet is given up sooner: a firewall is the usual cause (quirk:
+ * 461-or-dead-udp).
+ */
 const UDP_SILENCE_MS = 3_000;
-/** Media that came within this flows. */
+/** Media flows if a packet came within this many ms. */
 const FLOW_MS = 2_500;
-/** A camera at 0.5 frames a second is slow, not silent. */
+/** The silence may last this many frame intervals: a camera at 0.5 frames/s is slow, not silent. */
 const FRAME_TIMES = 5;
 
 export class Watchdog {
@@ -23,14 +26,14 @@ export class Watchdog {
 
   constructor(private readonly options: WatchdogOptions) {}
 
-  /** PLAY was granted, or reading goes on after a pause: silence counts from `now` on. */
+  /** PLAY was granted, or reading resumes after a pause: the silence counts from `now`. */
   begin(now: number): void {
     this.lastMediaAt = now;
   }
 
   /**
-   * About once a second: packets received so far, and the frame rate (0: unknown). Answers the silence in ms
-   * once that is too long.
+   * Called about once a second with the number of packets received so far and the frame rate (0 if unknown).
+   * Returns the silence in ms once it is too long.
    */
   look(now: number, received: number, fps: number): number | undefined {
     if (received !== this.received) {
@@ -41,7 +44,7 @@ export class Watchdog {
     return silence >= this.allowedMs(fps) ? silence : undefined;
   }
 
-  /** When media came last; when it was waited for first, if none did. */
+  /** When media last came, in monotonic ms; before the first packet, when waiting for it began. */
   get heardAt(): number {
     return this.lastMediaAt;
   }

@@ -1,14 +1,17 @@
-// Whose packets an interleaved channel carries (RFC 2326 10.12), whatever a server makes of the channels it
-// was asked for.
+// Maps interleaved channels (RFC 2326 10.12) to tracks, also for servers that do not grant the channels they
+// were asked for.
 
 import type { Track } from '../track.js';
 
 export type ChannelPair = [rtp: number, rtcp: number];
 
-/** Whose packets come on it: one track's as a rule, more where a server sends all on one channel. */
+/**
+ * The tracks whose packets come on one channel: usually one, more if a server sends everything on the same
+ * channel.
+ */
 interface Channel {
   readonly tracks: Track[];
-  /** Those of them whose RTP it was granted for. */
+  /** The tracks for which this is the RTP channel. */
   readonly rtp: Track[];
 }
 
@@ -21,14 +24,17 @@ export class ChannelTable {
     return this.channels[number] !== undefined;
   }
 
-  /** The lowest even channel that is free with the next: a granted one is never asked for again. */
+  /**
+   * The lowest even channel that is free together with the next one. A granted channel is never requested
+   * again.
+   */
   freePair(): ChannelPair {
     let number = 0;
     while (number < HIGHEST && (this.isInUse(number) || this.isInUse(number + 1))) number += 2;
     return [number, number + 1];
   }
 
-  /** Whether the pair's RTP channel is another track's. */
+  /** Whether the pair's RTP channel belongs to another track. */
   isAnothers([number]: ChannelPair, track: Track): boolean {
     return this.channels[number]?.rtp.some((one) => one !== track) === true;
   }
@@ -52,16 +58,16 @@ export class ChannelTable {
   }
 
   /**
-   * Hands a packet to its track. quirk: rtp-before-play-reply; data of an older session, on channels that
-   * were never set up, is nobody's.
+   * Hands a packet to its track. quirk: rtp-before-play-reply; packets of an older session may come on
+   * channels that were never set up, and are dropped.
    */
   take(number: number, buffer: Buffer, start: number, end: number, arrival: number): void {
     const channel = this.channels[number];
     if (channel === undefined) return;
     const { tracks, rtp } = channel;
     const second = buffer[start + 1] ?? 0;
-    // quirk: rtp-before-play-reply; RTCP (packet types 200..204) may come on an RTP channel. The other way
-    // round it is told by RFC 5761 4.
+    // quirk: rtp-before-play-reply; RTCP (packet types 200 to 204) may come on an RTP channel. RTP on an RTCP
+    // channel is recognised by RFC 5761 4.
     if ((second >= 200 && second <= 204) || (rtp.length === 0 && second >= 192 && second <= 223)) {
       for (const track of tracks)
         if (tracks.length === 1 || track.isHeard) track.rtcp(buffer, start, end, arrival);
@@ -74,7 +80,7 @@ export class ChannelTable {
 
 function byPayloadType(tracks: readonly Track[], type: number): Track | undefined {
   for (const track of tracks) if (track.announces(type)) return track;
-  // Nobody's: counted where it does no harm.
+  // No track announces this payload type: the first track counts it as ignored.
   return tracks[0];
 }
 

@@ -1,6 +1,6 @@
-// RTSP tunnelled in HTTP, as QuickTime does it: what the server says comes as the body of a GET, what we say
-// goes in base64 as the body of a POST, and a cookie tells the server that the two belong together. Plain, or
-// over TLS.
+// RTSP tunnelled in HTTP, as QuickTime does it: the server sends in the body of a GET, the client sends in
+// base64 in the body of a POST, and a cookie tells the server that the two belong together. Works with and
+// without TLS.
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -18,12 +18,12 @@ import type { BearerRequest, Transport } from './transport.js';
 import { interleaved } from './transports.js';
 import { headOf, isTunnel, POST_BYTES, TunnelErrors, type TunnelMethod } from './tunnel-head.js';
 
-/** Bytes that fill a POST: whole groups of three, so that base64 pads the end of a write alone. */
+/** Bytes that fill a POST: a multiple of three, so that base64 padding occurs only at the end of a write. */
 const WRITE_BYTES = Math.floor(POST_BYTES / 4) * 3;
-/** A refusal of a log-in comes at once; most servers never answer a POST that they take. */
+/** A refused log-in is answered within this time (ms). Most servers never answer a POST that they accept. */
 const REFUSAL_MS = 1_000;
 
-/** RTSP and its media within HTTP, over the session's own host and port. */
+/** RTSP and its media inside HTTP, on the session's own host and port. */
 export function httpTunnel(): Transport {
   return {
     name: 'http',
@@ -35,8 +35,8 @@ export function httpTunnel(): Transport {
 }
 
 /**
- * Rejects as `openPipe` of a socket does, and with EAUTH, EFORBIDDEN, ESESSIONS, EUNSUPPORTED (no tunnel
- * here) or EPROTOCOL. The POST is opened with the first write.
+ * Rejects as a socket's `openPipe` does, and with EAUTH, EFORBIDDEN, ESESSIONS, EUNSUPPORTED (the server
+ * offers no tunnel) or EPROTOCOL. The POST is opened with the first write.
  */
 export async function openTunnel(options: PipeOptions, request: BearerRequest): Promise<Pipe> {
   const tunnel = new Tunnel(options, request);
@@ -53,9 +53,9 @@ interface Post {
   readonly pipe: SocketPipe;
   readonly head: HttpHead;
   isOver(): boolean;
-  /** How it was answered; a server that takes it may never say so. */
+  /** The reply to the POST; a server that accepts it may never send one. */
   readonly answer: Promise<HttpAnswer>;
-  /** What it carried, should it be refused: POST_BYTES at most. */
+  /** What this POST has carried, POST_BYTES at most, in case it is refused and has to be repeated. */
   readonly sent: Buffer[];
   left: number;
 }
@@ -66,7 +66,7 @@ class Tunnel implements Pipe {
   private readonly authenticator: Authenticator | undefined;
   private get: SocketPipe | undefined;
   private post: Post | undefined;
-  /** A POST is being opened; what is written meanwhile waits. */
+  /** A POST is being opened; data written meanwhile are queued. */
   private changing = false;
   private queue: Buffer[] = [];
   private queued = 0;
@@ -132,8 +132,8 @@ class Tunnel implements Pipe {
   }
 
   /**
-   * One GET on a connection of its own, kept where it is the tunnel. Rejects with what keeps it from being
-   * answered.
+   * Sends one GET on a new connection, which is kept if the server opens the tunnel. Rejects with the reason
+   * why there is no reply.
    */
   private ask(): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
@@ -176,14 +176,14 @@ class Tunnel implements Pipe {
     });
   }
 
-  /** Sends what waits, as far as the present POST may carry it; the rest waits for the next one. */
+  /** Sends queued data until the present POST is full; the rest goes in the next one. */
   private pump(): void {
     while (!this.changing && !this.closed && this.queue.length > 0) {
       const { post } = this;
       const chunk = this.queue[0]!;
       if (post === undefined || post.left < chunk.length) {
         void this.change(async () => {
-          // What it was given comes first, and a server takes one POST at a time.
+          // The old POST has to be sent completely first: a server takes one POST at a time.
           await post?.pipe.end();
           return this.openPost(true);
         });
@@ -197,7 +197,7 @@ class Tunnel implements Pipe {
     }
   }
 
-  /** Never rejects: a POST that cannot be opened is the tunnel's end. */
+  /** Never rejects: if the POST cannot be opened, the tunnel fails. */
   private async change(open: () => Promise<Post>): Promise<void> {
     this.changing = true;
     try {
@@ -228,7 +228,7 @@ class Tunnel implements Pipe {
       onClose: (error) => {
         over = true;
         if (this.post?.head !== head) return;
-        // A server may close a POST: the next write opens another.
+        // A server may close a POST at any time; the next write opens another.
         this.post = undefined;
         if (head.beginsOtherwise) this.fail(this.errors.notHttp('POST', head));
         else if (error !== undefined && error.code !== 'EUNREACHABLE') this.fail(error);
@@ -237,7 +237,7 @@ class Tunnel implements Pipe {
     return { pipe, head, isOver: () => over, answer, sent: [], left: POST_BYTES };
   }
 
-  /** A POST wants a log-in: what it carried is sent again by one that answers the challenge. */
+  /** The POST was answered 401: sends the same data again in a POST with credentials. */
   private repeat(post: Post, refused: HttpAnswer): void {
     post.pipe.destroy();
     this.post = undefined;
@@ -278,7 +278,7 @@ class Tunnel implements Pipe {
     let answer: HttpAnswer | undefined;
     const pipe = await openPipe({
       ...this.options,
-      // A session's goodbye goes by a POST, too, once the session is given up.
+      // TEARDOWN goes in a POST, too, and is sent after the session was aborted.
       signal: method === 'GET' ? this.options.signal : undefined,
       onData: (buffer, length) => {
         if (answer !== undefined) {
@@ -313,7 +313,7 @@ class Tunnel implements Pipe {
 
 interface Listener {
   onAnswer(answer: HttpAnswer): void;
-  /** What follows the answer's head, from the start of `buffer`. */
+  /** The bytes after the reply's head, from the start of `buffer`. */
   onBytes(buffer: Buffer, length: number): void;
   onClose(error?: NvrError): void;
 }

@@ -1,4 +1,4 @@
-// RTP from a multicast group: which one a server names, and its membership (RFC 2326 12.39, RFC 3550 11).
+// RTP from a multicast group: reads the group from SETUP's reply and joins it (RFC 2326 12.39, RFC 3550 11).
 
 import type dgram from 'node:dgram';
 import net from 'node:net';
@@ -11,17 +11,17 @@ export interface MulticastGroup {
   readonly address: string;
   readonly rtpPort: number;
   readonly rtcpPort: number;
-  /** Hops that our reports may go. */
+  /** Time to live (hops) of our reports. */
   readonly ttl: number;
-  /** Who sends, where that is another host than the RTSP server. */
+  /** The address of the sender, if it is another host than the RTSP server. */
   readonly source?: string;
 }
 
 const DEFAULT_TTL = 1;
-/** Hops within a site, as it was understood before scopes were numbered. */
+/** The conventional TTL limit of a site, from before multicast scopes were defined by address. */
 const MAX_TTL = 32;
 
-/** What SETUP's reply names. Throws EUNSUPPORTED where that is no group. */
+/** The group in SETUP's reply. Throws EUNSUPPORTED if it names none. */
 export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
   const address = granted?.destination ?? '';
   const ports = granted?.port ?? granted?.clientPort ?? granted?.serverPort;
@@ -53,8 +53,8 @@ export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
 }
 
 /**
- * Joins on the interface of the RTSP connection. Several sessions of a machine may be in one group at a time.
- * Rejects with EUNREACHABLE where the port or the membership cannot be had.
+ * Joins the group on the interface of the RTSP connection. Several sessions on one machine may be members at
+ * the same time. Rejects with EUNREACHABLE if the port or the membership cannot be had.
  */
 export async function joinGroup(group: MulticastGroup, options: UdpPairOptions): Promise<UdpPair> {
   const local = plainAddress(options.localAddress);
@@ -71,12 +71,12 @@ export async function joinGroup(group: MulticastGroup, options: UdpPairOptions):
 async function member(group: MulticastGroup, port: number, local: string): Promise<dgram.Socket> {
   const { address, ttl } = group;
   const isV6 = net.isIPv6(address);
-  // Bound to the group, Linux keeps other groups' packets on that port away; elsewhere only the sender's
-  // address tells.
+  // A socket bound to the group's address gets no packets of other groups on the same port; this works on
+  // Linux only. Elsewhere only the sender's address tells them apart.
   const own = process.platform === 'linux' ? address : isV6 ? '::' : '0.0.0.0';
   const socket = await bindSocket(own, port, true);
   try {
-    // Which of the interfaces IPv6 takes is the system's affair.
+    // For IPv6 the system chooses the interface.
     if (isV6) {
       socket.addMembership(address);
     } else {
@@ -103,9 +103,9 @@ function isGroup(address: string): boolean {
 }
 
 /**
- * Groups that other services have: 224.0.0.0/23 (all hosts, routers, mDNS, NTP, PTP …; RFC 5771 4, 5), the
- * upper end of each scope (SSDP, SLP …; RFC 2365 9), and IPv6 groups without the T flag (RFC 4291 2.7), which
- * IANA assigns for good.
+ * Groups that belong to other services: 224.0.0.0/23 (all hosts, routers, mDNS, NTP, PTP …; RFC 5771 4, 5),
+ * the upper end of each scope (SSDP, SLP …; RFC 2365 9), and IPv6 groups without the T flag, which IANA
+ * assigns permanently (RFC 4291 2.7).
  */
 function isSpokenFor(address: string): boolean {
   if (net.isIPv6(address)) return (Number.parseInt(address.slice(2, 3), 16) & 1) === 0;

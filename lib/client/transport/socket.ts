@@ -1,5 +1,5 @@
-// A TCP or TLS connection as a pipe: one static read buffer, errors in the package's codes, and nothing that
-// throws.
+// A TCP or TLS connection as a pipe: it reads into one static buffer, reports errors with this package's
+// codes, and never throws.
 
 import net from 'node:net';
 import tls from 'node:tls';
@@ -18,7 +18,7 @@ export interface TlsSettings {
   rejectUnauthorized?: boolean;
 }
 
-/** What an RTSP connection needs of its bearer, be it TCP, TLS or an HTTP tunnel. */
+/** What an RTSP connection needs from its bearer, whether that is TCP, TLS or an HTTP tunnel. */
 export interface Pipe {
   readonly localAddress: string;
   readonly remoteAddress: string;
@@ -37,28 +37,32 @@ export interface PipeOptions {
   port: number;
   tls?: TlsSettings | undefined;
   connectTimeoutMs: number;
-  /** Gives up connecting: what is open then is destroyed. Says nothing once the pipe is open. */
+  /** Aborts connecting. It has no effect once the pipe is open. */
   signal?: AbortSignal | undefined;
-  /** `buffer` is reused by the next read: valid during the call only. */
+  /**
+   * The first `length` bytes of `buffer`, which the next read overwrites: they are valid during the call
+   * only.
+   */
   onData(buffer: Buffer, length: number): void;
   /**
-   * The peer closed (no error), or the connection failed. At most once, and only after `openPipe` resolved.
+   * The peer closed the connection (no error), or it failed. Called at most once, and only after `openPipe`
+   * resolved.
    */
   onClose(error?: NvrError): void;
 }
 
 export type OpenPipe = (options: PipeOptions) => Promise<Pipe>;
 
-/** A socket's own pipe. */
+/** The pipe of a single socket. */
 export interface SocketPipe extends Pipe {
-  /** Closes once all that was written is sent; resolves when it is closed. `onClose` is not called. */
+  /** Closes the socket after everything written was sent, and resolves then. `onClose` is not called. */
   end(): Promise<void>;
 }
 
-/** Twice what a server writes at once: fewer reads for a fast one. */
+/** Twice the size of a server's usual write, so that a fast server takes fewer reads. */
 const READ_BUFFER_BYTES = 128 * 1024;
 
-/** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE (also where it is given up), ETIMEDOUT or ETLS. */
+/** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE (also if `signal` aborts), ETIMEDOUT or ETLS. */
 export function openPipe(options: PipeOptions): Promise<SocketPipe> {
   const where = printable(`${options.host}:${options.port}`);
   const { signal } = options;
@@ -83,7 +87,7 @@ export function openPipe(options: PipeOptions): Promise<SocketPipe> {
         try {
           options.onClose(error);
         } catch {
-          // It is over in any case, and a socket's callback has nobody to tell.
+          // The pipe is closed in any case, and there is nobody to report an error of `onClose` to.
         }
       }
     };
@@ -175,7 +179,7 @@ function connect(
     const servername = options.tls.servername ?? (net.isIP(options.host) === 0 ? options.host : '');
     return tls.connect({ ...options.tls, ...target, servername });
   } catch (error) {
-    // A malformed CA, certificate or key throws here, before there is a connection.
+    // `tls.connect` throws at once for a malformed CA, certificate or key.
     const idle = new net.Socket();
     queueMicrotask(() => {
       onThrown(

@@ -1,4 +1,4 @@
-// What a transport is: how the connection's bytes travel, and how each track's packets come.
+// The interface of a transport: how the connection's bytes travel, and how the packets of each track arrive.
 
 import type { NvrError } from '../../errors.js';
 import type { Logger } from '../../log.js';
@@ -12,27 +12,33 @@ import type { ChannelTable } from './channels.js';
 import type { OpenPipe } from './socket.js';
 
 /**
- * One way to have a stream: `tcp()`, `udp()`, `multicast()` or `httpTunnel()`. A value without state: any
+ * One way to receive a stream: `tcp()`, `udp()`, `multicast()` or `httpTunnel()`. It has no state, so any
  * number of sessions may share it.
  */
 export interface Transport {
   readonly name: Lower | 'http';
   /** The lower transport that SETUP asks for. */
   readonly lower: Lower;
-  /** Whether a connection to another address can be made in its place.
-   * @internal */
+  /**
+   * Whether a redirect to another address can be followed.
+   * @internal
+   */
   readonly followsRedirects: boolean;
-  /** How the bytes of one connection travel. `request`: for a bearer that makes requests of its own.
-   * @internal */
+  /**
+   * Makes the function that opens a connection. `request` is for a bearer that sends requests of its own.
+   * @internal
+   */
   bearer(request: BearerRequest): OpenPipe;
-  /** Prepares one track's SETUP. Rejects with EUNREACHABLE where no UDP ports can be had.
-   * @internal */
+  /**
+   * Prepares the SETUP of one track. Rejects with EUNREACHABLE if no UDP ports are free.
+   * @internal
+   */
   openTrack(context: TrackContext): Promise<TrackTransport>;
 }
 
-/** What a bearer with requests of its own, an HTTP tunnel, asks for, and as whom. */
+/** What a bearer that sends requests of its own (an HTTP tunnel) asks for, and with which credentials. */
 export interface BearerRequest {
-  /** The URI's path and query. It may hold a playback key: no error quotes it. */
+  /** The URI's path and query. It may hold a playback key, so errors never quote it. */
   readonly path: string;
   readonly userAgent: string;
   readonly credentials?: { username: string; password: string } | undefined;
@@ -47,11 +53,11 @@ export interface TrackContext {
   readonly connection: RtspConnection;
   readonly track: Track;
   readonly channels: ChannelTable;
-  /** Whether a datagram that came at this time may be taken. */
+  /** Whether a datagram that arrived at `now` may be taken. */
   readonly admits: (now: number) => boolean;
-  /** Packets of a read were handed on, from a socket of the track's own. */
+  /** Packets from one of the track's own sockets were handed on. */
   readonly onRead: () => void;
-  /** Such a socket failed. */
+  /** One of the track's own sockets failed. */
   readonly onError: (error: NvrError) => void;
 }
 
@@ -59,8 +65,9 @@ export interface TrackTransport {
   /** What SETUP asks for. */
   readonly asked: TransportSpec;
   /**
-   * SETUP was granted; undefined: without a Transport, which is taken for a bare yes (quirk:
-   * odd-transport-reply). Rejects where that cannot be.
+   * SETUP was granted. `granted` is undefined if the reply has no Transport header, which counts as
+   * acceptance of what was asked for (quirk: odd-transport-reply). Rejects if the granted transport cannot be
+   * used.
    */
   accept(granted: TransportSpec | undefined): Promise<void>;
   sendReport(report: Buffer): void;

@@ -1,5 +1,5 @@
-// The transports on a connection of its own: packets interleaved in it, to a pair of UDP ports, or from a
-// multicast group (RFC 2326 12.39).
+// The transports that use a connection of their own: packets interleaved in it, sent to a pair of UDP ports,
+// or sent to a multicast group (RFC 2326 12.39).
 
 import { performance } from 'node:perf_hooks';
 import { groupOf, joinGroup } from './multicast.js';
@@ -8,7 +8,7 @@ import type { TrackContext, TrackTransport, Transport } from './transport.js';
 import { UdpPair, type UdpPairOptions } from './udp.js';
 
 export interface ConnectionOptions {
-  /** How a connection is made; a TCP or TLS socket by default. */
+  /** Opens the connection; a TCP or TLS socket by default. */
   connect?: OpenPipe;
 }
 
@@ -35,17 +35,18 @@ function overSocket(
   return { name, lower: name, followsRedirects: true, bearer: () => connect, openTrack };
 }
 
-/** Packets in the RTSP connection itself. */
+/** Packets interleaved in the RTSP connection (RFC 2326 10.12). */
 export function interleaved({ connection, track, channels }: TrackContext): TrackTransport {
   const asked = channels.freePair();
   let granted = asked;
-  // Known before the reply is: its first packets may ride in the same read.
+  // Registered before the reply is read: the first packets may come in the same read.
   channels.add(asked, track);
   return {
     asked: { profile: 'RTP/AVP/TCP', lower: 'tcp', multicast: false, interleaved: asked },
     accept: (reply) => {
       granted = reply?.interleaved ?? asked;
-      // Some name the channels of another track again, and mean it or not: what was asked for stays as well.
+      // Some servers name the channels of another track by mistake, so the requested channels stay registered
+      // as well.
       if (!channels.isAnothers(granted, track)) channels.remove(asked, track);
       channels.add(granted, track);
       return Promise.resolve();
@@ -84,7 +85,7 @@ async function unicast(context: TrackContext): Promise<TrackTransport> {
   };
 }
 
-/** The group and its ports are the server's to choose. */
+/** The server chooses the group and its ports. */
 function fromGroup(context: TrackContext): TrackTransport {
   let pair: UdpPair | undefined;
   let closed = false;

@@ -1,4 +1,4 @@
-// What an HTTP tunnel asks, and how it says what it is answered with. No secret of the path is quoted.
+// The requests of an HTTP tunnel, and the errors for their replies. Errors never quote secrets in the path.
 
 import { NvrError } from '../../errors.js';
 import { redact } from '../../redact.js';
@@ -11,7 +11,7 @@ import type { BearerRequest } from './transport.js';
 
 export type TunnelMethod = 'GET' | 'POST';
 
-/** What a POST may carry: it must announce a length, and this is the one that servers know. */
+/** The Content-Length of a POST. It must announce one, and this is the value that servers know. */
 export const POST_BYTES = 32_767;
 const TUNNELLED = 'application/x-rtsp-tunnelled';
 const ADVICE =
@@ -22,7 +22,7 @@ export function isTunnel({ status, headers }: HttpAnswer): boolean {
   return status === 200 && (headers.get('Content-Type') ?? TUNNELLED).toLowerCase().includes(TUNNELLED);
 }
 
-/** Throws EINPUT for a path, and EPROTOCOL for a challenge, that no head can hold. */
+/** Throws EINPUT for a path, and EPROTOCOL for a challenge, with characters that a header cannot hold. */
 export function headOf(
   method: TunnelMethod,
   { host, port }: PipeOptions,
@@ -54,7 +54,7 @@ export function headOf(
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-/** The errors of one tunnel, which name its server. */
+/** The errors of one tunnel; each names the server. */
 export class TunnelErrors {
   readonly where: string;
 
@@ -99,8 +99,8 @@ export class TunnelErrors {
   }
 
   /**
-   * A server may repeat what it was asked, and the path may hold a key: it is struck out with all that
-   * follows it.
+   * A server may repeat the requested path, which may hold a key: the path and everything after it are struck
+   * out.
    */
   shown(said: string): string {
     const at = this.path.length < 3 ? -1 : said.indexOf(this.path.slice(0, 8));

@@ -1,5 +1,5 @@
-// A track's pair of UDP sockets: RTP and RTCP, as a rule on an even port and the next (RFC 3550 11), from one
-// peer only (quirk: udp-needs-punching).
+// A track's pair of UDP sockets: RTP on an even port and RTCP on the next one (RFC 3550 11). Packets are
+// accepted from one peer only (quirk: udp-needs-punching).
 
 import dgram from 'node:dgram';
 import net from 'node:net';
@@ -7,9 +7,9 @@ import { performance } from 'node:perf_hooks';
 import { NvrError } from '../../errors.js';
 
 export interface UdpPairOptions {
-  /** The RTSP connection's own address: media comes in where RTSP goes out. */
+  /** The local address of the RTSP connection: media arrive on the same interface. */
   localAddress: string;
-  /** The RTSP peer; packets from anyone else are counted and ignored. */
+  /** The address of the RTSP server; packets from any other address are counted and ignored. */
   remoteAddress: string;
   onRtp(packet: Buffer, arrival: number): void;
   onRtcp(packet: Buffer, arrival: number): void;
@@ -37,17 +37,17 @@ class TurnClock {
 
 const clock = new TurnClock();
 
-/** Where the packets of a pair come from and go to, if that is not the RTSP peer. */
+/** The addresses of a multicast group, if packets do not come from and go to the RTSP server. */
 export interface UdpGroup {
-  /** Where reports go. */
+  /** The group's address, to which reports are sent. */
   readonly address: string;
   readonly rtcpPort: number;
-  /** Who sends the media. */
+  /** The address of the sender, if it is another host than the RTSP server. */
   readonly source?: string;
 }
 
 export class UdpPair {
-  /** Datagrams from other addresses than the peer's. */
+  /** Datagrams from other addresses than the peer's, which were ignored. */
   strangers = 0;
   readonly rtpPort: number;
 
@@ -55,10 +55,10 @@ export class UdpPair {
   private serverRtcpPort = 0;
   private closed = false;
   private readonly remote: string;
-  /** Who else may send media. */
+  /** Another address that may send media, as named by SETUP's reply. */
   private source: string | undefined;
 
-  /** Takes sockets that are bound. `group`: what they are members of. */
+  /** Takes bound sockets. `group` is the group that they have joined. */
   constructor(
     private readonly rtp: dgram.Socket,
     private readonly rtcp: dgram.Socket,
@@ -77,7 +77,7 @@ export class UdpPair {
     });
   }
 
-  /** Binds an even/odd pair. Rejects with EUNREACHABLE where no pair can be had. */
+  /** Binds an even port and the next one. Rejects with EUNREACHABLE if no pair is free. */
   static async bind(options: UdpPairOptions): Promise<UdpPair> {
     const address = plainAddress(options.localAddress);
     for (let attempt = 0; attempt < BIND_ATTEMPTS; attempt++) {
@@ -94,24 +94,26 @@ export class UdpPair {
     throw new NvrError('EUNREACHABLE', 'No free pair of UDP ports was found on this machine; use TCP.');
   }
 
-  /** Where SETUP's reply says the server's ports are; 0 or absent: learnt from the first packet. */
+  /**
+   * Sets the server's ports from SETUP's reply. If one is 0 or missing, it is learnt from the first packet.
+   */
   setServerPorts(rtpPort: number | undefined, rtcpPort: number | undefined): void {
     if (this.serverRtpPort === 0) this.serverRtpPort = rtpPort ?? 0;
     if (this.serverRtcpPort === 0) this.serverRtcpPort = rtcpPort ?? 0;
   }
 
   /**
-   * SETUP's `source=`: a server with several addresses, or one that leaves its media to another host. Nothing
-   * is ever sent there.
+   * Accepts media from `source=` in SETUP's reply: a server may have several addresses, or let another host
+   * send. Nothing is ever sent to that address.
    */
   acceptFrom(source: string | undefined): void {
     const address = (source ?? '').replace(/^\[(.*)\]$/, '$1');
     if (net.isIP(address) !== 0) this.source = canonical(address);
   }
 
-  /** One packet each way opens the path through a firewall. */
+  /** Sends one packet from each socket, which opens the path through a firewall. */
   punch(receiverReport: Buffer): void {
-    // Version 2, payload type 0, nothing else: an RTP packet that every server ignores.
+    // An RTP header without payload (version 2, payload type 0), which every server ignores.
     const empty = Buffer.alloc(12);
     empty[0] = 0x80;
     this.send(this.rtp, empty, this.serverRtpPort);
@@ -133,11 +135,14 @@ export class UdpPair {
 
   private send(socket: dgram.Socket, packet: Buffer, port: number, address = this.remote): void {
     if (this.closed || port === 0) return;
-    // An unreachable port comes back as an error here; media or its silence tells the rest.
+    // If the port is unreachable, the error comes back here and is ignored: missing media are noticed anyway.
     socket.send(packet, port, address, () => undefined);
   }
 
-  /** `peerPort` is the RTSP server's own; what others send tells nothing of it. */
+  /**
+   * `peerPort` is set for packets from the RTSP server only: the port of another sender says nothing about
+   * the server's ports.
+   */
   private listen(
     socket: dgram.Socket,
     take: (packet: Buffer, arrival: number, peerPort: number | undefined) => void,
@@ -166,7 +171,7 @@ export class UdpPair {
   }
 }
 
-/** `shared`: other sockets may be bound to it too. Rejects with EUNREACHABLE. */
+/** Binds a UDP socket. `shared`: other sockets may bind to the same port. Rejects with EUNREACHABLE. */
 export function bindSocket(address: string, port: number, shared = false): Promise<dgram.Socket> {
   return new Promise((resolve, reject) => {
     const socket = dgram.createSocket({ type: net.isIPv6(address) ? 'udp6' : 'udp4', reuseAddr: shared });
@@ -182,14 +187,14 @@ export function bindSocket(address: string, port: number, shared = false): Promi
       try {
         socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
       } catch {
-        // The system's own size has to do.
+        // The system's default size is used then.
       }
       resolve(socket);
     });
   });
 }
 
-/** As datagrams bear it: `::1` for `0:0:0:0:0:0:0:1`. */
+/** The form in which datagrams name an address: `::1` for `0:0:0:0:0:0:0:1`. */
 function canonical(address: string): string {
   const plain = plainAddress(address);
   const family = net.isIPv6(plain) ? 'ipv6' : 'ipv4';
