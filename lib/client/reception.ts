@@ -265,7 +265,7 @@ export class Reception {
         this.holding = undefined;
         const now = performance.now();
         for (const { track } of this.tracks) {
-          track.settle();
+          track.releaseHeld();
           track.release(now);
         }
         this.watchHeldUnits();

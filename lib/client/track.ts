@@ -173,8 +173,8 @@ export class Track {
   }
 
   /** Nothing has followed for a while, so the waiting unit is complete and is delivered. */
-  settle(): void {
-    this.depacketizer.settle?.();
+  releaseHeld(): void {
+    this.depacketizer.releaseHeld?.();
   }
 
   /** Delivers the packets that have waited too long for a missing one. */

@@ -1,4 +1,5 @@
-// AAC's AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1): what a decoder must know, and how long a frame is.
+// AAC's AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1): what a decoder needs to know, and the length of a
+// frame.
 
 import { Bits } from './bits.js';
 
@@ -8,7 +9,8 @@ const SAMPLE_RATES = [
 ];
 const EXPLICIT_RATE = 15;
 /**
- * Channels by channelConfiguration (table 1.19); 0 is said by a program config element, which is not read.
+ * Channels by channelConfiguration (table 1.19). 0 means that a program config element gives the number; that
+ * is not read.
  */
 const CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8];
 
@@ -18,31 +20,31 @@ const PARAMETRIC_STEREO = 29;
 const AAC_LD = 23;
 const AAC_ELD = 39;
 const ESCAPE_OBJECT_TYPE = 31;
-/** AAC Main, LC, SSR and LTP: nothing follows GASpecificConfig's three fields. */
+/** AAC Main, LC, SSR and LTP: after them GASpecificConfig has only its three fields. */
 const LAST_PLAIN_TYPE = 4;
-/** ER AAC LC, ER AAC LTP and ER AAC LD: resilience flags and a protection config follow. */
+/** ER AAC LC, ER AAC LTP and ER AAC LD: resilience flags and a protection config follow GASpecificConfig. */
 const ERROR_RESILIENT = [17, 19, AAC_LD];
 
 /**
- * A config with a program config element and its comment has 300 bytes; each message of the sound carries a
- * copy.
+ * Upper bound. A config with a program config element and its comment has about 300 bytes, and every audio
+ * message carries a copy.
  */
 export const CONFIG_BYTES = 512;
 
 export interface AacConfig {
-  /** The config itself, whole bytes. */
+  /** The config itself, as whole bytes. */
   readonly bytes: Buffer;
-  /** Samples per second that come out of a decoder, SBR included where it is signalled. */
+  /** Samples per second of the decoder's output, including SBR if signalled. */
   readonly sampleRate: number;
-  /** Samples per second of the core, of which a frame has `frameSamples`. */
+  /** Samples per second of the core codec, in which `frameSamples` counts. */
   readonly coreRate: number;
-  /** 0 if only a program config element says. */
+  /** 0 if only a program config element gives the number. */
   readonly channels: number;
   /** 1024 or 960 (512 or 480 for AAC-LD). */
   readonly frameSamples: number;
 }
 
-/** Reads a config of whole bytes; undefined if it is none. */
+/** Parses a config of whole bytes; undefined if it is not valid. */
 export function parseAacConfig(bytes: Buffer): AacConfig | undefined {
   if (bytes.length > CONFIG_BYTES) return undefined;
   const fields = readAacConfig(new Bits(bytes));
@@ -50,8 +52,8 @@ export function parseAacConfig(bytes: Buffer): AacConfig | undefined {
 }
 
 /**
- * Reads a config and leaves `bits` behind its last bit, where `complete` is true: the syntax of some object
- * types, and a program config element, is not followed to its end. Undefined if it is none.
+ * Parses a config; undefined if it is not valid. If `complete` is true, `bits` then stands behind its last
+ * bit; for some object types, and for a program config element, the end is not found.
  */
 export function readAacConfig(bits: Bits): (Omit<AacConfig, 'bytes'> & { complete: boolean }) | undefined {
   let objectType = readObjectType(bits);
@@ -62,7 +64,7 @@ export function readAacConfig(bits: Bits): (Omit<AacConfig, 'bytes'> & { complet
     sampleRate = readRate(bits);
     objectType = readObjectType(bits);
   }
-  // GASpecificConfig (4.4.1): frame length, core coder delay, extension flag.
+  // GASpecificConfig (4.4.1): frameLengthFlag, core coder delay, extensionFlag.
   const short = bits.read(1) === 1;
   if (bits.read(1) === 1) bits.read(14);
   const extended = bits.read(1) === 1;
@@ -81,12 +83,12 @@ export function readAacConfig(bits: Bits): (Omit<AacConfig, 'bytes'> & { complet
   };
 }
 
-/** Whether sound may be sampled so (table 1.18). */
+/** Whether a sampling rate exists in AAC (table 1.18). */
 export function isAacRate(rate: number): boolean {
   return SAMPLE_RATES.includes(rate);
 }
 
-/** The config of AAC-LC, for streams whose SDP has none. */
+/** An AAC-LC config, for streams whose SDP has none. */
 export function defaultAacConfig(sampleRate: number, channels: number): AacConfig {
   const index = SAMPLE_RATES.indexOf(sampleRate);
   const channelBits = Math.max(1, CHANNELS.indexOf(channels));

@@ -1,5 +1,5 @@
-// AAC over RTP as MP4A-LATM (RFC 6416 6, before it RFC 3016): access units out of LATM mux elements, one
-// element in one or several packets.
+// AAC over RTP as MP4A-LATM (RFC 6416 6, formerly RFC 3016): extracts access units from LATM mux elements,
+// each in one or several packets.
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -15,9 +15,9 @@ import type { AudioFormat, AudioUnit, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
 /**
- * One unit per access unit, raw. A mux element ends with the marker bit, or with a new timestamp. Nothing in
- * a packet says that an element begins, so after a loss, and at the start, what comes up to the next end is
- * dropped, and the unit after it is flagged `damaged`.
+ * One unit per access unit, raw. A mux element ends at the marker bit or a new timestamp. Packets do not say
+ * where an element begins; so at the start and after a loss everything up to the next end is dropped, and the
+ * unit after it is flagged `damaged`.
  */
 export class AacLatmDepacketizer implements Depacketizer {
   readonly #sink: (unit: AudioUnit) => void;
@@ -29,15 +29,12 @@ export class AacLatmDepacketizer implements Depacketizer {
   #format: AudioFormat | undefined;
   #open = false;
   #broken = false;
-  /** Packets were lost just before the next one, or it is the first. */
+  /** Packets before the next one were lost, or it is the first. */
   #lost = true;
   #sequence = 0;
   #damagedNext = false;
 
-  /**
-   * @throws NvrError EUNSUPPORTED for a config in the SDP that is no AAC, or that has several programs or
-   * layers
-   */
+  /** @throws NvrError EUNSUPPORTED if the SDP's config is not AAC, or has several programs or layers */
   constructor(
     payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
@@ -45,9 +42,10 @@ export class AacLatmDepacketizer implements Depacketizer {
     { onWarning }: DepacketizerOptions = {},
   ) {
     this.#clockRate = payload.clockRate;
-    // 1, the default: the config comes in band (RFC 6416 7.3).
+    // cpresent=1, the default: the config is sent in band (RFC 6416 7.3).
     this.#configInBand = payload.fmtp.get('cpresent') !== '0';
-    // A config in band comes from the encoder; one in the description may be anybody's.
+    // An in-band config comes from the encoder itself, so it needs no check against the packet rate; one in
+    // the SDP may be wrong.
     const guard = this.#configInBand ? undefined : new AacRateGuard(payload.clockRate, sink, onWarning);
     this.#sink =
       guard === undefined
@@ -108,7 +106,7 @@ export class AacLatmDepacketizer implements Depacketizer {
   }
 
   /**
-   * AudioMuxElement (ISO/IEC 14496-3 1.7.3.1); with the config in band everything lies off the byte
+   * AudioMuxElement (ISO/IEC 14496-3 1.7.3.1). An in-band config shifts everything behind it off the byte
    * boundaries.
    */
   #readElement(bytes: Buffer): void {
@@ -132,9 +130,9 @@ export class AacLatmDepacketizer implements Depacketizer {
   }
 
   #useConfig(config: LatmConfig | undefined): void {
-    const known = this.#format?.config;
+    const current = this.#format?.config;
     this.#config = config;
-    if (config === undefined || known?.equals(config.aac.bytes)) return;
+    if (config === undefined || current?.equals(config.aac.bytes)) return;
     const { sampleRate, channels, bytes } = config.aac;
     this.#format = { codec: 'aac', sampleRate, channels, config: bytes };
   }
@@ -153,7 +151,7 @@ export class AacLatmDepacketizer implements Depacketizer {
   }
 }
 
-/** PayloadLengthInfo (1.7.3.1): bytes that add up, to and with the first below 255. */
+/** PayloadLengthInfo (1.7.3.1): the sum of bytes up to and including the first below 255. */
 function readLength(bits: Bits): number {
   let length = 0;
   for (;;) {

@@ -1,19 +1,19 @@
-// A sampling rate that the camera's description and its AAC configuration tell differently: decoded at the
-// wrong one, sound is noise. How often frames come tells which is right.
+// Resolves a contradiction between the sampling rates in the SDP and in the AAC config, by counting frames
+// over time. Decoded at the wrong rate, audio is noise.
 
 import { NvrError } from '../errors.js';
 import { defaultAacConfig, isAacRate, parseAacConfig, type AacConfig } from './aac-config.js';
 import type { AudioFormat, AudioUnit, MediaUnit } from './unit.js';
 
-/** Time over which frames are counted; more for rates that lie close together. */
+/** Time over which frames are counted; longer for two rates that are close together. */
 const COUNT_MS = 1000;
 const CLOSE_COUNT_MS = 4000;
 const CLOSE = 1.25;
-/** How far the count may be from a rate. */
+/** Largest deviation of the count from a rate, as a natural logarithm of their ratio. */
 const TOLERANCE = 0.12;
-/** Counts that fit neither rate, after which the sound is given up. */
+/** Audio is dropped after this many counts that match neither rate. */
 const MAX_COUNTS = 5;
-/** Units that wait for the judgement. */
+/** Most units held until the rate is decided. */
 const MAX_HELD = 1024;
 
 type Sink = (unit: MediaUnit) => void;
@@ -22,23 +22,21 @@ export class AacRateGuard {
   readonly #clockRate: number;
   readonly #sink: Sink;
   readonly #onWarning: (error: NvrError) => void;
-  /** The format that came in last, and what it goes out as; undefined: not at all. */
+  /** The last format received, and the format it is passed on with; undefined: the audio is dropped. */
   #from: AudioFormat | undefined;
   #to: AudioFormat | undefined;
-  /** What is to be told from what; absent once it is judged. */
+  /** The config in question; undefined once the rate is decided. */
   #config: AacConfig | undefined;
   #held: AudioUnit[] = [];
   #frames = 0;
   #since = 0;
   #counts = 0;
-  /** Of the packet at hand. */
+  /** Of the current packet. */
   #sequence = -1;
   #packetTime = 0;
   #shrink = 1;
 
-  /**
-   * `clockRate`: the description's. `onWarning`: is told once of each contradiction that has a consequence.
-   */
+  /** `clockRate`: from the SDP. `onWarning` is called once for each contradiction that has a consequence. */
   constructor(clockRate: number, sink: Sink, onWarning: (error: NvrError) => void = () => undefined) {
     this.#clockRate = clockRate;
     this.#sink = sink;
@@ -57,7 +55,7 @@ export class AacRateGuard {
     this.#frames = this.#counts = 0;
     this.#since = arrival;
     const config = format.config && parseAacConfig(format.config);
-    // A clock of another kind (90 kHz, 1 kHz) says nothing of the sound.
+    // A clock rate that is not a sampling rate (90 kHz, 1 kHz) says nothing about the audio.
     const agrees =
       config === undefined ||
       [config.coreRate, config.sampleRate].includes(this.#clockRate) ||
@@ -71,7 +69,7 @@ export class AacRateGuard {
       this.#sink({ ...unit, format: this.#to, rtpTime: this.#rightTime(unit) });
   }
 
-  /** The frames of a packet lie as far apart as the rate has it that was wrong. */
+  /** Corrects the RTP time of a packet's later frames, which was computed with the wrong rate. */
   #rightTime({ rtpTime, rtpSequence }: AudioUnit): number {
     if (rtpSequence !== this.#sequence) {
       this.#sequence = rtpSequence;
@@ -94,16 +92,16 @@ export class AacRateGuard {
     if (this.#config !== undefined && this.#held.length >= MAX_HELD) this.#giveUp(config);
   }
 
-  /** `rate`: samples of the core that came in a second. */
+  /** Decides by `rate`: samples of the core codec received per second. */
   #count(rate: number, config: AacConfig): void {
-    const off = (told: number): number => Math.abs(Math.log(rate / told));
+    const off = (candidate: number): number => Math.abs(Math.log(rate / candidate));
     const nearest = off(config.coreRate) <= off(this.#clockRate) ? config.coreRate : this.#clockRate;
     if (off(nearest) <= TOLERANCE)
-      this.#settle(nearest === config.coreRate ? this.#from : this.#replaced(config));
+      this.#decide(nearest === config.coreRate ? this.#from : this.#replaced(config));
     else if (++this.#counts >= MAX_COUNTS) this.#giveUp(config);
   }
 
-  /** AAC-LC at the description's rate: what cameras send. */
+  /** Replaces the config by AAC-LC at the rate of the SDP, which is what such cameras send. */
   #replaced({ coreRate, channels }: AacConfig): AudioFormat {
     const { bytes, sampleRate } = defaultAacConfig(this.#clockRate, channels || this.#from!.channels);
     this.#shrink = coreRate / this.#clockRate;
@@ -113,16 +111,16 @@ export class AacRateGuard {
 
   #giveUp({ coreRate }: AacConfig): void {
     this.#warn(coreRate, 'it comes at neither, and is left out');
-    this.#settle(undefined);
+    this.#decide(undefined);
   }
 
   #warn(coreRate: number, consequence: string): void {
-    const told = `The camera’s AAC configuration says ${coreRate} Hz, its description ${this.#clockRate} Hz`;
+    const contradiction = `The camera’s AAC configuration says ${coreRate} Hz, its description ${this.#clockRate} Hz`;
     const advice = 'Set the sound anew on the camera, or choose G.711.';
-    this.#onWarning(new NvrError('EUNSUPPORTED', `${told}: ${consequence}. ${advice}`));
+    this.#onWarning(new NvrError('EUNSUPPORTED', `${contradiction}: ${consequence}. ${advice}`));
   }
 
-  #settle(format: AudioFormat | undefined): void {
+  #decide(format: AudioFormat | undefined): void {
     this.#config = undefined;
     this.#to = format;
     const held = this.#held;

@@ -1,5 +1,5 @@
-// AAC over RTP as MPEG4-GENERIC (RFC 3640, modes AAC-hbr and AAC-lbr): access units out of AU headers,
-// several in a packet or one in several packets.
+// AAC over RTP as MPEG4-GENERIC (RFC 3640, modes AAC-hbr and AAC-lbr): extracts access units by their AU
+// headers, several per packet or one in several packets.
 
 import { LIMITS } from '../limits.js';
 import type { RtpPacketView } from '../rtp/packet.js';
@@ -15,7 +15,7 @@ import { UnitOrigin } from './unit-origin.js';
 
 const ADTS_HEADER = 7;
 
-/** Widths in bits of an AU header's fields (RFC 3640 3.2.1 and 4.1), and what stands in for them. */
+/** Widths in bits of the AU header fields (RFC 3640 3.2.1 and 4.1), and defaults for absent fields. */
 interface AuLayout {
   readonly size: number;
   readonly index: number;
@@ -24,26 +24,26 @@ interface AuLayout {
   readonly dts: number;
   readonly randomAccess: number;
   readonly streamState: number;
-  /** Width of the auxiliary section's length; 0 if there is no such section. */
+  /** Width of the auxiliary section's length field; 0 if there is no such section. */
   readonly auxiliary: number;
-  /** Bytes of every access unit where AU headers do not say; 0 if they do. */
+  /** Size in bytes of every access unit if AU headers do not give it; 0 if they do. */
   readonly constantSize: number;
 }
 
 /**
- * One unit per access unit, raw (without ADTS). Units of a packet lie one frame apart in RTP time, in the
- * order of the packet; `index` of interleaved streams moves their RTP time. A unit with a missing part is
- * dropped, and the one that follows anything lost is flagged `damaged`.
+ * One unit per access unit, raw (without ADTS). Units in a packet are one frame apart in RTP time, in packet
+ * order; in interleaved streams `index` shifts their RTP time. A unit with a missing part is dropped, and the
+ * one after any loss is flagged `damaged`.
  */
 export class AacDepacketizer implements Depacketizer {
   readonly #units: AacRateGuard;
   readonly #layout: AuLayout;
   readonly #format: AudioFormat;
-  /** RTP units of one frame. */
+  /** RTP ticks per frame. */
   readonly #frameTicks: number;
   readonly #origin = new UnitOrigin();
   readonly #fragments = new ByteCollector(LIMITS.unitBytes);
-  /** Bytes of the access unit that comes in fragments; 0 while there is none. */
+  /** Size in bytes of the fragmented access unit in progress; 0 if there is none. */
   #wanted = 0;
   #damagedNext = false;
 
@@ -67,7 +67,7 @@ export class AacDepacketizer implements Depacketizer {
 
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart, payloadEnd } = packet;
-    // A fragmented unit goes on under its own timestamp only.
+    // The fragments of a unit share its timestamp.
     if (this.#wanted > 0 && packet.timestamp !== this.#origin.rtpTime) this.#dropFragments();
     if (this.#wanted === 0) this.#origin.begin(packet, arrivalMs);
     const headers =
@@ -75,7 +75,7 @@ export class AacDepacketizer implements Depacketizer {
     let at = headers === undefined ? payloadStart : Math.ceil(headers.end / 8);
     at = this.#skipAuxiliary(buffer, at, payloadEnd);
     if (at >= payloadEnd) {
-      // Nothing but headers: no unit, or headers that reach past the packet.
+      // Headers without data, or headers that reach past the packet.
       if (payloadEnd > payloadStart) this.#dropFragments();
       return;
     }
@@ -98,7 +98,7 @@ export class AacDepacketizer implements Depacketizer {
   }
 
   /**
-   * The AU header section (RFC 3640 3.2.1): its length in bits, then the headers. `end` is where it ends, in
+   * Reads the AU header section (RFC 3640 3.2.1): its length in bits, then the headers. `end`: its end, in
    * bits from the start of the buffer.
    */
   #headerBits(buffer: Buffer, start: number, end: number): { bits: Bits; end: number } {
@@ -142,11 +142,11 @@ export class AacDepacketizer implements Depacketizer {
       if (size > 0) this.#emit(withoutAdts(buffer, at, at + size), sequence, position);
       at += size;
     }
-    // More headers than units or the other way round: something is not what it says.
+    // The numbers of headers and units do not match, so the headers are wrong.
     if (at !== end || bits.left >= layout.size + layout.indexDelta) this.#damagedNext = true;
   }
 
-  /** A packet holds one fragment; each repeats the size of the whole unit (RFC 3640 3.2.3). */
+  /** Each packet holds one fragment and repeats the size of the whole unit (RFC 3640 3.2.3). */
   #takeFragment(size: number, buffer: Buffer, start: number, end: number, sequence: number): void {
     if (this.#wanted === 0) this.#wanted = size;
     const total = this.#fragments.size + end - start;
@@ -179,7 +179,7 @@ export class AacDepacketizer implements Depacketizer {
 }
 
 /**
- * Some cameras send every access unit with an ADTS header, which MPEG4-GENERIC has no place for; no access
+ * Removes the ADTS header that some cameras put before every access unit, against MPEG4-GENERIC. No access
  * unit begins like one.
  */
 function withoutAdts(buffer: Buffer, start: number, end: number): Buffer {
@@ -200,7 +200,7 @@ function skipTimes(bits: Bits, layout: AuLayout): void {
 }
 
 function layoutOf(fmtp: ReadonlyMap<string, string>): AuLayout {
-  // Without parameters: AAC-hbr, which every camera sends (RFC 3640 3.3.6; 3.3.5 is AAC-lbr).
+  // Default without parameters: AAC-hbr (RFC 3640 3.3.6), which all cameras send. AAC-lbr is 3.3.5.
   const low = fmtp.get('mode')?.toLowerCase() === 'aac-lbr';
   const width = (name: string, otherwise: number): number => numberOf(fmtp.get(name), 32, otherwise);
   const size = width('sizelength', 0);

@@ -1,5 +1,5 @@
-// Where access units begin and end: NAL units go in, whole units with their parameter sets in front come out,
-// damage is flagged.
+// Finds where access units begin and end. Takes NAL units, hands out whole access units with their parameter
+// sets in front, and flags damage.
 
 import { LIMITS } from '../limits.js';
 import { hasStartCode, splitAnnexB } from './annexb.js';
@@ -15,9 +15,9 @@ import { UnitBuffer } from './unit-buffer.js';
 import { UnitInProgress } from './unit-in-progress.js';
 
 /**
- * Some devices send several NAL units as one, with start codes inside (quirk: broken-h264-fragments). Those
- * that do, do so from the start, or put parameter sets in front of a slice. So every byte is looked through
- * until this many NAL units in a row were clean; from then on the first bytes of each, as looking through a
+ * Some devices send several NAL units as one, with start codes inside (quirk: broken-h264-fragments). Such a
+ * device does so from the start, or when it puts parameter sets before a slice. So every byte is searched
+ * until this many NAL units in a row were clean; after that only the first bytes of each, because searching a
  * large slice costs as much as reading it.
  */
 const CLEAN_NALS = 1024;
@@ -28,10 +28,10 @@ const NOTHING = { data: Buffer.alloc(0), nals: [] };
 /**
  * Assembles access units of H.264 and H.265.
  *
- * A unit is `damaged` only when it is missing data itself: a NAL unit of it was dropped, packets were lost
- * inside it, its first slice is not its picture's first, its end never came, or packets were lost right
- * before it and it does not begin as the stream's units do (a keyframe without the parameter sets it always
- * brings). That a unit builds on what was lost is told by its `reference`.
+ * A unit is `damaged` only if its own data is incomplete: a NAL unit was dropped, packets were lost inside
+ * it, its first slice is not the first of the picture, its end is missing, or packets were lost just before
+ * it and it does not begin as the stream's units usually do (for example a keyframe without the parameter
+ * sets it always has). Whether a unit depends on lost data is a separate matter: see `reference`.
  */
 export class AccessUnitAssembler<Info> {
   readonly stats: AssemblerStats = { units: 0, damagedUnits: 0, droppedUnits: 0, droppedNals: 0 };
@@ -47,24 +47,24 @@ export class AccessUnitAssembler<Info> {
   private readonly beginnings = new Beginnings();
   private readonly sets: SetsSent<Info>;
 
-  // The packet at hand.
+  // Of the current packet.
   private arrival = 0;
   private sequence = 0;
   private onvifTime = NaN;
-  /** Units that ended within it. */
+  /** Units that ended within the current packet. */
   private ended = 0;
 
-  // The NAL unit at hand.
+  // A fragmented NAL unit is in progress.
   private nalOpen = false;
-  /** Fragments come in whose NAL unit is already given up: it is counted once. */
+  /** The following fragments belong to a NAL unit that was already dropped and counted. */
   private orphans = false;
   private nalArrival = 0;
   /** NAL units in a row without a start code inside. */
   private cleanNals = 0;
 
-  /** Packets were lost before the next one. */
+  /** Packets before the next one were lost. */
   private afterLoss = false;
-  /** Sequence number of the last packet that is known to be of the unit in progress. */
+  /** Sequence number of the last packet known to belong to the unit in progress. */
   private closedSequence = 0;
 
   constructor(rules: NalRules<Info>, sink: (unit: MediaUnit) => void, options: AssemblerOptions = {}) {
@@ -78,8 +78,8 @@ export class AccessUnitAssembler<Info> {
   }
 
   /**
-   * Announces the packet (or, in interleaved modes, the NAL unit) that comes next. Ends the unit in progress
-   * if the timestamp is another.
+   * Announces the packet (in interleaved modes, the NAL unit) that follows. A new timestamp ends the unit in
+   * progress.
    */
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
     const unit = this.unit;
@@ -98,7 +98,7 @@ export class AccessUnitAssembler<Info> {
     if (Number.isNaN(unit.onvifTime)) unit.onvifTime = onvifTime;
   }
 
-  /** A whole NAL unit. Start codes inside make it several. */
+  /** Takes a whole NAL unit; splits it if it contains start codes. */
   nal(data: Buffer, start: number, end: number): void {
     if (this.nalOpen) this.abandonNal();
     if (end - start < this.rules.headerBytes || this.unit.overflow) return;
@@ -110,8 +110,7 @@ export class AccessUnitAssembler<Info> {
   }
 
   /**
-   * A NAL unit that comes in fragments: its header, rebuilt; `second` is H.265's second header byte, -1 for
-   * H.264.
+   * Begins a fragmented NAL unit with its rebuilt header. `second`: H.265's second header byte, -1 for H.264.
    */
   beginNal(first: number, second: number): void {
     if (this.nalOpen) this.abandonNal();
@@ -119,14 +118,14 @@ export class AccessUnitAssembler<Info> {
     if (!this.buffer.appendByte(first) || (second >= 0 && !this.buffer.appendByte(second))) this.tooLarge();
   }
 
-  /** The next fragment's bytes; dropped, with the unit flagged, if no NAL unit is open. */
+  /** Appends the next fragment. Without a NAL unit in progress it is dropped and the unit flagged. */
   continueNal(data: Buffer, start: number, end: number): void {
     if (this.nalOpen) this.append(data, start, end);
     else if (!this.orphans) this.missing();
     this.orphans = !this.nalOpen;
   }
 
-  /** The open NAL unit is complete. */
+  /** Completes the fragmented NAL unit. */
   closeNal(): void {
     this.orphans = false;
     if (!this.nalOpen) return;
@@ -142,7 +141,7 @@ export class AccessUnitAssembler<Info> {
     this.takeNal();
   }
 
-  // Start codes inside the last NAL unit make it several.
+  // Splits the last NAL unit at the start codes inside it.
   private splitNal(): void {
     const { memory, lastNal, end } = this.buffer;
     const whole = Buffer.from(memory.subarray(lastNal, end));
@@ -150,7 +149,7 @@ export class AccessUnitAssembler<Info> {
     for (const piece of splitAnnexB(whole)) this.nal(piece, 0, piece.length);
   }
 
-  /** Drops the open NAL unit, of which a part is missing, and flags the unit. */
+  /** Drops the NAL unit in progress, of which a part is missing, and flags the unit. */
   abandonNal(): void {
     if (!this.nalOpen) return;
     this.nalOpen = false;
@@ -160,7 +159,7 @@ export class AccessUnitAssembler<Info> {
     this.missing();
   }
 
-  // What came of a torn slice tells what its picture is, and may be of use.
+  // The received part of a cut slice shows the picture type, and is kept if `cutSlices` is set.
   private takeTorn(): void {
     const { memory, lastNal, end, count } = this.buffer;
     if (end - lastNal <= this.rules.headerBytes) return;
@@ -171,13 +170,13 @@ export class AccessUnitAssembler<Info> {
     this.cuts?.keep(memory, lastNal, end, facts.type, count - 1);
   }
 
-  /** Something of the unit in progress is missing or makes no sense. */
+  /** Flags the unit in progress: data is missing or invalid. */
   missing(): void {
     this.unit.damaged = true;
     this.stats.droppedNals += 1;
   }
 
-  /** The marker bit of the packet at hand, after its payload was taken. */
+  /** Handles the marker bit of the current packet. Call after its payload. */
   marker(): void {
     if (this.boundary.ignoresMarkers || this.nalOpen) return;
     if (this.unit.slices > 0) {
@@ -190,20 +189,22 @@ export class AccessUnitAssembler<Info> {
     }
   }
 
-  /** A unit ended by its marker is held back until it is known whether markers can be believed. */
+  /**
+   * Whether a unit that its marker ended is held until the stream shows whether its markers can be trusted.
+   */
   get isHolding(): boolean {
     return this.boundary.isHeld || this.unit.fieldEnded;
   }
 
-  /** Nothing followed for a while: what is held back is a whole unit. */
-  settle(): void {
+  /** No packet followed for a while, so the held unit is complete. */
+  releaseHeld(): void {
     this.boundary.trustMarkers();
     if (this.isHolding) this.end(this.unit.sequence, this.boundary.isHeld);
   }
 
-  /** Packets were lost before the next one. */
+  /** Packets before the next one were lost. */
   gap(): void {
-    if (this.boundary.isHeld) this.settle();
+    if (this.boundary.isHeld) this.releaseHeld();
     this.afterLoss = true;
     if (!this.unit.begun) return;
     if (this.nalOpen) this.abandonNal();
@@ -211,10 +212,10 @@ export class AccessUnitAssembler<Info> {
   }
 
   flush(): void {
-    if (this.boundary.isHeld) this.settle();
+    if (this.boundary.isHeld) this.releaseHeld();
     if (this.nalOpen) this.abandonNal();
     if (this.unit.slices > 0) {
-      // Where the server sets markers, a unit without one has lost its end.
+      // If the server sets markers, a unit without one lacks its end.
       if (this.boundary.needsMarkers && !this.unit.fieldEnded) this.unit.damaged = true;
       this.end(this.unit.sequence, false);
     } else {
@@ -234,15 +235,15 @@ export class AccessUnitAssembler<Info> {
   private timestampChanged(rtpTime: number, arrivalMs: number): void {
     if (this.nalOpen) this.abandonNal();
     if (this.unit.field === 1 && this.unit.fieldTime < 0 && !this.unit.overflow) {
-      // The other field of the frame may have a timestamp of its own: the next slice will tell.
+      // The second field of the frame may have its own timestamp; the next slice decides.
       this.unit.fieldTime = rtpTime;
       this.unit.mayOpenAt(this.buffer.count, arrivalMs);
       return;
     }
-    if (this.boundary.isHeld) this.settle();
+    if (this.boundary.isHeld) this.releaseHeld();
     else if (this.unit.slices > 0) this.end(this.unit.sequence, false);
     else if (this.unit.damaged || this.unit.overflow) this.discard();
-    // Parameter sets and SEI under a timestamp of their own belong to the picture that follows.
+    // Parameter sets and SEI with their own timestamp belong to the picture that follows.
     this.unit.begun = false;
   }
 
@@ -261,7 +262,7 @@ export class AccessUnitAssembler<Info> {
     return false;
   }
 
-  // The rest of the unit is ignored until it ends.
+  // Drops the unit for its size; the rest of it is ignored.
   private tooLarge(): void {
     this.nalOpen = false;
     this.buffer.clear();
@@ -271,7 +272,7 @@ export class AccessUnitAssembler<Info> {
     this.unit.damaged = true;
   }
 
-  // The last NAL unit in the buffer is whole: what does it mean?
+  // Handles the last NAL unit in the buffer, now complete.
   private takeNal(): void {
     const { memory, lastNal: start, end } = this.buffer;
     const facts = this.facts;
@@ -292,7 +293,7 @@ export class AccessUnitAssembler<Info> {
         this.split();
         return;
       }
-      // Perhaps the next unit begins here: the next slice will tell.
+      // The next unit may begin here; the next slice decides.
       if (facts.opens) this.unit.mayOpenAt(this.buffer.count - 1, this.nalArrival);
       if (facts.slice && this.unit.openAt >= 0) this.dropRepeatedSets();
     }
@@ -308,7 +309,7 @@ export class AccessUnitAssembler<Info> {
       this.unit.startSound = !this.unit.damaged;
       this.boundary.forgetLast();
     } else if (this.boundary.isHeld) {
-      // More slices of the picture: the marker before them meant nothing.
+      // More slices of the picture follow, so the marker before them did not end it.
       this.boundary.distrustMarkers();
     }
     if (facts.first) this.unit.field = facts.field;
@@ -321,21 +322,21 @@ export class AccessUnitAssembler<Info> {
     this.unit.damaged = true;
     const torn = this.boundary.tornAt(this.unit.rtpTime);
     if (torn === undefined) return;
-    // The marker stood on a slice that was not the picture's last: this server sets it on every slice.
+    // The marker was on a slice that was not the last of the picture, so this server sets it on every slice.
     this.boundary.distrustMarkers();
     if (!torn.damaged) this.stats.damagedUnits += 1;
     torn.damaged = true;
   }
 
-  // Marker and timestamp did not tell, but the last NAL unit is another picture's first slice.
+  // Neither marker nor timestamp showed the boundary, but the last NAL unit is the first slice of another
+  // picture.
   private split(): void {
     this.unit.mayOpenAt(this.buffer.count - 1, this.nalArrival);
     this.boundary.trustMarkers();
     this.end(this.closedSequence, false);
   }
 
-  // GStreamer repeats the parameter sets in front of every slice of a keyframe: within a picture they are out
-  // of place.
+  // GStreamer repeats the parameter sets before every slice of a keyframe; inside a picture they are removed.
   private dropRepeatedSets(): void {
     const slice = this.buffer.takeFrom(this.unit.openAt).at(-1)!;
     this.unit.openAt = -1;
@@ -343,7 +344,7 @@ export class AccessUnitAssembler<Info> {
     this.buffer.append(slice, 0, slice.length);
   }
 
-  // No whole slice is left of the unit.
+  // Drops the unit, which has no whole slice left.
   private discard(): void {
     this.stats.droppedUnits += 1;
     if (this.cuts !== undefined && this.cuts.count > 0) {
@@ -354,7 +355,7 @@ export class AccessUnitAssembler<Info> {
     this.clear();
   }
 
-  // IRAP or IDR; or all-intra, and said to be a beginning by an SEI or by the parameter sets in front of it.
+  // IDR or IRAP; or all-intra with a recovery point SEI or parameter sets in front.
   private isKeyframe(): boolean {
     if (this.unit.sync) return true;
     if (!this.unit.looked || !this.unit.allIntra) return false;
@@ -409,7 +410,7 @@ export class AccessUnitAssembler<Info> {
     for (const nal of next) this.nal(nal, 0, nal.length);
   }
 
-  // The unit's bytes, parameter sets in front of an entry; with those that a loss cut off beside them.
+  // The unit's bytes, with parameter sets in front where needed, and separately with its cut slices.
   private bytes(entry: boolean): Pick<VideoUnit, 'data' | 'nals' | 'cut'> {
     const { count } = this.buffer;
     const whole = this.buffer.finish(entry, this.sets.inFrontOf(this.unit, entry), this.rules.delimiter);
@@ -419,8 +420,8 @@ export class AccessUnitAssembler<Info> {
     return { ...(this.unit.slices > 0 ? whole : NOTHING), cut };
   }
 
-  // After a gap, a unit that does not begin as its kind does in this stream has lost its beginning. Otherwise
-  // its own beginning is noted.
+  // Whether the unit's beginning was lost: after a gap, it does not begin like others of its kind. Otherwise
+  // remembers how it begins.
   private startMissing(entry: boolean): boolean {
     const begins = this.buffer.firstType;
     if (this.unit.afterGap) return this.beginnings.isOdd(begins, entry);

@@ -1,29 +1,27 @@
-// NAL units in a byte stream: finding, splitting and joining by start codes (H.264 and H.265 Annex B), and
-// the base64 lists of SDP.
+// NAL units in a byte stream: finds, splits and joins them by start codes (H.264 and H.265 Annex B), and
+// reads the base64 lists of SDP.
 
 import { LIMITS } from '../limits.js';
 
-/** Bytes of the start code put before every NAL unit of a unit. */
+/** Bytes of the start code in front of each NAL unit. */
 export const START_CODE_BYTES = 4;
 
 const MARK = Buffer.from([0, 0, 1]);
 
-/** Bytes and entries read of one sprop parameter. A real one holds two or three sets of some dozen bytes. */
+/** Bytes and entries read of one sprop parameter. Real ones hold two or three sets of a few dozen bytes. */
 const SPROP_BYTES = 64 * 1024;
 const SPROP_ENTRIES = 64;
 
 /**
- * True if a start code (00 00 01) lies in `data`: within one NAL unit it never does, thanks to emulation
- * prevention.
+ * Whether `data` contains a start code (00 00 01). Emulation prevention keeps it out of a single NAL unit.
  */
 export function hasStartCode(data: Buffer): boolean {
   return data.includes(MARK);
 }
 
 /**
- * The NAL units of `data`, as views of it, without start codes and without the zero bytes around them. What
- * stands before the first start code counts as one, so bytes without a start code are one NAL unit. At most
- * `limit` are given.
+ * The NAL units of `data` as views, without start codes and surrounding zero bytes. Bytes before the first
+ * start code count as a NAL unit, so data without a start code is one. At most `limit` are returned.
  */
 export function splitAnnexB(data: Buffer, limit = LIMITS.unitNals + 1): Buffer[] {
   const nals: Buffer[] = [];
@@ -39,7 +37,7 @@ export function splitAnnexB(data: Buffer, limit = LIMITS.unitNals + 1): Buffer[]
   return nals;
 }
 
-/** NAL units as Annex B, each behind a 4-byte start code, in memory of its own. */
+/** The NAL units in Annex B format, each behind a 4-byte start code, in newly allocated memory. */
 export function joinAnnexB(nals: readonly Uint8Array[]): Buffer {
   let size = 0;
   for (const nal of nals) size += START_CODE_BYTES + nal.length;
@@ -55,7 +53,8 @@ export function joinAnnexB(nals: readonly Uint8Array[]): Buffer {
 
 /**
  * The NAL units of `sprop-parameter-sets` (RFC 6184 8.1) or `sprop-vps`, `-sps`, `-pps` (RFC 7798 7.1):
- * base64, divided by commas. Some cameras put start codes inside; what is no base64 is skipped.
+ * base64, separated by commas. Start codes inside are removed (some cameras put them there); anything that is
+ * not base64 is skipped.
  */
 export function parseSprop(value: string | undefined): Buffer[] {
   if (value === undefined) return [];

@@ -1,32 +1,32 @@
-// What the assembler of access units can be told, and what it counts.
+// Options and counters of the access unit assembler.
 
 import type { ReadWindow } from './read-window.js';
 import type { ParameterSetPolicy } from './unit.js';
 
 /**
- * When a unit ends (quirk: misplaced-markers). `marker`: at the marker bit or a new timestamp; `timestamp`:
- * at a new timestamp alone, for a stream that sets the marker on every slice (GStreamer does); `learn`: the
- * first unit is held back until what follows it, or `settle`, tells which of the two the stream is.
+ * What ends a unit (quirk: misplaced-markers). `marker`: the marker bit or a new timestamp. `timestamp`: a
+ * new timestamp only, for a stream that sets the marker on every slice, as GStreamer does. `learn`: the first
+ * unit is held until what follows it, or `releaseHeld`, shows which of the two applies.
  */
 export type BoundaryPolicy = 'marker' | 'timestamp' | 'learn';
 
-/** Plain counters, readable at any time. */
+/** Counters, readable at any time. */
 export interface AssemblerStats {
   units: number;
   /** Units handed out with `damaged` set. */
   damagedUnits: number;
-  /** Units of which nothing was left to hand out, or which grew past a limit. */
+  /** Units with nothing left to hand out, or that grew past a limit. */
   droppedUnits: number;
-  /** NAL units dropped because a part was missing or made no sense. */
+  /** NAL units dropped because a part was missing or invalid. */
   droppedNals: number;
 }
 
 export interface AssemblerOptions {
   parameterSets?: ParameterSetPolicy;
-  /** Frames per second by the SDP, where the SPS has no timing. */
+  /** Frames per second from the SDP, used if the SPS has no timing. */
   frameRate?: number;
   boundary?: BoundaryPolicy;
   window?: ReadWindow;
-  /** Keep slices that a loss cuts off, as far as they came: see `VideoUnit.cut`. */
+  /** Keep the received part of slices cut by a loss: see `VideoUnit.cut`. */
   cutSlices?: boolean;
 }

@@ -1,15 +1,12 @@
-// Reads bits and Exp-Golomb codes of a NAL unit, stepping over emulation prevention bytes, and never past the
-// end.
+// Reads bits and Exp-Golomb codes of a NAL unit, skipping emulation prevention bytes.
 
 /**
- * Bits of an H.264 or H.265 NAL unit as its RBSP (H.264 7.3.1, 7.2, 9.1; H.265 7.3.1.1, 9.2): each 0x03 after
- * two zero bytes is stepped over.
- *
- * Reading past the end never throws: it gives zeros and sets `overrun`, which a parser checks once, at its
- * end.
+ * Reads the bits of an H.264 or H.265 NAL unit as RBSP (H.264 7.3.1, 7.2, 9.1; H.265 7.3.1.1, 9.2): skips
+ * each 0x03 after two zero bytes. Reading past the end never throws: it returns zeros and sets `overrun`,
+ * which a parser checks once, when it is done.
  */
 export class BitReader {
-  /** True once more was read than there was, or a code was longer than 32 bits. */
+  /** More bits were read than there are, or a code was longer than 32 bits. */
   overrun = false;
   #data: Uint8Array;
   #position: number;
@@ -24,7 +21,7 @@ export class BitReader {
     this.#end = end;
   }
 
-  /** Starts over on other bytes, so that one reader serves a whole stream. */
+  /** Starts over with other bytes, so that one reader serves a whole stream. */
   reset(data: Uint8Array, start: number, end: number): this {
     this.#data = data;
     this.#position = start;

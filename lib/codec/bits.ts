@@ -1,13 +1,13 @@
-// Plain bits, as MPEG-4 audio has them: no emulation prevention, no alignment.
+// Reads plain bits, as in MPEG-4 audio: no emulation prevention, no alignment.
 
-/** Reads bits, most significant first; past the end they are 0 and `overrun` is true. */
+/** Reads bits, most significant first. Past the end they are 0 and `overrun` is set. */
 export class Bits {
   overrun = false;
   readonly #data: Uint8Array;
   #position: number;
   readonly #end: number;
 
-  /** `start` and `end` count bits. */
+  /** `start` and `end` are in bits. */
   constructor(data: Uint8Array, start = 0, end = data.length * 8) {
     this.#data = data;
     this.#position = start;
@@ -24,7 +24,7 @@ export class Bits {
     return this.#end - this.#position;
   }
 
-  /** Goes on at a position, at most the end. */
+  /** Moves to a position, at most the end. */
   moveTo(position: number): void {
     this.#position = Math.min(position, this.#end);
   }
@@ -44,7 +44,7 @@ export class Bits {
   }
 }
 
-/** Copies the bits from `start` to `end` into whole bytes; the last one is filled with zeros. */
+/** Copies the bits from `start` to `end` into whole bytes, the last one padded with zeros. */
 export function copyBits(data: Uint8Array, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafeSlow((end - start + 7) >> 3);
   const shift = start & 7;

@@ -1,15 +1,15 @@
-// What a stream's boundaries between units teach: whether its markers can be believed, and how its units
-// begin.
+// Learns a stream's access unit boundaries: whether its marker bits can be trusted, and with which NAL type
+// its units begin.
 
 import type { BoundaryPolicy } from './assembler-options.js';
 import type { VideoUnit } from './unit.js';
 
-/** Whether a marker ends a unit. Under `learn` the first unit is held until it is known. */
+/** Decides whether a marker ends a unit. Under `learn` the first unit is held until that is known. */
 export class Boundary {
-  /** A unit that a marker ended is held back until it is known whether markers can be believed. */
+  /** A unit that a marker ended is held until it is known whether markers can be trusted. */
   isHeld = false;
   private markersSeen = false;
-  /** The last unit, while it could still turn out to be torn: it was ended by a marker. */
+  /** The last unit, if a marker ended it and it may still turn out to be only part of a picture. */
   private last: VideoUnit | undefined;
 
   constructor(private policy: BoundaryPolicy) {}
@@ -18,7 +18,7 @@ export class Boundary {
     return this.policy === 'timestamp';
   }
 
-  /** The server sets markers, and a unit without one has lost its end. */
+  /** The server sets markers, so a unit without one lacks its end. */
   get needsMarkers(): boolean {
     return this.markersSeen && this.policy === 'marker';
   }
@@ -27,7 +27,7 @@ export class Boundary {
     this.markersSeen = true;
   }
 
-  /** A marker stands behind the unit. Answers whether that ends it. */
+  /** A marker follows the unit. Returns whether that ends it. */
   endsByMarker(): boolean {
     this.isHeld = this.policy === 'learn';
     return !this.isHeld;
@@ -38,7 +38,7 @@ export class Boundary {
     if (this.isHeld) this.policy = 'marker';
   }
 
-  /** More of the picture follows a marker. */
+  /** More of the same picture follows a marker. */
   distrustMarkers(): void {
     this.policy = 'timestamp';
     this.isHeld = false;
@@ -48,23 +48,23 @@ export class Boundary {
     this.last = byMarker ? unit : undefined;
   }
 
-  /** The unit of that time, where a marker ended it; it is told once more that it could be torn no longer. */
+  /** The unit with that timestamp, if a marker ended it and it may be only part of a picture. */
   tornAt(rtpTime: number): VideoUnit | undefined {
     return this.last?.rtpTime === rtpTime ? this.last : undefined;
   }
 
-  /** The last unit is whole after all. */
+  /** The last unit was complete. */
   forgetLast(): void {
     this.last = undefined;
   }
 }
 
-/** The NAL types with which a stream's entries and other units begin. */
+/** The NAL types with which keyframes (entries) and other units of the stream begin. */
 export class Beginnings {
   private entry = -1;
   private other = -1;
 
-  /** Whether one of that kind begins otherwise; not before one was seen. */
+  /** Whether the unit begins unlike the last one of its kind; false before there was one. */
   isOdd(type: number, isEntry: boolean): boolean {
     const usual = isEntry ? this.entry : this.other;
     return usual >= 0 && type !== usual;

@@ -1,16 +1,16 @@
-// The memory in which a unit that comes in pieces grows, up to a limit, until it is handed out.
+// Memory for a unit that arrives in pieces, up to a limit.
 
-/** First guess of a unit's size; later ones are as large as the last unit. */
+/** Size assumed for the first unit; later ones are assumed to be as large as the one before. */
 const FIRST_GUESS = 1024;
 
-/** Collects bytes; what `take` gives is never written again. */
+/** Collects bytes. A buffer returned by `take` is never written again. */
 export class ByteCollector {
   readonly #limit: number;
   #memory = Buffer.alloc(0);
   #size = 0;
   #guess = FIRST_GUESS;
 
-  /** `limit`: bytes of one unit. */
+  /** `limit`: most bytes of one unit. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -19,12 +19,12 @@ export class ByteCollector {
     return this.#size;
   }
 
-  /** What was collected so far: valid until the next call of any method. */
+  /** The bytes collected so far; valid until the next call of any method. */
   get bytes(): Buffer {
     return this.#memory.subarray(0, this.#size);
   }
 
-  /** Copies bytes in. False: past the limit, nothing was copied. */
+  /** Copies bytes in. False, with nothing copied, if they exceed the limit. */
   append(source: Uint8Array, start = 0, end = source.length): boolean {
     const size = this.#size + end - start;
     if (size > this.#limit) return false;
@@ -34,7 +34,7 @@ export class ByteCollector {
     return true;
   }
 
-  /** Hands the unit out in memory of its own, with little slack, and starts anew. */
+  /** Returns the unit in its own memory with little slack, and starts the next one. */
   take(): Buffer {
     const unit = this.#memory.subarray(0, this.#size);
     this.#guess = Math.max(FIRST_GUESS, this.#size);
@@ -60,7 +60,7 @@ export class ByteCollector {
   }
 }
 
-/** A copy in memory of its exact size, which pins nothing else. */
+/** A copy in a buffer of exactly its size, which keeps no larger memory alive. */
 export function ownCopy(source: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafeSlow(end - start);
   source.copy(copy, 0, start, end);

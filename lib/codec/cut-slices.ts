@@ -1,4 +1,4 @@
-// Slices cut off at a loss: their beginnings, kept apart from the whole NAL units, for recordings.
+// Keeps the received beginnings of slices cut by a loss, apart from the whole NAL units. Recordings use them.
 
 import { LIMITS } from '../limits.js';
 import { START_CODE_BYTES } from './annexb.js';
@@ -7,13 +7,13 @@ import type { NalRange, VideoUnit } from './unit.js';
 type Bytes = Pick<VideoUnit, 'data' | 'nals'>;
 
 interface Cut {
-  /** How many of the unit's own whole NAL units stand before it. */
+  /** Number of the unit's own whole NAL units before it. */
   readonly at: number;
   readonly type: number;
   readonly bytes: Buffer;
 }
 
-/** Cut slices of one unit: a loss each. More come from a server that sends nothing else. */
+/** Most cut slices kept per unit, each from one loss; guards against a stream of nothing else. */
 const MAX_CUTS = 256;
 
 export class CutSlices {
@@ -24,7 +24,7 @@ export class CutSlices {
     return this.cuts.length;
   }
 
-  /** Copies a slice's beginning: the bytes from `start` to `end`. */
+  /** Copies the beginning of a slice: the bytes from `start` to `end`. */
   keep(data: Buffer, start: number, end: number, type: number, at: number): void {
     if (this.cuts.length >= MAX_CUTS || this.size + end - start > LIMITS.unitBytes) return;
     this.size += end - start;
@@ -38,8 +38,8 @@ export class CutSlices {
   }
 
   /**
-   * The unit's whole NAL units with the cut ones in their places; `inserted` is how many of them were put in
-   * front of its own.
+   * The unit's whole NAL units with the cut ones in their places. `inserted`: how many parameter sets were
+   * put in front of it.
    */
   join(whole: Bytes, inserted: number): Bytes {
     const pieces: { type: number; bytes: Buffer }[] = [];

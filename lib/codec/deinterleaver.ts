@@ -1,11 +1,11 @@
-// Puts NAL units that were sent out of decoding order back into it, by their decoding order numbers (RFC 6184
-// 7, RFC 7798 6).
+// Restores decoding order for NAL units sent out of it, by their decoding order numbers (RFC 6184 7, RFC 7798
+// 6).
 
 import { LIMITS } from '../limits.js';
 import type { AccessUnitAssembler } from './access-unit.js';
 import { ByteCollector, ownCopy } from './byte-collector.js';
 
-/** Where a depacketizer puts NAL units: the assembler itself, or the deinterleaver before it. */
+/** Where a depacketizer puts NAL units: the assembler, or the deinterleaver before it. */
 export interface NalTarget {
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void;
   nal(data: Buffer, start: number, end: number): void;
@@ -17,18 +17,18 @@ export interface NalTarget {
 
 export interface DeinterleaverOptions {
   /**
-   * How many counted NAL units wait before the first in order goes on: sprop-interleaving-depth,
-   * sprop-depack-buf-nalus.
+   * Number of counted NAL units held before the first in decoding order is released:
+   * sprop-interleaving-depth, sprop-depack-buf-nalus.
    */
   depth: number;
-  /** A NAL unit this far behind the newest goes on at once: sprop-max-don-diff. */
+  /** A NAL unit this far behind the newest is released at once: sprop-max-don-diff. */
   maxDonDiff?: number;
-  /** Does a NAL unit with this first byte count against the depth? */
+  /** Whether a NAL unit with this first byte counts towards the depth. */
   counts(firstByte: number): boolean;
 }
 
 interface WaitingNal {
-  /** Decoding order number, extended beyond its 16 bits. */
+  /** Decoding order number, extended beyond 16 bits. */
   readonly don: number;
   readonly data: Buffer;
   readonly counted: boolean;
@@ -36,7 +36,7 @@ interface WaitingNal {
   readonly arrivalMs: number;
   readonly sequence: number;
   readonly onvifTime: number;
-  /** Packets were lost near it: nobody can tell of which unit. */
+  /** Packets near it were lost, and it is unknown which unit they belonged to. */
   suspect: boolean;
 }
 
@@ -68,9 +68,12 @@ export class Deinterleaver implements NalTarget {
     this.#onvifTime = onvifTime;
   }
 
-  /** The 16-bit number of the next NAL unit; without this call it is one more than the last. */
+  /**
+   * Sets the 16-bit decoding order number of the next NAL unit; without this call it is one more than the
+   * last.
+   */
   number(don: number): void {
-    // The nearest number with these 16 bits (RFC 6184 5.5).
+    // The nearest number with these lower 16 bits (RFC 6184 5.5).
     const step = ((don - 1 - this.#don) << 16) >> 16;
     this.#don = this.#don < 0 ? don - 1 : this.#don + step;
   }
@@ -129,7 +132,7 @@ export class Deinterleaver implements NalTarget {
     this.missing();
   }
 
-  // What was lost would have stood among those that wait, or among as many that come.
+  // The lost packets may have belonged anywhere among the waiting NAL units, or among as many that follow.
   #suspect(): void {
     this.#units.gap();
     for (const nal of this.#waiting) nal.suspect = true;

@@ -1,4 +1,4 @@
-// Picks the depacketizer for an SDP payload.
+// Chooses the depacketizer for an SDP payload.
 
 import { NvrError } from '../errors.js';
 import type { MediaDescription } from '../rtsp/sdp.js';
@@ -19,7 +19,7 @@ import type { MediaUnit } from './unit.js';
 /**
  * The depacketizer for one payload type of `media`. `sink` is called synchronously with each unit.
  *
- * @throws NvrError EUNSUPPORTED for an encoding that cannot be read
+ * @throws NvrError EUNSUPPORTED for an encoding that is not supported
  */
 export function createDepacketizer(
   payload: PayloadDescription,

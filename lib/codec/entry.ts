@@ -1,29 +1,31 @@
-// Where a stream can be begun at, and how long what was begun there is not whole yet.
+// Where decoding of a stream can begin, and how long pictures stay incomplete after that.
 
 import { H264_NAL } from './h264/nal.js';
 import { START_CODE_BYTES } from './annexb.js';
 import type { VideoUnit } from './unit.js';
 
-/** GOPs without a clean keyframe after which a damaged one has to do. */
+/** After this many GOPs without an undamaged keyframe, a damaged one is used. */
 const PATIENCE_GOPS = 3;
 
 /**
- * Whether a decoder, a file or a newcomer can begin at a unit: a clean keyframe, a recovery point of periodic
- * intra refresh, or, where no clean keyframe came for three GOPs, a damaged one.
+ * Whether a decoder, a file or a new subscriber can begin at a unit: an undamaged keyframe, a recovery point
+ * of periodic intra refresh, or a damaged keyframe if no undamaged one came for three GOPs.
  */
 export function isEntry(unit: VideoUnit): boolean {
   if (unit.keyframe) return !unit.damaged || unit.standIn === true;
   return unit.recoveryFrames !== undefined && !unit.damaged;
 }
 
-/** A keyframe worth handing to who wants keyframes alone: a clean one, or one that stands in for it. */
+/**
+ * Whether to hand the unit to a consumer that wants keyframes only: an undamaged keyframe, or a damaged one
+ * used instead (see `PATIENCE_GOPS`).
+ */
 export function isKeyframe(unit: VideoUnit): boolean {
   return unit.keyframe && isEntry(unit);
 }
 
 /**
- * Counts the pictures from a recovery point until what is decoded from there is whole (H.264 D.2.8, H.265
- * D.3.8).
+ * Counts the pictures from a recovery point until decoding from there is complete (H.264 D.2.8, H.265 D.3.8).
  */
 export class Recovery {
   private left: number;
@@ -32,7 +34,7 @@ export class Recovery {
     this.left = frames;
   }
 
-  /** Takes the next unit, the recovery point's own first. True: it is not whole yet. */
+  /** Takes the next unit, starting with the recovery point. True while pictures are still incomplete. */
   take(unit: VideoUnit): boolean {
     if (this.left <= 0) return false;
     if (isReferred(unit)) this.left -= 1;
@@ -41,8 +43,8 @@ export class Recovery {
 }
 
 /**
- * `recovery_frame_cnt` counts steps of frame_num: only pictures that others refer to make one. H.265 counts
- * all.
+ * `recovery_frame_cnt` counts steps of frame_num, which only reference pictures make. H.265 counts all
+ * pictures.
  */
 function isReferred({ codec, data, nals }: VideoUnit): boolean {
   if (codec !== 'h264') return true;
@@ -52,17 +54,14 @@ function isReferred({ codec, data, nals }: VideoUnit): boolean {
   return true;
 }
 
-/**
- * The story of losses along a stream: what each unit builds on. Fed with units in decoding order, and with
- * losses between them.
- */
+/** Tracks which units depend on lost data. Takes the units in decoding order, and the losses between them. */
 export class ReferenceState {
-  /** Nothing is there before the first keyframe. */
+  /** True before the first keyframe, too. */
   private lost = true;
   private recovery: Recovery | undefined;
   private spoiltKeyframes = 0;
 
-  /** Whole units, or nobody knows what, were lost; a `keyframe` among them. */
+  /** Whole units, or an unknown amount of data, were lost. `keyframe`: a keyframe was among them. */
   lose(keyframe = false): void {
     this.lost = true;
     this.recovery = undefined;

@@ -1,4 +1,4 @@
-// G.711 over RTP: A-law and µ-law samples as they are (RFC 3551 4.5.14), one byte each.
+// G.711 over RTP: A-law and µ-law samples of one byte, passed on unchanged (RFC 3551 4.5.14).
 
 import type { MediaDescription } from '../rtsp/sdp.js';
 import { PacketAudioDepacketizer } from './packet-audio.js';

@@ -1,4 +1,4 @@
-// G.726 over RTP: code words of 2 to 5 bits, in either of the two orders that are in use (RFC 3551 4.5.4).
+// G.726 over RTP: code words of 2 to 5 bits, in either of the two bit orders in use (RFC 3551 4.5.4).
 
 import { NvrError } from '../errors.js';
 import type { RtpPacketView } from '../rtp/packet.js';
@@ -8,18 +8,18 @@ import { PacketAudioDepacketizer } from './packet-audio.js';
 import type { MediaUnit } from './unit.js';
 
 /**
- * `AAL2-G726-32`: the order of ITU-T I.366.2, first code word in the high bits. `G726-32`: first code word in
+ * `AAL2-G726-32`: bit order of ITU-T I.366.2, first code word in the high bits. `G726-32`: first code word in
  * the low bits. The number is kbit/s.
  */
 const ENCODING = /^(AAL2-)?G726-(16|24|32|40)$/;
 const SAMPLE_RATE = 8000;
 
-/** Units hold the code words in the order of RFC 3551, whichever was sent. */
+/** Units always hold the code words in the order of RFC 3551. */
 export class G726Depacketizer extends PacketAudioDepacketizer {
   readonly #codeBits: number;
   readonly #highFirst: boolean;
 
-  /** @throws NvrError EUNSUPPORTED for a bit rate G.726 does not have */
+  /** @throws NvrError EUNSUPPORTED for a bit rate that G.726 does not have */
   constructor(
     payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
@@ -45,14 +45,14 @@ export class G726Depacketizer extends PacketAudioDepacketizer {
 }
 
 /**
- * Turns the order of the code words around within each group of whole bytes, in place. A group is 1, 3 or 5
- * bytes; what does not fill one stays as it is.
+ * Reverses the code words within each group of whole bytes, in place. A group has 1, 3 or 5 bytes; an
+ * incomplete last group is left unchanged.
  */
 function reverseCodeWords(data: Buffer, codeBits: number): void {
   const group = codeBits % 2 === 0 ? 1 : codeBits;
   const mask = (1 << codeBits) - 1;
   for (let at = 0; at + group <= data.length; at += group) {
-    // 40 bits at most: beyond what bit operators hold, so by arithmetic.
+    // Up to 40 bits, more than bit operators hold, so this uses arithmetic.
     let from = data.readUIntBE(at, group);
     let to = 0;
     for (let i = 0; i < (group * 8) / codeBits; i++) {

@@ -1,5 +1,5 @@
-// The headers of a JPEG that RFC 2435 leaves out on the wire: written anew from the few fields that travel
-// (RFC 2435 4, appendices A and B; ITU-T T.81).
+// Rebuilds the JPEG headers that RFC 2435 leaves out, from the few fields that are transmitted (RFC 2435 4,
+// appendices A and B; ITU-T T.81).
 
 export const JPEG_MARKER = {
   SOF0: 0xc0,
@@ -20,7 +20,7 @@ export interface QuantTables {
   /** Whole DQT segments (T.81 B.2.4.1), one for each table. */
   readonly segments: Buffer;
   readonly count: number;
-  /** A table has 16-bit values: the picture is extended sequential, not baseline. */
+  /** A table has 16-bit values, which makes the picture extended sequential instead of baseline. */
   readonly wide: boolean;
 }
 
@@ -40,7 +40,7 @@ const BASE_TABLES = Buffer.from(
   'hex',
 );
 
-// What a DHT segment holds of each table: class and number, 16 code counts, the values (RFC 2435 appendix B).
+// Content of a DHT segment for each table: class and number, 16 code counts, values (RFC 2435 appendix B).
 const HUFFMAN_TABLES = [
   // Table K.3: luminance DC.
   '0000010501010101010100000000000000000102030405060708090a0b',
@@ -64,16 +64,16 @@ export const JPEG_END = Buffer.from([0xff, JPEG_MARKER.EOI]);
 export const DEFAULT_HUFFMAN = Buffer.concat(
   HUFFMAN_TABLES.map((table) => segment(JPEG_MARKER.DHT, Buffer.from(table, 'hex'))),
 );
-/** Three components, interleaved, the whole spectrum. */
+/** SOS header: three interleaved components, full spectrum. */
 export const START_OF_SCAN = Buffer.from('ffda000c03010002110311003f00', 'hex');
 
-/** A marker segment: its length counts itself. */
+/** A marker segment; its length field counts itself. */
 export function segment(marker: number, data: Uint8Array): Buffer {
   const head = Buffer.from([0xff, marker, (data.length + 2) >> 8, (data.length + 2) & 0xff]);
   return Buffer.concat([head, data]);
 }
 
-/** The tables that `q` (1 to 99) stands for (RFC 2435 4.2). */
+/** The tables for a `q` from 1 to 99 (RFC 2435 4.2). */
 export function scaledTables(q: number): QuantTables {
   const factor = q < 50 ? Math.floor(5000 / q) : 200 - 2 * q;
   const values = BASE_TABLES.map((value) =>
@@ -83,8 +83,8 @@ export function scaledTables(q: number): QuantTables {
 }
 
 /**
- * The tables that came in band: 64 bytes each, 128 where the table's bit is set in `precision` (RFC 2435
- * 3.1.8). Four at most; `count` is 0 if there is no whole one.
+ * The tables sent in band: 64 bytes each, 128 if the table's bit is set in `precision` (RFC 2435 3.1.8). At
+ * most four; `count` is 0 if none is complete.
  */
 export function tablesOf(data: Uint8Array, precision: number): QuantTables {
   const segments: Buffer[] = [];
@@ -104,8 +104,8 @@ export function tablesOf(data: Uint8Array, precision: number): QuantTables {
 }
 
 /**
- * The frame header: luminance with the first table, chrominance with the second if there is one (RFC 2435
- * 3.1.8, T.81 B.2.2).
+ * The frame header. Luminance uses the first table, chrominance the second if there is one (RFC 2435 3.1.8,
+ * T.81 B.2.2).
  */
 export function startOfFrame(shape: FrameShape, tables: QuantTables): Buffer {
   const { width, height } = shape;

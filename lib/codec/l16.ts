@@ -6,7 +6,7 @@ import { ownCopy } from './byte-collector.js';
 import { PacketAudioDepacketizer } from './packet-audio.js';
 import type { MediaUnit } from './unit.js';
 
-/** Units hold whole samples of all channels; a torn one at the end of a packet is left out. */
+/** Units hold whole samples of all channels; an incomplete one at the end of a packet is dropped. */
 export class L16Depacketizer extends PacketAudioDepacketizer {
   readonly #sampleBytes: number;
 

@@ -1,28 +1,28 @@
-// LATM's StreamMuxConfig (ISO/IEC 14496-3 1.7.3.2): how the access units of an AAC stream lie in its mux
-// elements.
+// LATM's StreamMuxConfig (ISO/IEC 14496-3 1.7.3.2): how the access units of an AAC stream are arranged in its
+// mux elements.
 
 import type { AacConfig } from './aac-config.js';
 import { CONFIG_BYTES, readAacConfig } from './aac-config.js';
 import type { Bits } from './bits.js';
 import { copyBits } from './bits.js';
 
-/** Only what cameras send is read: one program, one layer, AAC. */
+/** Supports what cameras send: one program, one layer, AAC. */
 export interface LatmConfig {
   readonly aac: AacConfig;
-  /** Access units of one mux element. */
+  /** Access units per mux element. */
   readonly frames: number;
-  /** Bytes of every access unit; 0 if each one's length stands in front of it. */
+  /** Bytes of every access unit; 0 if a length precedes each. */
   readonly frameBytes: number;
 }
 
 const VARIABLE_LENGTH = 0;
 const FIXED_LENGTH = 1;
-/** Escapes of an otherDataPresent length: more would be past any packet. */
+/** Most escape bytes of an otherDataPresent length; more would exceed any packet. */
 const MAX_ESCAPES = 4;
 
 /**
- * Reads a config from `data`, at the position of `bits` on it, and leaves `bits` behind it. Undefined for one
- * that cannot be followed.
+ * Parses a config from `data` at the position of `bits`, and leaves `bits` behind it. Undefined if it is not
+ * supported.
  */
 export function readLatmConfig(data: Uint8Array, bits: Bits): LatmConfig | undefined {
   const version = bits.read(1);
@@ -45,8 +45,8 @@ export function readLatmConfig(data: Uint8Array, bits: Bits): LatmConfig | undef
   if (bits.position - start > CONFIG_BYTES * 8) return undefined;
   const bytes = copyBits(data, start, bits.position);
 
-  // Some senders (GStreamer) end the SDP's config here; past the end everything is 0, which is what they
-  // mean.
+  // Some senders (GStreamer) end the SDP's config here. Bits past the end read as 0, which is what those
+  // senders mean.
   const lengthType = bits.read(3);
   let frameBytes = 0;
   if (lengthType === VARIABLE_LENGTH) bits.read(8);
@@ -57,7 +57,7 @@ export function readLatmConfig(data: Uint8Array, bits: Bits): LatmConfig | undef
   return { aac: { ...aac, bytes }, frames, frameBytes };
 }
 
-/** The other data itself lies behind the access units, where nothing is read. */
+/** Only the length is read: the other data itself follows the access units and is ignored. */
 function skipOtherDataLength(bits: Bits, version: number): boolean {
   if (version === 1) {
     readValue(bits);

@@ -1,5 +1,5 @@
-// JPEG over RTP (RFC 2435, and ONVIF's extension of it): puts a picture's fragments together under JPEG
-// headers made anew.
+// JPEG over RTP (RFC 2435, and ONVIF's extension of it): assembles the fragments of a picture behind rebuilt
+// JPEG headers.
 
 import { LIMITS } from '../limits.js';
 import type { RtpPacketView } from '../rtp/packet.js';
@@ -31,53 +31,53 @@ const LAST_SCALED_Q = 99;
 const EXTENSION_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** What the first packet of a picture says of it. */
+/** What a picture's first packet says about it. */
 interface Picture {
   readonly type: number;
-  /** Pixels; 0 where the picture is too large for the header and the SDP tells nothing. */
+  /** In pixels; 0 if the picture is too large for the header and the SDP gives no size. */
   readonly width: number;
   readonly height: number;
-  /** MCUs; 0 for none. */
+  /** Restart interval in MCUs; 0 for none. */
   readonly restart: number;
-  /** Undefined for Q = 0: the last picture's (ONVIF). */
+  /** Undefined for Q = 0: use those of the last picture (ONVIF). */
   readonly tables: QuantTables | undefined;
 }
 
 /**
- * One unit per picture, always a keyframe, always whole: a picture with a hole, or one that cannot be
- * described, is dropped and the next one is flagged `damaged`. A picture ends with the marker bit, with a new
- * timestamp, or where the next begins at offset 0.
+ * One unit per picture, always a keyframe, always whole: a picture with a missing part, or without a usable
+ * size or tables, is dropped, and the next one is flagged `damaged`. A picture ends at the marker bit, at a
+ * new timestamp, or where the next begins with offset 0.
  */
 export class MjpegDepacketizer implements Depacketizer {
   readonly #sink: (unit: MediaUnit) => void;
   readonly #frameRate: number | undefined;
-  /** The size by the SDP. */
-  readonly #toldSize: PictureSize | undefined;
+  /** Picture size from the SDP. */
+  readonly #sdpSize: PictureSize | undefined;
   readonly #origin = new UnitOrigin();
   readonly #data = new ByteCollector(LIMITS.unitBytes);
   readonly #extension = new ByteCollector(EXTENSION_BYTES);
   /**
-   * Tables by their Q. Those that came in band serve later pictures that refer to them with length 0 (RFC
+   * Quantization tables by Q. In-band ones also serve later pictures that refer to them with length 0 (RFC
    * 2435 3.1.8).
    */
   readonly #tables = new Map<number, QuantTables>();
 
   #open = false;
   #broken = false;
-  /** The picture, or any before it, began with an ONVIF extension. */
+  /** Whether this picture, or any before it, began with an ONVIF extension. */
   #extended = false;
   #extendedStream = false;
   #picture: Picture | undefined;
-  /** Scan bytes so far: the next fragment's offset. */
+  /** Scan bytes so far, which is the offset expected of the next fragment. */
   #offset = 0;
   #headerWritten = false;
   #sequence = 0;
-  /** A picture, or its end, was lost. */
+  /** A picture, or the end of one, was lost. */
   #afterLoss = false;
-  /** False until a picture's beginning was seen: joining in the middle of one is no damage. */
+  /** False until the beginning of a picture was seen: joining in the middle of one is not damage. */
   #joined = false;
 
-  // What ONVIF lets a picture take from the one before it.
+  // What ONVIF allows a picture to inherit from the previous one.
   #lastTables: Buffer = NOTHING;
   #lastQuant: QuantTables | undefined;
   #lastHuffman: Buffer = NOTHING;
@@ -94,7 +94,7 @@ export class MjpegDepacketizer implements Depacketizer {
   ) {
     this.#sink = sink;
     this.#frameRate = media.frameRate;
-    this.#toldSize = media.pictureSize;
+    this.#sdpSize = media.pictureSize;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
@@ -123,7 +123,7 @@ export class MjpegDepacketizer implements Depacketizer {
   }
 
   flush(): void {
-    // Without its marker a picture is known to be whole only if it ends like one.
+    // Without a marker, a picture counts as whole only if it ends with EOI.
     if (this.#open && this.#endsLikeJpeg()) this.#finish();
     this.#close();
   }
@@ -137,7 +137,7 @@ export class MjpegDepacketizer implements Depacketizer {
 
   #begin(packet: RtpPacketView, arrivalMs: number, atOffset0: boolean): void {
     const extended = packet.extensionProfile === ONVIF_JPEG_FIRST;
-    // Offset 0 may also be the second packet, where the first held an extension and was lost.
+    // Offset 0 may also be the second packet, if the first held only an extension and was lost.
     const atStart = atOffset0 && (extended || !this.#extendedStream || !this.#afterLoss);
     this.#open = true;
     this.#broken = !atStart;
@@ -148,8 +148,8 @@ export class MjpegDepacketizer implements Depacketizer {
   }
 
   /**
-   * Marker segments from the header extension: collected for the header until the scan begins, then part of
-   * the scan.
+   * Marker segments from the header extension: part of the header until the scan begins, then part of the
+   * scan.
    */
   #takeExtension(packet: RtpPacketView): boolean {
     const profile = packet.extensionProfile;
@@ -189,19 +189,19 @@ export class MjpegDepacketizer implements Depacketizer {
   }
 
   /**
-   * Pixels, by sides in blocks of 8: those of the SDP where they fit, as a header has no room for more than
-   * 2040, nor for a rest of 1 to 7. Senders of larger pictures write 0, or what is left of the number in 8
-   * bits.
+   * Size in pixels, from the sides in blocks of 8. The SDP's size is used if it fits, because the header
+   * cannot hold more than 2040, nor a remainder of 1 to 7. Senders of larger pictures write 0, or the number
+   * modulo 256.
    */
   #sizeOf(columns: number, rows: number): PictureSize {
-    const told = this.#toldSize;
-    if (told && fits(columns, told.width) && fits(rows, told.height)) return told;
+    const sdpSize = this.#sdpSize;
+    if (sdpSize && fits(columns, sdpSize.width) && fits(rows, sdpSize.height)) return sdpSize;
     return { width: columns * 8, height: rows * 8 };
   }
 
   /**
-   * The picture's tables; for Q from 128 on they lie between `at` and `end`, behind their header, or came
-   * with an earlier picture.
+   * The picture's quantization tables. For Q from 128 on they are between `at` and `end`, behind their own
+   * header, or came with an earlier picture.
    */
   #tablesFor(q: number, buffer: Buffer, at: number, end: number): QuantTables | undefined {
     // 100 to 127 are reserved; senders that use them mean the best quality.
@@ -229,8 +229,8 @@ export class MjpegDepacketizer implements Depacketizer {
   }
 
   /**
-   * ONVIF Streaming Specification 5.1.2: the extension's segments take precedence, and what it leaves out
-   * comes from the header or the last picture.
+   * ONVIF Streaming Specification 5.1.2: segments in the extension take precedence; missing ones come from
+   * the header or the last picture.
    */
   #writeExtended(picture: Picture, extension: JpegExtension): boolean {
     const tables = picture.tables ?? this.#lastQuant;
@@ -302,13 +302,13 @@ export class MjpegDepacketizer implements Depacketizer {
       data: this.#data.take(),
       nals: [],
       keyframe: true,
-      // A picture with a hole is no JPEG, and none comes: what comes is whole.
+      // Always false: a picture with a missing part is dropped.
       damaged: false,
       format: this.#format,
     });
   }
 
-  /** Forgets the picture in progress. */
+  /** Discards the picture in progress. */
   #close(): void {
     this.#open = false;
     this.#broken = false;

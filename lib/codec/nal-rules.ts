@@ -1,48 +1,45 @@
-// What the assembler of access units asks of a codec: the same questions for H.264 and H.265.
+// What the access unit assembler needs to know of a codec, alike for H.264 and H.265.
 
 import type { ParameterSets } from './parameter-sets.js';
 import type { VideoCodec, VideoFormat } from './unit.js';
 
-/** What one NAL unit means for the unit around it. One object per stream, filled anew for each NAL unit. */
+/** What one NAL unit means for its access unit. One object per stream, overwritten for each NAL unit. */
 export interface NalFacts {
   type: number;
   /** A slice of the primary (base layer) picture. */
   slice: boolean;
   /** The picture's first slice: first_mb_in_slice 0, first_slice_segment_in_pic_flag 1. */
   first: boolean;
-  /** With slices before it, a new access unit begins here whatever marker and timestamp say. */
+  /** If slices came before, a new access unit begins here, whatever marker and timestamp say. */
   opens: boolean;
   /**
-   * Of a first slice: it begins a field whose frame is not whole yet (1), or the field that makes it whole
-   * (2); 0: a frame.
+   * For a first slice: 1 if it begins a field whose frame is still incomplete, 2 if it begins the field that
+   * completes it, 0 for a frame.
    */
   field: 0 | 1 | 2;
   /** A slice of an IDR (H.265: IRAP) picture. */
   sync: boolean;
-  /** A slice of intra macroblocks only. */
+  /** A slice of an intra type. */
   intra: boolean;
-  /** An SEI with a recovery point: pictures until it is reached; -1: none. */
+  /** Recovery count of an SEI with a recovery point: pictures until decoding is complete; -1 without one. */
   recovery: number;
   parameterSet: boolean;
-  /** The PPS id a slice names. */
+  /** PPS id in the slice header. */
   ppsId: number;
 }
 
-/** What the assembler must know of a codec. */
+/** The rules of one codec. */
 export interface NalRules<Info> {
   readonly codec: VideoCodec;
-  /** NAL type of the access unit delimiter, which stays first. */
+  /** NAL type of the access unit delimiter, which must stay first. */
   readonly delimiter: number;
-  /** Bytes of a NAL unit's header. */
+  /** Length of the NAL unit header in bytes. */
   readonly headerBytes: number;
   readonly sets: ParameterSets<Info>;
-  /** Types of NAL units proper: from this one up to, not including, the other. */
+  /** Valid NAL types: from the first, up to but not including the second. */
   readonly types: readonly [number, number];
   typeOf(firstByte: number): number;
-  /**
-   * Does a unit that begins with (or holds) this type look like a keyframe? A guess, for the size of its
-   * memory.
-   */
+  /** Whether a unit that contains this NAL type is probably a keyframe. Used to size its memory. */
   looksKey(type: number): boolean;
   inspect(data: Buffer, start: number, end: number, facts: NalFacts): void;
   format(info: Info): Omit<VideoFormat, 'codec'>;

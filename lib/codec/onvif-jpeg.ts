@@ -1,32 +1,29 @@
-// ONVIF's extension of JPEG over RTP: JPEG marker segments in the RTP header extension, for pictures above
-// 2040 pixels among others (ONVIF Streaming Specification 5.1).
+// ONVIF's extension of JPEG over RTP: JPEG marker segments in the RTP header extension, used for pictures
+// above 2040 pixels among others (ONVIF Streaming Specification 5.1).
 
 import { JPEG_MARKER } from './jpeg-header.js';
 
-/** Profile words of the header extension: on a picture's first packet, and on its others. */
+/** Profile words of the header extension: on the first packet of a picture, and on the others. */
 export const ONVIF_JPEG_FIRST = 0xffd8;
 export const ONVIF_JPEG_NEXT = 0xffff;
 
-/**
- * The marker segments of one picture's extension, sorted by what they are; each of them whole, empty if there
- * is none.
- */
+/** The marker segments of a picture's extension by kind, each complete; empty if there is none of a kind. */
 export interface JpegExtension {
   readonly tables: Buffer;
   readonly huffman: Buffer;
   readonly restart: Buffer;
   readonly frame: Buffer;
   readonly scan: Buffer;
-  /** APPn, COM and what else stands there. */
+  /** APPn, COM and others. */
   readonly other: Buffer;
-  /** What follows the SOS segment: the beginning of the scan. */
+  /** Data behind the SOS segment: the beginning of the scan. */
   readonly scanData: Buffer;
 }
 
 const NONE: Buffer = Buffer.alloc(0);
 
 /**
- * Reads an extension's payload: marker segments with 0xFF between them as padding. Undefined if it is
+ * Parses an extension: marker segments, with 0xFF bytes between them as padding. Undefined if it contains
  * anything else.
  */
 export function readJpegExtension(bytes: Buffer): JpegExtension | undefined {
@@ -63,7 +60,7 @@ export function readJpegExtension(bytes: Buffer): JpegExtension | undefined {
     at = end;
   }
   if (found.frame.length > 0 && found.frame.length < 10) return undefined;
-  // The bytes belong to the caller's memory: what is kept is copied.
+  // The bytes belong to the caller's memory, so they are copied.
   return {
     tables: Buffer.concat(found.tables),
     huffman: Buffer.concat(found.huffman),
@@ -75,7 +72,7 @@ export function readJpegExtension(bytes: Buffer): JpegExtension | undefined {
   };
 }
 
-/** Width and height in pixels of a frame header segment (T.81 B.2.2). */
+/** Width and height in pixels from a frame header segment (T.81 B.2.2). */
 export function frameSize(frame: Buffer): { width: number; height: number } {
   return { width: frame.readUInt16BE(7), height: frame.readUInt16BE(5) };
 }

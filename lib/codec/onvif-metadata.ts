@@ -8,14 +8,15 @@ import type { Depacketizer } from './payload-format.js';
 import type { MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
-/** Bytes of one document: real ones have a few KB. */
+/** Largest document in bytes; real ones have a few KB. */
 const DOCUMENT_BYTES = 1024 * 1024;
-/** How a document begins: a byte order mark perhaps, then its XML declaration or its root element. */
+/** Beginning of a document: optionally a byte order mark, then the XML declaration or the root element. */
 const BEGINNING = /^(?:\xef\xbb\xbf)?\s*<(?:\?xml|(?:[\w.-]+:)?MetadataStream[\s/>])/;
 
 /**
- * One unit per document, always whole: one with a hole, or above 1 MiB, is dropped and the next is flagged
- * `damaged`. A device that never sets the marker ends a document by the next one's timestamp.
+ * One unit per document, always whole: a document with a missing part, or above 1 MiB, is dropped, and the
+ * next one is flagged `damaged`. If a device never sets the marker, the next document's timestamp ends a
+ * document.
  */
 export class OnvifMetadataDepacketizer implements Depacketizer {
   readonly #sink: (unit: MediaUnit) => void;
@@ -25,7 +26,7 @@ export class OnvifMetadataDepacketizer implements Depacketizer {
   #broken = false;
   #sequence = 0;
   #damagedNext = false;
-  /** The next packet may be the middle of a document: packets were lost before it, or it is the first. */
+  /** The next packet may be in the middle of a document: packets before it were lost, or it is the first. */
   #uncertain = true;
 
   constructor(

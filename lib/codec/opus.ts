@@ -1,10 +1,10 @@
-// Opus over RTP: one Opus packet in each RTP packet (RFC 7587 4.2).
+// Opus over RTP: one Opus packet per RTP packet (RFC 7587 4.2).
 
 import type { MediaDescription } from '../rtsp/sdp.js';
 import { PacketAudioDepacketizer } from './packet-audio.js';
 import type { MediaUnit } from './unit.js';
 
-/** Opus always runs on a 48 kHz clock, whatever it was sampled with (RFC 7587 4.1). */
+/** The RTP clock of Opus is always 48 kHz, whatever the input's sampling rate (RFC 7587 4.1). */
 const SAMPLE_RATE = 48_000;
 
 export class OpusDepacketizer extends PacketAudioDepacketizer {
@@ -17,19 +17,19 @@ export class OpusDepacketizer extends PacketAudioDepacketizer {
   }
 }
 
-/** Samples of a frame at 48 kHz by the configuration in the first byte (RFC 6716 3.1): SILK, hybrid, CELT. */
+/** Samples per frame at 48 kHz, by the configuration in the first byte (RFC 6716 3.1): SILK, hybrid, CELT. */
 const SILK = [480, 960, 1920, 2880];
 const HYBRID = [480, 960];
 const CELT = [120, 240, 480, 960];
 const LAST_SILK = 11;
 const LAST_HYBRID = 15;
 
-/** Samples at 48 kHz that a packet makes; 0 for none. */
+/** Samples at 48 kHz in a packet; 0 if it is empty. */
 export function opusSamples(packet: Buffer): number {
   const [head = 0, count = 0] = packet;
   const config = head >> 3;
   const code = head & 3;
-  // One frame, two, two of different size, or as many as the next byte says (3.2).
+  // Code 0: one frame; 1 and 2: two frames; 3: as many as the next byte says (3.2).
   const frames = packet.length === 0 ? 0 : code === 0 ? 1 : code < 3 ? 2 : count & 0x3f;
   if (config <= LAST_SILK) return frames * SILK[config & 3]!;
   if (config <= LAST_HYBRID) return frames * HYBRID[config & 1]!;

@@ -1,4 +1,4 @@
-// Audio whose packets are units of their own: no headers, no fragments.
+// Audio formats in which each packet is a unit: no headers, no fragments.
 
 import type { RtpPacketView } from '../rtp/packet.js';
 import { ownCopy } from './byte-collector.js';
@@ -6,7 +6,7 @@ import type { Depacketizer } from './payload-format.js';
 import type { AudioFormat, MediaUnit } from './unit.js';
 import { UnitOrigin } from './unit-origin.js';
 
-/** One unit per packet that holds anything; the one that follows lost packets is flagged `damaged`. */
+/** One unit per non-empty packet; the one after lost packets is flagged `damaged`. */
 export class PacketAudioDepacketizer implements Depacketizer {
   readonly #sink: (unit: MediaUnit) => void;
   readonly #format: AudioFormat;
@@ -39,14 +39,14 @@ export class PacketAudioDepacketizer implements Depacketizer {
   }
 
   flush(): void {
-    // Every unit went out with its packet.
+    // Nothing to do: each unit was handed out with its packet.
   }
 
   reset(): void {
-    // Nothing is kept from one packet to the next.
+    // Nothing to do: no state is kept between packets.
   }
 
-  /** The unit of a packet, in memory of its own; empty for none. */
+  /** The unit of a packet, in its own memory; may be empty. */
   protected dataOf(packet: RtpPacketView): Buffer {
     return ownCopy(packet.buffer, packet.payloadStart, packet.payloadEnd);
   }

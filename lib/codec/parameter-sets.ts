@@ -1,47 +1,47 @@
-// The parameter sets of one stream, by kind and id: learnt from the SDP and in band, kept within bounds,
-// written in front of keyframes.
+// The parameter sets of a stream, by kind and id: learnt from the SDP and in band, bounded in size, inserted
+// before keyframes.
 
 import { joinAnnexB, START_CODE_BYTES } from './annexb.js';
 
-/** In the order in which they stand in a stream. H.264 has no VPS. */
+/** In stream order. H.264 has no VPS. */
 export type SetKind = 'vps' | 'sps' | 'pps';
 
-/**
- * What a parser found in one parameter set. `refersTo`: the id of the set it builds on (PPS -> SPS -> VPS).
- */
+/** The parsed properties of a parameter set. `refersTo`: id of the set it depends on (PPS -> SPS -> VPS). */
 export interface SetFacts<Info> {
   readonly kind: SetKind;
-  /** The NAL unit's type. */
+  /** NAL unit type. */
   readonly type: number;
   readonly id: number;
   readonly refersTo?: number;
-  /** An SPS parsed. */
+  /** The parsed SPS. */
   readonly info?: Info;
 }
 
 export interface ParameterSet<Info> extends SetFacts<Info> {
   readonly nal: Buffer;
-  /** The access unit that carried it last, by its running number; 0: the SDP. */
+  /** Number of the last access unit that contained the set; 0 for the SDP. */
   seenIn: number;
 }
 
-/** Sets as Annex B, with the NAL types in order: what goes in front of a unit. */
+/** Parameter sets in Annex B format with their NAL types in order, to insert before a unit. */
 export interface SetsInFront {
   readonly bytes: Buffer;
   readonly types: readonly number[];
   readonly sizes: readonly number[];
 }
 
-/** Bytes of one set that is worth keeping, and of all together: past it the least recently seen go. */
+/**
+ * Largest set that is kept, and largest total in bytes; beyond that the least recently seen sets are dropped.
+ */
 const SET_BYTES = 8 * 1024;
 const ALL_BYTES = 64 * 1024;
 const ALL_SETS = 128;
-/** Bytes that go in front of one unit, start codes included: real ones are a tenth of a KB. */
+/** Most bytes inserted before a unit, start codes included; real sets take about a hundred. */
 const FRONT_BYTES = 8 * 1024;
 const ORDER: Record<SetKind, number> = { vps: 0, sps: 1, pps: 2 };
 
 export class ParameterSets<Info> {
-  /** Goes up by one whenever a set's bytes changed. */
+  /** Incremented whenever the bytes of a set change. */
   version = 0;
   readonly #describe: (nal: Buffer) => SetFacts<Info> | undefined;
   // Least recently seen first.
@@ -50,28 +50,28 @@ export class ParameterSets<Info> {
   #lastNeeded: { version: number; ppsId: number; needed: readonly ParameterSet<Info>[] } | undefined;
   #lastFront: { needed: readonly ParameterSet<Info>[]; front: SetsInFront | undefined } | undefined;
 
-  /** `describe` parses a NAL unit; undefined for what is no usable parameter set. */
+  /** `describe` parses a NAL unit; it returns undefined if that is not a usable parameter set. */
   constructor(describe: (nal: Buffer) => SetFacts<Info> | undefined) {
     this.#describe = describe;
   }
 
-  /** Bytes that may have to go in front of a unit. */
+  /** Upper bound of the bytes inserted before a unit. */
   get frontBytes(): number {
     return Math.min(this.#bytes + this.#sets.size * START_CODE_BYTES, FRONT_BYTES);
   }
 
   /**
-   * Learns a parameter set, replacing the one of its kind and id. The bytes are copied. `seenIn`: the access
-   * unit's running number, 0 for the SDP.
+   * Stores a copy of a parameter set, replacing the one of the same kind and id. `seenIn`: number of the
+   * access unit, 0 for the SDP.
    */
   learn(nal: Buffer, seenIn: number): void {
     if (nal.length > SET_BYTES) return;
     const facts = this.#describe(nal);
     if (facts === undefined) return;
-    const known = this.get(facts.kind, facts.id);
-    if (known?.nal.equals(nal) === true) {
-      known.seenIn = seenIn;
-      this.#touch(known);
+    const stored = this.get(facts.kind, facts.id);
+    if (stored?.nal.equals(nal) === true) {
+      stored.seenIn = seenIn;
+      this.#touch(stored);
       return;
     }
     const own = Buffer.allocUnsafeSlow(nal.length);
@@ -97,14 +97,13 @@ export class ParameterSets<Info> {
     return found;
   }
 
-  /** The SPS that a slice with this PPS id uses; where the PPS is unknown, the latest. */
+  /** The SPS for a slice with this PPS id; the latest SPS if the PPS is unknown. */
   activeSps(ppsId: number): ParameterSet<Info> | undefined {
     return this.get('sps', this.get('pps', ppsId)?.refersTo) ?? this.latest('sps');
   }
 
   /**
-   * Does the access unit with this number itself carry the SPS and the PPS that a slice with this PPS id
-   * names?
+   * Whether the access unit with this number contains both the SPS and the PPS for a slice with this PPS id.
    */
   carries(ppsId: number, unit: number): boolean {
     const pps = this.get('pps', ppsId);
@@ -112,10 +111,10 @@ export class ParameterSets<Info> {
   }
 
   /**
-   * What goes in front of the access unit with the number `unit`, whose slices name these PPS ids: those of
-   * the sets they need, VPS before SPS before PPS, that are in no unit from `since` on; all of them where
-   * that is `unit` itself. They count as carried by it then. Undefined: nothing is missing, or it is more
-   * than anyone needs.
+   * The sets to insert before access unit number `unit`, whose slices use these PPS ids: the required sets,
+   * VPS before SPS before PPS, that no unit since number `since` contained; with `since` equal to `unit`, all
+   * required sets. They then count as contained in `unit`. Undefined if none is missing, or if they are too
+   * large.
    */
   inFront(ppsIds: readonly number[], since: number, unit: number): SetsInFront | undefined {
     const needed = this.#needed(ppsIds);
@@ -129,7 +128,7 @@ export class ParameterSets<Info> {
     return front;
   }
 
-  // The same goes in front of each keyframe, as a rule.
+  // Usually the same sets are inserted before each keyframe.
   #wholeFront(needed: readonly ParameterSet<Info>[]): SetsInFront | undefined {
     const same = this.#lastFront?.needed === needed;
     if (!same) this.#lastFront = { needed, front: join(needed) };
@@ -138,10 +137,11 @@ export class ParameterSets<Info> {
 
   #needed(ppsIds: readonly number[]): readonly ParameterSet<Info>[] {
     const [ppsId] = ppsIds;
-    const known = this.#lastNeeded;
-    if (ppsIds.length === 1 && known?.version === this.version && known.ppsId === ppsId) return known.needed;
+    const cached = this.#lastNeeded;
+    if (ppsIds.length === 1 && cached?.version === this.version && cached.ppsId === ppsId)
+      return cached.needed;
     const needed = this.#find(ppsIds);
-    // Where a set that is named is unknown, the latest one stands for it: another one may be that soon.
+    // If a referenced set is unknown, the latest one is used instead, and that can change at any time.
     const isSure = ppsIds.length === 1 && this.get('sps', this.get('pps', ppsId)?.refersTo) !== undefined;
     this.#lastNeeded = isSure ? { version: this.version, ppsId: ppsId!, needed } : undefined;
     return needed;
@@ -172,7 +172,7 @@ export class ParameterSets<Info> {
   }
 }
 
-/** Undefined: more than anyone needs. */
+/** Undefined if the sets are too large. */
 function join(needed: readonly ParameterSet<unknown>[]): SetsInFront | undefined {
   const sets = [...needed].sort((a, b) => ORDER[a.kind] - ORDER[b.kind] || a.id - b.id);
   const sizes = sets.map(({ nal }) => nal.length + START_CODE_BYTES);

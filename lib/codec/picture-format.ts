@@ -1,16 +1,16 @@
-// What is known of a stream's picture: one object that stays the same until something in it changes.
+// A stream's picture format: one object, replaced only when something in it changes.
 
 import type { NalRules } from './nal-rules.js';
 import type { VideoFormat } from './unit.js';
 
 export class PictureFormat<Info> {
-  /** Width and height are 0 until an SPS was seen. */
+  /** Width and height are 0 until an SPS has arrived. */
   format: VideoFormat;
   readonly #rules: NalRules<Info>;
   readonly #frameRate: number | undefined;
   #info: Info | undefined;
 
-  /** `frameRate`: frames per second by the SDP, for an SPS without timing. */
+  /** `frameRate`: frames per second from the SDP, used if the SPS has no timing. */
   constructor(rules: NalRules<Info>, frameRate: number | undefined) {
     this.#rules = rules;
     this.#frameRate = frameRate;
@@ -18,7 +18,7 @@ export class PictureFormat<Info> {
     this.refresh(0);
   }
 
-  /** Takes over what the SPS says that a slice with this PPS id uses. */
+  /** Updates the format from the SPS of a slice with this PPS id. */
   refresh(ppsId: number): void {
     const info = this.#rules.sets.activeSps(ppsId)?.info;
     if (info === undefined || info === this.#info) return;

@@ -1,12 +1,12 @@
-// Where a picture stands in order of presentation, by the picture order count in its first slice's header
-// (H.264 7.3.3, 8.2.1; H.265 7.3.6.1, 8.3.1). RTP times should say the same.
+// Derives a picture's place in display order from the picture order count in its first slice header (H.264
+// 7.3.3, 8.2.1; H.265 7.3.6.1, 8.3.1). RTP times should agree with it.
 
 import { BitReader } from './bit-reader.js';
 import { parseH264Sps } from './h264/sps.js';
 import { parseH265Sps } from './h265/sps.js';
 import type { NalRange, VideoUnit } from './unit.js';
 
-/** What the parameter sets tell of where the count is. */
+/** Parameter set fields needed to find the count in a slice header. */
 interface Layout {
   readonly lsbBits: number;
   readonly separatePlanes: boolean;
@@ -21,7 +21,7 @@ interface Layout {
 type Picture = Pick<VideoUnit, 'codec' | 'data' | 'nals' | 'keyframe'>;
 
 const START_CODE_BYTES = 4;
-/** H.264 7.4.2.1.1, H.265 7.4.3.2.1. */
+/** Largest log2_max_pic_order_cnt_lsb (H.264 7.4.2.1.1, H.265 7.4.3.2.1). */
 const MAX_LSB_BITS = 16;
 const H264 = { slice: 1, partitionA: 2, idr: 5, sps: 7 } as const;
 const H265 = {
@@ -34,24 +34,24 @@ const H265 = {
   pps: 34,
 } as const;
 /**
- * From one picture to the next the count goes up by so much, unless the stream shows that it goes up by less:
- * by 2 in H.264, mostly, where each field has one.
+ * Usual increment of the count per picture, until the stream shows a smaller one. In H.264 it is 2, because
+ * each field has its own count.
  */
 const STEPS = { h264: 2, h265: 1, mjpeg: 1 } as const;
 
-/** One serves all pictures of a track, in decode order. Parameter sets are those in front of keyframes. */
+/** One instance per track; takes all pictures in decode order. Parameter sets are read from keyframes. */
 export class PictureOrder {
   readonly #reader = new BitReader();
   #sets: Buffer = Buffer.alloc(0);
   #layout: Layout | undefined;
-  // Of the picture that is shown last of all so far.
+  // Of the picture latest in display order so far.
   #top = 0;
   #topCount = 0;
   #step = Infinity;
 
   /**
-   * A picture's place in order of presentation: it rises by 1 from one to the next, and goes on through IDR
-   * pictures. NaN: the stream does not say.
+   * A picture's place in display order: consecutive numbers that continue across IDR pictures. NaN if the
+   * stream does not say.
    */
   of(picture: Picture): number {
     const { codec, data, nals, keyframe } = picture;
@@ -67,7 +67,7 @@ export class PictureOrder {
     const isIdr = isH264 ? slice.type === H264.idr : isH265Idr(slice);
     const count = isH264 ? readH264(reader, layout, isIdr) : readH265(reader, layout, slice.type, isIdr);
     if (Number.isNaN(count) || reader.overrun) return NaN;
-    // What came before an IDR picture is shown before it.
+    // Pictures before an IDR picture are displayed before it.
     const counted = nearest(count - this.#topCount, 2 ** layout.lsbBits);
     if (!isIdr && counted > 0) this.#step = Math.min(this.#step, counted);
     const order = this.#top + (isIdr ? 1 : counted / Math.min(this.#step, STEPS[codec]));
@@ -126,7 +126,7 @@ function readH264(reader: BitReader, layout: Layout, isIdr: boolean): number {
 function readH265(reader: BitReader, layout: Layout, type: number, isIdr: boolean): number {
   const isFirst = reader.flag();
   if (isIdr) return 0;
-  // Where in the picture another slice stands is not known here.
+  // For a slice other than the first, the field cannot be located.
   if (!isFirst) return NaN;
   if (type >= H265.firstIrap && type <= H265.lastIrap) reader.flag(); // no_output_of_prior_pics_flag
   reader.ue(); // slice_pic_parameter_set_id
@@ -141,7 +141,7 @@ function isH265Idr({ type }: NalRange): boolean {
   return type === H265.firstIdr || type === H265.lastIdr;
 }
 
-/** A step of a count that wraps. */
+/** The step of a counter that wraps, nearest to zero. */
 function nearest(step: number, modulus: number): number {
   const up = ((step % modulus) + modulus) % modulus;
   return up > modulus / 2 ? up - modulus : up;

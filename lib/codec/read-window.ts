@@ -1,24 +1,24 @@
-// What the socket read at hand holds, so that a unit whose payloads lie in it one behind the other is copied
+// Describes the current socket read, so that a unit whose payloads lie next to each other in it can be copied
 // at once.
 
 /**
- * One per session, filled anew for each read; buffers of other origin (UDP, straddling packets) are simply
- * not in it.
+ * One per session, updated for each read. Buffers from elsewhere (UDP, packets that span reads) do not match
+ * it.
  */
 export class ReadWindow {
-  /** The read buffer, which the next read overwrites. */
+  /** The read buffer; the next read overwrites it. */
   buffer: Buffer | undefined;
-  /** One past the last byte that the read brought. */
+  /** One past the last byte of the read. */
   end = 0;
-  /** Goes up with every read. */
+  /** Incremented with each read. */
   read = 0;
   /**
-   * Monotonic ms of the read. It begins as undefined so that V8 keeps the number in a box of its own, made
-   * once per read: a bare one would be boxed anew for every packet it is passed on with.
+   * Monotonic ms of the read. Initially undefined so that V8 stores the number boxed, allocated once per
+   * read; an unboxed field would be boxed again for every packet it is passed on with.
    */
   arrival: number | undefined = undefined;
 
-  /** A read begins to be handed on: `length` bytes from the start of `buffer`. */
+  /** A new read: `length` bytes from the start of `buffer`. */
   open(buffer: Buffer, length: number, arrival: number): void {
     this.buffer = buffer;
     this.end = length;

@@ -1,17 +1,17 @@
-// Supplemental enhancement information, as far as it says where decoding can begin (H.264 7.3.2.3.1, H.265
-// 7.3.5).
+// Supplemental enhancement information, only as far as it says where decoding can begin (H.264 7.3.2.3.1,
+// H.265 7.3.5).
 
 import type { BitReader } from './bit-reader.js';
 
 const RECOVERY_POINT = 6;
-/** MaxFrameNum bounds the count; what claims more, or breaks off, never gets there. */
+/** Largest count, bounded by MaxFrameNum. A larger or truncated one is treated as this maximum. */
 const MAX_RECOVERY = 0xffff;
-/** Messages looked at in one NAL unit. */
+/** Most messages read in one NAL unit. */
 const SEI_MESSAGES = 64;
 
 /**
- * Pictures until an SEI's recovery point is reached (`recovery_frame_cnt`, H.264 D.1.8; `signed`:
- * `recovery_poc_cnt`, H.265 D.2.8); -1 if it holds none. `reader` stands behind the NAL unit's header.
+ * Pictures until the recovery point of an SEI is reached (`recovery_frame_cnt`, H.264 D.1.8; `signed`:
+ * `recovery_poc_cnt`, H.265 D.2.8); -1 if it has none. `reader` stands behind the NAL unit header.
  */
 export function recoveryPoint(reader: BitReader, signed: boolean): number {
   for (let i = 0; i < SEI_MESSAGES; i += 1) {
@@ -29,7 +29,7 @@ function countOf(reader: BitReader, signed: boolean): number {
   return reader.overrun ? MAX_RECOVERY : Math.min(count, MAX_RECOVERY);
 }
 
-// Both numbers of an SEI message are a run of 255s and a last byte (H.264 7.3.2.3.1).
+// payloadType and payloadSize are each coded as bytes of 255 and a last byte (H.264 7.3.2.3.1).
 function seiNumber(reader: BitReader): number {
   let value = 0;
   for (;;) {

@@ -1,4 +1,5 @@
-// Which parameter sets stand in front of a unit: what its slices need and its readers have not had.
+// Decides which parameter sets to insert before a unit: those that its slices need and consumers have not
+// received.
 
 import type { ParameterSets, SetsInFront } from './parameter-sets.js';
 import type { ParameterSetPolicy } from './unit.js';
@@ -6,7 +7,7 @@ import type { UnitInProgress } from './unit-in-progress.js';
 
 export class SetsSent<Info> {
   private version = 0;
-  /** Number of the last entry, 0 before the first, and the PPS it names. */
+  /** Number of the last keyframe or other entry point (0 before the first), and its PPS id. */
   private entryNumber = 0;
   private entryPps = 0;
 
@@ -15,14 +16,14 @@ export class SetsSent<Info> {
     private readonly policy: ParameterSetPolicy,
   ) {}
 
-  /** Bytes to keep free in front of a unit. */
+  /** Bytes to reserve before a unit. */
   get headroom(): number {
     return this.policy === 'never' ? 0 : this.sets.frontBytes;
   }
 
   /**
-   * In front of an entry, what its slices need; in front of other units, what was in none since that entry: a
-   * PPS that the SDP alone has, and that P-pictures alone name.
+   * Before an entry point: the sets its slices need. Before other units: those that none since the last entry
+   * point contained, such as a PPS that is only in the SDP and only used by P pictures.
    */
   inFrontOf(unit: UnitInProgress, isEntry: boolean): SetsInFront | undefined {
     const { sets, policy } = this;
@@ -39,7 +40,7 @@ export class SetsSent<Info> {
     return sets.inFront(unit.ppsIds, unit.number, unit.number);
   }
 
-  /** Nearly all pictures name the one PPS that the entry before them names. */
+  /** Fast path: nearly all pictures use only the PPS of the entry point before them. */
   private hasAll({ ppsIds }: UnitInProgress): boolean {
     return this.sets.version === this.version && ppsIds.length === 1 && ppsIds[0] === this.entryPps;
   }

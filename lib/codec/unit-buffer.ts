@@ -1,4 +1,5 @@
-// The memory an access unit grows in: each payload is copied into it once, and it becomes the unit's own.
+// Memory in which an access unit is assembled: each payload is copied into it once, and the memory then
+// becomes the unit's data.
 
 import { LIMITS } from '../limits.js';
 import { START_CODE_BYTES } from './annexb.js';
@@ -6,16 +7,17 @@ import type { SetsInFront } from './parameter-sets.js';
 import type { ReadWindow } from './read-window.js';
 import type { NalRange } from './unit.js';
 
-/** First guesses of a unit's size, before the stream has shown its own. */
+/** Sizes assumed before the stream has shown its own. */
 const FIRST_KEY_BYTES = 64 * 1024;
 const FIRST_DELTA_BYTES = 8 * 1024;
 
 /**
- * Slack that a unit may take with it: a third of its size. More, and the unit is copied to its exact size.
+ * Largest share of unused memory in a unit: a third of its size. With more, the unit is copied to its exact
+ * size.
  */
 const SLACK_DIVISOR = 3;
 
-/** Units up to this size share memory: of a flood of tiny ones each would cost many times its bytes. */
+/** Units up to this size share memory; otherwise a flood of tiny units would take many times their bytes. */
 const SHARED_BYTES = 512;
 
 const EMPTY = Buffer.alloc(0);
@@ -26,29 +28,29 @@ export interface FinishedBuffer {
 }
 
 /**
- * Collects the NAL units of one access unit behind 4-byte start codes. Memory is sized by running estimates,
- * one for key and one for delta units, with room in front for parameter sets. Memory that was handed out is
- * never touched again; memory that was not (the unit was copied to its exact size) serves the next unit.
+ * Collects the NAL units of an access unit, each behind a 4-byte start code. Memory is sized by running
+ * estimates, separately for keyframes and other units, with room in front for parameter sets. Memory that was
+ * handed out is never written again; otherwise (the unit was copied to its exact size) it is reused.
  */
 export class UnitBuffer {
   #memory: Buffer = EMPTY;
   #front = 0;
   #end = 0;
-  // Where each NAL unit's start code begins in `#memory`, and its type. A range ends where the next begins.
+  // Index in `#memory` of each NAL unit's start code, and NAL types. A range ends where the next begins.
   readonly #starts: number[] = [];
   readonly #types: number[] = [];
   #keyBytes = FIRST_KEY_BYTES;
   #deltaBytes = FIRST_DELTA_BYTES;
   readonly #window: ReadWindow | undefined;
-  // Of the read `#aheadRead`, the bytes up to `#aheadEnd` are already here: byte i at index `#aheadShift` +
-  // i, as far as nothing was written over it.
+  // Of read number `#aheadRead`, the bytes up to `#aheadEnd` have been copied ahead: byte i is at index
+  // `#aheadShift` + i, unless overwritten since.
   #aheadRead = -1;
   #aheadEnd = 0;
   #aheadShift = 0;
 
   /**
-   * `window`: what the read at hand holds. A run of payloads in it is copied once, and moved together where
-   * it lies: a move costs a fraction of a copy.
+   * `window`: the current socket read. A run of payloads in it is copied once and then moved together in
+   * place, because a move costs a fraction of a copy.
    */
   constructor(window?: ReadWindow) {
     this.#window = window;
@@ -69,7 +71,7 @@ export class UnitBuffer {
     return this.#end - this.#front;
   }
 
-  /** The memory itself: valid until the next call that appends. */
+  /** The memory itself; valid until the next call that appends. */
   get memory(): Buffer {
     return this.#memory;
   }
@@ -85,8 +87,8 @@ export class UnitBuffer {
   }
 
   /**
-   * Begins a NAL unit. `key` guesses whether it belongs to a keyframe, `headroom` is what may come in front
-   * of the unit later. False: past a limit.
+   * Begins a NAL unit. `key`: whether it probably belongs to a keyframe; `headroom`: bytes that may be
+   * inserted before the unit. False if a limit is exceeded.
    */
   open(type: number, key: boolean, headroom: number): boolean {
     if (this.#starts.length >= LIMITS.unitNals) return false;
@@ -97,7 +99,7 @@ export class UnitBuffer {
       this.#aheadRead = -1;
     }
     const wanted = this.#front + guess;
-    // Memory left by a larger unit would have too much slack to be handed out without a copy.
+    // Memory left by a larger unit has too much slack to be handed out without a copy.
     if (this.#starts.length === 0 && this.#memory.length > wanted + (wanted >> 4)) this.#memory = EMPTY;
     if (this.#memory.length < wanted && this.size < guess / 8) this.#move(wanted, this.#front);
     if (!this.#ensure(START_CODE_BYTES)) return false;
@@ -108,7 +110,7 @@ export class UnitBuffer {
     return true;
   }
 
-  /** Copies bytes into the open NAL unit. False: past a limit, nothing copied. */
+  /** Copies bytes into the open NAL unit. False, with nothing copied, if a limit is exceeded. */
   append(source: Buffer, start: number, end: number): boolean {
     if (!this.#ensure(end - start)) return false;
     const window = this.#window;
@@ -131,7 +133,7 @@ export class UnitBuffer {
     this.#end += end - start;
   }
 
-  /** Adds one byte, a NAL header rebuilt from a fragment's. */
+  /** Appends one byte, of a NAL header rebuilt from a fragment. */
   appendByte(byte: number): boolean {
     if (!this.#ensure(1)) return false;
     this.#memory[this.#end] = byte;
@@ -139,14 +141,14 @@ export class UnitBuffer {
     return true;
   }
 
-  /** Takes the last NAL unit away. */
+  /** Removes the last NAL unit. */
   dropLast(): void {
     this.#end = this.#starts.pop()!;
     this.#types.pop();
     this.#aheadRead = -1;
   }
 
-  /** Takes the NAL units from `index` on away: copies of them, without start codes. */
+  /** Removes the NAL units from `index` on, and returns copies of them without start codes. */
   takeFrom(index: number): Buffer[] {
     const nals = this.#starts
       .slice(index)
@@ -161,7 +163,7 @@ export class UnitBuffer {
     return nals;
   }
 
-  /** Drops everything; the memory serves the next unit, unless it is a giant one. */
+  /** Drops everything. The memory is reused unless it is very large. */
   clear(): void {
     this.#starts.length = 0;
     this.#types.length = 0;
@@ -169,10 +171,7 @@ export class UnitBuffer {
     if (this.#memory.length > 2 * (this.#keyBytes + this.#front)) this.#memory = EMPTY;
   }
 
-  /**
-   * Hands the unit out, with `sets` in front (behind the first NAL unit where that is a delimiter), and
-   * starts anew.
-   */
+  /** Returns the unit with `sets` in front (but behind a leading delimiter), and starts the next one. */
   finish(key: boolean, sets: SetsInFront | undefined, delimiter: number): FinishedBuffer {
     const afterFirst = sets !== undefined && this.#types[0] === delimiter;
     const lead = afterFirst ? (this.#starts[1] ?? this.#end) - this.#front : 0;
@@ -236,7 +235,7 @@ export class UnitBuffer {
     return true;
   }
 
-  // Moves what is there to larger memory, with its first byte at `front`.
+  // Moves the contents to larger memory, with the first byte at `front`.
   #move(capacity: number, front: number): void {
     const memory = Buffer.allocUnsafeSlow(capacity);
     if (this.size > 0) this.#memory.copy(memory, front, this.#front, this.#end);
@@ -258,7 +257,7 @@ function pushSets(nals: NalRange[], sets: SetsInFront, from: number): number {
   return start;
 }
 
-// An eighth above a slow average: most units fit at the first try, and few carry much slack.
+// A moving average plus an eighth: most units fit at once, with little slack.
 function nextGuess(guess: number, size: number): number {
   const target = size + (size >> 3) + 64;
   return Math.ceil(target > guess ? (guess + target) / 2 : guess + (target - guess) / 8);

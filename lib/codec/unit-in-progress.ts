@@ -1,49 +1,50 @@
-// The access unit that is being put together: what is known of it so far. One object, used again for each
-// unit.
+// State of the access unit being assembled. One object, reused for each unit.
 
 import type { NalFacts } from './nal-rules.js';
 
-/** PPS ids of one unit that are looked after: real ones name one or two. */
+/** Most PPS ids tracked per unit; real units use one or two. */
 const PPS_IDS = 16;
 
 export class UnitInProgress {
-  /** Running number; 0 stands for the SDP in the parameter sets' books. */
+  /** Running number. In the parameter sets, number 0 means the SDP. */
   number = 1;
   begun = false;
   rtpTime = 0;
   arrival = 0;
-  /** Of its last packet so far. */
+  /** Sequence number of its last packet so far. */
   sequence = 0;
-  /** NaN where no packet says. */
+  /** NaN if no packet has one. */
   onvifTime = NaN;
-  /** Packets were lost right before it. */
+  /** Packets just before it were lost. */
   afterGap = false;
 
-  /** Whole slices. */
+  /** Number of whole slices. */
   slices = 0;
-  /** A slice, whole or torn, was looked at. */
+  /** A slice, whole or cut, was inspected. */
   looked = false;
   sync = false;
   allIntra = true;
-  /** Pictures until the recovery point that an SEI of the unit announced; -1: none. */
+  /** Recovery count from an SEI of the unit; -1 without one. */
   recovery = -1;
-  /** What its first slice names, and what all of them do. */
+  /** PPS id of the first slice, and of all slices. */
   ppsId = 0;
   readonly ppsIds: number[] = [];
 
   damaged = false;
-  /** Nothing was missing up to the first slice. */
+  /** Nothing was missing before the first slice. */
   startSound = false;
-  /** It is too large: the rest of it is ignored. */
+  /** The unit is too large, and the rest of it is ignored. */
   overflow = false;
 
-  /** What the last first slice began: a field whose frame is not whole yet (1), or the other one (2). */
+  /**
+   * What the last first slice began: 1, a field whose frame is incomplete; 2, the other field; 0, a frame.
+   */
   field: 0 | 1 | 2 = 0;
-  /** A marker stood behind such a field. */
+  /** A marker followed such a field. */
   fieldEnded = false;
-  /** Timestamp under which the other field of the frame comes, if it has one of its own; -1: none. */
+  /** Timestamp of the frame's second field, if it has its own; otherwise -1. */
   fieldTime = -1;
-  /** Index of the NAL unit at which the next unit may begin, -1 for none, and when it came. */
+  /** Index of the NAL unit at which the next unit may begin (-1 for none), and when it arrived. */
   openAt = -1;
   openArrival = 0;
 
@@ -54,24 +55,24 @@ export class UnitInProgress {
     this.onvifTime = NaN;
   }
 
-  /** Whether a packet of that time belongs to it. */
+  /** Whether a packet with this timestamp belongs to the unit. */
   isAt(rtpTime: number): boolean {
     return rtpTime === this.rtpTime || rtpTime === this.fieldTime;
   }
 
-  /** A slice of it, whole or torn. */
+  /** Notes a slice, whole or cut. */
   look(facts: NalFacts): void {
     if (!this.looked) this.ppsId = facts.ppsId;
     this.looked = true;
     const ids = this.ppsIds;
     if (ids.length < PPS_IDS && !ids.includes(facts.ppsId)) ids.push(facts.ppsId);
     this.sync ||= facts.sync;
-    // The second field of an I-picture may build on the first.
+    // The second field of an intra picture may refer to the first.
     if (this.field !== 2) this.allIntra &&= facts.intra;
   }
 
   /**
-   * The next unit may begin with the NAL unit at `index`: the next slice will tell. The first such place
+   * The next unit may begin with the NAL unit at `index`; the next slice decides. The first such index
    * counts.
    */
   mayOpenAt(index: number, arrival: number): void {
@@ -80,7 +81,7 @@ export class UnitInProgress {
     this.openArrival = arrival;
   }
 
-  /** The next one takes its place. */
+  /** Resets the object for the next unit. */
   forget(): void {
     this.number += 1;
     this.begun = false;

@@ -1,9 +1,9 @@
-// When a unit began: noted at its first packet, written into the unit when it is whole.
+// Notes when a unit began, at its first packet, and fills that in when the unit is complete.
 
 import type { RtpPacketView } from '../rtp/packet.js';
 import type { TimeSource } from './unit.js';
 
-/** The times every unit carries, before the session's clock has dated it. */
+/** The times of a unit before the session clock has set `time`. */
 export interface UnitTimes {
   readonly rtpTime: number;
   readonly rtpSequence: number;
@@ -13,7 +13,7 @@ export interface UnitTimes {
   timeSource: TimeSource;
 }
 
-/** One instance serves all units of a track. */
+/** One instance per track. */
 export class UnitOrigin {
   rtpTime = 0;
   #arrival = 0;
@@ -26,8 +26,8 @@ export class UnitOrigin {
   }
 
   /**
-   * The times of a unit that ended with packet `rtpSequence`. `later`: RTP units it lies behind the first
-   * packet's time.
+   * The times of a unit that ended with packet `rtpSequence`. `later`: its offset from the first packet's
+   * timestamp, in RTP ticks.
    */
   times(rtpSequence: number, later = 0): UnitTimes {
     const times: UnitTimes = {

@@ -1,8 +1,8 @@
-// What the video usability information of H.264 (E.1.1) and of H.265 (E.2.1) have in common.
+// The parts that the video usability information of H.264 (E.1.1) and H.265 (E.2.1) have in common.
 
 import type { ColourDescription, SampleAspect } from './unit.js';
 
-/** What reads bits: each decoder has a reader of its own. */
+/** The bit reader used; each decoder has its own. */
 export interface VuiBits {
   flag(): boolean;
   /** Up to 24 bits. */
@@ -11,21 +11,21 @@ export interface VuiBits {
 }
 
 export interface VuiHead {
-  /** Absent: square, not said, or of a shape no camera has. */
+  /** Absent if square, not given, or implausible. */
   readonly sar?: SampleAspect;
-  /** Absent where nothing is said, or in as many words. */
+  /** Absent if not given or unspecified. */
   readonly colour?: ColourDescription;
 }
 
-/** The code of tables E.3 to E.5 for what is not said. */
+/** Code for "unspecified" in tables E.3 to E.5. */
 export const UNSPECIFIED = 2;
 
 const MAX_FRAME_RATE = 480;
 const EXTENDED_SAR = 255;
-/** Pixels further from square than this are taken for a mistake. */
+/** An aspect ratio further from square than this is ignored as an error. */
 const MAX_ASPECT = 4;
 
-/** Width and height of a sample by aspect_ratio_idc, from 1 on (table E.1). */
+/** Sample aspect ratios by aspect_ratio_idc, from 1 on (table E.1). */
 const ASPECTS: readonly (readonly [number, number])[] = [
   [1, 1],
   [12, 11],
@@ -45,7 +45,7 @@ const ASPECTS: readonly (readonly [number, number])[] = [
   [2, 1],
 ];
 
-/** Reads from the aspect ratio up to the chroma location. */
+/** Reads from the aspect ratio to the chroma location. */
 export function readVuiHead(reader: VuiBits): VuiHead {
   const sar = reader.flag() ? readAspect(reader) : undefined;
   // overscan_info
@@ -78,7 +78,7 @@ function readColour(reader: VuiBits): ColourDescription | undefined {
   return said ? { primaries, transfer, matrix, fullRange } : undefined;
 }
 
-/** Frames per second rounded to 1/1000; undefined for what no camera does. */
+/** Frames per second rounded to 1/1000; undefined if implausible. */
 export function plausibleRate(rate: number): number | undefined {
   const rounded = Math.round(rate * 1000) / 1000;
   return rounded > 0 && rounded <= MAX_FRAME_RATE ? rounded : undefined;

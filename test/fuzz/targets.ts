@@ -438,7 +438,7 @@ function play(track: Track, packets: readonly Buffer[]): void {
     track.rtcp(packet, 0, packet.length, now);
     if (now % 90 === 0) track.release(now);
   }
-  track.settle();
+  track.releaseHeld();
   track.flush();
   track.receiverReport(now);
 }

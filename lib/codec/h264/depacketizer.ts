@@ -1,4 +1,4 @@
-// H.264 over RTP: single NAL units, aggregates and fragments (RFC 6184 5) into access units.
+// H.264 over RTP: turns single NAL units, aggregates and fragments (RFC 6184 5) into access units.
 
 import { AccessUnitAssembler } from '../access-unit.js';
 import type { AssemblerStats } from '../assembler-options.js';
@@ -12,7 +12,7 @@ import type { MediaUnit } from '../unit.js';
 import { H264_NAL, H264Rules } from './nal.js';
 import type { H264Sps } from './sps.js';
 
-/** Payload structures, RFC 6184 table 1; 1 to 23 are NAL units as they are. */
+/** Payload structures (RFC 6184 table 1). 1 to 23 are single NAL units. */
 const STAP_A = 24;
 const STAP_B = 25;
 const MTAP16 = 26;
@@ -24,13 +24,13 @@ const FU_START = 0x80;
 const FU_END = 0x40;
 const ONE_BYTE_HEADER = -1;
 
-/** The interleaved mode of RFC 6184 6.4, and the most NAL units it may ask to hold (8.1). */
+/** Interleaved mode (RFC 6184 6.4), and the largest buffer depth it can declare (8.1). */
 const INTERLEAVED = 2;
 const MAX_DEPTH = 32_767;
 
 /**
- * Reads every payload structure of RFC 6184, whatever `packetization-mode` promises. Parameter sets come from
- * `sprop-parameter-sets`, or in band, which wins.
+ * Reads every payload structure of RFC 6184, whatever `packetization-mode` says. Parameter sets come from
+ * `sprop-parameter-sets`; those in band take precedence.
  */
 export class H264Depacketizer implements Depacketizer {
   readonly #units: AccessUnitAssembler<H264Sps>;
@@ -106,8 +106,8 @@ export class H264Depacketizer implements Depacketizer {
     return this.#units.isHolding;
   }
 
-  settle(): void {
-    this.#units.settle();
+  releaseHeld(): void {
+    this.#units.releaseHeld();
   }
 
   flush(): void {
@@ -120,7 +120,8 @@ export class H264Depacketizer implements Depacketizer {
     this.#units.reset();
   }
 
-  // The 16-bit number that precedes the NAL units. Without the interleaved mode they come in order anyway.
+  // Reads the 16-bit decoding order number before the NAL units. Outside interleaved mode it is ignored: NAL
+  // units are in order.
   #decodingOrder(buffer: Buffer, at: number, end: number): boolean {
     if (at + 2 > end) {
       this.#nals.missing();
@@ -130,7 +131,7 @@ export class H264Depacketizer implements Depacketizer {
     return true;
   }
 
-  // STAP: size and NAL unit, again and again (RFC 6184 5.7.1).
+  // STAP: repeated size and NAL unit (RFC 6184 5.7.1).
   #aggregate(buffer: Buffer, from: number, end: number): void {
     let at = from;
     while (at + 2 <= end) {
@@ -140,13 +141,13 @@ export class H264Depacketizer implements Depacketizer {
         this.#nals.missing();
         return;
       }
-      // Size 0 is padding, which some cameras add.
+      // Some cameras add padding of size 0.
       if (size > 0) this.#nals.nal(buffer, at, at + size);
       at += size;
     }
   }
 
-  // MTAP: size, difference of decoding order number, timestamp offset, NAL unit (RFC 6184 5.7.2).
+  // MTAP: repeated size, decoding order number difference, timestamp offset, NAL unit (RFC 6184 5.7.2).
   #multiTime(packet: RtpPacketView, arrivalMs: number, offsetBytes: 2 | 3): void {
     const { buffer, payloadEnd: end } = packet;
     const base = buffer.readUInt16BE(packet.payloadStart + 1);
@@ -168,14 +169,14 @@ export class H264Depacketizer implements Depacketizer {
     }
   }
 
-  // FU: the indicator's upper bits and the FU header's type make the NAL unit's header (RFC 6184 5.8).
+  // FU: the NAL unit header consists of the indicator's upper bits and the FU header's type (RFC 6184 5.8).
   #fragment(buffer: Buffer, start: number, from: number, end: number): void {
     if (from > end) {
       this.#nals.missing();
       return;
     }
     const header = buffer[start + 1]!;
-    // Only the first fragment's type counts: with some cameras it drifts in the later ones.
+    // Use only the first fragment's type: some cameras send another one in later fragments.
     if ((header & FU_START) !== 0)
       this.#nals.beginNal((buffer[start]! & 0xe0) | (header & 0x1f), ONE_BYTE_HEADER);
     this.#nals.continueNal(buffer, from, end);

@@ -1,5 +1,5 @@
-// What the NAL units of H.264 mean for the access unit around them: slices, keyframes, parameter sets (H.264
-// 7.3.1, 7.3.3, D.1.8).
+// Interprets H.264 NAL units for the assembler: slices, keyframes, parameter sets (H.264 7.3.1, 7.3.3,
+// D.1.8).
 
 import { BitReader } from '../bit-reader.js';
 import type { NalFacts, NalRules } from '../nal-rules.js';
@@ -19,7 +19,7 @@ export const H264_NAL = {
   delimiter: 9,
 } as const;
 
-/** slice_type I and SI, and the same with "all slices of this picture" (H.264 table 7-6). */
+/** slice_type I and SI, and their variants for "all slices of this picture" (H.264 table 7-6). */
 const INTRA_SLICE_TYPES: ReadonlySet<number> = new Set([2, 4, 7, 9]);
 
 export class H264Rules implements NalRules<H264Sps> {
@@ -29,7 +29,7 @@ export class H264Rules implements NalRules<H264Sps> {
   readonly types = [1, 24] as const;
   readonly sets = new ParameterSets<H264Sps>(describeSet);
   readonly #reader = new BitReader();
-  /** A field that waits for the other one of its frame. */
+  /** A field whose counterpart has not arrived yet. */
   #lone: { readonly frameNum: number; readonly isBottom: boolean } | undefined;
 
   typeOf(firstByte: number): number {
@@ -76,12 +76,12 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.ppsId = reader.ue();
     const sps = this.sets.activeSps(facts.ppsId)?.info;
     if (facts.first && sps?.framesOnly === false) facts.field = this.#readField(reader, sps);
-    // A second first slice is another picture, unless it is the second field of this one.
+    // Another first slice begins a new picture, unless it is the second field of this one.
     facts.opens = facts.first && sps !== undefined && facts.field !== 2;
   }
 
-  // Two fields of opposite parity and one frame_num make a frame (7.4.1.2.4, 7.4.3). The reader stands behind
-  // the PPS's id.
+  // Two fields of opposite parity with the same frame_num form a frame (7.4.1.2.4, 7.4.3). `reader` stands
+  // behind the PPS id.
   #readField(reader: BitReader, { separatePlanes, frameNumBits }: H264Sps): 0 | 1 | 2 {
     if (separatePlanes) reader.skip(2);
     const frameNum = reader.bits(Math.min(frameNumBits, 16));

@@ -1,5 +1,5 @@
-// Says in an H.264 SPS that pictures are shown as they are decoded: a decoder that is not told waits for as
-// many pictures as its memory holds (H.264 C.4.5.3, E.2.1). For streams without B-frames alone.
+// Adds to an H.264 SPS that pictures are displayed in decoding order. Without that, a decoder holds back as
+// many pictures as its buffer allows (H.264 C.4.5.3, E.2.1). Only for streams without B-frames.
 
 import type { NalRange, VideoUnit } from '../unit.js';
 import { parseH264Sps } from './sps.js';
@@ -7,22 +7,22 @@ import { parseH264Sps } from './sps.js';
 const SPS = 7;
 const START_CODE = Buffer.of(0, 0, 0, 1);
 /**
- * vui_parameters_present_flag, then no aspect ratio, overscan, video signal, chroma location, timing, HRD of
- * either kind, or pic_struct (E.1.1).
+ * vui_parameters_present_flag, then zeros: no aspect ratio, overscan, video signal, chroma location, timing,
+ * HRD of either kind, or pic_struct (E.1.1).
  */
 const EMPTY_VUI = '100000000';
-/** log2_max_mv_length: what holds where nothing is said. */
+/** log2_max_mv_length: the value inferred when absent. */
 const MV_LENGTH = 16;
 
 /**
- * A whole SPS NAL unit, header byte included, with max_num_reorder_frames 0. Undefined where it says how many
- * there are, or cannot be read.
+ * A whole SPS NAL unit, header byte included, with max_num_reorder_frames 0. Undefined if the SPS already
+ * gives the number, or cannot be parsed.
  */
 export function spsWithoutReordering(nal: Uint8Array): Buffer | undefined {
   const sps = parseH264Sps(nal);
   if (sps === undefined || sps.isRestricted || sps.reorderDepth === undefined) return undefined;
-  // The last bit before the stop bit is what says that there is no restriction: of the VUI, or of the SPS
-  // without one.
+  // The last bit before the stop bit is bitstream_restriction_flag, or vui_parameters_present_flag in an SPS
+  // without VUI; both are 0 here.
   const rbsp = withoutEmulation(nal);
   let end = rbsp.length;
   while (end > 1 && rbsp[end - 1] === 0) end--;
@@ -37,14 +37,15 @@ export function spsWithoutReordering(nal: Uint8Array): Buffer | undefined {
   const written = `${bits.slice(0, last)}${sps.hasVui ? '' : EMPTY_VUI}${restriction}1`;
   const bytes = written.match(/.{1,8}/g)!.map((byte) => parseInt(byte.padEnd(8, '0'), 2));
   const made = withEmulation([rbsp[0]!, ...bytes]);
-  // What cannot be read back, such as that of an encoder that writes on behind its VUI, stays as it is.
+  // Keep the original if the result does not parse back, for example from an encoder that writes data behind
+  // its VUI.
   const read = parseH264Sps(made);
   return read?.isRestricted === true && read.reorderDepth === 0 && read.width === sps.width
     ? made
     : undefined;
 }
 
-/** The unit with all of its SPS so; the unit itself where there is nothing to say. */
+/** The unit with this change in all of its SPS; the same unit if none needs it. */
 export function withoutReordering(unit: VideoUnit): VideoUnit {
   if (unit.codec !== 'h264' || !unit.nals.some(({ type }) => type === SPS)) return unit;
   const parts: Buffer[] = [];
@@ -68,7 +69,7 @@ function ue(value: number): string {
   return '0'.repeat(code.length - 1) + code;
 }
 
-/** The RBSP: without the 3 behind two zeros (H.264 7.3.1). */
+/** The RBSP, without emulation prevention bytes (H.264 7.3.1). */
 function withoutEmulation(nal: Uint8Array): Uint8Array {
   const out: number[] = [];
   let zeros = 0;

@@ -1,5 +1,5 @@
-// How many pictures may be decoded before one that is shown before them: as the VUI says, else as profile and
-// level allow (H.264 A.3.1, E.2.1).
+// How many pictures may precede another in decoding order and follow it in display order: from the VUI, else
+// the limit of profile and level (H.264 A.3.1, E.2.1).
 
 import type { BitReader } from '../bit-reader.js';
 
@@ -21,22 +21,22 @@ const MAX_DPB_MBS: readonly (readonly [number, number])[] = [
 ];
 const MAX_FRAMES = 16;
 const CONSTRAINT_SET3 = 0x10;
-/** With constraint_set3_flag: intra pictures only. */
+/** With constraint_set3_flag these profiles contain intra pictures only. */
 const INTRA_PROFILES: ReadonlySet<number> = new Set([44, 86, 100, 110, 122, 244]);
-/** Profiles without B slices. */
+/** Profile without B slices. */
 const BASELINE = 66;
 
 export interface ReorderFacts {
   readonly profileIdc: number;
   readonly constraints: number;
   readonly levelIdc: number;
-  /** pic_order_cnt_type; 2: shown as decoded (8.2.1.3). */
+  /** pic_order_cnt_type; 2 means displayed in decoding order (8.2.1.3). */
   readonly orderType: number;
-  /** Macroblocks of a frame. */
+  /** Macroblocks per frame. */
   readonly frameMbs: number;
 }
 
-/** What holds where the VUI has no bitstream restriction. */
+/** The limit that applies without a bitstream restriction in the VUI. */
 export function defaultReorderDepth({
   profileIdc,
   constraints,
@@ -54,8 +54,8 @@ export function defaultReorderDepth({
 }
 
 /**
- * Reads from behind the VUI's timing to its end. undefined: there is no bitstream restriction; NaN: it is
- * broken.
+ * Reads from behind the VUI's timing to its end. Undefined without a bitstream restriction; NaN if it is
+ * invalid.
  */
 export function readReorderDepth(reader: BitReader): number | undefined {
   const nal = reader.flag();

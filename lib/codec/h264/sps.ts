@@ -1,5 +1,5 @@
-// The H.264 sequence parameter set: size of the shown picture, frame rate, profile, and what a slice header
-// needs (H.264 7.3.2.1.1, E.1.1).
+// Parses the H.264 sequence parameter set: size of the displayed picture, frame rate, profile, and what slice
+// headers need (H.264 7.3.2.1.1, E.1.1).
 
 import { BitReader } from '../bit-reader.js';
 import type { ColourDescription, SampleAspect } from '../unit.js';
@@ -9,35 +9,38 @@ import { defaultReorderDepth, readReorderDepth } from './reorder-depth.js';
 export interface H264Sps {
   readonly id: number;
   readonly profileIdc: number;
-  /** The constraint_set flags, as they stand in the byte. */
+  /** The constraint_set flags as one byte. */
   readonly constraints: number;
   readonly levelIdc: number;
   /** e.g. `High`. */
   readonly profile: string;
   /** RFC 6381 3.3, e.g. `avc1.64001f`. */
   readonly codecString: string;
-  /** Pixels, after cropping. */
+  /** In pixels, after cropping. */
   readonly width: number;
   readonly height: number;
-  /** False: pictures may be fields. */
+  /** False if pictures may be fields (frame_mbs_only_flag 0). */
   readonly framesOnly: boolean;
-  /** Bits of frame_num in a slice header, and whether it has a colour_plane_id in front. */
+  /** Bits of frame_num in a slice header, and whether colour_plane_id stands before it. */
   readonly frameNumBits: number;
   readonly separatePlanes: boolean;
-  /** Bits of pic_order_cnt_lsb; absent where slices do not carry it. */
+  /** Bits of pic_order_cnt_lsb; absent if slices do not carry it. */
   readonly orderLsbBits?: number;
-  /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
+  /**
+   * How many pictures may precede another in decoding order and follow it in display order; absent if
+   * invalid.
+   */
   readonly reorderDepth?: number;
-  /** Whether there is a VUI, and whether it tells `reorderDepth`: a bitstream restriction. */
+  /** Whether there is a VUI, and whether its bitstream restriction gives `reorderDepth`. */
   readonly hasVui: boolean;
   readonly isRestricted: boolean;
   /** max_num_ref_frames. */
   readonly refFrames: number;
-  /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
+  /** Frames per second from the VUI timing, rounded to 1/1000; absent if missing or implausible. */
   readonly frameRate?: number;
-  /** The shape of a pixel; absent where it is square or not said. */
+  /** Sample aspect ratio; absent if square or not given. */
   readonly sar?: SampleAspect;
-  /** Absent where the VUI says nothing of colours. */
+  /** Absent if the VUI does not describe colours. */
   readonly colour?: ColourDescription;
   /** 0: monochrome, 1: 4:2:0, 2: 4:2:2, 3: 4:4:4. */
   readonly chromaFormat: number;
@@ -45,12 +48,12 @@ export interface H264Sps {
   readonly chromaDepth: number;
 }
 
-/** What is read of the VUI. */
+/** The fields read from the VUI. */
 type Vui = Pick<H264Sps, 'frameRate' | 'sar' | 'colour' | 'reorderDepth' | 'isRestricted'>;
 
 const MAX_SIDE = 16_384;
 
-/** Profiles whose SPS tells chroma format, bit depths and scaling lists. */
+/** Profiles whose SPS has chroma format, bit depths and scaling lists. */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([
   100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
 ]);
@@ -71,8 +74,8 @@ const PROFILES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Parses a whole SPS NAL unit, header byte included. Undefined for what cannot be one. A broken VUI costs
- * what it says only.
+ * Parses a whole SPS NAL unit, header byte included; undefined if it is not valid. An invalid VUI only loses
+ * its own fields.
  */
 export function parseH264Sps(nal: Uint8Array): H264Sps | undefined {
   const reader = new BitReader(nal, 1);
@@ -145,7 +148,7 @@ interface Chroma {
   readonly chromaDepth: number;
 }
 
-/** What the other profiles have. */
+/** The values inferred for all other profiles. */
 const PLAIN_CHROMA: Chroma = { formatIdc: 1, separatePlanes: false, lumaDepth: 8, chromaDepth: 8 };
 
 function readChroma(reader: BitReader): Chroma {
@@ -170,7 +173,7 @@ function skipScalingList(reader: BitReader, size: number): void {
   }
 }
 
-/** pic_order_cnt_type, and the bits of pic_order_cnt_lsb where there is one. */
+/** pic_order_cnt_type, and the bits of pic_order_cnt_lsb if present. */
 function readPictureOrder(reader: BitReader): { type: number; lsbBits?: number } {
   const type = reader.ue();
   if (type === 0) return { type, lsbBits: reader.ue() + 4 };
@@ -184,7 +187,7 @@ function readPictureOrder(reader: BitReader): { type: number; lsbBits?: number }
   return { type };
 }
 
-/** `reorderDepth`: what holds where nothing is said of it. */
+/** `reorderDepth`: the value to use if the VUI does not give it. */
 function readVui(reader: BitReader, reorderDepth: number): Vui {
   const head = readVuiHead(reader);
   const timed = reader.flag();
@@ -192,12 +195,12 @@ function readVui(reader: BitReader, reorderDepth: number): Vui {
   const timeScale = timed ? reader.bits(32) : 0;
   if (timed) reader.flag(); // fixed_frame_rate_flag
   if (reader.overrun) return { isRestricted: false };
-  // A tick is a field's time: two to a frame (E.2.1).
+  // A tick is the duration of a field; a frame has two (E.2.1).
   const frameRate = unitsInTick > 0 ? plausibleRate(timeScale / unitsInTick / 2) : undefined;
-  const told = readReorderDepth(reader);
-  const depth = told ?? reorderDepth;
+  const declared = readReorderDepth(reader);
+  const depth = declared ?? reorderDepth;
   return {
-    isRestricted: told !== undefined,
+    isRestricted: declared !== undefined,
     ...head,
     ...(frameRate !== undefined && { frameRate }),
     ...(!Number.isNaN(depth) && { reorderDepth: depth }),

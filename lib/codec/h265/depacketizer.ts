@@ -1,5 +1,5 @@
-// H.265 over RTP: single NAL units, aggregation packets and fragmentation units (RFC 7798 4.4) into access
-// units.
+// H.265 over RTP: turns single NAL units, aggregation packets and fragmentation units (RFC 7798 4.4) into
+// access units.
 
 import { AccessUnitAssembler } from '../access-unit.js';
 import type { AssemblerStats } from '../assembler-options.js';
@@ -13,7 +13,7 @@ import type { MediaUnit } from '../unit.js';
 import { H265Rules } from './nal.js';
 import type { H265Sps } from './sps.js';
 
-/** Payload structures, RFC 7798 4.4; below 48 are NAL units as they are. */
+/** Payload structures (RFC 7798 4.4). Types below 48 are single NAL units. */
 const AP = 48;
 const FU = 49;
 const PACI = 50;
@@ -22,17 +22,17 @@ const FU_START = 0x80;
 const FU_END = 0x40;
 const HEADER_BYTES = 2;
 
-/** Bounds of sprop-max-don-diff and sprop-depack-buf-nalus (RFC 7798 7.1). */
+/** Largest sprop-max-don-diff and sprop-depack-buf-nalus (RFC 7798 7.1). */
 const MAX_DEPTH = 32_767;
 
 /**
- * Reads AP, FU and single NAL units, with decoding order numbers where `sprop-max-don-diff` announces them.
- * Parameter sets come from `sprop-vps`, `sprop-sps` and `sprop-pps`, or in band, which wins; `sprop-sei` is
- * not read.
+ * Reads AP, FU and single NAL units, with decoding order numbers if `sprop-max-don-diff` announces them.
+ * Parameter sets come from `sprop-vps`, `sprop-sps` and `sprop-pps`; those in band take precedence.
+ * `sprop-sei` is not read.
  */
 export class H265Depacketizer implements Depacketizer {
   readonly #units: AccessUnitAssembler<H265Sps>;
-  /** Present if the packets carry decoding order numbers. */
+  /** Present if packets carry decoding order numbers. */
   readonly #deinterleaver: Deinterleaver | undefined;
   readonly #nals: NalTarget;
 
@@ -71,7 +71,7 @@ export class H265Depacketizer implements Depacketizer {
     nals.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
     const type = (buffer[start]! >> 1) & 0x3f;
     if (start + HEADER_BYTES >= end) {
-      // End of sequence and end of bitstream are a header and nothing else.
+      // End of sequence and end of bitstream consist of a header only.
       if (start + HEADER_BYTES === end && type < AP) nals.nal(buffer, start, end);
       else nals.missing();
     } else if (type === AP) {
@@ -99,8 +99,8 @@ export class H265Depacketizer implements Depacketizer {
     return this.#units.isHolding;
   }
 
-  settle(): void {
-    this.#units.settle();
+  releaseHeld(): void {
+    this.#units.releaseHeld();
   }
 
   flush(): void {
@@ -113,7 +113,7 @@ export class H265Depacketizer implements Depacketizer {
     this.#units.reset();
   }
 
-  // DONL: the number of the next NAL unit.
+  // DONL: decoding order number of the next NAL unit.
   #decodingOrder(buffer: Buffer, at: number, end: number): boolean {
     if (at + 2 > end) {
       this.#nals.missing();
@@ -123,8 +123,8 @@ export class H265Depacketizer implements Depacketizer {
     return true;
   }
 
-  // AP: size and NAL unit, again and again; with numbers, DONL before the first and DOND before each later
-  // one (RFC 7798 4.4.2).
+  // AP: repeated size and NAL unit. With decoding order numbers, DONL before the first and DOND before each
+  // later one (RFC 7798 4.4.2).
   #aggregate(buffer: Buffer, from: number, end: number): void {
     const queue = this.#deinterleaver;
     let at = from;
@@ -151,7 +151,7 @@ export class H265Depacketizer implements Depacketizer {
     }
   }
 
-  // FU: the payload header with the FU header's type in it makes the NAL unit's header (RFC 7798 4.4.3).
+  // FU: the NAL unit header is the payload header with the FU header's type (RFC 7798 4.4.3).
   #fragment(buffer: Buffer, start: number, end: number): void {
     const header = buffer[start + HEADER_BYTES]!;
     let from = start + HEADER_BYTES + 1;
@@ -160,7 +160,7 @@ export class H265Depacketizer implements Depacketizer {
         if (!this.#decodingOrder(buffer, from, end)) return;
         from += 2;
       }
-      // Only the first fragment's type counts: with some cameras it drifts in the later ones.
+      // Use only the first fragment's type: some cameras send another one in later fragments.
       this.#nals.beginNal((buffer[start]! & 0x81) | ((header & 0x3f) << 1), buffer[start + 1]!);
     }
     this.#nals.continueNal(buffer, from, end);

@@ -1,5 +1,5 @@
-// What the NAL units of H.265 mean for the access unit around them: slices, random access points, parameter
-// sets (H.265 7.3.1.2, 7.3.6.1).
+// Interprets H.265 NAL units for the assembler: slices, random access points, parameter sets (H.265 7.3.1.2,
+// 7.3.6.1).
 
 import type { NalFacts, NalRules } from '../nal-rules.js';
 import { BitReader } from '../bit-reader.js';
@@ -8,7 +8,7 @@ import { ParameterSets, type SetFacts } from '../parameter-sets.js';
 import type { VideoFormat } from '../unit.js';
 import { parseH265Sps, type H265Sps } from './sps.js';
 
-/** nal_unit_type, H.265 table 7-1. 0 to 31 are slices, of which 16 to 23 belong to random access points. */
+/** nal_unit_type (H.265 table 7-1). 0 to 31 are slices, 16 to 23 those of IRAP pictures. */
 export const H265_NAL = {
   firstIrap: 16,
   lastIrap: 23,
@@ -39,7 +39,7 @@ export class H265Rules implements NalRules<H265Sps> {
   inspect(data: Buffer, start: number, end: number, facts: NalFacts): void {
     const first = data[start]!;
     const type = (first >> 1) & 0x3f;
-    // Layers above 0 (multi-view, scalable) ride along: the picture is the base layer's.
+    // NAL units of layers above 0 (multi-view, scalable) are kept, but the picture is that of the base layer.
     const baseLayer = (((first & 1) << 5) | (data[start + 1]! >> 3)) === 0;
     facts.type = type;
     facts.slice = baseLayer && type <= H265_NAL.lastSlice;

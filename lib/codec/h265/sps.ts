@@ -1,5 +1,5 @@
-// The H.265 sequence parameter set: size of the shown picture, frame rate, profile, tier and level (H.265
-// 7.3.2.2, 7.3.3, E.2.1).
+// Parses the H.265 sequence parameter set: size of the displayed picture, frame rate, profile, tier and level
+// (H.265 7.3.2.2, 7.3.3, E.2.1).
 
 import { BitReader } from '../bit-reader.js';
 import type { ColourDescription, SampleAspect } from '../unit.js';
@@ -8,7 +8,7 @@ import { plausibleRate, readVuiHead } from '../vui.js';
 export interface H265Sps {
   readonly id: number;
   readonly vpsId: number;
-  /** general_profile_space up to general_level_idc, 12 bytes as they stand (7.3.3). */
+  /** The 12 bytes from general_profile_space to general_level_idc, unchanged (7.3.3). */
   readonly generalProfile: readonly number[];
   readonly temporalLayers: number;
   readonly temporalIdNested: boolean;
@@ -20,19 +20,22 @@ export interface H265Sps {
   readonly profile: string;
   /** RFC 6381 with ISO 14496-15 E.3, e.g. `hvc1.1.6.L93.B0`. */
   readonly codecString: string;
-  /** Pixels inside the conformance window. */
+  /** In pixels, inside the conformance window. */
   readonly width: number;
   readonly height: number;
   readonly separatePlanes: boolean;
   /** Bits of slice_pic_order_cnt_lsb. */
   readonly orderLsbBits: number;
-  /** How many pictures may be decoded before one that is shown before them; absent where that is broken. */
+  /**
+   * How many pictures may precede another in decoding order and follow it in display order; absent if
+   * invalid.
+   */
   readonly reorderDepth?: number;
-  /** Frames per second by the VUI's timing, rounded to 1/1000; absent without it or if it cannot be true. */
+  /** Frames per second from the VUI timing, rounded to 1/1000; absent if missing or implausible. */
   readonly frameRate?: number;
-  /** The shape of a pixel; absent where it is square or not said. */
+  /** Sample aspect ratio; absent if square or not given. */
   readonly sar?: SampleAspect;
-  /** Absent where the VUI says nothing of colours. */
+  /** Absent if the VUI does not describe colours. */
   readonly colour?: ColourDescription;
   /** 0: monochrome, 1: 4:2:0, 2: 4:2:2, 3: 4:4:4. */
   readonly chromaFormat: number;
@@ -40,7 +43,7 @@ export interface H265Sps {
   readonly chromaDepth: number;
 }
 
-/** What is read of the VUI. */
+/** The fields read from the VUI. */
 type Vui = Pick<H265Sps, 'frameRate' | 'sar' | 'colour'>;
 
 interface Profile {
@@ -72,8 +75,8 @@ const PROFILES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Parses a whole SPS NAL unit, its two header bytes included. Undefined for what cannot be one. What is
- * broken behind the picture's size costs what the VUI says only.
+ * Parses a whole SPS NAL unit, its two header bytes included; undefined if it is not valid. Anything invalid
+ * behind the picture size only loses the VUI fields.
  */
 export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const reader = new BitReader(nal, 2);
@@ -95,7 +98,7 @@ export function parseH265Sps(nal: Uint8Array): H265Sps | undefined {
   const bottom = windowed ? reader.ue() : 0;
   if (reader.overrun || id > 15 || chroma > 3) return undefined;
 
-  // Window units: H.265 table 6-1.
+  // Units of the conformance window: H.265 table 6-1.
   const width = codedWidth - (planar === 1 || planar === 2 ? 2 : 1) * (left + right);
   const height = codedHeight - (planar === 1 ? 2 : 1) * (top + bottom);
   if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE) return undefined;
@@ -151,7 +154,7 @@ function readProfileTierLevel(reader: BitReader, maxSubLayersMinus1: number): Pr
   };
 }
 
-/** sps_max_num_reorder_pics of the highest layer; undefined for what cannot be. */
+/** sps_max_num_reorder_pics of the highest sub-layer; undefined if invalid. */
 function readReorderDepth(reader: BitReader, maxSubLayersMinus1: number): number | undefined {
   const layers = reader.flag() ? maxSubLayersMinus1 + 1 : 1;
   let depth = 0;
@@ -163,7 +166,7 @@ function readReorderDepth(reader: BitReader, maxSubLayersMinus1: number): number
   return reader.overrun || depth > MAX_REORDER ? undefined : depth;
 }
 
-/** Reads from behind the ordering of pictures to the VUI. False: there is none, or no way to it. */
+/** Skips from behind the reordering fields to the VUI. False if there is none, or it cannot be reached. */
 function skipToVui(reader: BitReader, pocBits: number): boolean {
   for (let i = 0; i < 6; i += 1) reader.ue(); // block sizes and transform hierarchy depths
   if (reader.flag() && reader.flag()) skipScalingLists(reader);
@@ -199,7 +202,7 @@ function skipScalingLists(reader: BitReader): void {
   }
 }
 
-// st_ref_pic_set, H.265 7.3.7: how many pictures a set holds decides how long the next one is.
+// st_ref_pic_set (H.265 7.3.7): the number of pictures in a set determines the length of the next one.
 function skipShortTermSets(reader: BitReader): boolean {
   const sets = reader.ue();
   if (sets > MAX_SHORT_TERM_SETS) return false;
@@ -228,7 +231,7 @@ function skipShortTermSets(reader: BitReader): boolean {
 function readVui(reader: BitReader): Vui {
   const head = readVuiHead(reader);
   reader.skip(3); // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
-  // default_display_window: a hint, not part of the output size
+  // default_display_window: a hint that does not change the output size.
   if (reader.flag()) for (let i = 0; i < 4; i += 1) reader.ue();
   const timed = reader.flag();
   const unitsInTick = timed ? reader.bits(32) : 0;

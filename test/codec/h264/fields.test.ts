@@ -72,7 +72,7 @@ describe('H264Depacketizer: pictures that may be fields', () => {
     for (let frameNum = 1; frameNum < 4; frameNum++) feed.next().payload(top(frameNum), true);
     assert.equal(feed.units.length, 3);
     assert.ok(feed.depacketizer.isHolding);
-    feed.depacketizer.settle();
+    feed.depacketizer.releaseHeld();
     assert.deepEqual(feed.units.map(types), [[7, 8, 5], [1], [1], [1]]);
     assert.ok(feed.units.every(({ damaged }) => !damaged));
     const times = feed.units.map(({ rtpTime }) => rtpTime);

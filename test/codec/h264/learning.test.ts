@@ -91,7 +91,7 @@ describe('H.264 unit boundaries that are learnt', () => {
     push(0, false, SPS);
     push(0, false, PPS);
     push(0, true, slice(0x65, true));
-    depacketizer.settle?.();
+    depacketizer.releaseHeld?.();
     assert.deepEqual(
       units.map(({ keyframe, damaged }) => [keyframe, damaged]),
       [[true, false]],
