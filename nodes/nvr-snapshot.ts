@@ -3,12 +3,11 @@
 
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import { NvrError } from '../lib/errors.js';
-import { takePastSnapshot } from '../lib/nvr/past-snapshot.js';
-import { parseTime } from '../lib/nvr/playback/nvr-time.js';
 import { takeSnapshot, type Snapshot, type SnapshotOptions } from '../lib/nvr/snapshot/snapshot.js';
 import { channelNumber } from './shared/channel.js';
 import { flowNode, type FlowContext, type FlowPart, type Input, type Send } from './shared/flow-node.js';
 import { topicOf, videoInfo } from './shared/messages.js';
+import { takePast } from './shared/past-picture.js';
 import { pictureName, responseHeaders } from './shared/picture-message.js';
 import { asNvrError } from './shared/refuse.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
@@ -62,7 +61,7 @@ class SnapshotNode implements FlowPart {
     const snapshot =
       at === ''
         ? await this.takeLive(channel, stream, options)
-        : await this.takePast(channel, stream, this.moment(at), options);
+        : await takePast(this, this.context.nvr, { channel, stream, at }, options);
     this.warn(snapshot.warning);
     return this.filled(message, snapshot, channel, stream);
   }
@@ -77,25 +76,6 @@ class SnapshotNode implements FlowPart {
     const { nvr, settings } = this.context;
     const by = channel === this.channel && stream === settings.stream ? 'node' : 'message';
     return takeSnapshot(nvr.camera(channel, stream, by), options);
-  }
-
-  private takePast(channel: number, stream: string, at: number, options: SnapshotOptions): Promise<Snapshot> {
-    const { nvr } = this.context;
-    if (!nvr.canPlayBack)
-      throw new NvrError(
-        'EUNSUPPORTED',
-        'A past moment needs recordings, and the NVR’s URI style knows none.',
-      );
-    const fetch = (from: number, to: number, signal: AbortSignal) =>
-      nvr.fetchSpan({ channel, stream, from, to }, signal);
-    return takePastSnapshot(this, fetch, at, options);
-  }
-
-  private moment(given: unknown): number {
-    const now = Date.now();
-    const at = parseTime(given, 'at', now, this.context.server.settings.timeZone);
-    if (at >= now) throw new NvrError('EINPUT', '"at" lies in the future: nothing is recorded there yet.');
-    return at;
   }
 
   private filled(message: Input, snapshot: Snapshot, channel: number, stream: string): NodeMessage {

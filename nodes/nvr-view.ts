@@ -12,13 +12,21 @@ import { flowNode, type FlowContext, type FlowPart, type Input } from './shared/
 import { topicOf } from './shared/messages.js';
 import { viewSettings } from './shared/settings/tables/nvr-view.js';
 import { IDLE } from './shared/status.js';
+import { takePast } from './shared/past-picture.js';
+import type { PictureWish } from './shared/view/pictures.js';
 import { Recordings } from './shared/view/recordings.js';
 import { recordedOf } from './shared/recorded-cameras.js';
 import { serveSite } from './shared/view/sites.js';
 import { viewSite } from './shared/view/view-site.js';
 
-const STILL_QUALITY = 75;
-const STILL_SECONDS = 10;
+const STILL = {
+  format: 'jpeg',
+  quality: 75,
+  maxAge: 1,
+  timeout: 10,
+  decoder: 'auto',
+  ffmpegPath: '',
+} as const;
 
 export = (RED: NodeAPI): void => {
   flowNode(RED, 'nvr-view', viewSettings, (context) => new ViewNode(context));
@@ -41,13 +49,13 @@ class ViewNode implements FlowPart {
     this.path =
       settings.path === '' ? `/nvr/view/${slug(node.name ?? '') || node.id}` : trimmed(settings.path);
     const { stream, layout, sound, maxViewers } = settings;
-    const still = (channel: number, width: number | undefined, signal: AbortSignal): Promise<StillPicture> =>
-      this.still(channel, stream, width, signal);
+    const still = (channel: number, wish: PictureWish, signal: AbortSignal): Promise<StillPicture> =>
+      this.still(channel, stream, wish, signal);
     this.view = new View({
       cameras,
       maxViewers,
       hub: (channel, which) => nvr.camera(channel, which),
-      still: (channel, which) => (signal) => this.still(channel, which, undefined, signal),
+      still: (channel, which) => (signal) => this.still(channel, which, { width: undefined }, signal),
       onViewers: (count, event) => {
         this.onViewers(count, event);
       },
@@ -89,19 +97,15 @@ class ViewNode implements FlowPart {
   private async still(
     channel: number,
     stream: string,
-    width: number | undefined,
+    { width, at }: PictureWish,
     signal: AbortSignal,
   ): Promise<StillPicture> {
-    const { data, unit } = await takeSnapshot(this.context.nvr.camera(channel, stream), {
-      format: 'jpeg',
-      quality: STILL_QUALITY,
-      ...(width !== undefined && { width }),
-      maxAge: 1,
-      timeout: STILL_SECONDS,
-      decoder: 'auto',
-      ffmpegPath: '',
-      signal,
-    });
+    const { nvr } = this.context;
+    const options = { ...STILL, ...(width !== undefined && { width }), signal };
+    const { data, unit } =
+      at === undefined
+        ? await takeSnapshot(nvr.camera(channel, stream), options)
+        : await takePast(this, nvr, { channel, stream, at }, options);
     return { data, time: unit.time };
   }
 

@@ -5,9 +5,15 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
+import type { EvidenceResult } from '../../lib/nvr/evidence/evidence.js';
+import type { ExportedClip } from '../../lib/nvr/export/types.js';
+import { recordingClip } from '../../lib/simulator/clips.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { needs } from '../support/tools.js';
+import { judgeClip } from '../media/clip-judge.js';
+import { manifestOf } from '../nvr/evidence/evidence-rig.js';
+import { frameHashes, needs } from '../support/tools.js';
 import { launchBrowser, startNodeRed, type RunningNodeRed } from './node-red.js';
 import type { Tile } from './view-rig.js';
 
@@ -67,7 +73,32 @@ describe('recordings on a page of cameras', function () {
           ...{ id: 'rec1', z: 'tab', type: 'nvr-record', nvr: 'nvr1', channel: '1', folder: clips },
           ...{ mode: 'alarm', preRoll: '2', postRoll: '2', thumbnail: true, wires: [['made'], []] },
         },
-        { id: 'made', z: 'tab', type: 'function', func: 'global.set("clip", msg.clip)', wires: [[]] },
+        {
+          ...{ id: 'made', z: 'tab', type: 'function', wires: [['out1']] },
+          func: 'if (msg.export === undefined) return null; msg.payload = msg.export; return msg;',
+        },
+        { id: 'in2', z: 'tab', type: 'http in', url: '/export', method: 'get', wires: [['asked']] },
+        {
+          ...{ id: 'asked', z: 'tab', type: 'change', wires: [['rec1']] },
+          rules: Object.entries({
+            ...{ action: '"export"', from: '$number(payload.from)', to: '$number(payload.to)' },
+          }).map(([p, to]) => ({ t: 'set', p, pt: 'msg', to, tot: 'jsonata' })),
+        },
+        {
+          ...{ id: 'inject1', z: 'tab', type: 'inject', wires: [['play1']] },
+          props: Object.entries({ from: '-10m', duration: '2m', channel: [1, 2], output: 'file' }).map(
+            ([p, v]) =>
+              typeof v === 'string' ? { p, v, vt: 'str' } : { p, v: JSON.stringify(v), vt: 'json' },
+          ),
+        },
+        {
+          ...{ id: 'play1', z: 'tab', type: 'nvr-playback', nvr: 'nvr1', channel: '1' },
+          ...{ folder: path.join(clips, 'played'), wires: [['played'], []] },
+        },
+        {
+          ...{ id: 'played', z: 'tab', type: 'function', wires: [[]] },
+          func: 'global.set("played", [...(global.get("played") ?? []), msg.clip])',
+        },
         {
           ...{ id: 'rec2', z: 'tab', type: 'nvr-record', nvr: 'nvr1', channel: '2', folder: clips },
           ...{ mode: 'continuous', version: 1, segment: '60', wires: [[], []] },
@@ -98,6 +129,12 @@ describe('recordings on a page of cameras', function () {
   });
 
   afterEach(() => page.context().close());
+
+  const recorded = async (channel: number): Promise<Clip[]> => {
+    const query = `channel=${channel}&from=${Date.now() - MINUTE_MS}&to=${Date.now()}`;
+    const answer = await fetch(`${nodeRed.url}/nvr/view/wall/recordings.json?${query}`);
+    return ((await answer.json()) as { clips: Clip[] }).clips;
+  };
 
   const bar = (index: number): ReturnType<Page['locator']> => page.locator('nvr-timeline .bar').nth(index);
   const seen = (): Promise<{ state: string | undefined; wall: number; at: number; words: string }> =>
@@ -192,6 +229,23 @@ describe('recordings on a page of cameras', function () {
     assert.ok(Math.abs(Number(told) - 5) < 0.3, String(told));
   });
 
+  it('gives a still of a past moment, and says why there is none', async () => {
+    const still = (at: string): Promise<Response> => fetch(`${nodeRed.url}/nvr/view/wall/1.jpg?at=${at}`);
+    const at = Date.now() - 10 * MINUTE_MS;
+    const answer = await still(new Date(at).toISOString());
+    assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'image/jpeg']);
+    const shown = Date.parse(answer.headers.get('x-picture-time')!);
+    assert.ok(shown <= at && at - shown <= 1_000, `${shown - at} ms`);
+    for (const [asked, status, code] of [
+      ['noon', 400, 'EINPUT'],
+      [String(Date.now() + MINUTE_MS), 400, 'EINPUT'],
+      ['-30d', 503, 'ENORECORDING'],
+    ] as const) {
+      const refused = await still(asked);
+      assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [status, code]);
+    }
+  });
+
   it('says why there is no picture of a time that is not recorded', async () => {
     await page.evaluate(() => {
       (document.querySelector('nvr-video') as unknown as Replaying).replayFrom(Date.now() - 30 * 86_400_000);
@@ -207,13 +261,7 @@ describe('recordings on a page of cameras', function () {
   it('shows an alarm’s clip on the time line, plays it from there, and serves it in ranges', async () => {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     await fetch(`${nodeRed.url}/alarm`);
-    const told = await until(async () => {
-      const now = Date.now();
-      const query = `channel=1&from=${now - 60_000}&to=${now}`;
-      const answer = await fetch(`${nodeRed.url}/nvr/view/wall/recordings.json?${query}`);
-      const { clips } = (await answer.json()) as { clips: Clip[] };
-      return clips.find(({ unfinished }) => unfinished !== true);
-    });
+    const told = await until(async () => (await recorded(1)).find(({ unfinished }) => unfinished !== true));
     assert.equal(told.alarms.length, 1);
     assert.ok(told.thumbnail);
     const file = `${nodeRed.url}/nvr/view/wall/clips/${told.id}.mp4`;
@@ -243,13 +291,9 @@ describe('recordings on a page of cameras', function () {
   });
 
   it('plays a segment while it is being written', async () => {
-    const told = await until(async () => {
-      const now = Date.now();
-      const query = `channel=2&from=${now - 60_000}&to=${now}`;
-      const answer = await fetch(`${nodeRed.url}/nvr/view/wall/recordings.json?${query}`);
-      const { clips } = (await answer.json()) as { clips: Clip[] };
-      return clips.find(({ unfinished, start }) => unfinished === true && now - start > 6_000);
-    });
+    const told = await until(async () =>
+      (await recorded(2)).find(({ unfinished, start }) => unfinished === true && Date.now() - start > 6_000),
+    );
     await page.evaluate(
       async ([time]) => {
         const line = document.querySelectorAll('nvr-timeline')[1] as unknown as TimeLine;
@@ -267,7 +311,144 @@ describe('recordings on a page of cameras', function () {
       { timeout: 15_000 },
     );
   });
+
+  it('make two MP4s of one inject, which Chromium plays, frame for frame what the NVR has, "from" on screen first', async () => {
+    const asked = Date.now() - 10 * MINUTE_MS;
+    await fetch(`${nodeRed.url}/inject/inject1`, { method: 'POST' });
+    const files = await until(async () => {
+      const answer = await fetch(`${nodeRed.url}/context/global/played`);
+      const { msg } = (await answer.json()) as { msg: string };
+      const clips = msg === '(undefined)' ? [] : (JSON.parse(msg) as ExportedClip[]);
+      return clips.length === 2 ? clips : undefined;
+    });
+    const clip = recordingClip();
+    const source = path.join(__dirname, '..', '..', 'lib', 'simulator', 'clips', 'recording.h264');
+    const whole = frameHashes(source, '-f', 'h264');
+    for (const { file, recordedFrom, recordedTo } of files) {
+      assert.ok(Math.abs(recordedFrom - asked) < 5_000 && recordedTo - recordedFrom >= 120_000 - 2);
+      // The picture that is on screen at `from` began at or before it.
+      const first = Math.floor((recordedFrom * clip.rate) / 1000 + 1e-6);
+      const shown = judgeClip(file);
+      assert.ok(shown.length >= 1200, `${shown.length} pictures`);
+      assert.deepEqual(
+        shown,
+        shown.map((_, index) => whole[(first + index) % whole.length]),
+      );
+      const near = Array.from({ length: 9 }, (_, index) => (first + index - 4) % whole.length);
+      assert.equal(await firstOnScreen(file, source, near), 4);
+    }
+  });
+
+  it('tell the story of an alarm: found on the time line, watched, half a minute of it saved, exported and proved whole, a flipped bit named to its second', async () => {
+    const [alarmed] = (await recorded(1)).filter(({ alarms }) => alarms.length > 0);
+    const [alarm] = alarmed!.alarms;
+    // Half a minute around it is in the past.
+    await until(() => Promise.resolve(Date.now() > alarm! + 13_000 || undefined));
+    await page.locator('nvr-video').first().click();
+    const read = page.waitForResponse(/recordings\.json/);
+    await page.locator('nvr-timeline .hours').first().selectOption('1');
+    await read;
+    const mark = page.locator('nvr-timeline').first().locator('.alarm').first();
+    // As one hits it.
+    await mark.hover({ position: { x: 1, y: 10 }, force: true });
+    const { x, y } = (await mark.boundingBox())!;
+    await page.mouse.click(x - 3, y + 10);
+    await replays();
+    const watched = await seen();
+    assert.ok(
+      watched.wall >= alarmed!.start - 1 && watched.wall <= alarm! + 1_000,
+      `${watched.wall} ${alarm}`,
+    );
+
+    const press = (name: string): Promise<void> =>
+      page.getByRole('button', { name, exact: true }).first().click();
+    await press('Play or pause');
+    for (const name of ['10 seconds back', '10 seconds back', 'Mark in']) await press(name);
+    for (const name of ['10 seconds on', '10 seconds on', '10 seconds on', 'Mark out']) await press(name);
+    const download = page.waitForEvent('download');
+    await press('Save MP4');
+    const saved = path.join(SHOTS, 'story.mp4');
+    await (await download).saveAs(saved);
+    // What is marked are pictures' times.
+    const { length } = judgeClip(saved);
+    assert.ok(Math.abs(length - 300) <= 3, `${length} pictures`);
+
+    const asked = new URLSearchParams({ from: String(alarmed!.start), to: String(alarmed!.end) });
+    const answer = await fetch(`${nodeRed.url}/export?${asked}`);
+    const result = (await answer.json()) as EvidenceResult;
+    const verdict = async (): Promise<{ result: string | undefined; findings: string }> => {
+      await page.goto(pathToFileURL(path.join(result.folder, 'verify.html')).href);
+      await page.setInputFiles('#folder', result.folder);
+      await page.locator('body[data-result]:not([data-result="working"])').waitFor();
+      return page.evaluate(() => ({
+        result: document.body.dataset.result,
+        findings: document.querySelector('#findings')?.textContent ?? '',
+      }));
+    };
+    assert.equal((await verdict()).result, 'whole');
+    const [file] = manifestOf(result).files;
+    const span = file!.spans.findLast(({ at }) => at !== undefined)!;
+    flipBit(path.join(result.folder, file!.name), span.offset + 10);
+    const changed = await verdict();
+    assert.equal(changed.result, 'changed');
+    const { timeZone } = manifestOf(result);
+    const options = { timeZone, dateStyle: 'short', timeStyle: 'medium' } as const;
+    const second = new Intl.DateTimeFormat('sv-SE', options).format(file!.start + span.at!);
+    assert.ok(changed.findings.includes(`was changed at ${second}`), `${second}: ${changed.findings}`);
+  });
+
+  /** Which of some pictures of a raw stream Chromium shows first of an MP4. */
+  async function firstOnScreen(file: string, source: string, pictures: readonly number[]): Promise<number> {
+    const choice = pictures.map((picture) => `eq(n,${picture})`).join('+');
+    const raw = execFileSync(
+      'ffmpeg',
+      ['-v', 'error', '-f', 'h264', '-i', source, '-vf', `select='${choice}'`].concat(
+        ...[
+          ['-fps_mode', 'passthrough'],
+          ['-pix_fmt', 'gray'],
+          ['-f', 'rawvideo', '-'],
+        ],
+      ),
+      { maxBuffer: 64 << 20 },
+    );
+    const other = await browser.newPage();
+    await other.route('http://first.test/**', (route) =>
+      route.request().url().endsWith('.mp4')
+        ? route.fulfill({ path: file, contentType: 'video/mp4' })
+        : route.fulfill({ body: '<video muted></video>', contentType: 'text/html' }),
+    );
+    await other.goto('http://first.test/');
+    const seen = await other.evaluate(async () => {
+      const video = document.querySelector('video')!;
+      const shown = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+      video.src = 'clip.mp4';
+      await shown;
+      const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+      const context = canvas.getContext('2d')!;
+      context.drawImage(video, 0, 0);
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const first = Array.from({ length: data.length / 4 }, (_, at) =>
+        Math.round(0.2126 * data[4 * at]! + 0.7152 * data[4 * at + 1]! + 0.0722 * data[4 * at + 2]!),
+      );
+      await video.play();
+      await new Promise((resolve) => (video.ontimeupdate = () => video.currentTime > 1 && resolve(0)));
+      return first;
+    });
+    await other.close();
+    // What `select` lets through comes in the order of the stream.
+    const inOrder = [...pictures].sort((a, b) => a - b);
+    const far = inOrder.map((_, at) =>
+      seen.reduce((sum, value, pixel) => sum + Math.abs(value - raw[at * seen.length + pixel]!), 0),
+    );
+    return pictures.indexOf(inOrder[far.indexOf(Math.min(...far))]!);
+  }
 });
+
+function flipBit(file: string, at: number): void {
+  const bytes = fs.readFileSync(file);
+  bytes[at]! ^= 1;
+  fs.writeFileSync(file, bytes);
+}
 
 async function until<T>(found: () => Promise<T | undefined>): Promise<T> {
   for (;;) {

@@ -27,6 +27,9 @@ export interface ClipList {
   readonly more: boolean;
 }
 
+/** One that is being written: when it began, and why. */
+export type WrittenFile = Readonly<Pick<OpenEntry, 'file' | 'start' | 'reason'>>;
+
 /** Clips listed at once. */
 export const MAX_LISTED = 1000;
 
@@ -48,12 +51,10 @@ export class Catalog {
    * Files that are being written, as they can be read so far: `file` is the one on the disk now. Rejects with
    * EDISK.
    */
-  async writing(): Promise<{ readonly file: string; readonly start: number }[]> {
+  async writing(): Promise<WrittenFile[]> {
     const { unfinished } = await this.journal();
-    return unfinished.map(({ file, start }) => ({
-      file: path.join(this.options.folder, file + PART),
-      start,
-    }));
+    const full = (file: string): string => path.join(this.options.folder, file + PART);
+    return unfinished.map(({ file, start, reason }) => ({ file: full(file), start, reason }));
   }
 
   /**

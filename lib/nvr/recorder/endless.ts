@@ -17,7 +17,7 @@ export class Endless {
   private retryMs = RETRY_MS;
 
   constructor(
-    private readonly options: Pick<RecorderOptions, 'segment'>,
+    private readonly options: Pick<RecorderOptions, 'mode' | 'segment'>,
     private readonly deps: Pick<RecorderDeps, 'timers'>,
     private readonly cases: Cases,
     /** Begins a recording, where one is still wanted. */
@@ -35,11 +35,11 @@ export class Endless {
     };
   }
 
-  /** It is listed in the segment at hand. */
+  /** It is listed in the file at hand, and of a segment found again after a crash. */
   alarm(alarm: Alarm): void {
     if (this.alarms.length >= MAX_ALARMS) return;
     this.alarms.push(alarm);
-    this.cases.segmentAlarm(alarm);
+    if (this.options.mode === 'continuous') this.cases.segmentAlarm(alarm);
   }
 
   /** Whether a file that is finished counts as a success: the disk is well again. */

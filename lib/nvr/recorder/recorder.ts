@@ -16,7 +16,8 @@ import { Endless } from './endless.js';
 import { News } from './news.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
-import { LAPSE_PLAN, TimeLapse } from './time-lapse.js';
+import { LAPSE } from './journal.js';
+import { TimeLapse } from './time-lapse.js';
 import type {
   Alarm,
   AlarmAnswer,
@@ -141,7 +142,7 @@ export class Recorder {
     const now = this.deps.monotonic();
     const alarm = { time: this.deps.now(), reason };
     if (this.options.mode !== 'alarm') {
-      if (this.options.mode === 'continuous') this.endless.alarm(alarm);
+      this.endless.alarm(alarm);
       return { clip: 0, began: false };
     }
     const { window, clip } = this;
@@ -228,10 +229,10 @@ export class Recorder {
       },
     };
     const plan = { number: 0, reason: mode, source: 'live', order: nextOrder() } as const;
+    const { endless } = this;
+    const own = mode === 'continuous' ? endless.plan : { id: LAPSE, takeAlarms: endless.takeAlarms };
     this.lapse.beginFile();
-    this.begin(
-      new Clip(context, { ...plan, ...(mode === 'continuous' ? this.endless.plan : LAPSE_PLAN) }, []),
-    );
+    this.begin(new Clip(context, { ...plan, ...own }, []));
   }
 
   private begin(clip: Clip): void {

@@ -2,13 +2,9 @@
 // decoder: the pictures are the camera's own.
 
 import type { VideoUnit } from '../../codec/unit.js';
-import { LAPSE } from './journal.js';
 
 /** What a picture of the film lasts. */
 const FILM_FRAME_MS = 40;
-
-/** A film has no alarms, and its files are begun by the recorder. */
-export const LAPSE_PLAN = { id: LAPSE, takeAlarms: () => [] };
 
 export class TimeLapse {
   private keyframes = 0;

@@ -37,6 +37,9 @@ const MAX_KNOWN = 20_000;
 /** A link of before a restart is looked for in all that there is, so often at most. */
 const SEARCH_MS = 5_000;
 
+/** A film's hours pass in minutes, so that it has no place on a line of the time. */
+const FILM = 'timelapse';
+
 export class Clips {
   private readonly known = new Map<string, Known>();
   private searchedAt = -Infinity;
@@ -74,13 +77,10 @@ export class Clips {
 
   private async listOf(camera: RecordedCamera, from: number, to: number): Promise<ToldClip[]> {
     try {
-      const [{ clips }, writing] = await Promise.all([
-        camera.catalog.list({ from, to }),
-        camera.catalog.writing(),
-      ]);
-      const open = writing.filter(({ start }) => start < to);
+      const [clips, writing] = await Promise.all([finishedOf(camera, from, to), camera.catalog.writing()]);
+      const open = writing.filter(({ start, reason }) => start < to && reason !== FILM);
       return [
-        ...clips.map((clip) => this.told(camera, clip)),
+        ...clips.filter(({ reason }) => reason !== FILM).map((clip) => this.told(camera, clip)),
         ...open.map(({ file, start }): ToldClip => {
           const id = this.learn({ camera, file });
           const rest = { kind: 'clip', alarms: [], frameMs: USUAL_FRAME_MS, thumbnail: false } as const;
@@ -121,5 +121,17 @@ export class Clips {
     const found = this.known.get(id);
     if (found === undefined) throw new NvrError('ENORECORDING', 'There is no such clip, or it was deleted.');
     return found;
+  }
+}
+
+/** All of a span, however many are listed at once. */
+async function finishedOf({ catalog }: RecordedCamera, from: number, to: number): Promise<ClipInfo[]> {
+  const found = new Map<string, ClipInfo>();
+  for (let at = from; ;) {
+    const { clips, more } = await catalog.list({ from: at, to });
+    for (const clip of clips) found.set(clip.file, clip);
+    const next = clips.at(-1)?.start ?? to;
+    if (!more || next <= at || found.size >= MAX_KNOWN) return [...found.values()];
+    at = next;
   }
 }

@@ -11,20 +11,45 @@ const MAX_WIDTH = 4096;
 const MJPEG_PERIOD_MS = 500;
 const MAX_MJPEG = 16;
 const BOUNDARY = 'nvr-picture';
+/** Of past moments, at once: each is a run of the NVR's recording. */
+const MAX_PAST = 2;
 
-/** A JPEG of a camera, scaled to a width in pixels where one is given. */
-export type TakePicture = (width: number | undefined, signal: AbortSignal) => Promise<StillPicture>;
+export interface PictureWish {
+  /** In pixels; undefined: as the camera sends it. */
+  readonly width: number | undefined;
+  /** A past moment, in the words of who asks. */
+  readonly at?: string;
+}
+
+/** A JPEG of a camera. */
+export type TakePicture = (wish: PictureWish, signal: AbortSignal) => Promise<StillPicture>;
 
 /** The pictures of one site. */
 export class Pictures {
   private mjpegs = 0;
+  private past = 0;
 
-  /** `url`: with `?width=`, in pixels. Never rejects. */
+  /** `url`: with `?width=`, in pixels, and `?at=`, a past moment. Never rejects. */
   async still(url: string, response: ServerResponse, take: TakePicture): Promise<void> {
     await answerUntilGone(response, async (signal) => {
-      const { data } = await take(widthOf(url), signal);
-      response.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': data.length }).end(data);
+      const wish = wishOf(url);
+      const { data, time } = await (wish.at === undefined
+        ? take(wish, signal)
+        : this.ofPast(wish, take, signal));
+      const headers = { 'Content-Type': 'image/jpeg', 'Content-Length': data.length };
+      response.writeHead(200, { ...headers, 'X-Picture-Time': new Date(time).toISOString() }).end(data);
     });
+  }
+
+  private async ofPast(wish: PictureWish, take: TakePicture, signal: AbortSignal): Promise<StillPicture> {
+    if (this.past >= MAX_PAST)
+      throw new NvrError('EBUSY', `At most ${MAX_PAST} past pictures are fetched at once; ask again.`);
+    this.past++;
+    try {
+      return await take(wish, signal);
+    } finally {
+      this.past--;
+    }
   }
 
   /** The next picture is made when the last has been taken. Never rejects. */
@@ -38,9 +63,10 @@ export class Pictures {
     response.once('close', () => this.mjpegs--);
     response.on('error', () => undefined);
     await answerUntilGone(response, async (signal) => {
-      const width = widthOf(url);
+      const { width, at } = wishOf(url);
+      if (at !== undefined) throw new NvrError('EINPUT', 'at is for a single picture.');
       while (!signal.aborted) {
-        const { data } = await take(width, signal);
+        const { data } = await take({ width }, signal);
         if (!response.headersSent)
           response.writeHead(200, { 'Content-Type': `multipart/x-mixed-replace; boundary=${BOUNDARY}` });
         const head = `--${BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: ${data.length}\r\n\r\n`;
@@ -51,10 +77,13 @@ export class Pictures {
   }
 }
 
-/** Undefined: as the camera sends it. */
-function widthOf(url: string): number | undefined {
-  const at = url.indexOf('?');
-  const given = at < 0 ? null : new URLSearchParams(url.slice(at + 1)).get('width');
+function wishOf(url: string): PictureWish {
+  const query = new URLSearchParams(url.split('?')[1] ?? '');
+  const at = query.get('at') ?? '';
+  return { width: widthOf(query.get('width')), ...(at !== '' && { at }) };
+}
+
+function widthOf(given: string | null): number | undefined {
   if (given === null || given === '') return undefined;
   const width = Number(given);
   if (!Number.isInteger(width) || width < MIN_WIDTH || width > MAX_WIDTH)

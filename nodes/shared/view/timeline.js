@@ -6,6 +6,9 @@
   const HOUR_MS = 3_600_000;
   const READ_MS = 30_000;
   const STEP_SECONDS = 10;
+  /** An alarm is drawn two pixels wide and hit within so many; its clip plays from so long before it. */
+  const NEAR_PIXELS = 6;
+  const LEAD_MS = 3_000;
   const TEXTS = {
     en: {
       line: 'Time line',
@@ -16,6 +19,8 @@
       play: 'Play',
       before: 'One picture back',
       after: 'One picture on',
+      alarmBefore: 'The alarm before',
+      alarmAfter: 'The next alarm',
       speed: 'Speed',
       live: 'Live',
       in: 'Mark in',
@@ -35,6 +40,8 @@
       play: 'Weiter',
       before: 'Ein Bild zurück',
       after: 'Ein Bild weiter',
+      alarmBefore: 'Der Alarm davor',
+      alarmAfter: 'Der nächste Alarm',
       speed: 'Tempo',
       live: 'Live',
       in: 'Anfang setzen',
@@ -97,11 +104,13 @@
         button.addEventListener('click', run);
         return button;
       };
+      tool('!‹', 'alarmBefore', () => this.toAlarm(-1));
       tool('−10', 'back', () => this.jump(-STEP_SECONDS));
       tool('‹', 'before', () => this.step(-1));
       this.stopButton = tool(text('pause'), 'stop', () => this.toggle());
       tool('›', 'after', () => this.step(1));
       tool('+10', 'on', () => this.jump(STEP_SECONDS));
+      tool('›!', 'alarmAfter', () => this.toAlarm(1));
       this.speedButton = tool('×1', 'speed', () => this.faster());
       tool(text('live'), 'live', () => this.tile.live());
       this.goTo = part('input', 'goto', tools);
@@ -139,7 +148,10 @@
       this.marked.hidden = this.tip.hidden = this.tipImage.hidden = true;
       this.bar.addEventListener('pointerdown', (event) => this.bar.setPointerCapture(event.pointerId));
       this.bar.addEventListener('pointermove', (event) => this.point(event));
-      this.bar.addEventListener('pointerup', (event) => this.play(this.timeAt(event)));
+      this.bar.addEventListener('pointerup', (event) => {
+        const { time, clip } = this.pointed(event);
+        this.play(time, clip);
+      });
       this.bar.addEventListener('pointerleave', () => (this.tip.hidden = true));
       this.addEventListener('click', (event) => event.stopPropagation());
       this.addEventListener('keydown', (event) => this.onKey(event));
@@ -226,10 +238,37 @@
       return this.from + Math.min(1, Math.max(0, (clientX - left) / width)) * (this.to - this.from);
     }
 
+    /** The time under the pointer, or what is drawn there of an alarm, and its clip. */
+    pointed(event) {
+      const time = this.timeAt(event);
+      const near = (NEAR_PIXELS / this.bar.clientWidth) * (this.to - this.from);
+      const far = ({ alarm }) => Math.abs(alarm - time);
+      const [found] = this.alarms().sort((one, other) => far(one) - far(other));
+      return found !== undefined && far(found) <= near ? found : { time, clip: this.clipAt(time) };
+    }
+
+    /** The oldest first: when each was, and the time that its clip is played from. */
+    alarms() {
+      return this.clips
+        .flatMap((clip) =>
+          clip.alarms.map((alarm) => ({ alarm, clip, time: Math.max(clip.start, alarm - LEAD_MS) })),
+        )
+        .sort((one, other) => one.alarm - other.alarm);
+    }
+
+    /** Plays the alarm before (-1) or behind (1) what is shown. */
+    toAlarm(by) {
+      const now = this.tile.replay?.wallTime() ?? Date.now();
+      const all = this.alarms();
+      // What is played from its beginning is not its own neighbour.
+      const found =
+        by < 0 ? all.findLast(({ time }) => time < now - 1_500) : all.find(({ time }) => time > now + 500);
+      if (found !== undefined) this.play(found.time, found.clip);
+    }
+
     /** Under the pointer: the time, and the picture of the clip that is there. */
     point(event) {
-      const time = this.timeAt(event);
-      const clip = this.clipAt(time);
+      const { alarm, clip, time = alarm } = this.pointed(event);
       this.tip.hidden = false;
       this.tip.style.left = `clamp(84px, ${((time - this.from) / (this.to - this.from)) * 100}%, calc(100% - 84px))`;
       this.tipTime.textContent = this.told(time);
@@ -245,10 +284,10 @@
      * Plays from a time on: a clip of this machine where there is one, else the NVR's own recording; the live
      * picture at the end of the line.
      */
-    play(time) {
+    play(time, clip = this.clipAt(time)) {
       this.dispatchEvent(new CustomEvent('replay', { bubbles: true, composed: true }));
-      if (time >= this.to - 2_000) this.tile.live();
-      else this.tile.replayFrom(time, this.clipAt(time));
+      if (clip === undefined && time >= this.to - 2_000) this.tile.live();
+      else this.tile.replayFrom(time, clip);
       this.draw();
     }
 
@@ -316,6 +355,8 @@
       else if (key === ',') this.step(-1);
       else if (key === '.') this.step(1);
       else if (key === ' ') this.toggle();
+      else if (key === 'PageUp') this.toAlarm(-1);
+      else if (key === 'PageDown') this.toAlarm(1);
       else if (key === 'Home') this.play(this.from);
       else if (key === 'End') this.tile.live();
       else return;

@@ -7,7 +7,7 @@ import type { StillPicture } from '../../../lib/nvr/view/still-feed.js';
 import type { View, ViewCamera, Wish } from '../../../lib/nvr/view/view.js';
 import { sendJson } from './answers.js';
 import { asset } from './assets.js';
-import { Pictures, type TakePicture } from './pictures.js';
+import { Pictures, type PictureWish, type TakePicture } from './pictures.js';
 import { toldOf, type Recordings } from './recordings.js';
 import type { Site, SiteRequest } from './sites.js';
 
@@ -18,8 +18,7 @@ export interface ViewSiteOptions {
   readonly hello: object;
   /** Other sites that may frame the page and read from it; empty: none. */
   readonly origins: readonly string[];
-  /** A JPEG of a camera, scaled to a width in pixels where one is given. */
-  readonly still: (channel: number, width: number | undefined, signal: AbortSignal) => Promise<StillPicture>;
+  readonly still: (channel: number, wish: PictureWish, signal: AbortSignal) => Promise<StillPicture>;
   readonly recordings: Recordings;
 }
 
@@ -50,7 +49,7 @@ export function viewSite(options: ViewSiteOptions): Site {
     else if (picture === null) void sendAsset(request, response, rest);
     else {
       const channel = Number(picture[1]);
-      const take: TakePicture = (width, signal) => options.still(channel, width, signal);
+      const take: TakePicture = (wish, signal) => options.still(channel, wish, signal);
       if (!options.cameras.some((camera) => camera.channel === channel))
         sendJson(response, 404, { code: 'ECHANNEL', reason: 'This page has no such camera.' });
       else if (picture[2] === 'jpg') void pictures.still(request.url ?? '', response, take);

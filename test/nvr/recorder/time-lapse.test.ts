@@ -57,10 +57,20 @@ describe('a time-lapse', function () {
     );
   });
 
-  it('lists alarms nowhere, and is not begun by them', () => {
-    rig = new Rig({ mode: 'timelapse' });
+  it('lists the alarms of its hours, and is not begun by them', async () => {
+    rig = new Rig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
     rig.recorder.arm();
     assert.deepEqual(rig.recorder.alarm({ reason: 'door' }), { clip: 0, began: false });
+    const time = EPOCH + rig.now;
+    feed(12);
+    rig.recorder.alarm({ reason: 'gate' });
+    await rig.recorder.disarm();
+    const infos = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    assert.deepEqual(infos[0]!.alarms[0], { time, reason: 'door' });
+    assert.deepEqual(
+      infos.flatMap(({ alarms }) => alarms.map(({ reason }) => reason)),
+      ['door', 'gate'],
+    );
   });
 
   it('is finished after a kill, and ends when it was last written to', async () => {

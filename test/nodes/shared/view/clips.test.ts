@@ -23,13 +23,15 @@ class Shelf {
   constructor(
     readonly channel: number,
     readonly clips: ClipInfo[],
-    writing: { file: string; start: number }[] = [],
+    writing: { file: string; start: number; reason: string }[] = [],
+    most = Infinity,
   ) {
     const catalog = {
-      list: () => {
+      list: ({ from = 0 }: { from?: number }) => {
         this.lists++;
         if (this.broken) return Promise.reject(new NvrError('EDISK', 'The disk is gone.'));
-        return Promise.resolve({ clips: this.clips, more: false });
+        const found = this.clips.filter(({ end }) => end > from);
+        return Promise.resolve({ clips: found.slice(0, most), more: found.length > most });
       },
       writing: () => Promise.resolve(writing),
       locate: (file: string) =>
@@ -88,7 +90,7 @@ describe('the clips of a view’s page', () => {
     const two = new Shelf(
       1,
       [clip('/b/3.mp4', 3000, { alarms: [{ time: 3500, reason: 'alarm' }] })],
-      [{ file: '/b/5.mp4.part', start: 5000 }],
+      [{ file: '/b/5.mp4.part', start: 5000, reason: 'alarm' }],
     );
     const told = await of(one, two, new Shelf(2, [clip('/c/1.mp4', 1000)])).list(1, 0, 60_000);
     assert.deepEqual(
@@ -101,6 +103,22 @@ describe('the clips of a view’s page', () => {
       ],
     );
     assert.deepEqual(told.map(({ frameMs }) => frameMs).slice(0, 1), [100]);
+  });
+
+  it('are told however many they are, once each', async () => {
+    const many = Array.from({ length: 25 }, (_, index) => clip(`/a/${index}.mp4`, index * 9_000));
+    const told = await of(new Shelf(1, many, [], 10)).list(1, 0, 600_000);
+    assert.deepEqual(
+      told.map(({ start }) => start),
+      many.map(({ start }) => start),
+    );
+  });
+
+  it('are no films, whose hours pass in minutes', async () => {
+    const film = { reason: 'timelapse', end: 3_600_000 };
+    const writing = [{ file: '/a/2.mp4.part', start: 2000, reason: 'timelapse' }];
+    const told = await of(new Shelf(1, [clip('/a/1.mp4', 1000, film)], writing)).list(1, 0, 60_000);
+    assert.deepEqual(told, []);
   });
 
   it('are told without those of a folder that cannot be read', async () => {

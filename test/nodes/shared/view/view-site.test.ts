@@ -7,6 +7,7 @@ import { RECORD_HEAD } from '../../../../lib/nvr/view/records.js';
 import { View } from '../../../../lib/nvr/view/view.js';
 import type { Nvr } from '../../../../lib/nvr/nvr.js';
 import { Recordings } from '../../../../nodes/shared/view/recordings.js';
+import type { PictureWish } from '../../../../nodes/shared/view/pictures.js';
 import type { SiteRequest } from '../../../../nodes/shared/view/sites.js';
 import { viewSite } from '../../../../nodes/shared/view/view-site.js';
 import { FakeHub } from '../../../nvr/fake-hub.js';
@@ -18,11 +19,13 @@ const CAMERAS = [
 ];
 
 interface Bench {
-  readonly url: string;
+  url: string;
   readonly hub: FakeHub;
   readonly view: View;
   readonly counts: string[];
-  widths: (number | undefined)[];
+  wishes: PictureWish[];
+  /** Past pictures that are being fetched wait for it. */
+  past: Promise<void>;
 }
 
 const servers: http.Server[] = [];
@@ -35,7 +38,7 @@ async function serve(
 ): Promise<Bench> {
   const hub = new FakeHub();
   const counts: string[] = [];
-  const widths: (number | undefined)[] = [];
+  const wishes: PictureWish[] = [];
   const view = new View({
     cameras: CAMERAS,
     maxViewers,
@@ -43,16 +46,18 @@ async function serve(
     still: () => () => Promise.resolve({ data: JPEG, time: 1 }),
     onViewers: (count, event) => counts.push(`${event} ${count}`),
   });
+  const bench: Bench = { url: '', hub, view, counts, wishes, past: Promise.resolve() };
   const site = viewSite({
     view,
     cameras: CAMERAS,
     origins,
     hello: { layout: 'auto' },
     recordings: new Recordings(nvr as Nvr, CAMERAS, () => []),
-    still: (channel, width) => {
-      widths.push(width);
-      if (channel === 7) return Promise.reject(new NvrError('ECHANNEL', 'No such camera.'));
-      return Promise.resolve({ data: JPEG, time: 1 });
+    still: async (channel, wish) => {
+      wishes.push(wish);
+      if (channel === 7) throw new NvrError('ECHANNEL', 'No such camera.');
+      if (wish.at !== undefined) await bench.past;
+      return { data: JPEG, time: Date.UTC(2026, 2, 29, 14) };
     },
   });
   const server = http.createServer((request, response: ServerResponse) => {
@@ -63,7 +68,8 @@ async function serve(
   servers.push(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v`, hub, view, counts, widths };
+  bench.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v`;
+  return bench;
 }
 
 /** Opens the stream and reads its first record. */
@@ -246,12 +252,35 @@ describe('the site of a view node', () => {
     const answer = await fetch(`${bench.url}/3.jpg?width=640`);
     assert.equal(answer.headers.get('content-type'), 'image/jpeg');
     assert.deepEqual(Buffer.from(await answer.arrayBuffer()), JPEG);
-    assert.deepEqual(bench.widths, [640]);
+    assert.deepEqual(bench.wishes, [{ width: 640 }]);
     assert.equal((await fetch(`${bench.url}/4.jpg`)).status, 404);
     assert.equal((await fetch(`${bench.url}/3.jpg?width=1e9`)).status, 400);
     const missing = await fetch(`${bench.url}/7.jpg`);
     assert.equal(missing.status, 503);
     assert.deepEqual(await missing.json(), { code: 'ECHANNEL', reason: 'No such camera.' });
+  });
+
+  it('answers a still of a past moment, two at once, tells when it was, and moves none of them', async () => {
+    const bench = await serve();
+    let answerAll = (): void => undefined;
+    bench.past = new Promise((resolve) => (answerAll = resolve));
+    const asked = [1, 2].map((minutes) => fetch(`${bench.url}/3.jpg?at=-${minutes}m&width=64`));
+    await until(() => bench.wishes.length === 2);
+    const third = await fetch(`${bench.url}/3.jpg?at=-3m`);
+    assert.deepEqual([third.status, ((await third.json()) as { code: string }).code], [503, 'EBUSY']);
+    assert.equal((await fetch(`${bench.url}/3.jpg`)).status, 200);
+    answerAll();
+    const [first] = await Promise.all(asked);
+    assert.deepEqual(
+      [first!.status, first!.headers.get('x-picture-time')],
+      [200, '2026-03-29T14:00:00.000Z'],
+    );
+    assert.deepEqual(bench.wishes.slice(0, 2), [
+      { width: 64, at: '-1m' },
+      { width: 64, at: '-2m' },
+    ]);
+    assert.equal((await fetch(`${bench.url}/3.jpg?at=-3m`)).status, 200);
+    assert.equal((await fetch(`${bench.url}/3.mjpeg?at=-3m`)).status, 400);
   });
 
   it('answers pictures without end for an <img>, until it is gone', async () => {
