@@ -91,7 +91,7 @@ export type { FfmpegJob } from './nvr/snapshot/ffmpeg-fallback.js';
 export { SnapshotPool, type SnapshotPoolOptions } from './nvr/snapshot/snapshot-pool.js';
 export { takePastSnapshot, type FetchPast } from './nvr/past-snapshot.js';
 export { Recorder } from './nvr/recorder/recorder.js';
-export type { Catalog, ClipChoice, ClipList, TimeSpan } from './nvr/recorder/catalog.js';
+export type { Catalog, ClipChoice, ClipList, TimeSpan, WrittenFile } from './nvr/recorder/catalog.js';
 
 export type * from './nvr/recorder/types.js';
 export type { ClipGap } from './media/gaps.js';

@@ -431,7 +431,11 @@ describe('recordings on a page of cameras', function () {
         Math.round(0.2126 * data[4 * at]! + 0.7152 * data[4 * at + 1]! + 0.0722 * data[4 * at + 2]!),
       );
       await video.play();
-      await new Promise((resolve) => (video.ontimeupdate = () => video.currentTime > 1 && resolve(0)));
+      await new Promise((resolve) => {
+        video.ontimeupdate = () => {
+          if (video.currentTime > 1) resolve(undefined);
+        };
+      });
       return first;
     });
     await other.close();
