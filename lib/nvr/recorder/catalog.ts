@@ -28,7 +28,12 @@ export interface ClipList {
 }
 
 /** One that is being written: when it began, and why. */
-export type WrittenFile = Readonly<Pick<OpenEntry, 'file' | 'start' | 'reason'>>;
+export interface WrittenFile {
+  readonly file: string;
+  /** Epoch ms. */
+  readonly start: number;
+  readonly reason: string;
+}
 
 /** Clips listed at once. */
 export const MAX_LISTED = 1000;
