@@ -1,4 +1,4 @@
-// Where in a clip pictures are damaged, or build on what was lost: spans of its time, from the first such
+// Finds the spans of a clip in which pictures are damaged or depend on lost data: each from its first such
 // picture to the next whole one.
 
 export interface DamagedSpan {
@@ -7,14 +7,14 @@ export interface DamagedSpan {
   readonly end: number;
 }
 
-/** Beyond so many, the last one grows over the whole pictures in between. */
+/** After this many, the last span is extended instead, over the whole pictures in between. */
 const MAX_SPANS = 500;
 
 export class DamagedSpans {
   private readonly spans: { start: number; end: number }[] = [];
   private open = false;
 
-  /** A picture shown at `ms`, in any order. */
+  /** Adds a picture displayed at `ms`; pictures may come in any order. */
   add(ms: number, isWhole: boolean): void {
     const last = this.spans.at(-1);
     if (isWhole) {
@@ -30,7 +30,7 @@ export class DamagedSpans {
     }
   }
 
-  /** The spans of a clip that ends at `endMs`. */
+  /** The spans, for a clip that ends at `endMs`. */
   until(endMs: number): DamagedSpan[] {
     return this.spans.map(({ start, end }, i) => ({
       start: Math.round(start),

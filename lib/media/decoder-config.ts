@@ -1,5 +1,5 @@
-// How a decoder is set up for a picture format: the record of its parameter sets (ISO 14496-15 5.3.3 avcC,
-// 8.3.3 hvcC), the shape of a pixel and the colours.
+// Decoder configuration for a picture format: the record of its parameter sets (ISO 14496-15 5.3.3 avcC,
+// 8.3.3 hvcC), the sample aspect ratio and the colours.
 
 import { isEntry } from '../codec/entry.js';
 import { parseH264Sps, type H264Sps } from '../codec/h264/sps.js';
@@ -8,26 +8,23 @@ import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import type { PictureEntry } from './mp4/header.js';
 
-/** NAL unit types of the parameter sets, in the order in which a record has them. */
+/** NAL unit types of the parameter sets, in the order of the record. */
 const SETS = { h264: [7, 8], h265: [32, 33, 34] } as const;
-/** What the counts in a record can say. */
+/** Largest counts that the fields of a record can hold. */
 const MOST_SPS = 31;
 const MOST_SETS = 255;
-/** Lengths in front of NAL units take four bytes. */
+/** NAL unit lengths take four bytes. */
 const LENGTH_BYTES_MINUS1 = 3;
-/** Profiles whose record ends with the chroma format and the bit depths (ISO 14496-15 5.3.3.1.2). */
+/** Profiles whose record ends with chroma format and bit depths (ISO 14496-15 5.3.3.1.2). */
 const WITH_CHROMA: ReadonlySet<number> = new Set([100, 110, 122, 144, 244, 44, 83, 86, 118, 128, 138]);
 
-/**
- * The parameter sets of the sequence, as they stand in front of a keyframe: a change of them needs another
- * file. Empty: there are none.
- */
+/** The VPS and SPS in front of a keyframe. If they change, a new file is needed. Empty if there are none. */
 export function sequenceSets(unit: VideoUnit): Buffer {
   const types = unit.codec === 'h265' ? [32, 33] : [7];
   return Buffer.concat(setsOf(unit, types));
 }
 
-/** Whether a unit has everything in front that decoding begins with. */
+/** Whether a unit has all the parameter sets in front that decoding needs. */
 export function hasSets(unit: VideoUnit): boolean {
   return (
     unit.codec === 'mjpeg' || SETS[unit.codec].every((type) => unit.nals.some((nal) => nal.type === type))
@@ -35,8 +32,8 @@ export function hasSets(unit: VideoUnit): boolean {
 }
 
 /**
- * Whether a file, or what is kept for one, can begin with a unit. `isWanting`: there is nothing yet, and a
- * damaged keyframe is better than that.
+ * Whether a file, or the pre-alarm memory, can begin with a unit. `isWanting`: nothing is stored yet, so a
+ * damaged keyframe is accepted too.
  */
 export function opensFile(unit: VideoUnit, isWanting: boolean): boolean {
   if (!unit.damaged) return isEntry(unit);
@@ -45,7 +42,8 @@ export function opensFile(unit: VideoUnit, isWanting: boolean): boolean {
 }
 
 /**
- * Of the unit that opens a file. Throws EUNSUPPORTED where its parameter sets are missing or cannot be read.
+ * The configuration from the unit that opens a file. Throws EUNSUPPORTED if its parameter sets are missing or
+ * cannot be parsed.
  */
 export function decoderConfig(unit: VideoUnit): PictureEntry {
   const { codec, format } = unit;
@@ -63,7 +61,7 @@ export function decoderConfig(unit: VideoUnit): PictureEntry {
   return { codec, width, height, record, ...(sar && { sar }), ...(colour && { colour }) };
 }
 
-/** What no decoder can do without. */
+/** The error for missing parameter sets. */
 export function withoutSets(): NvrError {
   return new NvrError(
     'EUNSUPPORTED',
@@ -71,13 +69,13 @@ export function withoutSets(): NvrError {
   );
 }
 
-/** Without start codes, each once. */
+/** The parameter sets without start codes and duplicates. */
 function setsOf({ data, nals }: VideoUnit, types: readonly number[]): Buffer[] {
   const found: Buffer[] = [];
   for (const { type, start, end } of nals) {
     if (!types.includes(type)) continue;
     const set = data.subarray(start + 4, end);
-    if (!found.some((known) => known.equals(set))) found.push(set);
+    if (!found.some((other) => other.equals(set))) found.push(set);
   }
   return found.slice(0, MOST_SETS);
 }
@@ -85,11 +83,11 @@ function setsOf({ data, nals }: VideoUnit, types: readonly number[]): Buffer[] {
 function avcc([sps = [], pps = []]: readonly Buffer[][]): Buffer | undefined {
   const info = firstRead(sps, parseH264Sps);
   if (info === undefined) return undefined;
-  const known = sps.slice(0, MOST_SPS);
+  const listed = sps.slice(0, MOST_SPS);
   const { profileIdc, constraints, levelIdc } = info;
   return Buffer.concat([
-    Buffer.of(1, profileIdc, constraints, levelIdc, 0xfc | LENGTH_BYTES_MINUS1, 0xe0 | known.length),
-    ...known.map(counted),
+    Buffer.of(1, profileIdc, constraints, levelIdc, 0xfc | LENGTH_BYTES_MINUS1, 0xe0 | listed.length),
+    ...listed.map(counted),
     Buffer.of(pps.length),
     ...pps.map(counted),
     WITH_CHROMA.has(profileIdc) ? Buffer.of(...chroma(info), 0) : Buffer.alloc(0),
@@ -102,7 +100,7 @@ function hvcc(sets: readonly Buffer[][]): Buffer | undefined {
   const layers = (info.temporalLayers << 3) | (info.temporalIdNested ? 4 : 0);
   return Buffer.concat([
     Buffer.of(1, ...info.generalProfile),
-    // No least size of segments, no kind of parallelism, no frame rate is promised.
+    // min_spatial_segmentation, parallelismType and avgFrameRate are 0: unspecified.
     Buffer.of(0xf0, 0, 0xfc, ...chroma(info), 0, 0, layers | LENGTH_BYTES_MINUS1, sets.length),
     ...sets.map((some, index) => {
       const head = Buffer.of(0x80 | SETS.h265[index]!, 0, some.length);
@@ -111,7 +109,7 @@ function hvcc(sets: readonly Buffer[][]): Buffer | undefined {
   ]);
 }
 
-/** Chroma format and bit depths, as both records have them. */
+/** Chroma format and bit depths, encoded alike in both records. */
 function chroma({ chromaFormat, lumaDepth, chromaDepth }: H264Sps | H265Sps): number[] {
   return [0xfc | chromaFormat, 0xf8 | ((lumaDepth - 8) & 7), 0xf8 | ((chromaDepth - 8) & 7)];
 }

@@ -1,43 +1,40 @@
-// The bytes of a fragmented MP4: boxes, and media that goes from the units to the file in one copy (ISO
+// The bytes of a fragmented MP4: boxes, and media that is copied once from the units to the file (ISO
 // 14496-12 8.8, 14496-15 5.3).
 
 import type { NalRange } from '../codec/unit.js';
 
 /**
- * Where the file goes. Bytes are handed on in order; they are valid until the promise is settled, and the
- * next call waits for that.
+ * Receives the file. Bytes come in order and are valid until the promise settles; the next call waits for
+ * that.
  */
 export interface ClipSink {
   write(data: Uint8Array): Promise<void>;
 }
 
-/** What goes into an mdat. */
+/** The content of an mdat. */
 export interface Sample {
   readonly data: Buffer;
-  /**
-   * H.264, H.265: the NAL units that `data` consists of, each of which has its start code replaced by its
-   * length.
-   */
+  /** H.264, H.265: the NAL units of `data`. Their start codes are replaced by lengths. */
   readonly nals?: readonly NalRange[];
 }
 
 type Piece = Uint8Array | Sample;
 
-/** Of the index at the file's end. */
+/** An entry of the index at the end of the file. */
 interface Entry {
   readonly time: bigint;
   readonly at: number;
 }
 
-/** What is written at once: other files get their turn in between. */
+/** Bytes per write, so that other files get their turn in between. */
 const CHUNK = 256 * 1024;
 
 export class FragmentFile {
-  /** Given to the sink. */
+  /** Bytes passed to the sink. */
   bytes = 0;
 
   private pieces: Piece[] = [];
-  /** Position of the end of what is in `pieces`. */
+  /** File position of the end of `pieces`. */
   private end = 0;
   private readonly index: Entry[] = [];
   private readonly chunk = Buffer.allocUnsafeSlow(CHUNK);
@@ -46,15 +43,15 @@ export class FragmentFile {
 
   constructor(private readonly sink: ClipSink) {}
 
-  /** A box that stands for itself. */
+  /** Adds a complete box. */
   box(data: Uint8Array): void {
     this.pieces.push(data);
     this.end += data.length;
   }
 
   /**
-   * A fragment: its moof, and the samples that it lists in the order of its tracks. `opens`: when its first
-   * picture is shown, in ticks, where a player can begin there.
+   * Adds a fragment: its moof, and its samples in the order of the tracks. `opens`: display time of its first
+   * picture in ticks, if a player can begin there.
    */
   fragment(moof: Buffer, samples: readonly Sample[], opens?: number): void {
     if (opens !== undefined) this.index.push({ time: BigInt(opens), at: this.end });
@@ -65,7 +62,7 @@ export class FragmentFile {
     this.end += bytes;
   }
 
-  /** Hands on what has been told since the last call. Rejects with what the sink rejects with. */
+  /** Writes everything added since the last call. Rejects with the sink's error. */
   async flush(): Promise<void> {
     if (this.pieces.length === 0) return;
     const { pieces } = this;
@@ -79,7 +76,8 @@ export class FragmentFile {
   }
 
   /**
-   * The index of the fragments, by which players seek (ISO 14496-12 8.8.9 to 8.8.11). The last box of a file.
+   * Writes the index of the fragments, which players need for seeking (ISO 14496-12 8.8.9 to 8.8.11); it is
+   * the last box of the file.
    */
   close(): Promise<void> {
     this.box(mfra(this.index));
@@ -89,7 +87,7 @@ export class FragmentFile {
   private async putNals(data: Buffer, nals: readonly NalRange[]): Promise<void> {
     for (const { start, end } of nals) {
       if (end - start <= CHUNK - this.filled) {
-        // The start code is as long as the length that replaces it.
+        // The start code is replaced by a length of the same size, 4 bytes.
         data.copy(this.chunk, this.filled, start, end);
         this.chunk.writeUInt32BE(end - start - 4, this.filled);
         this.filled += end - start;
@@ -119,7 +117,7 @@ export class FragmentFile {
   }
 }
 
-/** What a sample takes in the file: lengths are as long as the start codes that they replace. */
+/** Size of a sample in the file. A length takes as many bytes as the start code that it replaces. */
 export function sampleBytes({ data, nals }: Sample): number {
   return nals?.reduce((sum, { start, end }) => sum + end - start, 0) ?? data.length;
 }

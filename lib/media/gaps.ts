@@ -1,17 +1,17 @@
-// Where pictures are missing, told by the pictures' times alone: a hole is what a camera of this pace does
-// not leave. Holes told by steps on both sides, so that a camera that slows down leaves none.
+// Finds missing pictures by display times alone: a gap is a step much longer than those before and after it.
+// Steps on both sides count, so that a camera that reduces its frame rate causes no gap.
 
 export interface ClipGap {
-  /** Milliseconds into the clip of the last picture before it. */
+  /** ms into the clip of the last picture before the gap. */
   readonly at: number;
   readonly ms: number;
 }
 
-/** Steps on either side by which a step is judged. */
+/** Number of steps on each side that a step is compared with. */
 const NEIGHBOURS = 8;
-/** How unevenly a steady camera's pictures may come. */
+/** Jitter of a steady camera's pictures. */
 const UNEVEN_MS = 20;
-/** Frame times that a hole is longer than. */
+/** A gap is longer than this many frame intervals. */
 const FRAMES = 2;
 const MAX_GAPS = 1000;
 const DEFAULT_FRAME_MS = 40;
@@ -20,23 +20,23 @@ interface Step {
   readonly from: number;
   readonly ms: number;
   /**
-   * The picture behind it is known to lack something: the step is held to the usual pace, not to the slowest.
+   * The picture after the step is known to lack data: compare with the usual step instead of the slow ones.
    */
   readonly lossy: boolean;
 }
 
 export class GapFinder {
   private readonly found: ClipGap[] = [];
-  /** Those that are judged, or judge, still. */
+  /** Steps still to be judged, or still needed to judge others. */
   private readonly steps: Step[] = [];
-  /** The first of `steps` that is not judged yet. */
+  /** Index in `steps` of the first one not judged yet. */
   private next = 0;
   private last: number | undefined;
 
-  /** `declaredRate`: frames per second as the stream says, if it does. */
+  /** `declaredRate`: frames per second according to the stream, if known. */
   constructor(private readonly declaredRate?: number) {}
 
-  /** The next picture in order of presentation, in ms. */
+  /** Adds the next picture in display order; `ms` is its time. */
   add(ms: number, lossy = false): void {
     if (this.last !== undefined) this.steps.push({ from: this.last, ms: ms - this.last, lossy });
     this.last = ms;
@@ -47,19 +47,19 @@ export class GapFinder {
     this.next--;
   }
 
-  /** Those known so far. */
+  /** The gaps found so far. */
   get gaps(): readonly ClipGap[] {
     return this.found;
   }
 
-  /** What a picture lasts at the moment. */
+  /** Current duration of a picture. */
   get frameMs(): number {
     const usual = this.steps.filter((_, index) => index >= this.next || !this.isHole(index));
     const steps = usual.slice(-NEIGHBOURS).map(({ ms }) => ms);
     return steps.length > 0 ? quantile(steps, 0.5) : (this.declaredMs ?? DEFAULT_FRAME_MS);
   }
 
-  /** No more pictures come: judges the rest. */
+  /** Ends the clip and judges the remaining steps. */
   finish(): void {
     while (this.next < this.steps.length) this.judge(this.next++);
   }
@@ -80,7 +80,7 @@ export class GapFinder {
       .slice(Math.max(0, index - NEIGHBOURS), index + NEIGHBOURS + 1)
       .filter((step) => step !== this.steps[index])
       .map((step) => step.ms);
-    // A clip of two pictures has but what the stream says of itself.
+    // A clip of two pictures has no other steps, so the stream's declared rate is used.
     const frame = around.length > 0 ? quantile(around, lossy ? 0.5 : 0.75) : this.declaredMs;
     return frame !== undefined && ms > FRAMES * frame + UNEVEN_MS;
   }

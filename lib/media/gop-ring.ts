@@ -1,5 +1,5 @@
-// The seconds before an alarm: whole GOPs, audio between them, within bounds of seconds, of memory and of
-// units. No clock: time comes with the units.
+// Keeps the last seconds for an alarm: whole GOPs with the audio between them, bounded in seconds, memory and
+// number of units. Reads no clock: time comes with the units.
 
 import { Recovery } from '../codec/entry.js';
 import { unitCost } from '../codec/unit-cost.js';
@@ -11,23 +11,23 @@ import { UNCOUNTED, type UnitMemory, type Yielding } from './unit-memory.js';
 export type ClipUnit = AudioUnit | VideoUnit;
 
 export interface GopRingOptions {
-  /** Seconds kept in front of the newest unit, 0 to 120; with 0 the GOP at hand is kept. */
+  /** Seconds kept before the newest unit, 0 to 120; with 0, the current GOP. */
   readonly seconds: number;
-  /** Bytes of memory kept at most. */
+  /** Most bytes of memory. */
   readonly maxBytes?: number;
-  /** Where what is kept is counted. */
+  /** Counts the memory of the kept units. */
   readonly memory?: UnitMemory;
-  /** Told once, when memory first allows fewer seconds than were asked for. */
+  /** Called once, when memory first allows fewer seconds than requested. */
   readonly onShrink?: (keptMs: number) => void;
 }
 
-/** 32 MB: 64 s of 4 Mbit/s. */
+/** 32 MB: 64 s at 4 Mbit/s. */
 export const RING_BYTES = 32 * 1024 * 1024;
-/** GOPs given up at the front before the list is moved up. */
+/** Dropped GOPs at the front of the list before it is compacted. */
 const COMPACT_AT = 64;
-/** Of a GOP that is too large, what is given up at a time. */
+/** Share of a too large GOP that is dropped at a time. */
 const THINNED_PART = 1 / 8;
-/** Silence after which a picture no longer shows what is. */
+/** After this much silence, the last picture no longer shows the current scene. */
 const BREAK_MS = 2000;
 
 interface Gop {
@@ -35,7 +35,7 @@ interface Gop {
   end: number;
   bytes: number;
   readonly units: ClipUnit[];
-  /** It outgrew the ring: what stood between its first unit and the next here was given up. */
+  /** The GOP was too large: units between its first and the second one here were dropped. */
   isThinned: boolean;
 }
 
@@ -47,8 +47,8 @@ export class GopRing implements Yielding {
   private front = 0;
   private total = 0;
   private count = 0;
-  private told = false;
-  /** There was no room for a GOP's first unit: nothing is held up to the next one. */
+  private isShrinkReported = false;
+  /** There was no room for a GOP's first unit: nothing is kept until the next one. */
   private lost = false;
 
   constructor(private readonly options: GopRingOptions) {
@@ -57,12 +57,12 @@ export class GopRing implements Yielding {
     this.memory = options.memory ?? UNCOUNTED;
   }
 
-  /** Bytes of memory held. */
+  /** Bytes of memory in use. */
   get bytes(): number {
     return this.total;
   }
 
-  /** Milliseconds from the first unit held to the last. */
+  /** ms from the first kept unit to the last. */
   get spanMs(): number {
     const first = this.gops[this.front];
     if (first === undefined) return 0;
@@ -70,10 +70,7 @@ export class GopRing implements Yielding {
     return this.gops.at(-1)!.end - begin;
   }
 
-  /**
-   * Takes the next unit in order of arrival. What comes before the first one that can be begun at is not
-   * kept.
-   */
+  /** Takes the next unit in order of arrival. Units before the first entry point are not kept. */
   push(unit: ClipUnit): void {
     if (unit.kind === 'video' && opensFile(unit, this.gops.length === 0)) {
       this.lost = false;
@@ -97,17 +94,17 @@ export class GopRing implements Yielding {
     this.dropLarge();
   }
 
-  /** Lets go of the oldest GOP; the one at hand stays. */
+  /** Drops the oldest GOP. False, with nothing dropped, if there is only the current one. */
   yield(): boolean {
     if (this.front >= this.gops.length - 1) return false;
     this.dropFirst();
-    this.tell();
+    this.reportShrink();
     return true;
   }
 
   /**
-   * Everything from the last entry at or before `from` (monotonic ms) on; from the first one after it, where
-   * nothing was held at that time.
+   * All units from the last entry point at or before `from` (monotonic ms) on; if there is none, from the
+   * first one after it.
    */
   since(from: number): ClipUnit[] {
     let at = this.front;
@@ -126,8 +123,7 @@ export class GopRing implements Yielding {
   }
 
   /**
-   * Whether a GOP shows nothing of the time from `from` on. It shows the time up to the next one, unless the
-   * stream broke off.
+   * Whether a GOP ends before `from`. A GOP is shown until the next one begins, unless the stream broke off.
    */
   private isOver(at: number, from: number): boolean {
     const next = this.gops[at + 1];
@@ -146,7 +142,7 @@ export class GopRing implements Yielding {
       this.giveUp();
       return;
     }
-    this.tell();
+    this.reportShrink();
   }
 
   private isLarge(): boolean {
@@ -154,13 +150,13 @@ export class GopRing implements Yielding {
   }
 
   /**
-   * Of a GOP at hand that is too large, its first unit and the newest ones are worth most: blocks in the
-   * picture rather than none. False: nothing else is left.
+   * Shrinks the current, too large GOP: its first unit and the newest ones are kept, so that a clip has
+   * artefacts rather than no pictures. False if nothing else is left.
    */
   private thin(): boolean {
     const gop = this.gops.at(-1);
     if (gop === undefined || gop.units.length < 2) return false;
-    // A part at a time, so that each unit is moved a few times at most.
+    // Drop a share at a time, so that each unit is moved a few times at most.
     const given = gop.units.splice(1, Math.ceil(gop.units.length * THINNED_PART));
     for (const unit of given) {
       this.memory.release(unit);
@@ -169,20 +165,20 @@ export class GopRing implements Yielding {
     }
     this.count -= given.length;
     gop.isThinned = true;
-    this.tell();
+    this.reportShrink();
     return true;
   }
 
-  /** Not even the first unit of the GOP at hand fits: nothing is held up to the next one. */
+  /** Not even the first unit of the current GOP fits: nothing is kept until the next GOP. */
   private giveUp(): void {
     this.clear();
     this.lost = true;
-    this.tell();
+    this.reportShrink();
   }
 
-  private tell(): void {
-    if (this.told) return;
-    this.told = true;
+  private reportShrink(): void {
+    if (this.isShrinkReported) return;
+    this.isShrinkReported = true;
     this.options.onShrink?.(this.spanMs);
   }
 
@@ -199,10 +195,13 @@ export class GopRing implements Yielding {
   }
 }
 
-/** What stands where a GOP was until the list is moved up: it holds no memory. */
+/** Placeholder for a dropped GOP until the list is compacted; holds no memory. */
 const EMPTY: Gop = { begin: 0, end: 0, bytes: 0, units: [], isThinned: false };
 
-/** A GOP's units for who begins with it: what builds on pictures that are not there says so. */
+/**
+ * A GOP's units for a reader that begins with it: units whose reference pictures are missing are marked as
+ * such.
+ */
 function begunAt({ units, isThinned }: Gop): ClipUnit[] {
   const first = units[0];
   if (first?.kind !== 'video' || (first.keyframe && !isThinned)) return units;

@@ -1,5 +1,4 @@
-// libde265 in wasm, as libheif-js brings it: compiled once, and an instance with memory of its own for each
-// who asks.
+// libde265 as WebAssembly, from libheif-js: compiled once; each caller gets an instance with its own memory.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,15 +6,15 @@ import { createRequire } from 'node:module';
 import { NvrError } from '../errors.js';
 
 /**
- * Bytes that an instance's memory may grow to. The largest picture that is admitted needs less; one that asks
- * for more is refused by a failed allocation.
+ * Largest memory of an instance. The largest supported picture needs less; for a larger one the allocation
+ * fails and it is refused.
  */
 const MAX_MEMORY = 512 * 1024 * 1024;
 const PAGE = 65_536;
 
 let compiled: WebAssembly.Module | undefined;
 
-/** What it would print is dropped. */
+/** Output to the console is discarded. */
 export function newLibDe265(): LibDe265 {
   const require = createRequire(__filename);
   const folder = 'libheif-js/libheif-wasm';
@@ -37,7 +36,8 @@ export function newLibDe265(): LibDe265 {
 }
 
 /**
- * Its memory grows by one call, from the side of JavaScript; `resourceLimits` of a worker do not count it.
+ * Bounds the memory of an instance. It grows through a single JavaScript call; `resourceLimits` of a worker
+ * do not cover it.
  */
 function boundMemory({ exports }: WebAssembly.Instance): void {
   const memory = Object.values(exports).find((one) => one instanceof WebAssembly.Memory);
@@ -50,8 +50,8 @@ function boundMemory({ exports }: WebAssembly.Instance): void {
 }
 
 /**
- * The part of the bundle that is used here, as libheif-wasm/libheif.d.ts declares it: pointers and C integers
- * are numbers.
+ * The parts of the bundle used here, as declared in libheif-wasm/libheif.d.ts. Pointers and C integers are
+ * numbers.
  */
 export interface LibDe265 {
   readonly HEAPU8: Uint8Array;
@@ -71,9 +71,9 @@ export interface LibDe265 {
   ): number;
   _de265_set_parameter_bool(decoder: number, parameter: number, value: number): void;
   _de265_flush_data(decoder: number): number;
-  /** Writes to `more` whether there is more to do. */
+  /** Sets `more` if there is more to decode. */
   _de265_decode(decoder: number, more: number): number;
-  /** 0: none yet. */
+  /** Returns 0 if no picture is ready. */
   _de265_get_next_picture(decoder: number): number;
   _de265_get_chroma_format(image: number): number;
   _de265_get_image_width(image: number, channel: number): number;

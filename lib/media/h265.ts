@@ -1,4 +1,4 @@
-// H.265 keyframes to planes, by libde265 as libheif-js brings it in wasm: no native code.
+// Decodes H.265 keyframes to planes with libde265 (WebAssembly from libheif-js, no native code).
 
 import { splitAnnexB } from '../codec/annexb.js';
 import type { SampleAspect } from '../codec/unit.js';
@@ -11,42 +11,41 @@ import { newLibDe265 } from './h265-library.js';
 import type { LibDe265 } from './h265-library.js';
 import type { PlanarPicture } from './jpeg/index.js';
 
-/** Planes of the shown picture with what its VUI says of their colours. */
+/** Planes of the displayed picture, and how its VUI describes their colours. */
 export interface H265Picture extends PlanarPicture {
   readonly fullRange: boolean;
-  /** H.265 table E.5; 2: not said. */
+  /** H.265 table E.5; 2 means unspecified. */
   readonly matrixCoefficients: number;
-  /** The shape of a pixel; absent: square. */
+  /** Sample aspect ratio; absent if square. */
   readonly sar?: SampleAspect;
 }
 
-/** Luma samples of the largest picture worth the memory: 8192 x 4608, either way up. */
+/** Largest supported picture: 8192 x 4608 luma samples, or rotated. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
 /**
- * Bytes of the picture and of those it names as references, which the library makes where it does not have
- * them: 4K in 10 bits with three of them.
+ * Largest memory in bytes of the picture and its reference pictures, which libde265 generates if missing:
+ * enough for 4K in 10 bits with three references.
  */
 const MAX_PICTURE_BYTES = 96 * 1024 * 1024;
-/** Samples that may be coded beside twice those that are shown: borders of small pictures. */
+/** Coded samples allowed in excess of twice the displayed ones, for the borders of small pictures. */
 const MAX_HIDDEN = 256 * 256;
 
 /** DE265_DECODER_PARAM_SUPPRESS_FAULTY_PICTURES. */
 const SUPPRESS_FAULTY = 6;
 
 /**
- * libde265 is called itself, not as libheif's decoder of HEIC files: that one leaves out the deblocking and
- * the SAO filter in its wasm build (41 dB off at low bit rates) and converts the colours on its way. It shows
- * what its memory held where a part of a picture is missing, so it is given only what was read to its last
- * bit before.
+ * Uses libde265 directly instead of libheif's HEIC decoder, whose wasm build omits deblocking and SAO (41 dB
+ * off at low bit rates) and converts the colours. Where a part of a picture is missing, libde265 shows old
+ * memory contents; so it only gets pictures that were parsed completely before.
  */
 export class H265Decoder {
   #library: LibDe265 | undefined;
 
   /**
-   * `annexB`: one IRAP picture with its parameter sets in front. Its planes are views of the wasm memory,
-   * valid while `use` runs, whose result is returned. NvrError EUNSUPPORTED for what is too large or not
-   * 4:2:0 or grey, EDECODE for what is broken or not whole.
+   * Decodes `annexB`: one IRAP picture with its parameter sets in front. The planes are views of wasm memory,
+   * valid while `use` runs; its result is returned. Throws EUNSUPPORTED if the picture is too large or
+   * neither 4:2:0 nor grey, EDECODE if it is invalid or incomplete.
    */
   decode<T>(annexB: Uint8Array, use: (picture: H265Picture) => T): T {
     const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength));
@@ -55,14 +54,14 @@ export class H265Decoder {
     try {
       return decodeIn(library, picture, use);
     } catch (error) {
-      // Its memory is not to be trusted after any fault.
+      // After any fault the instance's memory cannot be trusted.
       this.#library = undefined;
       throw error instanceof NvrError ? error : broken('the decoder has failed');
     }
   }
 }
 
-/** What a picture costs is known by its parameter sets, before anything is made. */
+/** Checks the memory that a picture needs, from its parameter sets, before anything is allocated. */
 function admit(sps: Sps, references: number): void {
   const { codedWidth, codedHeight, width, height } = sps;
   const samples = codedWidth * codedHeight;
@@ -94,8 +93,7 @@ function decodeIn<T>(library: LibDe265, { nals, sps }: WholePicture, use: (pictu
     library._de265_push_NAL(decoder, scratch, nal.length, 0, 0, 0);
   }
   library._de265_flush_data(decoder);
-  // Each call takes one NAL unit or one step of the output, so the bound is never met by a picture that comes
-  // at all.
+  // Each call consumes a NAL unit or makes one step of output, so a valid picture never reaches this bound.
   let image = 0;
   for (let step = 0; step < 2 * nals.length + 16 && image === 0; step++) {
     library._de265_decode(decoder, scratch);
@@ -130,7 +128,7 @@ function viewPicture(library: LibDe265, image: number, scratch: number): H265Pic
   };
 }
 
-/** Deeper samples (16 bits, little endian) give their upper 8, in memory of their own. */
+/** Of samples deeper than 8 bits (16 bits little-endian), copies the upper 8. */
 function viewPlane(
   library: LibDe265,
   image: number,

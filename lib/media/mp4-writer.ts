@@ -1,5 +1,5 @@
-// Units of one picture format to a fragmented MP4, or MOV where the sound has no place in MP4: a fragment a
-// GOP, or less, written when the next one begins.
+// Writes units of one picture format to a fragmented MP4, or to MOV if MP4 does not support the audio codec.
+// A fragment holds a GOP or less, and is written when the next one begins.
 
 import { isEntry } from '../codec/entry.js';
 import type { AudioFormat, VideoUnit } from '../codec/unit.js';
@@ -28,24 +28,24 @@ export type { DamagedSpan } from './damaged-spans.js';
 
 export interface ClipFacts {
   readonly frames: number;
-  /** Of the file, so far. */
+  /** Size of the file so far. */
   readonly bytes: number;
   readonly durationMs: number;
-  /** Units that are missing data of their own. */
+  /** Units with missing data of their own. */
   readonly damaged: number;
-  /** Where they are, and what builds on them. */
+  /** Spans with damaged pictures and those that depend on them. */
   readonly damagedSpans: readonly DamagedSpan[];
   readonly gaps: readonly ClipGap[];
 }
 
 const PICTURES = 1;
 const SOUND = 2;
-/** A fragment is at least this long, where keyframes come more often. */
+/** Least duration of a fragment, if keyframes are more frequent. */
 const FRAGMENT_MS = 1000;
-/** A fragment ends in the midst of a GOP beyond this: it is what memory holds, and what a crash costs. */
+/** A fragment longer or larger than this ends inside a GOP: it is held in memory, and lost in a crash. */
 const LONG_MS = 5000;
 const LARGE_BYTES = 8 * 1024 * 1024;
-/** How long the first fragment waits for sound that has been heard: what the file holds is said in front. */
+/** How long the first fragment waits for expected audio, because the file header must declare its tracks. */
 const SOUND_WAIT_MS = 2000;
 
 export class Mp4Writer {
@@ -58,21 +58,21 @@ export class Mp4Writer {
   /** Monotonic ms of the first picture. */
   private readonly origin: number;
   private fragments = 0;
-  /** The file was begun with sound. */
+  /** The file has an audio track. */
   private withSound = false;
   private failure: Error | undefined;
 
   /**
-   * `first`: the picture that opens the file, with its parameter sets; `sound`: what is heard with it, if
-   * anything. Throws EUNSUPPORTED.
+   * `first`: the picture that opens the file, with its parameter sets; `sound`: format of the audio, if any.
+   * Throws EUNSUPPORTED.
    */
   constructor(
     sink: ClipSink,
     private readonly first: VideoUnit,
     sound?: AudioFormat,
-    /** Where players begin, on the clock of the pictures' times; earlier pictures only serve to decode. */
+    /** Where players begin, on the clock of the picture times; earlier pictures are only decoded. */
     private readonly shownFrom = -Infinity,
-    /** Pictures a second as they came before, for a stream that says none. */
+    /** Frames per second measured before, for a stream that does not declare a rate. */
     usualRate?: number,
   ) {
     this.config = decoderConfig(first);
@@ -91,26 +91,25 @@ export class Mp4Writer {
     return { frames, bytes, damaged, damagedSpans, gaps, durationMs: Math.round(endMs) };
   }
 
-  /** Codec of the sound that is in the file. */
+  /** Codec of the file's audio track. */
   get sound(): string | undefined {
     return this.withSound ? this.sounds?.format.codec : undefined;
   }
 
-  /** A picture that shall not be in the file: it is counted all the same. */
+  /** Counts a picture that is not written to the file. */
   leaveOut(unit: VideoUnit): void {
     this.pictures.leaveOut(unit, this.msOf(unit));
   }
 
-  /**
-   * Whether a keyframe can go on in this file: same codec, same parameter sets for the sequence, or none of
-   * its own.
-   */
+  /** Whether a keyframe can continue this file: same codec, and the same sequence parameter sets or none. */
   fits(keyframe: VideoUnit): boolean {
     const sets = sequenceSets(keyframe);
     return keyframe.codec === this.first.codec && (sets.length === 0 || sets.equals(this.sets));
   }
 
-  /** The next unit in order of arrival, the first one included. Rejects with what the sink rejected with. */
+  /**
+   * Adds the next unit in order of arrival, beginning with the first picture. Rejects with the sink's error.
+   */
   async add(unit: ClipUnit): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     const ms = this.msOf(unit);
@@ -118,7 +117,7 @@ export class Mp4Writer {
     else if (this.pictures.frames > 0 && this.takes(unit.format)) this.sounds?.add(unit, ms);
   }
 
-  /** Writes what waits and ends the file. */
+  /** Writes the remaining units and ends the file. */
   async finish(): Promise<ClipFacts> {
     if (this.failure !== undefined) throw this.failure;
     const rest = this.pictures.take(PICTURES);
@@ -128,7 +127,7 @@ export class Mp4Writer {
   }
 
   private async addPicture(unit: VideoUnit, ms: number): Promise<void> {
-    // Pictures in front of the first one, or in its place, build on what is not there.
+    // Pictures before the first one depend on pictures that are not in the file.
     if (unit.nals.length === 0 || (this.pictures.frames === 0 ? unit !== this.first : ms < 0)) return;
     const shown = this.pictures.place(ms, unit.keyframe);
     if (this.isDue(isEntry(unit), shown)) {
@@ -138,7 +137,7 @@ export class Mp4Writer {
     this.pictures.add(unit, shown);
   }
 
-  /** Whether what waits makes a fragment, in front of a picture shown at `shown`. */
+  /** Whether the waiting pictures make a fragment, if the next one is displayed at `shown`. */
   private isDue(isEntry: boolean, shown: number): boolean {
     const waitingMs = this.pictures.waitingMs(shown);
     if (this.pictures.bytes > LARGE_BYTES || waitingMs > LONG_MS) return true;
@@ -147,8 +146,8 @@ export class Mp4Writer {
   }
 
   /**
-   * A fragment, with the sound that goes with it. `untilMs`: where the next one begins; without it everything
-   * goes.
+   * Writes a fragment with the audio that belongs to it. `untilMs`: where the next one begins; without it
+   * everything is written.
    */
   private async write(pictures: PictureRun, untilMs?: number): Promise<void> {
     if (this.fragments === 0) this.begin(pictures.run);
@@ -168,7 +167,7 @@ export class Mp4Writer {
     await this.guard(this.file.flush());
   }
 
-  /** A declared track that stays silent would hold players up: it is declared when sound has come. */
+  /** An audio track that stays silent would block players, so it is declared only if audio has arrived. */
   private begin({ time, samples }: TrackRun): void {
     this.withSound = this.sounds?.begun === true;
     const tracks: HeaderTrack[] = [
@@ -180,7 +179,7 @@ export class Mp4Writer {
     this.file.box(mp4Header(tracks));
   }
 
-  /** Ticks in front of the picture on screen at `shownFrom`, as far as the first fragment tells. */
+  /** Ticks before the picture on screen at `shownFrom`, as far as the first fragment shows. */
   private skipOf(from: number, samples: readonly FragmentSample[]): number {
     const skip = Math.round(((this.shownFrom - this.origin) * VIDEO_RATE) / 1000);
     if (!(skip > 0)) return 0;
@@ -193,7 +192,7 @@ export class Mp4Writer {
     return wanted < time ? shownAt(timed, wanted) : wanted;
   }
 
-  /** From the first picture on, on the time line of the camera's session. */
+  /** ms since the first picture, on the session's time line. */
   private msOf({ mediaTime, arrival }: ClipUnit): number {
     return (mediaTime ?? arrival) - this.origin;
   }
@@ -215,7 +214,7 @@ export class Mp4Writer {
   }
 }
 
-/** Whether a file can hold sound of this kind. */
+/** Whether a file can hold audio of this format. */
 export function isWritableSound({ codec, config }: AudioFormat): boolean {
   return isSoundCodec(codec) && (codec !== 'aac' || config !== undefined);
 }

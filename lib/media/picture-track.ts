@@ -1,5 +1,4 @@
-// The pictures of a file, from one fragment to the next: placed on the file's time line, with what is told of
-// them.
+// The pictures of a file, fragment by fragment: their sample times, and the report of damage and gaps.
 
 import { isEntry } from '../codec/entry.js';
 import type { VideoUnit } from '../codec/unit.js';
@@ -13,30 +12,30 @@ import { DecodeTimes, MAX_REORDER, ShownTimes } from './sample-times.js';
 const TICKS_PER_MS = VIDEO_RATE / 1000;
 
 interface Picture extends Sample {
-  /** When it is shown, in ticks, not moved up. */
+  /** Display time in ticks, without the delay. */
   readonly shown: number;
   readonly bytes: number;
   readonly isEntry: boolean;
 }
 
-/** A picture as the story of the clip needs it. */
-interface Told {
+/** A picture, for the report of damage and gaps. */
+interface ReportEntry {
   readonly ms: number;
   readonly isWhole: boolean;
-  /** It is not in the file. */
+  /** Not written to the file. */
   readonly leftOut?: true;
 }
 
 export interface PictureRun {
   readonly run: TrackRun;
   readonly samples: readonly Sample[];
-  /** When the first picture is shown, in ticks of the file, where a player can begin there. */
+  /** Display time of the first picture in ticks of the file, if a player can begin there. */
   readonly opens?: number;
 }
 
 export class PictureTrack {
   frames = 0;
-  /** Units that lacked data of their own. */
+  /** Number of units with missing data of their own. */
   damaged = 0;
   bytes = 0;
   private readonly depth: number;
@@ -45,11 +44,11 @@ export class PictureTrack {
   private readonly gapFinder: GapFinder;
   private readonly damage = new DamagedSpans();
   private waiting: Picture[] = [];
-  /** Not told yet, as a picture decoded later may be shown before. */
-  private readonly untold: Told[] = [];
+  /** Not reported yet, because a picture decoded later may be displayed before them. */
+  private readonly unreported: ReportEntry[] = [];
   private lastShown = 0;
 
-  /** `usualRate`: pictures a second as they came before, for a stream that says none. */
+  /** `usualRate`: frames per second measured before, for a stream that does not declare a rate. */
   constructor(first: VideoUnit, usualRate?: number) {
     const { reorderDepth = MAX_REORDER, frameRate = usualRate } = first.format;
     this.depth = Math.min(reorderDepth, MAX_REORDER);
@@ -58,12 +57,12 @@ export class PictureTrack {
     this.gapFinder = new GapFinder(frameRate);
   }
 
-  /** Milliseconds that wait to be taken in front of a picture shown then. */
+  /** ms of pictures waiting for `take`, if the next one is displayed at `shown`. */
   waitingMs(shown: number): number {
     return this.waiting.length === 0 ? 0 : (shown - this.waiting[0]!.shown) / TICKS_PER_MS;
   }
 
-  /** Ticks that the file's times are moved up by. */
+  /** Ticks added to all times of the file. */
   get delay(): number {
     return this.decode.delay ?? 0;
   }
@@ -76,38 +75,38 @@ export class PictureTrack {
     return this.damage.until(this.endMs);
   }
 
-  /** To the end of the last picture. */
+  /** End of the last picture in ms. */
   get endMs(): number {
     return this.frames === 0 ? 0 : this.lastShown / TICKS_PER_MS + this.gapFinder.frameMs;
   }
 
-  /** When the next picture is shown, in ticks: at `ms`, or as soon behind it as can be. */
+  /** Display time of the next picture in ticks: at `ms`, or the next possible time after it. */
   place(ms: number, keyframe: boolean): number {
     return this.shown.next(Math.round(ms * TICKS_PER_MS), keyframe);
   }
 
-  /** A picture that has been placed. */
+  /** Adds a picture that was placed. */
   add(unit: VideoUnit, shown: number): void {
     const { data, nals, damaged, reference } = unit;
     const bytes = sampleBytes({ data, nals });
-    // A player may begin at a recovery point as at a keyframe.
+    // A player can begin at a recovery point as at a keyframe.
     this.waiting.push({ data, nals, shown, bytes, isEntry: this.frames === 0 || isEntry(unit) });
     this.bytes += bytes;
     this.frames++;
     if (damaged) this.damaged++;
     this.lastShown = Math.max(this.lastShown, shown);
-    this.untold.push({ ms: shown / TICKS_PER_MS, isWhole: !damaged && reference === undefined });
+    this.unreported.push({ ms: shown / TICKS_PER_MS, isWhole: !damaged && reference === undefined });
   }
 
-  /** A picture that shall not be in the file: it is counted all the same. */
+  /** Counts a picture that is not written to the file. */
   leaveOut({ damaged }: VideoUnit, ms: number): void {
     if (damaged) this.damaged++;
-    this.untold.push({ ms, isWhole: false, leftOut: true });
+    this.unreported.push({ ms, isWhole: false, leftOut: true });
   }
 
   /**
-   * The pictures that wait, in order of decoding; but for the last few, where `next`, which comes behind
-   * them, is no keyframe: their times are not certain yet. Without `next` it is all, and the end.
+   * Takes the waiting pictures in decode order. The last few stay if the picture after them (`next`) is not a
+   * keyframe, because their times are not final. Without `next`, takes all: the file ends.
    */
   take(track: number, next?: { shown: number; keyframe: boolean }): PictureRun | undefined {
     const held = next === undefined || next.keyframe ? 0 : Math.min(this.depth, this.waiting.length);
@@ -117,7 +116,7 @@ export class PictureTrack {
       this.waiting.map(({ shown }) => shown),
       held,
     );
-    this.tell(count, next === undefined);
+    this.report(count, next === undefined);
     const taken = this.waiting.slice(0, count);
     this.waiting = this.waiting.slice(count);
     const samples = taken.map(({ shown, bytes, isEntry: key }, index): FragmentSample => {
@@ -134,9 +133,7 @@ export class PictureTrack {
     };
   }
 
-  /**
-   * Until the next picture, as far as that is known: with pictures out of order its time of decoding is not.
-   */
+  /** Duration until the next picture, as far as known: with reordering, the next decode time is not. */
   private lastDuration(time: number, next: number | undefined): number {
     const frame = Math.max(1, Math.round(this.gapFinder.frameMs * TICKS_PER_MS));
     if (next === undefined) return frame;
@@ -144,13 +141,13 @@ export class PictureTrack {
     return this.delay > 0 && step <= (this.depth + 1) * frame ? Math.min(step, frame) : step;
   }
 
-  /** Tells of the first `count` pictures in order of presentation, and of those left out among them. */
-  private tell(count: number, isEnd: boolean): void {
-    this.untold.sort((a, b) => a.ms - b.ms);
+  /** Reports the first `count` pictures in display order, and those left out among them. */
+  private report(count: number, isEnd: boolean): void {
+    this.unreported.sort((a, b) => a.ms - b.ms);
     let left = count;
     let lossy = false;
-    while (this.untold.length > 0 && (left > 0 || isEnd)) {
-      const { ms, isWhole, leftOut } = this.untold.shift()!;
+    while (this.unreported.length > 0 && (left > 0 || isEnd)) {
+      const { ms, isWhole, leftOut } = this.unreported.shift()!;
       this.damage.add(ms, isWhole);
       lossy ||= !isWhole;
       if (leftOut) continue;

@@ -1,27 +1,24 @@
-// When a picture is shown and when it is decoded, in whole ticks: whatever times come in, what goes out is a
-// file that every player takes. Times of decoding go up, none lies behind its time of presentation, and all
-// pictures of a file, and its sound, are moved up by the same delay (ISO 14496-12 8.6.1.3, 8.8.12): offsets
-// below zero would make ffmpeg shift the pictures against the sound.
+// Display and decode times of pictures in whole ticks. Whatever times come in, the results make a file that
+// every player accepts: decode times rise, and no decode time is after its display time. All pictures and the
+// audio of a file are delayed by the same amount (ISO 14496-12 8.6.1.3, 8.8.12), because negative offsets
+// would make ffmpeg shift pictures against audio.
 
-/** What H.264 and H.265 allow at most (H.264 A.3.1, H.265 A.4.1). */
+/** Deepest reordering of H.264 and H.265 (H.264 A.3.1, H.265 A.4.1). */
 export const MAX_REORDER = 16;
 
 /**
- * Holds times of presentation to the order that decoders keep: no two are the same, at most `depth` pictures
- * that were decoded before a picture are shown behind it, and none that was decoded before the last keyframe.
+ * Restricts display times to what decoders assume: no two are equal; at most `depth` pictures decoded before
+ * a picture are displayed after it, and none that was decoded before the last keyframe.
  */
 export class ShownTimes {
-  /** The latest ones, up to one more than the depth, in order. */
+  /** The latest display times, sorted: one more than the depth. */
   private readonly latest: number[] = [];
-  /** Everything before the last keyframe was shown by then. */
+  /** Every picture before the last keyframe is displayed by this time. */
   private floor = -1;
 
   constructor(private readonly depth: number) {}
 
-  /**
-   * The time for the next picture in order of decoding: the one that is wanted, or the nearest behind it that
-   * can be.
-   */
+  /** Display time of the next picture in decode order: the wanted one, or the next possible one after it. */
   next(wanted: number, keyframe: boolean): number {
     const { latest, depth } = this;
     if (keyframe) this.floor = Math.max(this.floor, latest.at(-1) ?? -1);
@@ -35,11 +32,11 @@ export class ShownTimes {
   }
 }
 
-/** Times of decoding, for runs of pictures whose times came from `ShownTimes` of the same depth. */
+/** Decode times for runs of pictures whose display times come from a `ShownTimes` with the same depth. */
 export class DecodeTimes {
   /**
-   * What all times of presentation are moved up by: as far as the first run needs, and a tick for each
-   * picture that may ever be decoded before its time. Undefined until then.
+   * Delay added to all display times: what the first run needs, and a tick for each picture that may be
+   * decoded early. Undefined before the first run.
    */
   delay: number | undefined;
   private last = -1;
@@ -47,8 +44,8 @@ export class DecodeTimes {
   constructor(private readonly depth: number) {}
 
   /**
-   * `shown`: of the next pictures in order of decoding, not moved up. The last `held` of them come again in
-   * the next run.
+   * `shown`: display times of the next pictures in decode order, without the delay. The last `held` of them
+   * come again in the next run.
    */
   take(shown: readonly number[], held: number): number[] {
     const times = [...shown].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-// One keyframe in, one JPEG out: the work that the snapshot's worker thread does, without the thread.
+// Decodes one keyframe and encodes it as a JPEG: the work of the snapshot worker, independent of the thread.
 
 import { NvrError } from '../errors.js';
 import { IntraDecoder } from './h264-intra/index.js';
@@ -14,27 +14,24 @@ export interface SnapshotJob {
   readonly data: Uint8Array;
   /** 1..100. */
   readonly quality: number;
-  /** Pixels; a wider picture is made this wide. */
+  /** Largest width in pixels; wider pictures are scaled down. */
   readonly width?: number;
-  /** Pixels of another shape are made square. */
+  /** Make non-square pixels square. */
   readonly squarePixels?: boolean;
-  /** Whose it is: what is kept between pictures is kept for one camera. */
+  /** Identifies the camera: state between pictures is kept for one camera only. */
   readonly camera?: number;
 }
 
 /**
- * Keeps a decoder of each kind between pictures of one camera, as their memory is worth reusing: another
- * camera's pixels are never in it.
+ * Keeps a decoder of each kind between the pictures of one camera, to reuse its memory. That memory is never
+ * shared with another camera, whose pixels could otherwise appear.
  */
 export class SnapshotMaker {
   #camera: number | undefined;
   #h264: IntraDecoder | undefined;
   #h265: H265Decoder | undefined;
 
-  /**
-   * NvrError EUNSUPPORTED for what the decoders cannot read, EDECODE for what is broken; no other error
-   * leaves.
-   */
+  /** Throws only NvrError: EUNSUPPORTED for streams that cannot be decoded, EDECODE for invalid data. */
   make(job: SnapshotJob): Jpeg {
     const encode = (picture: DecodedPicture | H265Picture): Jpeg => {
       const { fullRange, matrixCoefficients, sar } = picture;
@@ -55,7 +52,7 @@ export class SnapshotMaker {
       return encode((this.#h264 ??= new IntraDecoder()).decode(job.data));
     } catch (error) {
       if (error instanceof NvrError) throw error;
-      // What went wrong in a way nobody foresaw starts over with fresh decoders.
+      // After an unexpected error, start over with new decoders.
       this.release();
       throw new NvrError('EDECODE', `the keyframe could not be decoded (${job.codec})`, { cause: error });
     }

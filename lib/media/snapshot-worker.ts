@@ -1,5 +1,4 @@
-// The worker thread's side of the snapshot pool: a job comes as a message, the JPEG goes back in shared
-// memory.
+// Worker thread of the snapshot pool: receives a job as a message, and returns the JPEG in shared memory.
 
 import { parentPort } from 'node:worker_threads';
 
@@ -8,15 +7,15 @@ import type { NvrErrorCode } from '../errors.js';
 import { SnapshotMaker } from './snapshot-job.js';
 import type { SnapshotJob } from './snapshot-job.js';
 
-/** What the worker answers to a SnapshotJob: always one message for one job, in order. */
+/** The answer to a SnapshotJob: one message per job, in order. */
 export type SnapshotReply = SnapshotDone | { readonly code: NvrErrorCode; readonly message: string };
 
 export interface SnapshotDone {
-  /** Bytes of the JPEG at the start of the shared memory. They stay until the next job. */
+  /** Length in bytes of the JPEG at the start of the shared memory. It stays valid until the next job. */
   readonly length: number;
   readonly width: number;
   readonly height: number;
-  /** The shared memory from now on: told when it is another one than before. */
+  /** The shared memory to use from now on, if it was replaced. */
   readonly memory?: SharedArrayBuffer;
 }
 

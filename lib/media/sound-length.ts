@@ -1,4 +1,4 @@
-// How long a frame of sound lasts.
+// Duration of audio frames.
 
 import { parseAacConfig } from '../codec/aac-config.js';
 import { opusSamples } from '../codec/opus.js';
@@ -6,13 +6,13 @@ import type { AudioFormat } from '../codec/unit.js';
 
 const AAC_FRAME = 1024;
 
-/** Samples, by the format's rate, of one AAC frame: SBR doubles those of the core. */
+/** Samples in an AAC frame, at the format's rate: with SBR twice those of the core codec. */
 export function aacFrame({ config, sampleRate }: AudioFormat): number {
   const parsed = config && parseAacConfig(config);
   return parsed === undefined ? AAC_FRAME : (parsed.frameSamples * sampleRate) / parsed.coreRate;
 }
 
-/** Samples, by the format's rate, that a unit's data makes; 0 for none. `frame`: those of a frame of AAC. */
+/** Samples in a unit's data, at the format's rate; 0 for none. `frame`: samples in an AAC frame. */
 export function soundSamples({ codec, channels }: AudioFormat, data: Buffer, frame: number): number {
   if (data.length === 0) return 0;
   if (codec === 'aac') return frame;

@@ -1,22 +1,19 @@
-// The sound of a file: frame on frame without a break, led gently after the time line, with a jump where some
-// is missing.
+// The audio of a file: frames without gaps, gently adjusted to the time line, with a jump where audio is
+// missing.
 
 import type { AudioFormat, AudioUnit } from '../codec/unit.js';
 import type { Sample } from './fragment-file.js';
 import type { FragmentSample, TrackRun } from './mp4/moof.js';
 import { aacFrame, soundSamples } from './sound-length.js';
 
-/** Off by more than this, sound is missing, or there is too much of it. */
+/** A larger deviation means missing or surplus audio. */
 const JUMP_MS = 50;
-/**
- * Part of what it is off by that is made up for with each frame, and the most that a frame is stretched for
- * it.
- */
+/** Share of the deviation corrected per frame, and the most that a frame is stretched for it. */
 const GAIN = 0.05;
 const MAX_STRETCH = 0.02;
 
 interface Frame extends Sample {
-  /** Ticks of the track. */
+  /** In ticks of the track. */
   readonly at: number;
 }
 
@@ -27,25 +24,25 @@ export interface SoundRun {
 
 export class SoundTrack {
   private waiting: Frame[] = [];
-  /** Where the next frame should begin, in ms; NaN before the first. */
+  /** Expected start of the next frame in ms; NaN before the first. */
   private due = NaN;
   private lastAt = -1;
   private lastMs = 0;
-  /** Samples of a frame of AAC. */
+  /** Samples in an AAC frame. */
   private readonly frame: number;
 
   constructor(readonly format: AudioFormat) {
     this.frame = aacFrame(format);
   }
 
-  /** Some has come. */
+  /** Whether audio has arrived. */
   get begun(): boolean {
     return this.lastAt >= 0;
   }
 
   /**
-   * The next frame; `ms`: when it is heard, from the first picture on. What lies in front of that, and what
-   * there is no room for, is left out.
+   * Adds the next frame; `ms`: when it plays, relative to the first picture. Frames before that, and those
+   * without room, are dropped.
    */
   add(unit: AudioUnit, ms: number): void {
     const { sampleRate } = this.format;
@@ -63,8 +60,8 @@ export class SoundTrack {
   }
 
   /**
-   * What begins before `untilMs` and is followed by more; all of it without `untilMs`. `delay`: ticks that
-   * everything is moved up by.
+   * Takes the frames that begin before `untilMs` and have a successor; without `untilMs`, all. `delay`: ticks
+   * added to all times.
    */
   take(track: number, delay: number, untilMs = Infinity): SoundRun | undefined {
     const { sampleRate } = this.format;

@@ -1,15 +1,15 @@
-// Where a span of recorded pictures ends. Pictures come in order of decoding: behind the first one that is
-// shown too late there may be some that are shown in time, and build on it.
+// Finds where a span of recorded pictures ends. Pictures come in decode order: after the first one displayed
+// too late, others may follow that are displayed in time and depend on it.
 
 import type { VideoUnit } from '../codec/unit.js';
 
 /**
- * `in`: it belongs to the span, after those that `takeHeld` answers. `held`: perhaps, told by what comes
- * behind it. `over`: neither it nor anything behind it does.
+ * `in`: belongs to the span, after those returned by `takeHeld`. `held`: undecided until later pictures
+ * arrive. `over`: neither this picture nor any later one belongs to it.
  */
 export type PlaceInSpan = 'in' | 'held' | 'over';
 
-/** As many as any stream may decode ahead (H.264 A.3.1, H.265 A.4.1). */
+/** Deepest reordering of any stream (H.264 A.3.1, H.265 A.4.1). */
 const MAX_HELD = 16;
 const NONE: readonly VideoUnit[] = [];
 
@@ -33,7 +33,7 @@ export class SpanEnd {
     return 'held';
   }
 
-  /** Those that are shown behind the span, and that the next one builds on. */
+  /** The held pictures: displayed after the span, but the next picture depends on them. */
   takeHeld(): readonly VideoUnit[] {
     if (this.held.length === 0) return NONE;
     const { held } = this;

@@ -1,36 +1,37 @@
-// What the stores of a camera say to whoever counts their memory.
+// The interface between a camera's stores and the memory budget that counts them.
 
 import type { MediaUnit } from '../codec/unit.js';
 
-/** A store that can do with less: seconds before an alarm are worth less than what is under way. */
+/** A store that can drop data: seconds before an alarm are worth less than a recording in progress. */
 export interface Yielding {
-  /** What it holds, in bytes of `unitCost`. */
+  /** Memory in use, in bytes of `unitCost`. */
   readonly bytes: number;
   /**
-   * Of a recording under way: the lowest began first, and yields last. Absent: what is kept for later, which
-   * yields before any recording.
+   * Order in which recordings in progress began; the first one is asked last. Absent for data kept for later,
+   * which is dropped before any recording is.
    */
   readonly order?: number;
-  /** Lets go of its oldest part. False: it holds no more than it must. */
+  /** Drops its oldest part. False if there is nothing that it can drop. */
   yield(): boolean;
 }
 
-/** The memory of one camera's stores. A unit that several of them hold costs once. */
+/** Memory of one camera's stores. A unit that several of them hold is counted once. */
 export interface UnitMemory {
   /**
-   * Counts a unit in; others may have to yield for it. False: there is no room for it, and it is not counted.
+   * Counts a unit; other stores may have to drop data for it. False, without counting it, if there is no
+   * room.
    */
   hold(unit: MediaUnit): boolean;
-  /** Why the last `hold` was refused: this camera's own bound, and not that of all cameras. */
+  /** Whether the last `hold` was refused by this camera's own bound, not by the one for all cameras. */
   readonly isOwnBound: boolean;
-  /** Takes back one `hold`. */
+  /** Reverses one `hold`. */
   release(unit: MediaUnit): void;
-  /** From now on the store may be asked to yield, also while it calls `hold`. */
+  /** Registers a store, which may be asked to yield from now on, also during its own `hold`. */
   add(store: Yielding): void;
   remove(store: Yielding): void;
 }
 
-/** No count and no bound: for a store on its own. */
+/** Without counting or bounds: for a store on its own. */
 export const UNCOUNTED: UnitMemory = {
   hold: () => true,
   isOwnBound: false,

@@ -1,4 +1,4 @@
-// The fixture clips: raw streams as their encoders wrote them, read once and shared.
+// The clips that the simulator plays: raw streams as written by their encoders, read once and shared.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,8 +8,8 @@ export type VideoKind = 'h264' | 'h265' | 'mjpeg';
 export type AudioKind = 'aac' | 'pcmu' | 'pcma';
 
 /**
- * One unit of media: an access unit's NAL units without start codes and delimiter, a JPEG, an AAC frame
- * without ADTS, 20 ms of G.711.
+ * One unit of media: the NAL units of an access unit (without start codes and delimiter), a JPEG, an AAC
+ * frame without ADTS, or 20 ms of G.711.
  */
 export interface ClipUnit {
   readonly parts: readonly Buffer[];
@@ -25,7 +25,7 @@ export interface Clip {
   readonly height: number;
 }
 
-/** Samples per second of the AAC clip, and its AudioSpecificConfig: AAC-LC, one channel. */
+/** Samples per second and AudioSpecificConfig of the AAC clip: AAC-LC, one channel. */
 export const AAC_RATE = 16_000;
 export const AAC_CONFIG_HEX = '1408';
 
@@ -34,13 +34,14 @@ const G711_BYTES = 160;
 const MAX_NALS = 100_000;
 const MAIN = [640, 360] as const;
 const DUAL = [320, 180] as const;
-/** RFC 2435 counts in blocks of 8. */
+/** RFC 2435 gives sizes in blocks of 8 pixels. */
 const MJPEG_DUAL = [320, 176] as const;
 
 const cache = new Map<string, Clip>();
 
 /**
- * The live clip of a channel's stream; channels above 4 share the four. Throws what the file system throws.
+ * The live clip of a channel's stream. Channels above 4 reuse the clips of 1 to 4. Throws the file system's
+ * errors.
  */
 export function channelClip(channel: number, stream: 'main' | 'dual', kind: VideoKind): Clip {
   const size = stream === 'main' ? MAIN : DUAL;
@@ -54,7 +55,7 @@ export function channelClip(channel: number, stream: 'main' | 'dual', kind: Vide
   }
 }
 
-/** A minute that shows its seconds, 0 to 59; a keyframe a second. */
+/** One minute that shows its seconds, 0 to 59, with one keyframe per second. */
 export function recordingClip(): Clip {
   return load('recording.h264', 10, DUAL, h264Units);
 }
@@ -74,7 +75,7 @@ function load(
 ): Clip {
   let clip = cache.get(file);
   if (clip === undefined) {
-    // Beside this file, in the source tree and in the built package alike.
+    // The clips are beside this file, both in the source tree and in the built package.
     clip = { rate, width, height, units: read(fs.readFileSync(path.join(__dirname, 'clips', file))) };
     cache.set(file, clip);
   }
@@ -120,7 +121,7 @@ function jpegUnits(data: Buffer): ClipUnit[] {
   return units;
 }
 
-/** ADTS (ISO 13818-7 6.2): a header of 7 bytes whose 13-bit length counts itself. */
+/** ADTS (ISO 13818-7 6.2): a 7-byte header with a 13-bit length that includes the header. */
 function adtsUnits(data: Buffer): ClipUnit[] {
   const units: ClipUnit[] = [];
   for (let at = 0; at + 7 < data.length;) {

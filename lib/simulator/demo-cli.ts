@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command `nvr-demo`: the simulator and the user's own Node-RED, with the example flows and a page to
-// look at.
+// The command `nvr-demo`: runs the simulator and the user's own Node-RED with the example flows and a start
+// page.
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,4 @@
-// The demo's Node-RED user folder: settings, its page and the example flows as one, and a link to this
+// Writes the demo's Node-RED user folder: settings, the example flows with a start page, and a link to this
 // package.
 
 import fs from 'node:fs';
@@ -27,21 +27,21 @@ export interface FolderOptions {
   folder: string;
   ports: DemoPorts;
   account: { username: string; password: string };
-  /** Report what the nodes send to the parent process. */
+  /** Report the nodes' messages to the parent process. */
   check: boolean;
 }
 
-/** Some 10 kB each, of which two are kept. */
+/** 3-second segments of about 10 kB, of which two are kept. */
 const SHORT_SEGMENTS = { segment: '3', keepGiB: '0.00003' };
-/** Pages of the demo, in the tab that serves them. */
+/** The demo's own pages, in the tab that serves them. */
 const PAGE = '00 - The demo’s page';
 const CLIPS = 'nvr-clips';
 const CAMERAS = ['Gate', 'Yard', 'Workshop', 'Crossing'];
-/** Nodes of other packages, which examples use. */
+/** Nodes of other packages, which some examples use. */
 const NOT_INSTALLED = /^(e-mail$|ui-)/;
 const PACKAGE = '@nvr-flow/node-red-mobotix-nvr';
 
-/** Writes the folder anew and answers the example flows in it. */
+/** Writes the folder from scratch and returns the example flows in it. */
 export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
   const { root, folder } = options;
   fs.rmSync(folder, { recursive: true, force: true });
@@ -61,7 +61,7 @@ export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
     ...examples.map((name) => [path.basename(name, '.json'), path.join(root, 'examples', name)] as const),
   ]) {
     const flow = JSON.parse(fs.readFileSync(file, 'utf8')) as FlowNode[];
-    // Node-RED starts no flow at all where one type is missing.
+    // Node-RED starts no flow at all if one node type is missing.
     if (flow.some(({ type }) => NOT_INSTALLED.test(type))) continue;
     for (const node of flow) nodes.set(node.id, adapt(node, options));
     flows.push({ name, tabs: flow.filter(({ type }) => type === 'tab').map(({ id }) => id) });
@@ -84,7 +84,7 @@ export function writeUserFolder(options: FolderOptions): ExampleFlow[] {
   return flows;
 }
 
-/** The page, with a link to the tab of each flow. */
+/** The start page, with a link to the tab of each flow. */
 function pageText(file: string, flows: readonly ExampleFlow[]): string {
   const links = flows
     .slice(1)
@@ -98,8 +98,8 @@ function pageText(file: string, flows: readonly ExampleFlow[]): string {
 }
 
 /**
- * The examples name the simulator's usual ports; an unattended run has free ones, and no 5 minutes for a
- * segment.
+ * Replaces what the examples assume: the simulator's usual ports (an unattended run uses free ones), and
+ * segments of 5 minutes.
  */
 function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNode {
   if (node.type === 'nvr-server')
@@ -109,7 +109,7 @@ function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNod
       httpPort: String(ports.http),
       channels: CAMERAS.map((name, index) => ({ channel: index + 1, name })),
     };
-  // There is no broker here.
+  // The demo has no MQTT broker.
   if (node.type === 'mqtt out' || node.type === 'mqtt in') return { ...node, d: true };
   if (node.type === 'nvr-record' && node.folder === '')
     return {
@@ -136,7 +136,7 @@ function settingsText({ ports, check, folder }: FolderOptions): string {
   };
   return [
     `module.exports = ${JSON.stringify(settings, null, 2)};`,
-    // The same instance of the hooks and events as the runtime's own.
+    // Must be the same module instance as the runtime's, to get its hooks and events.
     "const util = require(require.resolve('@node-red/util', { paths: [require.main.path] }));",
     "util.events.once('flows:started', () => process.send('started'));",
     ...(check ? [REPORT_HOOK] : []),
@@ -145,8 +145,8 @@ function settingsText({ ports, check, folder }: FolderOptions): string {
 }
 
 /**
- * Runs inside Node-RED: each message that a node of ours, or an HTTP response, sends or receives goes to the
- * parent too.
+ * Runs inside Node-RED: sends the parent each message that a node of this package, or an HTTP response, sends
+ * or receives.
  */
 const REPORT_HOOK = `
 function report(source, port, msg) {

@@ -1,8 +1,8 @@
-// A demo for a person: says where to look, and runs until Ctrl-C.
+// Runs a demo interactively: prints where to look, and runs until Ctrl-C.
 
 import { startDemo, type Demo, type DemoOptions } from './demo.js';
 
-/** Resolves to the exit code; `use` takes the place of waiting for Ctrl-C. Rejects with a sentence. */
+/** Resolves with the exit code. `use` replaces waiting for Ctrl-C. Rejects with a readable message. */
 export async function runDemo(options: DemoOptions, use?: (demo: Demo) => Promise<number>): Promise<number> {
   const stopped = interrupted();
   let demo: Demo | undefined;

@@ -1,4 +1,4 @@
-// The demo: the simulator and a real Node-RED with the example flows deployed.
+// Starts the demo: the simulator, and a real Node-RED with the example flows deployed.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
@@ -8,38 +8,38 @@ import { startSimulator } from './index.js';
 import { nodeRedProgram } from './node-red-program.js';
 import { freePort } from './ports.js';
 
-/** A person's demo has ports that can be remembered; where one is taken, the next is used. */
+/** Memorable ports for interactive use; if one is taken, the next is used. */
 export const DEMO_PORTS: DemoPorts = { editor: 1880, rtsp: 8554, http: 8080 };
 const START_MS = 60_000;
 
 export interface DemoOptions {
-  /** The package's root: the nodes and examples that are shown. */
+  /** Root of the package that provides the nodes and examples. */
   root: string;
-  /** The Node-RED user folder, written anew. */
+  /** The Node-RED user folder; it is rewritten. */
   folder: string;
-  /** The first that are tried; 0: any free port. */
+  /** Ports to try first; 0 for any free port. */
   ports: DemoPorts;
-  /** Whether the nodes' messages are reported to `onMessage`. */
+  /** Whether messages of the nodes are reported to `onMessage`. */
   reports: boolean;
 }
 
-/** What runs: the simulated NVR and a Node-RED beside it. */
+/** A running demo: the simulated NVR and Node-RED. */
 export interface Demo {
   readonly ports: DemoPorts;
   readonly account: { readonly username: string; readonly password: string };
   readonly flows: readonly ExampleFlow[];
-  /** Where Node-RED listens, and the page to look at first. */
+  /** Where Node-RED listens, and the start page. */
   readonly url: string;
   readonly page: string;
-  /** Resolves when Node-RED has deployed the flows; rejects with a sentence. */
+  /** Resolves when Node-RED has deployed the flows; rejects with a readable message. */
   readonly started: Promise<void>;
   readonly exited: Promise<void>;
-  /** What the nodes sent, as the report hook tells it. */
+  /** Messages of the nodes, as sent by the report hook. */
   onMessage(take: (message: unknown) => void): void;
   stop(): Promise<void>;
 }
 
-/** Starts the simulator and Node-RED with the example flows. Rejects with a sentence. */
+/** Starts the simulator and Node-RED with the example flows. Rejects with a readable message. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { root, folder, reports } = options;
   const program = nodeRedProgram(root);

@@ -1,4 +1,4 @@
-// One connection's dialogue, as the MOVE NVR leads it.
+// The RTSP server side of one connection, behaving like the MOVE NVR.
 
 import type net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -38,16 +38,16 @@ interface Answer {
   body?: string;
 }
 
-/** What a dialogue asks of the NVR that it belongs to. */
+/** What a connection needs from the NVR. */
 export interface DialogueHost {
   readonly settings: Settings;
   readonly guard: Guard;
   readonly faults: Faults;
-  /** No further session may be set up. */
+  /** The session limit is reached. */
   readonly isFull: boolean;
-  /** The NVR's own clock, epoch ms. */
+  /** The NVR's clock in epoch ms. */
   now(): number;
-  /** What a URI names, or undefined: 404. A playback's key is spent when its session is set up. */
+  /** The target of a URI, or undefined for 404. A playback key is used up when its session is set up. */
   resolve(uri: string, isOpening: boolean): SessionTarget | undefined;
   note(request: RtspRequest): void;
   forget(dialogue: Dialogue): void;
@@ -55,10 +55,10 @@ export interface DialogueHost {
 
 export class Dialogue {
   readonly sessions = new Map<string, SimulatedSession>();
-  /** Connected, and no PLAY has been answered yet. */
+  /** Connected, and no PLAY was answered yet. */
   isSettingUp = true;
   private readonly closed = new AbortController();
-  /** Requests are answered in their order, one after the other. */
+  /** Requests are answered in order, one at a time. */
   private turn: Promise<void> = Promise.resolve();
   private pending = 0;
   private ownCSeq = 0;
@@ -69,7 +69,7 @@ export class Dialogue {
   ) {
     const framer = new Framer({
       onPacket: () => {
-        // Receiver reports: they keep the session alive.
+        // RTCP receiver reports keep the session alive.
         for (const session of this.sessions.values()) session.touch();
       },
       onResponse: () => undefined,
@@ -93,7 +93,7 @@ export class Dialogue {
     });
   }
 
-  /** A TEARDOWN of the server's own for each session that `isMeant`, and no more media. */
+  /** Sends a TEARDOWN for each session that `isMeant` selects, and stops its media. */
   tearDown(isMeant: (session: SimulatedSession) => boolean): void {
     for (const session of this.sessions.values()) {
       if (!isMeant(session)) continue;
@@ -113,7 +113,7 @@ export class Dialogue {
     }
     this.turn = this.turn
       .then(() => this.respond(request))
-      // Only a closed connection gets here.
+      // Rejections only come from a closed connection.
       .catch(() => undefined)
       .finally(() => this.pending--);
   }
@@ -186,22 +186,23 @@ export class Dialogue {
     };
   }
 
-  private async setup(request: RtspRequest, known: SimulatedSession | undefined): Promise<Answer> {
+  private async setup(request: RtspRequest, existing: SimulatedSession | undefined): Promise<Answer> {
     const { settings, faults } = this.simulator;
     const number = Number(/\/track([1-9])$/.exec(request.uri)?.[1]);
     const asked = parseTransport(request.headers.get('Transport') ?? '');
-    if (known?.isPlaying === true || known?.tracks.has(number) === true) return { status: 455 };
-    if (known === undefined && (faults.refusesSessions || this.simulator.isFull)) return { status: 453 };
+    if (existing?.isPlaying === true || existing?.tracks.has(number) === true) return { status: 455 };
+    if (existing === undefined && (faults.refusesSessions || this.simulator.isFull)) return { status: 453 };
     const isRefused = asked.multicast ? !settings.multicast : settings.refuse.includes(asked.lower);
     const lacksPorts = asked.lower === 'udp' && !asked.multicast && !hasPorts(asked);
     if (isRefused || lacksPorts) return { status: 461 };
-    // A key is spent by the first SETUP; a second track belongs to the same recording.
+    // The first SETUP uses up the key; a second track belongs to the same recording.
     const target =
-      known?.target ?? this.simulator.resolve(request.uri.replace(/\/track\d$/, ''), !Number.isNaN(number));
+      existing?.target ??
+      this.simulator.resolve(request.uri.replace(/\/track\d$/, ''), !Number.isNaN(number));
     const format = target === undefined ? undefined : tracksOf(target, settings)[number - 1];
     if (target === undefined || format === undefined) return { status: 404 };
 
-    const session = known ?? this.openSession(target);
+    const session = existing ?? this.openSession(target);
     const transport = await grant(asked, (number - 1) * 2);
     if (session.isEnded || session.isExpired) {
       if (transport.kind === 'udp') for (const socket of [transport.rtp, transport.rtcp]) socket.close();
@@ -260,7 +261,7 @@ function hasPorts({ clientPort }: TransportSpec): boolean {
   return clientPort?.every((port) => port > 0) === true;
 }
 
-/** `firstChannel`: the interleaved channel where the client names none. */
+/** `firstChannel`: interleaved channel to use if the client names none. */
 async function grant(asked: TransportSpec, firstChannel: number): Promise<TrackTransport> {
   if (asked.lower === 'tcp')
     return { kind: 'tcp', channels: asked.interleaved ?? [firstChannel, firstChannel + 1] };
@@ -272,7 +273,7 @@ async function grant(asked: TransportSpec, firstChannel: number): Promise<TrackT
   return { kind: 'udp', address: HOST, ports: asked.clientPort!, rtp, rtcp };
 }
 
-/** The NVR spells UDP's profile out, and names no `ssrc`. */
+/** The NVR writes out the UDP profile, and sends no `ssrc`. */
 function echo(transport: TrackTransport): TransportSpec {
   if (transport.kind === 'tcp')
     return {

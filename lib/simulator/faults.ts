@@ -1,16 +1,16 @@
-// What a test or a demo breaks at run time.
+// Faults that a test or demo can switch on at run time.
 
 export class Faults {
-  /** Cameras that are pulled out. */
+  /** Disconnected cameras. */
   readonly unplugged = new Set<number>();
-  /** Channels whose keyframes are held back. */
+  /** Channels that send no keyframes. */
   readonly withoutKeyframes = new Set<number>();
-  /** Requests that are answered with a status, by method. */
+  /** Status codes to answer with, by request method. */
   readonly statuses = new Map<string, number>();
-  /** New sessions get 453. */
+  /** New sessions are answered 453. */
   refusesSessions = false;
-  /** Requests are read and never answered. */
+  /** Requests are read but never answered. */
   isDeaf = false;
-  /** Every nth RTP packet is lost on the way; 0: none. */
+  /** Every nth RTP packet is dropped; 0 for none. */
   loseEvery = 0;
 }

@@ -1,4 +1,4 @@
-// How each encoding is described in SDP and put into RTP payloads.
+// How each encoding is described in SDP and packed into RTP payloads.
 
 import { AAC_CONFIG_HEX, AAC_RATE, type AudioKind, type VideoKind } from './clips.js';
 import { aacPayload, g711Payload } from './payload-audio.js';
@@ -11,9 +11,9 @@ export interface TrackFormat {
   readonly clockRate: number;
   readonly rtpmap: string;
   readonly fmtp?: string;
-  /** A unit's last packet has the marker bit. */
+  /** The last packet of a unit has the marker bit. */
   readonly marks: boolean;
-  /** One unit of a clip into RTP payloads; `aggregate`: small parts may share one. */
+  /** Packs a unit of a clip into RTP payloads. `aggregate`: small parts may share one. */
   payloads(parts: readonly Buffer[], aggregate: boolean): Buffer[];
 }
 

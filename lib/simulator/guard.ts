@@ -1,5 +1,4 @@
-// The simulator's door: challenges and the check of what answers them (RFC 2617, RFC 2069 without qop, RFC
-// 7616 SHA-256).
+// Authentication: sends challenges and checks the answers (RFC 2617, RFC 2069 without qop, RFC 7616 SHA-256).
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { Settings } from './options.js';
@@ -7,13 +6,13 @@ import type { Settings } from './options.js';
 const MAX_NONCES = 1000;
 
 export class Guard {
-  /** Answers that held a wrong password or name. */
+  /** Number of answers with a wrong name or password. */
   failedLogins = 0;
   private readonly nonces = new Set<string>();
 
   constructor(private readonly settings: Settings) {}
 
-  /** Undefined: come in. Else the WWW-Authenticate of a 401. */
+  /** Undefined if access is granted, else the WWW-Authenticate header of a 401. */
   check(method: string, uri: string, authorization: string | undefined): string | undefined {
     const { username, auth } = this.settings;
     if (username === '' || auth === 'none') return undefined;
@@ -25,7 +24,7 @@ export class Guard {
     return this.challenge(verdict === 'stale');
   }
 
-  /** Forgets every nonce handed out: the next request gets a 401 with `stale=true` and a new one. */
+  /** Invalidates all nonces: the next request is answered 401 with `stale=true` and a new nonce. */
   expireNonces(): void {
     this.nonces.clear();
   }
@@ -69,7 +68,7 @@ export class Guard {
     return this.accepts(field('uri'), uri) ? 'right' : 'other';
   }
 
-  /** The spec's golden vectors: SETUP's digest is over the base URI. */
+  /** According to the golden vectors of the MOVE NVR, SETUP's digest covers the base URI. */
   private accepts(digestUri: string, requestUri: string): boolean {
     const { digestUri: policy } = this.settings;
     if (policy !== 'base' && digestUri === requestUri) return true;

@@ -1,5 +1,5 @@
-// The simulated key service: GET /datasearch/gen_pbkey behind Basic or Digest, in each form that a reply may
-// have.
+// The simulated key service: GET /datasearch/gen_pbkey with Basic or Digest authentication, in each known
+// form of reply.
 
 import http from 'node:http';
 import https from 'node:https';

@@ -1,12 +1,12 @@
-// Which Node-RED the demo starts: the one of NODE_RED_HOME, beside this package, of the current folder, or
-// the installed command.
+// Finds the Node-RED to start: in NODE_RED_HOME, beside this package, in the current folder, or the installed
+// command.
 
 import fs from 'node:fs';
 import path from 'node:path';
 
 const OLDEST_MAJOR = 4;
 
-/** The file that starts Node-RED. Throws a sentence that says how to get one. */
+/** The file that starts Node-RED. Throws an Error with instructions for installing it. */
 export function nodeRedProgram(
   root: string,
   environment: NodeJS.ProcessEnv = process.env,
@@ -30,13 +30,13 @@ function resolved(folders: readonly string[]): string | undefined {
     try {
       return require.resolve('node-red/red.js', { paths: [folder] });
     } catch {
-      // The next one.
+      // Not there: try the next folder.
     }
   }
   return undefined;
 }
 
-/** The command is a link to the file; on Windows it is a script beside the modules. */
+/** On Linux and macOS the command is a link to the file; on Windows it is a script beside the modules. */
 function onPath(environment: NodeJS.ProcessEnv): string | undefined {
   const folders = (environment.PATH ?? environment.Path ?? '')
     .split(path.delimiter)

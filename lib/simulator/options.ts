@@ -1,10 +1,10 @@
-// What a simulated NVR can be told to be like.
+// Options of the simulated NVR.
 
 import type { AudioKind, VideoKind } from './clips.js';
 
 export type AuthScheme = 'digest' | 'digest-qop' | 'digest-sha256' | 'basic' | 'none';
 
-/** How the key service answers. */
+/** Form of the key service's reply. */
 export type KeyForm = 'plain' | 'lines' | 'json' | 'xml' | 'html' | 'empty' | 'error' | 'huge' | 'hang';
 
 /** PEM certificate and key. */
@@ -21,74 +21,74 @@ export interface SimulatorOptions {
   tls?: TlsFiles;
   /** The key service over TLS. */
   httpTls?: TlsFiles;
-  /** Empty or absent user name: no log-in is asked for. */
+  /** Without a user name there is no authentication. */
   username?: string;
   password?: string;
   auth?: AuthScheme;
   realm?: string;
-  /**
-   * What a digest may be computed over: the request URI, the base URI without the track, or (the default)
-   * either.
-   */
+  /** URI that a digest must cover: the request URI, the base URI without the track, or (default) either. */
   digestUri?: 'request' | 'base' | 'either';
-  /** The account lacks the "remote" privilege: 403. */
+  /** The account lacks the "remote" privilege, so requests are answered 403. */
   withoutPrivilege?: boolean;
   channels?: number;
   firstChannel?: 0 | 1;
-  /** Of every channel, or of some by number (from 1), the others being H.264. Recordings are H.264. */
+  /**
+   * Codec of all channels, or of some by number (from 1), others being H.264. Recordings are always H.264.
+   */
   codec?: VideoKind | Readonly<Record<number, VideoKind>>;
-  /** A second track that beeps at the start of every second; true: AAC. */
+  /** Adds a second track that beeps at the start of every second; true means AAC. */
   audio?: AudioKind | boolean;
-  /** Small NAL units share a packet: STAP-A, AP. */
+  /** Put several small NAL units in a packet (STAP-A, AP). */
   aggregate?: boolean;
-  /** How many times faster than the clock on the wall all media goes out; RTP time stays as it is. */
+  /** Speed of all media relative to real time; RTP time is not changed. */
   pace?: number;
-  /** Milliseconds before each RTSP reply. */
+  /** Delay in ms before each RTSP reply. */
   replyDelayMs?: number;
-  /** Sessions at once; 453 beyond. */
+  /** Most simultaneous sessions; beyond that 453. */
   maxSessions?: number;
-  /** Seconds. */
+  /** In seconds. */
   sessionTimeout?: number;
-  /** Refuses these lower transports with 461. */
+  /** Lower transports that are refused with 461. */
   refuse?: readonly ('tcp' | 'udp')[];
-  /** Grants multicast, each session a group of its own on the loopback interface; 461 otherwise. */
+  /** Allow multicast, with one group per session on the loopback interface; otherwise 461. */
   multicast?: boolean;
-  /** Takes SETUP and PLAY over UDP and sends nothing, as behind a firewall. */
+  /** Accept SETUP and PLAY over UDP but send nothing, as behind a firewall. */
   silentUdp?: boolean;
-  /** Advertises GET_PARAMETER; true by default. */
+  /** Announce GET_PARAMETER; default true. */
   getParameter?: boolean;
-  /** How far back recordings go, hours; 6 by default. */
+  /** How far back recordings go, in hours; default 6. */
   recordingHours?: number;
   /**
-   * Spans without a recording, epoch ms: a playback that begins in one gets 404, one that reaches one jumps
-   * over it in RTP time without a pause.
+   * Spans without a recording, in epoch ms. A playback that begins in one is answered 404; one that reaches
+   * one skips it in RTP time, without a pause.
    */
   gaps?: readonly { start: number; end: number }[];
   keyService?: {
     form?: KeyForm;
-    /** Milliseconds a key may be used. */
+    /** ms for which a key is valid. */
     expireMs?: number;
-    /** A key opens one session. */
+    /** A key is valid for one session only. */
     once?: boolean;
-    /** The first n keys are already spent when they are handed out. */
+    /** The first n keys are already used up when issued. */
     staleKeys?: number;
-    /** Refuses with this HTTP status. */
+    /** HTTP status with which every request is refused. */
     refuse?: number;
   };
   scale?: 'granted' | 'refused';
   /**
-   * Sends recordings as fast as the socket takes them where the client asks with `Rate-Control: no` (ONVIF
-   * replay).
+   * Send recordings as fast as the socket accepts them if the client sends `Rate-Control: no` (ONVIF replay).
    */
   onvifReplay?: boolean;
   /** Recordings carry their time in ONVIF's RTP header extension 0xABAC. */
   onvifTime?: boolean;
   /**
-   * What a recording's sender reports tell: the present, as servers of the LIVE555 kind do (the default), or
-   * the recorded time.
+   * Time in a recording's sender reports: the present, as in LIVE555-based servers (default), or the recorded
+   * time.
    */
   reportedTime?: 'now' | 'recorded';
-  /** What the NVR's clock is ahead, ms: sender reports, HTTP's Date, and the times of recordings. */
+  /**
+   * How far the NVR's clock is ahead in ms; affects sender reports, HTTP's Date and the times of recordings.
+   */
   clockSkewMs?: number;
 }
 

@@ -1,9 +1,10 @@
-// RTP packets around payloads (RFC 3550 5.1), and ONVIF's replay extension (Streaming Specification 6.3).
+// Puts payloads into RTP packets (RFC 3550 5.1), with ONVIF's replay extension if asked for (Streaming
+// Specification 6.3).
 
 const NTP_TO_UNIX_SECONDS = 2_208_988_800;
 const ONVIF_REPLAY = 0xabac;
 
-/** What the replay extension of a unit tells. */
+/** Content of a unit's replay extension. */
 export interface ReplayMark {
   /** Epoch ms. */
   readonly recordedMs: number;
@@ -11,20 +12,20 @@ export interface ReplayMark {
   readonly isAfterGap: boolean;
 }
 
-/** The RTP side of one track: sequence numbers, SSRC, counters for its sender reports. */
+/** RTP state of one track: sequence numbers, SSRC, and the counters of its sender reports. */
 export class Packetizer {
   packets = 0;
-  /** Payload bytes. */
+  /** Payload bytes sent. */
   bytes = 0;
 
   constructor(
     private readonly payloadType: number,
     readonly ssrc: number,
-    /** Of the next packet. */
+    /** Sequence number of the next packet. */
     public sequence: number,
   ) {}
 
-  /** The packets of one unit; `replay` goes into the first. */
+  /** The packets of one unit; the first carries `replay`. */
   packetize(payloads: readonly Buffer[], timestamp: number, marks: boolean, replay?: ReplayMark): Buffer[] {
     return payloads.map((payload, index) => {
       const extension = index === 0 && replay !== undefined ? replayExtension(replay) : Buffer.alloc(0);

@@ -1,7 +1,7 @@
-// A baseline JPEG with the usual Huffman tables into RTP payloads (RFC 2435), its quantization tables in
-// band.
+// Packs a baseline JPEG with the standard Huffman tables into RTP payloads (RFC 2435), with its quantization
+// tables in band.
 
-/** Bytes of a payload. */
+/** Largest payload in bytes. */
 const MTU = 1400;
 /** RFC 2435 4.2: tables in band that may change from picture to picture. */
 const IN_BAND = 255;
@@ -25,7 +25,8 @@ function onePicture(file: Buffer): Buffer[] {
   const { type, width, height, tables, scan } = takeApart(file);
   const payloads: Buffer[] = [];
   for (let at = 0; at < scan.length;) {
-    // Type-specific, a 24-bit offset, type, Q, width and height in blocks of 8; then the tables, once.
+    // Type-specific byte, 24-bit fragment offset, type, Q, width and height in blocks of 8; the tables follow
+    // in the first packet only.
     const header = Buffer.of(0, at >> 16, (at >> 8) & 0xff, at & 0xff, type, IN_BAND, width / 8, height / 8);
     const inBand = at === 0 ? [Buffer.of(0, 0, tables.length >> 8, tables.length & 0xff), tables] : [];
     const head = Buffer.concat([header, ...inBand]);
@@ -43,7 +44,7 @@ function takeApart(file: Buffer): JpegParts {
     const marker = file[at + 1]!;
     const end = at + 2 + file.readUInt16BE(at + 2);
     if (marker === 0xdb) {
-      // One segment may hold several tables, each behind its number.
+      // A segment may hold several tables, each after its number.
       for (let table = at + 4; table < end; table += 1 + TABLE_BYTES)
         tables.set(file[table]! & 0x0f, file.subarray(table + 1, table + 1 + TABLE_BYTES));
     } else if (marker === 0xc0) frame = file.subarray(at, end);

@@ -1,7 +1,7 @@
-// NAL units into RTP payloads: single NAL units, aggregates and fragments (RFC 6184 5.6 to 5.8, RFC 7798
-// 4.4).
+// Packs NAL units into RTP payloads: single NAL units, aggregates and fragments (RFC 6184 5.6 to 5.8, RFC
+// 7798 4.4).
 
-/** Bytes of a payload. */
+/** Largest payload in bytes. */
 const MTU = 1400;
 const STAP_A = 24;
 const FU_A = 28;
@@ -30,7 +30,7 @@ export function h265Payloads(nals: readonly Buffer[], aggregate: boolean): Buffe
   });
 }
 
-/** Neighbours that fit a payload together; without `aggregate` each stands alone. */
+/** Groups of adjacent NAL units that fit in one payload; without `aggregate`, each is its own group. */
 function groups(nals: readonly Buffer[], headerBytes: number, aggregate: boolean): Buffer[][] {
   const all: Buffer[][] = [];
   let room = 0;

@@ -1,15 +1,16 @@
-// Ports for the demo: the usual one, or the next that nobody has.
+// Finds a port for the demo: the usual one, or the next that is free.
 
 import net from 'node:net';
 
 const HOST = '127.0.0.1';
 const TRIES = 50;
 
-/** `port`, or the next above it that is free; 0: any. Rejects with a sentence where there is none. */
+/** `port`, or the next free one above it; 0 means any. Rejects with a readable message if there is none. */
 export async function freePort(port: number): Promise<number> {
   if (port === 0) return listened(0);
   for (let tried = port; tried < port + TRIES && tried <= 65_535; tried++) {
-    // Some systems let a port be taken on one address that a server has on all: so it is asked, too.
+    // Some systems allow listening on one address although a server listens on all of them, so check by
+    // connecting.
     if (await answers(tried)) continue;
     const free = await listened(tried).catch(() => undefined);
     if (free !== undefined) return free;
@@ -33,15 +34,15 @@ function listened(port: number): Promise<number> {
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, HOST);
-    const settle = (answer: boolean): void => {
+    const finish = (answer: boolean): void => {
       socket.destroy();
       resolve(answer);
     };
     socket.once('connect', () => {
-      settle(true);
+      finish(true);
     });
     socket.once('error', () => {
-      settle(false);
+      finish(false);
     });
   });
 }

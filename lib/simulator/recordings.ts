@@ -1,4 +1,4 @@
-// The key service's book: which key opens which recording, until when, and how often.
+// Issues playback keys, and knows which recording each opens, until when, and how often.
 
 import { randomBytes } from 'node:crypto';
 import type { Settings } from './options.js';
@@ -12,13 +12,13 @@ interface Entry {
 const MAX_KEYS = 1000;
 
 export class KeyBook {
-  /** Keys handed out. */
+  /** Number of keys issued. */
   issued = 0;
   private readonly entries = new Map<string, Entry>();
 
   constructor(private readonly settings: Settings) {}
 
-  /** A key with characters that a URI must not hold as they are. */
+  /** A key that contains characters which a URI must percent-encode. */
   issue(startSeconds: number, nowMs: number): string {
     const key = `K${randomBytes(6).toString('base64')}&=/+% ü`.replace(' ', '~');
     const { expireMs, staleKeys } = this.settings.keyService;
@@ -32,7 +32,7 @@ export class KeyBook {
     return key;
   }
 
-  /** Where the recording of a key starts, epoch ms; undefined for a key that opens nothing (any more). */
+  /** Start of the recording for a key in epoch ms; undefined if the key is unknown, expired or used up. */
   open(key: string, nowMs: number): number | undefined {
     const entry = this.entries.get(key);
     if (entry === undefined || nowMs > entry.validUntil || (this.settings.keyService.once && entry.used))

@@ -1,4 +1,4 @@
-// The session description, line by line as the MOVE NVR writes it: without sprop-parameter-sets.
+// Writes the session description as the MOVE NVR does, line by line, without sprop-parameter-sets.
 
 import { FORMATS, type TrackFormat } from './formats.js';
 import type { Settings } from './options.js';

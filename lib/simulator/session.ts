@@ -1,4 +1,4 @@
-// One simulated session: the pace of its tracks' media, its time-out and its goodbye.
+// One simulated session: paces the media of its tracks, expires, and says BYE.
 
 import { randomBytes } from 'node:crypto';
 import type net from 'node:net';
@@ -12,30 +12,30 @@ import { BACKLOG_BYTES, type SimulatedTrack } from './track.js';
 export interface SessionTarget {
   readonly channel: number;
   readonly stream: 'main' | 'dual';
-  /** Epoch ms at which the recording begins; absent: live. */
+  /** Epoch ms at which the recording begins; absent for live. */
   readonly recordedFrom?: number;
 }
 
 export interface PlayOptions {
-  /** The granted speed of a recording. */
+  /** Granted Scale of a recording. */
   scale: number;
-  /** As fast as the socket takes it. */
+  /** Send as fast as the socket accepts data. */
   asFast: boolean;
 }
 
-/** Units sent at a stretch before others get their turn. */
+/** Most units sent in one go, so that other sessions get their turn. */
 const BURST = 1000;
 const FULL_SOCKET_MS = 5;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class SimulatedSession {
   readonly id = randomBytes(4).toString('hex').toUpperCase();
-  /** By number in the control URI: 1 video, 2 audio. */
+  /** By track number in the control URI: 1 for video, 2 for audio. */
   readonly tracks = new Map<number, SimulatedTrack>();
   isPlaying = false;
-  /** Media has stopped while the connection stays: by a fault. */
+  /** Fault: media has stopped while the connection stays. */
   isSilent = false;
-  /** Not heard of for the time-out: media has stopped, and requests get 454. */
+  /** Nothing came from the client within the time-out: media has stopped, and requests are answered 454. */
   isExpired = false;
   private scale = 1;
   private asFast = false;
@@ -58,7 +58,7 @@ export class SimulatedSession {
     return this.ended;
   }
 
-  /** The client was heard of. */
+  /** A sign of life from the client; restarts the time-out. */
   touch(): void {
     clearTimeout(this.expiry);
     if (this.ended || this.isExpired) return;
@@ -71,7 +71,7 @@ export class SimulatedSession {
     );
   }
 
-  /** Begins to play. The first unit goes out at once, before PLAY's reply. `nowMs`: the NVR's clock. */
+  /** Starts playing. The first unit is sent at once, before the PLAY reply. `nowMs`: the NVR's clock. */
   play(options: PlayOptions, nowMs: number): { number: number; seq: number; rtptime: number }[] {
     const { recordedFrom } = this.target;
     this.scale = options.scale;
@@ -94,7 +94,7 @@ export class SimulatedSession {
     return reply;
   }
 
-  /** Another picture size from now on. */
+  /** Switches to another picture size. */
   changeResolution(stream: 'main' | 'dual'): void {
     const track = this.tracks.get(1);
     const source: Source | undefined = track?.source;
@@ -103,7 +103,7 @@ export class SimulatedSession {
     track.pending = undefined;
   }
 
-  /** RTCP BYE in every track, and no more media. */
+  /** Sends an RTCP BYE in every track and stops the media. */
   sayGoodbye(): void {
     clearTimeout(this.timer);
     if (this.ended || this.isExpired) return;
@@ -123,7 +123,7 @@ export class SimulatedSession {
     this.tracks.clear();
   }
 
-  /** Sends every unit that is due, and comes back when the next one is. */
+  /** Sends every unit that is due, then schedules itself for the next one. */
   private pump(): void {
     for (let burst = 0; burst < BURST; burst++) {
       const track = this.nextTrack();
@@ -150,7 +150,7 @@ export class SimulatedSession {
     this.schedule(FULL_SOCKET_MS);
   }
 
-  /** The track whose next unit is due first; undefined when all have ended. */
+  /** The track whose next unit is due first; undefined if all have ended. */
   private nextTrack(): SimulatedTrack | undefined {
     let first: SimulatedTrack | undefined;
     for (const track of this.tracks.values()) {
@@ -167,12 +167,12 @@ export class SimulatedSession {
   }
 }
 
-/** The encoding of a channel's live video. */
+/** Codec of a channel's live video. */
 export function videoKind(settings: Settings, channel: number): VideoKind {
   return typeof settings.codec === 'string' ? settings.codec : (settings.codec[channel] ?? 'h264');
 }
 
-/** The clip that a target's video is made of. */
+/** The clip for a target's video. */
 export function clipOf(target: SessionTarget, settings: Settings): Clip {
   return target.recordedFrom === undefined
     ? channelClip(target.channel, target.stream, videoKind(settings, target.channel))

@@ -1,4 +1,4 @@
-// An NVR in one process, on the loopback interface: RTSP server, key service, and the faults a test asks for.
+// An NVR in one process on the loopback interface: RTSP server, key service, and faults on request.
 
 import type http from 'node:http';
 import net from 'node:net';
@@ -22,22 +22,22 @@ export class Simulator implements DialogueHost {
   readonly settings: Settings;
   readonly guard: Guard;
   readonly book: KeyBook;
-  /** `METHOD uri` of the requests so far, oldest first; bounded. */
+  /** `METHOD uri` of the requests so far, oldest first; bounded in length. */
   readonly requests: string[] = [];
   readonly keyRequests: string[] = [];
-  /** The requests themselves, Authorization included, for tests; bounded as well. */
+  /** The requests including Authorization, for tests; bounded as well. */
   readonly requestLog: RtspRequest[] = [];
   readonly faults = new Faults();
-  /** RTSP connections so far. */
+  /** Number of RTSP connections so far. */
   connectionCount = 0;
-  /** The most RTSP connections there were at once, and those of them that had not got to PLAY. */
+  /** Most simultaneous RTSP connections, and most of those that had not reached PLAY. */
   peakConnections = 0;
   peakConcurrentSetups = 0;
   private readonly dialogues = new Set<Dialogue>();
-  /** With TLS: a connection before its handshake has no dialogue yet. */
+  /** All sockets. With TLS, a connection has no dialogue before its handshake. */
   private readonly sockets = new Set<net.Socket>();
   private readonly httpSockets = new Set<net.Socket>();
-  /** Where the recordings begin whose key a DESCRIBE has shown and no SETUP has spent. */
+  /** By playback key that a DESCRIBE has used and no SETUP yet: start of the recording. */
   private readonly opened = new Map<string, number>();
   private readonly rtspServer: net.Server;
   private readonly httpServer: http.Server;
@@ -75,7 +75,7 @@ export class Simulator implements DialogueHost {
     return [...this.dialogues].flatMap((dialogue) => [...dialogue.sessions.values()]);
   }
 
-  /** Sessions that have not expired. */
+  /** Number of sessions that have not expired. */
   get sessionCount(): number {
     return this.sessions.filter(({ isExpired }) => !isExpired).length;
   }
@@ -84,7 +84,7 @@ export class Simulator implements DialogueHost {
     return this.sessionCount >= this.settings.maxSessions;
   }
 
-  /** RTSP connections now. */
+  /** Number of open RTSP connections. */
   get openConnections(): number {
     return this.sockets.size;
   }
@@ -94,19 +94,19 @@ export class Simulator implements DialogueHost {
     while (this.sessionCount > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Answers with a wrong name or password so far, RTSP and HTTP together. */
+  /** Log-ins with a wrong name or password so far, RTSP and HTTP together. */
   get failedLogins(): number {
     return this.guard.failedLogins;
   }
 
-  /** The live URI of a channel (from 1), without credentials. */
+  /** Live URI of a channel (from 1), without credentials. */
   url(channel: number, stream: 'main' | 'dual' = 'main'): string {
     const wire = String(channel - 1 + this.settings.firstChannel).padStart(4, '0');
     const scheme = this.settings.tls === undefined ? 'rtsp' : 'rtsps';
     return `${scheme}://${HOST}:${this.rtspPort}/live?ch=${wire}&stype=${stream === 'main' ? 'M' : 'D'}`;
   }
 
-  /** The NVR's own clock, epoch ms. */
+  /** The NVR's clock in epoch ms. */
   now(): number {
     return Date.now() + this.settings.clockSkewMs;
   }
@@ -127,13 +127,13 @@ export class Simulator implements DialogueHost {
     await Promise.all([close(this.rtspServer), close(this.httpServer)]);
   }
 
-  /** Faults; without a channel they are every channel's. */
+  /** The following faults affect all channels unless one is given. */
 
   dropConnections(): void {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  /** Media of the running sessions stops, the connections stay. */
+  /** Media of the running sessions stops; the connections stay. */
   goSilent(channel?: number): void {
     for (const session of this.of(channel)) session.isSilent = true;
   }
@@ -143,69 +143,72 @@ export class Simulator implements DialogueHost {
   }
 
   /**
-   * The camera is pulled out: its sessions fall silent, and a new one gets 404. Its recordings can still be
-   * played.
+   * Disconnects the camera: its sessions fall silent, and new ones are answered 404. Its recordings can still
+   * be played.
    */
   unplugCamera(channel: number): void {
     this.faults.unplugged.add(channel);
     for (const session of this.of(channel)) session.isSilent = session.target.recordedFrom === undefined;
   }
 
-  /** The camera is back, and its sessions that still run go on. */
+  /** Reconnects the camera; sessions that still run continue. */
   plugCamera(channel: number): void {
     this.faults.unplugged.delete(channel);
     this.goOn(channel);
   }
 
-  /** New sessions get 453 until told otherwise. */
+  /** Answers new sessions with 453 until revoked. */
   refuseSessions(refuses = true): void {
     this.faults.refusesSessions = refuses;
   }
 
-  /** Takes connections and requests, and answers nothing until told otherwise. */
+  /** Accepts connections and requests but answers nothing until revoked. */
   stopAnswering(isDeaf = true): void {
     this.faults.isDeaf = isDeaf;
   }
 
-  /** Answers every request of a method with a status, before any log-in; undefined: as usual again. */
+  /**
+   * Answers every request of a method with a status, before authentication; undefined restores normal
+   * answers.
+   */
   answerWith(method: string, status: number | undefined): void {
     if (status === undefined) this.faults.statuses.delete(method);
     else this.faults.statuses.set(method, status);
   }
 
-  /** Every nth RTP packet is lost on the way; 0: none. */
+  /** Drops every nth RTP packet; 0 for none. */
   losePackets(every: number): void {
     this.faults.loseEvery = every;
   }
 
-  /** A channel sends no keyframes until told otherwise. */
+  /** Sends no keyframes on a channel until revoked. */
   withholdKeyframes(channel: number, isHeldBack = true): void {
     if (isHeldBack) this.faults.withoutKeyframes.add(channel);
     else this.faults.withoutKeyframes.delete(channel);
   }
 
-  /** Bytes that are neither RTSP nor media, in every connection. */
+  /** Sends bytes that are neither RTSP nor media in every connection. */
   injectJunk(bytes: Buffer): void {
     for (const { socket } of this.dialogues) if (socket.writable) socket.write(bytes);
   }
 
-  /** RTCP BYE in every session that plays. */
+  /** Sends an RTCP BYE in every playing session. */
   sendBye(channel?: number): void {
     for (const session of this.of(channel)) session.sayGoodbye();
   }
 
-  /** A TEARDOWN from the server in every session, live or playback. */
+  /** Sends a TEARDOWN for every session, live or playback. */
   sendTeardown(channel?: number): void {
     for (const dialogue of this.dialogues)
       dialogue.tearDown(({ target }) => channel === undefined || target.channel === channel);
   }
 
-  /** The picture size of another stream, in the running sessions of a channel. */
+  /** Switches the running sessions of a channel to the picture size of another stream. */
   changeResolution(channel: number, stream: 'main' | 'dual'): void {
     for (const session of this.of(channel)) session.changeResolution(stream);
   }
 
-  /** The nonces handed out are no good any more: `stale=true`. */
+  /** Invalidates all nonces (`stale=true`). */
   expireNonces(): void {
     this.guard.expireNonces();
   }
@@ -217,7 +220,7 @@ export class Simulator implements DialogueHost {
     if (key === undefined) return this.faults.unplugged.has(target.channel) ? undefined : target;
     const recordedFrom = this.opened.get(key) ?? this.book.open(key, Date.now());
     if (recordedFrom === undefined || !isRecorded(this.settings, recordedFrom, this.now())) return undefined;
-    // Between DESCRIBE and SETUP a key stays open; SETUP spends it.
+    // A key stays valid between DESCRIBE and SETUP; SETUP uses it up.
     if (isOpening) this.opened.delete(key);
     else this.opened.set(key, recordedFrom);
     if (this.opened.size > MAX_OPENED) this.opened.delete(this.opened.keys().next().value!);

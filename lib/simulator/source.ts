@@ -1,22 +1,22 @@
-// What a track plays: a clip looped for ever on the clock, or a recording from a given second on.
+// Media source of a track: a live clip in an endless loop, or a recording from a given second on.
 
 import type { Clip } from './clips.js';
 import type { Settings } from './options.js';
 
-/**
- * The user-data SEI that carries a recorded unit's time: this UUID, then epoch ms in decimal text (H.264
- * D.1.6).
- */
+/** UUID of the user-data SEI with a recorded unit's time; epoch ms in decimal text follow (H.264 D.1.6). */
 export const TIME_SEI_UUID = Buffer.from('6e76722d73696d2d7265632d74696d65', 'hex');
 
 export interface SourceUnit {
   readonly parts: readonly Buffer[];
   readonly keyframe: boolean;
-  /** Ms after PLAY at which the unit is due at speed 1. */
+  /** ms after PLAY at which the unit is due at speed 1. */
   readonly dueMs: number;
-  /** Media ms after the session's start: RTP time. Runs ahead of `dueMs` behind a gap in the recordings. */
+  /**
+   * Media ms since the session's start, the basis of RTP time. It jumps ahead of `dueMs` at a gap in the
+   * recordings.
+   */
   readonly mediaMs: number;
-  /** Epoch ms; absent from live media. */
+  /** Epoch ms; absent for live media. */
   readonly recordedMs?: number;
   readonly isAfterGap: boolean;
 }
@@ -26,9 +26,7 @@ export interface Source {
   next(): SourceUnit | undefined;
 }
 
-/**
- * Where live media begins: at the last keyframe before now, as with cameras that run all the time. Epoch ms.
- */
+/** Start of live media in epoch ms: the last keyframe before now, as with cameras that run all the time. */
 export function liveStart(video: Clip, nowMs: number): number {
   const { units, rate } = video;
   let count = Math.floor((nowMs * rate) / 1000);
@@ -36,7 +34,7 @@ export function liveStart(video: Clip, nowMs: number): number {
   return (count * 1000) / rate;
 }
 
-/** Never ends: unit n of all time is unit n mod the clip's length. */
+/** Endless: unit n since the epoch is unit n modulo the clip's length. */
 export class LiveSource implements Source {
   private count: number;
   private shift = 0;
@@ -48,7 +46,7 @@ export class LiveSource implements Source {
     this.count = firstAt(clip, startMs);
   }
 
-  /** Goes on with another clip at once, from a keyframe of it. */
+  /** Switches to another clip at once, at one of its keyframes. */
   change(clip: Clip): void {
     this.count = Math.round((this.count * clip.rate) / this.clip.rate);
     this.clip = clip;
@@ -69,14 +67,14 @@ export class LiveSource implements Source {
 }
 
 /**
- * Recorded time T shows second T mod 60; each unit of video says its T in an SEI. A gap in the recordings is
- * jumped over.
+ * Recorded time T shows second T mod 60, and each video unit carries T in an SEI. Gaps in the recordings are
+ * skipped.
  */
 export class RecordedSource implements Source {
   private count: number;
   private skippedMs = 0;
 
-  /** `startMs`: whole seconds, where there is a keyframe. `endMs`: the newest recording. */
+  /** `startMs`: in whole seconds, where keyframes are. `endMs`: end of the newest recording. */
   constructor(
     private readonly clip: Clip,
     private readonly startMs: number,
@@ -114,12 +112,12 @@ export class RecordedSource implements Source {
   }
 }
 
-/** Whether there is a recording at an instant. */
+/** Whether a recording exists at a point in time. */
 export function isRecorded(settings: Settings, ms: number, nowMs: number): boolean {
   return ms >= nowMs - settings.recordingHours * 3_600_000 && ms < nowMs && gapAt(settings, ms) === undefined;
 }
 
-/** The recorded time that a unit's SEI tells, epoch ms; undefined where it has none. */
+/** Recorded time in epoch ms from a unit's SEI; undefined without one. */
 export function readTimeSei(unit: Buffer): number | undefined {
   const at = unit.indexOf(TIME_SEI_UUID);
   if (at === -1) return undefined;
@@ -128,7 +126,7 @@ export function readTimeSei(unit: Buffer): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** The first unit that begins at an instant or after it; a hair before counts as at. */
+/** Number of the first unit that begins at or after a point in time, tolerating rounding errors. */
 function firstAt(clip: Clip, ms: number): number {
   return Math.ceil((ms * clip.rate) / 1000 - 1e-4);
 }
@@ -137,7 +135,7 @@ function gapAt(settings: Settings, ms: number): { start: number; end: number } |
   return settings.gaps.find(({ start, end }) => ms >= start && ms < end);
 }
 
-/** The SEI goes behind the parameter sets, in front of the first slice. */
+/** Inserts the SEI behind the parameter sets and before the first slice. */
 function withTime(nals: readonly Buffer[], ms: number): Buffer[] {
   const slice = nals.findIndex((nal) => [1, 5].includes(nal[0]! & 0x1f));
   return [...nals.slice(0, slice), timeSei(ms), ...nals.slice(slice)];

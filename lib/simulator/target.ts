@@ -1,15 +1,15 @@
-// What a URI names: `/live?ch=0000&stype=M`, `/playback?…&pbkey=…`, or the older `/CH00D`.
+// Parses URIs: `/live?ch=0000&stype=M`, `/playback?…&pbkey=…`, or the older `/CH00D`.
 
 import type { Settings } from './options.js';
 import type { SessionTarget } from './session.js';
 
 export interface NamedTarget {
   readonly target: SessionTarget;
-  /** Of a playback, decoded; empty where there is none. */
+  /** Decoded key of a playback; empty if missing. */
   readonly key?: string;
 }
 
-/** A URI without its track. Undefined: 404. */
+/** The target of a URI without its track suffix. Undefined means 404. */
 export function readTarget(uri: string, settings: Settings): NamedTarget | undefined {
   const path = uri.replace(/^rtsps?:\/\/[^/]*/i, '').replace(/\/$/, '');
   const legacy = /^\/CH(\d{2})([DM])$/.exec(path);

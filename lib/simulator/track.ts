@@ -1,4 +1,4 @@
-// One track of a session: its transport, its RTP packets and its sender reports.
+// One track of a session: its transport, RTP packets and sender reports.
 
 import { randomBytes } from 'node:crypto';
 import type dgram from 'node:dgram';
@@ -14,7 +14,7 @@ export type TrackTransport =
   | { readonly kind: 'tcp'; readonly channels: readonly [number, number] }
   | {
       readonly kind: 'udp';
-      /** Where packets go: the client, or the group. */
+      /** Destination of the packets: the client or the multicast group. */
       readonly address: string;
       readonly ports: readonly [number, number];
       readonly rtp: dgram.Socket;
@@ -22,14 +22,14 @@ export type TrackTransport =
     };
 
 const REPORT_MS = 2_000;
-/** Unsent bytes above which a live server drops RTP, on TCP too. */
+/** Unsent bytes above which a live server drops RTP packets, even on TCP. */
 export const BACKLOG_BYTES = 512 * 1024;
 
 export class SimulatedTrack {
   source: Source | undefined;
-  /** A unit whose time has not come. */
+  /** A unit that is not due yet. */
   pending: SourceUnit | undefined;
-  /** RTP time of the first unit's start, 32 bits. */
+  /** RTP time of the first unit, 32 bits. */
   readonly rtpBase = randomBytes(4).readUInt32BE(0);
   private readonly packetizer: Packetizer;
   private lastReport = { dueMs: Number.NEGATIVE_INFINITY, ntpMs: Date.now(), rtpTime: 0 };
@@ -54,22 +54,22 @@ export class SimulatedTrack {
     return this.packetizer.sequence;
   }
 
-  /** The unit that is to go out next; undefined at the end. */
+  /** The unit to be sent next; undefined at the end. */
   peek(): SourceUnit | undefined {
     this.pending ??= this.source?.next();
     return this.pending;
   }
 
   /**
-   * Sends the unit that `peek` told. `ntpMs`: what the server's clock says when the unit is due. A muted one
-   * only counts.
+   * Sends the unit returned by `peek`. `ntpMs`: time of the server's clock at which the unit is due. If
+   * `isMuted`, only counts it.
    */
   send(how: { ntpMs: number; scale: number; isMuted: boolean; dropsWhenFull: boolean }): void {
     const unit = this.pending;
     if (unit === undefined) return;
     this.pending = undefined;
     const { format, settings } = this;
-    // With Scale, RTP time goes on at real speed (RFC 2326 12.34).
+    // With Scale, RTP time continues at real speed (RFC 2326 12.34).
     const rtpTime =
       (this.rtpBase + Math.round((unit.mediaMs * format.clockRate) / 1000 / how.scale)) % 2 ** 32;
     const { recordedMs } = unit;
@@ -90,7 +90,7 @@ export class SimulatedTrack {
     this.sendRtp(packets);
   }
 
-  /** RTCP BYE. */
+  /** Sends an RTCP BYE. */
   sayGoodbye(): void {
     this.sendRtcp(Buffer.concat([this.report(), buildBye(this.packetizer.ssrc)]));
     this.source = this.pending = undefined;
@@ -138,7 +138,7 @@ function sendDatagram(socket: dgram.Socket, packet: Buffer, port: number, addres
   socket.send(packet, port, address, () => undefined);
 }
 
-/** RFC 2326 10.12. */
+/** Header of an interleaved frame (RFC 2326 10.12). */
 function frameHeader(channel: number, length: number): Buffer {
   return Buffer.of(0x24, channel, length >> 8, length & 0xff);
 }

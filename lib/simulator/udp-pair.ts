@@ -1,12 +1,12 @@
-// The server's end of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11), for
-// unicast or for a multicast group.
+// Server side of RTP over UDP: an even/odd pair of ports on the loopback interface (RFC 3550 11), for unicast
+// or a multicast group.
 
 import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
 
 const ATTEMPTS = 50;
 
-/** Rejects where no pair is to be had. */
+/** Rejects if no pair is free. */
 export async function bindUdpPair(): Promise<[rtp: dgram.Socket, rtcp: dgram.Socket]> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = await bind(0);
@@ -20,14 +20,14 @@ export async function bindUdpPair(): Promise<[rtp: dgram.Socket, rtcp: dgram.Soc
 }
 
 /**
- * A group of the scope that organizations have for themselves (RFC 2365 6.1), and the ports of those in it:
- * they are as free as the server's own.
+ * A group address of organization-local scope (RFC 2365 6.1). Clients use the same port numbers as the
+ * server, because those are free.
  */
 export async function openGroup(): Promise<{ address: string; rtp: dgram.Socket; rtcp: dgram.Socket }> {
   const [rtp, rtcp] = await bindUdpPair();
   for (const socket of [rtp, rtcp]) {
     socket.setMulticastInterface('127.0.0.1');
-    // Nothing leaves this machine.
+    // TTL 0 keeps packets on this machine.
     socket.setMulticastTTL(0);
     socket.setMulticastLoopback(true);
   }

@@ -1,5 +1,5 @@
-// The badge of a camera that is recorded: disarmed, else what is wrong with the stream, else why the last clip failed,
-// else what it does.
+// The badge of a camera that is recorded: disarmed, else what is wrong with the stream, else why the last
+// clip failed, else what it does.
 
 import type { NodeStatus } from 'node-red';
 import type { NvrErrorCode } from '../../lib/errors.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { needs } from '../support/tools.js';
 import { lineOf, playMatrix } from './matrix.js';
 
-/** A few of the matrix that are short; `npm run test:faults` plays all. */
+/** A few short rows of the matrix; `npm run test:faults` runs all. */
 const SOME = ['record: RST', 'playback: FIN', 'playback: 5 % loss', 'snapshot: 503 once', 'health: 404 once'];
 
 describe('nodes under faults', function () {

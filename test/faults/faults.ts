@@ -1,5 +1,4 @@
-// What can go wrong between a node and its NVR, or on this machine: each as something that begins, and is
-// over after a time.
+// The faults between a node and its NVR, or on this machine: each begins, and ends after a time.
 
 import type { ManualNvr } from '../support/manual-nvr.js';
 import type { SickDisk } from './sick-disk.js';
@@ -11,28 +10,28 @@ export interface Place {
 
 export interface Fault {
   readonly name: string;
-  /** Milliseconds; 0: over as soon as it has begun. */
+  /** Duration in ms; 0: the fault is a single event. */
   readonly ms: number;
   begin(place: Place): void | Promise<void>;
   end?(place: Place): void | Promise<void>;
   /**
-   * Seconds after its end by which the camera is to be seen again; 10 by default, undefined: it was never
-   * away.
+   * Seconds after its end by which the camera must be reported as reachable again; default 10, undefined: it
+   * stayed reachable.
    */
   readonly seenWithin?: number | undefined;
-  /** Such a fault can be seen by whoever asks for the camera's health. */
+  /** Whether a health check during the fault notices it. */
   readonly isOutage: boolean;
-  /** What may be named as the cause by whoever asks for the camera meanwhile; absent: anything. */
+  /** Error codes that a health check may report during the fault; absent: any. */
   readonly codes?: readonly string[];
-  /** The log-in was refused: the password gate has its own rule. */
+  /** The log-in was refused, so the lock-out after wrong passwords applies. */
   readonly isLogin?: boolean;
 }
 
 const LASTS_MS = 8000;
 const SEEN_WITHIN = 10;
-/** The second look at a refused log-in. */
+/** Seconds until the second attempt after a refused log-in. */
 const LOGIN_WITHIN = 15;
-/** Until silence is noticed: the setting "silence". */
+/** Seconds until silence is noticed: the setting "silence". */
 const SILENCE = 5;
 
 const STATUSES: readonly (readonly [number, string])[] = [
@@ -44,7 +43,7 @@ const STATUSES: readonly (readonly [number, string])[] = [
   [500, 'EPROTOCOL'],
   [503, 'ESESSIONS'],
 ];
-/** The connection was reset first. */
+/** The connection was reset before. */
 const RESET = ['EUNREACHABLE', 'ECONNREFUSED'];
 
 const soon = { seenWithin: SEEN_WITHIN, isOutage: false };
@@ -193,7 +192,7 @@ function clockSet(hours: number): Fault {
   };
 }
 
-/** Of the whole process: no two at a time. */
+/** These affect the whole process, so no two run at a time. */
 export const MACHINE_FAULTS: readonly Fault[] = [
   clockSet(1),
   clockSet(-1),

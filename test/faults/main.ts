@@ -1,5 +1,6 @@
-// npm run test:faults [-- --row TEXT]: every node under every fault, and a Node-RED that is ended, killed and
-// deployed to, as one table: time to recovery, coverage told and measured, what the user saw.
+// npm run test:faults [-- --row TEXT]: runs every node under every fault, and a Node-RED that is stopped,
+// killed and deployed to. Prints a table: time to recovery, reported and measured coverage, what the user
+// saw.
 
 import { parseArgs } from 'node:util';
 import { lineOf, playMatrix } from './matrix.js';

@@ -1,4 +1,4 @@
-// The matrix: which node meets which fault, what is played at the same time, and how a row is printed.
+// The test matrix: which node meets which fault, which rows run at the same time, and how a row is printed.
 
 import { DISK_FAULTS, MACHINE_FAULTS, NVR_FAULTS } from './faults.js';
 import type { NodeKind, Outcome, Row } from './row.js';
@@ -10,7 +10,7 @@ const NVR_ROWS = NODES.flatMap((node) => NVR_FAULTS.map((fault): Row => ({ node,
 const DISK_ROWS = DISK_FAULTS.map((fault): Row => ({ node: 'record', fault }));
 const MACHINE_ROWS = MACHINE_FAULTS.map((fault) => NODES.map((node): Row => ({ node, fault })));
 
-/** Groups that are played one after the other: what strikes the whole process strikes all of a group. */
+/** Groups that run one after the other: a fault of the whole process affects all rows of its group. */
 const GROUPS = [
   { rows: [...NVR_ROWS, ...DISK_ROWS], isShared: false },
   ...MACHINE_ROWS.map((rows) => ({ rows, isShared: true })),
@@ -18,7 +18,7 @@ const GROUPS = [
 
 export const nameOf = ({ node, fault }: Row): string => `${node}: ${fault.name}`;
 
-/** Those whose name fits. */
+/** Runs the rows whose name matches. */
 export async function playMatrix(
   fits: (name: string) => boolean,
   tell: (outcome: Outcome) => void = () => undefined,

@@ -1,4 +1,5 @@
-// An alarm, and then Node-RED is ended, killed or deployed to: what its flow hears of it, before and after.
+// Rows in which an alarm comes and Node-RED is then stopped, killed or deployed to: checks what the flow
+// receives before and after.
 
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
 import { ACCOUNT, startManualNvr, type ManualNvr } from '../support/manual-nvr.js';
@@ -7,9 +8,9 @@ import { wait } from './row.js';
 
 export interface ProcessRow {
   readonly name: string;
-  /** The camera is away when the alarm comes, and back later. */
+  /** The camera is unreachable when the alarm comes, and returns later. */
   readonly isAway?: boolean;
-  /** Milliseconds from the alarm on. */
+  /** ms after the alarm. */
   readonly afterMs: number;
   strike(red: RedProcess): Promise<void>;
 }
@@ -30,7 +31,7 @@ async function again(red: RedProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<vo
   await red.begin();
 }
 
-/** The name of the node is all that changes. */
+/** Only changes the name of the node. */
 function deploy(red: RedProcess, kind: 'full' | 'nodes' | 'flows'): Promise<void> {
   return red.deploy(kind, (node) => {
     if (node.id === 'node') node.name = `after ${kind}`;
@@ -56,10 +57,10 @@ const PROCESS_ROWS: readonly ProcessRow[] = [
   })),
 ];
 
-/** Of so many processes a time. */
+/** Number of Node-RED processes at a time. */
 const AT_ONCE = 3;
 
-/** Those whose name fits. */
+/** Runs the rows whose name matches. */
 export async function playProcessRows(
   fits: (name: string) => boolean,
   tell: (outcome: ProcessOutcome) => void = () => undefined,
@@ -102,7 +103,7 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
   if (row.isAway === true) {
     await nvr.kill();
     await red.first(HEARD_MS, ({ message }) => message.payload === 'reconnecting');
-    // What came before is over.
+    // Wait until the previous clip has ended.
     await wait(3000);
   }
   const alarmed = Date.now();
@@ -115,7 +116,7 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
   }
   const isClip = ({ from, message }: Heard): boolean => from === 'out' && message.mark === MARK;
   const isCaught = ({ from, message }: Heard): boolean => from === 'catch' && message.mark === MARK;
-  const told = await red.first(HEARD_MS, (heard) => isClip(heard) || isCaught(heard));
+  const outcome = await red.first(HEARD_MS, (heard) => isClip(heard) || isCaught(heard));
   const clipOf = ({ message }: Heard): ClipInfo => message.clip as ClipInfo;
   const missing = (): number =>
     red.heard
@@ -123,8 +124,8 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
       .flatMap((heard) => clipOf(heard).gaps)
       .reduce((sum, { ms }) => sum + ms, 0);
   const isFetched = (heard: Heard): boolean => isClip(heard) && clipOf(heard).source === 'playback';
-  if (told === undefined) problems.push('neither a clip nor a word of the alarm');
-  else if (isCaught(told) || missing() > LEAST_MS) {
+  if (outcome === undefined) problems.push('neither a clip nor a word of the alarm');
+  else if (isCaught(outcome) || missing() > LEAST_MS) {
     const fetched = await red.first(BACKFILL_MS, isFetched);
     if (fetched === undefined) problems.push('what is missing was never fetched');
     else if (clipOf(fetched).coverage < 0.9) problems.push(`fetched only ${clipOf(fetched).coverage}`);

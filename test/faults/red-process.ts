@@ -1,5 +1,5 @@
-// A real Node-RED that is deployed to, ended, killed and started again in the same folder; what its flow
-// sends is heard outside of it.
+// A real Node-RED process that tests deploy to, stop, kill and restart in the same folder. The messages of
+// its flow are received outside of it.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
@@ -12,7 +12,7 @@ import { freePort } from '../../lib/simulator/ports.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 
-/** What came out of a node, as the flow saw it. */
+/** A message from a node, as the flow received it. */
 export interface Heard {
   readonly from: string;
   readonly message: Record<string, unknown>;
@@ -30,7 +30,10 @@ export class RedProcess {
     private readonly ear: http.Server,
   ) {}
 
-  /** Needs the built package in dist/. `nodes` wire what is to be heard to `hear <name>` of `listeners`. */
+  /**
+   * Needs the built package in dist/. `nodes` must wire what is to be received to `hear <name>` of
+   * `listeners`.
+   */
   static async start(
     nodes: readonly object[],
     names: readonly string[],
@@ -107,7 +110,7 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** As the editor's Deploy does it; `change` alters a node of the flow. */
+  /** Deploys like the editor; `change` modifies a node of the flow. */
   async deploy(
     kind: 'full' | 'nodes' | 'flows',
     change: (node: Record<string, unknown>) => void,
@@ -127,7 +130,7 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
     if (!answer.ok) throw new Error(`deploy: ${answer.status} ${await answer.text()}`);
   }
 
-  /** Resolves when the flow has it. */
+  /** Resolves when the flow has received the message. */
   async send(message: object): Promise<void> {
     const url = `http://127.0.0.1:${this.port}/alarm`;
     await fetch(url, {
@@ -137,7 +140,7 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
     });
   }
 
-  /** The first that fits, past or to come; undefined after so long. */
+  /** The first message that matches, received before or after the call; undefined after `ms`. */
   async first(ms: number, fits: (heard: Heard) => boolean): Promise<Heard | undefined> {
     const late = performance.now() + ms;
     for (;;) {
@@ -160,7 +163,7 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
   }
 }
 
-/** Sends what it is given to this process, without the pictures. */
+/** A node that sends its input to this process, without the pictures. */
 function listener(name: string, port: number): object[] {
   const body = `msg.payload = { from: ${JSON.stringify(name)}, message: { ...msg, payload: Buffer.isBuffer(msg.payload) ? undefined : msg.payload, req: undefined, res: undefined } }; delete msg.headers; return msg;`;
   return [
@@ -172,7 +175,7 @@ function listener(name: string, port: number): object[] {
   ];
 }
 
-/** POST /alarm: the body's properties as a message to the node `node`. */
+/** POST /alarm: sends the properties of the body as a message to the node `node`. */
 function inlet(): object[] {
   return [
     { id: 'in', type: 'http in', z: 'tab', url: '/alarm', method: 'post', wires: [['unpack']] },

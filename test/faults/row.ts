@@ -1,4 +1,4 @@
-// One row of the matrix: a node, a fault, what a user saw of it, and what is wrong with that.
+// One row of the matrix: a node, a fault, what the user saw of it, and which rules were broken.
 
 import { NVR_ERROR_CODES } from '../../lib/errors.js';
 import type { Message, Sink } from '../nodes/red.js';
@@ -13,36 +13,32 @@ export interface Row {
 
 export interface Outcome {
   readonly row: Row;
-  /** In a few words. */
+  /** What the user saw, in a few words. */
   readonly seen: string;
-  /** Seconds from the fault's end until all is as it was; undefined: it never was. */
+  /** Seconds from the end of the fault until everything works as before; undefined: never. */
   readonly recovery: number | undefined;
-  /** Told and measured, of the clip or the span that the fault hit. */
+  /** Reported and measured coverage of the clip or span that the fault hit. */
   readonly coverage?: string;
   readonly problems: readonly string[];
 }
 
-/** A row on the stage: its nodes in the flow, and its NVR. */
+/** A running row: its nodes in the flow, and its NVR. */
 export interface Scene extends Place {
-  /** Its number, on all its messages as `scene`. */
+  /** Number of the row, carried by all its messages as `scene`. */
   readonly number: number;
   readonly row: Row;
   /**
-   * `out`, `event`; `catch` and `complete` of all scenes; `pictures` of a live-stream node of the same
-   * camera.
+   * `out`, `event`; `catch` and `complete` of all rows; `pictures` of a live-stream node of the same camera.
    */
   sink(name: 'out' | 'event' | 'catch' | 'complete' | 'pictures'): Sink;
   send(message: object): void;
-  /**
-   * Where a fault strikes the whole process, once for all rows that are played with this one, when all have
-   * come so far.
-   */
+  /** Runs a fault of the whole process once for all rows of the group, when all have reached this step. */
   together(step: 'begin' | 'end', run: () => void | Promise<void>): Promise<void>;
 }
 
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The message, or undefined after so long. */
+/** The message, or undefined after `ms`. */
 export async function within(ms: number, message: Promise<Message>): Promise<Message | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -63,7 +59,7 @@ const isMine =
   (message: Message): boolean =>
     message.scene === number && message.mark === mark;
 
-/** Whether a message was answered once, and how. */
+/** Problems with the answer: a message must be answered exactly once, and with a permitted outcome. */
 export function answers(
   scene: Scene,
   mark: string,
@@ -72,7 +68,8 @@ export function answers(
   const done = scene.sink('complete').messages.filter(mine).length;
   const caught = scene.sink('catch').messages.filter(mine).map(codeOf);
   const { node, fault } = scene.row;
-  // A snapshot's own time is over first; its message tells why. A recording has a key service, too.
+  // A snapshot may time out first, and its error then names that cause. A recording also involves the key
+  // service.
   const isOwn = node === 'playback' || node === 'snapshot';
   const may: readonly string[] = fault.codes === undefined || isOwn ? NVR_ERROR_CODES : fault.codes;
   const problems = caught.filter((code) => !may.includes(code)).map((code) => `${mark}: Catch got ${code}`);
@@ -81,14 +78,14 @@ export function answers(
   return { done, caught, problems, word: caught[0] ?? (done > 0 ? 'done' : 'nothing') };
 }
 
-/** Resolves when the message has been answered; false: not within that time. */
-export async function settled(scene: Scene, mark: string, ms: number): Promise<boolean> {
+/** Resolves with true when the message has been answered, or false after `ms`. */
+export async function isAnswered(scene: Scene, mark: string, ms: number): Promise<boolean> {
   const mine = isMine(scene, mark);
   const answer = Promise.race([scene.sink('complete').first(mine), scene.sink('catch').first(mine)]);
   return (await within(ms, answer)) !== undefined;
 }
 
-/** Begins the fault and ends it; answers the moment of its end (monotonic ms). */
+/** Begins the fault and ends it. Resolves with the time of its end (monotonic ms). */
 export async function strike(scene: Scene, meanwhile?: () => Promise<void>): Promise<number> {
   const { fault } = scene.row;
   await scene.together('begin', () => fault.begin(scene));

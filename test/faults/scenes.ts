@@ -1,4 +1,4 @@
-// What each kind of node is asked while a fault strikes, and the rules that its answers are judged by.
+// What each kind of node is asked during a fault, and the rules for its answers.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import type { Message } from '../nodes/red.js';
 import {
   answers,
   seconds,
-  settled,
+  isAnswered,
   strike,
   tooLate,
   wait,
@@ -19,18 +19,18 @@ import {
 
 export const PRE_ROLL = 2;
 export const POST_ROLL = 4;
-/** Of the recorded span that playback asks for. */
+/** Length of the recorded span requested from playback. */
 const SPAN_MS = 6000;
-/** How much more may pass than a clip's length until it is told. */
+/** How much longer than a clip its report may take. */
 const TOLD_MS = 20_000;
 const BACKFILL_MS = 75_000;
-/** A missing part that is not worth a clip of its own. */
+/** Shorter missing parts need no clip of their own. */
 const LEAST_MS = 2000;
-/** Difference between what is told of a span and what is measured, ms. */
+/** Allowed difference between the reported and the measured span, in ms. */
 const APART_MS = 400;
-/** How unevenly a steady camera's pictures come. */
+/** Jitter of a steady camera's pictures, in ms. */
 const UNEVEN_MS = 20;
-/** The setting "maxAge". */
+/** Value of the setting "maxAge". */
 const MAX_AGE_MS = 2000;
 const ROUND_MS = 60_000;
 
@@ -38,7 +38,7 @@ type Judge = (scene: Scene) => Promise<Omit<Outcome, 'row'>>;
 
 export const SCENES: Readonly<Record<NodeKind, Judge>> = { record, playback, snapshot, health };
 
-/** An alarm just before the fault, one within it, one when all is well again. */
+/** Sends an alarm just before the fault, one during it, and one after the recovery. */
 async function record(scene: Scene): Promise<Omit<Outcome, 'row'>> {
   const { fault } = scene.row;
   const pictures = scene.sink('pictures');
@@ -66,22 +66,22 @@ async function record(scene: Scene): Promise<Omit<Outcome, 'row'>> {
   const recovery = first === undefined ? undefined : seconds(end);
   problems.push(...tooLate(scene, recovery));
   const marks = isLong ? ['before', 'within', 'after'] : ['before', 'after'];
-  const told: string[] = [];
+  const words: string[] = [];
   let coverage: string | undefined;
   for (const mark of marks) {
     if (mark === 'after') {
-      // The clip at hand would only be made longer.
+      // An earlier alarm would only extend the current clip.
       await wait((PRE_ROLL + 1) * 1000);
       alarm(mark);
     }
-    const isSettled = await settled(scene, mark, (PRE_ROLL + POST_ROLL) * 1000 + TOLD_MS);
-    if (!isSettled) problems.push(`${mark}: no answer`);
+    const isInTime = await isAnswered(scene, mark, (PRE_ROLL + POST_ROLL) * 1000 + TOLD_MS);
+    if (!isInTime) problems.push(`${mark}: no answer`);
     const judged = await judgeAlarm(scene, mark, times.get(mark)!);
     problems.push(...judged.problems);
-    told.push(`${mark}: ${judged.word}`);
+    words.push(`${mark}: ${judged.word}`);
     if (mark === 'before') coverage = judged.coverage;
   }
-  return { seen: told.join('; '), recovery, problems, ...(coverage !== undefined && { coverage }) };
+  return { seen: words.join('; '), recovery, problems, ...(coverage !== undefined && { coverage }) };
 }
 
 async function judgeAlarm(
@@ -114,14 +114,14 @@ async function judgeAlarm(
       `after: ${word}, ${missing} ms missing although all is well: ${JSON.stringify(live.map(({ gaps }) => gaps))}`,
     );
   const coverage = live[0] === undefined ? undefined : `${live[0].coverage} / ${share(measured, asked)}`;
-  let told = live.length === 0 ? word : `${word} ${live.map((clip) => clip.coverage).join('+')}`;
+  let summary = live.length === 0 ? word : `${word} ${live.map((clip) => clip.coverage).join('+')}`;
   if (missing > LEAST_MS && !isSick) {
     const isFetched = (message: Message): boolean => mine(message) && clipOf(message).source === 'playback';
     const fetched = await within(BACKFILL_MS, scene.sink('out').first(isFetched));
     if (fetched === undefined) problems.push(`${mark}: ${missing} ms missing and never fetched`);
     else {
       const clip = clipOf(fetched);
-      told += `, fetched ${clip.coverage}`;
+      summary += `, fetched ${clip.coverage}`;
       const left = await measure([clip], asked);
       if (Math.abs(left - toldMissing([clip])) > APART_MS)
         problems.push(
@@ -132,7 +132,7 @@ async function judgeAlarm(
     const again = answers(scene, mark);
     problems.push(...again.problems.filter((problem) => !problems.includes(problem)));
   }
-  return { problems, word: told, ...(coverage !== undefined && { coverage }) };
+  return { problems, word: summary, ...(coverage !== undefined && { coverage }) };
 }
 
 const clipOf = (message: Message): ClipInfo => message.clip as ClipInfo;
@@ -144,8 +144,8 @@ const share = (missing: number, { from, to }: { from: number; to: number }): str
 let probes: Promise<unknown> = Promise.resolve();
 
 /**
- * Milliseconds of the span in which ffprobe finds no picture, steps of two pictures at most left out. One at
- * a time.
+ * ms of the span in which ffprobe finds no picture, not counting steps of up to two pictures. Runs one
+ * measurement at a time.
  */
 function measure(clips: readonly ClipInfo[], asked: { from: number; to: number }): Promise<number> {
   const result = probes.then(() => measureNow(clips, asked));
@@ -171,11 +171,11 @@ async function measureNow(
   shown.sort((a, b) => a - b);
   const ordinary = median(shown.slice(1).map((at, index) => at - shown[index]!));
   if (shown.length === 0) return to - from;
-  // As the message contract has a hole: from the picture before it to the one behind it, if they are more
-  // than two pictures apart.
+  // A gap as defined in the message contract: from the picture before it to the one after it, if more than
+  // two frame intervals apart.
   const bounds = [from, ...shown, to].map((at) => Math.min(Math.max(at, from), to));
   const steps = bounds.slice(1).map((at, index) => at - bounds[index]!);
-  // The last picture lasts as long as any.
+  // The last picture is assumed to last a normal frame interval.
   steps.push(steps.pop()! - ordinary);
   return steps.filter((ms) => ms > 2 * ordinary + UNEVEN_MS).reduce((sum, ms) => sum + ms, 0);
 }
@@ -184,7 +184,7 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-/** A recorded span that the fault hits, and another one when all is well again. */
+/** Plays a recorded span during the fault, and another one after the recovery. */
 async function playback(scene: Scene): Promise<Omit<Outcome, 'row'>> {
   const problems: string[] = [];
   const from = Math.floor(Date.now() / 1000 - 60) * 1000;
@@ -199,17 +199,17 @@ async function playback(scene: Scene): Promise<Omit<Outcome, 'row'>> {
   );
   if (begun === undefined) return { seen: 'no pictures', recovery: undefined, problems: ['never played'] };
   const end = await strike(scene);
-  if (!(await settled(scene, 'hit', ROUND_MS))) problems.push('hit: no answer');
+  if (!(await isAnswered(scene, 'hit', ROUND_MS))) problems.push('hit: no answer');
   const hit = judgeRun(scene, 'hit', from);
   problems.push(...hit.problems);
   const { isLogin, seenWithin = 10 } = scene.row.fault;
   let recovery: number | undefined;
-  // A refused log-in closes the gate for minutes where it is repeated.
+  // Repeating a refused log-in would lock the account out for minutes.
   for (let round = 1; recovery === undefined && seconds(end) < seenWithin + 10 && isLogin !== true; round++) {
     const mark = `again ${round}`;
     const asked = seconds(end);
     ask(mark);
-    if (!(await settled(scene, mark, ROUND_MS))) problems.push(`${mark}: no answer`);
+    if (!(await isAnswered(scene, mark, ROUND_MS))) problems.push(`${mark}: no answer`);
     const again = judgeRun(scene, mark, from);
     problems.push(...again.problems);
     if (again.isWhole) recovery = asked;
@@ -243,21 +243,21 @@ function judgeRun(
       (message) => message.run === mark && ['ended', 'error'].includes(String(message.payload)),
     );
   const event = (ended[0]?.event ?? {}) as { missingMs?: number };
-  const told = event.missingMs ?? (done > 0 ? 0 : undefined);
+  const reported = event.missingMs ?? (done > 0 ? 0 : undefined);
   const gaps = scene
     .sink('event')
     .messages.filter((message) => message.run === mark && message.payload === 'gap');
   if (ended.length !== 1) problems.push(`${mark}: ${ended.length} words of its end`);
-  // A picture that lost packets is there, and damaged.
+  // A picture with lost packets exists, and counts as damaged.
   if (done > 0 && missing > 500 && gaps.length === 0)
     problems.push(`${mark}: done(), and ${missing} ms are missing`);
-  if (told !== undefined && done === 0 && Math.abs(told - missing) > 1200)
-    problems.push(`${mark}: ${told} ms told missing, ${missing} measured`);
-  const coverage = `${(1 - (told ?? SPAN_MS) / SPAN_MS).toFixed(3)} / ${(1 - missing / SPAN_MS).toFixed(3)}`;
+  if (reported !== undefined && done === 0 && Math.abs(reported - missing) > 1200)
+    problems.push(`${mark}: ${reported} ms told missing, ${missing} measured`);
+  const coverage = `${(1 - (reported ?? SPAN_MS) / SPAN_MS).toFixed(3)} / ${(1 - missing / SPAN_MS).toFixed(3)}`;
   return { problems, word, coverage, isWhole: done > 0 };
 }
 
-/** Pictures, one after the other, while the fault lasts and until one is there again. */
+/** Requests pictures one after the other during the fault, until one succeeds again. */
 async function snapshot(scene: Scene): Promise<Omit<Outcome, 'row'>> {
   return ask(scene, {
     everyMs: 1500,
@@ -294,7 +294,7 @@ async function health(scene: Scene): Promise<Omit<Outcome, 'row'>> {
 interface Questions {
   readonly everyMs: number;
   isWell(mark: string): boolean;
-  /** `tookMs`: until it was answered. */
+  /** `tookMs`: time until it was answered. */
   problemsOf(mark: string, tookMs: number): string[];
   wordOf(mark: string): string;
 }
@@ -308,7 +308,7 @@ async function ask(scene: Scene, questions: Questions): Promise<Omit<Outcome, 'r
     const mark = `${++number}`;
     const asked = performance.now();
     scene.send({ payload: 'ask', mark });
-    if (!(await settled(scene, mark, 20_000))) problems.push(`${mark}: no answer within 20 s`);
+    if (!(await isAnswered(scene, mark, 20_000))) problems.push(`${mark}: no answer within 20 s`);
     problems.push(...answers(scene, mark).problems, ...questions.problemsOf(mark, seconds(asked) * 1000));
     const word = questions.wordOf(mark);
     if (words.at(-1) !== word) words.push(word);
@@ -329,7 +329,7 @@ async function ask(scene: Scene, questions: Questions): Promise<Omit<Outcome, 'r
   const asking = fault.ms > 0 ? during() : Promise.resolve();
   const end = await strike(scene);
   strikes.on = false;
-  // The question that is under way was asked within the fault; its answer must not hide the first good one.
+  // The pending request was made during the fault, and its answer must not hide the first good one.
   let recovery: number | undefined;
   const limit = (fault.seenWithin ?? 10) + 5;
   if (fault.isLogin !== true) {

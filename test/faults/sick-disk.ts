@@ -1,5 +1,5 @@
-// A folder on a disk that can be full, read-only, slow or gone: for this process alone, by what
-// node:fs/promises answers below it.
+// A folder on a disk that is full, read-only, slow or missing: for this process only, by replacing functions
+// of node:fs/promises.
 
 import fs from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
@@ -28,13 +28,13 @@ export class SickDisk {
     fs.mkdirSync(this.folder, { recursive: true });
   }
 
-  /** The last one takes the watch away. */
+  /** The last instance restores the functions. */
   close(): void {
     sick.splice(sick.indexOf(this), 1);
     if (sick.length === 0) promises.open = open;
   }
 
-  /** Before a write. */
+  /** Call before a write. */
   async suffer(): Promise<void> {
     if (this.state === 'full') throw refusal('ENOSPC');
     if (this.state === 'slow') await new Promise((resolve) => setTimeout(resolve, SLOW_MS));

@@ -1,4 +1,4 @@
-// Plays rows of the matrix at the same time in one Node-RED: each has its own NVR and its own folder.
+// Runs rows of the matrix at the same time in one Node-RED; each has its own NVR and folder.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -20,7 +20,9 @@ const TYPES: Readonly<Record<NodeKind, object>> = {
   health: { type: 'nvr-health-ping', depth: 'media', interval: '0' },
 };
 
-/** `tell` hears each row as it ends. `isShared`: their fault strikes the whole process. */
+/**
+ * Runs the rows. `tell` receives each outcome as it ends. `isShared`: their fault affects the whole process.
+ */
 export async function play(
   rows: readonly Row[],
   isShared: boolean,
@@ -79,7 +81,7 @@ export async function play(
   }
 }
 
-/** Waits for all who are still there, and does what is to be done once. */
+/** A barrier: waits for all rows that still run, and then performs a step once. */
 class Rally {
   private readonly steps = new Map<string, { come: number; run: () => void }>();
   private readonly met = new Map<string, Promise<void>>();
@@ -87,14 +89,14 @@ class Rally {
   constructor(private expected: number) {}
 
   meet(step: string, run: () => void | Promise<void>): Promise<void> {
-    const known = this.steps.get(step);
-    if (known === undefined) {
+    const barrier = this.steps.get(step);
+    if (barrier === undefined) {
       const all = new Promise<void>((resolve) => {
         this.steps.set(step, { come: 1, run: resolve });
       });
       this.met.set(step, all.then(run));
     } else {
-      known.come++;
+      barrier.come++;
     }
     this.look();
     return this.met.get(step)!;

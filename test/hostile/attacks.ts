@@ -1,5 +1,4 @@
-// The attacks, one entry each. What holds for all of them is judged by the stage; an entry says what else
-// must come of it.
+// The attacks, one entry each. The stage checks the rules that hold for all of them; an entry adds its own.
 
 import assert from 'node:assert/strict';
 import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
@@ -20,7 +19,7 @@ export const ATTACKS: readonly Attack[] = [
     before: opening,
     cycle: () => Buffer.concat(Array.from({ length: 60 * ROUND_SECONDS }, (_, i) => largePicture(i))),
     mbit: 25,
-    // The recorder's ring holds 32 MB of a camera.
+    // The recorder keeps up to 32 MB per camera.
     preRoll: 5,
     emit: 'nalUnits',
     judge: ({ words, pictures }) => {
@@ -94,14 +93,14 @@ export const ATTACKS: readonly Attack[] = [
           return Buffer.concat([
             interleaved(0, rtp(at, i * 3600, false, sets)),
             interleaved(0, rtp(at + 1, i * 3600, true, tiny(0x65))),
-            // Two numbers are missing each time.
+            // Leaves out two sequence numbers each time.
           ]);
         }),
       );
     },
     judge: ({ words }) => {
-      const told = Object.values(words).reduce((sum, count) => sum + count, 0);
-      assert.ok(told < 1000, `${told} events`);
+      const total = Object.values(words).reduce((sum, count) => sum + count, 0);
+      assert.ok(total < 1000, `${total} events`);
     },
   },
   {
@@ -218,13 +217,13 @@ export const ATTACKS: readonly Attack[] = [
   },
 ];
 
-/** More of the same kinds. */
+/** Further attacks, run with --all. */
 export const FURTHER: readonly Attack[] = [...FLOODS, ...CHANGES, ...DIALOGUES, ...NONSENSE];
 
 const SLICES = 34;
 const ROUND_SECONDS = 8;
 
-/** Of 52 KB in slices, each in a packet of its own; a keyframe each second. */
+/** A picture of 52 KB in slices, each in its own packet; one keyframe per second. */
 function largePicture(index: number): Buffer {
   const isKey = index % 60 === 0;
   return Buffer.concat(
@@ -237,7 +236,7 @@ function largePicture(index: number): Buffer {
   );
 }
 
-/** Exp-Golomb of a PPS id, then SPS id 0: bits of the first bytes behind the header. */
+/** A PPS with the given id and SPS id 0: Exp-Golomb codes in the first bytes behind the header. */
 function pps(id: number): Buffer {
   const value = (id + 1).toString(2);
   const bits = `${'0'.repeat(value.length - 1)}${value}1`.padEnd(24, '1');
@@ -245,8 +244,8 @@ function pps(id: number): Buffer {
 }
 
 function saysOverload({ words }: Seen): void {
-  const told = Object.entries(words).filter(([word]) => word.includes('EOVERLOAD'));
-  const count = told.reduce((sum, [, one]) => sum + one, 0);
+  const overloads = Object.entries(words).filter(([word]) => word.includes('EOVERLOAD'));
+  const count = overloads.reduce((sum, [, one]) => sum + one, 0);
   assert.ok(count > 0, 'nobody was told of the overload');
   assert.ok(count <= 40, `the overload was told ${count} times`);
 }

@@ -1,5 +1,5 @@
-// Streams that never stay the same: formats, tables, configurations, parameter sets, extensions and clocks
-// that change with every packet, and pictures that are coded huge.
+// Streams whose formats, tables, configurations, parameter sets, extensions and clocks change with every
+// packet, and pictures with a huge coded size.
 
 import assert from 'node:assert/strict';
 import { BitWriter } from '../codec/bit-writer.js';
@@ -9,7 +9,7 @@ import { H265, JPEG, LATM, METADATA } from './descriptions.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';
 
-/** Frames of one interleaved channel, with numbers in a row. */
+/** Interleaved frames of one channel with consecutive sequence numbers. */
 function inRow(payloads: readonly Buffer[], channel = 0, payloadType = 99): Buffer {
   return Buffer.concat(
     payloads.map((payload, i) =>
@@ -18,14 +18,14 @@ function inRow(payloads: readonly Buffer[], channel = 0, payloadType = 99): Buff
   );
 }
 
-/** RFC 2435: a picture in one packet, of that size in blocks, with quantization tables of its own. */
+/** A JPEG in one packet (RFC 2435), with varying size in blocks and its own quantization tables. */
 function jpeg(i: number): Buffer {
   const head = Buffer.from([0, 0, 0, 0, 1, 255, 1 + (i % 255), 1 + ((i >> 8) % 255), 0, 0, 0, 128]);
   return Buffer.concat([head, Buffer.alloc(128, 1 + (i % 250)), Buffer.alloc(1000, i)]);
 }
 
 /**
- * An SPS of so many macroblocks each way, of which 4 x 4 are shown. Baseline, level 5.2, 16 reference
+ * An SPS with this many macroblocks each way, of which 4 x 4 are displayed: Baseline, level 5.2, 16 reference
  * pictures.
  */
 export function hugeSps(width: number, height: number): Buffer {
@@ -51,14 +51,14 @@ export function hugeSps(width: number, height: number): Buffer {
     .nal(0x67);
 }
 
-/** VPS, SPS and PPS (H.265 7.3.2) of a picture coded 65528 x 65528, of which 64 x 64 are shown. */
+/** VPS, SPS and PPS (H.265 7.3.2) of a picture coded as 65528 x 65528, of which 64 x 64 are displayed. */
 function hugeH265(): Buffer[] {
   const side = 65_528;
   const profile = (bits: BitWriter): BitWriter =>
     bits.u(0, 3).u(1, 5).u(0x6000, 16).u(0, 16).u(0x90, 8).u(0, 24).u(0, 16).u(186, 8);
   const vps = profile(new BitWriter().u(0, 4).u(3, 2).u(0, 6).u(0, 3).flag(true).u(0xffff, 16));
   const sps = profile(new BitWriter().u(0, 4).u(0, 3).flag(true)).ue(0).ue(1).ue(side).ue(side);
-  // The conformance window, in units of two samples; 16 pictures are kept.
+  // Conformance window in units of two samples; DPB of 16 pictures.
   sps.flag(true);
   for (const unit of [0, (side - 64) / 2, 0, (side - 64) / 2]) sps.ue(unit);
   sps.ue(0).ue(0).ue(4).flag(true).ue(15).ue(0).ue(0).ue(0).ue(3).ue(0).ue(3).ue(0).ue(0).u(0, 4);

@@ -1,8 +1,8 @@
-// Session descriptions of the attacks: the usual video track, alone or with another one.
+// Session descriptions for the attacks: the usual video track, alone or with another.
 
 import { SDP } from '../support/scripted-server.js';
 
-/** One track of video and one more, as `lines` say. */
+/** The usual video track, and another described by `lines`. */
 const withTrack = (...lines: string[]): string => `${SDP}${lines.join('\r\n')}\r\n`;
 const onlyVideo = (...lines: string[]): string =>
   [...SDP.split('\r\n').slice(0, 9), ...lines, 'a=control:track1', ''].join('\r\n');

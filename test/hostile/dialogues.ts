@@ -1,5 +1,5 @@
-// What a server says in place of an answer: descriptions, headers, challenges and redirects without end, and
-// a key service and a tunnel that do the like.
+// Endless or oversized answers from a server: descriptions, headers, challenges and redirects, also from the
+// key service and the HTTP tunnel.
 
 import assert from 'node:assert/strict';
 import type http from 'node:http';
@@ -22,7 +22,7 @@ const says = (method: string, reply: () => Reply): Script => {
   return (request) => (request.method === method ? reply() : undefined);
 };
 
-/** Flow of a run that needs a key, again and again. */
+/** A flow that plays a recording, and so needs a key, again and again. */
 export const PLAYBACK: NonNullable<Attack['nodes']> = [
   {
     id: 'begin',

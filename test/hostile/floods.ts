@@ -1,5 +1,5 @@
-// Floods of every kind of payload: large, tiny, aggregated, of sound and metadata, of reports and junk, over
-// TCP and UDP.
+// Floods of every kind of payload: large, tiny, aggregated, audio, metadata, reports and junk, over TCP and
+// UDP.
 
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
@@ -9,7 +9,7 @@ import { H265, JPEG, METADATA, OPUS } from './descriptions.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';
 
-/** A keyframe of so many packets of 1,400 bytes in fragments (RFC 6184 5.8). */
+/** A keyframe in this many fragments of 1,400 bytes (RFC 6184 5.8). */
 const fragments = (packets: number): Buffer =>
   cycle(
     (i) => {
@@ -31,7 +31,7 @@ const aggregated = (nals: readonly Buffer[]): Buffer =>
     ...nals.flatMap((nal) => [Buffer.of(nal.length >> 8, nal.length & 255), nal]),
   ]);
 
-/** RFC 2435: a picture in one packet, with tables of type 1 and quality 50. */
+/** A JPEG in one packet (RFC 2435), with tables of type 1 and quality 50. */
 const tinyJpeg = Buffer.from([0, 0, 0, 0, 1, 50, 1, 1, 0xff, 0x00]);
 
 /** A sender report with 31 blocks (RFC 3550 6.4.1). */
@@ -185,7 +185,7 @@ function udpFlood(): Attack {
       let i = 0;
       for (const nal of [SPS, PPS, idrSlice()]) if (port > 0) socket.send(rtp(i++, 0, i === 3, nal), port);
       while (!stop.aborted) {
-        // 15,000 a second at most: this process measures the web page, too.
+        // At most 15,000 packets a second, because this process also measures the web page.
         for (let n = 0; n < 30 && port > 0; n++, i++)
           socket.send(rtp(i, i * 3600, true, deltaSlice(0x33, 100)), port, '127.0.0.1', () => undefined);
         await new Promise((resolve) => setTimeout(resolve, 2));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { ATTACKS } from './attacks.js';
 import { runAttack } from './stage.js';
 
-/** These two stand for the rest here; `npm run test:hostile` has all. */
+/** A sample of the attacks; `npm run test:hostile` runs all. */
 const SHORT = ['keyframes of 3 bytes', 'AAC packets of 64 one-byte units'];
 
 describe('a real Node-RED under attack', function () {
@@ -11,7 +11,7 @@ describe('a real Node-RED under attack', function () {
     it(`answers its web users, keeps its memory and plays other cameras on: ${name}`, async () => {
       const attack = ATTACKS.find((one) => one.name === name);
       assert.ok(attack !== undefined);
-      // A busy machine gets another try: memory and what is told are the same on any.
+      // Timings may fail on a busy machine, so a failed attack is run once more.
       const first = await runAttack(attack, 2);
       const { problems } = first.problems.length === 0 ? first : await runAttack(attack, 3);
       assert.deepEqual(problems, []);

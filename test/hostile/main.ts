@@ -1,5 +1,5 @@
-// npm run test:hostile [-- --all] [--seconds N] [--attack TEXT]: attacks in turn, each on a Node-RED of its
-// own, as one table; with --all or a text more of the same kinds.
+// npm run test:hostile [-- --all] [--seconds N] [--attack TEXT]: runs the attacks one after the other, each
+// against its own Node-RED, and prints a table. --all or a text also selects from the further attacks.
 
 import { parseArgs } from 'node:util';
 import { ATTACKS, FURTHER } from './attacks.js';

@@ -1,5 +1,5 @@
-// Answers that make no sense, come drop by drop or lie of their length; floods of requests; and what a server
-// does to get a password, a session elsewhere, or a file descriptor.
+// Answers that are invalid, arrive drop by drop or lie about their length; floods of requests; and attempts
+// to obtain a password, a session with another host, or file descriptors.
 
 import assert from 'node:assert/strict';
 import type http from 'node:http';
@@ -23,7 +23,7 @@ const again =
   () =>
     Buffer.from(text.repeat(4096));
 
-/** What came with requests, to be looked through afterwards. */
+/** Records the requests, to be searched afterwards. */
 function listening(script: Script): { script: Script; sent: string[] } {
   const sent: string[] = [];
   return {
@@ -141,7 +141,7 @@ export const NONSENSE: readonly Attack[] = [
     name: 'reasons of control characters, escapes and reversed text',
     script: answers('DESCRIBE', (cseq) => `RTSP/1.0 500 ${BIDI.slice(0, 4000)}\r\nCSeq: ${cseq}\r\n\r\n`),
     judge: (seen) => {
-      // eslint-disable-next-line no-control-regex -- what must not be there
+      // eslint-disable-next-line no-control-regex -- characters that must not be shown
       assert.ok(!/[\u0007\u001b\u202e\u2066]/.test(JSON.stringify(seen.texts)), 'it is shown');
       comesBackSlowly(seen);
     },

@@ -1,11 +1,11 @@
-// Bytes of hostile streams: short cycles that are sent again and again, with sequence numbers that go on.
+// Bytes of hostile streams: short cycles that are repeated, with continuing sequence numbers.
 
 import { idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
 
-/** Sequence numbers come round after so many packets: a cycle of this many can be repeated without a seam. */
+/** Sequence numbers wrap after this many packets, so a cycle of this length can be repeated seamlessly. */
 const ROUND = 65_536;
 
-/** `count` packets of one track, each in its interleaved frame; `payload` makes the one with that index. */
+/** `count` packets of one track as interleaved frames; `payload` makes the packet with a given index. */
 export function cycle(
   payload: (index: number) => { payload: Buffer; marker?: boolean; timestamp?: number; payloadType?: number },
   { channel = 0, count = ROUND, ssrc = 0x1234 } = {},

@@ -1,5 +1,5 @@
-// One attack on a real Node-RED: a server that sends hostile bytes on one side, a web user and another camera
-// on the other, and what each of them sees.
+// Runs one attack against a real Node-RED: a hostile server on one side, a web user and another camera on the
+// other, and a measurement of what they experience.
 
 import fs from 'node:fs';
 import http from 'node:http';
@@ -17,46 +17,46 @@ import {
 
 export interface Attack {
   readonly name: string;
-  /** Bytes that are sent after PLAY, again and again. */
+  /** Bytes sent repeatedly after PLAY. */
   readonly cycle?: () => Buffer;
-  /** Sent once, in front of them. */
+  /** Bytes sent once before the cycle. */
   readonly before?: () => Buffer;
-  /** How fast; 100 by default. */
+  /** Rate in Mbit/s; default 100. */
   readonly mbit?: number;
   readonly sdp?: string;
-  /** Answers in place of the usual ones. */
+  /** Replaces the usual answers. */
   readonly script?: Script;
-  /** Seconds that the recorder keeps; 10 by default. */
+  /** Seconds that the recorder keeps before an alarm; default 10. */
   readonly preRoll?: number;
   readonly emit?: 'keyframes' | 'accessUnits' | 'nalUnits';
-  /** Settings of the NVR's node. */
+  /** Settings of the nvr-server node. */
   readonly server?: object;
   readonly credentials?: { readonly username: string; readonly password: string };
-  /** The NVR's HTTP port answers so. */
+  /** Handler of the NVR's HTTP port. */
   readonly http?: http.RequestListener;
-  /** That port is its RTSP port, too. */
+  /** Use the HTTP port also for RTSP. */
   readonly tunnel?: boolean;
-  /** Further nodes of the flow, on the NVR `bad`; wires to `seen` are counted. */
+  /** Further nodes of the flow, on the NVR `bad`. Messages wired to `seen` are counted. */
   readonly nodes?: readonly object[];
-  /** Goes on while the attack lasts. */
+  /** Runs during the attack. */
   readonly also?: (stage: { url: string; stop: AbortSignal }) => Promise<void>;
-  /** What must have come of it beside the bounds that hold for all: throws if it has not. */
+  /** Checks of this attack beyond the general bounds; throws if one fails. */
   readonly judge?: (seen: Seen) => void;
 }
 
-/** Counted in the flow. */
+/** What the flow counted. */
 export interface Seen {
-  /** Messages of the attacked live-stream node's outputs. */
+  /** Messages on the outputs of the attacked live-stream node. */
   readonly pictures: number;
   readonly events: number;
   readonly side: number;
   /** Pictures of the other camera. */
   readonly others: number;
-  /** By word and code of events, on all nodes. */
+  /** Events of all nodes, by word and code. */
   readonly words: Readonly<Record<string, number>>;
-  /** The last event, and the last error. */
+  /** The last event and the last error. */
   readonly texts: readonly unknown[];
-  /** Codes that reached Catch. */
+  /** Errors that reached Catch, by code. */
   readonly caught: Readonly<Record<string, number>>;
 }
 
@@ -64,13 +64,13 @@ export interface Outcome {
   readonly attack: string;
   readonly seconds: number;
   readonly sentBytes: number;
-  /** Growth of the process's resident memory, at its peak. */
+  /** Largest growth of the process's resident memory. */
   readonly grownBytes: number;
-  /** Answers of the HTTP endpoint, in ms. */
+  /** Response times of the HTTP endpoint in ms. */
   readonly p50: number;
   readonly p99: number;
   readonly worst: number;
-  /** Share of the other camera's pictures that came. */
+  /** Share of the other camera's pictures that arrived. */
   readonly others: number;
   readonly seen: Seen;
   readonly problems: readonly string[];
@@ -79,7 +79,7 @@ export interface Outcome {
 export const BOUNDS = { grownBytes: 150 * 1024 * 1024, p99: 250, others: 0.8 } as const;
 
 const CHUNK = 64 * 1024;
-/** How long the other camera is watched before the attack. */
+/** How long the other camera is measured before the attack. */
 const QUIET_MS = 1500;
 const PLAY_MS = 20_000;
 
@@ -141,7 +141,7 @@ export async function runAttack(attack: Attack, seconds: number): Promise<Outcom
 interface Players {
   readonly played: Promise<Peer>;
   readonly players: ReadonlySet<Peer>;
-  /** Told of each that plays from now on. */
+  /** Called with each connection that starts to play from now on. */
   readonly attackers: ((peer: Peer) => void)[];
 }
 
@@ -162,7 +162,7 @@ async function measure(
   if (attack.cycle !== undefined) await played;
   const sending =
     attack.cycle === undefined ? [] : [...players].map((peer) => send(peer, attack, stop.signal));
-  // Whoever comes back is attacked again.
+  // A client that reconnects is attacked again.
   if (attack.cycle !== undefined) attackers.push((peer) => sending.push(send(peer, attack, stop.signal)));
   const also = attack.also?.({ url: red.url, stop: stop.signal });
   const started = performance.now();
@@ -213,7 +213,7 @@ function problemsOf(
   return problems;
 }
 
-/** The password stands nowhere, in none of its forms. */
+/** Checks that the password appears nowhere, in any of its forms. */
 function leaksOf({ credentials }: Attack, text: string): string[] {
   if (credentials === undefined) return [];
   const { username, password } = credentials;
@@ -238,7 +238,7 @@ async function send(peer: Peer, attack: Attack, signal: AbortSignal): Promise<vo
     const due = (performance.now() - started) * perMs - sent;
     if (due < CHUNK || socket.writableLength > 4 * CHUNK) {
       await new Promise((resolve) => setTimeout(resolve, 2));
-      // What the receiver did not take is not sent later, in one go.
+      // Data that the receiver did not accept is not sent later in one go.
       if (socket.writableLength > 4 * CHUNK) sent = (performance.now() - started) * perMs;
       continue;
     }
@@ -249,7 +249,7 @@ async function send(peer: Peer, attack: Attack, signal: AbortSignal): Promise<vo
   }
 }
 
-/** A web user who asks again as soon as the answer is there, and waits a little. */
+/** A web user who requests again shortly after each answer. */
 class Asker {
   failures = 0;
   private readonly agent = new http.Agent({ keepAlive: true });
@@ -313,7 +313,7 @@ class RssMeter {
   }
 }
 
-/** Every output of the attacked nodes goes to one function node each, which counts. */
+/** Each output of the attacked nodes is wired to a function node that counts. */
 function flow(
   attack: Attack,
   ports: { rtspPort: number; httpPort: number; other: number },

@@ -1,5 +1,4 @@
-// Prints how many bytes V8 allocates for each RTP packet of a stream of large units, once the code is
-// compiled.
+// Prints how many bytes V8 allocates per RTP packet of a stream of large units, once the code is compiled.
 
 import assert from 'node:assert/strict';
 import inspector from 'node:inspector/promises';
@@ -10,10 +9,10 @@ type Node = inspector.HeapProfiler.SamplingHeapProfileNode;
 const sizeOf = (node: Node): number =>
   node.selfSize + node.children.reduce((sum, child) => sum + sizeOf(child), 0);
 
-/** The compiler works beside: the quietest of some windows is one in which it had nothing left to do. */
+/** The compiler runs in parallel, so the lowest of several measurements counts. */
 const WINDOWS = 8;
 const UNITS = 10;
-/** Code that runs once a unit is compiled later than what runs once a packet. */
+/** Code that runs per unit is compiled later than code that runs per packet. */
 const WARM_UP_UNITS = 150;
 
 async function main(): Promise<void> {
@@ -28,7 +27,7 @@ async function main(): Promise<void> {
   for (let i = 0; i < WINDOWS; i++) {
     await profiler.post('HeapProfiler.startSampling', {
       samplingInterval: 512,
-      // What was collected meanwhile counts as well.
+      // Include objects that were collected meanwhile.
       ...{ includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true },
     });
     for (const unit of units.splice(0, UNITS)) await wire.flow(unit);

@@ -1,5 +1,5 @@
-// Any number of cameras as a process of their own: node --require tsx/cjs camera-wall.ts <bit rate, such as
-// 4M> <size>. Tells its RTSP port; every session gets the same pictures, 25 a second.
+// Any number of cameras in a separate process: node --require tsx/cjs camera-wall.ts <bit rate, such as 4M>
+// <size>. Prints its RTSP port; every session receives the same pictures, 25 per second.
 
 import { source } from '../media/recorded-units.js';
 import { packetizeH264 } from '../codec/packetizers/h264.js';

@@ -1,35 +1,35 @@
-// Clips whose pictures carry their number, in bars that survive any encoder: what is shown in a browser can
-// be told from what was sent.
+// Clips whose pictures carry their number as a bar code that survives encoding, so that displayed pictures
+// can be matched with those sent.
 
 import { execFileSync } from 'node:child_process';
 
 export interface CounterClip {
   readonly width: number;
   readonly height: number;
-  /** Pictures a second. */
+  /** Pictures per second. */
   readonly rate: number;
   readonly seconds: number;
-  /** Pictures from one keyframe to the next. */
+  /** Number of pictures per GOP. */
   readonly gop: number;
   readonly megabits?: number;
   readonly bFrames?: number;
   readonly codec?: 'h264' | 'h265';
-  /** Where it begins to count. */
+  /** First number. */
   readonly from?: number;
 }
 
-/** Bits of the number. */
+/** Bits of a number. */
 export const COUNTER_BITS = 10;
 /**
- * Blocks of the bar at the foot of a picture: white, the number's bits with the highest first, black, and the
- * lowest bits again, the other way round.
+ * Blocks of the bar at the bottom of a picture: white; the number's bits, highest first; black; and the
+ * lowest bits again, inverted.
  */
 export const COUNTER_BLOCKS = 16;
 const CHECK_BITS = COUNTER_BLOCKS - 2 - COUNTER_BITS;
 
 /**
- * ffmpeg's arguments up to the output: a moving picture with the bar, encoded without look-ahead as cameras
- * do.
+ * ffmpeg's arguments up to the output: a moving picture with the bar, encoded without look-ahead like a
+ * camera.
  */
 export function counterArguments(clip: CounterClip): string[] {
   const { width, height, rate, seconds, gop, megabits, bFrames = 0, codec = 'h264', from = 0 } = clip;
@@ -63,7 +63,7 @@ export function counterArguments(clip: CounterClip): string[] {
   ];
 }
 
-/** The elementary stream, each access unit with a delimiter in front. */
+/** The elementary stream, with a delimiter before each access unit. */
 export function counterStream(clip: CounterClip): Buffer {
   const format = clip.codec === 'h265' ? 'hevc' : 'h264';
   return execFileSync('ffmpeg', [...counterArguments(clip), '-f', format, '-'], { maxBuffer: 128 << 20 });

@@ -1,19 +1,19 @@
-// Reads the numbers of shown pictures in a page: to be run in a browser before the page's own scripts, so it
-// holds all it needs itself.
+// Reads the numbers of displayed pictures in a page. Runs in a browser before the page's own scripts, so it
+// cannot use anything from outside.
 
-/** One picture as the browser has shown it. */
+/** One picture as displayed by the browser. */
 export interface ShownPicture {
-  /** Undefined where it was not read, null where it cannot be. */
+  /** Undefined if it was not read, null if it is unreadable. */
   readonly number: number | null | undefined;
-  /** Epoch ms at which it was to be on the screen. */
+  /** Expected display time in epoch ms. */
   readonly at: number;
-  /** Seconds of the player's clock. */
+  /** The player's clock in seconds. */
   readonly mediaTime: number;
-  /** Pictures that were shown so far, those that no script was told of included. */
+  /** Pictures displayed so far, including those for which no callback ran. */
   readonly presented: number;
 }
 
-/** What the probe leaves in the page's window: shown pictures by the tile's channel. */
+/** The probe's result in the page's window: displayed pictures by channel of the tile. */
 export interface ProbeWindow {
   counterProbe: Record<string, ShownPicture[]>;
 }
@@ -21,13 +21,13 @@ export interface ProbeWindow {
 export interface ProbeOptions {
   readonly blocks: number;
   readonly bits: number;
-  /** One picture in so many is read: it costs the browser a copy. */
+  /** Reads every nth picture, because each costs the browser a copy. */
   readonly every: number;
-  /** Tiles that are followed: being told of pictures costs the page a share of what showing them does. */
+  /** Number of tiles to follow: the callbacks cost a fraction of displaying the pictures. */
   readonly tiles: number;
 }
 
-/** For `page.addInitScript`: follows every <nvr-video> that comes. */
+/** For `page.addInitScript`: follows every <nvr-video> added to the page. */
 export function counterProbe({ blocks, bits, every, tiles }: ProbeOptions): void {
   const shown: Record<string, ShownPicture[]> = {};
   (window as unknown as ProbeWindow).counterProbe = shown;

@@ -5,9 +5,9 @@ import path from 'node:path';
 import readline from 'node:readline';
 
 export interface GstOptions {
-  /** What is served at /live, in gst-launch form, with payloaders pay0, pay1 … */
+  /** Pipeline served at /live, in gst-launch syntax, with payloaders pay0, pay1 … */
   launch?: string;
-  /** More mounts: their path, and what is served there. */
+  /** Further mount points: path and pipeline. */
   mounts?: Readonly<Record<string, string>>;
   auth?: 'none' | 'basic' | 'digest';
   password?: string;
@@ -18,7 +18,7 @@ export interface GstOptions {
 
 export interface GstServer {
   readonly port: number;
-  /** SESSION, TEARDOWN, CLOSED, EXPIRED lines so far. */
+  /** The SESSION, TEARDOWN, CLOSED and EXPIRED lines so far. */
   readonly lines: string[];
   stop(): Promise<void>;
   kill(): Promise<void>;

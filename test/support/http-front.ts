@@ -1,16 +1,16 @@
-// Puts an RTSP server behind HTTP tunnels: each GET is a connection to it, and the POSTs with the same cookie
-// are what it hears.
+// Puts an HTTP tunnel in front of an RTSP server: each GET opens a connection to it, and the bodies of POSTs
+// with the same cookie are sent to it.
 
 import net, { type AddressInfo } from 'node:net';
 
 export interface HttpFront {
   readonly port: number;
-  /** Method, path and whether credentials came with it. */
+  /** Requests: method, path, and whether they carried credentials. */
   readonly asked: { method: string; path: string; authorized: boolean }[];
   close(): Promise<void>;
 }
 
-/** `basic`: the account asked for, `user:password`. */
+/** `basic`: the required account as `user:password`. */
 export async function startHttpFront(rtspPort: number, basic?: string): Promise<HttpFront> {
   const sockets = new Set<net.Socket>();
   const tunnels = new Map<string, net.Socket>();

@@ -1,5 +1,5 @@
-// A camera on the loopback interface that loses packets on purpose, the same ones for every client, over TCP
-// (the server drops them) and over UDP.
+// A camera on the loopback interface that drops packets on purpose, the same ones for every client, over TCP
+// (dropped by the server) and over UDP.
 
 import dgram from 'node:dgram';
 import { h264Payloads, h265Payloads } from '../../lib/simulator/payload-nal.js';
@@ -8,16 +8,16 @@ import { interleaved, startScriptedServer, type Peer, type ScriptedServer } from
 
 export interface LossyStream {
   readonly codec: 'h264' | 'h265';
-  /** NAL units of each picture, in decoding order, parameter sets in band. */
+  /** NAL units of each picture in decoding order, parameter sets in band. */
   readonly pictures: readonly (readonly Buffer[])[];
-  /** 90 kHz, of each picture. */
+  /** Timestamp of each picture, in units of 90 kHz. */
   readonly times: readonly number[];
 }
 
 export interface Loss {
   readonly percent: number;
   readonly seed: number;
-  /** Pictures at the start that lose nothing. */
+  /** Number of pictures at the start without loss. */
   readonly spared?: number;
 }
 
@@ -30,7 +30,10 @@ export interface LossyPacket {
 const PAYLOAD_TYPE = 96;
 const SSRC = 0x10553;
 
-/** The stream's RTP packets, and which of them are lost: none of the last picture, which ends it. */
+/**
+ * The RTP packets of the stream, marked as lost or not. The last picture loses none, because it ends the
+ * stream.
+ */
 export function lossyPackets(stream: LossyStream, { percent, seed, spared = 0 }: Loss): LossyPacket[] {
   const random = new Random(seed);
   const payloads = stream.codec === 'h264' ? h264Payloads : h265Payloads;
@@ -55,12 +58,12 @@ export function lossyPackets(stream: LossyStream, { percent, seed, spared = 0 }:
 export interface LossyCamera {
   readonly server: ScriptedServer;
   readonly port: number;
-  /** Resolves once a client has been sent the last picture. */
+  /** Resolves once the last picture was sent to a client. */
   readonly sent: Promise<void>;
   close(): Promise<void>;
 }
 
-/** `frameMs`: time from picture to picture; 0: all at once. */
+/** `frameMs`: time between pictures; 0 sends all at once. */
 export async function startLossyCamera(
   codec: 'h264' | 'h265',
   packets: readonly LossyPacket[],
@@ -100,7 +103,7 @@ export async function startLossyCamera(
       if (next < packets.length) timers.add(setTimeout(tick, 5));
       else tell();
     };
-    // After PLAY's reply.
+    // Starts after the PLAY reply.
     timers.add(setTimeout(tick, 20));
   };
   const server = await startScriptedServer(

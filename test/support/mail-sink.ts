@@ -1,15 +1,15 @@
-// A mail server that takes one message after the other and keeps them.
+// A mail server that accepts messages one at a time and keeps them.
 
 import net, { type AddressInfo } from 'node:net';
 
 export interface MailSink {
   readonly port: number;
-  /** Each with its headers, as it came. */
+  /** The messages with headers, as received. */
   readonly mails: string[];
   stop(): Promise<void>;
 }
 
-/** SMTP as far as a client needs it that logs in nowhere (RFC 5321). */
+/** SMTP (RFC 5321) for clients that do not log in. */
 export function startMailSink(): Promise<MailSink> {
   const mails: string[] = [];
   const server = net.createServer((socket) => {

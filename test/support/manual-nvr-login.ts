@@ -1,4 +1,4 @@
-// The manual's NVR: who may log in.
+// Authentication of the NVR written from the manual.
 
 import crypto from 'node:crypto';
 
@@ -15,7 +15,7 @@ export class ManualLogin {
     return nonce;
   }
 
-  /** RFC 2617 without qop, over the request's URI or, as the manual's own examples show, the base URI. */
+  /** RFC 2617 without qop, over the request URI or, as in the manual's examples, the base URI. */
   isAllowed(method: string, uri: string, authorization: string | undefined): boolean {
     if (authorization === undefined || !/^Digest /i.test(authorization)) return false;
     const fields = new Map(

@@ -1,5 +1,5 @@
-// What the NVR written from the manual shows: H.264 clips as pictures on the clock on the wall, and their RTP
-// payloads (RFC 6184 5.6 and 5.8).
+// Media of the NVR written from the manual: H.264 clips in step with the wall clock, and their RTP payloads
+// (RFC 6184 5.6 and 5.8).
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,9 +15,7 @@ const FU_A = 28;
 const IDR = 5;
 const DELIMITER = 9;
 
-/**
- * A clip that is repeated for ever: picture n stands where the epoch's milliseconds are n times a picture's.
- */
+/** A clip in an endless loop: picture n is due n frame intervals after the epoch. */
 export class Loop {
   private readonly pictures: readonly Picture[];
   readonly frameMs: number;
@@ -41,7 +39,7 @@ export class Loop {
     return this.pictures[Math.round(time / this.frameMs) % this.pictures.length]!;
   }
 
-  /** Just before the keyframe at or before a time, so that `after` gives it. */
+  /** A time just before the keyframe at or before the given one, so that `after` returns that keyframe. */
   keyframeAt(time: number): number {
     let index = Math.floor(time / this.frameMs);
     while (!this.pictures[index % this.pictures.length]!.isKeyframe) index--;
@@ -53,12 +51,12 @@ let small: Loop | undefined;
 let large: Loop | undefined;
 
 export const MANUAL_CLIPS = {
-  /** A keyframe a second. */
+  /** One keyframe per second. */
   small: (): Loop => (small ??= new Loop('recording.h264', 10, 320, 180)),
   large: (): Loop => (large ??= new Loop('ch1-main.h264', 12.5, 640, 360)),
 };
 
-/** Single NAL units and FU-A fragments. */
+/** Packs NAL units into single NAL unit packets and FU-A fragments. */
 export function rtpPayloads(nals: readonly Buffer[]): Buffer[] {
   return nals.flatMap((nal) => {
     if (nal.length <= PAYLOAD_BYTES) return [nal];
@@ -76,8 +74,8 @@ export function rtpPayloads(nals: readonly Buffer[]): Buffer[] {
 }
 
 /**
- * A picture begins with the first slice (first_mb_in_slice 0, whose first bit is 1) and the sets in front of
- * it.
+ * A picture begins with its first slice (first_mb_in_slice 0, so the first bit is 1) and the parameter sets
+ * before it.
  */
 function readPictures(stream: Buffer): Picture[] {
   const pictures: { nals: Buffer[]; isKeyframe: boolean }[] = [];

@@ -1,10 +1,10 @@
-// The manual's NVR: how a request is read, and what its answers are called.
+// Message parsing and status codes of the NVR written from the manual.
 
 import net, { type AddressInfo } from 'node:net';
 
 export const HOST = '127.0.0.1';
 
-/** The codes that the faults use. */
+/** Reason phrases of the status codes that the faults use. */
 export const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
   401: 'Unauthorized',
@@ -34,7 +34,7 @@ export function readRequest(head: string): Request | undefined {
   return { method, uri, headers };
 }
 
-/** Answers the port. */
+/** Resolves with the port. */
 export function listen(server: net.Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

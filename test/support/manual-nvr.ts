@@ -1,5 +1,5 @@
-// An NVR written from the text of the manual alone (live, playback, key service, Digest, TCP interleaved and
-// UDP), on the loopback interface. It shares no code with the package, so that both cannot be wrong together.
+// An NVR written from the manual only (live, playback, key service, Digest, TCP interleaved and UDP), on the
+// loopback interface. It shares no code with the package, so that an error is not made on both sides.
 
 import crypto from 'node:crypto';
 import dgram from 'node:dgram';
@@ -14,12 +14,12 @@ export { ACCOUNT } from './manual-nvr-login.js';
 const PUBLIC = 'OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY, GET_PARAMETER';
 const PAYLOAD_TYPE = 99;
 const SESSION_MS = 60_000;
-/** Of what the NVR writes down, this much lies behind the present. */
+/** Recordings become available this long after the fact. */
 const WRITTEN_MS = 1000;
 const MAX_HEADER = 16_384;
 const TICK_MS = 20;
 
-/** Its own clock: this machine's may be set meanwhile, and the NVR is another machine. */
+/** The NVR has its own clock, because tests change this machine's clock. */
 const BEGUN = Date.now() - performance.now();
 const clock = (): number => BEGUN + performance.now();
 
@@ -29,10 +29,10 @@ interface Refusal {
   times: number;
 }
 
-/** What a request URI asks for. */
+/** The target of a request URI. */
 interface Wanted {
   readonly channel: number;
-  /** Epoch ms of the recording; undefined: live. */
+  /** Start of the recording in epoch ms; undefined for live. */
   readonly from?: number;
 }
 
@@ -51,17 +51,17 @@ export class ManualNvr {
   private readonly keys = new Map<string, number>();
   readonly login = new ManualLogin();
   private refusal: Refusal | undefined;
-  /** Nothing is answered and nothing is sent. */
+  /** Answers nothing and sends nothing. */
   isSilent = false;
-  /** Share of RTP packets that are lost on the way, 0 to 1. */
+  /** Share of RTP packets to drop, 0 to 1. */
   loss = 0;
-  /** Every output goes at this rate. */
+  /** Rate limit of every connection. */
   bytesPerSecond = Infinity;
-  /** Pictures of another size. */
+  /** Send pictures of another size. */
   isLarge = false;
-  /** What all streams add to their SSRC; sequence and time start anew with it. */
+  /** Added to the SSRC of all streams; sequence numbers and timestamps restart when it changes. */
   era = 0;
-  /** Sessions opened and given up, for whoever counts. */
+  /** Sessions opened, and sessions torn down. */
   opened = 0;
   tornDown = 0;
   requests: string[] = [];
@@ -80,7 +80,7 @@ export class ManualNvr {
     return [...this.peers].filter(({ isPlaying }) => isPlaying).length;
   }
 
-  /** The process is gone: connections are reset, new ones refused. */
+  /** Simulates a crash: resets connections and refuses new ones. */
   async kill(): Promise<void> {
     for (const peer of this.peers) peer.reset();
     const { rtsp, web } = this;
@@ -93,7 +93,7 @@ export class ManualNvr {
     );
   }
 
-  /** On the same ports as before. */
+  /** Restarts on the same ports. */
   async back(): Promise<void> {
     const rtsp = net.createServer((socket) => {
       const peer = new Peer(this, socket);
@@ -117,23 +117,23 @@ export class ManualNvr {
     for (const peer of this.peers) peer.end();
   }
 
-  /** The connections at hand lead nowhere any more, and nobody said so; new ones are served. */
+  /** Silently drops the existing connections, without closing them; new ones are served. */
   forget(): void {
     for (const peer of this.peers) peer.forget();
   }
 
-  /** Answers so to the next requests, so many times or so long. */
+  /** Answers the next requests with a status, for a number of times or ms. */
   refuse(status: number, { times = Infinity, ms = Infinity }: { times?: number; ms?: number }): void {
     this.refusal = { status, until: performance.now() + ms, times };
   }
 
-  /** Streams start anew, as after a camera's restart. */
+  /** Restarts all streams, as after a restart of the camera. */
   startAnew(): void {
     this.era++;
     for (const peer of this.peers) peer.startAnew();
   }
 
-  /** The status to answer with in place of what was asked for. */
+  /** The status to answer with instead, if any. */
   takeRefusal(): number | undefined {
     const { refusal } = this;
     if (refusal === undefined) return undefined;
@@ -145,7 +145,7 @@ export class ManualNvr {
     return refusal.status;
   }
 
-  /** Undefined: there is no such channel, or the key does not fit. */
+  /** Undefined if the channel does not exist or the key does not match. */
   wanted(uri: string): Wanted | undefined {
     const [, kind = '', query = ''] =
       /^rtsp:\/\/[^/]+\/(live|playback)\?([^ ]*?)(?:\/(?:track1)?)?$/.exec(uri) ?? [];
@@ -159,7 +159,7 @@ export class ManualNvr {
     return from === undefined ? undefined : { channel, from };
   }
 
-  /** `GET /datasearch/gen_pbkey?group_id=%d&start_time=%d`: a key for the time. */
+  /** `GET /datasearch/gen_pbkey?group_id=%d&start_time=%d`: returns a key for a time. */
   private onHttp(request: http.IncomingMessage, response: http.ServerResponse): void {
     if (this.isSilent) return;
     const url = request.url ?? '';
@@ -185,10 +185,10 @@ export class ManualNvr {
   }
 }
 
-/** One connection, and the session in it. */
+/** One connection with its session. */
 class Peer {
   private text = '';
-  /** Bytes of an interleaved frame that are still to be skipped. */
+  /** Bytes of the current interleaved frame still to skip. */
   private skip = 0;
   private session: string | undefined;
   private wanted: Wanted | undefined;
@@ -261,7 +261,7 @@ class Peer {
         if (this.skip > 0) return;
       }
       if (this.text.startsWith('$')) {
-        // RTCP of the client: proof of life.
+        // RTCP from the client keeps the session alive.
         if (this.text.length < 4) return;
         this.skip = 4 + this.text.charCodeAt(2) * 256 + this.text.charCodeAt(3);
         this.alive = performance.now();
@@ -404,15 +404,12 @@ class Peer {
     this.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`));
   }
 
-  /**
-   * Live: from the keyframe before now; playback: from the one before the key's time, at the pace of the
-   * clock.
-   */
+  /** Live starts at the last keyframe; playback at the last keyframe before the key's time, in real time. */
   private play(): void {
     clearInterval(this.playing);
     const { from } = this.wanted!;
     const first = MANUAL_CLIPS.small().keyframeAt(from ?? clock());
-    // RTP-Info tells the first picture's time.
+    // RTP-Info gives the time of the first picture.
     const zero = MANUAL_CLIPS.small().after(first);
     let next = first;
     const begun = performance.now();
@@ -426,7 +423,7 @@ class Peer {
       for (;;) {
         const asked = this.nvr.isLarge ? MANUAL_CLIPS.large() : MANUAL_CLIPS.small();
         let due = clip.after(next);
-        // Another size begins with a keyframe.
+        // A change of size waits for a keyframe.
         const entry = asked.after(asked.keyframeAt(due));
         if (asked !== clip && entry > next) {
           clip = asked;
@@ -443,7 +440,7 @@ class Peer {
     }, TICK_MS);
   }
 
-  /** The recording ends here: RTCP's BYE (RFC 3550 6.6). */
+  /** The recording ends here: sends an RTCP BYE (RFC 3550 6.6). */
   private leaveOff(): void {
     clearInterval(this.playing);
     this.playing = undefined;
@@ -463,7 +460,7 @@ class Peer {
       head.writeUInt32BE((this.clock + sinceMs * 90) % 0x100000000, 4);
       head.writeUInt32BE(this.ssrc, 8);
       this.sequence = (this.sequence + 1) & 0xffff;
-      // The same ones for every run: so many of a hundred, spread out.
+      // Drops the same packets in every run: a share of each hundred, spread evenly.
       const isLost = ((this.packets++ * 61) % 100) / 100 < this.nvr.loss;
       if (!isLost) this.sendFrame(0, Buffer.concat([head, payload]));
     }

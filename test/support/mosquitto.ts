@@ -1,4 +1,4 @@
-// Debian's mosquitto on a free port, and a client that keeps what comes.
+// Debian's mosquitto on a free port, and a client that keeps the messages it receives.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';

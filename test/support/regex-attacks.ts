@@ -1,12 +1,15 @@
-// Texts that make a backtracking engine work: what leads up to a repeat, and what it repeats, again and
-// again.
+// Generates texts that force a backtracking regular expression engine to work hard: what leads to a
+// repetition, and what it repeats, many times.
 
 import { parseRegExpLiteral, visitRegExpAST, type AST } from '@eslint-community/regexpp';
 
 const CHARS = 40_000;
 const CANDIDATES = 'a0A <"=:/-_.;,&@%\\[({)]}>$#!+*?|~^`\t\n\r\0é'.match(/[^]/g)!;
 
-/** For each repeat without an end: texts of 40,000 characters. `literal` as it is written, `/…/flags`. */
+/**
+ * For each unbounded repetition in a pattern: texts of 40,000 characters. `literal` in source form,
+ * `/…/flags`.
+ */
 export function attacksOn(literal: string): string[] {
   const ast = parseRegExpLiteral(literal);
   const attacks = new Set<string>();
@@ -24,7 +27,7 @@ export function attacksOn(literal: string): string[] {
   return [...attacks];
 }
 
-/** A text that brings the engine to this node. */
+/** A text that leads the engine to this node. */
 function leadingUpTo(node: AST.Node): string {
   const { parent } = node;
   if (parent === null) return '';

@@ -1,11 +1,11 @@
-// An RTSP server that says what a test tells it to, on a free loopback port.
+// An RTSP server with answers scripted by a test, on a free loopback port.
 
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Framer } from '../../lib/rtsp/framer.js';
 import { Headers, serializeResponse, type RtspRequest } from '../../lib/rtsp/message.js';
 
-/** A reply; `raw` bytes go out as they are, before or after it. `undefined` as a whole: no answer at all. */
+/** A reply. `raw` bytes are sent unchanged, before or after it. `undefined` instead of a reply: no answer. */
 export interface Reply {
   status?: number;
   reason?: string;
@@ -23,7 +23,7 @@ export type Script = (request: RtspRequest, peer: Peer) => Reply | undefined;
 
 export interface Peer {
   readonly socket: net.Socket;
-  /** Counts from 1. */
+  /** Number of the connection, from 1. */
   readonly connection: number;
   send(bytes: Buffer): void;
 }
@@ -33,7 +33,7 @@ export interface ScriptedServer {
   readonly requests: RtspRequest[];
   readonly peers: Peer[];
   readonly responses: number[];
-  /** The next request of that method. */
+  /** The next request with that method. */
   waitFor(method: string): Promise<RtspRequest>;
   close(): Promise<void>;
 }
@@ -57,10 +57,7 @@ export const SDP = [
   '',
 ].join('\r\n');
 
-/**
- * A server that says yes to everything, as the MOVE NVR does; `script` may answer instead by returning a
- * reply.
- */
+/** A server that accepts everything, like the MOVE NVR; `script` may return another reply. */
 export async function startScriptedServer(
   script: Script = () => undefined,
   options: { silent?: boolean; sdp?: string } = {},
@@ -107,7 +104,7 @@ export async function startScriptedServer(
   };
 }
 
-/** What the MOVE NVR would say. */
+/** The reply of the MOVE NVR. */
 export function usualReply(request: RtspRequest, peer: Peer, sdp = SDP): Reply {
   switch (request.method) {
     case 'OPTIONS':
@@ -176,7 +173,7 @@ export function rtp(
   return Buffer.concat([head, payload]);
 }
 
-/** A real 320x240 SPS and PPS (x264, High), and slices that are whole enough for a depacketizer. */
+/** A real 320x240 SPS and PPS (x264, High), and slices that are complete enough for a depacketizer. */
 export const SPS = Buffer.from('6764000dacd94141fb011000000300100000030320f1429960', 'hex');
 export const PPS = Buffer.from('68ebe3cb22c0', 'hex');
 

@@ -1,10 +1,10 @@
-// A slow line in front of a web server: what it answers arrives at so many bytes a second, or not at all.
+// A slow line in front of a web server: its responses arrive at a limited rate, or not at all.
 
 import net, { type AddressInfo } from 'node:net';
 
 export interface SlowLine {
   readonly port: number;
-  /** From now on; 0: nothing. */
+  /** Changes the rate; 0 stops the transfer. */
   setRate(bytesPerSecond: number): void;
   close(): Promise<void>;
 }
@@ -17,7 +17,7 @@ export async function startSlowLine(to: number, bytesPerSecond: number): Promise
   const server = net.createServer((client) => {
     const there = net.connect(to, '127.0.0.1');
     client.pipe(there);
-    // What is not read here waits in the server's socket.
+    // Data not read here stays in the server's socket.
     const timer = setInterval(() => {
       for (let left = (rate * TICK_MS) / 1000; left >= 1;) {
         const chunk = there.read(Math.min(Math.floor(left), there.readableLength)) as Buffer | null;
@@ -36,7 +36,7 @@ export async function startSlowLine(to: number, bytesPerSecond: number): Promise
         there.destroy();
       });
     }
-    // Without a reader for it, the stream reads no further than its buffer.
+    // Without a reader, the stream reads no further than its buffer.
     there.on('readable', () => undefined);
   });
   server.listen(0, '127.0.0.1');

@@ -1,4 +1,4 @@
-// What a session's clock does to units that come without one.
+// Gives units the times that a session clock would set.
 
 import { PictureOrder } from '../../lib/codec/picture-order.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
@@ -11,7 +11,7 @@ export class TimeLine {
   readonly #tracks = new Map<string, SessionTrack>();
   readonly #order = new PictureOrder();
 
-  /** Sets `mediaTime` where it is not set. */
+  /** Sets `mediaTime` if it is missing. */
   stamp(unit: MediaUnit): void {
     if (unit.mediaTime !== undefined) return;
     const clockRate = unit.kind === 'audio' ? unit.format.sampleRate : VIDEO_CLOCK;

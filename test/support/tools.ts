@@ -1,4 +1,4 @@
-// Tests that need a program skip without it and say which; with CI=true they fail.
+// Skips tests whose programs are missing, and names those; with CI=true they fail instead.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import type { Context } from 'mocha';
@@ -40,7 +40,7 @@ export function needs(context: Context, ...tools: string[]): void {
   }
 }
 
-/** One hash per decoded frame, by ffmpeg. */
+/** One hash per decoded frame, from ffmpeg. */
 export function frameHashes(file: string, ...inputOptions: string[]): string[] {
   const text = execFileSync(
     'ffmpeg',

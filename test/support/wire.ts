@@ -1,4 +1,4 @@
-// A session on a wire that a test holds, and streams to put on it.
+// A session on a transport that the test controls, and streams to feed it.
 
 import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
@@ -8,7 +8,9 @@ import type { MediaUnit } from '../../lib/codec/unit.js';
 import { fuA } from '../codec/packetizers/h264.js';
 import { idrSlice, interleaved, PPS, rtp, SDP, SPS } from './scripted-server.js';
 
-/** A session whose server is a function; what "the socket" reads is put in one buffer, again and again. */
+/**
+ * A session whose server is a function. What "the socket" reads is written to one buffer, again and again.
+ */
 export class Wire {
   readonly units: MediaUnit[] = [];
   private readonly buffer = Buffer.alloc(512 * 1024);
@@ -30,7 +32,7 @@ export class Wire {
     this.buffer.fill(0xee, 0, bytes.length);
   }
 
-  /** Reads more when the session is ready for it: it lets the event loop have its turn between. */
+  /** Reads more when the session is ready for it, giving the event loop a turn in between. */
   async flow(bytes: Buffer): Promise<void> {
     this.read(bytes);
     while (this.isPaused) await new Promise((resolve) => setImmediate(resolve));
@@ -66,15 +68,15 @@ export class Wire {
   }
 }
 
-/** Many and small: what a unit costs hides what a packet costs. */
+/** Many small packets, so that the cost per unit does not hide the cost per packet. */
 export const PACKETS_OF_A_UNIT = 4000;
 const FRAGMENT_BYTES = 50;
-/** What a stream begins with. */
+/** The beginning of a stream. */
 export const PARAMETER_SETS = Buffer.concat(
   [rtp(0, 0, false, SPS), rtp(1, 0, false, PPS)].map((packet) => interleaved(0, packet)),
 );
 
-/** Units of many fragments, as interleaved frames; sequence numbers run on from 2. */
+/** Units of many fragments as interleaved frames; sequence numbers continue from 2. */
 export function largeUnits(count: number): Buffer[] {
   let sequence = 2;
   return Array.from({ length: count }, (_, i) => {

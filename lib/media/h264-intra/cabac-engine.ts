@@ -2,21 +2,24 @@
 
 import { AFTER_LPS, AFTER_MPS, CONTEXT_COUNT, LPS_RANGE } from './cabac-tables.js';
 
-/** Fraction bits kept below codIOffset, so that bytes are read two at a time. */
+/** Fraction bits below codIOffset, which allow reading two bytes at a time. */
 const FRACTION = 16;
 
-/** A base class, as one object holds it all: a bin costs some nanoseconds, and a picture has a million. */
+/**
+ * A base class instead of a separate object, for speed: a bin takes some nanoseconds, and a picture has a
+ * million.
+ */
 export abstract class ArithmeticDecoder {
   protected readonly contexts = new Uint8Array(CONTEXT_COUNT);
   #data: Uint8Array = new Uint8Array(0);
   /** The next byte to read. */
   #at = 0;
   #range = 0;
-  /** codIOffset with FRACTION bits more, of which #ready are read. */
+  /** codIOffset with FRACTION more bits, of which #ready hold data. */
   #value = 0;
   #ready = 0;
 
-  /** The position behind codIOffset's nine bits. */
+  /** Bit position behind the nine bits of codIOffset. */
   protected get bitsRead(): number {
     return 8 * this.#at - this.#ready;
   }
@@ -81,7 +84,7 @@ export abstract class ArithmeticDecoder {
     return false;
   }
 
-  /** Two bytes behind the last bit that was read, which lies -#ready bits above the fraction. */
+  /** Reads two bytes; the last bit read before is -#ready bits above the fraction. */
   #refill(): void {
     const data = this.#data;
     const at = this.#at;

@@ -1,5 +1,5 @@
-// What the arithmetic decoder starts from: the contexts of I slices, the state machine, and the places of the
-// 8x8 block's contexts.
+// Tables of the arithmetic decoder: the contexts of I slices, the state machine, and the context increments
+// of 8x8 blocks.
 
 /** Table 9-44: the LPS range by 4 * state + ((range >> 6) & 3). */
 const RANGE_LPS = [
@@ -30,12 +30,12 @@ const CONTEXTS: readonly (readonly [first: number, pairs: readonly number[]])[] 
   // mb_type
   [0, [20, -15, 2, 54, 3, 74, 20, -15, 2, 54, 3, 74, -28, 127, -23, 104, -6, 53, -1, 54, 7, 51]],
   // mb_qp_delta, intra_chroma_pred_mode, intra prediction modes, coded_block_pattern, coded_block_flag, and
-  // all of the coefficients' but the 8x8 block's
+  // all coefficient contexts except those of 8x8 blocks
   [
     60,
     [
       0, 41, 0, 63, 0, 63, 0, 63, -9, 83, 4, 86, 0, 97, -7, 72, 13, 41, 3, 62,
-      // 70 to 72 belong to field macroblocks, kept for the sake of a plain index.
+      // 70 to 72 belong to field macroblocks; kept so that the index stays simple.
       0, 11, 1, 55, 0, 69, -17, 127, -13, 102, 0, 82, -7, 74, -21, 107, -27, 127, -31, 127, -24, 127, -18, 95,
       -27, 127, -21, 114, -30, 127, -17, 123, -12, 115, -16, 122, -11, 115, -12, 63, -2, 68, -15, 84, -13,
       104, -3, 70, -8, 93, -10, 90, -30, 127, -1, 74, -6, 97, -7, 91, -20, 127, -4, 56, -5, 82, -7, 76, -22,
@@ -83,7 +83,7 @@ export const LAST_8X8 = Uint8Array.of(
   3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8,
 );
 
-/** A context is 2 * pStateIdx + valMPS. The LPS range by 4 * context + ((range >> 6) & 3). */
+/** A context is 2 * pStateIdx + valMPS. LPS range at 4 * context + ((range >> 6) & 3). */
 export const LPS_RANGE = new Uint8Array(128 * 4);
 export const AFTER_MPS = new Uint8Array(128);
 export const AFTER_LPS = new Uint8Array(128);
@@ -96,7 +96,7 @@ for (let context = 0; context < 128; context += 1) {
   AFTER_LPS[context] = 2 * NEXT_LPS[state]! + (state === 0 ? 1 - mps : mps);
 }
 
-/** Sets all contexts for a slice of luma quantiser `qp` (9.3.1.1). */
+/** Sets all contexts for a slice of luma quantizer `qp` (9.3.1.1). */
 export function startContexts(contexts: Uint8Array, qp: number): void {
   for (const [first, pairs] of CONTEXTS) {
     for (let i = 0; 2 * i < pairs.length; i += 1) {

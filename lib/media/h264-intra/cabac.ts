@@ -1,4 +1,4 @@
-// CABAC: the syntax elements of I macroblocks as bins (H.264 9.3), for entropy_coding_mode_flag 1.
+// CABAC: reads the syntax elements of I macroblocks as bins (H.264 9.3), for entropy_coding_mode_flag 1.
 
 import { ArithmeticDecoder } from './cabac-engine.js';
 import { LAST_8X8, SIGNIFICANT_8X8, startContexts } from './cabac-tables.js';
@@ -10,7 +10,7 @@ import type { Neighbours } from './neighbours.js';
 import type { BitSource } from './rbsp.js';
 import { CHROMA_DC_SCAN, ZIGZAG_4X4, ZIGZAG_8X8 } from './tables.js';
 
-/** The first context of each syntax element (table 9-34), frame macroblocks. */
+/** First context of each syntax element (table 9-34), for frame macroblocks. */
 const CONTEXT = {
   mbType: 3,
   qpDelta: 60,
@@ -32,11 +32,14 @@ const CONTEXT = {
 /** ctxBlockCat. */
 const CATEGORY = { lumaDc: 0, lumaAc: 1, luma4x4: 2, chromaDc: 3, chromaAc: 4 } as const;
 
-/** ctxBlockCatOffset of significant_coeff_flag (and last), and of coeff_abs_level_minus1. */
+/**
+ * ctxBlockCatOffset of significant_coeff_flag (the same for last_significant_coeff_flag) and of
+ * coeff_abs_level_minus1.
+ */
 const SIGNIFICANT_OFFSET = Uint8Array.of(0, 15, 29, 44, 47);
 const LEVEL_OFFSET = Uint8Array.of(0, 10, 20, 30, 39);
 
-/** Bits of the largest escape of a level; mb_qp_delta's longest code. */
+/** Longest escape of a level in bits, and longest code of mb_qp_delta. */
 const MAX_ESCAPE = 20;
 const MAX_QP_DELTA = 53;
 
@@ -107,7 +110,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     const { patternLeft, patternTop, mbX } = this.#neighbours;
     const top = patternTop[mbX]!;
     const first = CONTEXT.lumaPattern;
-    // A context counts the neighbours without coefficients: the left one once, the one above twice.
+    // ctxIdxInc counts neighbours without coefficients: the left one as 1, the upper one as 2.
     const bit0 = this.bin(first + 1 - ((patternLeft >> 1) & 1) + 2 - ((top >> 1) & 2));
     const bit1 = this.bin(first + 1 - bit0 + 2 - ((top >> 2) & 2));
     const bit2 = this.bin(first + 1 - ((patternLeft >> 3) & 1) + 2 - 2 * bit0);
@@ -212,7 +215,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     return this.terminate();
   }
 
-  /** coded_block_flag: a neighbour without coefficients counts as 0, one that is unknown as 1. */
+  /** coded_block_flag. A neighbour without coefficients counts as 0, an unavailable one as 1. */
   #coded(category: number, left: number, top: number): boolean {
     return this.bin(CONTEXT.coded + 4 * category + (left !== 0 ? 1 : 0) + (top !== 0 ? 2 : 0)) !== 0;
   }
@@ -228,7 +231,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     return coded;
   }
 
-  /** residual_block_cabac() behind coded_block_flag, of other than 8x8 blocks. */
+  /** residual_block_cabac() behind coded_block_flag, for all but 8x8 blocks. */
   #block(
     category: number,
     max: number,

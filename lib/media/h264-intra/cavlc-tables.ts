@@ -1,7 +1,10 @@
-// The variable-length codes of CAVLC residuals (H.264 9.2, tables 9-5 and 9-7 to 9-10), made into look-up
-// tables once.
+// Variable-length codes of CAVLC residuals (H.264 9.2, tables 9-5 and 9-7 to 9-10), expanded once into
+// look-up tables.
 
-/** Table 9-5 by nC 0..1, 2..3, 4..7: code lengths by 4 * TotalCoeff + TrailingOnes; 0: no such code. */
+/**
+ * Table 9-5 for nC 0..1, 2..3 and 4..7: code lengths at 4 * TotalCoeff + TrailingOnes; 0 if there is no such
+ * code.
+ */
 const COEFF_TOKEN_LENGTHS = [
   [
     1, 0, 0, 0, 6, 2, 0, 0, 8, 6, 3, 0, 9, 8, 7, 5, 10, 9, 8, 6, 11, 10, 9, 7, 13, 11, 10, 8, 13, 13, 11, 9,
@@ -41,7 +44,7 @@ const COEFF_TOKEN_CODES = [
 const CHROMA_DC_LENGTHS = [2, 0, 0, 0, 6, 1, 0, 0, 6, 6, 3, 0, 6, 7, 7, 6, 6, 8, 8, 7];
 const CHROMA_DC_CODES = [1, 0, 0, 0, 7, 1, 0, 0, 4, 6, 1, 0, 3, 3, 2, 5, 2, 3, 2, 0];
 
-/** Tables 9-7 and 9-8: by TotalCoeff - 1, then total_zeros. */
+/** Tables 9-7 and 9-8, by TotalCoeff - 1, then total_zeros. */
 const TOTAL_ZEROS_LENGTHS = [
   [1, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 9],
   [3, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 6, 6, 6, 6, 0],
@@ -109,21 +112,21 @@ const RUN_CODES = [
   [7, 6, 5, 4, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0],
 ];
 
-/** Bits looked at for total_zeros, run_before, and the chroma DC's coeff_token. */
+/** Number of bits used to look up total_zeros, run_before, and coeff_token of chroma DC. */
 export const TOTAL_ZEROS_BITS = 9;
 export const CHROMA_DC_ZEROS_BITS = 3;
 export const RUN_BITS = 11;
 export const CHROMA_DC_BITS = 8;
 
-/** Entries are 256 * symbol + code length; 0: no such code. A table follows another every 2^bits entries. */
+/** Entries are 256 * symbol + code length; 0 if there is no such code. Each table takes 2^bits entries. */
 export const TOTAL_ZEROS = lookUps(TOTAL_ZEROS_LENGTHS, TOTAL_ZEROS_CODES, TOTAL_ZEROS_BITS);
 export const CHROMA_DC_ZEROS = lookUps(CHROMA_DC_ZEROS_LENGTHS, CHROMA_DC_ZEROS_CODES, CHROMA_DC_ZEROS_BITS);
 export const RUNS = lookUps(RUN_LENGTHS, RUN_CODES, RUN_BITS);
 export const CHROMA_DC_TOKENS = lookUps([CHROMA_DC_LENGTHS], [CHROMA_DC_CODES], CHROMA_DC_BITS);
 
 /**
- * coeff_token's codes hold at most three bits behind their first 1, so the count of leading zeros and these
- * three bits find them: 128 * table + 8 * zeros + bits.
+ * Codes of coeff_token have at most three bits behind their first 1, so the number of leading zeros and these
+ * bits identify them: index 128 * table + 8 * zeros + bits.
  */
 export const COEFF_TOKENS = new Uint16Array(3 * 128);
 

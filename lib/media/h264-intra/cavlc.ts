@@ -22,7 +22,7 @@ import { CHROMA_DC_SCAN, INTRA_CBP, INTRA_CBP_GREY, ZIGZAG_4X4, ZIGZAG_8X8 } fro
 /** nC of chroma DC in 4:2:0. */
 const CHROMA_DC = -1;
 
-/** level_prefix of the longest escape that any profile's levels need. */
+/** Largest level_prefix that the levels of any profile need. */
 const MAX_PREFIX = 20;
 
 export class Cavlc implements Entropy {
@@ -86,7 +86,7 @@ export class Cavlc implements Entropy {
   }
 
   noQpDelta(): void {
-    // CAVLC looks at no earlier mb_qp_delta.
+    // Nothing to do: CAVLC does not depend on an earlier mb_qp_delta.
   }
 
   lumaDc(block: Int32Array): number {
@@ -225,7 +225,7 @@ export class Cavlc implements Entropy {
     return entry >> 8;
   }
 
-  /** 9.2.2: from the highest frequency down. */
+  /** Levels (9.2.2), from the highest frequency down. */
   #readLevels(total: number, ones: number): void {
     const source = this.#source;
     const levels = this.#levels;
@@ -250,7 +250,7 @@ export class Cavlc implements Entropy {
   }
 }
 
-/** nC of two neighbours' counts (9.2.1). */
+/** nC from the counts of two neighbours (9.2.1). */
 function contextOf(left: number, top: number): number {
   const sum = left + top;
   return sum < UNKNOWN ? (sum + 1) >> 1 : sum & (UNKNOWN - 1);

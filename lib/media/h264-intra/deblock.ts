@@ -1,5 +1,4 @@
-// The deblocking filter of an all-intra frame (H.264 8.7): every edge of a macroblock has bS 4, every one
-// inside it bS 3.
+// Deblocking filter for an all-intra frame (H.264 8.7): bS is 4 on macroblock edges and 3 inside.
 
 import type { Frame, SliceFilter } from './frame.js';
 import { chromaQp } from './transform.js';
@@ -21,7 +20,9 @@ const TC0 = Uint8Array.of(
   3, 3, 4, 4, 4, 5, 6, 6, 7, 8, 9, 10, 11, 13, 14, 16, 18, 20, 23, 25,
 );
 
-/** Macroblocks in order of their addresses, as each filters samples that the one before it has filtered. */
+/**
+ * Macroblocks are filtered in address order, because each uses samples already filtered with the one before.
+ */
 export function deblock(frame: Frame): void {
   const { filters, heightInMbs, slice, widthInMbs } = frame;
   if (filters.every((filter) => filter.mode === 1)) return;
@@ -87,7 +88,8 @@ function clipIndex(index: number): number {
 }
 
 /**
- * 16 lines across an edge at `at`: `across` leads over the edge, `along` to the next line. bS 4 (8.7.2.4).
+ * Filters 16 lines across an edge at `at` with bS 4 (8.7.2.4). `across` is the step over the edge, `along`
+ * the step to the next line.
  */
 function edgeLuma4(
   plane: Uint8ClampedArray,
@@ -133,7 +135,7 @@ function edgeLuma4(
   }
 }
 
-/** bS 3 (8.7.2.3). */
+/** The same with bS 3 (8.7.2.3). */
 function edgeLuma3(
   plane: Uint8ClampedArray,
   at: number,

@@ -1,4 +1,4 @@
-// The two ways in which a picture is refused.
+// The two errors with which a picture is refused.
 
 import { NvrError } from '../../errors.js';
 

@@ -1,5 +1,4 @@
-// The picture under construction: planes of whole macroblocks, and what deblocking must know of each
-// macroblock.
+// The frame being decoded: planes of whole macroblocks, and what deblocking needs to know of each macroblock.
 
 import { Neighbours } from './neighbours.js';
 import type { Sps } from './parameter-sets.js';
@@ -20,11 +19,11 @@ export class Frame {
   readonly grey: boolean;
   readonly yStride: number;
   readonly cStride: number;
-  /** Clamped: what is stored is what the standard's Clip1 gives. */
+  /** Clamped arrays perform the standard's Clip1 on storing. */
   readonly y: Uint8ClampedArray;
   readonly cb: Uint8ClampedArray;
   readonly cr: Uint8ClampedArray;
-  /** By macroblock address: QPY, transform_size_8x8_flag, and the number of its slice; -1: not there yet. */
+  /** By macroblock address: QPY, transform_size_8x8_flag, and slice number (-1 if not decoded yet). */
   readonly qp: Uint8Array;
   readonly transform8x8: Uint8Array;
   readonly slice: Int32Array;
@@ -54,7 +53,7 @@ export class Frame {
     );
   }
 
-  /** Forgets the picture before. Its samples stay: all are written again. */
+  /** Starts a new picture. Old samples may stay, because all are overwritten. */
   begin(): void {
     this.slice.fill(-1);
     this.filters.length = 0;

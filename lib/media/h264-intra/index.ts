@@ -1,5 +1,5 @@
-// An H.264 decoder for keyframes alone: one all-intra frame in, its planes out, bit for bit as the standard
-// has it (8-bit 4:2:0 and 4:0:0).
+// H.264 decoder for keyframes only: decodes one all-intra frame to planes, bit-exact with the standard (8-bit
+// 4:2:0 and 4:0:0).
 
 import { splitAnnexB } from '../../codec/annexb.js';
 import type { SampleAspect } from '../../codec/unit.js';
@@ -20,17 +20,18 @@ import { buildScales } from './transform.js';
 import type { Scales } from './transform.js';
 
 /**
- * Planes of the shown (cropped) picture with what its VUI says of their colours. Without `cb` and `cr`: grey.
+ * Planes of the displayed (cropped) picture, and how its VUI describes their colours. Without `cb` and `cr`
+ * it is grey.
  */
 export interface DecodedPicture extends PlanarPicture {
   readonly fullRange: boolean;
-  /** H.264 table E-5; 2: not said. */
+  /** H.264 table E-5; 2 means unspecified. */
   readonly matrixCoefficients: number;
-  /** The shape of a pixel; absent: square. */
+  /** Sample aspect ratio; absent if square. */
   readonly sar?: SampleAspect;
 }
 
-/** All that goes with one size of picture. */
+/** Working memory for one picture size. */
 interface Workshop {
   readonly frame: Frame;
   readonly cavlc: Cavlc;
@@ -38,7 +39,7 @@ interface Workshop {
   readonly macroblocks: MacroblockDecoder;
 }
 
-/** Tables of scales kept, 24 KB each. */
+/** Most scaling tables kept, at 24 KB each. */
 const MAX_SCALES = 8;
 
 export class IntraDecoder {
@@ -49,9 +50,9 @@ export class IntraDecoder {
   #workshop: Workshop | undefined;
 
   /**
-   * `annexB`: a keyframe with its parameter sets in front; what follows its first picture is left alone. The
-   * planes are the decoder's own memory, valid until the next call. NvrError EUNSUPPORTED for streams of a
-   * kind it does not read, EDECODE for what is broken or incomplete.
+   * Decodes `annexB`: a keyframe with its parameter sets in front; anything behind its first picture is
+   * ignored. The planes are the decoder's memory, valid until the next call. Throws EUNSUPPORTED for streams
+   * that it cannot decode, EDECODE for invalid or incomplete data.
    */
   decode(annexB: Uint8Array): DecodedPicture {
     this.#sps.clear();
@@ -84,7 +85,7 @@ export class IntraDecoder {
     return crop(frame, first.sps);
   }
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   release(): void {
     this.#workshop = undefined;
     this.#scales.clear();
@@ -106,7 +107,7 @@ export class IntraDecoder {
     return parseSliceHeader(this.#source, nal[0]!, this.#sps, this.#pps);
   }
 
-  /** What to say of a gap at macroblock `next`: if a later slice fills it, the slices are out of order. */
+  /** The error for a gap at macroblock `next`: if a later slice fills it, the slices are out of order. */
   #gap(next: number, later: readonly Uint8Array[]): Error {
     for (const nal of later) {
       const type = nal[0]! & 31;
@@ -118,7 +119,7 @@ export class IntraDecoder {
 
   #begin(header: SliceHeader): SliceHeader {
     if (!this.#workshop?.frame.fits(header.sps)) {
-      // The old memory is let go before the new is asked for.
+      // Free the old memory before allocating the new.
       this.#workshop = undefined;
       const frame = new Frame(header.sps);
       const cavlc = new Cavlc(this.#source, frame.neighbours);
@@ -129,7 +130,7 @@ export class IntraDecoder {
     return header;
   }
 
-  /** Gives the address of the macroblock behind the slice. */
+  /** Returns the address of the macroblock behind the slice. */
   #slice(header: SliceHeader): number {
     const { frame, cavlc, cabac, macroblocks } = this.#workshop!;
     const { pps, sps } = header;
@@ -148,7 +149,7 @@ export class IntraDecoder {
     );
   }
 
-  /** They are kept by their lists: a camera's keyframes all have the same. */
+  /** Kept by scaling lists, which are the same in all keyframes of a camera. */
   #scalesOf(sps: Sps, pps: Pps): Scales {
     const lists = resolveScaling(sps, pps);
     const key = lists === undefined ? '' : lists.join(' ');
@@ -162,7 +163,7 @@ export class IntraDecoder {
   }
 }
 
-/** One picture with a decoder of its own. */
+/** Decodes one picture with its own decoder. */
 export function decodeIntraPicture(annexB: Uint8Array): DecodedPicture {
   return new IntraDecoder().decode(annexB);
 }

@@ -1,4 +1,5 @@
-// Slices of I macroblocks: syntax (H.264 7.3.5), prediction and residual, block by block into the frame.
+// Decodes slices of I macroblocks into the frame, block by block: syntax (H.264 7.3.5), prediction and
+// residual.
 
 import { I_PCM } from './entropy.js';
 import type { Entropy } from './entropy.js';
@@ -15,15 +16,15 @@ import { BLOCK_X, BLOCK_Y } from './tables.js';
 import { QPS, add4x4, add8x8, addDc, chromaQp, transformChromaDc, transformLumaDc } from './transform.js';
 import type { Scales } from './transform.js';
 
-/** Coefficients of a block of I_PCM, as its neighbours see it. */
+/** Number of coefficients that neighbours assume for an I_PCM block. */
 const PCM_COUNT = 16;
 
-/** All of luma and chroma. */
+/** coded_block_pattern with all luma and chroma blocks. */
 const FULL_PATTERN = 0x2f;
 
 /**
- * By number of a 4x4 block: the block above and to the right of it is decoded earlier, if its macroblock is
- * there.
+ * By 4x4 block number: whether the block above and to the right is decoded before this one, provided its
+ * macroblock is available.
  */
 const HAS_TOP_RIGHT = Uint8Array.of(1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0);
 
@@ -31,10 +32,10 @@ export class MacroblockDecoder {
   readonly #source: BitSource;
   readonly #frame: Frame;
   readonly #neighbours: Neighbours;
-  /** Zero between blocks. */
+  /** All zero between blocks. */
   readonly #block = new Int32Array(64);
   readonly #dc = new Int32Array(16);
-  /** Prediction modes of the 16 4x4 or 4 8x8 blocks: they stand before the residual. */
+  /** Prediction modes of the 16 4x4 or 4 8x8 blocks, which precede the residual. */
   readonly #modes = new Uint8Array(16);
   #entropy!: Entropy;
   #scales!: Scales;
@@ -43,7 +44,7 @@ export class MacroblockDecoder {
   #cbQpOffset = 0;
   #crQpOffset = 0;
   #mb = 0;
-  /** Position of the macroblock's first luma and chroma samples. */
+  /** Index of the macroblock's first luma and chroma samples. */
   #yAt = 0;
   #cAt = 0;
   #left = false;
@@ -58,7 +59,7 @@ export class MacroblockDecoder {
   }
 
   /**
-   * Decodes the macroblocks of slice number `slice`, whose data `source` stands at. Gives the address behind
+   * Decodes the macroblocks of slice number `slice`; `source` stands at its data. Returns the address behind
    * the last one.
    */
   decodeSlice(header: SliceHeader, slice: number, entropy: Entropy, scales: Scales): number {
@@ -141,7 +142,7 @@ export class MacroblockDecoder {
     this.#qp = (this.#qp + delta + QPS) % QPS;
   }
 
-  /** `size` 1: of 16 4x4 blocks, 2: of 4 8x8 blocks. */
+  /** `size`: 1 for 16 4x4 blocks, 2 for 4 8x8 blocks. */
   #readModes(size: number): void {
     const entropy = this.#entropy;
     const neighbours = this.#neighbours;
@@ -167,7 +168,7 @@ export class MacroblockDecoder {
       copyBlock(data, from + 256, cb, this.#cAt, cStride, 8);
       copyBlock(data, from + 320, cr, this.#cAt, cStride, 8);
     }
-    // qP of the deblocking is 0; QPY of the next macroblock's prediction stays (7.4.5: QPY,PRED).
+    // For deblocking, qP of I_PCM is 0; QPY,PRED for the next macroblock is unchanged (7.4.5).
     qp[this.#mb] = 0;
     this.#entropy.noQpDelta();
     neighbours.flags = FLAG.notNxN | FLAG.lumaDc | FLAG.cbDc | FLAG.crDc;
@@ -250,7 +251,7 @@ export class MacroblockDecoder {
     }
   }
 
-  /** `coded`: 0 nothing, 1 DC, 2 DC and AC. */
+  /** `coded`: 0 for none, 1 for DC, 2 for DC and AC. */
   #chroma(mode: number, coded: number): void {
     const { cb, cr, cStride } = this.#frame;
     const block = this.#block;
@@ -283,7 +284,7 @@ export class MacroblockDecoder {
   }
 }
 
-/** Table 7-11: modes are counted fastest, then chroma's pattern, then luma's. */
+/** Table 7-11: mb_type counts prediction modes first, then chroma's pattern, then luma's. */
 function patternOf16x16(type: number, grey: boolean): number {
   const chroma = ((type - 1) >> 2) % 3;
   if (grey && chroma !== 0) throw broken('a coded block pattern does not exist');
@@ -305,7 +306,7 @@ function addBlock(
   }
 }
 
-/** `count` of AC coefficients are in the block. */
+/** `count`: number of AC coefficients in the block. */
 function addWithDc(
   block: Int32Array,
   count: number,

@@ -1,25 +1,25 @@
-// What parsing a macroblock must know of those to its left and above: a row of values above, and the values
-// to the left (H.264 6.4.11).
+// Values that parsing needs from the macroblocks to the left and above: one row of values above, and those to
+// the left (H.264 6.4.11).
 
 /**
- * Blocks are parsed in an order in which every row and column advances, so one value per column and one per
- * row, replaced block by block, always are those of the neighbours above and to the left.
+ * Blocks are parsed in an order that advances along every row and column. So one value per column and one per
+ * row, overwritten block by block, are always those of the upper and left neighbours.
  */
 export class Neighbours {
-  /** Coefficients of 4x4 luma blocks; UNKNOWN outside the slice. */
+  /** Coefficient counts of 4x4 luma blocks; UNKNOWN outside the slice. */
   readonly lumaTop: Uint8Array;
   readonly lumaLeft = new Uint8Array(4);
-  /** Of chroma blocks: two of Cb, then two of Cr. */
+  /** The same for chroma blocks: two of Cb, then two of Cr. */
   readonly chromaTop: Uint8Array;
   readonly chromaLeft = new Uint8Array(4);
-  /** Prediction modes of 4x4 blocks; -1: not available, DC where the macroblock has none. */
+  /** Prediction modes of 4x4 blocks: -1 if not available, DC if the macroblock has none. */
   readonly modeTop: Int8Array;
   readonly modeLeft = new Int8Array(4);
   readonly patternTop: Uint8Array;
   patternLeft = 0;
   readonly flagsTop: Uint8Array;
   flagsLeft = 0;
-  /** Of the macroblock at hand. */
+  /** Of the current macroblock. */
   mbX = 0;
   flags = 0;
   pattern = 0;
@@ -32,7 +32,7 @@ export class Neighbours {
     this.flagsTop = new Uint8Array(widthInMbs);
   }
 
-  /** What lies outside the slice is given the values that the standard's rules for it come out at. */
+  /** Outside the slice, sets the values that the standard's rules for unavailable neighbours amount to. */
   begin(mbX: number, hasLeft: boolean, hasTop: boolean): void {
     this.mbX = mbX;
     this.flags = 0;
@@ -63,7 +63,7 @@ export class Neighbours {
     this.flagsLeft = this.flags;
   }
 
-  /** The count of 2x2 luma blocks, or of all 16: `size` 2 or 4, from column `x` and row `y`. */
+  /** Sets the count for 2x2 luma blocks (`size` 2) or all 16 (`size` 4), from column `x` and row `y`. */
   fillLuma(x: number, y: number, size: number, count: number): void {
     const column = 4 * this.mbX + x;
     for (let i = 0; i < size; i += 1) {
@@ -88,7 +88,7 @@ export class Neighbours {
     }
   }
 
-  /** The mode that is most probable for the block at `x`, `y` (8.3.1.1). */
+  /** Most probable mode of the block at `x`, `y` (8.3.1.1). */
   expectedMode(x: number, y: number): number {
     const left = this.modeLeft[y]!;
     const top = this.modeTop[4 * this.mbX + x]!;
@@ -97,10 +97,7 @@ export class Neighbours {
   }
 }
 
-/**
- * Above any count, and with no bit in common with one: a sum that holds it tells that there is but one
- * neighbour.
- */
+/** A bit above any count: a sum of two counts shows by this bit that only one neighbour is available. */
 export const UNKNOWN = 64;
 
 export const DC_MODE = 2;
@@ -108,8 +105,8 @@ export const DC_MODE = 2;
 export const FLAG = { notNxN: 1, chromaMode: 2, transform8x8: 4, lumaDc: 8, cbDc: 16, crDc: 32 } as const;
 
 /**
- * An intra macroblock takes coefficients as coded where it knows nothing (9.3.3.1.1.9), and luma of
- * coded_block_pattern too.
+ * For an intra macroblock, unavailable neighbours count as having coefficients (9.3.3.1.1.9), also for luma
+ * in coded_block_pattern.
  */
 const OUTSIDE_FLAGS = FLAG.lumaDc | FLAG.cbDc | FLAG.crDc;
 const OUTSIDE_PATTERN = 0x0f;

@@ -1,4 +1,4 @@
-// Sequence and picture parameter sets, with all that decoding an intra picture needs of them (H.264 7.3.2.1,
+// Sequence and picture parameter sets, with everything needed to decode an intra picture (H.264 7.3.2.1,
 // 7.3.2.2).
 
 import type { ColourDescription, SampleAspect } from '../../codec/unit.js';
@@ -9,7 +9,7 @@ import type { BitSource } from './rbsp.js';
 import { DEFAULT_4X4_INTRA, DEFAULT_8X8_INTRA } from './tables.js';
 
 /**
- * Scaling lists of intra blocks in zigzag order: Y, Cb and Cr of 4x4, and Y of 8x8. Undefined: the fall-back
+ * Scaling lists of intra blocks in zigzag order: 4x4 of Y, Cb and Cr, and 8x8 of Y. Undefined: the fall-back
  * rule applies.
  */
 export type ScalingLists = readonly [
@@ -25,7 +25,7 @@ export interface Sps {
   readonly id: number;
   readonly profileIdc: number;
   readonly grey: boolean;
-  /** qpprime_y_zero_transform_bypass_flag: macroblocks of qp 0 are lossless. */
+  /** qpprime_y_zero_transform_bypass_flag: macroblocks with qp 0 are lossless. */
   readonly lossless: boolean;
   readonly scaling: ScalingLists | undefined;
   readonly frameNumBits: number;
@@ -36,7 +36,7 @@ export interface Sps {
   readonly heightInMbs: number;
   readonly framesOnly: boolean;
   readonly mbaff: boolean;
-  /** Luma samples cut off. */
+  /** Luma samples cropped on each side. */
   readonly crop: {
     readonly left: number;
     readonly top: number;
@@ -61,20 +61,20 @@ export interface Pps {
   readonly scaling: ScalingLists | undefined;
 }
 
-/** Samples of the largest picture worth the memory: 8192 x 4608, either way up. */
+/** Largest supported picture: 8192 x 4608 luma samples, or rotated. */
 const MAX_LONG_SIDE = 8192;
 const MAX_SHORT_SIDE = 4608;
-/** Samples that may be coded beside twice those that are shown: borders of small pictures. */
+/** Coded samples allowed in excess of twice the displayed ones, for the borders of small pictures. */
 const MAX_HIDDEN = 256 * 256;
 
-/** Profiles whose SPS tells chroma format, bit depths and scaling lists. */
+/** Profiles whose SPS has chroma format, bit depths and scaling lists. */
 const HIGH_PROFILES: ReadonlySet<number> = new Set([
   100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
 ]);
 
 /**
- * `source` stands behind the NAL unit's header. EUNSUPPORTED for other than 8-bit 4:2:0 and 4:0:0, and for
- * too large pictures.
+ * `source` stands behind the NAL unit header. Throws EUNSUPPORTED for formats other than 8-bit 4:2:0 and
+ * 4:0:0, and for too large pictures.
  */
 export function parseSps(source: BitSource): Sps {
   const profileIdc = source.bits(8);
@@ -151,7 +151,7 @@ export function parseSps(source: BitSource): Sps {
   };
 }
 
-/** `source` stands behind the NAL unit's header. EUNSUPPORTED for slice groups. */
+/** `source` stands behind the NAL unit header. Throws EUNSUPPORTED for slice groups. */
 export function parsePps(source: BitSource): Pps {
   const id = source.ue();
   const spsId = source.ue();
@@ -194,7 +194,7 @@ export function parsePps(source: BitSource): Pps {
   };
 }
 
-/** The lists that hold for a picture: fall-back rules A and B of table 7-2. Undefined: all flat. */
+/** The scaling lists of a picture, by fall-back rules A and B of table 7-2. Undefined if all are flat. */
 export function resolveScaling(sps: Sps, pps: Pps): ResolvedLists | undefined {
   const fromSps = sps.scaling && fallBack(sps.scaling, DEFAULT_4X4_INTRA, DEFAULT_8X8_INTRA);
   if (!pps.scaling) return fromSps;
@@ -218,7 +218,7 @@ function readScalingLists(source: BitSource, count: number): ScalingLists {
   return [lists[0], lists[1], lists[2], lists[6]];
 }
 
-/** 7.3.2.1.1.1. `defaults` is right for intra lists alone, the others are dropped. */
+/** scaling_list() (7.3.2.1.1.1). `defaults` only fits intra lists; the others are discarded anyway. */
 function readScalingList(source: BitSource, defaults: Uint8Array): Uint8Array {
   const list = new Uint8Array(defaults.length);
   let last = 8;
@@ -236,7 +236,7 @@ function readScalingList(source: BitSource, defaults: Uint8Array): Uint8Array {
 
 function skipGolomb(source: BitSource, count: number): void {
   for (let i = 0; i < count; i += 1) {
-    // Offsets of 32 bits may stand here, so zeros, the 1 and what follows are passed over without a value.
+    // These offsets may have 32 bits, so the code is skipped without computing a value.
     const zeros = Math.clz32(source.peek(25)) - 7;
     if (zeros < 25) {
       source.at += 2 * zeros + 1;

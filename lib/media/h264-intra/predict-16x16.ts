@@ -1,8 +1,8 @@
-// Intra_16x16 and chroma prediction (H.264 8.3.3, 8.3.4), straight into the plane.
+// Intra_16x16 and chroma prediction (H.264 8.3.3, 8.3.4), written directly to the plane.
 
 import { broken } from './errors.js';
 
-/** Modes of Intra_16x16. Those of chroma have other numbers: DC, horizontal, vertical, plane. */
+/** Modes of Intra_16x16. Chroma modes are numbered differently: DC, horizontal, vertical, plane. */
 export function predict16x16(
   plane: Uint8ClampedArray,
   at: number,
@@ -63,7 +63,7 @@ export function predictChroma(
   }
 }
 
-/** 8.3.4.1 to 3: the blocks off the diagonal look first at the one side they touch. */
+/** 8.3.4.1 to 8.3.4.3: blocks off the diagonal use first the one side that they touch. */
 function chromaDc(
   plane: Uint8ClampedArray,
   at: number,
@@ -109,7 +109,7 @@ export function fillRow(plane: Uint8ClampedArray, row: number, size: number, val
   }
 }
 
-/** Plane prediction (8.3.3.4, 8.3.4.4); `factor` 5 for 16 samples, 34 for 8. */
+/** Plane prediction (8.3.3.4, 8.3.4.4). `factor`: 5 for 16 samples, 34 for 8. */
 function slope(plane: Uint8ClampedArray, at: number, stride: number, size: number, factor: number): void {
   const half = size >> 1;
   const above = at - stride;

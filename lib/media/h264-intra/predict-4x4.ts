@@ -1,10 +1,10 @@
-// Intra_4x4 prediction (H.264 8.3.1.2), straight into the plane.
+// Intra_4x4 prediction (H.264 8.3.1.2), written directly to the plane.
 
 import { broken } from './errors.js';
 
 /**
- * `at`: the block's first sample. `top`, `left`: whether these neighbours are available; `corner` and
- * `topRight` likewise.
+ * `at`: the block's first sample. `top`, `left`, `corner`, `topRight`: whether these neighbours are
+ * available.
  */
 export function predict4x4(
   plane: Uint8ClampedArray,
@@ -159,7 +159,7 @@ export function predict4x4(
   }
 }
 
-/** What the modes 0 to 8 of 4x4 and 8x8 blocks predict from. */
+/** Which neighbours modes 0 to 8 of 4x4 and 8x8 blocks need. */
 export const NEEDS_TOP = Uint8Array.of(1, 0, 0, 1, 1, 1, 1, 1, 0);
 export const NEEDS_LEFT = Uint8Array.of(0, 1, 0, 0, 1, 1, 1, 0, 1);
 export const NEEDS_CORNER = Uint8Array.of(0, 0, 0, 0, 1, 1, 1, 0, 0);

@@ -1,18 +1,18 @@
-// Intra_8x8 prediction (H.264 8.3.2.2): the neighbours are smoothed first.
+// Intra_8x8 prediction (H.264 8.3.2.2), which filters the neighbours first.
 
 import { broken } from './errors.js';
 import { fillRow } from './predict-16x16.js';
 import { NEEDS_CORNER, NEEDS_LEFT, NEEDS_TOP } from './predict-4x4.js';
 
 /**
- * The smoothed neighbours in one line: left from the bottom up (0..7), the corner, and above from the left
- * (9..24).
+ * The filtered neighbours as one line: the left ones from bottom to top (0..7), the corner, and the upper
+ * ones from left to right (9..24).
  */
 const line = new Int32Array(25);
 const CORNER = 8;
 const ABOVE = 9;
 
-/** The neighbours as they are, above and left. */
+/** The unfiltered neighbours, above and left. */
 const rawTop = new Int32Array(16);
 const rawLeft = new Int32Array(8);
 
@@ -67,7 +67,7 @@ export function predict8x8(
   }
 }
 
-/** 8.3.2.2.1 */
+/** Reference sample filtering (8.3.2.2.1). */
 function smooth(
   plane: Uint8ClampedArray,
   at: number,
@@ -108,12 +108,12 @@ function predictDc(plane: Uint8ClampedArray, at: number, stride: number, left: b
   for (let y = 0; y < 8; y += 1) fillRow(plane, at + y * stride, 8, dc);
 }
 
-/** The three-tap filter around `i`. */
+/** Three-tap filter around index `i`. */
 function three(i: number): number {
   return (line[i - 1]! + 2 * line[i]! + line[i + 1]! + 2) >> 2;
 }
 
-/** The mean of `i` and the next one. */
+/** Mean of `i` and the next sample. */
 function two(i: number): number {
   return (line[i]! + line[i + 1]! + 1) >> 1;
 }

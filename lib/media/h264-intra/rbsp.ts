@@ -1,29 +1,28 @@
-// The payload of a NAL unit without its emulation prevention bytes, and a reader of bits over it (H.264
-// 7.3.1, 9.1).
+// The RBSP of a NAL unit (without emulation prevention bytes), and a bit reader for it (H.264 7.3.1, 9.1).
 
 import type { NvrError } from '../../errors.js';
 import { broken as brokenH264 } from './errors.js';
 
 /**
- * Zero bytes behind the payload: the readers check for the end once a macroblock, and no macroblock of zeros
- * reads past these.
+ * Zero bytes behind the payload. Readers check for the end once per macroblock, and a macroblock read from
+ * zeros never needs more than this.
  */
 const PADDING = 4096;
 
-/** One instance per decoder: its memory is used again for every NAL unit. Bits past the end are zero. */
+/** One instance per decoder; its memory is reused for every NAL unit. Bits past the end are zero. */
 export class BitSource {
-  /** The payload, then at least PADDING zeros. */
+  /** The payload, followed by at least PADDING zeros. */
   data = new Uint8Array(PADDING);
   /** Bytes of the payload, without trailing zero bytes. */
   length = 0;
-  /** The next bit's position. */
+  /** Position of the next bit. */
   at = 0;
-  /** The position of rbsp_stop_one_bit: what lies before it is data. */
+  /** Position of rbsp_stop_one_bit, where the data ends. */
   end = 0;
 
   constructor(private readonly broken: (what: string) => NvrError = brokenH264) {}
 
-  /** Takes `nal` from behind its header. */
+  /** Loads `nal` without its header. */
   load(nal: Uint8Array, headerBytes = 1): void {
     if (this.data.length < nal.length + PADDING)
       this.data = new Uint8Array(nal.length + (nal.length >> 2) + PADDING);
@@ -49,7 +48,7 @@ export class BitSource {
     this.end = to > 0 ? 8 * to - 1 - (31 - Math.clz32(last & -last)) : 0;
   }
 
-  /** The next `count` (1..25) bits, which stay unread. */
+  /** Reads `count` (1..25) bits without advancing. */
   peek(count: number): number {
     const { data, at } = this;
     const byte = at >> 3;
@@ -68,7 +67,7 @@ export class BitSource {
     return this.bits(1) === 1;
   }
 
-  /** ue(v), at most 2^24 - 2: no field of a picture that we decode is larger. */
+  /** ue(v), at most 2^24 - 2; no field of a supported picture is larger. */
   ue(): number {
     const window = this.peek(25);
     const zeros = Math.clz32(window) - 7;
@@ -91,7 +90,7 @@ export class BitSource {
     return this.at < this.end;
   }
 
-  /** EDECODE if more was read than there is. */
+  /** Throws EDECODE if more was read than there is. */
   checkEnd(): void {
     if (this.at > this.end) throw this.broken('it ends too early');
   }

@@ -12,22 +12,22 @@ export interface SliceHeader {
   readonly frameNum: number;
   readonly idrPicId: number;
   readonly poc: number;
-  /** Above 0: a worse copy of a slice, to be passed over. */
+  /** Above 0: a redundant, lower-quality copy of a slice, which is skipped. */
   readonly redundant: number;
   readonly qp: number;
-  /** 0: all edges, 1: none, 2: those inside the slice. */
+  /** disable_deblocking_filter_idc: 0 for all edges, 1 for none, 2 for those inside the slice. */
   readonly deblocking: number;
-  /** FilterOffsetA and B. */
+  /** FilterOffsetA and FilterOffsetB. */
   readonly offsetA: number;
   readonly offsetB: number;
 }
 
 export const NAL = { slice: 1, partitionA: 2, partitionC: 4, idr: 5, sps: 7, pps: 8 } as const;
 
-/** Bits of MMCO commands are passed over one by one; a picture has fewer. */
+/** Most MMCO commands read; a picture has fewer. */
 const MAX_MARKINGS = 66;
 
-/** `source` stands behind the NAL unit's header byte `header`, and then behind the slice's header. */
+/** `source` stands behind the NAL unit header, whose byte is `header`; it is left behind the slice header. */
 export function parseSliceHeader(
   source: BitSource,
   header: number,
@@ -88,7 +88,7 @@ export function startsPicture(slice: SliceHeader, next: SliceHeader): boolean {
   );
 }
 
-/** dec_ref_pic_marking(): how later pictures see this one. */
+/** dec_ref_pic_marking(), which only concerns later pictures. */
 function skipMarking(source: BitSource, idr: boolean): void {
   if (idr) {
     source.bits(2);

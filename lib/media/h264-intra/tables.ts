@@ -1,4 +1,4 @@
-// Constants shared by the decoder's parts (H.264 tables 7-2, 8-15, 9-4 and figures 6-10, 8-8).
+// Constants shared by the parts of the decoder (H.264 tables 7-2, 8-15, 9-4 and figures 6-10, 8-8).
 
 /** Raster index of the n-th coefficient of a 4x4 block, frame macroblocks. */
 export const ZIGZAG_4X4 = Uint8Array.of(0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15);
@@ -24,7 +24,7 @@ export const CHROMA_QP = Uint8Array.of(
   29, 30, 31, 32, 32, 33, 34, 34, 35, 35, 36, 36, 37, 37, 37, 38, 38, 38, 39, 39, 39, 39,
 );
 
-/** Table 9-4: coded_block_pattern of an intra macroblock by codeNum, with chroma and (the second) without. */
+/** Table 9-4: coded_block_pattern of an intra macroblock by codeNum: with chroma, and without. */
 // prettier-ignore
 export const INTRA_CBP = Uint8Array.of(
   47, 31, 15, 0, 23, 27, 29, 30, 7, 11, 13, 14, 39, 43, 45, 46, 16, 3, 5, 10, 12, 19, 21, 26,

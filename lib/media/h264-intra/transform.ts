@@ -1,5 +1,5 @@
-// Scaling tables and the inverse transforms (H.264 8.5): residuals are added to the prediction that stands in
-// the plane.
+// Scaling tables and inverse transforms (H.264 8.5). Residuals are added to the prediction already in the
+// plane.
 
 import type { ResolvedLists } from './parameter-sets.js';
 import { CHROMA_QP, ZIGZAG_4X4, ZIGZAG_8X8 } from './tables.js';
@@ -8,13 +8,13 @@ export const QPS = 52;
 
 /** Scales such that a coefficient is (level * scale + 32) >> 6, by raster index. */
 export interface Scales {
-  /** Of Y, Cb and Cr: 16 * (52 * plane + qp) + index. */
+  /** Y, Cb and Cr, at 16 * (52 * plane + qp) + index. */
   readonly blocks4x4: Int32Array;
-  /** Of Y: 64 * qp + index. */
+  /** Y only, at 64 * qp + index. */
   readonly blocks8x8: Int32Array;
 }
 
-/** 8-315: normAdjust4x4 by qp % 6, for positions of even, odd, and mixed coordinates. */
+/** Equation 8-315: normAdjust4x4 by qp % 6, for positions with even, odd, and mixed coordinates. */
 const NORM_4X4 = [
   [10, 16, 13],
   [11, 18, 14],
@@ -24,7 +24,7 @@ const NORM_4X4 = [
   [18, 29, 23],
 ] as const;
 
-/** 8-318: normAdjust8x8 by qp % 6. */
+/** Equation 8-318: normAdjust8x8 by qp % 6. */
 const NORM_8X8 = [
   [20, 18, 32, 19, 25, 24],
   [22, 19, 35, 21, 28, 26],
@@ -34,7 +34,7 @@ const NORM_8X8 = [
   [36, 32, 58, 34, 46, 43],
 ] as const;
 
-/** `lists`: those of resolveScaling; undefined: all 16. */
+/** `lists`: from resolveScaling; undefined means all 16. */
 export function buildScales(lists: ResolvedLists | undefined): Scales {
   const blocks4x4 = new Int32Array(3 * QPS * 16);
   const blocks8x8 = new Int32Array(QPS * 64);
@@ -57,7 +57,7 @@ export function buildScales(lists: ResolvedLists | undefined): Scales {
   return { blocks4x4, blocks8x8 };
 }
 
-/** 8.5.8: QPc of QPY by chroma_qp_index_offset. */
+/** QPc from QPY and chroma_qp_index_offset (8.5.8). */
 export function chromaQp(qp: number, offset: number): number {
   const index = qp + offset;
   return CHROMA_QP[index < 0 ? 0 : index > QPS - 1 ? QPS - 1 : index]!;
@@ -72,7 +72,7 @@ function class8x8(x: number, y: number): number {
   return 5;
 }
 
-/** Intra_16x16's DC (8.5.10): 16 levels to coefficients, in place. `scale`: that of a block's DC. */
+/** DC of Intra_16x16 (8.5.10): turns 16 levels into coefficients in place. `scale`: scale of a block's DC. */
 export function transformLumaDc(block: Int32Array, scale: number): void {
   for (let i = 0; i < 16; i += 4) hadamard(block, i, 1);
   for (let i = 0; i < 4; i += 1) hadamard(block, i, 4);
@@ -90,7 +90,7 @@ function hadamard(block: Int32Array, at: number, step: number): void {
   block[at + 3 * step] = a - b + c - d;
 }
 
-/** Chroma DC of 4:2:0 (8.5.11): four levels to coefficients, in place. */
+/** Chroma DC of 4:2:0 (8.5.11): turns four levels into coefficients in place. */
 export function transformChromaDc(block: Int32Array, scale: number): void {
   const a = block[0]!;
   const b = block[1]!;
@@ -102,7 +102,7 @@ export function transformChromaDc(block: Int32Array, scale: number): void {
   block[3] = Math.imul(a - b - c + d, scale) >> 7;
 }
 
-/** Adds the residual of a block that has a DC coefficient alone. */
+/** Adds the residual of a block with only a DC coefficient. */
 export function addDc(plane: Uint8ClampedArray, at: number, stride: number, size: number, dc: number): void {
   const value = (dc + 32) >> 6;
   if (value === 0) return;
@@ -111,7 +111,7 @@ export function addDc(plane: Uint8ClampedArray, at: number, stride: number, size
   }
 }
 
-/** 8.5.12.2. Leaves `block` at zero. */
+/** 4x4 inverse transform (8.5.12.2). Leaves `block` all zero. */
 export function add4x4(block: Int32Array, plane: Uint8ClampedArray, at: number, stride: number): void {
   for (let i = 0; i < 16; i += 4) {
     const c1 = block[i + 1]!;
@@ -143,7 +143,7 @@ export function add4x4(block: Int32Array, plane: Uint8ClampedArray, at: number, 
   for (let i = 0; i < 16; i += 1) block[i] = 0;
 }
 
-/** 8.5.13. Leaves `block` at zero. */
+/** 8x8 inverse transform (8.5.13). Leaves `block` all zero. */
 export function add8x8(block: Int32Array, plane: Uint8ClampedArray, at: number, stride: number): void {
   for (let i = 0; i < 64; i += 8) pass8(block, i, 1);
   for (let i = 0; i < 8; i += 1) pass8(block, i, 8);

@@ -1,4 +1,4 @@
-// The coding trees of a slice segment, read to their last bit without a sample being made (H.265 7.3.8).
+// Parses the coding trees of a slice segment to the last bit, without reconstructing samples (H.265 7.3.8).
 
 import type { BitSource } from '../h264-intra/rbsp.js';
 import { broken } from './errors.js';
@@ -16,18 +16,18 @@ const ANGULAR_26 = 26;
 const ANGULAR_34 = 34;
 /** intra_chroma_pred_mode 0 to 3. */
 const CHROMA_MODES = [PLANAR, ANGULAR_26, ANGULAR_10, DC] as const;
-/** Columns of modes kept to the left: 64 samples in fours. */
+/** Luma modes kept for the left neighbours: 64 samples in units of four. */
 const LEFT_MODES = 16;
-/** 26 and half of what the deepest samples add. */
+/** Largest cu_qp_delta: 26 and half of what the highest bit depth adds. */
 const MAX_QP_DELTA = 26 + 24;
 
 export class CodingTreeReader extends ResidualReader {
-  /** Of the slice that each coding tree block belongs to, its first address; -1: not there yet. */
+  /** By coding tree block: first address of the slice it belongs to; -1 if not parsed yet. */
   readonly #slices: Int32Array;
-  /** Coding quadtree depths above and to the left, by the smallest coding block. */
+  /** Coding quadtree depths above and to the left, in units of the smallest coding block. */
   readonly #depthAbove: Uint8Array;
   readonly #depthLeft = new Uint8Array(8);
-  /** Luma modes above (within the coding tree block) and to the left, by 4 samples. */
+  /** Luma modes above (inside the coding tree block) and to the left, in units of 4 samples. */
   readonly #modeAbove: Uint8Array;
   readonly #modeLeft = new Uint8Array(LEFT_MODES);
   readonly #wavefront = new Uint8Array(CONTEXTS);
@@ -36,7 +36,7 @@ export class CodingTreeReader extends ResidualReader {
 
   #header!: SliceHeader;
   #pps!: Pps;
-  /** The slice's first address: of its independent segment. */
+  /** Address of the current slice: the first one of its independent segment. */
   #slice = 0;
   #leftIsThere = false;
   #aboveIsThere = false;
@@ -56,8 +56,8 @@ export class CodingTreeReader extends ResidualReader {
   }
 
   /**
-   * Reads the segment that begins at `place` of the coding order and `source.at`. Answers the place behind
-   * it.
+   * Parses the segment that begins at `place` of the coding order and at `source.at`. Returns the place
+   * behind it.
    */
   readSegment(header: SliceHeader, place: number): number {
     const { map, source } = this;
@@ -103,12 +103,12 @@ export class CodingTreeReader extends ResidualReader {
     );
   }
 
-  /** Is the block at an address decoded, and of this slice and the same tile? */
+  /** Whether the block at an address is parsed and belongs to the same slice and tile. */
   #isThere(address: number, from: number): boolean {
     return this.#slices[address] === this.#slice && this.map.tiles[address] === this.map.tiles[from];
   }
 
-  /** Contexts and neighbours at the beginning of a coding tree block (9.3.1). */
+  /** Initialises contexts and neighbours at the start of a coding tree block (9.3.1). */
   #begin(address: number, firstOfSegment: boolean): void {
     const { columns } = this.map;
     const { pps, dependent, qp } = this.#header;
@@ -127,7 +127,7 @@ export class CodingTreeReader extends ResidualReader {
     this.#aboveIsThere = address >= columns && this.#isThere(address - columns, address);
   }
 
-  /** After the second block of a row, whose state the next row begins with. */
+  /** Saves the contexts after the second block of a row; the next row starts with them. */
   #keepForWavefront(address: number): void {
     if (!this.#pps.wavefronts) return;
     const column = address % this.map.columns;
@@ -211,7 +211,7 @@ export class CodingTreeReader extends ResidualReader {
     this.#transformTree(x, y, log2, 0, 0, quarters, 0, 1, 1);
   }
 
-  /** pcm_sample (7.3.8.7), and the engine anew behind it. */
+  /** Skips pcm_sample (7.3.8.7) and restarts the arithmetic decoder behind it. */
   #passSamples(log2: number): void {
     const { chromaFormat, pcm } = this.sps;
     const chroma = chromaFormat === 0 ? 0 : pcm!.chromaDepth << (2 * log2 - 1);
@@ -233,7 +233,10 @@ export class CodingTreeReader extends ResidualReader {
     }
   }
 
-  /** 8.4.2: one of the three that the neighbours make likely, or what is left without them. */
+  /**
+   * Luma mode (8.4.2): one of the three most probable modes derived from the neighbours, or one of the
+   * remaining.
+   */
   #lumaMode(x: number, y: number, isExpected: boolean): number {
     const inTree = (1 << this.sps.log2Ctb) - 1;
     const a = (x & inTree) !== 0 || this.#leftIsThere ? this.#modeLeft[(y & inTree) >> 2]! : DC;
@@ -270,8 +273,8 @@ export class CodingTreeReader extends ResidualReader {
   }
 
   /**
-   * `index`: which quarter of its parent it is. `part`: whose luma mode holds. `cb`, `cr`: the parent's coded
-   * block flags.
+   * `index`: quarter of the parent. `part`: prediction part whose luma mode applies. `cb`, `cr`: coded block
+   * flags of the parent.
    */
   #transformTree(
     x: number,
@@ -321,7 +324,7 @@ export class CodingTreeReader extends ResidualReader {
     if ((luma | cb | cr) === 0) return;
     if (this.#pps.qpDeltaDepth !== undefined && !this.#qpDeltaRead) this.#readQpDelta();
     if (luma !== 0) this.#block(log2, false, log2 <= 3 ? scanFor(this.#modes[part]!) : DIAGONAL);
-    // Four blocks of 4x4 luma share one of each chroma, which follows the last of them.
+    // Four 4x4 luma blocks share one block of each chroma, which follows the last of them.
     if (log2 === 2 && index !== 3) return;
     const chromaLog2 = Math.max(2, log2 - 1);
     const scan = chromaLog2 === 2 ? scanFor(this.#chromaMode) : DIAGONAL;

@@ -1,4 +1,4 @@
-// The two ways in which an H.265 picture is refused.
+// The two errors with which an H.265 picture is refused.
 
 import { NvrError } from '../../errors.js';
 

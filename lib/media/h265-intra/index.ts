@@ -1,5 +1,5 @@
-// Reads an H.265 keyframe from its first bit to its last, to know that it is whole before a decoder in wasm
-// is trusted with it.
+// Parses an H.265 keyframe from first to last bit, to make sure that it is complete before it is passed to
+// the wasm decoder.
 
 import { H265_NAL } from '../../codec/h265/nal.js';
 import { BitSource } from '../h264-intra/rbsp.js';
@@ -12,17 +12,16 @@ import type { PictureMap } from './picture-map.js';
 import { parseSliceHeader } from './slice-header.js';
 import type { SliceHeader } from './slice-header.js';
 
-/** A picture of which every coding tree block is there, and nothing else. */
+/** A picture with all of its coding tree blocks and nothing else. */
 export interface WholePicture {
   readonly sps: Sps;
-  /** Its parameter sets and slices, in order. */
+  /** Parameter sets and slices, in order. */
   readonly nals: readonly Uint8Array[];
 }
 
 /**
- * `nals`: one picture with its parameter sets in front; what follows its first picture is left alone.
- * NvrError EUNSUPPORTED for what is too large or of a kind that is not read, EDECODE for what is broken or
- * incomplete.
+ * `nals`: a picture with its parameter sets in front; anything behind its first picture is ignored. Throws
+ * EUNSUPPORTED for pictures that are too large or not supported, EDECODE for invalid or incomplete data.
  */
 export function checkPicture(
   nals: readonly Buffer[],

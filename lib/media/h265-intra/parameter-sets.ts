@@ -1,4 +1,4 @@
-// Sequence and picture parameter sets, with all that reading an intra picture to its last bit needs of them
+// Sequence and picture parameter sets, with everything needed to parse an intra picture to the last bit
 // (H.265 7.3.2.2, 7.3.2.3).
 
 import { BitReader } from '../../codec/bit-reader.js';
@@ -10,10 +10,10 @@ export interface Sps {
   readonly id: number;
   /** 0: monochrome, 1: 4:2:0. */
   readonly chromaFormat: number;
-  /** Luma samples as coded, before the window is cut out of them. */
+  /** Coded size in luma samples, before the conformance window is applied. */
   readonly codedWidth: number;
   readonly codedHeight: number;
-  /** Luma samples shown. */
+  /** Displayed size in luma samples. */
   readonly width: number;
   readonly height: number;
   readonly lumaDepth: number;
@@ -34,7 +34,7 @@ export interface Sps {
         readonly chromaDepth: number;
       }
     | undefined;
-  /** Pictures in each short-term reference picture set. */
+  /** Number of pictures in each short-term reference picture set. */
   readonly shortTermSets: readonly number[];
   readonly longTermPresent: boolean;
   readonly longTermCount: number;
@@ -52,14 +52,14 @@ export interface Pps {
   readonly qp: number;
   readonly transformSkip: boolean;
   readonly log2MaxTransformSkip: number;
-  /** diff_cu_qp_delta_depth; undefined: no cu_qp_delta. */
+  /** diff_cu_qp_delta_depth; undefined if cu_qp_delta is not used. */
   readonly qpDeltaDepth: number | undefined;
   readonly sliceChromaOffsets: boolean;
   readonly lossless: boolean;
   readonly tiles: boolean;
-  /** Entropy coding sync: wavefronts. */
+  /** entropy_coding_sync_enabled_flag (wavefronts). */
   readonly wavefronts: boolean;
-  /** Tile columns and rows, in coding tree blocks where they are not uniform. */
+  /** Tile columns and rows: their number if uniform, else their sizes in coding tree blocks. */
   readonly columns: readonly number[] | number;
   readonly rows: readonly number[] | number;
   readonly filterAcrossSlices: boolean;
@@ -71,12 +71,12 @@ export interface Pps {
 const MAX_SHORT_TERM_SETS = 64;
 const MAX_PICTURES_IN_SET = 16;
 const MAX_LONG_TERM = 32;
-/** Table A.8 allows 20 columns and 22 rows at the highest level. */
+/** Bound; table A.8 allows 20 columns and 22 rows at the highest level. */
 const MAX_TILES = 64;
 
 /**
- * A whole NAL unit. EUNSUPPORTED for other than 4:2:0 and grey, and for tools of the range, screen and
- * layered extensions.
+ * Parses a whole NAL unit. Throws EUNSUPPORTED for formats other than 4:2:0 and grey, and for tools of the
+ * range, screen content and layered extensions.
  */
 export function parseSps(nal: Uint8Array): Sps {
   const reader = new BitReader(nal, 2);
@@ -175,7 +175,7 @@ export function parseSps(nal: Uint8Array): Sps {
   };
 }
 
-/** A whole NAL unit. */
+/** Parses a whole NAL unit. */
 export function parsePps(nal: Uint8Array): Pps {
   const reader = new BitReader(nal, 2);
   const id = reader.ue();
@@ -245,14 +245,14 @@ export function parsePps(nal: Uint8Array): Pps {
 }
 
 /**
- * st_ref_pic_set (7.3.7): the number of its pictures. `known`: those of the sets before it; `index` is their
- * number in a slice header.
+ * st_ref_pic_set (7.3.7): returns the number of its pictures. `counts`: the numbers for the sets before it;
+ * in a slice header, `index` is their count.
  */
 export function readShortTermSet(
   reader: SetBits,
   index: number,
   count: number,
-  known: readonly number[],
+  counts: readonly number[],
 ): number {
   if (index > 0 && reader.flag()) {
     const delta = index === count ? reader.ue() + 1 : 1;
@@ -260,7 +260,7 @@ export function readShortTermSet(
     reader.flag(); // delta_rps_sign
     reader.ue(); // abs_delta_rps_minus1
     let kept = 0;
-    for (let i = 0; i <= known[index - delta]!; i += 1) if (reader.flag() || reader.flag()) kept += 1;
+    for (let i = 0; i <= counts[index - delta]!; i += 1) if (reader.flag() || reader.flag()) kept += 1;
     if (kept > MAX_PICTURES_IN_SET) throw outOfRange();
     return kept;
   }
@@ -291,7 +291,7 @@ function skipProfile(reader: BitReader, subLayers: number): void {
   for (const bits of present) reader.skip(bits);
 }
 
-// scaling_list_data (7.3.4): values alone, so that nothing but its length matters here
+// scaling_list_data (7.3.4): only the length matters, so the values are skipped.
 function skipScalingLists(reader: BitReader): void {
   for (let size = 0; size < 4; size += 1) {
     for (let matrix = 0; matrix < 6; matrix += size === 3 ? 3 : 1) {
@@ -343,7 +343,7 @@ function readVui(reader: BitReader, subLayers: number): SampleAspect | undefined
   return sar;
 }
 
-// hrd_parameters (E.2.2) with their common part
+// hrd_parameters (E.2.2), including the common part.
 function skipHrd(reader: BitReader, subLayers: number): void {
   const models = [reader.flag(), reader.flag()].filter(Boolean).length;
   let subPictures = false;

@@ -1,5 +1,4 @@
-// In which order a picture's coding tree blocks are coded: tiles one after the other, rows within them (H.265
-// 6.5.1).
+// The coding order of a picture's coding tree blocks: tile by tile, row by row inside a tile (H.265 6.5.1).
 
 import type { Pps, Sps } from './parameter-sets.js';
 import { ctbColumns, ctbRows } from './slice-header.js';
@@ -8,12 +7,12 @@ import { broken } from './errors.js';
 export interface PictureMap {
   readonly columns: number;
   readonly rows: number;
-  /** Raster address by place in the coding order, and the other way round. */
+  /** Raster address by place in coding order, and the reverse. */
   readonly addresses: Int32Array;
   readonly places: Int32Array;
-  /** Tile by raster address. */
+  /** Tile number by raster address. */
   readonly tiles: Uint16Array;
-  /** First column of the tile that a column belongs to. */
+  /** By column: first column of its tile. */
   readonly tileStarts: Uint16Array;
 }
 
@@ -50,14 +49,14 @@ export function mapOf(sps: Sps, pps: Pps): PictureMap {
   return { columns, rows, addresses, places, tiles, tileStarts };
 }
 
-function sizesOf(told: readonly number[] | number, total: number): number[] {
+function sizesOf(spacing: readonly number[] | number, total: number): number[] {
   const sizes =
-    typeof told === 'number'
+    typeof spacing === 'number'
       ? Array.from(
-          { length: told },
-          (_, n) => Math.floor(((n + 1) * total) / told) - Math.floor((n * total) / told),
+          { length: spacing },
+          (_, n) => Math.floor(((n + 1) * total) / spacing) - Math.floor((n * total) / spacing),
         )
-      : [...told, total - told.reduce((sum, size) => sum + size, 0)];
+      : [...spacing, total - spacing.reduce((sum, size) => sum + size, 0)];
   if (sizes.some((size) => size < 1)) throw broken('its tiles are out of range');
   return sizes;
 }

@@ -1,12 +1,12 @@
-// The coefficients of a transform block, read and let go (H.265 7.3.8.11, 9.3.4.2.4 to 9.3.4.2.7).
+// Parses the coefficients of a transform block and discards them (H.265 7.3.8.11, 9.3.4.2.4 to 9.3.4.2.7).
 
 import { ArithmeticDecoder } from '../h264-intra/cabac-engine.js';
 import { broken } from './errors.js';
 import { CONTEXT, SCANS, SIGNIFICANT, SIGNIFICANT_4X4 } from './tables.js';
 
-/** Columns of the map of coded sub-blocks: 8, and one that stays empty beside them. */
+/** Columns of the map of coded sub-blocks: 8, and an empty one beside them. */
 const STRIDE = 9;
-/** A coefficient has 16 bits. */
+/** Coefficients have 16 bits. */
 const MAX_LEVEL = 32_768;
 const MAX_PREFIX = 20;
 
@@ -14,7 +14,7 @@ export abstract class ResidualReader extends ArithmeticDecoder {
   readonly #codedSubBlocks = new Uint8Array(STRIDE * STRIDE);
   readonly #levels = new Uint8Array(16);
 
-  /** `hideSigns`: sign_data_hiding_enabled_flag, off where the block is lossless. */
+  /** `hideSigns`: sign_data_hiding_enabled_flag, but false for a lossless block. */
   protected residual(log2: number, chroma: boolean, scanIndex: number, hideSigns: boolean): void {
     const lastX = this.#lastPrefix(CONTEXT.lastX, log2, chroma);
     const lastY = this.#lastPrefix(CONTEXT.lastY, log2, chroma);
@@ -35,8 +35,8 @@ export abstract class ResidualReader extends ArithmeticDecoder {
       const row = blocks.y[block]!;
       const at = row * STRIDE + column;
       const around = coded[at + 1]! | (coded[at + STRIDE]! << 1);
-      const told = block < lastBlock && block > 0;
-      if (told) {
+      const isFlagCoded = block < lastBlock && block > 0;
+      if (isFlagCoded) {
         coded[at] = this.bin(CONTEXT.codedSubBlock + (chroma ? 2 : 0) + (around === 0 ? 0 : 1));
         if (coded[at] === 0) continue;
       } else {
@@ -55,9 +55,10 @@ export abstract class ResidualReader extends ArithmeticDecoder {
         low = place;
         count += 1;
       }
-      // The first coefficient: known to be there if it is the block's only one, or the last one of all.
+      // The first coefficient is inferred if it is the sub-block's only possible one, or the last of the
+      // whole block.
       if (block < lastBlock || lastPlace > 0) {
-        const inferred = told && count === 0;
+        const inferred = isFlagCoded && count === 0;
         const context =
           block === 0 ? significant : log2 === 2 ? significant : base + SIGNIFICANT[around << 4]!;
         if (inferred || this.bin(context) !== 0) {
@@ -72,7 +73,7 @@ export abstract class ResidualReader extends ArithmeticDecoder {
     }
   }
 
-  /** What is common to the sub-block's contexts of sig_coeff_flag in larger blocks. */
+  /** Part of the sig_coeff_flag context that a sub-block's coefficients share, for blocks larger than 4x4. */
   #significantBase(log2: number, chroma: boolean, scanIndex: number, block: number): number {
     if (chroma) return log2 === 3 ? 9 : 12;
     return (block > 0 ? 3 : 0) + (log2 === 3 ? (scanIndex === 0 ? 9 : 15) : 21);
@@ -94,8 +95,8 @@ export abstract class ResidualReader extends ArithmeticDecoder {
   }
 
   /**
-   * Levels and signs of a sub-block's `count` coefficients. Answers greater1Ctx as the next sub-block sees
-   * it.
+   * Parses the levels and signs of a sub-block's `count` coefficients. Returns greater1Ctx for the next
+   * sub-block.
    */
   #levelsOf(count: number, set: number, chroma: boolean, signHidden: boolean): number {
     const levels = this.#levels;

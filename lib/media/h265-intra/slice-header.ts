@@ -9,16 +9,16 @@ import type { Pps, Sps } from './parameter-sets.js';
 export interface SliceHeader {
   readonly sps: Sps;
   readonly pps: Pps;
-  /** The picture's first slice segment. */
+  /** First slice segment of the picture. */
   readonly first: boolean;
-  /** It goes on with the slice of the segment before it. */
+  /** Continues the slice of the previous segment. */
   readonly dependent: boolean;
-  /** The address of its first coding tree block, in raster order. */
+  /** Raster address of its first coding tree block. */
   readonly address: number;
   readonly saoLuma: boolean;
   readonly saoChroma: boolean;
   readonly qp: number;
-  /** Pictures in its reference picture set: a decoder makes those it does not have. */
+  /** Number of pictures in its reference picture set; a decoder generates missing ones. */
   readonly references: number;
 }
 
@@ -28,8 +28,8 @@ const I_SLICE = 2;
 const MAX_LONG_TERM = 32;
 
 /**
- * `source` stands behind the NAL unit's header, and then at the first byte of the slice's data. `before`: the
- * header of the segment before it, from which a dependent one takes all but its address.
+ * `source` stands behind the NAL unit header, and is left at the first byte of the slice data. `before`:
+ * header of the previous segment, whose fields a dependent segment inherits except for the address.
  */
 export function parseSliceHeader(
   source: BitSource,
@@ -107,7 +107,7 @@ function readIndependent(
   return { saoLuma, saoChroma, qp, references };
 }
 
-/** What a picture that is no IDR picture says of those before it: how many. */
+/** Parses the reference pictures listed by a picture that is not IDR, and returns their number. */
 function readReferences(source: BitSource, sps: Sps): number {
   source.bits(sps.pocBits);
   const { shortTermSets } = sps;
@@ -135,7 +135,7 @@ function readReferences(source: BitSource, sps: Sps): number {
   return references;
 }
 
-/** Where tiles and wavefronts begin: they follow each other, so they are found without. */
+/** Skips the entry points of tiles and wavefronts: segments are parsed in order, so they are not needed. */
 function skipEntryPoints(source: BitSource, blocks: number): void {
   const count = source.ue();
   if (count === 0) return;

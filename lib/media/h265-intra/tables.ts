@@ -1,6 +1,6 @@
-// The contexts of I slices and the orders in which coefficients stand (H.265 9.3.2.2, 6.5.3 to 6.5.5).
+// Contexts of I slices, and scan orders of coefficients (H.265 9.3.2.2, 6.5.3 to 6.5.5).
 
-/** The first context of each syntax element. */
+/** First context of each syntax element. */
 export const CONTEXT = {
   saoMerge: 0,
   saoType: 1,
@@ -46,7 +46,9 @@ const INIT_VALUES = Uint8Array.of(
 
 export const CONTEXTS = INIT_VALUES.length;
 
-/** 9.3.2.2. A context is twice its state with the more probable bin in the lowest bit. */
+/**
+ * Initialises contexts (9.3.2.2). A context is twice its state, with the more probable bin in the lowest bit.
+ */
 export function startContexts(contexts: Uint8Array, qp: number): void {
   const clipped = Math.min(51, Math.max(0, qp));
   for (let i = 0; i < CONTEXTS; i += 1) {
@@ -64,7 +66,7 @@ export const HORIZONTAL = 1;
 export const VERTICAL = 2;
 
 export interface Scan {
-  /** Column and row by place in the order. */
+  /** Column and row by place in the scan order. */
   readonly x: Uint8Array;
   readonly y: Uint8Array;
   /** Place by (row << 3) + column. */
@@ -95,10 +97,10 @@ function scanOf(kind: number, side: number): Scan {
   return scan;
 }
 
-/** sigCtx of a 4x4 block by (row << 2) + column (9.3.4.2.5). The last place is never coded. */
+/** sigCtx of a 4x4 block at (row << 2) + column (9.3.4.2.5). The last position is never coded. */
 export const SIGNIFICANT_4X4 = Uint8Array.of(0, 1, 4, 5, 2, 3, 4, 5, 6, 6, 8, 8, 7, 7, 8, 8);
 
-/** Of larger blocks, by (prevCsbf << 4) + (row << 2) + column. */
+/** sigCtx of larger blocks, at (prevCsbf << 4) + (row << 2) + column. */
 export const SIGNIFICANT = Uint8Array.from({ length: 64 }, (_, i) => {
   const x = i & 3;
   const y = (i >> 2) & 3;

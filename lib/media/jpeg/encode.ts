@@ -1,5 +1,4 @@
-// A baseline JPEG encoder (ITU-T T.81) for pictures that are planes already: 4:2:0 or grey, no colour
-// conversion through RGB.
+// Baseline JPEG encoder (ITU-T T.81) for planar pictures, 4:2:0 or grey, without conversion through RGB.
 
 import type { SampleAspect } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
@@ -10,19 +9,19 @@ import { CHROMA_AC, CHROMA_DC, headers, LUMA_AC, LUMA_DC, quantTables, ZIGZAG } 
 import type { HuffmanCodes } from './tables.js';
 
 export interface EncodeOptions {
-  /** 1..100, as libjpeg understands it; others are clamped and rounded. */
+  /** 1..100, with the same meaning as in libjpeg; clamped and rounded. */
   readonly quality: number;
-  /** False: luma 16..235 and chroma 16..240 are stretched to the 0..255 that JFIF asks for. */
+  /** False: luma 16..235 and chroma 16..240 are stretched to the 0..255 of JFIF. */
   readonly fullRange: boolean;
-  /** The picture's colour matrix, by H.264 and H.265 table E.5; absent: that of JFIF, BT.601. */
+  /** matrix_coefficients of the picture (H.264 and H.265 table E.5); default BT.601, as in JFIF. */
   readonly matrix?: number;
-  /** The shape of a pixel; absent: square. */
+  /** Sample aspect ratio; absent if square. */
   readonly sar?: SampleAspect;
 }
 
 /**
- * A JFIF file. NvrError EUNSUPPORTED for an empty picture, one above 65535 a side, or planes too short for
- * their size.
+ * Encodes a JFIF file. Throws EUNSUPPORTED for an empty picture, a side above 65535, or planes too short for
+ * the size.
  */
 export function encodeJpeg(picture: PlanarPicture, options: EncodeOptions): Uint8Array {
   checkPlanes(picture);
@@ -95,7 +94,7 @@ interface Levels {
 }
 
 /**
- * Sample to level-shifted value. The stretch is not rounded to 8 bits first: the quantizer rounds once,
+ * Sample to level-shifted value. The stretched value is not rounded to 8 bits, because the quantizer rounds
  * later.
  */
 const FULL_RANGE: Levels = { luma: levelsOf((n) => n - 128), chroma: levelsOf((n) => n - 128) };
@@ -108,7 +107,7 @@ function levelsOf(level: (sample: number) => number): Float64Array {
   return Float64Array.from({ length: 256 }, (_, n) => Math.min(127, Math.max(-128, level(n))));
 }
 
-/** One plane on its way through the encoder, with the DC value its next block is told against. */
+/** One plane being encoded, with the DC value for the prediction of the next block. */
 class Component {
   lastDc = 0;
 
@@ -124,8 +123,8 @@ class Component {
   ) {}
 
   /**
-   * The 8x8 samples at x, y, level-shifted, their rows transformed on the way; past the picture's edge its
-   * last column and row are repeated, which costs the fewest bits.
+   * Loads the level-shifted 8x8 samples at x, y and transforms their rows. Past the edge of the picture the
+   * last column and row are repeated, which takes the fewest bits.
    */
   load(block: Float64Array, x: number, y: number): void {
     const { plane, stride, width, height, levels } = this;
@@ -162,18 +161,20 @@ class Component {
 }
 
 /**
- * One bit for each coefficient, by its natural index: its place in the zigzag, from the top, in the first 32
- * or in the last 32.
+ * One bit per coefficient, by natural index: its zigzag position from the top, in the first or the last 32.
  */
 const TOP_BIT = 0x80000000;
 const PLACES = Array.from({ length: 64 }, (_, at) => ZIGZAG.indexOf(at));
 const LOW_BIT = Int32Array.from(PLACES, (place) => (place < 32 ? TOP_BIT >>> place : 0));
 const HIGH_BIT = Int32Array.from(PLACES, (place) => (place < 32 ? 0 : TOP_BIT >>> (place - 32)));
 
-/** Bytes one block can take at most: 64 symbols of 16 + 11 bits, each byte stuffed. */
+/** Most bytes of a block: 64 symbols of 16 + 11 bits, each byte stuffed. */
 const BLOCK_BYTES = 512;
 
-/** Kept between pictures, as large as the largest so far: a picture then costs no memory but its own file. */
+/**
+ * Output buffer, kept between pictures and as large as the largest so far, so that a picture only allocates
+ * its own file.
+ */
 let workspace: Uint8Array = new Uint8Array(256 * 1024);
 
 /** The growing file, and the bits that do not fill a byte yet. */
@@ -201,7 +202,7 @@ class Scan {
   }
 
   finish(): Uint8Array {
-    // The last byte is filled with ones.
+    // Pad the last byte with ones.
     this.#put(0x7f, 7);
     while (this.#bitCount >= 8) {
       this.#bitCount -= 8;
@@ -213,10 +214,7 @@ class Scan {
     return this.#out.slice(0, this.#length);
   }
 
-  /**
-   * Quantizes and codes (T.81 F.1.2). Levels that are not 0 are found by a bit for each, and no other is
-   * looked at.
-   */
+  /** Quantizes and codes a block (T.81 F.1.2). Only non-zero levels are visited, found by a bit for each. */
   #code(block: Float64Array, component: Component): void {
     const { divisors, ac, dc } = component;
     const levels = this.#levels;
@@ -234,8 +232,8 @@ class Scan {
   }
 
   /**
-   * The levels of half a zigzag that begins at `first`, behind the one at `before`. Answers the place of the
-   * last one.
+   * Codes the levels of half a zigzag that begins at `first`; the previous level was at `before`. Returns the
+   * position of the last one.
    */
   #codeHalf(places: number, first: number, ac: HuffmanCodes, before: number): number {
     const { codes, lengths } = ac;
@@ -284,7 +282,7 @@ class Scan {
     return last;
   }
 
-  /** At most 16 bits: fewer than 16 are pending from before. */
+  /** `count` is at most 16; fewer than 16 bits are pending. */
   #put(value: number, count: number): void {
     const bits = (this.#bits << count) | value;
     let pending = this.#bitCount + count;
@@ -297,7 +295,7 @@ class Scan {
     this.#bitCount = pending;
   }
 
-  /** A byte of ones is followed by a zero, lest it be taken for a marker (T.81 B.1.1.5). */
+  /** A zero follows a 0xFF byte, so that it is not taken for a marker (T.81 B.1.1.5). */
   #byte(byte: number): void {
     this.#out[this.#length++] = byte;
     if (byte === 255) this.#out[this.#length++] = 0;
@@ -311,9 +309,9 @@ class Scan {
 }
 
 /**
- * Rounds coefficients to levels, without a branch, as |level| stays far below 16384. `places` tells by a bit
- * each, in zigzag order from the top, which of the first 32 and of the last 32 are not 0. On its own, so that
- * the compiler keeps it whole: a picture of 1080p comes here three million times.
+ * Rounds coefficients to levels without a branch (|level| is far below 16384). Sets bits in `places` for
+ * non-zero levels, in zigzag order from the top, for the first and the last 32. A separate function so that
+ * V8 optimises it as a whole: it runs three million times for a 1080p picture.
  */
 function quantize(block: Float64Array, divisors: Float64Array, levels: Int32Array, places: Int32Array): void {
   let low = 0;
@@ -329,7 +327,7 @@ function quantize(block: Float64Array, divisors: Float64Array, levels: Int32Arra
   places[1] = high;
 }
 
-/** T.81 F.1.2.1: negative values are told as value - 1 in `size` bits. */
+/** T.81 F.1.2.1: a negative value is coded as value - 1 in `size` bits. */
 function magnitude(value: number, size: number): number {
   return (value < 0 ? value - 1 : value) & ((1 << size) - 1);
 }

@@ -1,24 +1,24 @@
-// The forward 8x8 DCT of Arai, Agui and Nakajima: 5 multiplications a row, the rest is folded into the
-// quantization divisors.
+// Forward 8x8 DCT by Arai, Agui and Nakajima: 5 multiplications per row; the remaining factors are part of
+// the quantization divisors.
 
 const COS_4 = Math.SQRT1_2;
 const COS_6 = Math.cos((3 * Math.PI) / 8);
 const COS_2_MINUS_6 = Math.SQRT2 * Math.cos((3 * Math.PI) / 8);
 const COS_2_PLUS_6 = Math.SQRT2 * Math.cos(Math.PI / 8);
 
-/** What the transform leaves out: multiply coefficient [v][u] by 1 / (SCALE[v] * SCALE[u] * 8). */
+/** Factors left out of the transform: multiply coefficient [v][u] by 1 / (SCALE[v] * SCALE[u] * 8). */
 const SCALE = Float64Array.from({ length: 8 }, (_, n) =>
   n === 0 ? 1 : Math.SQRT2 * Math.cos((n * Math.PI) / 16),
 );
 
-/**
- * Reciprocals that quantize and finish the transform at once. `quant` and the result are in natural order.
- */
+/** Reciprocals that quantize and apply these factors at once. `quant` and the result are in natural order. */
 export function reciprocals(quant: Uint8Array): Float64Array {
   return Float64Array.from(quant, (q, n) => 1 / (q * SCALE[n >> 3]! * SCALE[n & 7]! * 8));
 }
 
-/** The second half: the columns of a block whose rows have been through `transformLine`, in place. */
+/**
+ * Second half: transforms the columns of a block whose rows were transformed by `transformLine`, in place.
+ */
 export function transformColumns(block: Float64Array): void {
   for (let i = 0; i < 8; i++) {
     transformLine(
@@ -38,8 +38,8 @@ export function transformColumns(block: Float64Array): void {
 }
 
 /**
- * Transforms eight level-shifted samples into the line of `block` that begins at `at`: a row with `step` 1, a
- * column with 8.
+ * Transforms eight level-shifted samples into a line of `block` from `at` on: a row with `step` 1, a column
+ * with 8.
  */
 export function transformLine(
   block: Float64Array,

@@ -1,4 +1,5 @@
-// From decoded planes to a JPEG: smaller or of square pixels if asked, in JFIF's colours, then encoded.
+// Converts decoded planes to a JPEG: scales them or makes pixels square if requested, converts colours to
+// JFIF's, and encodes.
 
 import type { SampleAspect } from '../../codec/unit.js';
 import { encodeJpeg } from './encode.js';
@@ -9,15 +10,18 @@ import { resize, shownSize } from './scale.js';
 export interface JpegOptions {
   /** 1..100. */
   readonly quality: number;
-  /** The picture's samples span 0..255 (VUI video_full_range_flag). */
+  /** Samples use 0..255 (VUI video_full_range_flag). */
   readonly fullRange: boolean;
-  /** VUI matrix_coefficients; 2 or absent means unsaid. */
+  /** VUI matrix_coefficients; 2 or absent means unspecified. */
   readonly matrixCoefficients?: number;
-  /** Pixels; a wider picture is made this wide, a narrower one is left alone. */
+  /** Largest width in pixels; wider pictures are scaled down. */
   readonly width?: number;
-  /** The shape of a pixel; absent: square. */
+  /** Sample aspect ratio; absent if square. */
   readonly sar?: SampleAspect;
-  /** Makes a picture of other pixels as wide as it is shown; otherwise the file says what their shape is. */
+  /**
+   * Widens pictures with non-square pixels to their display width; otherwise the file carries the aspect
+   * ratio.
+   */
   readonly squarePixels?: boolean;
 }
 
@@ -29,7 +33,7 @@ export interface Jpeg {
 
 export function toJpeg(decoded: PlanarPicture, options: JpegOptions): Jpeg {
   const { quality, sar, squarePixels = false } = options;
-  // What is not said of colours is taken from the stream's size, not from that of a smaller picture of it.
+  // Unspecified colours are inferred from the stream's size, not from the scaled one.
   const matrix = shownMatrix(options.matrixCoefficients, decoded.height);
   const picture = resize(decoded, shownSize(decoded, options.width, squarePixels ? sar : undefined));
   const { fullRange } = options;

@@ -1,5 +1,5 @@
-// JFIF has one colour matrix, that of BT.601; HD video has BT.709's. Shown without this step its reds and
-// greens are off by up to 10 %.
+// Converts colours to BT.601, the only matrix in JFIF. HD video uses BT.709; without the conversion its reds
+// and greens are off by up to 10 %.
 
 import { lumaWeights } from './picture.js';
 import type { PlanarPicture } from './picture.js';
@@ -7,11 +7,11 @@ import type { PlanarPicture } from './picture.js';
 const BT601 = { kr: 0.299, kb: 0.114 };
 const BT601_CODE = 6;
 const BT709_CODE = 1;
-/** Lines from which a picture that says nothing of its colours is HD, as browsers and players have it. */
+/** Height from which unspecified colours are taken for HD, as in browsers and players. */
 const HD_LINES = 720;
 
 /**
- * The matrix to show a picture by, as a code of H.264 and H.265 table E.5: the one it names, else the usual
+ * The matrix to display a picture with (code of H.264 and H.265 table E.5): the specified one, else the usual
  * one for its height.
  */
 export function shownMatrix(matrixCoefficients: number | undefined, height: number): number {
@@ -19,13 +19,10 @@ export function shownMatrix(matrixCoefficients: number | undefined, height: numb
   return height >= HD_LINES ? BT709_CODE : BT601_CODE;
 }
 
-/** Lines of luma in a band: a row of the encoder's blocks. */
+/** Luma lines in a band: one row of the encoder's blocks. */
 const BAND = 16;
 
-/**
- * A band of a picture in full-range BT.601, made from it as it is asked for: a copy of the whole picture
- * would be as large as the picture.
- */
+/** A band of lines in full-range BT.601, converted on demand, to avoid a copy of the whole picture. */
 export class Bt601Band {
   readonly y: Uint8Array;
   readonly cb: Uint8Array;
@@ -50,7 +47,7 @@ export class Bt601Band {
     this.cr = new Uint8Array(this.#cr.buffer);
   }
 
-  /** Undefined where the picture's matrix is BT.601's already. `matrix`: table E.5. */
+  /** Undefined if the picture already uses the BT.601 matrix. `matrix`: code of table E.5. */
   static of(picture: ColourPicture, matrix: number | undefined, fullRange: boolean): Bt601Band | undefined {
     const weights = matrix === undefined ? undefined : lumaWeights(matrix);
     const isOther = weights && (weights.kr !== BT601.kr || weights.kb !== BT601.kb);
@@ -58,8 +55,8 @@ export class Bt601Band {
   }
 
   /**
-   * Fills the band with the lines from `top` of chroma, twice that of luma, on. The strides are the picture's
-   * width, and half of it.
+   * Converts the lines from chroma line `top` (luma line 2 * `top`) on. The strides are the picture's width
+   * and half of it.
    */
   fill(top: number): void {
     const { y, cb, cr, yStride, cStride, width, height } = this.picture;
@@ -77,8 +74,8 @@ export class Bt601Band {
 type ColourPicture = PlanarPicture & { readonly cb: Uint8Array; readonly cr: Uint8Array };
 
 /**
- * What one sample is worth in each new one, as whole numbers of 1 / 65536; the new ones are clamped by the
- * arrays they go to.
+ * Factors from old to new samples, in units of 1 / 65536. Results are clamped by the typed arrays they are
+ * stored in.
  */
 interface Shares {
   readonly luma: number;
@@ -92,12 +89,12 @@ interface Shares {
 }
 
 const POINT = 16;
-/** 128 and the half that rounds. */
+/** 128, and 0.5 for rounding. */
 const MIDDLE = 128.5 * (1 << POINT);
 
 function sharesOf({ kr, kb }: { kr: number; kb: number }, fullRange: boolean): Shares {
   const kg = 1 - kr - kb;
-  // R, G and B as luma plus shares of Cb and Cr, then luma and the colour differences of those by BT.601's
+  // Express R, G and B as luma plus shares of Cb and Cr; then compute luma and colour differences with BT.601
   // weights.
   const red = 2 * (1 - kr);
   const blue = 2 * (1 - kb);
@@ -107,7 +104,7 @@ function sharesOf({ kr, kb }: { kr: number; kb: number }, fullRange: boolean): S
   const reddish = 2 * (1 - BT601.kr);
   const lumaGain = fullRange ? 1 : 255 / 219;
   const chromaGain = fullRange ? 1 : 255 / 224;
-  // `| 0` makes it an integer to the compiler too.
+  // `| 0` lets V8 treat it as an integer.
   const fixed = (share: number): number => Math.round(share * (1 << POINT)) | 0;
   return {
     luma: fixed(lumaGain),
@@ -122,8 +119,8 @@ function sharesOf({ kr, kb }: { kr: number; kb: number }, fullRange: boolean): S
 }
 
 /**
- * One line of both planes; `added` gets what it adds to the luma above it. Every sample of a picture goes
- * through these two.
+ * Converts one line of both chroma planes; `added` receives what it adds to the luma. This and `convertLuma`
+ * run for every sample.
  */
 function convertChroma(
   cb: Uint8Array,
@@ -145,7 +142,7 @@ function convertChroma(
   }
 }
 
-/** Two samples at a time, as they share their chroma. */
+/** Converts two samples at a time, because they share a chroma sample. */
 function convertLuma(
   y: Uint8Array,
   at: number,

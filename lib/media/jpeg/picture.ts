@@ -1,7 +1,7 @@
-// A decoded picture as planes: what the decoders hand over and the JPEG encoder takes.
+// A decoded picture as planes, as decoders return it and the JPEG encoder takes it.
 
 /**
- * 8-bit samples in 4:2:0, or luma alone. Chroma planes are (width + 1) / 2 by (height + 1) / 2, rounded down.
+ * 8-bit samples, 4:2:0 or luma only. Chroma planes are (width + 1) / 2 by (height + 1) / 2, rounded down.
  * Strides are in bytes.
  */
 export interface PlanarPicture {
@@ -15,8 +15,8 @@ export interface PlanarPicture {
 }
 
 /**
- * Kr and Kb of an ISO 23091-2 (H.264 and H.265 table E.5) matrix_coefficients code; undefined where the code
- * names no luma weights.
+ * Kr and Kb for a matrix_coefficients code (ISO 23091-2; H.264 and H.265 table E.5); undefined if the code
+ * has no luma weights.
  */
 export function lumaWeights(matrixCoefficients: number): { kr: number; kb: number } | undefined {
   switch (matrixCoefficients) {

@@ -1,5 +1,5 @@
-// Gives a picture another size: smaller by averaging the area each new sample covers, and wider, never
-// taller, where its pixels are not square.
+// Resizes a picture: scales down by averaging the covered area, and widens (never heightens) pictures with
+// non-square pixels.
 
 import type { SampleAspect } from '../../codec/unit.js';
 import type { PlanarPicture } from './picture.js';
@@ -9,13 +9,13 @@ interface Size {
   readonly height: number;
 }
 
-/** Pixels of the widest picture that pixels made square may give. */
+/** Largest width after making pixels square. */
 export const MAX_SQUARED = 8192;
 
 /**
- * The size to show a picture in: at most `width` pixels wide, never larger than it is, the aspect kept. With
- * `sar` its pixels are made square: as many lines, and the width that goes with them. Sides are even where
- * they are not the picture's own.
+ * The size to display a picture in: at most `width` pixels wide, never larger than the original, with the
+ * same aspect ratio. With `sar` the pixels become square: the height stays and the width is adapted. Sides
+ * other than the original ones are even.
  */
 export function shownSize(picture: Size, width = Infinity, sar?: SampleAspect): Size {
   const natural = sar ? (picture.width * sar.width) / sar.height : picture.width;
@@ -26,7 +26,9 @@ export function shownSize(picture: Size, width = Infinity, sar?: SampleAspect): 
   return { width: shown, height: Math.min(picture.height, even((picture.height * shown) / natural)) };
 }
 
-/** The picture itself where it has this size already. `size` may be wider than the picture, not taller. */
+/**
+ * Returns the same picture if it already has this size. `size` may be wider than the picture, but not taller.
+ */
 export function resize(picture: PlanarPicture, size: Size): PlanarPicture {
   if (size.width === picture.width && size.height === picture.height) return picture;
   const chromaWidth = (picture.width + 1) >> 1;
@@ -59,15 +61,12 @@ function resizePlane(
   toHeight: number,
 ): Uint8Array {
   if (toWidth <= width) return averageArea(plane, stride, width, height, toWidth, toHeight);
-  // The fewer lines are widened the better.
+  // Reduce the height first, so that fewer lines have to be widened.
   const fewer = toHeight < height ? averageArea(plane, stride, width, height, width, toHeight) : plane;
   return widen(fewer, toHeight < height ? width : stride, width, toHeight, toWidth);
 }
 
-/**
- * Each new sample lies between two of the old ones, and takes from both by its distance: centres of pixels
- * stay where they are.
- */
+/** Each new sample is interpolated between two old ones, such that the centres of pixels stay in place. */
 function widen(
   plane: Uint8Array,
   stride: number,
@@ -96,7 +95,7 @@ function widen(
   return out;
 }
 
-/** Rows are reduced one at a time, and each is shared out between the one or two new rows that it lies in. */
+/** Rows are reduced one at a time, and each is distributed to the one or two new rows that it overlaps. */
 function averageArea(
   plane: Uint8Array,
   stride: number,
@@ -129,7 +128,7 @@ function averageArea(
   return out;
 }
 
-/** Sums of the samples each column of `row` covers, the ones at its ends by the part that is covered. */
+/** Sums of the samples that each column of `row` covers; those at its ends count by the covered share. */
 function reduceRow(plane: Uint8Array, start: number, width: number, row: Float64Array): void {
   const step = width / row.length;
   let rest = 0;

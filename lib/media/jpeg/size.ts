@@ -1,8 +1,8 @@
-// How large a JPEG is, read from its frame header (ITU-T T.81 B.2.2) without decoding it.
+// Reads the size of a JPEG from its frame header (ITU-T T.81 B.2.2) without decoding it.
 
 /**
- * Undefined where no frame header is found. Looks at marker segments alone, so its cost does not grow with
- * the picture.
+ * Undefined if there is no frame header. Visits marker segments only, so the cost does not grow with the
+ * picture.
  */
 export function jpegSize(data: Uint8Array): { width: number; height: number } | undefined {
   if (data[0] !== 0xff || data[1] !== 0xd8) return undefined;
@@ -14,7 +14,7 @@ export function jpegSize(data: Uint8Array): { width: number; height: number } | 
       continue;
     }
     if (marker === 0xda || marker === 0xd9) return undefined;
-    // SOF0..SOF15 but for DHT (C4), JPG (C8) and DAC (CC).
+    // SOF0..SOF15, except DHT (C4), JPG (C8) and DAC (CC).
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       return { width: (data[at + 7]! << 8) | data[at + 8]!, height: (data[at + 5]! << 8) | data[at + 6]! };
     }

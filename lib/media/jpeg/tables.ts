@@ -1,5 +1,5 @@
-// The constant side of a baseline JPEG: quantization tables, Huffman tables (ITU-T T.81 annex K) and the
-// headers in front of the scan.
+// Constants of a baseline JPEG: quantization tables, Huffman tables (ITU-T T.81 annex K), and the headers
+// before the scan.
 
 import type { SampleAspect } from '../../codec/unit.js';
 
@@ -22,7 +22,7 @@ const CHROMA_QUANT = Uint8Array.of(
   99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 );
 
-/** One Huffman table: `counts[n]` codes of n + 1 bits, then the symbols in order of their codes. */
+/** A Huffman table: `counts[n]` codes of n + 1 bits, then the symbols in code order. */
 interface HuffmanSpec {
   readonly counts: Uint8Array;
   readonly symbols: Uint8Array;
@@ -52,7 +52,7 @@ const SPECS = {
   },
 } satisfies Record<string, HuffmanSpec>;
 
-/** Code and length in bits by symbol. */
+/** Code and length in bits, by symbol. */
 export interface HuffmanCodes {
   readonly codes: Uint16Array;
   readonly lengths: Uint8Array;
@@ -64,8 +64,8 @@ export const CHROMA_DC = codesOf(SPECS.chromaDc);
 export const CHROMA_AC = codesOf(SPECS.chromaAc);
 
 /**
- * Annex K's tables scaled as libjpeg does, so that a quality means here what it means elsewhere. `quality` is
- * 1..100; natural order, 1..255.
+ * The tables of annex K, scaled as in libjpeg, so that a quality has the usual meaning. `quality` is 1..100;
+ * tables are in natural order, values 1..255.
  */
 export function quantTables(quality: number): { luma: Uint8Array; chroma: Uint8Array } {
   const scale = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
@@ -74,9 +74,9 @@ export function quantTables(quality: number): { luma: Uint8Array; chroma: Uint8A
 }
 
 /**
- * Everything from SOI to the end of the SOS header: JFIF 1.1, one or three components, the first with 2x2
- * sampling when there are three. A density without a unit is the shape of a pixel, its width first, as ffmpeg
- * and players have it.
+ * Everything from SOI to the end of the SOS header: JFIF 1.1, one component, or three with 2x2 sampling of
+ * the first. The aspect ratio is written as a density without unit, width first, as ffmpeg and players
+ * expect.
  */
 export function headers(
   width: number,
@@ -113,7 +113,7 @@ export function headers(
   return Uint8Array.from(out);
 }
 
-/** T.81 annex C: codes count upwards within a length and double from one length to the next. */
+/** T.81 annex C: codes count up within a length, and double from one length to the next. */
 function codesOf(spec: HuffmanSpec): HuffmanCodes {
   const codes = new Uint16Array(256);
   const lengths = new Uint8Array(256);

@@ -1,17 +1,17 @@
-// Reads ISO base media boxes: where they lie, and what stands in those that a clip has (ISO 14496-12 4.2,
+// Reads ISO base media boxes: their positions, and the contents of those that a clip has (ISO 14496-12 4.2,
 // 8.6, 8.8).
 
-/** Places in the bytes that were given. */
+/** Positions are indices into the given bytes. */
 export interface Box {
   readonly type: string;
-  /** Behind the header. */
+  /** Position behind the header. */
   readonly body: number;
   readonly end: number;
 }
 
 const HEADER_BYTES = 8;
 
-/** Those from `from` to `to`; ends where there is none whole. */
+/** The boxes from `from` to `to`; stops at an incomplete one. */
 export function* boxes(bytes: Buffer, from = 0, to = bytes.length): Generator<Box> {
   for (let at = from; at + HEADER_BYTES <= to;) {
     const end = at + bytes.readUInt32BE(at);
@@ -21,7 +21,7 @@ export function* boxes(bytes: Buffer, from = 0, to = bytes.length): Generator<Bo
   }
 }
 
-/** The first box at the end of a path of types. */
+/** The first box at a path of types. */
 export function find(
   bytes: Buffer,
   within: Pick<Box, 'body' | 'end'>,
@@ -35,7 +35,7 @@ export function find(
   return undefined;
 }
 
-/** A box's own bytes, its header included. */
+/** The bytes of a box, including its header. */
 export function bytesOf(bytes: Buffer, { body, end }: Box): Buffer {
   return bytes.subarray(body - HEADER_BYTES, end);
 }

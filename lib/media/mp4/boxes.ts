@@ -1,6 +1,6 @@
 // Writes ISO base media boxes (ISO 14496-12 4.2).
 
-/** A box of a type and what is in it. */
+/** A box with the given type and content. */
 export function box(type: string, ...parts: readonly Uint8Array[]): Buffer {
   const size = parts.reduce((sum, part) => sum + part.length, 8);
   const header = Buffer.alloc(8);

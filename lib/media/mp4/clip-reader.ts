@@ -1,5 +1,5 @@
-// What a clip holds, read from its boxes: the tracks that moov tells of, and their samples, from moofs or
-// from the tables of a plain file (ISO 14496-12 8.3 to 8.8).
+// Reads a clip's tracks from moov, and their samples from moofs or from the tables of a plain file (ISO
+// 14496-12 8.3 to 8.8).
 
 import { boxes, bytesOf, find, type Box } from './box-reader.js';
 
@@ -10,28 +10,28 @@ export interface ClipTrack {
   readonly timescale: number;
   /** Type of the sample entry, e.g. `avc1`. */
   readonly entry: string;
-  /** Its boxes tkhd, hdlr and stsd, and the head of its media (vmhd, smhd), as they stand. */
+  /** The boxes tkhd, hdlr and stsd, and the media header (vmhd, smhd), unchanged. */
   readonly parts: {
     readonly tkhd: Buffer;
     readonly hdlr: Buffer;
     readonly head: Buffer;
     readonly stsd: Buffer;
   };
-  /** Ticks at which players begin: what is shown before only serves to decode. */
+  /** Where players begin, in ticks; earlier pictures are only decoded. */
   readonly skip: number;
-  /** What a fragment's samples have that say nothing of it. */
+  /** Defaults for fields that a fragment's samples leave out. */
   readonly defaults: Defaults;
 }
 
 export interface ClipSample {
-  /** Ticks at which it is decoded. */
+  /** Decode time in ticks. */
   readonly time: number;
   readonly duration: number;
-  /** Ticks from then until it is shown. */
+  /** Ticks from decode time to display time. */
   readonly offset: number;
   readonly bytes: number;
   readonly key: boolean;
-  /** Where its data lies in the file. */
+  /** Position of the data in the file. */
   readonly at: number;
 }
 
@@ -52,13 +52,13 @@ const TRUN = {
   offset: 0x800,
 } as const;
 const NON_SYNC = 0x1_0000;
-/** A run, and a file, that counts more has no true count. */
+/** Bounds on the samples of a run and of a file; larger counts are invalid. */
 const MAX_RUN = 1_000_000;
 const MAX_SAMPLES = 20_000_000;
-/** Bytes in front of the sample entries of an stsd. */
+/** Bytes before the sample entries of an stsd. */
 const STSD_HEAD = 8;
 
-/** Those that a clip can have: pictures and sound. */
+/** The video and audio tracks. */
 export function readTracks(moov: Buffer): ClipTrack[] {
   const all = { body: 8, end: moov.length };
   const tracks: ClipTrack[] = [];
@@ -98,7 +98,7 @@ function readTrack(moov: Buffer, trak: Box, all: Pick<Box, 'body' | 'end'>): Cli
   };
 }
 
-/** Of the first edit that shows anything; clips have a list of version 0. */
+/** Start time of the first edit that shows anything; clips have an edit list of version 0. */
 function readSkip(moov: Buffer, trak: Box): number {
   const elst = find(moov, trak, 'edts', 'elst');
   for (let at = (elst?.body ?? 0) + 8; elst !== undefined && at + 12 <= elst.end; at += 12) {
@@ -108,7 +108,7 @@ function readSkip(moov: Buffer, trak: Box): number {
   return 0;
 }
 
-/** The picture on screen at `ticks`, by when it is shown: the last one not behind it. */
+/** Index of the picture on screen at `ticks`: the last one with a display time not after it. */
 export function shownAt(samples: readonly Pick<ClipSample, 'time' | 'offset'>[], ticks: number): number {
   let best = -1;
   for (const { time, offset } of samples) if (time + offset <= ticks) best = Math.max(best, time + offset);
@@ -126,8 +126,7 @@ function readDefaults(moov: Buffer, id: number, all: Pick<Box, 'body' | 'end'>):
 }
 
 /**
- * The samples of a fragment, by track, in the order in which their data lies. `at`: where the moof lies in
- * the file.
+ * The samples of a fragment, by track, in the order of their data. `at`: position of the moof in the file.
  */
 export function readFragment(
   moof: Buffer,
@@ -166,7 +165,7 @@ function fragmentDefaults(moof: Buffer, tfhd: Box, { defaults }: ClipTrack): Def
   return { duration, bytes, flags: next(TFHD.flags, defaults.flags) };
 }
 
-/** Answers when the sample behind the run is decoded. */
+/** Returns the decode time of the sample after the run. */
 function readRun(
   moof: Buffer,
   trun: Box,
@@ -198,7 +197,7 @@ function readRun(
   return time;
 }
 
-/** When the samples of a plain file's track are shown, in ticks, in order of decoding. */
+/** Display times of a plain file's track in ticks, in decode order. */
 export function readTimes(moov: Buffer, kind: ClipTrack['kind']): number[] {
   const all = { body: 8, end: moov.length };
   for (const trak of boxes(moov, all.body, all.end)) {
@@ -220,7 +219,7 @@ export function readTimes(moov: Buffer, kind: ClipTrack['kind']): number[] {
   return [];
 }
 
-/** The values of a table of counts and values, one by one. */
+/** The values of a run-length table (count, value), one by one. */
 export function* runs(moov: Buffer, table: Box): Generator<number> {
   const entries = moov.readUInt32BE(table.body + 4);
   let left = MAX_SAMPLES;

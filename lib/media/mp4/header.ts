@@ -1,15 +1,15 @@
-// The boxes in front of a file's or a live stream's fragments: what each track is and how its decoder is set
-// up (ISO 14496-12 8.2 to 8.8, ISO 14496-15; QuickTime File Format for MOV).
+// The boxes before the fragments of a file or live stream: the tracks and their decoder configurations (ISO
+// 14496-12 8.2 to 8.8, ISO 14496-15; QuickTime File Format for MOV).
 
 import type { ColourDescription, SampleAspect } from '../../codec/unit.js';
 import { ascii, box, fullBox, u16, u32, u8 } from './boxes.js';
 
-/** Ticks a second of the pictures' times: RTP's own leaves nothing to round. */
+/** Ticks per second of picture times; the RTP clock rate, so that nothing is rounded. */
 export const VIDEO_RATE = 90_000;
 
 export interface PictureEntry {
   readonly codec: 'h264' | 'h265';
-  /** Pixels, as coded. */
+  /** Coded size in pixels. */
   readonly width: number;
   readonly height: number;
   /** The decoder configuration record: avcC or hvcC. */
@@ -32,35 +32,35 @@ export interface HeaderTrack {
   readonly picture?: PictureEntry;
   readonly sound?: SoundEntry;
   /**
-   * Ticks of its media that stand in front of what is shown: decoders need them, players begin behind them
-   * (ISO 14496-12 8.6.6).
+   * Ticks of media before the first displayed picture: decoders need them, players skip them (ISO 14496-12
+   * 8.6.6).
    */
   readonly skip?: number;
 }
 
-/** Names of sample entries. MP4 has no place for the last three, MOV has. */
+/** Names of sample entries. The last three exist in MOV only. */
 const SOUND_NAMES = { aac: 'mp4a', opus: 'Opus', pcmu: 'ulaw', pcma: 'alaw', l16: 'twos' } as const;
 export type SoundCodec = keyof typeof SOUND_NAMES;
 const MOV_ONLY: ReadonlySet<string> = new Set(['pcmu', 'pcma', 'l16']);
 
 const MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
 const ENABLED_IN_MOVIE = 0x3;
-/** The language code `und`, ISO 14496-12 8.4.2.3. */
+/** Language code `und` (ISO 14496-12 8.4.2.3). */
 const UNDETERMINED = 0x55c4;
-/** What a 16.16 number holds. */
+/** Largest integer part of a 16.16 number. */
 const MAX_SIDE = 65_535;
-/** Dots an inch, as every file says, and bits a pixel. */
+/** Dots per inch as in every file, and bits per pixel. */
 const RESOLUTION = 0x480000;
 const DEPTH = 24;
-/** Opus in RTP is of 48 kHz whatever it was made of. */
+/** Opus in RTP always has a clock of 48 kHz. */
 const OPUS_RATE = 48_000;
 
-/** Whether there is a file for sound of this kind. */
+/** Whether a file can hold this audio codec. */
 export function isSoundCodec(codec: string): codec is SoundCodec {
   return codec in SOUND_NAMES;
 }
 
-/** Sound decides of the kind of file. */
+/** Whether the audio codec requires a MOV file. */
 export function needsMov(codec: string | undefined): boolean {
   return codec !== undefined && MOV_ONLY.has(codec);
 }
@@ -87,7 +87,9 @@ export function mp4Header(tracks: readonly HeaderTrack[]): Buffer {
   ]);
 }
 
-/** Of a length in the movie's ticks, and where in the media it begins; -1: nothing is shown for that long. */
+/**
+ * Edit list. `length`: in ticks of the movie; `from`: where it begins in the media, or -1 for an empty edit.
+ */
 export function editList(...edits: readonly (readonly [length: number, from: number])[]): Buffer {
   const entries = edits.map(([length, from]) => u32(length, from >>> 0, 0x1_0000));
   return box('edts', fullBox('elst', 0, 0, u32(edits.length), ...entries));
@@ -133,7 +135,7 @@ function trak(id: number, { timescale, picture, sound, skip = 0 }: HeaderTrack, 
     MATRIX,
     u32(...shown.map((side) => Math.min(side, MAX_SIDE) * 0x10000)),
   );
-  // A length of 0 is that of all fragments.
+  // Length 0 means the duration of all fragments.
   return box('trak', tkhd, ...(skip > 0 ? [editList([0, skip])] : []), mdia);
 }
 
@@ -154,7 +156,7 @@ function pictureEntry({ codec, width, height, record, sar, colour }: PictureEntr
   return box(codec === 'h264' ? 'avc1' : 'hvc1', ...parts);
 }
 
-/** ISO 14496-12 12.1.5; QuickTime says nothing of the range. */
+/** colr box (ISO 14496-12 12.1.5); QuickTime's has no range flag. */
 function colr({ primaries, transfer, matrix, fullRange }: ColourDescription, isMov: boolean): Buffer {
   const codes = u16(primaries, transfer, matrix);
   return isMov
@@ -173,18 +175,18 @@ function soundEntry(sound: SoundEntry, isMov: boolean): Buffer {
     u16(channels, isMov ? 8 * bytes : 16, 0, 0),
     u32(Math.min(rate, MAX_SIDE) * 0x10000),
   ];
-  // Version 1 of QuickTime's entry says how large a packet, a frame and a sample are.
+  // Version 1 of QuickTime's sound entry gives the sizes of a packet, a frame and a sample.
   if (isMov) parts.push(u32(1, bytes, bytes * channels, 2));
   if (codec === 'aac') parts.push(esds(sound.config ?? new Uint8Array()));
   if (codec === 'opus') parts.push(opusConfig(sound));
   return box(SOUND_NAMES[codec], ...parts);
 }
 
-/** ISO 14496-1 7.2.6.5, as an AAC track needs it (ISO 14496-14 5.6). */
+/** esds box (ISO 14496-1 7.2.6.5), as an AAC track needs it (ISO 14496-14 5.6). */
 function esds(config: Uint8Array): Buffer {
   const descriptor = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
     const body = Buffer.concat(parts);
-    // Lengths of seven bits a byte, the last byte's highest bit clear (8.3.3).
+    // Lengths with seven bits per byte; the highest bit is clear in the last byte (8.3.3).
     return Buffer.concat([Buffer.of(tag, 0x80 | (body.length >> 7), body.length & 0x7f), body]);
   };
   const decoder = descriptor(0x04, Buffer.of(0x40, 0x15, 0, 0, 0), u32(0, 0), descriptor(0x05, config));
@@ -192,8 +194,8 @@ function esds(config: Uint8Array): Buffer {
 }
 
 /**
- * Encapsulation of Opus in ISO BMFF 4.3.2. Nothing is to be skipped: a recording begins in the midst of the
- * sound.
+ * Encapsulation of Opus in ISO BMFF 4.3.2. Pre-skip is 0, because a recording begins in the middle of the
+ * audio.
  */
 function opusConfig({ channels }: SoundEntry): Buffer {
   return box('dOps', u8(0), u8(channels), u16(0), u32(OPUS_RATE), u16(0), u8(0));

@@ -1,45 +1,45 @@
-// Times of a live stream's pictures for a player that is fed as they come (W3C Media Source Extensions
-// 3.5.8): a player throws away what follows a step of decode time of more than twice the last picture's
-// duration, so a gap in the stream is shortened, and the player's clock falls behind by as much.
+// Sample times of a live stream for a player that is fed as pictures arrive (W3C Media Source Extensions
+// 3.5.8). A player drops what follows a step of decode time of more than twice the last picture's duration.
+// So a gap in the stream is shortened, and the player's clock falls behind by as much.
 
 import { LIVE_TIMESCALE, type LiveTimes } from './live-mp4.js';
 
-/** What is read of a unit. */
+/** The fields read from a unit. */
 export interface LivePicture {
-  /** Monotonic milliseconds, in order of presentation. */
+  /** Monotonic ms, in display order. */
   readonly mediaTime: number;
-  /** Pictures that may be decoded before one that is shown earlier. */
+  /** How many pictures may precede another in decode order and follow it in display order. */
   readonly reorderDepth: number;
 }
 
-/** Where the player's clock begins: pictures that are decoded ahead would otherwise lie below 0. */
+/** Start of the player's clock; at 0, decode times of reordered streams would be negative. */
 export const LEAD_MS = 1_000;
 const USUAL_RATE = 25;
 const MIN_FRAME_MS = 1;
-/** A slower camera is one with gaps. */
+/** Longer frame intervals are gaps. */
 const MAX_FRAME_MS = 5_000;
-/** Of the last picture's duration: below the 2 that a player allows. */
+/** Longest step, as a multiple of the last picture's duration; a player allows up to 2. */
 const MAX_STEP = 1.9;
 const SMOOTHING = 0.2;
 
-/** One per camera and format; feed it every picture, in order of decoding. */
+/** One instance per camera and format; takes every picture, in decode order. */
 export class LiveClock {
   private sequence = 0;
   private frameMs: number;
-  /** What the last picture was said to last. */
+  /** Declared duration of the last picture. */
   private lastDurationMs: number;
-  /** What gaps have been shortened by, and where the stream began. */
+  /** Total time by which gaps were shortened, relative to the start of the stream. */
   private shift: number | undefined;
   private latest = 0;
   private lastDecode: number | undefined;
   private pictures = 0;
-  /** Times of presentation that no picture has been decoded at yet, sorted. */
+  /** Display times that have not been used as a decode time yet, sorted. */
   private readonly waiting: number[] = [];
 
-  /** Milliseconds of the player's clock at which the last picture is shown. */
+  /** Display time of the last picture on the player's clock, in ms. */
   shownAt = 0;
 
-  /** `frameRate`: pictures a second, where the stream says so. */
+  /** `frameRate`: frames per second, if the stream declares it. */
   constructor(frameRate = USUAL_RATE) {
     this.frameMs = this.lastDurationMs = Math.min(Math.max(1000 / frameRate, MIN_FRAME_MS), MAX_FRAME_MS);
   }

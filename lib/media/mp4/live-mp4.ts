@@ -1,19 +1,19 @@
-// Fragmented MP4 for a player that follows a live stream: a fragment per picture, so that none waits for the
-// next (ISO 14496-12 8.8, ISO 14496-15).
+// Fragmented MP4 for live players: one fragment per picture, so that none waits for the next (ISO 14496-12
+// 8.8, ISO 14496-15).
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { VIDEO_RATE } from './header.js';
 import { moof } from './moof.js';
 
-/** Ticks a second of all times, of sound as well. */
+/** Ticks per second of all times, including audio. */
 export const LIVE_TIMESCALE = VIDEO_RATE;
 
-/** When a sample is decoded and shown, in ticks. */
+/** Decode and display time of a sample, in ticks. */
 export interface LiveTimes {
-  /** Counts up by one with each fragment of a track. */
+  /** Incremented with each fragment of a track. */
   readonly sequence: number;
   readonly decode: number;
-  /** Shown this much after it is decoded; may be below 0. */
+  /** Display time minus decode time; may be negative. */
   readonly offset: number;
   readonly duration: number;
 }
@@ -22,8 +22,8 @@ const TRACK = 1;
 const MDAT_HEAD = 8;
 
 /**
- * One picture as a moof and an mdat: its media is copied here, once, with lengths in place of start codes
- * (ISO 14496-15 4.3).
+ * One picture as moof and mdat. The media is copied once, with lengths in place of start codes (ISO 14496-15
+ * 4.3).
  */
 export function videoFragment(unit: Pick<VideoUnit, 'data' | 'nals' | 'keyframe'>, times: LiveTimes): Buffer {
   const { data, nals, keyframe } = unit;
@@ -37,7 +37,7 @@ export function audioFragment(data: Buffer, times: LiveTimes): Buffer {
   return fragment(data, times, true).out;
 }
 
-/** `at`: where the media begins. */
+/** `at`: position of the media. */
 function fragment(data: Buffer, times: LiveTimes, key: boolean): { out: Buffer; at: number } {
   const { sequence, decode, offset, duration } = times;
   const sample = { bytes: data.length, duration, offset, key };

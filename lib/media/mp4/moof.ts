@@ -1,20 +1,20 @@
-// The box in front of a fragment's media: which samples follow, when each is decoded and shown (ISO 14496-12
-// 8.8). Written field by field: a live stream has one for every picture.
+// The moof box before a fragment's media: its samples with decode and display times (ISO 14496-12 8.8).
+// Written field by field for speed: a live stream has one per picture.
 
 export interface FragmentSample {
   readonly bytes: number;
   /** Ticks of the track. */
   readonly duration: number;
-  /** Ticks from decoding to presentation; may be below 0. */
+  /** Ticks from decode time to display time; may be negative. */
   readonly offset: number;
   readonly key: boolean;
 }
 
-/** What a fragment holds of one track. */
+/** A fragment's samples of one track. */
 export interface TrackRun {
-  /** From 1. */
+  /** Track number, from 1. */
   readonly track: number;
-  /** When the first sample is decoded, in ticks. */
+  /** Decode time of the first sample, in ticks. */
   readonly time: number;
   readonly samples: readonly FragmentSample[];
 }
@@ -26,16 +26,16 @@ const TFDT_BYTES = 20;
 const TRUN_HEAD_BYTES = 20;
 const SAMPLE_BYTES = 16;
 
-/** tfhd: data is looked for from the moof on. */
+/** tfhd flag: data offsets are relative to the moof. */
 const BASE_IS_MOOF = 0x20000;
-/** trun: where the data begins; duration, size, flags and composition offset of each sample. */
+/** trun flags: data offset; duration, size, flags and composition offset of each sample. */
 const TRUN_FIELDS = 0x1 | 0x100 | 0x200 | 0x400 | 0x800;
 const SIGNED_OFFSETS = 0x0100_0000;
-/** Flags of a sample (8.8.3.1): depends on none; depends on others, and is no sync sample. */
+/** Sample flags (8.8.3.1): independent; dependent and not a sync sample. */
 const SYNC = 0x0200_0000;
 const NON_SYNC = 0x0101_0000;
 
-/** The samples' data follows in an mdat of its own, track by track. `sequence`: from 1. */
+/** The samples' data follows in its own mdat, track by track. `sequence`: from 1. */
 export function moof(sequence: number, runs: readonly TrackRun[]): Buffer {
   const sizes = runs.map(({ samples }) => TFHD_BYTES + TFDT_BYTES + trunBytes(samples.length) + HEADER_BYTES);
   const box = Buffer.alloc(HEADER_BYTES + MFHD_BYTES + sizes.reduce((sum, size) => sum + size, 0));

@@ -1,36 +1,37 @@
-// A clip of fragments as one whose index stands in front of the media, for players and web pages that know no
-// fragments: the boxes, and which bytes of the other file follow (ISO 14496-12 8.6, 8.7).
+// Converts a fragmented clip to a plain MP4 with its index before the media, for players and web pages that
+// do not support fragments: returns the boxes, and which bytes of the original file follow (ISO 14496-12 8.6,
+// 8.7).
 
 import { ascii, box, fullBox, u32 } from './boxes.js';
 import { shownAt, type ClipSample, type ClipTrack } from './clip-reader.js';
 import { editList } from './header.js';
 
-/** Bytes of the other file, or as many of one value. */
+/** Bytes of the original file, or a number of equal bytes. */
 export type Piece =
   { readonly from: number; readonly bytes: number } | { readonly fill: number; readonly bytes: number };
 
 export interface PlainClip {
-  /** Everything in front of the media. */
+  /** Everything before the media. */
   readonly header: Buffer;
   /** The media, in order. */
   readonly pieces: readonly Piece[];
 }
 
-/** Samples of one track that lie together. */
+/** Consecutive samples of one track. */
 interface Chunk {
   readonly track: ClipTrack;
-  /** From the first byte of the media. */
+  /** Offset from the first byte of the media. */
   readonly at: number;
   readonly count: number;
 }
 
-/** Ticks a second of the movie. */
+/** Ticks per second of the movie. */
 const MOVIE_RATE = 90_000;
-/** Sample entries of sound without packets of its own, and what silence is in it. */
+/** Sample entries of uncompressed audio, and the byte that means silence. */
 const SILENCE: Readonly<Record<string, number>> = { ulaw: 0xff, alaw: 0xd5, twos: 0 };
-/** Of such sound, in seconds: what is off by less is not put right. */
+/** Deviations of such audio below this, in seconds, are not corrected. */
 const TOLERANCE = 0.02;
-/** Where a version 1 sound entry says how many bytes a frame has, from the start of stsd. */
+/** Offset of the bytes-per-frame field of a version 1 sound entry, from the start of stsd. */
 const BYTES_PER_FRAME_AT = 60;
 const MDAT_HEAD = 16;
 const UNDETERMINED = 0x55c4;
@@ -58,7 +59,7 @@ export function plainClip(
   const used = [...lanes.values()].filter(({ count }) => count > 0);
   const brands = isMov ? ascii('qt  ') : ascii('isomiso2avc1mp41');
   const ftyp = box('ftyp', brands.subarray(0, 4), u32(0x200), brands);
-  // Places are numbers of fixed size: the index is as long with any.
+  // Positions have a fixed size, so the index is as long with any values.
   const size = ftyp.length + movie(used, chunks, 0).length + MDAT_HEAD;
   const mdat = Buffer.alloc(MDAT_HEAD);
   mdat.writeUInt32BE(1);
@@ -74,12 +75,12 @@ function append(pieces: Piece[], piece: Piece): void {
   else if (piece.bytes > 0) pieces.push(piece);
 }
 
-/** What the tables of a track are made of. */
+/** Collects the data for a track's tables. */
 class Lane {
-  /** Of the file's samples. */
+  /** Number of samples in the file. */
   count = 0;
   readonly samples: ClipSample[] = [];
-  /** Bytes of a sample that is one of sound itself; undefined: samples are packets. */
+  /** Bytes per audio frame of uncompressed audio; undefined if samples are packets. */
   readonly frameBytes: number | undefined;
 
   constructor(readonly track: ClipTrack) {
@@ -100,10 +101,7 @@ class Lane {
     return samples.map(({ at, bytes }) => ({ from: at, bytes }));
   }
 
-  /**
-   * Players know such sound as one without a break: a hole is filled with silence, and what there is too much
-   * of is left out.
-   */
+  /** Players treat such audio as continuous: gaps are filled with silence, and excess is removed. */
   private frames(samples: readonly ClipSample[], frameBytes: number): Piece[] {
     const { entry, timescale } = this.track;
     const pieces: Piece[] = [];
@@ -121,7 +119,7 @@ class Lane {
     return pieces;
   }
 
-  /** Ticks from one sample to the next. */
+  /** Ticks from each sample to the next. */
   get steps(): number[] {
     const { samples } = this;
     return samples.map(({ time, duration }, index) => (samples[index + 1]?.time ?? time + duration) - time);
@@ -157,7 +155,7 @@ function trak(lane: Lane, chunks: readonly Chunk[], mediaAt: number): { bytes: B
   const edits = editsOf(lane, length, inMovie);
   const duration = edits.length === 0 ? inMovie(length) : edits.reduce((sum, [ticks]) => sum + ticks, 0);
   const own = Buffer.from(tkhd);
-  // Version 0, as clips have it.
+  // Version 0 of tkhd, as clips have it.
   own.writeUInt32BE(duration, 28);
   const edit = edits.length === 0 ? [] : [editList(...edits)];
   const mdhd = fullBox(
@@ -189,7 +187,8 @@ function trak(lane: Lane, chunks: readonly Chunk[], mediaAt: number): { bytes: B
 }
 
 /**
- * A track that begins later than the movie waits; one that is cut begins with the picture on screen there.
+ * A track that starts later than the movie gets an empty edit; one with a skip starts with the picture on
+ * screen there.
  */
 function editsOf(
   { track, samples }: Lane,
@@ -210,7 +209,7 @@ function editsOf(
       ];
 }
 
-/** ctts and stss, where they say anything. */
+/** ctts and stss, if not trivial. */
 function shownTables(samples: readonly ClipSample[]): Buffer[] {
   const tables: Buffer[] = [];
   const offsets = samples.map(({ offset }) => offset);
@@ -231,7 +230,7 @@ function chunkTables(chunks: readonly Chunk[], mediaAt: number): Buffer[] {
   return [fullBox('stsc', 0, 0, u32(changes.length / 3), words(changes)), fullBox('co64', 0, 0, places)];
 }
 
-/** A table of how often each value comes in a row. */
+/** Run-length table of values. */
 function pairs(values: readonly number[]): Buffer {
   const found: [count: number, value: number][] = [];
   for (const value of values) {
@@ -242,7 +241,7 @@ function pairs(values: readonly number[]): Buffer {
   return Buffer.concat([u32(found.length), words(found.flatMap(([count, value]) => [count, value >>> 0]))]);
 }
 
-/** Any number of them. */
+/** Values as 32-bit words. */
 function words(values: readonly number[]): Buffer {
   const out = Buffer.alloc(4 * values.length);
   values.forEach((value, index) => out.writeUInt32BE(value, 4 * index));

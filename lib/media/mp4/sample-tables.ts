@@ -1,9 +1,9 @@
-// The samples of a plain file, from the tables of its moov (ISO 14496-12 8.6, 8.7).
+// Reads the samples of a plain file from the tables in its moov (ISO 14496-12 8.6, 8.7).
 
 import { boxes, find, type Box } from './box-reader.js';
 import { runs, type ClipSample, type ClipTrack } from './clip-reader.js';
 
-/** Of one track, in order of decoding. Ends where a table does. */
+/** The samples of a track in decode order, as far as all tables reach. */
 export function readSamples(moov: Buffer, track: ClipTrack): ClipSample[] {
   const stbl = tablesOf(moov, track.id);
   const table = (type: string): Box | undefined => stbl && find(moov, stbl, type);
@@ -60,7 +60,7 @@ function sizesOf(moov: Buffer, { body, end }: Box): (index: number) => number | 
   };
 }
 
-/** Undefined: every sample is one. */
+/** Numbers of the sync samples; undefined if all samples are. */
 function keysOf(moov: Buffer, stss: Box | undefined): Set<number> | undefined {
   if (stss === undefined) return undefined;
   const keys = new Set<number>();
@@ -77,7 +77,7 @@ function placesOf(moov: Buffer, co64: Box | undefined, stco: Box | undefined): n
   return places;
 }
 
-/** Where each chunk lies, and how many samples it has. */
+/** Position of each chunk, and its number of samples. */
 function* chunksOf(
   moov: Buffer,
   { body, end }: Box,
