@@ -14,6 +14,7 @@ import { keepMessage } from '../../lib/nvr/recorder/kept-message.js';
 import type { KeptMessage } from '../../lib/nvr/recorder/types.js';
 import { channelName } from './channel.js';
 import { clipFields, notAttached } from './clip-message.js';
+import { ownerOf } from './instance.js';
 import { flatClip, topicOf } from './messages.js';
 import { nvrOf, type NvrServerNode } from './server-node.js';
 
@@ -63,13 +64,14 @@ export class PlaybackFiles {
   ) {
     const nvr = nvrOf(server);
     const { folder, fileName, plain } = settings;
-    const { name, timeZone } = server.settings;
+    const { name, timeZone, host, rtspPort } = server.settings;
     this.exports = new Exports(
       { folder, fileName, plain, id: node.id, nvr: name, timeZone },
       {
         fs,
         now: () => Date.now(),
         monotonic: () => performance.now(),
+        owner: ownerOf(RED, `${host}:${rtspPort}`),
         timers: guardedTimers((error) => {
           node.error(error, {});
         }),

@@ -49,7 +49,8 @@ export class RecordArchive {
 
   /** Removes what a crash has left of exports. Never rejects. */
   cleanUp(): Promise<void> {
-    return cleanUpExports(this.evidence.deps.fs, this.evidence.options.folder);
+    const { deps, options } = this.evidence;
+    return cleanUpExports(deps.fs, options.folder, deps.owner?.id);
   }
 
   /** Undefined: nothing has been signed yet, or the key cannot be read. */

@@ -9,6 +9,7 @@ import type { RecorderDeps, RecorderOptions } from '../../lib/nvr/recorder/types
 import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import type { CameraHub } from '../../lib/nvr/types.js';
 import { channelName } from './channel.js';
+import { ownerOf } from './instance.js';
 import type { FlowContext } from './flow-node.js';
 import type { SettingsOf } from './settings/setting.js';
 import type { recordSettings } from './settings/tables/nvr-record.js';
@@ -51,12 +52,15 @@ export function recorderOptions(context: RecordContext, { channel }: CameraHub, 
   };
 }
 
-export function recorderDeps({ node, nvr, settings }: RecordContext, hub: CameraHub): RecorderDeps {
+export function recorderDeps(context: RecordContext, hub: CameraHub): RecorderDeps {
+  const { RED, node, nvr, server, settings } = context;
   const { stream, thumbnail } = settings;
+  const { host, rtspPort } = server.settings;
   return {
     fs,
     now: () => Date.now(),
     monotonic: () => performance.now(),
+    owner: ownerOf(RED, `${host}:${rtspPort}/${hub.channel}/${stream}`),
     timers: guardedTimers((error) => {
       node.error(error, {});
     }),

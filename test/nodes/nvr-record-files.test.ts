@@ -219,12 +219,12 @@ describe('nvr-record, its files', function () {
       await waiting('event').word('reconnecting');
       send({ payload: 'motion', mine: 'kept' });
       const journal = (): string =>
-        fs.readFileSync(path.join(rig.folder, '.nvr-record-record.jsonl'), 'utf8');
-      while (
-        !fs.existsSync(path.join(rig.folder, '.nvr-record-record.jsonl')) ||
-        !journal().includes('"alarm"')
-      )
-        await new Promise((resolve) => setImmediate(resolve));
+        fs
+          .readdirSync(rig.folder)
+          .filter((name) => name.startsWith('.nvr-record-record@'))
+          .map((name) => fs.readFileSync(path.join(rig.folder, name), 'utf8'))
+          .join('');
+      while (!journal().includes('"alarm"')) await new Promise((resolve) => setImmediate(resolve));
       await helper.setFlows(flow({ postRoll: '0.4', backfill: false }, nvr), 'nodes');
       const told = await waiting('catch').first((message) => codeOf(message) === 'EUNREACHABLE');
       assert.deepEqual([told.payload, told.mine], ['motion', 'kept']);

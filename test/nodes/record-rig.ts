@@ -130,7 +130,7 @@ export function useRecordRig(): RecordRig {
   const files = (): string[] =>
     fs
       .readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.nvr-record-'))
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.nvr-'))
       .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
       .sort();
 

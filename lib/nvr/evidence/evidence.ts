@@ -25,7 +25,7 @@ export interface EvidenceContext {
     RecorderOptions,
     'folder' | 'fileMode' | 'reserveBytes' | 'nvr' | 'channel' | 'timeZone'
   > & { readonly stream: string };
-  readonly deps: Pick<RecorderDeps, 'fs' | 'now' | 'monotonic'>;
+  readonly deps: Pick<RecorderDeps, 'fs' | 'now' | 'monotonic' | 'owner'>;
   readonly journal: () => Promise<Journal>;
   readonly key: () => Promise<SigningKey>;
 }
@@ -68,10 +68,12 @@ const PROGRESS_MS = 1000;
 const MANIFEST = 'manifest.json';
 const PAGE = 'verify.html';
 
-/** Removes what an earlier run was exporting when it ended. `folder`: for clips. Never rejects. */
-export async function cleanUpExports(fs: RecorderFs, folder: string): Promise<void> {
+/**
+ * Removes what an earlier run of the owner was exporting when it ended. `folder`: for clips. Never rejects.
+ */
+export async function cleanUpExports(fs: RecorderFs, folder: string, owner?: string): Promise<void> {
   const root = await fs.realpath(folder).catch(() => undefined);
-  if (root !== undefined) await removeParts(fs, root);
+  if (root !== undefined) await removeParts(fs, root, owner);
 }
 
 /** Rejects with EINPUT, ENORECORDING, EBUSY or EDISK; then nothing is left of it. */
@@ -93,7 +95,8 @@ export async function exportEvidence(
         `That span has ${entries.length} files of ${Math.ceil(ms / 3_600_000)} h, and an export holds ${MAX_FILES} of 24 h: ask for it in several parts.`,
       );
     const mode = options.fileMode ?? FILE_MODE;
-    const folder = await ExportFolder.open(deps.fs, journal.root, request.name ?? nameOf(request), mode);
+    const name = request.name ?? nameOf(request);
+    const folder = await ExportFolder.open(deps.fs, journal.root, name, mode, deps.owner?.id);
     try {
       return await new Evidence(context, request, journal, folder, key).write(entries);
     } catch (error) {

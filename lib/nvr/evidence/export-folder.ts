@@ -23,22 +23,29 @@ export class ExportFolder {
     private readonly root: string,
     private readonly name: string,
     private readonly mode: number,
+    private readonly owner: string | undefined,
   ) {}
 
   /**
    * Rejects with EBUSY where one of this name is being written, or with what the file system says. `mode`: of
-   * its files.
+   * its files; `owner`: who writes it, where others may use the folder.
    */
-  static async open(fs: RecorderFs, root: string, asked: string, mode: number): Promise<ExportFolder> {
+  static async open(
+    fs: RecorderFs,
+    root: string,
+    asked: string,
+    mode: number,
+    owner?: string,
+  ): Promise<ExportFolder> {
     const name = safeName(asked);
     const key = path.join(root, EXPORTS, name);
     if (writing.has(key))
       throw new NvrError('EBUSY', `An export of the name "${name}" is being written; wait for its end.`);
     writing.add(key);
     try {
-      await removeParts(fs, root, new Set([name]));
-      await makeFolders(fs, root, [EXPORTS, name + PART], folderMode(mode));
-      return new ExportFolder(fs, root, name, mode);
+      await removeParts(fs, root, owner, new Set([name]));
+      await makeFolders(fs, root, [EXPORTS, name + endingOf(owner)], folderMode(mode));
+      return new ExportFolder(fs, root, name, mode, owner);
     } catch (error) {
       writing.delete(key);
       throw error;
@@ -78,11 +85,11 @@ export class ExportFolder {
   /** Nothing is left of it, as far as the disk allows. Never rejects. */
   async giveUp(): Promise<void> {
     this.letGo();
-    await removePart(this.fs, this.root, this.name + PART).catch(() => undefined);
+    await removePart(this.fs, this.root, this.name + endingOf(this.owner)).catch(() => undefined);
   }
 
   private get part(): string {
-    return `${EXPORTS}/${this.name}${PART}`;
+    return `${EXPORTS}/${this.name}${endingOf(this.owner)}`;
   }
 
   private letGo(): void {
@@ -91,20 +98,26 @@ export class ExportFolder {
 }
 
 /**
- * Removes what a crash has left of exports. `but`: also those of these names, though they are this process's
- * own. Never rejects.
+ * Removes what a crash has left of the owner's exports. `but`: also those of these names, though they are this
+ * process's own. Never rejects.
  */
 export async function removeParts(
   fs: RecorderFs,
   root: string,
+  owner?: string,
   but: ReadonlySet<string> = new Set(),
 ): Promise<void> {
+  const ending = endingOf(owner);
   const names = await fs.readdir(path.join(root, EXPORTS)).catch((): string[] => []);
-  for (const part of names.filter((one) => one.endsWith(PART))) {
-    const name = part.slice(0, -PART.length);
+  for (const part of names.filter((one) => one.endsWith(ending))) {
+    const name = part.slice(0, -ending.length);
     if (writing.has(path.join(root, EXPORTS, name)) && !but.has(name)) continue;
     await removePart(fs, root, part).catch(() => undefined);
   }
+}
+
+function endingOf(owner: string | undefined): string {
+  return owner === undefined ? PART : `@${owner}${PART}`;
 }
 
 /** Exports are flat: whatever lies deeper is not of ours, and stays. */

@@ -36,7 +36,7 @@ export class Exports {
       ...options,
       ...{ mode: 'alarm', preRoll: 0, postRoll: 0, maxLength: 0, segment: 0, keepDays: 0, keepGiB: 0 },
     };
-    const { fs, now, monotonic, timers } = deps;
+    const { fs, now, monotonic, timers, owner } = deps;
     const recovery = {
       finished: (...told: Parameters<Exports['recovered']>) => this.recovered(...told),
       failed: () => true,
@@ -49,7 +49,7 @@ export class Exports {
     };
     this.store = new ClipStore(
       { ...this.options, channel: '' },
-      { fs, now, monotonic, timers },
+      { fs, now, monotonic, timers, ...(owner !== undefined && { owner }) },
       () => undefined,
       recovery,
       (error) => {

@@ -34,7 +34,7 @@ export interface ExportRequest extends RecordedSpan {
   readonly message?: KeptMessage;
 }
 
-export type ExportDeps = Pick<RecorderDeps, 'fs' | 'now' | 'monotonic' | 'timers'> & {
+export type ExportDeps = Pick<RecorderDeps, 'fs' | 'now' | 'monotonic' | 'timers' | 'owner'> & {
   readonly fetchSpan: (
     span: RecordedSpan,
     signal: AbortSignal,

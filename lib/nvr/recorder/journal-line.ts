@@ -73,6 +73,8 @@ export const SEGMENT = 'segment';
 export const LAPSE = 'lapse';
 
 export type Line =
+  /** What the journal's recorder records. */
+  | { readonly op: 'of'; readonly camera: string }
   | ({ readonly op: 'open' } & OpenEntry)
   | ({ readonly op: 'done' } & DoneEntry)
   | { readonly op: FileWord; readonly file: string }
@@ -110,6 +112,8 @@ export function readLine(text: string, root: string): Line | undefined {
   try {
     const line = JSON.parse(text) as Record<string, unknown>;
     switch (line.op) {
+      case 'of':
+        return { op: 'of', camera: textOf(line.camera) };
       case 'alarm':
       case 'more':
       case 'missing':

@@ -4,7 +4,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { openBelow, type Place } from './below.js';
-import { safeName } from './file-name.js';
+import { codeOf } from './disk.js';
+import { journalName } from './journal-name.js';
 import {
   readLine,
   shortStory,
@@ -39,7 +40,22 @@ const MAX_STALE = 1000;
 /** It holds messages of a flow. */
 const MODE = 0o600;
 
+/** What an earlier run left: to be finished, told and fetched. */
+export interface Left {
+  readonly cases: readonly CaseEntry[];
+  readonly open: readonly OpenEntry[];
+  readonly untold: readonly DoneEntry[];
+}
+
+/** One of several that may use the folder, and what it records there. */
+export interface JournalOf {
+  readonly owner: string;
+  readonly camera: string;
+}
+
 export class Journal {
+  /** What is recorded, where it says so. */
+  camera: string | undefined;
   private readonly open = new Map<string, OpenEntry>();
   private readonly done = new Map<string, DoneEntry>();
   private readonly waiting = new Map<string, CaseEntry>();
@@ -56,14 +72,53 @@ export class Journal {
     /** The folder, symbolic links resolved. */
     readonly root: string,
     private readonly name: string,
+    /** To be said of it in front of what comes next. */
+    private unsaid?: string,
   ) {}
 
-  /** Rejects with what the file system says. */
-  static async load(fs: RecorderFs, folder: string, id: string): Promise<Journal> {
+  /** `of`: absent where nobody else uses the folder. Rejects with what the file system says. */
+  static async load(fs: RecorderFs, folder: string, id: string, of?: JournalOf): Promise<Journal> {
     const root = await fs.realpath(folder);
-    const journal = new Journal(fs, root, `.nvr-record-${safeName(id)}.jsonl`);
-    await journal.read();
+    const journal = new Journal(fs, root, journalName(id, of), of?.camera);
+    if (of !== undefined) await journal.inherit(journalName(id));
+    await journal.load();
+    if (journal.camera === of?.camera) journal.unsaid = undefined;
     return journal;
+  }
+
+  /** A journal of whomever, as it is now. Rejects with what the file system says. */
+  static async read(fs: RecorderFs, root: string, name: string): Promise<Journal> {
+    const journal = new Journal(fs, root, name);
+    await journal.load();
+    return journal;
+  }
+
+  /** What this one says now: what comes later is of this run. */
+  get left(): Left {
+    const untold = [...this.done.values()].filter((entry) => entry.untold !== undefined);
+    return { cases: this.cases, open: this.unfinished, untold };
+  }
+
+  /**
+   * Takes in what another journal says, all at once, and removes that from the disk under the name it has
+   * there now. Answers what is new.
+   */
+  async absorb(other: Journal, name: string): Promise<Left> {
+    const isNew = ({ file }: { file: string }): boolean => this.find(file) === undefined;
+    const left = {
+      cases: other.cases.filter(({ id }) => !this.waiting.has(id)),
+      open: other.unfinished.filter(isNew),
+      untold: other.left.untold.filter(isNew),
+    };
+    // The order is that of age.
+    const done = [...this.done.values(), ...[...other.finished].filter(isNew)];
+    for (const { file } of done) this.forget(file);
+    for (const entry of done.sort((a, b) => a.end - b.end)) this.applyFile({ op: 'done', ...entry });
+    for (const entry of left.open) this.applyFile({ op: 'open', ...entry });
+    for (const entry of left.cases) this.applyCase({ op: 'alarm', ...entry });
+    await this.queue(() => this.rewrite());
+    await (await openBelow(this.fs, this.root, name)).remove();
+    return left;
   }
 
   get unfinished(): OpenEntry[] {
@@ -164,7 +219,15 @@ export class Journal {
     return openBelow(this.fs, this.root, this.name + suffix);
   }
 
-  private async read(): Promise<void> {
+  /** One of before, of no owner. */
+  private async inherit(name: string): Promise<void> {
+    if (await (await this.place()).exists()) return;
+    await (await openBelow(this.fs, this.root, name)).rename(this.name).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    });
+  }
+
+  private async load(): Promise<void> {
     const place = await this.place();
     const found = await place.file();
     if (found === undefined || found.size > MAX_BYTES) return;
@@ -187,6 +250,9 @@ export class Journal {
 
   private apply(line: Line): void {
     switch (line.op) {
+      case 'of':
+        this.camera = line.camera;
+        return;
       case 'alarm':
       case 'more':
       case 'missing':
@@ -295,7 +361,11 @@ export class Journal {
 
   private note(line: Line): Promise<void> {
     this.apply(line);
-    const work = this.work.then(() => this.write(line));
+    return this.queue(() => this.write(line));
+  }
+
+  private queue(write: () => Promise<void>): Promise<void> {
+    const work = this.work.then(write);
     this.work = work.catch(() => undefined);
     return work;
   }
@@ -305,14 +375,23 @@ export class Journal {
       await this.rewrite();
       return;
     }
-    const text = `${this.torn ? '\n' : ''}${JSON.stringify(line)}\n`;
+    const of = this.unsaid === undefined ? '' : `${JSON.stringify({ op: 'of', camera: this.unsaid })}\n`;
+    const text = `${this.torn ? '\n' : ''}${of}${JSON.stringify(line)}\n`;
     await this.put(await (await this.place()).open('append', MODE), text);
+    this.said();
+  }
+
+  private said(): void {
     this.torn = false;
+    this.camera = this.unsaid ?? this.camera;
+    this.unsaid = undefined;
   }
 
   /** All at once or not at all: beside the old one, and renamed. */
   private async rewrite(): Promise<void> {
+    const camera = this.unsaid ?? this.camera;
     const lines: Line[] = [
+      ...(camera === undefined ? [] : [{ op: 'of' as const, camera }]),
       ...[...this.waiting.values()].map((entry) => ({ op: 'alarm' as const, ...entry })),
       ...[...this.done.values()].map((entry) => ({ op: 'done' as const, ...entry })),
       ...[...this.open.values()].map((entry) => ({ op: 'open' as const, ...entry })),
@@ -323,7 +402,7 @@ export class Journal {
     await this.put(await anew.open('create', MODE), text);
     await anew.rename(path.basename(this.name));
     this.lines = lines.length;
-    this.torn = false;
+    this.said();
   }
 
   private async put(handle: FileHandle, text: string): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type CaseEntry,
   type DoneEntry,
   type Journal,
+  type Left,
   type OpenEntry,
   type Story,
 } from './journal.js';
@@ -27,18 +28,17 @@ export interface RecoveryListener {
   settled(entry: CaseEntry, missingMs: number): void;
 }
 
-/** `folder`: as users see it. Rejects with what the file system says. */
+/** `folder`: as users see it; `left`: what is of an earlier run. Rejects with what the file system says. */
 export async function recover(
   fs: RecorderFs,
   journal: Journal,
   folder: string,
   listener: RecoveryListener,
+  left: Left,
 ): Promise<void> {
-  // What comes in meanwhile is of this run.
-  const cases = new Map(journal.cases.map((entry) => [entry.id, entry]));
-  const open = journal.unfinished;
-  const untold = [...journal.finished].filter((entry) => entry.untold !== undefined);
-  for (const entry of open) {
+  const cases = new Map(left.cases.map((entry) => [entry.id, entry]));
+  const untold = [...left.untold];
+  for (const entry of left.open) {
     const known = entry.id === undefined ? undefined : cases.get(entry.id);
     if (isBeingWritten(journal.root, entry.file)) {
       // By this process, which is not through with it.

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { folderMode } from './below.js';
 import { FILE_MODE } from './clip-file.js';
 import { writeError } from './disk.js';
+import { BEAT_MS, beatIn } from './heartbeat.js';
 import { Journal, type CaseEntry } from './journal.js';
 import { recover, type RecoveryListener } from './recovery.js';
 import { joinFolder, matesOf } from './folder-mates.js';
@@ -12,6 +13,7 @@ import { keptStatus } from './kept-status.js';
 import { retain } from './retention.js';
 import { Thinning } from './thinning.js';
 import { settleThinning } from './thin.js';
+import { TakeOver } from './take-over.js';
 import type { NvrError } from '../../errors.js';
 import type { KeptStatus, RecorderDeps, RecorderEvent, RecorderOptions, RecorderStatus } from './types.js';
 
@@ -29,6 +31,11 @@ export class ClipStore {
   /** Of the disk, at the last look. */
   private free: number | undefined;
   private leaveFolder: (() => void) | undefined;
+  /** As long as this one beats in the folder. */
+  private beat: { readonly root: string; readonly id: string; readonly stop: () => void } | undefined;
+  private readonly others: TakeOver | undefined;
+  private takingOver: Promise<void> = Promise.resolve();
+  private takeOverTimer: unknown;
   private readonly thinning: Thinning;
 
   constructor(
@@ -42,6 +49,7 @@ export class ClipStore {
     private readonly hasLimits = true,
   ) {
     this.thinning = new Thinning(options, deps, emit);
+    this.others = deps.owner && new TakeOver(deps.fs, deps.owner, options.id);
   }
 
   /**
@@ -74,8 +82,10 @@ export class ClipStore {
       const mode = folderMode(fileMode);
       const made = await fs.mkdir(folder, { recursive: true, mode });
       if (made !== undefined) await fs.chmod(folder, mode).catch(() => undefined);
-      await this.journal();
+      const { root } = await this.journal();
+      await this.beatIn(root);
       await this.recovering;
+      this.takeOver();
       this.retain();
     } catch (cause) {
       throw writeError(cause, folder);
@@ -86,10 +96,14 @@ export class ClipStore {
   async close(): Promise<void> {
     this.closed = true;
     this.deps.timers.clear(this.timer);
-    await Promise.all([this.recovering, this.retaining]);
+    this.deps.timers.clear(this.takeOverTimer);
+    await Promise.all([this.recovering, this.takingOver, this.retaining]);
     await Promise.all(this.notes);
     // It may have been opened again meanwhile.
-    if (this.isClosed()) this.leaveFolder?.();
+    if (!this.isClosed()) return;
+    this.leaveFolder?.();
+    this.beat?.stop();
+    this.beat = undefined;
   }
 
   /**
@@ -97,11 +111,9 @@ export class ClipStore {
    * the file system says.
    */
   async journal(): Promise<Journal> {
-    const { fs } = this.deps;
-    const { folder, id } = this.options;
-    const root = await fs.realpath(folder);
+    const root = await this.deps.fs.realpath(this.options.folder);
     if (this.loaded?.root === root) return this.loaded;
-    this.loading ??= Journal.load(fs, root, id)
+    this.loading ??= this.load(root)
       .then((journal) => {
         this.loaded = journal;
         // An alarm does not wait for it.
@@ -143,6 +155,49 @@ export class ClipStore {
     });
   }
 
+  private async load(root: string): Promise<Journal> {
+    const { fs, owner } = this.deps;
+    const { id } = this.options;
+    if (owner === undefined) return Journal.load(fs, root, id);
+    await this.beatIn(root);
+    return Journal.load(fs, root, id, { owner: this.beat?.id ?? owner.id, camera: owner.camera });
+  }
+
+  private async beatIn(root: string): Promise<void> {
+    const { owner } = this.deps;
+    if (owner === undefined || this.beat?.root === root) return;
+    this.beat?.stop();
+    this.beat = undefined;
+    const beat = await beatIn(this.deps, root, owner);
+    this.beat = { root, ...beat };
+  }
+
+  /** Finishes what others left that are gone, and looks again while there are those that live. */
+  private takeOver(): void {
+    this.takingOver = this.takingOver.then(async () => {
+      try {
+        await this.lookAtOthers(await this.journal());
+      } catch (cause) {
+        this.warn(writeError(cause, this.options.folder));
+      }
+    });
+  }
+
+  private async lookAtOthers(journal: Journal): Promise<void> {
+    const { fs, monotonic, timers } = this.deps;
+    if (this.closed || this.others === undefined || this.beat === undefined) return;
+    const { taken, isWaiting } = await this.others.look(journal.root, this.beat.id, monotonic());
+    for (const other of taken) {
+      const left = await journal.absorb(other.journal, other.name);
+      await recover(fs, journal, this.options.folder, this.recovery, left);
+    }
+    if (!isWaiting || this.isClosed()) return;
+    timers.clear(this.takeOverTimer);
+    this.takeOverTimer = timers.set(() => {
+      this.takeOver();
+    }, BEAT_MS);
+  }
+
   private isClosed(): boolean {
     return this.closed;
   }
@@ -165,7 +220,7 @@ export class ClipStore {
     const { folder } = this.options;
     try {
       // First, as what comes in from now on is of this run.
-      await recover(fs, journal, folder, this.recovery);
+      await recover(fs, journal, folder, this.recovery, journal.left);
       await settleThinning(fs, journal);
     } catch (cause) {
       this.warn(writeError(cause, folder));

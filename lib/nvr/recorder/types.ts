@@ -86,6 +86,18 @@ export type FetchSpan = (
 /** Plain data of an alarm's message, as it is kept in the journal. */
 export type KeptMessage = Record<string, unknown>;
 
+/** A Node-RED among several that may record to one folder. */
+export interface RecorderOwner {
+  /** Of letters, digits and hyphens; the same after each start. */
+  readonly id: string;
+  /** What is recorded: of what others left, only the same is taken over. */
+  readonly camera: string;
+  /** Where process ids mean the same as here. */
+  readonly host: string;
+  readonly pid: number;
+  readonly isAlive: (pid: number) => boolean;
+}
+
 export interface RecorderDeps {
   readonly fs: RecorderFs;
   /** Epoch ms. */
@@ -95,6 +107,8 @@ export interface RecorderDeps {
   readonly timers: { set(run: () => void, ms: number): unknown; clear(timer: unknown): void };
   /** The JPEG to be put beside a clip; undefined: none can be made. */
   readonly thumbnail?: (keyframe: VideoUnit) => Promise<Buffer | undefined>;
+  /** Absent: nobody else uses the folder. */
+  readonly owner?: RecorderOwner;
   /** Absent: the NVR cannot play back. */
   readonly fetchSpan?: FetchSpan;
 }

@@ -233,6 +233,11 @@ describe('an export of evidence', () => {
     const left = path.join(rig.rig.folder, 'exports', 'killed.part');
     fs.mkdirSync(left);
     fs.writeFileSync(path.join(left, '0001-x.mp4'), 'half');
+    const others = path.join(rig.rig.folder, 'exports', 'door@other.part');
+    fs.mkdirSync(others);
+    await cleanUpExports(fsPromises, rig.rig.folder, 'one');
+    assert.deepEqual(rig.exports(), ['door', 'door@other.part', 'killed.part']);
+    await cleanUpExports(fsPromises, rig.rig.folder, 'other');
     await cleanUpExports(fsPromises, rig.rig.folder);
     assert.deepEqual(rig.exports(), ['door']);
   });

@@ -149,7 +149,7 @@ export class Rig {
   files(): string[] {
     const found = nodeFs.readdirSync(this.folder, { recursive: true, withFileTypes: true });
     return found
-      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.nvr-record-'))
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.nvr-'))
       .map((entry) => path.relative(this.folder, path.join(entry.parentPath, entry.name)))
       .sort();
   }

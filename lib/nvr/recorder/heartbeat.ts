@@ -1,0 +1,150 @@
+// Several Node-REDs may share one folder. Each one beats there, in a file of its own, for as long as it records
+// there: what another one began is left alone while that beats. Clocks of machines differ, so a beat is no
+// time but a number that changes, and how long it has not is told by who watches.
+
+import { openBelow, type Place } from './below.js';
+import { codeOf } from './disk.js';
+import type { RecorderDeps, RecorderFs, RecorderOwner } from './types.js';
+
+export const BEAT_MS = 10_000;
+/** It lives, as long as it has beaten within this. */
+export const SILENT_MS = 30_000;
+const MAX_BYTES = 4096;
+const MODE = 0o600;
+
+/** What a beat says. */
+interface Beat {
+  readonly host: string;
+  readonly pid: number;
+}
+
+interface Beating {
+  users: number;
+  readonly id: Promise<string>;
+  stop: () => void;
+}
+
+/** Of this process, by folder and owner. */
+const beating = new Map<string, Beating>();
+
+/**
+ * Beats in a folder until `stop` is called. `id`: of the owner there, which is another one than asked for where
+ * a second process with the same settings lives beside this one. Never rejects: a full disk takes no beat.
+ */
+export async function beatIn(
+  { fs, timers }: Pick<RecorderDeps, 'fs' | 'timers'>,
+  root: string,
+  owner: RecorderOwner,
+): Promise<{ readonly id: string; readonly stop: () => void }> {
+  const key = `${owner.id}\0${root}`;
+  let one = beating.get(key);
+  if (one === undefined) {
+    one = { users: 0, ...begin(fs, timers, root, owner) };
+    beating.set(key, one);
+  }
+  const mine = one;
+  mine.users++;
+  let isStopped = false;
+  const stop = (): void => {
+    if (isStopped) return;
+    isStopped = true;
+    if (--mine.users > 0) return;
+    if (beating.get(key) === mine) beating.delete(key);
+    mine.stop();
+  };
+  return { id: await mine.id, stop };
+}
+
+/** What the owner last said; it differs from one beat to the next. Undefined: nothing. */
+export async function readBeat(fs: RecorderFs, root: string, id: string): Promise<string | undefined> {
+  const place = await openBelow(fs, root, nameOf(id));
+  const found = await place.file();
+  if (found === undefined || found.size > MAX_BYTES) return undefined;
+  // Opened, so that a shared disk is asked anew.
+  const handle = await place.open('read');
+  return handle.readFile('utf8').finally(() => handle.close());
+}
+
+/** Whether it was a process of this machine that is gone. */
+export function isGone(text: string | undefined, { host, isAlive }: RecorderOwner): boolean {
+  const beat = beatOf(text);
+  return beat?.host === host && !isAlive(beat.pid);
+}
+
+/** After the last of its journals. Never rejects. */
+export async function removeBeat(fs: RecorderFs, root: string, id: string): Promise<void> {
+  await openBelow(fs, root, nameOf(id))
+    .then((place) => place.remove())
+    .catch(() => undefined);
+}
+
+function begin(
+  fs: RecorderFs,
+  timers: RecorderDeps['timers'],
+  root: string,
+  owner: RecorderOwner,
+): Pick<Beating, 'id' | 'stop'> {
+  let timer: unknown;
+  let isOver = false;
+  let count = 0;
+  const id = idIn(fs, root, owner).then(async (own) => {
+    const beat = async (): Promise<void> => {
+      const { host, pid } = owner;
+      await write(await openBelow(fs, root, nameOf(own)), JSON.stringify({ host, pid, beat: ++count }));
+    };
+    const next = (): void => {
+      if (isOver) return;
+      timer = timers.set(
+        () =>
+          void beat()
+            .catch(() => undefined)
+            .then(next),
+        BEAT_MS,
+      );
+    };
+    await beat().catch(() => undefined);
+    next();
+    return own;
+  });
+  return {
+    id,
+    stop: () => {
+      isOver = true;
+      timers.clear(timer);
+    },
+  };
+}
+
+async function idIn(fs: RecorderFs, root: string, owner: RecorderOwner): Promise<string> {
+  const { id, host, pid, isAlive } = owner;
+  const beat = beatOf(await readBeat(fs, root, id).catch(() => undefined));
+  const isTaken = beat?.host === host && beat.pid !== pid && isAlive(beat.pid);
+  return isTaken ? `${id}-${pid}` : id;
+}
+
+async function write(place: Place, text: string): Promise<void> {
+  const handle = await place.open('change').catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return place.open('create', MODE);
+  });
+  try {
+    const line = Buffer.from(text);
+    await handle.write(line, 0, line.length, 0);
+    await handle.truncate(line.length);
+  } finally {
+    await handle.close();
+  }
+}
+
+function beatOf(text: string | undefined): Beat | undefined {
+  try {
+    const { host, pid } = JSON.parse(text ?? '') as Partial<Record<string, unknown>>;
+    return typeof host === 'string' && typeof pid === 'number' ? { host, pid } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(id: string): string {
+  return `.nvr-owner-${id}.json`;
+}
