@@ -1,5 +1,5 @@
-// npm run bench:view [-- one wall join cost]: the live view's figures against their targets, in one run with
-// the reader alone. Real headless Chromium; what is shown is read from the pictures themselves.
+// npm run bench:view [-- one wall join seek cost]: the live view's figures against their targets, in one run
+// with the reader alone. Real headless Chromium; what is shown is read from the pictures themselves.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +12,7 @@ import type { Browser, Page } from 'playwright-core';
 import { launchBrowser } from '../e2e/node-red.js';
 import { COUNTER_BITS, COUNTER_BLOCKS, counterStream } from '../support/counter-clip.js';
 import { counterProbe, type ProbeWindow, type ShownPicture } from '../support/counter-probe.js';
+import { seeks } from './view-seek.js';
 import { build, folder, median, startGenerator } from './common.js';
 import type { Ask, SentPicture, Usage } from './view-server.js';
 
@@ -22,6 +23,7 @@ const TILES = 16;
 const FOLLOWED = 4;
 const SECONDS = 20;
 const JOINS = 30;
+const SEEKS = 30;
 const CAMERAS = 4;
 const VIEWERS = 16;
 const ROUNDS = 5;
@@ -332,6 +334,11 @@ async function main(): Promise<void> {
       );
       row('the same, until it moves', both(moving), '');
       row('the same, until what moves is no older than 250 ms', both(live), '');
+    }
+    if (isAsked('seek')) {
+      const found = await seeks(browser, SEEKS);
+      const both = `${ms(at(found, 0.5))} / ${ms(at(found, 0.95))}`;
+      row(`from a click on the time line to the picture: p50 / p95 of ${SEEKS}`, both, 'p95 <= 1 s');
     }
     if (isAsked('cost')) {
       const { furtherMs, readMs, rssMb } = await cost(server);

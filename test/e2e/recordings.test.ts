@@ -56,8 +56,13 @@ describe('recordings on a page of cameras', function () {
     ends.push(() => fs.promises.rm(clips, { recursive: true, force: true }));
     simulator = await startSimulator({ ...ACCOUNT, channels: 2, onvifReplay: true, recordingHours: 12 });
     ends.push(() => simulator.stop());
-    const { rtspPort, httpPort } = simulator;
-    const server = { host: '127.0.0.1', rtspPort: String(rtspPort), httpPort: String(httpPort), linger: '0' };
+    // Sends its recording more slowly than it was recorded.
+    const slow = await startSimulator({ ...ACCOUNT, channels: 1, pace: 0.5 });
+    ends.push(() => slow.stop());
+    const serverAt = ({ rtspPort, httpPort }: Simulator): object => ({
+      ...{ host: '127.0.0.1', rtspPort: String(rtspPort), httpPort: String(httpPort), linger: '0' },
+    });
+    const server = serverAt(simulator);
     const channels = [
       { channel: 1, name: 'Gate' },
       { channel: 2, name: 'Yard' },
@@ -67,6 +72,8 @@ describe('recordings on a page of cameras', function () {
         { id: 'tab', type: 'tab', label: 'tab' },
         { id: 'nvr1', type: 'nvr-server', name: 'Home', ...server, channels },
         { id: 'view1', z: 'tab', type: 'nvr-view', name: 'Wall', nvr: 'nvr1', channel: '*', wires: [[]] },
+        { id: 'nvr2', type: 'nvr-server', name: 'Slow', ...serverAt(slow) },
+        { id: 'view2', z: 'tab', type: 'nvr-view', name: 'Slow', nvr: 'nvr2', channel: '1', wires: [[]] },
         { id: 'in1', z: 'tab', type: 'http in', url: '/alarm', method: 'get', wires: [['rec1', 'out1']] },
         { id: 'out1', z: 'tab', type: 'http response', wires: [] },
         {
@@ -104,7 +111,7 @@ describe('recordings on a page of cameras', function () {
           ...{ mode: 'continuous', version: 1, segment: '60', wires: [[], []] },
         },
       ],
-      { nvr1: ACCOUNT },
+      { nvr1: ACCOUNT, nvr2: ACCOUNT },
     );
     ends.push(() => nodeRed.stop());
     browser = await launchBrowser();
@@ -227,6 +234,28 @@ describe('recordings on a page of cameras', function () {
       file,
     ]);
     assert.ok(Math.abs(Number(told) - 5) < 0.3, String(told));
+  });
+
+  it('shows the keyframe at once where the NVR takes its time to what was asked for, and that when it is there', async () => {
+    await page.goto(`${nodeRed.url}/nvr/view/slow/`);
+    await page.locator('nvr-video[data-state="playing"]').waitFor();
+    const second = Math.floor(Date.now() / 1000) * 1000 - 20 * MINUTE_MS;
+    const shown = await page.evaluate(async (asked) => {
+      const tile = document.querySelector('nvr-video') as unknown as Replaying;
+      tile.replayFrom(asked);
+      tile.replay!.paused = true;
+      const times: number[] = [];
+      while (times.length < 2) {
+        await new Promise(requestAnimationFrame);
+        const now = tile.replay!.wallTime();
+        if (tile.dataset.state === 'playing' && times.at(-1) !== now) times.push(now);
+      }
+      return times;
+    }, second + 900);
+    assert.deepEqual(
+      shown.map((time) => Math.round(time) - second),
+      [0, 900],
+    );
   });
 
   it('gives a still of a past moment, and says why there is none', async () => {

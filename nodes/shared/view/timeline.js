@@ -292,7 +292,7 @@
     }
 
     jump(seconds) {
-      this.play((this.tile.replay?.wallTime() ?? Date.now()) + seconds * 1000);
+      this.play((this.tile.replay?.place ?? Date.now()) + seconds * 1000);
     }
 
     toggle() {

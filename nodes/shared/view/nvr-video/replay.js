@@ -7,6 +7,11 @@ const BEHIND_KEPT = 20;
 const SPEEDS = [1, 2, 4, 8];
 /** Seconds by which a picture is asked for behind its beginning, so that it is this one that is shown. */
 const WITHIN = 0.002;
+/**
+ * What an NVR has to come from the keyframe to the picture that was asked for. One that sends no faster than
+ * it recorded takes a GOP for that: the keyframe is shown meanwhile.
+ */
+const EARLY_MS = 150;
 
 /** What all that is recorded can: go on, stop, go faster. */
 class Recorded {
@@ -15,6 +20,11 @@ class Recorded {
 
   constructor(media) {
     this.media = media;
+  }
+
+  /** The time that is on screen, or about to be. */
+  get place() {
+    return this.wallTime();
   }
 
   go() {
@@ -55,6 +65,7 @@ class Replay extends Recorded {
   seek(time) {
     const found = this.shownOf(time);
     if (found !== undefined) {
+      this.isEarly = false;
       this.media.currentTime = found + WITHIN;
       this.go();
       return;
@@ -69,6 +80,10 @@ class Replay extends Recorded {
     this.wall = [];
     this.queue = [];
     this.shown = false;
+    this.isEarly = false;
+    this.isLate = false;
+    clearTimeout(this.waiting);
+    this.waiting = undefined;
     this.isWhole = false;
     this.buffer = undefined;
     this.source = new Source();
@@ -115,6 +130,10 @@ class Replay extends Recorded {
       const view = new DataView(body.buffer, body.byteOffset);
       this.wall.push([view.getFloat64(8) / 1000, view.getFloat64(0)]);
       this.queue.push({ data: body.slice(16) });
+      this.waiting ??= setTimeout(() => {
+        this.isLate = true;
+        this.feed();
+      }, EARLY_MS);
     } else if (kind === 'state') {
       const { state, code, reason } = JSON.parse(new TextDecoder().decode(body));
       if (state === 'error' || this.wall.length === 0) this.told(state, code, reason);
@@ -164,16 +183,33 @@ class Replay extends Recorded {
     }
   }
 
-  /** The first picture is that of the time that was asked for; those in front of it serve to decode. */
+  /**
+   * The first picture is that of the time that was asked for; those in front of it serve to decode. Where it
+   * is late in coming it is played from the keyframe, or, where all stands still, gone to once it is there.
+   */
   show() {
-    if (this.shown) return;
+    if (this.shown && !this.isEarly) return;
     const { buffered } = this.buffer;
+    const end = buffered.length === 0 ? 0 : buffered.end(buffered.length - 1);
     const at = this.shownOf(this.from) ?? (this.isWhole ? this.edge() : undefined);
-    if (at === undefined || buffered.length === 0 || buffered.end(buffered.length - 1) <= at) return;
+    if (at !== undefined && end > at) {
+      this.isEarly = false;
+      this.present(at);
+    } else if (this.isLate && !this.shown && end > this.wall[0][0]) {
+      this.isEarly = this.paused;
+      this.present(this.wall[0][0]);
+    }
+  }
+
+  present(shownAt) {
     this.shown = true;
-    this.media.currentTime = at + WITHIN;
+    this.media.currentTime = shownAt + WITHIN;
     this.told('replaying');
     this.go();
+  }
+
+  get place() {
+    return this.isEarly ? this.from : this.wallTime();
   }
 
   /** An NVR may send no faster than it recorded. */
@@ -187,6 +223,7 @@ class Replay extends Recorded {
   /** One picture on (1) or back (-1), stopped. */
   step(by) {
     this.pause(true);
+    this.isEarly = false;
     const times = this.wall.map(([shownAt]) => shownAt).sort((a, b) => a - b);
     const now = times.findLastIndex((shownAt) => shownAt <= this.media.currentTime);
     const next = times[now + by];
@@ -223,6 +260,7 @@ class Replay extends Recorded {
 
   close() {
     this.stop?.abort();
+    clearTimeout(this.waiting);
     this.media.removeEventListener('timeupdate', this.onTime);
     this.media.removeEventListener('ended', this.onEnded);
     this.media.removeEventListener('waiting', this.onWaiting);
