@@ -269,7 +269,7 @@ describe('the test of a connection', function () {
         await page.locator(`${place} button`).first().click();
         await page.waitForSelector(`${place} img`, { timeout: 30_000 });
         // The dual stream is smaller than the dialog's picture may be, and none is made larger.
-        const [size, width] = type === 'nvr-snapshot' ? ['320 x 180', 320] : ['640 x 360', 480];
+        const [size, width] = type === 'nvr-snapshot' ? ['320 × 180', 320] : ['640 × 360', 480];
         await page.waitForFunction(
           ([at, wanted]) => document.querySelector<HTMLImageElement>(`${at} img`)!.naturalWidth === wanted,
           [place, width] as [string, number],

@@ -36,6 +36,7 @@ export const SENTENCES = {
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
   msg: 'must name a property of the message, such as payload.camera.',
   env: 'must name an environment variable.',
+  url: 'must be a number or a name; a camera’s URL belongs in the address of the NVR.',
   channels: 'must pair numbers from 1 to 9999 with names.',
   keyPattern: 'must be a name, or the text around the key with one * for it.',
   fileMode: 'must be permissions such as 0640, which let the owner read and write.',
@@ -157,6 +158,7 @@ function channelProblem(
   { channels = [] }: CheckContext,
 ): Problem | undefined {
   const text = textOf(value);
+  if (text.includes('://')) return { sentence: 'url' };
   const isKnown = (part: string): boolean =>
     channels.some(({ name }) => name.trim().toLowerCase() === part.trim().toLowerCase()) ||
     (/^\d{1,4}$/.test(part.trim()) && Number(part) > 0);

@@ -94,12 +94,12 @@ function rowOf(name: string, setting: Setting, prefix: string): string {
   const unit = setting.unit === undefined ? '' : ` <span data-i18n="unit.${name}"></span>`;
   if (setting.kind === 'boolean')
     return [
-      `<div class="form-row"${when}>`,
+      `<div class="form-row nvr-row"${when}>`,
       `  <label for="${id}" class="nvr-flag"><input type="checkbox" id="${id}"><span data-i18n="label.${name}"></span></label>${unit}`,
       '</div>',
     ].join('\n');
   return [
-    `<div class="form-row"${when}>`,
+    `<div class="form-row nvr-row"${when}>`,
     `  <label for="${id}">${icon}<span data-i18n="label.${name}"></span></label>`,
     `  ${fieldOf(name, setting, id)}${unit}`,
     '</div>',
@@ -123,8 +123,10 @@ function fieldOf(name: string, setting: Setting, id: string): string {
       : `data-i18n="[placeholder]placeholder.${name}"`;
   const isNarrow = setting.kind === 'number' || (setting.kind === 'text' && setting.narrow === true);
   const narrow = isNarrow ? ' class="nvr-number"' : '';
-  const field = `<input type="text" id="${id}" ${words}${narrow} autocomplete="off">`;
   const source = sourceOf(setting);
+  // A typed input is made as wide as its field says in the style attribute.
+  const wide = source === undefined ? '' : ' style="width: 70%"';
+  const field = `<input type="text" id="${id}" ${words}${narrow}${wide} autocomplete="off">`;
   if (source === undefined) return field;
   return `${field}\n  <input type="hidden" id="${id.slice(0, -name.length)}${source}">`;
 }

@@ -113,7 +113,7 @@ export const ON_LOSS = {
   kind: 'choice',
   default: 'keep',
   options: {
-    keep: ['every picture that arrived, damage and all', 'jedes Bild, das ankam, auch beschädigte'],
+    keep: ['every picture, damaged ones too', 'jedes Bild, auch beschädigte'],
     skip: ['nothing until the next whole keyframe', 'nichts bis zum nächsten ganzen Schlüsselbild'],
   },
   label: ['After a loss', 'Nach Verlust'],

@@ -74,6 +74,7 @@ export const playbackSettings = settingsTable({
     min: 0,
     max: 64,
     label: ['Speed', 'Tempo'],
+    unit: ['times real time; 0: as fast as it comes', '× Echtzeit; 0: so schnell es kommt'],
     help: [
       'Times real speed, where the NVR grants it; 0: as fast as it sends.',
       'Vielfaches der Echtzeit, wo der NVR es gewährt; 0: so schnell, wie er sendet.',
@@ -87,6 +88,7 @@ export const playbackSettings = settingsTable({
     max: 65_535,
     integer: true,
     label: ['Group', 'Gruppe'],
+    unit: ['of recordings on the NVR; usually 0', 'von Aufnahmen im NVR; meist 0'],
     help: ['The NVR’s recording group.', 'Die Aufnahmegruppe des NVR.'],
   },
   output: {

@@ -215,7 +215,7 @@ export const serverSettings = settingsTable({
     min: 0.1,
     max: 600,
     label: ['Time-out', 'Zeitlimit'],
-    unit: ['s', 's'],
+    unit: ['s for the connection and each reply', 's für die Verbindung und jede Antwort'],
     help: ['Seconds for a connection and each reply.', 'Sekunden für Verbindung und jede Antwort.'],
     ...IN_ADVANCED,
   },
@@ -225,7 +225,7 @@ export const serverSettings = settingsTable({
     min: 1,
     max: 3600,
     label: ['Silence', 'Stille'],
-    unit: ['s', 's'],
+    unit: ['s without video, then it connects anew', 's ohne Bild, dann neue Verbindung'],
     help: [
       'Seconds without media before the stream is taken for dead.',
       'Sekunden ohne Bild, bis der Stream als tot gilt.',
@@ -238,7 +238,7 @@ export const serverSettings = settingsTable({
     min: 0,
     max: 3600,
     label: ['Linger', 'Sitzung halten'],
-    unit: ['s', 's'],
+    unit: ['s after the last node has left', 's nach dem letzten Node'],
     help: [
       'Seconds that a session outlives its last user.',
       'Sekunden, die eine Sitzung ihren letzten Nutzer überdauert.',
@@ -253,6 +253,7 @@ export const serverSettings = settingsTable({
     max: 9999,
     integer: true,
     label: ['Sessions', 'Sitzungen'],
+    unit: ['cameras at once, at most', 'Kameras zugleich, höchstens'],
     help: [
       'Cameras that may be in use at once for a message to open one more.',
       'So viele Kameras dürfen zugleich in Gebrauch sein, wenn eine Nachricht eine weitere öffnet.',
@@ -288,7 +289,7 @@ export const serverSettings = settingsTable({
     rule: 'keyPattern',
     maxLength: 200,
     label: ['Key in the reply', 'Schlüssel in der Antwort'],
-    placeholder: ['pbkey', 'pbkey'],
+    placeholder: ['found by itself, such as pbkey', 'wird selbst gefunden, etwa pbkey'],
     help: [
       'Only where playback says that the key service’s reply cannot be read: the member’s name, or the text around the key with `*` in its place.',
       'Nur wenn die Wiedergabe meldet, dass die Antwort des Schlüsseldienstes nicht lesbar ist: der Name des Feldes oder der Text um den Schlüssel mit `*` an seiner Stelle.',

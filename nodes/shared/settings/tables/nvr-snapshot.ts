@@ -78,7 +78,7 @@ export const snapshotSettings = settingsTable({
     min: 0,
     max: 3600,
     label: ['Max. age', 'Höchstalter'],
-    unit: ['s', 's'],
+    unit: ['s that a kept keyframe may be old', 's, die ein Schlüsselbild alt sein darf'],
     help: [
       'Seconds that the kept keyframe of a running stream may be old; 0 waits for the next one.',
       'Sekunden, die das aufgehobene Schlüsselbild eines laufenden Streams alt sein darf; 0 wartet auf das nächste.',
@@ -91,7 +91,7 @@ export const snapshotSettings = settingsTable({
     min: 0.1,
     max: 600,
     label: ['Timeout', 'Zeitlimit'],
-    unit: ['s', 's'],
+    unit: ['s to wait for a keyframe', 's Warten auf ein Schlüsselbild'],
     help: ['Seconds to wait for a keyframe.', 'Sekunden, die auf ein Schlüsselbild gewartet wird.'],
   },
   decoder: {

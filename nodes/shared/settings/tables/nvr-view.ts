@@ -20,7 +20,7 @@ export const viewSettings = settingsTable({
   stream: {
     ...STREAM,
     default: 'dual',
-    label: ['Stream in the grid', 'Stream im Raster'],
+    label: ['Grid shows', 'Raster zeigt'],
     help: [
       'What the grid shows; one camera alone is shown in its main stream.',
       'Was das Raster zeigt; eine einzelne Kamera läuft im Hauptstream.',
@@ -68,7 +68,8 @@ export const viewSettings = settingsTable({
     min: 1,
     max: 1000,
     integer: true,
-    label: ['Pages at most', 'Seiten höchstens'],
+    label: ['Pages', 'Seiten'],
+    unit: ['open at once, at most', 'zugleich offen, höchstens'],
     help: [
       'Open pages at once; a further one is told so.',
       'Offene Seiten zugleich; eine weitere erfährt es.',
