@@ -14,7 +14,7 @@ import {
   type Send,
 } from './shared/flow-node.js';
 import { HealthChecks, type Row } from './shared/health-checks.js';
-import { topicOf } from './shared/messages.js';
+import { topicOf, topicOr } from './shared/messages.js';
 import { asNvrError } from './shared/refuse.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
@@ -120,7 +120,7 @@ class HealthPing implements FlowPart {
         : await this.checks.several(channels, stream, freshMs);
       this.show(statusOf(health));
       if (signal.aborted) return [];
-      const topic = message.topic ?? this.topic(name);
+      const topic = topicOr(message, this.topic(name));
       const payload = health.state === 'down' ? false : (health.rttMs ?? false);
       return [
         [Object.assign(message, { topic, payload, health }), null],

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { NodeAPI, NodeMessage } from 'node-red';
 import { NvrError } from '../lib/errors.js';
 import { flowNode, type FlowPart, type Input } from './shared/flow-node.js';
+import { topicOr } from './shared/messages.js';
 import { PlaybackFiles } from './shared/playback-files.js';
 import { PlaybackRequests, type PlaybackContext } from './shared/playback-request.js';
 import { PlaybackRuns } from './shared/playback-runs.js';
@@ -107,7 +108,7 @@ class PlaybackNode implements FlowPart {
 
   private answerStatus(message: Input): void {
     const event = { time: Date.now(), runs: [...this.runs.status, ...(this.writer?.status ?? [])] };
-    const topic = message.topic ?? 'nvr/playback/event';
+    const topic = topicOr(message, 'nvr/playback/event');
     const answer: NodeMessage = Object.assign(message, { topic, payload: 'status', event });
     this.context.node.send([null, answer]);
   }

@@ -6,7 +6,7 @@ import { NvrError } from '../lib/errors.js';
 import { takeSnapshot, type Snapshot, type SnapshotOptions } from '../lib/nvr/snapshot/snapshot.js';
 import { channelNumber } from './shared/channel.js';
 import { flowNode, type FlowContext, type FlowPart, type Input, type Send } from './shared/flow-node.js';
-import { topicOf, videoInfo } from './shared/messages.js';
+import { topicOf, topicOr, videoInfo } from './shared/messages.js';
 import { takePast } from './shared/past-picture.js';
 import { pictureName, responseHeaders } from './shared/picture-message.js';
 import { asNvrError } from './shared/refuse.js';
@@ -83,7 +83,7 @@ class SnapshotNode implements FlowPart {
     const { settings } = this.context.server;
     const video = { ...videoInfo(unit, ++this.sequence, channel, stream), width, height, ageMs };
     return Object.assign(message, {
-      topic: message.topic ?? topicOf(settings, channel, 'snapshot'),
+      topic: topicOr(message, topicOf(settings, channel, 'snapshot')),
       filename: message.filename ?? pictureName(settings, channel, stream, unit.time, contentType),
       ...responseHeaders(message, contentType),
       payload: data,

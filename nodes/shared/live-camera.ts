@@ -5,7 +5,7 @@ import { isEntry } from '../../lib/codec/entry.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../../lib/nvr/types.js';
 import type { FlowContext } from './flow-node.js';
-import { eventInfo } from './messages.js';
+import { eventInfo, topicOr } from './messages.js';
 import { Outlet } from './output/outlet.js';
 import type { CameraMark } from './own-cameras.js';
 import { Publisher } from './publisher.js';
@@ -72,7 +72,7 @@ export class LiveCamera {
   status(message: NodeMessage): NodeMessage {
     const dropped = this.dropped + (this.outlet?.dropped ?? 0);
     const event = { ...this.publisher.own, ...this.hub.statistics, dropped };
-    const topic = message.topic ?? this.publisher.topic('event');
+    const topic = topicOr(message, this.publisher.topic('event'));
     return Object.assign(message, { topic, payload: 'status', event, ...this.mark });
   }
 

@@ -24,6 +24,11 @@ export interface VideoInfo {
   reference?: 'lost';
 }
 
+/** The message's own topic; an empty one, as an inject node sends it, names nothing. */
+export function topicOr(message: { readonly topic?: string | undefined }, topic: string): string {
+  return message.topic === undefined || message.topic === '' ? topic : message.topic;
+}
+
 /** `nvr/<nvr name>/<channel or its name>/<what>`; what an MQTT topic gives a meaning to becomes `_`. */
 export function topicOf(
   settings: Pick<NvrSettings, 'name' | 'channels'>,

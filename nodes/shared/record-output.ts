@@ -5,7 +5,7 @@ import type { NvrError } from '../../lib/errors.js';
 import type { ClipInfo, RecorderEvent, RecorderStatus } from '../../lib/nvr/recorder/types.js';
 import type { CameraHub, HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import { clipFields, notAttached } from './clip-message.js';
-import { eventInfo, flatClip, topicOf } from './messages.js';
+import { eventInfo, flatClip, topicOf, topicOr } from './messages.js';
 import { Outlet } from './output/outlet.js';
 import type { CameraMark } from './own-cameras.js';
 
@@ -28,7 +28,7 @@ export class RecordOutput {
 
   /** The same message with a finished clip on it, for output 1. */
   clip(message: NodeMessage, info: ClipInfo): NodeMessage {
-    const topic = message.topic ?? topicOf(this.settings, this.hub.channel, 'clip');
+    const topic = topicOr(message, topicOf(this.settings, this.hub.channel, 'clip'));
     return Object.assign(message, {
       topic,
       ...clipFields(info, this.attach),
@@ -57,7 +57,7 @@ export class RecordOutput {
     const { channel, stream } = this.hub;
     const event = { channel, stream, time: Date.now(), ...more };
     return Object.assign(message, {
-      topic: message.topic ?? this.eventTopic,
+      topic: topicOr(message, this.eventTopic),
       payload: word,
       event,
       ...this.mark,
@@ -66,7 +66,7 @@ export class RecordOutput {
 
   /** The same message with what it asked for, for output 1. */
   answer(message: NodeMessage, what: string, more: object): NodeMessage {
-    const topic = message.topic ?? topicOf(this.settings, this.hub.channel, what);
+    const topic = topicOr(message, topicOf(this.settings, this.hub.channel, what));
     return Object.assign(message, { topic, ...more, ...this.mark });
   }
 

@@ -186,7 +186,8 @@ describe('the nvr-snapshot node', () => {
   it('lets the message choose channel, stream and format', async () => {
     const node = await deploy();
     const taken = next<Answer>('out');
-    node.receive({ channel: 'yard/north', stream: 'dual', format: 'keyframe' });
+    // An inject node's empty topic is none, and no broker would take it.
+    node.receive({ channel: 'yard/north', stream: 'dual', format: 'keyframe', topic: '' });
     const answer = await taken;
     assert.equal(answer.contentType, 'video/h264');
     assert.deepEqual([...answer.payload.subarray(0, 4)], [0, 0, 0, 1]);
