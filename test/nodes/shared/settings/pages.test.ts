@@ -34,7 +34,10 @@ const table = settingsTable({
 describe('the pages of a settings table', () => {
   it('have a row for each setting of a section, with its icon, unit, default and condition', () => {
     const html = rowsOf(table, 'main', 'node-input');
-    assert.match(html, /<div class="form-row nvr-row" data-nvr-when="{&quot;mode&quot;:\[&quot;alarm&quot;\]}">/);
+    assert.match(
+      html,
+      /<div class="form-row nvr-row" data-nvr-when="{&quot;mode&quot;:\[&quot;alarm&quot;\]}">/,
+    );
     assert.match(html, /<input type="text" id="node-input-preRoll" placeholder="10" class="nvr-number"/);
     assert.match(html, /<span data-i18n="unit.preRoll">/);
     assert.match(
