@@ -242,6 +242,22 @@ describe('the live view in a browser', function () {
     await page.context().close();
   });
 
+  it('plays in a page whose elements were there before the script, by one stream', async () => {
+    const page = await browser.newPage();
+    const streams: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('/stream')) streams.push(request.url());
+    });
+    const tile = (channel: number): string =>
+      `<nvr-video src="/nvr/view/wall/" channel="${channel}" style="height: 160px"></nvr-video>`;
+    const body = `${[1, 2, 3, 4].map(tile).join('')}<script src="/nvr/view/wall/nvr-video.js"></script>`;
+    await page.route('**/own.html', (route) => route.fulfill({ contentType: 'text/html', body }));
+    await page.goto(`${nodeRed.url}/own.html`);
+    await playing(page);
+    assert.equal(streams.length, 1);
+    await page.close();
+  });
+
   it('comes back by itself after a deploy', async () => {
     const page = await open();
     await playing(page);

@@ -71,7 +71,8 @@ class NvrVideo extends HTMLElement {
   }
 
   attributeChangedCallback(name, before, after) {
-    if (!this.isConnected || before === after) return;
+    // As the script makes an element of what stands in the page already, its attributes come first.
+    if (this.connection === undefined || before === after) return;
     if (name === 'src') {
       this.part();
       this.join();
