@@ -49,18 +49,20 @@ describe('the examples with what they talk to', function () {
 
   after(() => simulator?.stop());
 
-  /** The example with the edits that its comments ask for, and short clips. */
+  /** The example with the edits that its comments ask for, and short clips. Answers how many nodes were edited. */
   async function start(
     nodes: readonly FlowNode[],
     edit: (node: FlowNode) => FlowNode,
     packages: string[] = [],
-  ): Promise<void> {
-    const edited = nodes.map((node) => {
-      if (node.type === 'nvr-server') return { ...node, rtspPort: String(simulator!.rtspPort) };
-      if (node.type === 'nvr-record') return { ...node, preRoll: '1', postRoll: '1' };
-      return edit(node);
-    });
-    nodeRed = await startNodeRed(edited, { [NVR]: ACCOUNT }, {}, packages);
+  ): Promise<number> {
+    const edited = nodes.map((node) =>
+      node.type === 'nvr-server' ? { ...node, rtspPort: String(simulator!.rtspPort) } : edit(node),
+    );
+    const short = edited.map((node) =>
+      node.type === 'nvr-record' ? { ...node, preRoll: '1', postRoll: '1' } : node,
+    );
+    nodeRed = await startNodeRed(short, { [NVR]: ACCOUNT }, {}, packages);
+    return edited.filter((node, index) => node !== nodes[index]).length;
   }
 
   it('08: the e-mail of an alarm has its clip attached, by the real e-mail node', async () => {
@@ -78,7 +80,8 @@ describe('the examples with what they talk to', function () {
             tls: false,
           }
         : node;
-    await start(nodes, edit, ['node-red-node-email']);
+    // Two edits from the example to the clip on a phone: the NVR, and the mail server.
+    assert.equal(await start(nodes, edit, ['node-red-node-email']), 2);
     await ring(nodeRed!, nodes);
     const mail = await until(() => sink.mails[0]);
     assert.match(mail, /^To: you@example\.com/m);
@@ -110,7 +113,7 @@ describe('the examples with what they talk to', function () {
       TELEGRAM_API: `http://127.0.0.1:${port}`,
     };
     const env = Object.entries(values).map(([name, value]) => ({ name, value, type: 'str' }));
-    await start(nodes, (node) => (node.type === 'tab' ? { ...node, env } : node));
+    assert.equal(await start(nodes, (node) => (node.type === 'tab' ? { ...node, env } : node)), 2);
     await ring(nodeRed!, nodes);
     const { url, type, body } = await until(() => asked[0]);
     assert.equal(url, '/bot123:abc/sendVideo');
