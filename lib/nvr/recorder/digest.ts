@@ -1,14 +1,27 @@
-// The SHA-256 of a file: read once from its first byte to its last, in pieces small enough for whatever else
-// waits for its turn.
+// The SHA-256 of a file: read once from its first byte to its last. A short one is hashed in pieces between
+// which everything else has its turn; the rest of a long one by a thread of its own.
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import { DigestThread } from './digest-thread.js';
 
 /** A quarter of a millisecond of work. */
 const CHUNK = 64 * 1024;
+/** What a thread is worth. */
+const LONG = 8 * 1024 * 1024;
+const LONG_CHUNK = 1024 * 1024;
+
+const shared = new DigestThread();
 
 /** In hex. `onRead` is told of each piece. Rejects with what the file system says. */
-export async function sha256Of(handle: FileHandle, onRead?: () => void): Promise<string> {
+export async function sha256Of(
+  handle: FileHandle,
+  onRead?: () => void,
+  thread: DigestThread = shared,
+): Promise<string> {
+  const { size } = await handle.stat();
+  const hashed = size < LONG ? undefined : await byThread(handle, thread, onRead);
+  if (hashed !== undefined) return hashed;
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafeSlow(CHUNK);
   for (let at = 0; ;) {
@@ -17,5 +30,29 @@ export async function sha256Of(handle: FileHandle, onRead?: () => void): Promise
     hash.update(chunk.subarray(0, bytesRead));
     at += bytesRead;
     onRead?.();
+  }
+}
+
+/** Undefined: the thread has ended, or there is none to be had. */
+async function byThread(
+  handle: FileHandle,
+  thread: DigestThread,
+  onRead?: () => void,
+): Promise<string | undefined> {
+  const file = thread.begin();
+  if (file === undefined) return undefined;
+  try {
+    let memory = new ArrayBuffer(LONG_CHUNK);
+    for (let at = 0; ;) {
+      const { bytesRead } = await handle.read(new Uint8Array(memory), 0, LONG_CHUNK, at);
+      if (bytesRead === 0) return (await thread.ask(file))?.sha256;
+      const reply = await thread.ask(file, new Uint8Array(memory, 0, bytesRead));
+      if (reply?.piece === undefined) return undefined;
+      memory = reply.piece.buffer;
+      at += bytesRead;
+      onRead?.();
+    }
+  } finally {
+    thread.end();
   }
 }
