@@ -1,6 +1,7 @@
-// Flow node `nvr-health-ping`: asks whether a camera, several, or every camera of an NVR can be seen; tells
-// each check, and each change of state.
+// Flow node `nvr-health-ping`: checks whether one camera, several, or all cameras of an NVR can be reached,
+// and sends each check and each change of state.
 
+import { asNvrError } from '../lib/errors.js';
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
 import type { Health } from '../lib/nvr/health/health.js';
 import { channelList, isOneChannel } from './shared/channel-list.js';
@@ -15,7 +16,6 @@ import {
 } from './shared/flow-node.js';
 import { HealthChecks, type Row } from './shared/health-checks.js';
 import { topicOf, topicOr } from './shared/messages.js';
-import { asNvrError } from './shared/refuse.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { healthPingSettings } from './shared/settings/tables/nvr-health-ping.js';
@@ -23,17 +23,17 @@ import { failed } from './shared/status.js';
 
 const ALL = '*';
 const CHECKING: NodeStatus = { fill: 'blue', shape: 'dot', text: 'checking' };
-/** The first check after a deploy comes within this time. */
+/** The first check after a deploy starts within this time. */
 const FIRST_MS = 1_000;
-/** Nodes whose interval brings them here together share what one has just found. */
+/** Nodes with the same interval check at the same moment, and share a result that is at most this old. */
 const FRESH_MS = 500;
 
-/** What is checked, and how topics call it. */
+/** The channels to check, and their name in topics. */
 interface Asked {
-  /** Undefined: every camera that the NVR has. */
+  /** Undefined: all cameras of the NVR. */
   readonly channels: readonly number[] | undefined;
   readonly name: string;
-  /** One camera, told as such and not as a list of one. */
+  /** A single camera, reported as such and not as a list of one. */
   readonly isOne: boolean;
 }
 
@@ -51,7 +51,7 @@ class HealthPing implements FlowPart {
 
   constructor(private readonly context: FlowContext<typeof healthPingSettings>) {
     const { nvr, server, settings } = context;
-    // Without a message there is none: the timed checks are off.
+    // If the channel comes from messages, there is none without a message, and timed checks are off.
     this.asked = isFromMessage(context, 'channel') ? EVERY : this.askedOf(settings.channel);
     this.checks = new HealthChecks(nvr, server.settings, settings);
   }
@@ -60,7 +60,7 @@ class HealthPing implements FlowPart {
     this.schedule(true);
   }
 
-  /** A message may pick the channels and the stream, never the host. */
+  /** A message may choose the channels and the stream, but not the host. */
   async input(message: Input, send: Send): Promise<void> {
     const { settings } = this.context;
     const asked = this.askedOf(givenFor(this.context, 'channel', message));
@@ -73,8 +73,8 @@ class HealthPing implements FlowPart {
   }
 
   /**
-   * Nodes of one NVR meet at the same moments, so that they share a probe; NVRs lie apart by a random phase.
-   * No moment moves, so that the time to a "down" is bounded by the interval.
+   * Nodes of one NVR check at the same moments, so that they share a connection; different NVRs have random
+   * phases. The moments are fixed, so a "down" is detected within one interval.
    */
   private schedule(isFirst = false): void {
     const { node, nvr, settings, signal } = this.context;
@@ -82,7 +82,7 @@ class HealthPing implements FlowPart {
     if (intervalMs <= 0 || signal.aborted || isFromMessage(this.context, 'channel')) return;
     const { phase } = nvr.health;
     const past = (performance.now() + (1 - phase) * intervalMs) % intervalMs;
-    // A timer may be a little early: its moment is not to come twice.
+    // A timer may fire slightly early; do not check again for the same moment.
     const next = intervalMs - past + (intervalMs - past < intervalMs / 20 ? intervalMs : 0);
     const wait = isFirst ? phase * Math.min(FIRST_MS, intervalMs) : next;
     this.timer = setTimeout(
@@ -93,7 +93,7 @@ class HealthPing implements FlowPart {
             for (const outputs of messages) node.send(outputs);
           },
           (error: unknown) => {
-            node.error(asNvrError(error), {});
+            node.error(asNvrError(error, 'EINPUT', 'The check could not be made.'), {});
           },
         );
       },
@@ -102,8 +102,8 @@ class HealthPing implements FlowPart {
   }
 
   /**
-   * What goes out: the check on output 1, then the changes on output 2. Nothing, not even an error, once the
-   * node is closed.
+   * Sends the check on output 1, then the changes on output 2. Once the node is closed, sends nothing and
+   * reports no error.
    */
   private async run(
     { channels, name, isOne }: Asked,
@@ -130,7 +130,7 @@ class HealthPing implements FlowPart {
         }),
       ];
     } catch (error) {
-      this.show(failed(asNvrError(error).code));
+      this.show(failed(asNvrError(error, 'EINPUT', 'The check could not be made.').code));
       if (signal.aborted) return [];
       throw error;
     }
@@ -150,7 +150,7 @@ class HealthPing implements FlowPart {
     return { channels: [channel], name: channelName(settings, channel), isOne: true };
   }
 
-  /** The last check to end says how it went. */
+  /** The badge shows the check that ended last. */
   private show(status: NodeStatus): void {
     const { node, signal } = this.context;
     if (--this.pending === 0 && !signal.aborted) node.status(status);

@@ -1,4 +1,4 @@
-// Flow node `nvr-live-stream`: the live units of a camera, or of several, on output 1, the story of their
+// Flow node `nvr-live-stream`: sends the live units of one or several cameras on output 1, events of their
 // sessions on output 2, audio and metadata on output 3.
 
 import type { NodeAPI } from 'node-red';
@@ -44,7 +44,7 @@ class LiveStream implements FlowPart {
     for (const camera of this.cameras.values()) camera.start();
   }
 
-  /** For the cameras that `msg.channel` names, or all. */
+  /** Applies to the cameras in `msg.channel`, or to all. */
   input(message: Input, send: Send): void {
     const cameras = this.own.named(message.channel).map((channel) => this.cameras.get(channel)!);
     switch (message.action) {

@@ -1,5 +1,5 @@
-// Flow node `nvr-playback`: recorded video by time, as messages or as files. Each run has a name; what it
-// sends and tells carries it.
+// Flow node `nvr-playback`: plays recordings by time, as messages or files. Each run has a name, carried by
+// all its messages and events.
 
 import path from 'node:path';
 import type { NodeAPI, NodeMessage } from 'node-red';
@@ -24,7 +24,7 @@ class PlaybackNode implements FlowPart {
   constructor(private readonly context: PlaybackContext) {
     this.requests = new PlaybackRequests(context);
     this.runs = new PlaybackRuns(context);
-    // Throws what cannot be used of the file's settings.
+    // Throws EINPUT for invalid settings of the file output.
     if (context.settings.output === 'file') this.writer = this.openFiles();
   }
 
@@ -32,7 +32,7 @@ class PlaybackNode implements FlowPart {
     void this.writer?.recover();
   }
 
-  /** Answered at once, but for a run: when it plays or has ended. */
+  /** Resolves at once, except for a new run: that resolves when it plays or has ended, as configured. */
   async input(message: Input): Promise<void> {
     const action: unknown = message.action ?? (this.requests.isPlay(message) ? 'play' : undefined);
     switch (action) {
@@ -80,7 +80,7 @@ class PlaybackNode implements FlowPart {
     else run.seek(this.requests.seekTime(message));
   }
 
-  /** False: the message means no run that is written to a file. */
+  /** False if the message does not refer to a run that is written to a file. */
   private controlFiles({ run }: Input, action: string): boolean {
     const files = (this.writer?.status ?? []) as { run: string }[];
     if (this.writer === undefined || files.length === 0) return false;
@@ -96,8 +96,8 @@ class PlaybackNode implements FlowPart {
     const ownFolder = path.resolve(RED.settings.userDir ?? process.cwd(), 'nvr-clips');
     const files = { folder: settings.folder === '' ? ownFolder : settings.folder, fileName, plain, attach };
     return new PlaybackFiles(RED, node, server, files, {
-      event: (...told) => {
-        this.runs.event(...told);
+      event: (...args) => {
+        this.runs.event(...args);
       },
       onProgress: (percent, error) => {
         if (percent !== undefined) node.status({ fill: 'blue', shape: 'dot', text: `${percent} %` });

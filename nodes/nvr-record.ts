@@ -1,5 +1,6 @@
-// Flow node `nvr-record`: an alarm makes a clip that begins before it, or segments are recorded without end,
-// of one camera or of several. Clips on output 1, their story and the streams' on output 2.
+// Flow node `nvr-record`: records a clip for each alarm, including the time before it, or records
+// continuously in segments; for one or several cameras. Clips on output 1, events of the recorder and the
+// stream on output 2.
 
 import type { NodeAPI } from 'node-red';
 import { CameraBadges } from './shared/camera-badges.js';
@@ -10,7 +11,7 @@ import { keepGiB, type RecordContext } from './shared/record-options.js';
 import { recordSettings } from './shared/settings/tables/nvr-record.js';
 import { IDLE } from './shared/status.js';
 
-/** What may be said to all of a node's cameras at once; all else is about one. */
+/** Actions that may address all cameras of a node at once; all others need a single camera. */
 const OF_ALL: ReadonlySet<unknown> = new Set(['stop', 'arm', 'disarm', 'status']);
 
 export = (RED: NodeAPI): void => {
@@ -55,13 +56,13 @@ class RecordNode implements FlowPart {
       if (fillsDisk) camera.warnOfNoLimit();
       camera.arm();
     }
-    // They share the folder.
+    // The cameras share a folder, so one of them cleans up.
     void [...this.cameras.values()][0]!.cleanUp();
   }
 
   /**
-   * Answered at once, or with the clip that the message began. An alarm names its camera, if there are
-   * several.
+   * Resolves at once, or with the clip that the message started. If there are several cameras, an alarm must
+   * name one.
    */
   async input(message: Input, send: Send): Promise<void> {
     const { action, channel } = message;
@@ -76,7 +77,7 @@ class RecordNode implements FlowPart {
     await Promise.all(cameras.map((camera) => camera.input(RED.util.cloneMessage(message), send)));
   }
 
-  /** Finishes what is recorded, within the time that Node-RED gives. */
+  /** Finishes the current recordings within the time that Node-RED allows. */
   async close(isLast: boolean): Promise<void> {
     await Promise.all([...this.cameras.values()].map((camera) => camera.close(isLast)));
   }

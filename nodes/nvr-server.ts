@@ -1,4 +1,4 @@
-// Config node `nvr-server`: one NVR's address, account and settings; owns the library's Nvr that all flow
+// Config node `nvr-server`: address, account and settings of one NVR. Owns the library's Nvr that all flow
 // nodes share.
 
 import type { Node, NodeAPI, NodeDef } from 'node-red';
@@ -46,7 +46,7 @@ export = (RED: NodeAPI): void => {
       this.users[node.id] = node;
     };
     this.deregister = (node) => {
-      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- core wants a plain object
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- Node-RED's core needs a plain object
       delete this.users[node.id];
     };
     this.on('close', (_removed: boolean, done: () => void) => {
@@ -56,14 +56,14 @@ export = (RED: NodeAPI): void => {
 
   RED.nodes.registerType('nvr-server', ServerNode as never, {
     credentials: { username: { type: 'text' }, password: { type: 'password' } },
-    // The editor runs in another zone, perhaps.
+    // The browser with the editor may be in another time zone.
     settings: { nvrServerZone: { value: ownZone(), exportable: true } },
   });
   registerAdmin(RED);
   setMemory(RED);
 };
 
-/** `nvrMemoryMB` of settings.js bounds what all NVRs of this process keep. */
+/** `nvrMemoryMB` in settings.js limits the memory for all NVRs of this process together. */
 function setMemory(RED: NodeAPI): void {
   const saved = RED.settings as unknown as Record<string, unknown>;
   const { settings, problems } = readUsable(runtimeSettings, saved);

@@ -1,15 +1,14 @@
-// Flow node `nvr-snapshot`: each message is answered with a picture of a camera, a JPEG or the keyframe
+// Flow node `nvr-snapshot`: answers each message with a picture of a camera, as a JPEG or the keyframe
 // itself.
 
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
-import { NvrError } from '../lib/errors.js';
+import { asNvrError, NvrError } from '../lib/errors.js';
 import { takeSnapshot, type Snapshot, type SnapshotOptions } from '../lib/nvr/snapshot/snapshot.js';
 import { channelNumber } from './shared/channel.js';
 import { flowNode, type FlowContext, type FlowPart, type Input, type Send } from './shared/flow-node.js';
 import { topicOf, topicOr, videoInfo } from './shared/messages.js';
 import { takePast } from './shared/past-picture.js';
 import { pictureName, responseHeaders } from './shared/picture-message.js';
-import { asNvrError } from './shared/refuse.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { snapshotSettings } from './shared/settings/tables/nvr-snapshot.js';
@@ -22,7 +21,7 @@ export = (RED: NodeAPI): void => {
 };
 
 class SnapshotNode implements FlowPart {
-  /** Undefined: each message says which. */
+  /** Undefined: each message names the channel. */
   private readonly channel: number | undefined;
   private sequence = 0;
   private pending = 0;
@@ -34,7 +33,7 @@ class SnapshotNode implements FlowPart {
       : channelNumber(context.server.settings, context.settings.channel);
   }
 
-  /** Rejects with NvrError alone; says nothing once the node is closed. */
+  /** Rejects only with NvrError. Sends nothing once the node is closed. */
   async input(message: Input, send: Send): Promise<void> {
     const { node, signal } = this.context;
     this.pending++;
@@ -45,9 +44,9 @@ class SnapshotNode implements FlowPart {
       send([answer]);
     } catch (error) {
       if (signal.aborted) return;
-      const told = asNvrError(error, 'EDECODE', 'The picture could not be made.');
-      this.show(failed(told.code));
-      throw told;
+      const failure = asNvrError(error, 'EDECODE', 'The picture could not be made.');
+      this.show(failed(failure.code));
+      throw failure;
     }
   }
 
@@ -92,13 +91,13 @@ class SnapshotNode implements FlowPart {
     });
   }
 
-  /** The last one to end says how it went. */
+  /** The badge shows the request that ended last. */
   private show(status: NodeStatus): void {
     const { node, signal } = this.context;
     if (--this.pending === 0 && !signal.aborted) node.status(status);
   }
 
-  /** Once per cause: a flow may ask every second. */
+  /** Warns once per cause, because a flow may request a picture every second. */
   private warn(warning: NvrError | undefined): void {
     if (warning !== undefined && warning.message !== this.warned) this.context.node.warn(warning.message);
     this.warned = warning?.message;

@@ -1,5 +1,5 @@
-// Flow node `nvr-view`: cameras moving in a browser. A page on Node-RED's own web server; who looks at it is
-// told on the output.
+// Flow node `nvr-view`: shows live cameras in a browser, on a page of Node-RED's own web server. Its output
+// reports who is watching.
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../lib/errors.js';
@@ -77,7 +77,7 @@ class ViewNode implements FlowPart {
       );
   }
 
-  /** `show` turns all open pages to a camera; without a channel, back to all of them. */
+  /** The action `show` switches all open pages to a camera, or back to all cameras without a channel. */
   input({ action, channel, layout }: Input): void {
     if (action !== 'show') throw new NvrError('EINPUT', 'msg.action must be show.');
     const isAll = channel === undefined || channel === null || channel === '' || channel === '*';
@@ -124,7 +124,7 @@ class ViewNode implements FlowPart {
   }
 }
 
-/** A name as a path's last part: letters, digits and hyphens. */
+/** A name as the last part of a path: letters, digits and hyphens. */
 function slug(name: string): string {
   return name
     .normalize('NFKD')

@@ -1,9 +1,9 @@
-// The address of an nvr-server's dialog: what a pasted URL and a maker's preset fill in, and what will be
-// asked.
+// The address part of the nvr-server dialog: fills in fields from a pasted URL or a manufacturer's preset,
+// and shows the URL that will be requested.
 
-/** `lists` answers the dialog's channels and stream codes. */
+/** `lists` returns the dialog's channels and stream codes. */
 RED.nvrAddress.dialog = function (node, lists) {
-  // What will be asked, as one types; never with the account.
+  // Shows the URL that will be requested, updated while typing, and without the account.
   const asks = function () {
     const at = '#node-config-input-';
     const host = $(at + 'host')
@@ -31,7 +31,7 @@ RED.nvrAddress.dialog = function (node, lists) {
     const uri = scheme + (/:/.test(host) && !/^\[/.test(host) ? '[' + host + ']' : host) + ':' + port + path;
     $('#nvr-asks').text(host === '' ? '' : node._('asks') + ' ' + uri);
   };
-  /** All that a preset says: nothing else has to be known. */
+  /** Applies a preset, which sets everything that is needed. */
   const usePreset = function (preset, template) {
     $('#node-config-input-uriStyle').val('custom');
     $('#node-config-input-liveTemplate').val(template || preset.live);
@@ -41,7 +41,7 @@ RED.nvrAddress.dialog = function (node, lists) {
     $('#node-config-input-firstChannel').val(String(preset.firstChannel));
     $('#nvr-preset').val(preset.id);
   };
-  /** A whole URL goes to the fields that it is made of; its password is not shown again. */
+  /** Distributes a complete URL to the fields. Its password is not displayed. */
   const useAddress = function (text) {
     const address = RED.nvrAddress.split(text);
     if (!address || !/:\/\//.test(text)) return;
@@ -60,11 +60,11 @@ RED.nvrAddress.dialog = function (node, lists) {
       $(at + 'playbackTemplate').val('');
       $('#nvr-preset').val('');
     }
-    // The camera that was pasted is the one that is tested.
-    const known = lists().channels.some(function (row) {
+    // The connection test uses the camera of the pasted URL.
+    const isListed = lists().channels.some(function (row) {
       return row.channel === address.channel;
     });
-    if (address.channel > 1 && !known)
+    if (address.channel > 1 && !isListed)
       $('#nvr-channels').editableList('addItem', {
         channel: address.channel,
         name: node._('label.camera') + ' ' + address.channel,
@@ -73,7 +73,7 @@ RED.nvrAddress.dialog = function (node, lists) {
       'change',
     );
   };
-  /** Once the dialog holds what is saved. */
+  /** Call once the dialog shows the saved values. */
   const begin = function () {
     for (const preset of RED.nvrAddress.presets)
       $('<option>')
@@ -97,7 +97,8 @@ RED.nvrAddress.dialog = function (node, lists) {
         'change',
       );
     });
-    // A URL in a template belongs above; what it says of the path is what was meant here.
+    // A URL pasted into a template field is handled like one in the address field, and its path goes into
+    // this template.
     $('#node-config-input-liveTemplate').on('change', function () {
       const text = $(this).val();
       if (!/^\s*rtsps?:\/\//i.test(text)) return;

@@ -1,15 +1,14 @@
-// The editor's admin endpoints: test a connection, fetch the test's picture, trace an NVR. All POST, all
-// behind `nvr.write`.
+// The editor's admin endpoints: test a connection, fetch the picture of a test, record a trace of an NVR. All
+// are POST and need the permission `nvr.write`.
 
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { NodeAPI } from 'node-red';
-import { NvrError } from '../../lib/errors.js';
+import { asNvrError, NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
 import { channelList } from './channel-list.js';
 import { MOVING_MS, offerMoving, streamMoving } from './moving-picture.js';
-import { asNvrError } from './refuse.js';
 import { isEmpty } from './settings/check.js';
 import { TestGate } from './test-gate.js';
 import { nodeOf, testedNvr } from './tested-nvr.js';
@@ -33,28 +32,28 @@ interface Response {
 
 const PERMISSION = 'nvr.write';
 const TRACE_MS = 10 * 60_000;
-/** Tests at once: each is a connection, a session and a decoder at most. */
+/** Most simultaneous tests; each uses up to one connection, session and decoder. */
 const MAX_TESTS = 4;
 const PICTURE_MS = 60_000;
-/** A camera's own JPEG comes as it is: beyond this size none is kept. */
+/** A JPEG from the camera itself is not resized; a larger one is not stored. */
 const MAX_PICTURE_BYTES = 2 * 2 ** 20;
-/** An account that was refused is remembered this long: whoever clicks again must not lock it. */
+/** A refused account is remembered for this long, so that repeated clicks do not lock it. */
 const REFUSED_MS = 60_000;
-/** A camera that was seen stays at hand until its picture has moved. */
+/** The camera of a successful test stays connected until its moving picture was shown. */
 const MOVES_WITHIN_MS = 5_000 + MOVING_MS;
 
 const gate = new TestGate();
 const pictures = new Map<string, Buffer>();
 let tests = 0;
 
-/** Once per runtime. */
+/** Call once per runtime. */
 export function registerAdmin(RED: NodeAPI): void {
   const mayWrite = RED.auth.needsPermission(PERMISSION);
   const on = (path: string, handle: (body: Record<string, unknown>, response: Response) => unknown): void => {
     RED.httpAdmin.post(`/nvr-flow/${path}`, mayWrite, (request: Request, response: unknown) => {
       const { body, headers } = request;
       const answer = response as Response;
-      // A form of another site can send everything but this type.
+      // A cross-site form cannot send this content type, so requiring it prevents CSRF.
       if (!/^application\/json\b/i.test(String(headers['content-type'] ?? ''))) {
         answer.status(415).json({ code: 'EINPUT', reason: 'The content type must be application/json.' });
         return;
@@ -64,7 +63,7 @@ export function registerAdmin(RED: NodeAPI): void {
           handle(typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}, answer),
         )
         .catch((error: unknown) => {
-          const { code, message } = asNvrError(error);
+          const { code, message } = asNvrError(error, 'EINPUT', 'The request could not be handled.');
           if (answer.headersSent) answer.end();
           else answer.status(code === 'EBUSY' ? 503 : 400).json({ code, reason: message });
         });
@@ -89,16 +88,16 @@ export function registerAdmin(RED: NodeAPI): void {
   });
 }
 
-/** What a dialog's question needs of the NVR it is about. */
+/** The NVR that a dialog asks about. */
 interface Asked {
   readonly nvr: Nvr;
-  /** Told what became of the account, once it is known: a guessed password is counted. */
+  /** Called once it is known what became of the account, so that guessed passwords are counted. */
   readonly onAccount: (outcome: 'taken' | 'refused' | 'unasked') => void;
 }
 
 /**
- * Asks the NVR of a dialog, at most so many at once. `ask` answers for how long an NVR made for it is still
- * of use, in ms.
+ * Runs a dialog's request to the NVR; their number is limited. `ask` resolves with the ms for which an NVR
+ * created for it is still needed.
  */
 async function asking(
   RED: NodeAPI,
@@ -126,7 +125,7 @@ async function asking(
   }
 }
 
-/** Answers with a line of JSON per stage, and a last one with `health`. */
+/** Streams one line of JSON per stage, and a last one with `health`. */
 async function test(
   { nvr, onAccount }: Asked,
   body: Record<string, unknown>,
@@ -141,9 +140,9 @@ async function test(
   };
   const health = await nvr.health.probe(channel, stream, 'media', {
     linger: true,
-    onStage: (stage, known) => {
+    onStage: (stage, details) => {
       if (stage === 'auth') onAccount('taken');
-      tell({ stage, ...known });
+      tell({ stage, ...details });
     },
   });
   onAccount(health.code === 'EAUTH' ? 'refused' : 'unasked');
@@ -156,7 +155,7 @@ async function test(
   return isSeen ? MOVES_WITHIN_MS : health.code === 'EAUTH' ? REFUSED_MS : 0;
 }
 
-/** Answers with the channels that the NVR has. */
+/** Responds with the channels that the NVR has. */
 async function findCameras({ nvr, onAccount }: Asked, response: Response): Promise<number> {
   const { code, reason } = await nvr.health.probe(channelOf(nvr, undefined), 'main', 'auth');
   onAccount(code === 'EAUTH' ? 'refused' : code === undefined || code === 'ECHANNEL' ? 'taken' : 'unasked');
@@ -165,20 +164,19 @@ async function findCameras({ nvr, onAccount }: Asked, response: Response): Promi
     return REFUSED_MS;
   }
   const { uriStyle, liveTemplate } = nvr.settings;
-  // A path without a channel is that of one camera, whichever number is asked for.
+  // A template without a channel addresses one camera, whatever the number.
   const isOne = uriStyle === 'custom' && !liveTemplate.includes('{ch');
   response.json({ channels: isOne ? [1] : await nvr.health.channels('main') });
   return 0;
 }
 
-/** The channel of the dialog, the first of several; for none, the first that the table names. */
+/** The dialog's channel (the first, if several); without one, the first of the channel table. */
 function channelOf({ settings }: Nvr, given: unknown): number {
   return channelList(settings, isEmpty(given) ? '*' : given)[0]!;
 }
 
 /**
- * Keeps a JPEG for a minute and answers its id; a picture that cannot be made fails no test, and the reason
- * is told.
+ * Stores a JPEG for a minute and returns its id. A failure does not fail the test; its reason is returned.
  */
 async function pictureOf(
   hub: ReturnType<Nvr['camera']>,

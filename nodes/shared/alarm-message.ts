@@ -1,8 +1,8 @@
-// What a message says as an alarm.
+// Interprets a message as an alarm.
 
 const MAX_REASON = 200;
 
-/** The end of an alarm that was held. */
+/** Whether the payload ends a held alarm. */
 export function isOff(payload: unknown): boolean {
   return payload === false || payload === 0 || (typeof payload === 'string' && /^\s*off\s*$/i.test(payload));
 }

@@ -1,10 +1,10 @@
-// The badge of a node with cameras: that of its one camera, or how many of several are well.
+// The badge of a node with cameras: that of its only camera, or how many of several work.
 
 import type { NodeStatus } from 'node-red';
 
 /**
- * What a camera's badge says by its colour: grey is not wanted to run, green and blue are well, the rest is
- * trouble.
+ * Colours of a camera's badge: grey means switched off, green and blue mean working, any other means a
+ * problem.
  */
 const isOff = ({ fill }: NodeStatus): boolean => fill === 'grey';
 const isWell = ({ fill }: NodeStatus): boolean => fill === 'green' || fill === 'blue';
@@ -13,7 +13,7 @@ export class CameraBadges {
   private readonly badges = new Map<number, NodeStatus>();
   private shown: string | undefined;
 
-  /** `well`: what a camera does that is well, such as `playing`. */
+  /** `well`: the word for cameras that work, such as `playing`. */
   constructor(
     private readonly show: (badge: NodeStatus) => void,
     channels: readonly number[],
@@ -29,7 +29,7 @@ export class CameraBadges {
       this.show(badge);
       return;
     }
-    // 64 cameras that lose one NVR are to be one change in the editor, as far as they look alike.
+    // If 64 cameras lose one NVR, send the editor one change, as long as the badge looks the same.
     const all = this.ofAll();
     const key = `${all.fill} ${all.text}`;
     if (key === this.shown) return;

@@ -1,7 +1,7 @@
-// The cameras of an nvr-server's dialog: the table of channels and names, and the stream codes.
+// The camera part of the nvr-server dialog: the table of channels and names, and the stream codes.
 
 (function () {
-  /** A channel of the table: a whole number from 1. */
+  /** Whether a text is a valid channel for the table: a whole number from 1. */
   function isChannel(value) {
     return /^\d{1,4}$/.test(value) && Number(value) > 0;
   }
@@ -16,7 +16,7 @@
       .get();
   }
 
-  /** What the dialog holds outside of its plain inputs. */
+  /** The values of the dialog that are not in plain inputs. */
   function lists() {
     const channels = rows()
       .filter(function (row) {
@@ -25,7 +25,7 @@
       .map(function (row) {
         return { channel: Number(row.channel), name: row.name };
       });
-    // The NVR's own forms know M and D alone; codes that nobody sees must not act.
+    // The NVR's own URI forms only use M and D; hidden codes must have no effect.
     const custom = $('#node-config-input-uriStyle').val() === 'custom';
     const code = function (name, usual) {
       return (custom && $('#nvr-code-' + name).val()) || usual;
@@ -33,7 +33,7 @@
     return { channels: channels, streamCodes: { main: code('main', 'M'), dual: code('dual', 'D') } };
   }
 
-  /** The number behind the highest one. */
+  /** One more than the highest number in the table. */
   function next() {
     const numbers = rows().map(function (row) {
       return isChannel(row.channel) ? Number(row.channel) : 0;
@@ -43,19 +43,19 @@
 
   RED.nvrCameras = {
     lists: lists,
-    /** Adds those that the table does not have. */
+    /** Adds channels that the table does not have yet. */
     add: function (node, channels) {
-      const known = rows().map(function (row) {
+      const present = rows().map(function (row) {
         return Number(row.channel);
       });
       for (const channel of channels)
-        if (!known.includes(channel))
+        if (!present.includes(channel))
           $('#nvr-channels').editableList('addItem', {
             channel: channel,
             name: node._('label.camera') + ' ' + channel,
           });
     },
-    /** Makes the table and fills it with what is saved; answers `lists`. */
+    /** Creates the table with the saved channels; returns `lists`. */
     table: function (node) {
       const codes = node.streamCodes || {};
       $('#nvr-code-main').val(codes.main);

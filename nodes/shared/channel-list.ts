@@ -1,5 +1,5 @@
-// Several channels as people give them: numbers, ranges and names such as `1-4,7,Gate`, or `*` for the NVR's
-// channel table.
+// Parses lists of channels as users write them: numbers, ranges and names such as `1-4,7,Gate`, or `*` for
+// the NVR's channel table.
 
 import { NvrError } from '../../lib/errors.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
@@ -7,13 +7,13 @@ import { channelRanges } from './settings/check.js';
 
 type ChannelTable = Pick<NvrSettings, 'channels'>;
 
-/** More are a mistake: no NVR has as many. */
+/** A longer list is a mistake: no NVR has this many channels. */
 export const MAX_LISTED = 1024;
 
 /**
- * The channels of a list, each once, in the order given. A name of the table comes before list syntax: a
- * camera called `1-4` is that camera. `*` is the channel table, or channel 1 where it is empty. Throws EINPUT
- * for what is no list.
+ * The channels of a list without duplicates, in the given order. Names in the table take precedence over list
+ * syntax: a camera called `1-4` is that camera. `*` means the channel table, or channel 1 if that is empty.
+ * Throws EINPUT for an invalid list.
  */
 export function channelList(settings: ChannelTable, given: unknown): number[] {
   const text = textOf(given);
@@ -35,7 +35,7 @@ export function channelList(settings: ChannelTable, given: unknown): number[] {
   return [...found];
 }
 
-/** Whether it is one channel's number or name, and no list, though it might be of one channel. */
+/** Whether the text is a single channel's number or name, rather than a list (even of one). */
 export function isOneChannel(settings: ChannelTable, given: unknown): boolean {
   const text = textOf(given);
   return /^\d+$/.test(text) || named(settings, text) !== undefined;

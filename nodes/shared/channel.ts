@@ -1,4 +1,4 @@
-// A channel as people give it: a number from 1, or a name of the NVR's channel table.
+// Parses a channel as users write it: a number from 1, or a name in the NVR's channel table.
 
 import { NvrError } from '../../lib/errors.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
@@ -6,7 +6,7 @@ import { MAX_CHANNEL } from '../../lib/nvr/uri-template.js';
 
 type ChannelTable = Pick<NvrSettings, 'channels'>;
 
-/** Throws EINPUT for what is neither. */
+/** Throws EINPUT for anything else. */
 export function channelNumber(settings: ChannelTable, given: unknown): number {
   const text = typeof given === 'number' || typeof given === 'string' ? String(given).trim() : '';
   const named = settings.channels.find(({ name }) => name.toLowerCase() === text.toLowerCase());

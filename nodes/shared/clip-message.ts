@@ -1,10 +1,10 @@
-// What makes a clip's message plug into other nodes: its path, its file's name, and an attachment as the
-// e-mail node takes them.
+// Properties that make a clip's message usable by other nodes: its path, its file name, and an attachment for
+// the e-mail node.
 
 import path from 'node:path';
 import { NvrError } from '../../lib/errors.js';
 
-/** Mail servers take 25 MB as a rule, in base64, which makes four bytes of three. */
+/** Mail servers usually accept 25 MB, and base64 turns three bytes into four. */
 export const ATTACHED_BYTES = 18 * 1024 * 1024;
 
 interface File {
@@ -12,7 +12,7 @@ interface File {
   readonly bytes: number;
 }
 
-/** The e-mail node reads the file as it sends: no flow holds it in memory. */
+/** The e-mail node reads the file while sending, so it is not held in memory. */
 export function clipFields({ file, bytes }: File, attach: boolean): Record<string, unknown> {
   const filename = path.basename(file);
   const contentType = filename.endsWith('.mov') ? 'video/quicktime' : 'video/mp4';
@@ -20,7 +20,7 @@ export function clipFields({ file, bytes }: File, attach: boolean): Record<strin
   return { payload: file, filename, ...(attach && bytes <= ATTACHED_BYTES && { attachments }) };
 }
 
-/** Why a clip is not attached though it was asked for. */
+/** The warning for a clip that is too large to attach, if attaching was requested. */
 export function notAttached({ bytes }: File, attach: boolean): NvrError | undefined {
   if (!attach || bytes <= ATTACHED_BYTES) return undefined;
   const size = Math.round(bytes / 1_000_000);

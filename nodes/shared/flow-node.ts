@@ -1,10 +1,10 @@
-// What every flow node does alike: wait until the flows run, read the settings or show which one cannot be
-// used, answer each input once, close once.
+// Common to all flow nodes: waits until the flows run, reads the settings or shows which one is invalid,
+// answers each input once, closes once.
 
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
-import { NvrError } from '../../lib/errors.js';
+import { asNvrError, NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
-import { asNvrError, refuseSettings } from './refuse.js';
+import { refuseSettings } from './refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './server-node.js';
 import { migrate } from './settings/migrations.js';
 import { readSettings, withVariables } from './settings/read.js';
@@ -12,47 +12,42 @@ import type { SettingsOf, SettingsTable } from './settings/setting.js';
 import { IDLE } from './status.js';
 
 export type Saved = NodeDef & Readonly<Record<string, unknown>>;
-/** One message, or nothing, for each output. */
+/** One message or null for each output. */
 export type Outputs = (NodeMessage | null)[];
 export type Send = (outputs: Outputs) => void;
 
-/** A message as it comes in: its properties may be of any kind. */
+/** An incoming message; its properties may have any type. */
 export type Input = NodeMessageInFlow & Readonly<Record<string, unknown>>;
 
-/** What a node's own part is given. */
+/** What a node's own part receives. */
 export interface FlowContext<T extends SettingsTable> {
   readonly RED: NodeAPI;
   readonly node: Node;
   readonly server: NvrServerNode;
   readonly nvr: Nvr;
   readonly settings: SettingsOf<T>;
-  /**
-   * Whether the node was saved by a dialog of this version: defaults that changed since hold for those alone.
-   */
+  /** Version of the dialog that saved the node. Defaults changed since then do not apply to older nodes. */
   readonly savedVersion: number;
-  /** Aborted as the node closes. */
+  /** Aborted when the node closes. */
   readonly signal: AbortSignal;
 }
 
-/** A node's own part. */
+/** The node type's own part. */
 export interface FlowPart {
-  /** The flows run: what is sent now reaches every node. */
+  /** Called when the flows run: messages sent from now on reach every node. */
   start?(): void;
-  /**
-   * Resolves when the message is answered for, and rejects with what goes to Catch; what it throws goes there
-   * too.
-   */
+  /** Resolves when the message is handled. Rejections and thrown errors go to Catch. */
   input?(message: Input, send: Send): unknown;
   /**
-   * May take as long as Node-RED gives a node to close, 15 s. `removed`: it is deleted, and not started
+   * May take up to 15 s, the time that Node-RED allows. `removed`: the node was deleted and will not start
    * again.
    */
   close?(removed: boolean): unknown;
 }
 
 /**
- * Registers a node type whose nodes belong to an NVR. `create` throws what cannot be used: a red badge, and
- * Catch.
+ * Registers a node type whose nodes belong to an NVR. If `create` throws, the node gets a red badge, and
+ * Catch the error.
  */
 export function flowNode<const T extends SettingsTable>(
   RED: NodeAPI,
@@ -71,8 +66,8 @@ export function flowNode<const T extends SettingsTable>(
     let isStarted = false;
 
     /**
-     * What could not be made at the start, an NVR's settings for instance, may be there by the time of a
-     * message.
+     * Try again with each message: what failed at the start, such as invalid settings of the NVR, may be
+     * fixed by then.
      */
     const open = (): FlowPart => {
       if (ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');
@@ -124,7 +119,7 @@ export function flowNode<const T extends SettingsTable>(
           done();
         },
         (error: unknown) => {
-          done(asNvrError(error));
+          done(asNvrError(error, 'EINPUT', 'The message could not be handled.'));
         },
       );
     });
@@ -136,7 +131,7 @@ export function flowNode<const T extends SettingsTable>(
       closed ??= answer(() => part?.close?.(removed)).then(
         () => undefined,
         (error: unknown) => {
-          this.warn(asNvrError(error).message);
+          this.warn(asNvrError(error, 'EINPUT', 'The node could not be closed properly.').message);
         },
       );
       void closed.then(() => {
@@ -148,7 +143,7 @@ export function flowNode<const T extends SettingsTable>(
   RED.nodes.registerType(type, Constructor as never);
 }
 
-/** What is thrown at once becomes a rejection. */
+/** Turns a synchronous exception into a rejection. */
 async function answer(work: () => unknown): Promise<void> {
   await work();
 }

@@ -1,13 +1,13 @@
-// Checks of one camera, of several, or of every camera of an NVR, and which of them changed its state.
+// Checks one camera, several, or all cameras of an NVR, and finds out which of them changed state.
 
+import { asNvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import type { Depth, Health, HealthState } from '../../lib/nvr/health/health.js';
 import { Hysteresis } from '../../lib/nvr/health/hysteresis.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { channelName } from './channel.js';
-import { asNvrError } from './refuse.js';
 
-/** A camera as the row of a check of all. */
+/** One camera in the result of a check of several. */
 export interface Row extends Health {
   channel: number;
   name: string;
@@ -15,7 +15,7 @@ export interface Row extends Health {
   since: number;
 }
 
-/** What one check found; several cameras: the worst of them, with a row for each in `cameras`. */
+/** Result of a check. For several cameras it is the worst state, with one row per camera in `cameras`. */
 export interface Checked {
   readonly health: Health & Record<string, unknown>;
   readonly changes: readonly Row[];
@@ -31,7 +31,7 @@ const RANK: Readonly<Record<HealthState, number>> = { up: 0, degraded: 1, down: 
 
 export class HealthChecks {
   private readonly states = new Map<string, Hysteresis>();
-  /** Channels found by probing, by stream, where the NVR's table names none. */
+  /** Channels found by probing, by stream, if the NVR's table has none. */
   private readonly found = new Map<string, readonly number[]>();
 
   constructor(
@@ -45,13 +45,13 @@ export class HealthChecks {
     return { health: { ...health }, changes: isChange ? [health] : [] };
   }
 
-  /** `asked` is undefined: every camera that the NVR has. */
+  /** `asked`: undefined for all cameras of the NVR. */
   async several(asked: readonly number[] | undefined, stream: string, freshMs: number): Promise<Checked> {
     let channels: readonly number[];
     try {
       channels = asked ?? (await this.channels(stream));
     } catch (error) {
-      const { code, message: reason } = asNvrError(error);
+      const { code, message: reason } = asNvrError(error, 'EINPUT', 'The check could not be made.');
       const health = { state: 'down', stage: stageOf(code), code, reason, checkedAt: Date.now() } as const;
       return { health: { ...health, cameras: [] }, changes: [] };
     }
@@ -75,7 +75,7 @@ export class HealthChecks {
     return { health: row, isChange: changed };
   }
 
-  /** Of the NVR's table, else those that the NVR has. */
+  /** The channels in the NVR's table, else those found by probing. */
   private async channels(stream: string): Promise<number[]> {
     let channels: readonly number[] = this.settings.channels.map(({ channel }) => channel);
     if (channels.length === 0) {
@@ -110,7 +110,7 @@ function worstOf(cameras: readonly Row[]): Health & Record<string, unknown> {
   };
 }
 
-/** Where a check of the whole NVR ends. */
+/** Stage at which a check of the whole NVR failed. */
 function stageOf(code: string): Depth {
   if (code === 'ENOTRTSP' || code === 'EPROTOCOL') return 'rtsp';
   return code === 'EAUTH' || code === 'EFORBIDDEN' || code === 'ECHANNEL' ? 'auth' : 'reach';

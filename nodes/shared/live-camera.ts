@@ -1,4 +1,4 @@
-// One camera of a live-stream node: its units and its story, as messages.
+// One camera of a live-stream node: turns its units and events into messages.
 
 import type { NodeMessage, NodeStatus } from 'node-red';
 import { isEntry } from '../../lib/codec/entry.js';
@@ -19,7 +19,7 @@ export class LiveCamera {
   private readonly publisher: Publisher;
   private subscription: HubSubscription | undefined;
   private outlet: Outlet | undefined;
-  /** Units not sent for overload, up to the last `stop`. */
+  /** Units dropped because of overload, up to the last `stop`. */
   private dropped = 0;
   private lacksKeyframe = false;
 
@@ -68,7 +68,7 @@ export class LiveCamera {
     this.context.node.send(this.publisher.event('stopped', this.publisher.own));
   }
 
-  /** The same message with the answer on it. */
+  /** Returns the same message with the answer in it. */
   status(message: NodeMessage): NodeMessage {
     const dropped = this.dropped + (this.outlet?.dropped ?? 0);
     const event = { ...this.publisher.own, ...this.hub.statistics, dropped };
@@ -118,6 +118,6 @@ export class LiveCamera {
   }
 
   private tell(word: string, event: Record<string, unknown>): void {
-    this.outlet?.event(word, event, (told) => this.publisher.event(word, told));
+    this.outlet?.event(word, event, (fields) => this.publisher.event(word, fields));
   }
 }

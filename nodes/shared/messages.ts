@@ -1,4 +1,4 @@
-// The messages that flows are built on: topics, `msg.video`, `msg.event`.
+// Builds the parts of messages that flows rely on: topics, `msg.video`, `msg.event`.
 
 import type { AudioUnit, MediaUnit, MetadataUnit, VideoUnit } from '../../lib/codec/unit.js';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
@@ -20,16 +20,18 @@ export interface VideoInfo {
   width: number;
   height: number;
   damaged: boolean;
-  /** What it builds on may be missing. */
+  /** Pictures that it depends on may be missing. */
   reference?: 'lost';
 }
 
-/** The message's own topic; an empty one, as an inject node sends it, names nothing. */
+/** The message's topic, or `topic` if it is missing or empty, as an inject node sends it. */
 export function topicOr(message: { readonly topic?: string | undefined }, topic: string): string {
   return message.topic === undefined || message.topic === '' ? topic : message.topic;
 }
 
-/** `nvr/<nvr name>/<channel or its name>/<what>`; what an MQTT topic gives a meaning to becomes `_`. */
+/**
+ * `nvr/<nvr name>/<channel or its name>/<what>`. Characters with a special meaning in MQTT topics become `_`.
+ */
 export function topicOf(
   settings: Pick<NvrSettings, 'name' | 'channels'>,
   channel: number,
@@ -39,7 +41,7 @@ export function topicOf(
 }
 
 function topicLevel(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they would break the topic
+  // eslint-disable-next-line no-control-regex -- invalid in a topic
   return text.replace(/[/+#\x00-\x1f\x7f-\x9f]/g, '_');
 }
 
@@ -58,7 +60,7 @@ export function contentTypeOf(unit: Pick<MediaUnit, 'kind' | 'codec'>): string {
   }
 }
 
-/** A new object for each message: nodes downstream may write to it. */
+/** A new object for each message, because nodes downstream may modify it. */
 export function videoInfo(
   unit: VideoUnit,
   sequence: number,
@@ -84,7 +86,7 @@ export function videoInfo(
   };
 }
 
-/** `msg.audio` or `msg.metadata`, a new object for each message. */
+/** `msg.audio` or `msg.metadata`; a new object for each message. */
 export function sideInfo(unit: AudioUnit | MetadataUnit, channel: number): Record<string, unknown> {
   const { codec, time, captureTime, timeSource, rtpTime, damaged } = unit;
   const shared = {
@@ -103,13 +105,13 @@ export function sideInfo(unit: AudioUnit | MetadataUnit, channel: number): Recor
   };
 }
 
-/** A hub's event as `msg.event`: flat, without the word and what is meant for the node alone. */
+/** A hub's event as `msg.event`: flat, without its word and fields for internal use. */
 export function eventInfo(event: HubEvent): Record<string, unknown> {
   const { type: _type, error: _error, firstOfOutage: _first, ...info } = event;
   return info;
 }
 
-/** A clip as an event tells it: lists become their lengths, for events are flat. */
+/** A clip as part of an event: lists are replaced by their lengths, because events are flat. */
 export function flatClip({ alarms, gaps, damagedSpans, ...info }: ClipInfo): Record<string, unknown> {
   return { ...info, alarms: alarms.length, gaps: gaps.length, damagedSpans: damagedSpans.length };
 }

@@ -1,5 +1,5 @@
-// A tested camera's picture, moving for ten seconds in the dialog: its stream as records, as a view's page
-// gets them.
+// Live pictures of a tested camera in the dialog, for ten seconds: streams records like those for a view's
+// page.
 
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
@@ -8,7 +8,7 @@ import type { CameraHub } from '../../lib/nvr/types.js';
 import { View } from '../../lib/nvr/view/view.js';
 
 export const MOVING_MS = 10_000;
-/** How long after its test a stream may be asked for, once. */
+/** For how long after the test the stream can be requested, once. */
 const OFFERED_MS = 10_000;
 const MAX_OFFERED = 8;
 const MAX_MOVING = 4;
@@ -16,7 +16,7 @@ const MAX_MOVING = 4;
 const offered = new Map<string, CameraHub>();
 let moving = 0;
 
-/** Answers the id by which the dialog asks for the stream. */
+/** Returns the id with which the dialog requests the stream. */
 export function offerMoving(hub: CameraHub): string {
   const id = randomUUID();
   offered.set(id, hub);
@@ -26,8 +26,8 @@ export function offerMoving(hub: CameraHub): string {
 }
 
 /**
- * Streams for ten seconds, or until the dialog is closed. Throws EINPUT for an id that is not offered, EBUSY
- * where too many move.
+ * Streams for ten seconds, or until the dialog closes. Throws EINPUT for an unknown id, EBUSY if too many
+ * streams are open.
  */
 export function streamMoving(id: unknown, response: ServerResponse): void {
   const hub = typeof id === 'string' ? offered.get(id) : undefined;

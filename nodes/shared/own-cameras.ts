@@ -1,5 +1,5 @@
-// The cameras of a node whose `channel` may be a list: which they are, which of them a message means, and how
-// what is sent of one is marked.
+// The cameras of a node whose `channel` may be a list: which they are, which of them a message addresses, and
+// how messages are marked with their camera.
 
 import { NvrError } from '../../lib/errors.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
@@ -7,22 +7,24 @@ import { channelList, isOneChannel } from './channel-list.js';
 import { channelName } from './channel.js';
 import { isEmpty } from './settings/check.js';
 
-/** On every message of a node whose setting is a list, or comes from the environment and may be one. */
+/**
+ * Added to every message of a node whose setting is a list, or comes from the environment and so may be one.
+ */
 export interface CameraMark {
-  /** Its number. */
+  /** The camera's number. */
   readonly channel?: number;
-  /** Its name in the NVR's table, else its number. */
+  /** The camera's name in the NVR's table, else its number. */
   readonly camera?: string;
 }
 
-/** Cameras that a refusal names. */
+/** Most cameras listed in an error message. */
 const MAX_NAMED = 16;
 
 export class OwnCameras {
   readonly channels: readonly number[];
   private readonly isList: boolean;
 
-  /** Throws EINPUT for a setting that is no channel and no list. `source`: where it comes from. */
+  /** Throws EINPUT if the setting is neither a channel nor a list. `source`: where the setting comes from. */
   constructor(
     private readonly settings: Pick<NvrSettings, 'channels'>,
     given: unknown,
@@ -32,12 +34,15 @@ export class OwnCameras {
     this.isList = source === 'env' || !isOneChannel(settings, given);
   }
 
-  /** What messages of a camera carry: nothing for a node of one channel, which is its flow's to name. */
+  /**
+   * Properties for messages of a camera: none for a node with a single channel, which the flow can name
+   * itself.
+   */
   markOf(channel: number): CameraMark {
     return this.isList ? { channel, camera: channelName(this.settings, channel) } : {};
   }
 
-  /** Those that `msg.channel` means, which may be a list; all where it says nothing. Throws EINPUT. */
+  /** The cameras in `msg.channel`, which may be a list; all if it is empty. Throws EINPUT. */
   named(given: unknown): readonly number[] {
     if (isEmpty(given) || given === '*') return this.channels;
     const named = this.read(given);
@@ -46,7 +51,7 @@ export class OwnCameras {
     return named;
   }
 
-  /** The one that `msg.channel` means, or the only one. Throws EINPUT. */
+  /** The single camera in `msg.channel`, or the only one of the node. Throws EINPUT. */
   one(given: unknown): number {
     const named = this.named(given);
     if (named.length > 1) throw this.refusal('msg.channel must name one camera');

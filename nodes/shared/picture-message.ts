@@ -1,5 +1,5 @@
-// What makes a picture's message plug into other nodes: a file's name, and the content type of an HTTP
-// response.
+// Properties that make a picture's message usable by other nodes: a file name, and the content type for an
+// HTTP response.
 
 import { clipPath } from '../../lib/nvr/recorder/file-name.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
@@ -13,7 +13,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
   'video/h265': 'h265',
 };
 
-/** A base name that mail programs and file systems take. `time`: epoch ms. */
+/** A file name valid in mail programs and file systems. `time`: epoch ms. */
 export function pictureName(
   settings: NvrSettings,
   channel: number,
@@ -32,8 +32,8 @@ export function pictureName(
 }
 
 /**
- * `msg.headers` for a flow that ends in `http response`; other headers stay, the content type of whoever
- * asked does not.
+ * `msg.headers` for a flow that ends in `http response`. Other headers are kept; the content type is that of
+ * the picture, not of the request.
  */
 export function responseHeaders(
   { res, headers }: Input,

@@ -1,5 +1,5 @@
-// Recorded spans as files, for nvr-playback: one MP4 for each channel that a message asks for, and the
-// message once more with each.
+// Exports recorded spans as files for nvr-playback: one MP4 per requested channel, each sent with a copy of
+// the message.
 
 import fs from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
@@ -22,22 +22,24 @@ export interface FileSettings {
   readonly folder: string;
   readonly fileName: string;
   readonly plain: boolean;
-  /** Files are attached to their messages for the e-mail node. */
+  /** Attach the files to their messages for the e-mail node. */
   readonly attach: boolean;
 }
 
 export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
   readonly channels: readonly number[];
-  /** What its events are told with. */
+  /** Run name for its events. */
   readonly run: string;
-  /** The name is the message's own: asked for again, it is gone on with. */
+  /** The message named the run itself: requested again, the run is continued. */
   readonly isNamed: boolean;
 }
 
-/** How a node is told of them. */
+/** Callbacks to the node. */
 export interface FilesOutlet {
   event(channel: number, stream: string, run: string, word: string, more: object): void;
-  /** Percent of all that is under way; undefined: nothing is, and `error` tells how it ended. */
+  /**
+   * Progress in percent over all exports; undefined when all have ended, with `error` if the last one failed.
+   */
   onProgress(percent: number | undefined, error?: NvrError): void;
 }
 
@@ -46,7 +48,7 @@ interface Running {
   readonly spans: readonly SpanExport[];
 }
 
-/** The channels of one message; each has a session of the NVR in turn. */
+/** Most channels per message; they use one session of the NVR after the other. */
 const MAX_CHANNELS = 64;
 
 export class PlaybackFiles {
@@ -54,7 +56,7 @@ export class PlaybackFiles {
   private readonly running = new Set<Running>();
   private closing = false;
 
-  /** Throws EINPUT for settings that cannot be used. */
+  /** Throws EINPUT for invalid settings. */
   constructor(
     private readonly RED: NodeAPI,
     private readonly node: Node,
@@ -90,14 +92,13 @@ export class PlaybackFiles {
     );
   }
 
-  /** Finishes and tells what an earlier run left. Never rejects. */
+  /** Finishes and reports exports that a restart interrupted. Never rejects. */
   recover(): Promise<void> {
     return this.exports.recover();
   }
 
   /**
-   * Calls `done` once, when the last of the files is finished. Throws EINPUT, or EBUSY where the same is
-   * under way.
+   * Calls `done` once, when the last file is finished. Throws EINPUT, or EBUSY if the same export is running.
    */
   start(request: FilesRequest, message: NodeMessage, done: (error?: Error) => void): void {
     const { channels, run, stream } = request;
@@ -138,7 +139,7 @@ export class PlaybackFiles {
     this.outlet.onProgress(this.percent);
   }
 
-  /** False: no such run writes files. What it has is kept. */
+  /** False if no such run is writing files. What was written is kept. */
   stop(run: unknown): boolean {
     const found = [...this.running].filter((one) => run === undefined || one.run === run);
     if (found.length !== 1) return false;
@@ -154,7 +155,9 @@ export class PlaybackFiles {
     );
   }
 
-  /** Files are finished with what they have; their messages leave after the next start. Never rejects. */
+  /**
+   * Finishes the files with what was received; their messages are sent after the next start. Never rejects.
+   */
   async close(): Promise<void> {
     this.closing = true;
     await this.exports.close();
@@ -214,7 +217,7 @@ export class PlaybackFiles {
     else this.outlet.event(channel, stream, run, 'ended', { reason, ...event, ...cause });
   }
 
-  /** What is told after a restart has no channel but that of the message which was kept. */
+  /** After a restart, the channel is known only from the stored message. */
   private send(message: NodeMessage | KeptMessage, channel: number | undefined, clip: ExportedClip): void {
     const { settings } = this.server;
     const own = channel === undefined ? 'nvr/playback/clip' : topicOf(settings, channel, 'clip');

@@ -1,4 +1,4 @@
-// What a message asks of playback: its properties, else the node's settings.
+// Derives a playback request from a message's properties and the node's settings.
 
 import { NvrError } from '../../lib/errors.js';
 import { parseDuration, parseTime } from '../../lib/nvr/playback/nvr-time.js';
@@ -22,7 +22,7 @@ export class PlaybackRequests {
 
   constructor(private readonly context: PlaybackContext) {}
 
-  /** Whether the message begins a run without an action that says so. */
+  /** Whether a message without `action` starts a run. */
   isPlay(message: Input): boolean {
     return isFromMessage(this.context, 'from') || !isEmpty(this.of(message, 'from'));
   }
@@ -31,7 +31,7 @@ export class PlaybackRequests {
     return overridden(playbackSettings, 'output', message.output, this.context.settings.output);
   }
 
-  /** One for each channel; several play in step. Throws EINPUT that names what cannot be used. */
+  /** One request per channel; several play synchronously. Throws EINPUT that names the invalid property. */
   units(message: Input): PlaybackRequest[] {
     const span = this.span(message);
     const channels = this.channels(message);
@@ -40,7 +40,7 @@ export class PlaybackRequests {
     return channels.map((channel) => ({ ...span, channel }));
   }
 
-  /** Throws EINPUT that names what cannot be used. */
+  /** Throws EINPUT that names the invalid property. */
   files(message: Input): FilesRequest {
     const { run, stream, group, from, to } = this.span(message);
     if (to === undefined) throw new NvrError('EINPUT', 'A file needs an end: give "to" or "duration", too.');
@@ -65,7 +65,7 @@ export class PlaybackRequests {
     return [...new Set(channels)];
   }
 
-  /** Where a `seek` is to go: the node's own beginning is none. */
+  /** Target of a `seek`; the node's own start time is not used. */
   seekTime(message: Input): number {
     const from = isFromMessage(this.context, 'from') ? this.of(message, 'from') : message.from;
     return this.time(from, 'from');
@@ -90,7 +90,7 @@ export class PlaybackRequests {
     return { run, stream, group, from, speed, ...(to === undefined ? {} : { to }) };
   }
 
-  /** The message's duration, its end, the node's end, the node's duration: what comes first. */
+  /** The first that is given: the message's duration, its end, the node's end, the node's duration. */
   private end(message: Input, from: number): number | undefined {
     const isSaid = message.duration !== undefined || isFromMessage(this.context, 'duration');
     const to = isSaid ? undefined : this.of(message, 'to');

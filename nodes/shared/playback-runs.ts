@@ -1,4 +1,4 @@
-// The runs of a playback node that are sent as messages: their units, their story, and how each ends.
+// The playback runs of a node that are sent as messages: their units and events, and how each ends.
 
 import type { NodeStatus } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -19,8 +19,8 @@ interface RunOutcome {
   readonly missingMs: number;
 }
 
-/** A run as it is controlled and told of; of several channels where they play in step. */
-interface Told {
+/** A run as it is controlled and reported; with several channels that play synchronously. */
+interface ControlledRun {
   readonly controls: PlaybackControls;
   readonly channel: number | readonly number[];
   readonly stream: string;
@@ -29,14 +29,14 @@ interface Told {
 }
 
 interface Group {
-  /** Channels that have not ended. */
+  /** Number of channels that have not ended. */
   left: number;
-  /** By channel. */
+  /** By channel number. */
   readonly runs: Map<number, PlaybackRun>;
-  told?: Told;
+  controlled?: ControlledRun;
 }
 
-/** What a message that began a run is answered, for one of its channels. */
+/** The pending result of a message that started a run, for one of its channels. */
 class Answer {
   resolve!: () => void;
   reject!: (error: NvrError) => void;
@@ -51,7 +51,7 @@ class Answer {
 }
 
 export class PlaybackRuns {
-  private readonly runs = new Map<string, Told>();
+  private readonly runs = new Map<string, ControlledRun>();
   private readonly outlet: Outlet;
 
   constructor(private readonly context: PlaybackContext) {
@@ -72,15 +72,16 @@ export class PlaybackRuns {
   }
 
   /**
-   * One request for each channel; several play in step. Resolves as the setting "doneWhen" says, when that
-   * holds for all; rejects with what keeps one from playing, or what is missing at its end.
+   * Starts one run with a request per channel; several play synchronously. Resolves according to the setting
+   * "doneWhen", once that applies to all channels. Rejects with the reason why a channel cannot play, or with
+   * what is missing at its end.
    */
   async play(requests: readonly PlaybackRequest[]): Promise<void> {
     const [{ run: name, stream, from, to }] = requests as [PlaybackRequest];
     const { node, nvr } = this.context;
     const single = requests.length === 1;
     const before = this.runs.get(name);
-    // A single run is replaced by one of its name in the library.
+    // A single run with the same name is replaced by the library itself.
     if (before !== undefined && !(single && typeof before.channel === 'number')) void before.controls.stop();
     const group: Group = { left: requests.length, runs: new Map() };
     const answers = requests.map((request) => new Answer(request));
@@ -100,13 +101,13 @@ export class PlaybackRuns {
       : new PlaybackTogether(requests, start, handlersOf);
     if (this.outlet.isFull) controls.hold();
     const channels = requests.map(({ channel }) => channel);
-    group.told = { controls, channel: single ? channels[0]! : channels, stream, from, to };
-    this.runs.set(name, group.told);
+    group.controlled = { controls, channel: single ? channels[0]! : channels, stream, from, to };
+    this.runs.set(name, group.controlled);
     const ends = await Promise.allSettled(answers.map(({ answered }) => answered));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** An event of a run that is written to a file. */
+  /** Sends an event of a run that is written to a file. */
   event(channel: number, stream: string, run: string, word: string, more: object): void {
     const { server, settings } = this.context;
     this.tell(
@@ -117,7 +118,7 @@ export class PlaybackRuns {
     );
   }
 
-  /** The run a message means: the one it names, or the only one there is. */
+  /** The run named by a message, or the only one. */
   named(name: unknown): PlaybackControls {
     if (name === undefined && this.runs.size === 1) return this.runs.values().next().value!.controls;
     const run = typeof name === 'string' ? this.runs.get(name) : undefined;
@@ -126,9 +127,9 @@ export class PlaybackRuns {
   }
 
   get status(): object[] {
-    return [...this.runs].map(([run, { controls, ...known }]) => {
+    return [...this.runs].map(([run, { controls, ...details }]) => {
       const { state, reached } = controls;
-      return { run, state, reached, ...known };
+      return { run, state, reached, ...details };
     });
   }
 
@@ -174,7 +175,7 @@ export class PlaybackRuns {
       },
       onEnd: (reason, error, missingMs) => {
         const isLast = --group.left === 0;
-        if (isLast && this.runs.get(request.run) === group.told) this.runs.delete(request.run);
+        if (isLast && this.runs.get(request.run) === group.controlled) this.runs.delete(request.run);
         const { word, event } = endOf(request, reached(), { reason, error, missingMs });
         tell(word, event);
         if (this.runs.size === 0)
@@ -193,8 +194,8 @@ export class PlaybackRuns {
 }
 
 /**
- * A run that gave pictures, and came to an end without all of its span, has `ended`, with what is missing;
- * one that never began is an `error`.
+ * A run that delivered pictures but not its whole span has `ended`, with what is missing; one that never
+ * started is an `error`.
  */
 function endOf(
   { from }: PlaybackRequest,

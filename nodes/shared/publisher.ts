@@ -1,5 +1,4 @@
-// Units and events of one source, a camera or a run of its recording, as the messages that flows are built
-// on.
+// Turns the units and events of a source (a camera, or a run of its recording) into messages.
 
 import { isKeyframe } from '../../lib/codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
@@ -13,7 +12,7 @@ export type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
 export interface Source {
   readonly channel: number;
   readonly stream: string;
-  /** On every message: a recording's run, or which camera of a node's several it is of. */
+  /** Added to every message: the run of a recording, or the camera if the node has several. */
   readonly mark?: { readonly run?: string } & CameraMark;
 }
 
@@ -26,13 +25,13 @@ export class Publisher {
     private readonly emit: Emit,
   ) {}
 
-  /** How many messages a picture makes. */
+  /** Number of messages for a picture. */
   count(unit: VideoUnit): number {
     if (this.emit === 'keyframes' && !isKeyframe(unit)) return 0;
     return this.emit === 'nalUnits' ? Math.max(unit.nals.length, 1) : 1;
   }
 
-  /** One of a picture's messages. `repeated`: it was sent before. */
+  /** One of a picture's messages. `repeated`: the picture was sent before. */
   picture(unit: VideoUnit, index: number, repeated = false): Outputs {
     const nal = this.emit === 'nalUnits' ? unit.nals[index] : undefined;
     const { channel, stream } = this.source;
@@ -47,7 +46,7 @@ export class Publisher {
     return [message, null];
   }
 
-  /** Sound or metadata. */
+  /** The message for audio or metadata. */
   side(unit: Exclude<MediaUnit, VideoUnit>): Outputs {
     const message = {
       topic: this.topic(unit.kind),
@@ -63,7 +62,7 @@ export class Publisher {
     return [null, { topic: this.topic('event'), payload: word, event, ...this.source.mark }];
   }
 
-  /** What every event says. */
+  /** Properties of every event. */
   get own(): { channel: number; stream: string; time: number } {
     const { channel, stream } = this.source;
     return { channel, stream, time: Date.now() };

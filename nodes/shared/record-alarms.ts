@@ -1,4 +1,4 @@
-// Messages that began a clip: each is a promise until its clip is finished or has failed.
+// Messages that started a clip: each has a promise that is pending until its clip is finished or has failed.
 
 import type { Node, NodeMessage } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -12,7 +12,10 @@ type Failed = RecorderEvent & { type: 'failed' };
 export interface HeldAlarm {
   readonly message: Input;
   readonly send: Send;
-  /** Resolves with the clip, rejects with why there is none; neither where the next start tells it. */
+  /**
+   * Resolves with the clip, or rejects with the reason why there is none. Stays pending if the next start
+   * reports it.
+   */
   readonly ended: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: NvrError) => void;
@@ -28,13 +31,14 @@ export class HeldAlarms {
   ) {}
 
   /**
-   * `begin` tells the recorder of it, and answers whether it begins a clip: if so, the promise is the clip's.
+   * `begin` passes the alarm to the recorder and returns whether it starts a clip. If so, returns the promise
+   * for that clip.
    */
   hold(message: Input, send: Send, begin: (holder: HeldAlarm) => boolean): Promise<void> | undefined {
     let resolve!: () => void;
     let reject!: (error: NvrError) => void;
-    const ended = new Promise<void>((...settle) => {
-      [resolve, reject] = settle;
+    const ended = new Promise<void>((...callbacks) => {
+      [resolve, reject] = callbacks;
     });
     const alarm: HeldAlarm = { message, send, ended, resolve, reject };
     if (!begin(alarm)) return undefined;
@@ -43,8 +47,8 @@ export class HeldAlarms {
   }
 
   /**
-   * The message goes with the last file of its clip, copies with those before. What no message waits for is a
-   * message of its own, of what was kept of the alarm's.
+   * Sends a finished file. The original message goes with the last file of its clip, copies with those
+   * before. Without a waiting message, sends one made from the stored alarm.
    */
   finished({ info, last, message: kept = {}, holder }: Finished): void {
     const filled = (message: NodeMessage): NodeMessage => this.output.clip(message, info);
@@ -63,16 +67,16 @@ export class HeldAlarms {
   }
 
   /**
-   * While the node closes: the clip stands in the journal, and is sent after the next start. `isLast`: there
-   * is none.
+   * Called while the node closes. The clip is in the journal, and is sent after the next start. `isLast`:
+   * there will be no next start.
    */
   ended(event: RecorderEvent, isLast: boolean): void {
     if (event.type !== 'failed' && !(event.type === 'finished' && event.last)) return;
     if (event.holder === undefined) return;
     const alarm = this.release(event.holder as HeldAlarm);
     if (event.type === 'finished') alarm.resolve();
-    // After a deploy of some nodes Catch would hear it now and after the start; the journal needs a disk,
-    // though.
+    // After a partial deploy Catch would receive the error both now and after the start. But if the disk
+    // failed, there is no journal.
     else if (isLast || event.error.code === 'EDISK') alarm.reject(event.error);
   }
 

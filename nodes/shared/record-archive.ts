@@ -1,5 +1,5 @@
-// What a record node does with what it has recorded: lists it, holds it back from retention, exports it with
-// its proof.
+// A record node's actions on its recordings: list them, protect them from deletion, export them with proof of
+// authenticity.
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -19,10 +19,10 @@ export const ARCHIVE_ACTIONS = ['keep', 'release', 'list', 'export'] as const;
 export type ArchiveAction = (typeof ARCHIVE_ACTIONS)[number];
 
 const KEY_FILE = 'nvr-signing-key.pem';
-/** The exports of a node that are under way, of all its cameras. */
+/** Running exports of a node, for all its cameras. */
 export type Exporting = Set<Promise<unknown>>;
 
-/** Of one node at once. */
+/** Most simultaneous exports per node. */
 const MAX_EXPORTS = 4;
 const MAX_NAME = 200;
 
@@ -47,18 +47,18 @@ export class RecordArchive {
     };
   }
 
-  /** Removes what a crash has left of exports. Never rejects. */
+  /** Removes files of exports that a crash interrupted. Never rejects. */
   cleanUp(): Promise<void> {
     const { deps, options } = this.evidence;
     return cleanUpExports(deps.fs, options.folder, deps.owner?.id);
   }
 
-  /** Undefined: nothing has been signed yet, or the key cannot be read. */
+  /** Undefined if nothing was signed yet, or the key cannot be read. */
   publicKey(): Promise<string | undefined> {
     return publicKeyOf(fs, this.keyFile).catch(() => undefined);
   }
 
-  /** Rejects with what goes to Catch. */
+  /** Rejections go to Catch. */
   async take(action: ArchiveAction, message: Input, send: Send): Promise<void> {
     switch (action) {
       case 'list': {
@@ -71,7 +71,7 @@ export class RecordArchive {
         const isKept = action === 'keep';
         const files = await this.recorder.catalog.keep(this.choice(message), isKept);
         const event = { files: files.length, file: files[0] };
-        send([null, this.output.told(message, isKept ? 'kept' : 'released', event)]);
+        send([null, this.output.withEvent(message, isKept ? 'kept' : 'released', event)]);
         return;
       }
       case 'export': {
@@ -84,7 +84,7 @@ export class RecordArchive {
     }
   }
 
-  /** Resolves when nothing is being exported any more: what was is given up as the node closes. */
+  /** Resolves when no export runs any more; closing the node cancels them. */
   async close(): Promise<void> {
     await Promise.allSettled(this.running);
   }
@@ -119,7 +119,7 @@ export class RecordArchive {
     return { file };
   }
 
-  /** What is empty counts as absent. */
+  /** Empty values count as absent. */
   private span({ from, to, duration }: Input): TimeSpan {
     const given = (value: unknown): boolean => value !== undefined && value !== null && value !== '';
     const time = (value: unknown, name: string): number =>

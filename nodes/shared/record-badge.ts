@@ -1,5 +1,5 @@
-// The badge of a camera that is recorded: disarmed, else what is wrong with the stream, else why the last
-// clip failed, else what it does.
+// The badge of a recorded camera. In order of precedence: disarmed, a problem of the stream, the failure of
+// the last clip, the current activity.
 
 import type { NodeStatus } from 'node-red';
 import type { NvrErrorCode } from '../../lib/errors.js';
@@ -11,18 +11,18 @@ const RECORDING: NodeStatus = { fill: 'blue', shape: 'dot', text: 'recording' };
 const DISARMED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'disarmed' };
 
 export class RecordBadge {
-  /** Of the stream, while it does not play. */
+  /** Badge of the stream while it does not play. */
   private trouble: NodeStatus | undefined = IDLE;
   private failure: NvrErrorCode | undefined;
   private shown: NodeStatus | undefined;
-  /** Waits for the keyframe that was missed. */
+  /** Waits for a keyframe after ENOKEYFRAME. */
   private keyframeWait: HubSubscription | undefined;
   private closed = false;
 
   constructor(
     private readonly tell: (badge: NodeStatus) => void,
     private readonly hub: CameraHub,
-    /** Undefined: disarmed. */
+    /** Undefined if disarmed. */
     private readonly isRecording: () => boolean | undefined,
   ) {}
 
@@ -34,13 +34,13 @@ export class RecordBadge {
     this.show();
   }
 
-  /** Of the last clip; undefined: it goes well. */
+  /** Sets the failure of the last clip; undefined if it succeeded. */
   clip(failure: NvrErrorCode | undefined): void {
     this.failure = failure;
     this.show();
   }
 
-  /** A camera may make events without end; the editor is told of changes. */
+  /** Send only changes to the editor, because a camera may emit events continuously. */
   show(): void {
     if (this.closed) return;
     const badge = this.badge();

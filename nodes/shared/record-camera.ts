@@ -1,4 +1,4 @@
-// One camera of a record node: its recorder, its alarms, and what it tells.
+// One camera of a record node: its recorder, its alarms, and its messages.
 
 import type { NodeStatus } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -16,14 +16,14 @@ import { recorderDeps, recorderOptions, type RecordContext } from './record-opti
 import { RecordOutput } from './record-output.js';
 import { offerRecorded } from './recorded-cameras.js';
 
-/** Node-RED gives up on a node that takes 15 s to close. */
+/** Below the 15 s after which Node-RED abandons a closing node. */
 const CLOSE_MS = 12_000;
 
-/** What a node's cameras share, or is each one's own. */
+/** What the node's cameras share, and what belongs to this one. */
 export interface RecordCameraParts {
   readonly channel: number;
   readonly mark: CameraMark;
-  /** Tells its files from those of others in the folder. */
+  /** Distinguishes its files from those of others in the same folder. */
   readonly id: string;
   readonly exporting: Exporting;
   readonly show: (badge: NodeStatus) => void;
@@ -34,13 +34,13 @@ export class RecordCamera {
   private readonly recorder: Recorder;
   private readonly output: RecordOutput;
   private readonly badge: RecordBadge;
-  /** Recorded without end, with or without alarms. */
+  /** Records continuously, with or without alarms. */
   private readonly isEndless: boolean;
   private readonly archive: RecordArchive;
   private readonly alarms: HeldAlarms;
   private readonly takeBack: () => void;
   private armed = false;
-  /** Absent while the flows run; `isLast`: no next start tells what is left. */
+  /** Undefined until the node closes. `isLast`: no next start will report what remains. */
   private closing: { readonly isLast: boolean } | undefined;
 
   constructor(
@@ -78,17 +78,17 @@ export class RecordCamera {
     this.badge.show();
   }
 
-  /** Once, as it starts. */
+  /** Call once at the start. */
   warnOfNoLimit(): void {
     this.output.warning(noLimit());
   }
 
-  /** Removes what a crash has left of exports in the folder. Never rejects. */
+  /** Removes files of exports in the folder that a crash interrupted. Never rejects. */
   cleanUp(): Promise<void> {
     return this.archive.cleanUp();
   }
 
-  /** Answered at once, or with the clip that the message began. */
+  /** Resolves at once, or with the clip that the message started. */
   async input(message: Input, send: Send): Promise<void> {
     const archived = ARCHIVE_ACTIONS.find((action) => action === message.action);
     if (archived !== undefined) {
@@ -126,7 +126,7 @@ export class RecordCamera {
     }
   }
 
-  /** Finishes what is recorded, within the time that Node-RED gives. */
+  /** Finishes the current recording within the time that Node-RED allows. */
   async close(isLast: boolean): Promise<void> {
     this.closing = { isLast };
     this.takeBack();
@@ -142,7 +142,7 @@ export class RecordCamera {
     this.alarms.close();
   }
 
-  /** A disarmed recorder is not told of alarms: to ignore them is what it was disarmed for. */
+  /** Alarms are ignored while disarmed. */
   private async alarm(message: Input, send: Send): Promise<void> {
     const { payload } = message;
     if (isOff(payload)) this.recorder.endAlarm();
@@ -169,7 +169,7 @@ export class RecordCamera {
     const finished = this.recorder.disarm();
     this.badge.show();
     await finished.then(() => {
-      // It may have been armed again meanwhile.
+      // The recorder may have been armed again meanwhile.
       if (!this.armed) this.output.event('stopped');
     });
   }

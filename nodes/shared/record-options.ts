@@ -1,4 +1,4 @@
-// What a record node's settings make of its recorder: options, and what it needs of the machine.
+// Converts a record node's settings to the options of its recorder, with access to the file system.
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -17,13 +17,13 @@ import type { recordSettings } from './settings/tables/nvr-record.js';
 export type RecordContext = FlowContext<typeof recordSettings>;
 type Settings = SettingsOf<typeof recordSettings>;
 
-/** Seconds of a time-lapse's file: a day. */
+/** Seconds per time-lapse file: a day. */
 const FILM_SEGMENT = 86_400;
-/** Of continuous recording, where nothing is set. */
+/** Default limit for continuous recording. */
 const USUAL_GIB = 10;
 const THUMBNAIL_QUALITY = 80;
 
-/** Flows of the first release have no version, and kept everything. */
+/** Flows of version 0.1.0 have no version, and kept everything. */
 export function keepGiB({ keepGiB: given, mode }: Settings, savedVersion: number): number {
   return given ?? (mode === 'continuous' && savedVersion > 0 ? USUAL_GIB : 0);
 }

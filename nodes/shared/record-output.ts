@@ -1,4 +1,4 @@
-// What a record node sends: clips on output 1, their story and the stream's on output 2.
+// The messages of a record node: clips on output 1, events of the recorder and the stream on output 2.
 
 import type { Node, NodeMessage } from 'node-red';
 import type { NvrError } from '../../lib/errors.js';
@@ -26,7 +26,7 @@ export class RecordOutput {
     });
   }
 
-  /** The same message with a finished clip on it, for output 1. */
+  /** Returns the same message with a finished clip in it, for output 1. */
   clip(message: NodeMessage, info: ClipInfo): NodeMessage {
     const topic = topicOr(message, topicOf(this.settings, this.hub.channel, 'clip'));
     return Object.assign(message, {
@@ -38,13 +38,13 @@ export class RecordOutput {
   }
 
   /**
-   * The same message with the answer on it, for output 2. `state` is the recorder's, `streamState` the
-   * stream's.
+   * Returns the same message with the answer in it, for output 2. `state` is the recorder's, `streamState`
+   * the stream's.
    */
   status(message: NodeMessage, recorder: RecorderStatus, publicKey: string | undefined): NodeMessage {
     const { statistics } = this.hub;
     const key = publicKey !== undefined && { publicKey };
-    return this.told(message, 'status', {
+    return this.withEvent(message, 'status', {
       ...statistics,
       streamState: statistics.state,
       ...recorder,
@@ -52,8 +52,8 @@ export class RecordOutput {
     });
   }
 
-  /** The same message with an event on it, for output 2. */
-  told(message: NodeMessage, word: string, more: object): NodeMessage {
+  /** Returns the same message with an event in it, for output 2. */
+  withEvent(message: NodeMessage, word: string, more: object): NodeMessage {
     const { channel, stream } = this.hub;
     const event = { channel, stream, time: Date.now(), ...more };
     return Object.assign(message, {
@@ -64,13 +64,13 @@ export class RecordOutput {
     });
   }
 
-  /** The same message with what it asked for, for output 1. */
+  /** Returns the same message with the requested data in it, for output 1. */
   answer(message: NodeMessage, what: string, more: object): NodeMessage {
     const topic = topicOr(message, topicOf(this.settings, this.hub.channel, what));
     return Object.assign(message, { topic, ...more, ...this.mark });
   }
 
-  /** Tells an event at its pace. */
+  /** Sends an event at its permitted rate. */
   event(word: string, more: object = {}): void {
     const { channel, stream } = this.hub;
     this.outlet.event(word, { channel, stream, time: Date.now(), ...more }, (event) => [
@@ -102,7 +102,7 @@ export class RecordOutput {
   }
 }
 
-/** A recorder's event as `msg.event`: flat, without the word and what is meant for the node alone. */
+/** A recorder's event as `msg.event`: flat, without its word and fields for internal use. */
 function recorderInfo(event: RecorderEvent): object {
   switch (event.type) {
     case 'armed':

@@ -1,4 +1,4 @@
-// What the record nodes of an NVR have recorded, for nodes that show it.
+// Registry of what an NVR's record nodes have recorded, for nodes that show it.
 
 import type { Catalog } from '../../lib/nvr/recorder/catalog.js';
 import type { NvrServerNode } from './server-node.js';
@@ -10,12 +10,12 @@ export interface RecordedCamera {
 
 const cameras = new WeakMap<NvrServerNode, Set<RecordedCamera>>();
 
-/** A record node is there; answers how to say that it has gone. */
+/** Registers a record node's camera; returns a function that removes it. */
 export function offerRecorded(server: NvrServerNode, camera: RecordedCamera): () => void {
-  const known = cameras.get(server) ?? new Set();
-  cameras.set(server, known.add(camera));
+  const recorded = cameras.get(server) ?? new Set();
+  cameras.set(server, recorded.add(camera));
   return () => {
-    known.delete(camera);
+    recorded.delete(camera);
   };
 }
 

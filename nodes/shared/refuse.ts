@@ -1,21 +1,12 @@
-// What is done with a setting or message that cannot be used.
+// Reports invalid settings.
 
 import type { Node } from 'node-red';
-import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
+import { asNvrError } from '../../lib/errors.js';
 import { invalidSetting } from './status.js';
 
-/** Every error that a node tells is one of ours; what is not gets `code`. */
-export function asNvrError(
-  error: unknown,
-  code: NvrErrorCode = 'EINPUT',
-  message = 'This cannot be used.',
-): NvrError {
-  return error instanceof NvrError ? error : new NvrError(code, message, { cause: error });
-}
-
-/** A setting that cannot be used: a red badge that names it, and Catch. */
+/** Shows a red badge that names the invalid setting, and sends the error to Catch. */
 export function refuseSettings(node: Node, error: unknown): void {
-  const told = asNvrError(error, 'EINPUT', 'The node’s settings cannot be used.');
-  node.status(invalidSetting(/"(\w+)"/.exec(told.message)?.[1] ?? 'settings'));
-  node.error(told, {});
+  const invalid = asNvrError(error, 'EINPUT', 'The node’s settings cannot be used.');
+  node.status(invalidSetting(/"(\w+)"/.exec(invalid.message)?.[1] ?? 'settings'));
+  node.error(invalid, {});
 }

@@ -1,4 +1,4 @@
-// What flow nodes see of the config node, and how they attach to it.
+// The config node as flow nodes see it, and how they attach to it.
 
 import type { Node, NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -10,21 +10,24 @@ import type { SettingProblem } from './settings/read.js';
 const FALLBACK_MS = 2_000;
 
 export interface NvrServerNode extends Node {
-  /** A plain object: core passes the config node's errors and status to the tabs of these nodes. */
+  /**
+   * A plain object, because Node-RED's core uses it to pass the config node's errors and status to the tabs
+   * of these nodes.
+   */
   users: Record<string, Node>;
   settings: NvrSettings;
-  /** The properties as core hands them over, variables filled in; no credentials. */
+  /** The properties from Node-RED with variables replaced; without credentials. */
   saved: Readonly<Record<string, unknown>>;
-  /** What was said to the NVR while its trace is on. */
+  /** Trace of the NVR's dialogue, while it is switched on. */
   exchanges: Trace;
-  /** Absent while a setting cannot be used. */
+  /** Undefined while a setting is invalid. */
   nvr: Nvr | undefined;
   problem: SettingProblem | undefined;
   register(node: Node): void;
   deregister(node: Node): void;
 }
 
-/** The config node of a flow node's `nvr` property. Throws EINPUT that says what is missing. */
+/** The config node for a flow node's `nvr` property. Throws EINPUT that says what is missing. */
 export function serverOf(RED: NodeAPI, id: unknown): NvrServerNode {
   const server = typeof id === 'string' ? (RED.nodes.getNode(id) as NvrServerNode | null) : null;
   if (server === null || typeof server.register !== 'function') {
@@ -33,7 +36,7 @@ export function serverOf(RED: NodeAPI, id: unknown): NvrServerNode {
   return server;
 }
 
-/** The library's NVR of a config node. Throws EINPUT that names the setting which cannot be used. */
+/** The library's NVR of a config node. Throws EINPUT that names the invalid setting. */
 export function nvrOf(server: NvrServerNode): Nvr {
   if (server.nvr === undefined) {
     throw new NvrError('EINPUT', server.problem?.message ?? 'The NVR’s settings cannot be used.');
@@ -41,7 +44,10 @@ export function nvrOf(server: NvrServerNode): Nvr {
   return server.nvr;
 }
 
-/** Starts that wait for the flows to run; one listener for all, since a flow may hold hundreds of nodes. */
+/**
+ * Callbacks waiting for the flows to run; a single listener for all, because a flow may have hundreds of
+ * nodes.
+ */
 const waiting = new Set<() => void>();
 
 function flowsStarted(): void {
@@ -49,11 +55,11 @@ function flowsStarted(): void {
 }
 
 /**
- * Runs `start` once the flows run, so that what it reports reaches Catch and Status nodes made after this
- * node. Answers how to call it off.
+ * Runs `start` once the flows run, so that its reports reach Catch and Status nodes created after this node.
+ * Returns a function that cancels it.
  */
 export function whenFlowsRun(RED: NodeAPI, start: () => void): () => void {
-  // Another runtime in this process has another emitter, and a restarted one may have lost its listeners.
+  // Another runtime in this process has its own emitter, and a restarted one may have lost its listeners.
   if (!RED.events.listeners('flows:started').includes(flowsStarted))
     RED.events.on('flows:started', flowsStarted);
   const once = (): void => {
@@ -61,7 +67,7 @@ export function whenFlowsRun(RED: NodeAPI, start: () => void): () => void {
     clearTimeout(timer);
     start();
   };
-  // Should the event never come, nodes start all the same.
+  // If the event never comes, nodes start anyway.
   const timer = setTimeout(once, FALLBACK_MS);
   waiting.add(once);
   return () => {

@@ -1,4 +1,4 @@
-// The nvr-server node's saved properties as the library's settings.
+// Converts the nvr-server node's saved properties to the library's settings.
 
 import type { Node, NodeAPI } from 'node-red';
 import type { TlsSettings } from '../../lib/client/transport/socket.js';
@@ -10,18 +10,18 @@ import { serverSettings } from './settings/tables/nvr-server.js';
 
 type Saved = Readonly<Record<string, unknown>>;
 
-/** Core's tls-config node. */
+/** Node-RED's tls-config node. */
 interface TlsConfigNode extends Node {
   addTLSOptions?(options: TlsSettings): TlsSettings;
 }
 
 export interface ReadServer<T> {
-  /** In place of what cannot be used stands its default. */
+  /** Invalid values are replaced by their defaults. */
   readonly settings: T;
   readonly problems: readonly SettingProblem[];
 }
 
-/** All of an NVR's settings. */
+/** All settings of an NVR. */
 export function settingsOf(
   RED: NodeAPI,
   saved: Saved,
@@ -36,7 +36,7 @@ export function settingsOf(
   };
 }
 
-/** Everything but the credentials and TLS material, which Node-RED keeps elsewhere. */
+/** All settings except credentials and TLS material, which Node-RED stores elsewhere. */
 export function readServerSettings(
   saved: Saved,
 ): ReadServer<Omit<NvrSettings, 'username' | 'password' | 'tlsSettings'>> {
@@ -55,13 +55,13 @@ export function readServerSettings(
   };
 }
 
-/** The zone of this machine. */
+/** The time zone of this machine. */
 export function ownZone(): string {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   return timeZone === 'Etc/Unknown' ? 'UTC' : timeZone;
 }
 
-/** People type `host:port`: it is what they mean, unless the port's own field says something else. */
+/** Accepts `host:port` in the host field; the port applies unless the port field is set differently. */
 function addressOf(
   typed: string,
   rtspPort: number,
@@ -71,7 +71,7 @@ function addressOf(
     const problem = { property: 'host', message: `The setting "host" ${rule}` };
     return { host: typed, rtspPort, problem };
   };
-  // That it is there is the table's to ask.
+  // A missing host is reported by the settings table.
   if (typed === '') return { host: typed, rtspPort };
   let named: { host: string; port?: number | undefined };
   try {
@@ -80,13 +80,13 @@ function addressOf(
     return refuse('must be a host name or an IP address; the port has a field of its own.');
   }
   const { host, port = rtspPort } = named;
-  // The HTTP port stands in a browser's address.
+  // People copy the HTTP port from the browser's address bar.
   if (port === rtspPort || port === httpPort) return { host, rtspPort };
   if (rtspPort === RTSP_PORT) return { host, rtspPort: port };
   return refuse(`names port ${port}, and the RTSP port is ${rtspPort}: give the port there alone.`);
 }
 
-/** Certificates are verified unless the user's own TLS settings say otherwise. */
+/** Certificates are verified unless the user's TLS settings say otherwise. */
 function readTls(
   RED: NodeAPI,
   id: unknown,
@@ -99,7 +99,7 @@ function readTls(
     return { problems: [{ property: 'tlsConfig', message }] };
   }
   const settings = node.addTLSOptions({});
-  // An empty server name would switch the name's verification off.
+  // An empty server name would disable the verification of the name.
   if (settings.servername === '') delete settings.servername;
   return isUsed ? { settings, problems: [] } : { problems: [] };
 }

@@ -1,5 +1,4 @@
-// Status badges. Texts are words that the editor looks up in the node's catalog, and that read well where it
-// has none.
+// Status badges. Their texts are keys in the node's catalog, and readable without it.
 
 import type { NodeStatus } from 'node-red';
 import type { NvrErrorCode } from '../../lib/errors.js';
@@ -9,7 +8,7 @@ export const IDLE: NodeStatus = { fill: 'grey', shape: 'ring', text: 'idle' };
 export const PLAYING: NodeStatus = { fill: 'green', shape: 'dot', text: 'playing' };
 export const STOPPED: NodeStatus = { fill: 'grey', shape: 'ring', text: 'stopped' };
 
-/** A setting that cannot be used, by its property's name. */
+/** An invalid setting, by its property name. */
 export function invalidSetting(property: string): NodeStatus {
   return { fill: 'red', shape: 'ring', text: `bad ${property}`.slice(0, 19) };
 }
@@ -18,7 +17,7 @@ export function failed(code: NvrErrorCode): NodeStatus {
   return { fill: 'red', shape: 'ring', text: code };
 }
 
-/** What an event of the stream's story makes of the badge; undefined: it stays. */
+/** The badge after an event of the stream; undefined leaves it unchanged. */
 export function statusOfEvent(event: HubEvent): NodeStatus | undefined {
   switch (event.type) {
     case 'connecting':
@@ -26,8 +25,8 @@ export function statusOfEvent(event: HubEvent): NodeStatus | undefined {
     case 'playing':
       return PLAYING;
     case 'reconnecting': {
-      const told: { readonly code?: string } = event;
-      return { fill: 'yellow', shape: 'ring', text: told.code ?? 'retrying' };
+      const details: { readonly code?: string } = event;
+      return { fill: 'yellow', shape: 'ring', text: details.code ?? 'retrying' };
     }
     case 'error':
       return { fill: 'red', shape: 'ring', text: event.code };

@@ -1,13 +1,13 @@
-// Passwords that a dialog brings to its test: the gate for wrong ones holds for them too, since each is
-// another account to the library.
+// Applies the lock-out for wrong passwords to the dialog's test: each password there is another account to
+// the library, so its own lock-out would not work.
 
 import { performance } from 'node:perf_hooks';
 import { WRONG_PASSWORD } from '../../lib/client/backoff.js';
 import { NvrError } from '../../lib/errors.js';
 
 /**
- * Wrong passwords for one user at one host, however many tests run at once; then nobody tries for 5 min,
- * doubling to 1 h.
+ * Wrong passwords for one user at one host, over all tests. After that, log-ins are blocked for 5 min,
+ * doubling up to 1 h.
  */
 const MAX_WRONG = 2;
 const MAX_ACCOUNTS = 1000;
@@ -21,12 +21,12 @@ interface Guesses {
 export class TestGate {
   private readonly accounts = new Map<string, Guesses>();
 
-  /** `now` is monotonic ms. */
+  /** `now`: monotonic ms. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
-   * Lets one try in, or throws EAUTH or EBUSY. To be told how it ended: whether the password was taken,
-   * refused, or never asked for.
+   * Starts a test, or throws EAUTH or EBUSY. Call the returned function with the outcome: password accepted,
+   * refused, or not requested.
    */
   enter(host: string, username: string): (outcome: 'taken' | 'refused' | 'unasked') => void {
     const key = keyOf(host, username);
@@ -41,7 +41,7 @@ export class TestGate {
     if (guesses.underWay >= left)
       throw new NvrError('EBUSY', 'A test with a password for this user is under way; wait for its end.');
     guesses.underWay++;
-    // The account that was asked about last goes last.
+    // Move the account to the end of the map, so that the map is ordered by last use.
     this.accounts.delete(key);
     this.accounts.set(key, guesses);
     if (this.accounts.size > MAX_ACCOUNTS) this.forgetOne();
@@ -60,7 +60,7 @@ export class TestGate {
     };
   }
 
-  /** The one that was asked about longest ago, and is not blocked if there is such a one. */
+  /** Drops the account used longest ago, preferring one that is not blocked. */
   private forgetOne(): void {
     let oldest: string | undefined;
     for (const [key, { blockedUntil }] of this.accounts) {
@@ -74,8 +74,8 @@ export class TestGate {
 }
 
 /**
- * One key for all spellings of a host (127.1, a dot at the end, an IPv6 address with its zeros) and of a
- * user: many servers take either case.
+ * The same key for all spellings of a host (127.1, a trailing dot, an IPv6 address with leading zeros) and of
+ * a user, because many servers ignore case.
  */
 function keyOf(host: string, username: string): string {
   return JSON.stringify([usualHost(host.trim().toLowerCase()), username.trim().toLowerCase()]);
@@ -86,7 +86,7 @@ function usualHost(host: string): string {
   try {
     return new URL(`http://${bare.includes(':') ? `[${bare}]` : bare}`).hostname.replace(/\.$/, '');
   } catch {
-    // An address with a zone is no host of a URL.
+    // A URL host cannot have an IPv6 zone.
     return bare;
   }
 }

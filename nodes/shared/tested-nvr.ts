@@ -1,5 +1,5 @@
-// The NVR that a dialog's test is about: the deployed one where nothing was changed, else one made of the
-// dialog's values.
+// The NVR for a dialog's test: the deployed one if nothing was changed, else a new one from the dialog's
+// values.
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
@@ -12,27 +12,30 @@ import { serverSettings } from './settings/tables/nvr-server.js';
 
 export interface TestedNvr {
   readonly nvr: Nvr;
-  /** Made for this test: to be closed after it. */
+  /** Created for this test, and to be closed after it. */
   readonly isOwn: boolean;
-  /** The password came with the test, and is not the stored one. */
+  /** The password was entered in the dialog, and is not the stored one. */
   readonly isGuess: boolean;
 }
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** The properties of a flow file that make a connection what it is. */
+/** The saved properties that affect the connection. */
 const PROPERTIES = Object.keys(serverSettings);
 
-/** What a node that was saved before these existed means by their absence. */
+/** The values of properties that are missing in nodes saved by older versions. */
 const DEFAULTS: Values = defaultsOf(serverSettings);
 
-/** Where a secret may go is decided by these; the stored password and what variables hold go nowhere else. */
+/**
+ * These properties decide where a secret is sent. With any other values the stored password and variables are
+ * not used.
+ */
 const BOUND = ['host', 'rtspPort', 'httpPort', 'tls', 'httpTls', 'tlsConfig', 'redirects', 'allowBasic'];
 
 /**
- * `body`: `id`, `server` (the properties), and `username`, `password`; or `stored: "password"` for a password
- * that the dialog does not know, or `stored: "account"` for an account that it does not. Throws EINPUT that
- * says what cannot be used.
+ * `body`: `id`, `server` (the properties), and `username`, `password`; or `stored: "password"` if the dialog
+ * does not know the password, or `stored: "account"` if it does not know the account. Throws EINPUT that
+ * names the invalid property.
  */
 export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   const deployed = typeof body.id === 'string' ? nodeOf(RED, body.id) : undefined;
@@ -43,7 +46,7 @@ export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   const isBound = BOUND.every(isKept);
   const values: Record<string, unknown> = {};
   for (const property of PROPERTIES) {
-    // A variable's value is as secret as a password: it leaves with the stored target alone.
+    // A variable's value is as secret as a password, so it is only sent to the stored target.
     if (isBound && isKept(property)) values[property] = deployed?.saved[property];
     else values[property] = plain(property, given[property]);
   }
@@ -62,7 +65,7 @@ export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   return { nvr: new Nvr({ ...settings, linger: 2 }), isOwn: true, isGuess: account.isGuess };
 }
 
-/** The deployed config node, if it is one of ours. */
+/** The deployed config node, if it is an nvr-server. */
 export function nodeOf(RED: NodeAPI, id: string): NvrServerNode | undefined {
   const node = RED.nodes.getNode(id) as NvrServerNode | null;
   return node?.type === 'nvr-server' ? node : undefined;
@@ -76,7 +79,7 @@ function accountOf(
   const { stored } = body;
   const own = { username: textOf('username', body.username), password: textOf('password', body.password) };
   if (stored !== 'account' && stored !== 'password') return { ...own, isGuess: own.username !== '' };
-  // Not deployed yet: nothing is stored.
+  // Not deployed yet, so there are no stored credentials.
   if (deployed === undefined) return { ...own, password: '', isGuess: own.username !== '' };
   const { username, password } = deployed.settings;
   if (!isBound || (stored === 'password' && own.username !== username)) {
@@ -88,7 +91,7 @@ function accountOf(
   return { username, password, isGuess: false };
 }
 
-/** A new `${VAR}` is not looked up: an editor could read the runtime's environment through it. */
+/** A new `${VAR}` is not resolved: an editor user could read the runtime's environment with it. */
 function plain(property: string, value: unknown): unknown {
   if (typeof value === 'string' && value.includes('${'))
     throw new NvrError('EINPUT', `The setting "${property}" names a variable: deploy first, then test.`);
@@ -102,7 +105,7 @@ function textOf(property: string, value: unknown): string {
   return String(plain(property, value));
 }
 
-/** The node's properties as they stand in the flow file. */
+/** The node's properties in the flow file. */
 function rawOf(RED: NodeAPI, id: string): Values | undefined {
   let found: Values | undefined;
   RED.nodes.eachNode((node) => {

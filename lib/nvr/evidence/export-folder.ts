@@ -98,8 +98,8 @@ export class ExportFolder {
 }
 
 /**
- * Removes what a crash has left of the owner's exports. `but`: also those of these names, though they are this
- * process's own. Never rejects.
+ * Removes what a crash has left of the owner's exports. `but`: also those of these names, though they are
+ * this process's own. Never rejects.
  */
 export async function removeParts(
   fs: RecorderFs,

@@ -1,6 +1,6 @@
-// Several Node-REDs may share one folder. Each one beats there, in a file of its own, for as long as it records
-// there: what another one began is left alone while that beats. Clocks of machines differ, so a beat is no
-// time but a number that changes, and how long it has not is told by who watches.
+// Several Node-REDs may share one folder. Each one beats there, in a file of its own, for as long as it
+// records there: what another one began is left alone while that beats. Clocks of machines differ, so a beat
+// is no time but a number that changes, and how long it has not is told by who watches.
 
 import { openBelow, type Place } from './below.js';
 import { codeOf } from './disk.js';
@@ -28,8 +28,9 @@ interface Beating {
 const beating = new Map<string, Beating>();
 
 /**
- * Beats in a folder until `stop` is called. `id`: of the owner there, which is another one than asked for where
- * a second process with the same settings lives beside this one. Never rejects: a full disk takes no beat.
+ * Beats in a folder until `stop` is called. `id`: of the owner there, which is another one than asked for
+ * where a second process with the same settings lives beside this one. Never rejects: a full disk takes no
+ * beat.
  */
 export async function beatIn(
   { fs, timers }: Pick<RecorderDeps, 'fs' | 'timers'>,

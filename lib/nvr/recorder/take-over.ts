@@ -1,5 +1,5 @@
-// Journals that other Node-REDs left in the folder, of the same node and the same camera: those of one that is
-// gone are taken over, by one other.
+// Journals that other Node-REDs left in the folder, of the same node and the same camera: those of one that
+// is gone are taken over, by one other.
 
 import { openBelow } from './below.js';
 import { codeOf } from './disk.js';
@@ -31,8 +31,9 @@ export class TakeOver {
   ) {}
 
   /**
-   * The journals that are nobody's any more: they are `me`'s from now on, who has to remove them. `isWaiting`:
-   * there are others, whose owner lives. `now`: monotonic ms. Rejects with what the file system says.
+   * The journals that are nobody's any more: they are `me`'s from now on, who has to remove them.
+   * `isWaiting`: there are others, whose owner lives. `now`: monotonic ms. Rejects with what the file system
+   * says.
    */
   async look(root: string, me: string, now: number): Promise<{ taken: Taken[]; isWaiting: boolean }> {
     const taken: Taken[] = [];

@@ -1,4 +1,5 @@
-// So much a second, and no more than so much at once. Pure; time comes in, in monotonic ms.
+// Token bucket: limits a rate, with bursts of up to a given amount. Pure: the time is an argument, in
+// monotonic ms.
 
 export class Bucket {
   private level: number;
@@ -12,8 +13,8 @@ export class Bucket {
   }
 
   /**
-   * Whether `amount` is within the rate. What is not counts all the same: as long as more is offered than the
-   * rate, it is exceeded.
+   * Whether `amount` is within the rate. It is deducted either way, so the rate stays exceeded as long as
+   * more is offered.
    */
   offer(amount: number, now: number): boolean {
     this.fill(now);
@@ -22,7 +23,7 @@ export class Bucket {
     return fits;
   }
 
-  /** As `offer`; what is not within the rate does not count. */
+  /** Like `offer`, but deducts nothing if the rate is exceeded. */
   take(amount: number, now: number): boolean {
     this.fill(now);
     if (amount > this.level) return false;

@@ -1,9 +1,11 @@
-// The story of a stream, told at a pace a person or a flow can follow: of words that repeat, a few a second,
-// each with how many it stands for. Pure; time comes in, in monotonic ms.
+// Limits how often events of a stream are sent: repeated events to a few per second, each with the number it
+// stands for. Pure: the time is an argument, in monotonic ms.
 
 import { Bucket } from './bucket.js';
 
-/** Later ones say what earlier ones said. All other words are told at once, each. */
+/**
+ * Event words for which only the latest of several matters. Events with other words are sent at once, each.
+ */
 const REPEATED: ReadonlySet<string> = new Set(['gap', 'format', 'warning', 'extended']);
 const PER_SECOND = 2;
 const AT_ONCE = 4;
@@ -12,74 +14,74 @@ const MOST_PACES = 256;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-export interface Told {
+export interface StreamEvent {
   readonly word: string;
   readonly event: Fields;
-  /** What it is told of, where a node tells of several things. */
+  /** What the event is about, if a node reports on several things. */
   readonly of?: string;
 }
 
-interface Held<T extends Told> {
-  readonly told: T;
+interface Held<T extends StreamEvent> {
+  readonly latest: T;
   readonly count: number;
   readonly lost: number;
 }
 
-/** `T`: an event with whatever else the caller wants back with it. */
-export class EventGate<T extends Told = Told> {
+/** `T`: an event with additional data for the caller. */
+export class EventGate<T extends StreamEvent = StreamEvent> {
   private readonly paces = new Map<string, Bucket>();
-  /** By what it is of, word and code, in the order in which they were held back. */
+  /** By subject, word and code, in the order in which they were held back. */
   private readonly held = new Map<string, Held<T>>();
 
-  /** What is to be told now, in order. What is held back is told with what comes next, or by `due`. */
-  offer(told: T, now: number): T[] {
-    const { word, event, of = '' } = told;
-    if (!REPEATED.has(word)) return [...this.all(), told];
+  /** Returns the events to send now, in order. Others are held back until a later `offer` or `due`. */
+  offer(item: T, now: number): T[] {
+    const { word, event, of = '' } = item;
+    if (!REPEATED.has(word)) return [...this.all(), item];
     const key = JSON.stringify([of, word, event.code]);
     const held = this.held.get(key);
-    if (held === undefined && this.paceOf(key).take(1, now)) return [told];
+    if (held === undefined && this.paceOf(key).take(1, now)) return [item];
     const { count, lost } = held ?? { count: 0, lost: 0 };
     const more = typeof event.lost === 'number' ? event.lost : 0;
-    this.held.set(key, { told, count: count + 1, lost: lost + more });
+    this.held.set(key, { latest: item, count: count + 1, lost: lost + more });
     return [];
   }
 
-  /** What was held back long enough. */
+  /** Returns the events that were held back long enough. */
   due(now: number): T[] {
-    const told: T[] = [];
+    const due: T[] = [];
     for (const [key, held] of this.held) {
       if (!this.paceOf(key).take(1, now)) continue;
       this.held.delete(key);
-      told.push(summed(held));
+      due.push(summed(held));
     }
-    return told;
+    return due;
   }
 
-  /** Everything held back. */
+  /** Returns all events held back. */
   all(): T[] {
-    const told = [...this.held.values()].map(summed);
+    const all = [...this.held.values()].map(summed);
     this.held.clear();
-    return told;
+    return all;
   }
 
-  /** Milliseconds after which `due` is to be asked; undefined: nothing is held back. */
+  /** ms after which to call `due`; undefined if nothing is held back. */
   get dueInMs(): number | undefined {
     return this.held.size > 0 ? EVERY_MS : undefined;
   }
 
   private paceOf(key: string): Bucket {
-    const known = this.paces.get(key);
-    if (known !== undefined) return known;
+    const current = this.paces.get(key);
+    if (current !== undefined) return current;
     const pace = new Bucket(PER_SECOND, AT_ONCE);
     this.paces.set(key, pace);
-    // Names of runs are without number; the pace of one long past is full again.
+    // Bounded, because run names are arbitrary. The oldest bucket is full again anyway.
     if (this.paces.size > MOST_PACES) this.paces.delete(this.paces.keys().next().value!);
     return pace;
   }
 }
 
-function summed<T extends Told>({ told, count, lost }: Held<T>): T {
-  const { event } = told;
+function summed<T extends StreamEvent>({ latest, count, lost }: Held<T>): T {
+  const { event } = latest;
   const sums = { ...(count > 1 && { count }), ...(event.lost !== undefined && { lost }) };
-  return { ...told, event: { ...event, ...sums } };
+  return { ...latest, event: { ...event, ...sums } };
 }

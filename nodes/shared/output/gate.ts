@@ -1,35 +1,36 @@
-// What one node may send to its flow. Node-RED's `send` acknowledges nothing, so overload is measured where
-// it can be: at the age of what is sent, the event loop's delay, and what waits; and a camera may send no
-// more messages and bytes a second than any real one does. Pure; time comes in, in monotonic ms.
+// Decides what a node may send to its flow. Node-RED's `send` gives no acknowledgement, so overload is
+// detected by the age of units, the delay of the event loop, and the length of the queue. Independently, a
+// camera may not send more messages and bytes per second than any real one does. Pure: the time is an
+// argument, in monotonic ms.
 
 import { Bucket } from './bucket.js';
 
-/** Above this, in ms, a unit's age or the event loop's delay means overload. */
+/** Overload begins when a unit's age or the event loop's delay exceeds this, in ms. */
 const LATE_MS = 500;
-/** All must have been well for this long before all is sent again. */
+/** Overload ends after this long without exceeding a limit. */
 const CALM_MS = 2_000;
 
-/** Of 4K at 60 pictures a second with a NAL unit for each row of macroblocks, several times over. */
+/** Several times what 4K at 60 pictures per second with one NAL unit per row of macroblocks needs. */
 const UNITS_PER_SECOND = 500;
 const MESSAGES_PER_SECOND = 10_000;
 const BYTES_PER_SECOND = 64 * 1024 * 1024;
-/** In overload: a stream's own keyframes pass, a flood of them does not. */
+/** In overload: passes the keyframes of a normal stream, but not a flood of them. */
 const KEYFRAMES_PER_SECOND = 4;
-/** Opus in packets of 2.5 ms is 400. */
+/** Opus in packets of 2.5 ms makes 400 per second. */
 const SOUNDS_PER_SECOND = 1000;
 
-/** The moment at hand. */
+/** Measurements for one decision. */
 export interface Moment {
   readonly now: number;
-  /** Of the event loop, ms. */
+  /** Delay of the event loop in ms. */
   readonly loopDelay: number;
-  /** As much waits to be sent as may wait. */
+  /** The queue is full. */
   readonly isFull: boolean;
 }
 
 export interface Verdict {
   readonly send: boolean;
-  /** Overload begins here. */
+  /** This unit starts an overload. */
   readonly begins: boolean;
 }
 
@@ -37,17 +38,17 @@ export interface PictureOffer {
   readonly keyframe: boolean;
   /** Monotonic ms. */
   readonly arrival: number;
-  /** It makes so many: 0 if it is not to be sent in any case. */
+  /** Number of messages that the unit makes; 0 if it is never sent. */
   readonly messages: number;
   readonly bytes: number;
 }
 
-/** Overload and its end, which is 2 s after the last trouble. */
+/** Overload, and its end 2 s after the last limit was exceeded. */
 class Overload {
   isOn = false;
   private troubledAt = 0;
 
-  /** True where it begins. */
+  /** True when overload begins. */
   note(trouble: boolean, now: number): boolean {
     if (trouble) {
       const begins = !this.isOn;
@@ -68,10 +69,12 @@ export class OutputGate {
   private readonly sounds = new Bucket(SOUNDS_PER_SECOND, 2 * SOUNDS_PER_SECOND);
   private readonly pictureOverload = new Overload();
   private readonly soundOverload = new Overload();
-  /** Back to normal, but what was dropped is referred to until the next keyframe. */
+  /** After overload, units depend on dropped ones until the next keyframe. */
   private awaitsKeyframe = false;
 
-  /** In overload keyframes alone are sent, a few a second; all again from the first keyframe after it. */
+  /**
+   * In overload, sends only keyframes, a few per second; afterwards everything from the first keyframe on.
+   */
   picture({ keyframe, arrival, messages, bytes }: PictureOffer, moment: Moment): Verdict {
     const { now } = moment;
     const tooMuch = messages > 0 && !this.isWithinRates(messages, bytes, now);
@@ -84,7 +87,7 @@ export class OutputGate {
     return { send: !this.awaitsKeyframe, begins };
   }
 
-  /** Sound and metadata: what is within the rate is sent, also while pictures are dropped. */
+  /** Audio and metadata are sent while within the rate, even if pictures are dropped. */
   sound(bytes: number, { now, isFull }: Moment): Verdict {
     const fits = this.sounds.offer(1, now) && this.bytes.offer(bytes, now) && !isFull;
     return { send: fits, begins: this.soundOverload.note(!fits, now) };

@@ -1,8 +1,8 @@
-// How late the event loop is.
+// Measures the delay of the event loop.
 
 const PERIOD_MS = 100;
 
-/** Shared by all nodes: the last timer's delay, or that of the one now due. */
+/** Shared by all nodes: the delay of the last timer, or of the one that is due. */
 export class LoopDelay {
   private timer: NodeJS.Timeout | undefined;
   private users = 0;
@@ -27,7 +27,7 @@ export class LoopDelay {
     if (--this.users === 0) clearInterval(this.timer);
   }
 
-  /** Milliseconds. */
+  /** The current delay in ms. */
   delay(now: number): number {
     return Math.max(this.lastDelay, now - this.tickedAt - PERIOD_MS, 0);
   }

@@ -1,54 +1,57 @@
-// The one way out of a node that sends what a camera sends: through its gate, in order, and with all other
-// such nodes no more in one turn of the event loop than flows can take.
+// Sends a node's messages: through its gate, in order, and together with all other such nodes no more per
+// turn of the event loop than flows can handle.
 
 import { performance } from 'node:perf_hooks';
 import type { NodeMessage } from 'node-red';
-import { EventGate, type Fields, type Told } from './events.js';
+import { EventGate, type Fields, type StreamEvent } from './events.js';
 import { OutputGate, type Moment, type PictureOffer } from './gate.js';
 import { loopDelay } from './loop-delay.js';
 import { TurnBudget } from './turn.js';
 
 export type Outputs = (NodeMessage | null)[];
 
-/** What waits to be sent: messages are made only then. */
+/** A queued unit; its messages are created only when they are sent. */
 interface Parcel {
   readonly count: number;
-  /** Of all its messages. */
+  /** Of all its messages together. */
   readonly bytes: number;
   readonly message: (index: number) => Outputs;
-  /** It is no message: it is done in any case. */
+  /** Not a message but a callback, which runs in any case. */
   readonly isTask?: true;
 }
 
 export interface OutletOptions {
-  /** The node's own. */
+  /** The node's `send`. */
   readonly send: (outputs: Outputs) => void;
-  /** Told once when overload begins: what is dropped. */
+  /** Called once when overload begins, with what is dropped. */
   readonly onOverload?: (what: 'pictures' | 'sound') => void;
-  /** So much waits that its source should pause, and no longer. Without it, what does not fit is dropped. */
+  /**
+   * Called when the queue is full, so that the source should pause, and when it no longer is. Without it,
+   * units that do not fit are dropped.
+   */
   readonly onFull?: (isFull: boolean) => void;
 }
 
-interface TellableEvent extends Told {
+interface QueuedEvent extends StreamEvent {
   readonly message: (event: Fields) => Outputs;
 }
 
-/** Of one node. */
+/** Limits of one node's queue. */
 const WAITING_MESSAGES = 2000;
 const WAITING_BYTES = 16 * 1024 * 1024;
-/** Parcels taken before the queue is moved up. */
+/** Number of sent parcels after which the queue array is compacted. */
 const COMPACT_AT = 256;
 
 export class Outlet {
-  /** Units that were not sent. */
+  /** Number of units that were not sent. */
   dropped = 0;
-  /** So much waits that its source should pause. */
+  /** The queue is full, so the source should pause. */
   isFull = false;
   private readonly gate = new OutputGate();
-  private readonly events = new EventGate<TellableEvent>();
+  private readonly events = new EventGate<QueuedEvent>();
   private queue: Parcel[] = [];
   private front = 0;
-  /** Messages of the first parcel that are sent. */
+  /** Number of messages of the first parcel already sent. */
   private sent = 0;
   private messages = 0;
   private bytes = 0;
@@ -59,7 +62,7 @@ export class Outlet {
 
   constructor(private readonly options: OutletOptions) {}
 
-  /** A live unit as so many messages; dropped if the flow cannot take it. */
+  /** Queues a live unit that makes several messages; drops it if the flow cannot take it. */
   picture(offer: PictureOffer, message: (index: number) => Outputs): void {
     const { send, begins } = this.gate.picture(offer, this.moment());
     if (begins) this.options.onOverload?.('pictures');
@@ -67,7 +70,7 @@ export class Outlet {
     else if (offer.messages > 0) this.dropped++;
   }
 
-  /** Sound or metadata, of so many bytes; dropped if the flow cannot take it. */
+  /** Queues audio or metadata of a size in bytes; drops it if the flow cannot take it. */
   sound(bytes: number, message: () => Outputs): void {
     const { send, begins } = this.gate.sound(bytes, this.moment());
     if (begins) this.options.onOverload?.('sound');
@@ -75,20 +78,20 @@ export class Outlet {
     else this.dropped++;
   }
 
-  /** A recorded unit: it waits, and its source is told to pause. */
+  /** Queues a recorded unit. It is never dropped; the source is asked to pause instead. */
   recorded(count: number, bytes: number, message: (index: number) => Outputs): void {
     this.push({ count, bytes, message });
   }
 
   /**
-   * An event, at its pace; `message` puts it into one. `of`: what it is told of, where a node tells of
-   * several things.
+   * Queues an event at its permitted rate; `message` makes a message of it. `of`: what it is about, if a node
+   * reports on several things.
    */
   event(word: string, event: Fields, message: (event: Fields) => Outputs, of = ''): void {
-    this.tell(this.events.offer({ word, event, message, of }, performance.now()));
+    this.queueEvents(this.events.offer({ word, event, message, of }, performance.now()));
   }
 
-  /** Runs it once all that waits is sent; once it is closed, at once. */
+  /** Runs a callback once everything queued is sent; at once if the outlet is closed. */
   afterwards(run: () => void): void {
     const message = (): Outputs => {
       run();
@@ -98,7 +101,7 @@ export class Outlet {
     else this.push({ count: 1, bytes: 0, message, isTask: true });
   }
 
-  /** What waits is sent no more. Idempotent. */
+  /** Discards the queue. Idempotent. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
@@ -111,7 +114,7 @@ export class Outlet {
     for (const { isTask, message } of waiting) if (isTask === true) message(0);
   }
 
-  /** Sends the next message; false: nothing waits. For the pump alone. */
+  /** Sends the next message; false if the queue is empty. For the pump only. */
   next(): boolean {
     const parcel = this.queue[this.front];
     if (parcel === undefined) return false;
@@ -148,7 +151,7 @@ export class Outlet {
       const outputs = message(index);
       if (outputs.length > 0) this.options.send(outputs);
     } catch {
-      // Whoever catches a flow's own errors is behind `send`; there is nobody to tell here.
+      // Errors of the flow's nodes are caught behind `send`; nothing here could report them.
     }
   }
 
@@ -167,13 +170,13 @@ export class Outlet {
     return { now, loopDelay: loopDelay.delay(now), isFull: this.isFull };
   }
 
-  private tell(told: readonly TellableEvent[]): void {
-    for (const { event, message } of told) this.push({ count: 1, bytes: 0, message: () => message(event) });
+  private queueEvents(events: readonly QueuedEvent[]): void {
+    for (const { event, message } of events) this.push({ count: 1, bytes: 0, message: () => message(event) });
     const ms = this.events.dueInMs;
     if (ms === undefined || this.eventTimer !== undefined || this.closed) return;
     this.eventTimer = setTimeout(() => {
       this.eventTimer = undefined;
-      this.tell(this.events.due(performance.now()));
+      this.queueEvents(this.events.due(performance.now()));
     }, ms);
   }
 }
@@ -186,8 +189,8 @@ class Pump {
   private isDue = false;
 
   /**
-   * What it has is sent in this turn of the loop, but not within the caller's: who reads from a camera is not
-   * charged with what flows take.
+   * Sends the outlet's messages in this turn of the event loop, but not within this call, so that a camera's
+   * read is not delayed by the flows.
    */
   add(outlet: Outlet): void {
     this.waiting.add(outlet);
@@ -205,7 +208,7 @@ class Pump {
 
   spend(bytes: number): void {
     if (!this.turn.spend(bytes)) return;
-    // Node-RED delivers in immediates: those of this turn lie between the two here.
+    // Node-RED delivers messages in immediates; those of this turn run between the two immediates here.
     setImmediate(() => {
       this.turn.begin(performance.now());
       setImmediate(() => {
@@ -216,7 +219,7 @@ class Pump {
   }
 
   private run(): void {
-    // A flow's nodes may send synchronously from within.
+    // A node of the flow may send synchronously from within `send`.
     if (this.isRunning) return;
     this.isRunning = true;
     try {
@@ -224,7 +227,7 @@ class Pump {
         const outlet = this.waiting.values().next().value;
         if (outlet === undefined) return;
         const hasMore = outlet.next();
-        // Behind the others, where there are any.
+        // Move it behind the other outlets, if there are any.
         if (!hasMore || this.waiting.size > 1) this.waiting.delete(outlet);
         if (hasMore) this.waiting.add(outlet);
       }

@@ -1,18 +1,18 @@
-// The one check of a setting's value, in the runtime as the flow starts and in the editor as one types. The
-// build puts the compiled file into the editor's pages: it imports types alone, and uses what Node.js and
-// browsers have in common.
+// The check of a setting's value, used by the runtime at the start of the flow and by the editor while
+// typing. The build puts the compiled file into the editor's pages, so it imports only types and uses only
+// what Node.js and browsers have in common.
 
 import type { Setting, TextRule, TextSetting } from './setting.js';
 
-/** What is wrong with a value: the key of a sentence, and the numbers in it. */
+/** What is wrong with a value: the key of a sentence, and the values to fill in. */
 export interface Problem {
   readonly sentence: keyof typeof SENTENCES;
   readonly words?: Readonly<Record<string, number | string>>;
 }
 
 /**
- * Sentences in English, which begin behind the setting's name; the German catalog has the same keys. `__x__`
- * is filled in.
+ * The sentences in English; each follows the setting's name. The German catalog has the same keys. `__x__` is
+ * a placeholder.
  */
 export const SENTENCES = {
   number: 'must be a number from __min__ to __max__.',
@@ -43,9 +43,9 @@ export const SENTENCES = {
   codes: 'must map main and dual to the codes that the NVR knows.',
 } as const;
 
-/** What a check may look at besides the value. */
+/** What a check may use besides the value. */
 export interface CheckContext {
-  /** The NVR's channel table, where it is known. */
+  /** The NVR's channel table, if known. */
   readonly channels?: readonly { readonly channel: number; readonly name: string }[];
   /** The node's other settings. */
   readonly values?: Readonly<Record<string, unknown>>;
@@ -55,17 +55,17 @@ const MAX_TEXT = 1024;
 const MAX_CHANNEL = 9999;
 const MAX_NAME = 200;
 
-/** Empty means the default. */
+/** Whether a value is empty, which means the default. */
 export function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
 }
 
-/** A whole property or a part of it that Node-RED replaces by an environment variable. */
+/** Whether a value contains `${…}`, which Node-RED replaces by an environment variable. */
 export function isVariable(value: unknown): boolean {
   return typeof value === 'string' && /\$\{[^{}]*\}/.test(value);
 }
 
-/** What is wrong with a value as the editor or a flow file holds it; undefined: it can be used. */
+/** The problem with a value from the editor or a flow file; undefined if it is valid. */
 export function problemOf(setting: Setting, value: unknown, context: CheckContext = {}): Problem | undefined {
   const source = sourceIn(setting, context);
   if (source === 'msg' || source === 'env')
@@ -106,20 +106,23 @@ export function problemOf(setting: Setting, value: unknown, context: CheckContex
   }
 }
 
-/** Where a setting comes from, by the node's other settings; what each message says is checked then. */
+/**
+ * Where a setting's value comes from, according to the node's other settings. Values from messages are
+ * checked when the message arrives.
+ */
 function sourceIn(setting: Setting, { values = {} }: CheckContext): unknown {
   const name = setting.kind === 'channel' || setting.kind === 'time' ? setting.source : undefined;
   return name === undefined ? undefined : values[name];
 }
 
-/** A problem's sentence with its numbers filled in. */
+/** A problem's sentence with its placeholders filled in. */
 export function sentenceOf({ sentence, words = {} }: Problem): string {
   let text: string = SENTENCES[sentence];
   for (const [name, word] of Object.entries(words)) text = text.split(`__${name}__`).join(String(word));
   return text;
 }
 
-/** The levels of a channel list: numbers and ranges; undefined where it is none. */
+/** The numbers and ranges of a channel list; undefined if it is not one. */
 export function channelRanges(text: string): [from: number, to: number][] | undefined {
   const ranges: [number, number][] = [];
   for (const part of text.split(',')) {
@@ -191,13 +194,13 @@ function isCodes(value: unknown): boolean {
   }
 }
 
-/** What looks like a time; whether there is such a day is seen when it is used. */
+/** The form of a time. Whether the date exists is checked on use. */
 const TIMES: Readonly<Record<'moment' | 'span', RegExp>> = {
   moment: /^(now|[+-]\d{1,15}(\.\d{1,15})?\s?(ms|s|m|min|h|d)|\d{12,14}|\d{4}-?\d{2}.*)$/i,
   span: /^\+?\d{1,15}(\.\d{1,15})?\s?(ms|s|m|min|h|d)?$/i,
 };
 
-/** Checks of texts. */
+/** The checks of text settings. */
 const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefined>> = {
   address: (text) => (/[\s/@?#]|:\/\//.test(text) ? { sentence: 'addressParts' } : undefined),
   folder: (text) => (/^(\/|[a-z]:[\\/]|\\\\)/i.test(text) ? undefined : { sentence: 'folder' }),
@@ -216,7 +219,7 @@ const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefine
   },
   keyPattern: (text) =>
     text !== '*' && text.split('*').length <= 2 ? undefined : { sentence: 'keyPattern' },
-  // Nobody executes a clip, and its owner must be able to finish it.
+  // Clips are not executable, and must stay writable for their owner until they are finished.
   fileMode: (text) => (/^0?6[0246]{2}$/.test(text) ? undefined : { sentence: 'fileMode' }),
   origins: (text) =>
     text.split(/[\s,]/).every((origin) => origin === '' || /^https?:\/\/[^/\s,]+$/.test(origin))

@@ -1,6 +1,6 @@
 // Settings in the editor: defaults and checks of a node type from its table, and rows that are shown only
-// where they count. The build puts the tables (`tables`) and the check (`check`, the one that the runtime
-// uses) in front of this, in every node's page.
+// when they apply. The build puts the tables (`tables`) and the check (`check`, the same as in the runtime)
+// in front of this file in every node's page.
 if (!RED.nvrSettings) {
   const NAMESPACE = '@nvr-flow/node-red-mobotix-nvr/nvr-server:';
 
@@ -18,10 +18,10 @@ if (!RED.nvrSettings) {
     };
   }
 
-  /** The node whose dialog is open, one for each prefix. */
+  /** Id of the node whose dialog is open, by prefix. */
   const edited = {};
 
-  /** A node's values: those of its dialog, where it is open. */
+  /** A node's values; those in its dialog if that is open. */
   function valuesOf(node) {
     const values = Object.assign({}, node);
     for (const prefix of Object.keys(edited).filter((one) => edited[one] === node.id))
@@ -32,7 +32,9 @@ if (!RED.nvrSettings) {
     return values;
   }
 
-  /** One typed input for a setting and where it comes from: the field, a message's property, a variable. */
+  /**
+   * Creates a typed input for a setting and its source: the field itself, a message property, or a variable.
+   */
   function typed(node, name, setting, prefix) {
     const input = $('#' + prefix + '-' + name);
     const source = $('#' + prefix + '-' + setting.source);
@@ -55,7 +57,7 @@ if (!RED.nvrSettings) {
     const say = function () {
       trigger.attr('aria-label', label.text().trim() + ': ' + trigger.attr('title'));
     };
-    // What stood there before one looked at another source comes back; a number is no property's name.
+    // Restores the text of each source when it is selected again, because a number is not a property name.
     const kept = {};
     let last = source.val();
     input.on('typedinputtypechange', function (_event, type) {
@@ -69,7 +71,7 @@ if (!RED.nvrSettings) {
     return field;
   }
 
-  /** The channels of the chosen NVR, as one types. */
+  /** Suggests the channels of the chosen NVR while typing. */
   function suggestChannels(input, setting, prefix) {
     const list = $('<datalist>')
       .attr('id', input.attr('id') + '-list')
@@ -96,7 +98,7 @@ if (!RED.nvrSettings) {
   }
 
   RED.nvrSettings = {
-    /** `defaults` of a node type, with the version that its dialog saves. */
+    /** The `defaults` of a node type, including the version saved by its dialog. */
     defaults: function (type) {
       const defaults = { version: { value: tables.version } };
       for (const [name, setting] of Object.entries(tables[type])) {
@@ -108,7 +110,7 @@ if (!RED.nvrSettings) {
       return defaults;
     },
     /**
-     * Fills in what the flow file does not name, and shows the rows that count as the dialog's values change.
+     * Fills in what the flow file leaves out, and shows or hides rows as the dialog's values change.
      * `prefix`: `node-input` or `node-config-input`.
      */
     prepare: function (node, prefix) {
@@ -128,7 +130,7 @@ if (!RED.nvrSettings) {
       const saved = migrations.migrate(node.type, node);
       for (const [name, setting] of Object.entries(tables[node.type])) {
         const input = $('#' + prefix + '-' + name).on('change', show);
-        // What an older version saved is shown as it acts now: it is saved so, too.
+        // Values of older versions are shown, and then saved, as they take effect today.
         if (saved[name] !== node[name]) input.val(saved[name]);
         if (setting.kind === 'choice' && !input.val()) input.val(setting.default);
         if (setting.kind === 'boolean' && node[name] === undefined) input.prop('checked', setting.default);
@@ -140,7 +142,7 @@ if (!RED.nvrSettings) {
       }
       show();
     },
-    /** A setting as a node's label shows it, with where it comes from. */
+    /** A setting with its source, for the node's label. */
     shown: function (node, name) {
       const source = node[name + 'Type'];
       return source === 'msg' ? 'msg.' + node[name] : source === 'env' ? '$' + node[name] : node[name];

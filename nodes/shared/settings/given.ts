@@ -1,4 +1,4 @@
-// What a message gives in place of a setting.
+// Values that messages give in place of settings.
 
 import type { NodeAPI, NodeMessage } from 'node-red';
 import { NvrError } from '../../../lib/errors.js';
@@ -9,14 +9,14 @@ interface Context {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** Whether the dialog says that the setting comes from a property of each message. */
+/** Whether the dialog says that the setting comes from a message property. */
 export function isFromMessage({ settings }: Context, property: string): boolean {
   return settings[`${property}Type`] === 'msg';
 }
 
 /**
- * The property that the dialog names, which must be there; where it names none, the message's property of the
- * setting's own name; else the setting. Throws EINPUT.
+ * The value for a message: the property chosen in the dialog, which must exist; if none is chosen, the
+ * message property with the setting's name; else the setting. Throws EINPUT.
  */
 export function givenFor(
   context: Context,
@@ -32,7 +32,7 @@ export function givenFor(
   return given;
 }
 
-/** Undefined also where there is nothing that could have it. */
+/** Undefined also if an object on the path is missing. */
 function propertyOf({ RED }: Context, message: NodeMessage, path: string): unknown {
   try {
     return RED.util.getMessageProperty(message, path) as unknown;

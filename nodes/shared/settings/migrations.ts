@@ -1,15 +1,14 @@
-// Flows that an older version saved, as the present one would have saved them. A node without `version` was
-// saved by 0.1.0.
+// Converts settings saved by older versions. A node without `version` was saved by 0.1.0.
 
-/** The version that a dialog saves now. */
+/** The version that dialogs save. */
 export const SETTINGS_VERSION = 1;
 
 type Saved = Readonly<Record<string, unknown>>;
 
-/** What changes from one version of a node type's settings to the next. */
+/** A change of a node type's settings between two versions. */
 interface Migration {
   readonly type: string;
-  /** The version that it makes. */
+  /** The resulting version. */
   readonly to: number;
   readonly change: (saved: Saved) => Saved;
 }
@@ -18,8 +17,8 @@ const MIGRATIONS: readonly Migration[] = [
   {
     type: 'nvr-server',
     to: 1,
-    // An empty time zone was UTC, and one that was set held for the key service too. A dialog that was open
-    // since may have said so already.
+    // In 0.1.0 an empty time zone meant UTC, and a set one also applied to the key service. A newer dialog
+    // may have saved `keyTime` already.
     change: (saved) => {
       if (saved.keyTime !== undefined) return saved;
       const isSet = typeof saved.timeZone === 'string' && saved.timeZone.trim() !== '';
@@ -28,7 +27,7 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-/** The saved properties in the present version; those of the present version come back as they are. */
+/** The saved properties in the current version; the same object if they already are. */
 export function migrate(type: string, saved: Saved, migrations: readonly Migration[] = MIGRATIONS): Saved {
   const version = Number(saved.version ?? 0);
   return migrations

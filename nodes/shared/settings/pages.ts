@@ -1,11 +1,11 @@
-// What the build makes of a settings table for the editor and the docs: the dialog's rows, the catalog's
-// words, the help's list, the reference.
+// Generates from a settings table, at build time: the dialog's rows, the editor's catalogs, the list in the
+// help, and the reference.
 
 import { sourceOf, type Setting, type SettingsTable, type Words } from './setting.js';
 
 export type Language = 'en-US' | 'de';
 
-/** The rows of one section of a dialog. `prefix`: `node-input`, or `node-config-input` in a config node's. */
+/** The rows of a section of a dialog. `prefix`: `node-input`, or `node-config-input` for a config node. */
 export function rowsOf(table: SettingsTable, section: string, prefix: string): string {
   return Object.entries(table)
     .filter(([, setting]) => (setting.section ?? 'main') === section)
@@ -14,8 +14,7 @@ export function rowsOf(table: SettingsTable, section: string, prefix: string): s
 }
 
 /**
- * The catalog's words of a table; `label`, `unit`, `placeholder` and the options' words by the setting's
- * name, and the badges.
+ * The catalog entries of a table: `label`, `unit`, `placeholder` and options by setting name, and the badges.
  */
 export function catalogOf(table: SettingsTable, language: Language): Record<string, unknown> {
   const word = (words: Words): string => words[language === 'de' ? 1 : 0];
@@ -46,7 +45,7 @@ export function catalogOf(table: SettingsTable, language: Language): Record<stri
   };
 }
 
-/** The help's list of a node's settings. */
+/** The list of a node's settings for its help. */
 export function helpOf(table: SettingsTable, language: Language): string {
   const index = language === 'de' ? 1 : 0;
   const rows = Object.values(table)
@@ -58,7 +57,7 @@ export function helpOf(table: SettingsTable, language: Language): string {
   return ['<dl class="message-properties">', ...rows, '</dl>'].join('\n');
 }
 
-/** Where else a setting may come from, as a further sentence. */
+/** An additional sentence about other sources of the setting. */
 function sourcesOf(table: SettingsTable, setting: Setting): Words {
   const source = table[sourceOf(setting) ?? ''];
   if (source?.kind !== 'choice') return ['', ''];
@@ -70,7 +69,7 @@ function sourcesOf(table: SettingsTable, setting: Setting): Words {
     : [' Or an environment variable.', ' Oder eine Umgebungsvariable.'];
 }
 
-/** The reference's table of a node type, in Markdown. */
+/** The table of a node type for the reference, in Markdown. */
 export function referenceOf(type: string, table: SettingsTable): string {
   const rows = Object.entries(table).map(([name, setting]) =>
     [`\`${name}\``, setting.label[0], defaultText(setting), rangeOf(setting), setting.help[0]]
@@ -186,7 +185,7 @@ function escaped(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }
 
-/** Back quotes become `code`. */
+/** Converts back quotes to `code` elements. */
 function coded(html: string): string {
   return html
     .split('`')

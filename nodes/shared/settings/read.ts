@@ -1,11 +1,11 @@
-// A node's saved properties as typed settings. Numbers arrive from the editor as strings, empty means the
+// Reads a node's saved properties as typed settings. The editor saves numbers as strings, and empty means the
 // default.
 
 import { NvrError } from '../../../lib/errors.js';
 import { isEmpty, problemOf, sentenceOf, type CheckContext } from './check.js';
 import { sourceOf, type Setting, type SettingsOf, type SettingsTable } from './setting.js';
 
-/** One setting that cannot be used. */
+/** A setting with an invalid value. */
 export interface SettingProblem {
   readonly property: string;
   readonly message: string;
@@ -20,7 +20,7 @@ export class SettingError extends NvrError {
   }
 }
 
-/** Every setting of a table. Throws a SettingError that names the first one that cannot be used. */
+/** All settings of a table. Throws a SettingError that names the first invalid one. */
 export function readSettings<T extends SettingsTable>(
   table: T,
   saved: Readonly<Record<string, unknown>>,
@@ -31,7 +31,7 @@ export function readSettings<T extends SettingsTable>(
   return settings;
 }
 
-/** Every setting of a table, the default in place of what cannot be used, and what that is. */
+/** All settings of a table, with the default in place of invalid values, and a list of those. */
 export function readUsable<T extends SettingsTable>(
   table: T,
   saved: Readonly<Record<string, unknown>>,
@@ -46,7 +46,7 @@ export function readUsable<T extends SettingsTable>(
   return { settings: Object.fromEntries(read) as SettingsOf<T>, problems };
 }
 
-/** What cannot be used of the saved properties, in the table's order. */
+/** The problems with the saved properties, in the order of the table. */
 export function problemsOf(
   table: SettingsTable,
   saved: Readonly<Record<string, unknown>>,
@@ -61,8 +61,8 @@ export function problemsOf(
 }
 
 /**
- * The saved properties with the values of the environment variables that some come from; `valueOf` looks one
- * up. Throws where one is not set: no default is what the flow means.
+ * Replaces properties that come from an environment variable by its value. `valueOf` looks a variable up.
+ * Throws if one is not set, because a default is not what the user meant.
  */
 export function withVariables(
   table: SettingsTable,
@@ -88,8 +88,8 @@ export function withVariables(
 }
 
 /**
- * What a message says in place of a setting, checked as the setting is; where it says nothing, the node's
- * own. Throws EINPUT that names the message's property.
+ * A message's value in place of a setting, checked like the setting; without one, the node's setting. Throws
+ * EINPUT that names the message property.
  */
 export function overridden<T extends SettingsTable, K extends keyof T & string>(
   table: T,
@@ -103,7 +103,7 @@ export function overridden<T extends SettingsTable, K extends keyof T & string>(
   return readSetting(table[property]!, given) as SettingsOf<T>[K];
 }
 
-/** The table's defaults as the editor saves them: numbers as text. */
+/** The table's defaults in the form that the editor saves: numbers as text. */
 export function defaultsOf(table: SettingsTable): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(table).map(([name, setting]) => [
@@ -113,7 +113,7 @@ export function defaultsOf(table: SettingsTable): Record<string, unknown> {
   );
 }
 
-/** One checked value. */
+/** Converts a checked value. */
 function readSetting(setting: Setting, value: unknown): unknown {
   if (isEmpty(value)) return setting.default;
   switch (setting.kind) {

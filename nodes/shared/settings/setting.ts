@@ -1,50 +1,49 @@
-// What is said of a setting, once: from it come the reader in the runtime, the TypeScript type, the dialog's
-// field, default and check, the help and the reference.
+// The description of a setting. From it are derived the reader in the runtime, the TypeScript type, the
+// dialog's field, default and check, the help and the reference.
 
 /** English and German. */
 export type Words = readonly [en: string, de: string];
 
 interface Described {
   readonly label: Words;
-  /** What it does, in a sentence or two; plain text, `code` in back quotes. */
+  /** What the setting does, in a sentence or two of plain text, with `code` in back quotes. */
   readonly help: Words;
-  /** The badge where it cannot be used, at most 19 characters; the label and a word unless said otherwise. */
+  /** Badge for an invalid value, at most 19 characters. By default derived from the label. */
   readonly badge?: Words;
-  /** Shown behind the field, such as `s`. */
+  /** Unit behind the field, such as `s`. */
   readonly unit?: Words;
-  /** Shown in an empty field in place of the default. */
+  /** Placeholder of an empty field; by default the setting's default. */
   readonly placeholder?: Words;
-  /** A Font Awesome 4 name, such as `fa-folder`. */
+  /** Font Awesome 4 name, such as `fa-folder`. */
   readonly icon?: string;
   /** The field is shown only while other settings have one of these values. */
   readonly when?: Readonly<Record<string, readonly string[]>>;
   /**
-   * Where the dialog's own template places the field: `main` unless said otherwise; `none`: the template has
-   * a field of its own.
+   * Where the dialog's template places the field. Default `main`; with `none` the template has its own field.
    */
   readonly section?: string;
 }
 
-/** Further checks of a text; what they ask is in check.ts. */
+/** Additional checks of a text, implemented in check.ts. */
 export type TextRule =
   'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins' | 'fileMode' | 'keyPattern';
 
 export interface TextSetting extends Described {
   readonly kind: 'text';
   readonly default: string;
-  /** Characters; 1024 unless said otherwise. */
+  /** In characters; default 1024. */
   readonly maxLength?: number;
   readonly required?: boolean;
   /** Required while other settings have one of these values. */
   readonly requiredWhen?: Readonly<Record<string, readonly string[]>>;
   readonly rule?: TextRule;
-  /** The field is as narrow as a number's. */
+  /** Make the field as narrow as a number's. */
   readonly narrow?: boolean;
 }
 
 export interface NumberSetting extends Described {
   readonly kind: 'number';
-  /** Undefined: none, and the setting's value is undefined where the field is empty. */
+  /** Undefined: no default, so the value is undefined if the field is empty. */
   readonly default: number | undefined;
   readonly min: number;
   readonly max: number;
@@ -59,16 +58,16 @@ export interface BooleanSetting extends Described {
 export interface ChoiceSetting extends Described {
   readonly kind: 'choice';
   readonly default: string;
-  /** Values and what the dialog calls them. */
+  /** The values and their names in the dialog. */
   readonly options: Readonly<Record<string, Words>>;
   /**
-   * It says where another setting, whose `source` names it, comes from: `str` the field itself, `msg` each
-   * message's property, `env` a variable. The dialog shows both as one typed input.
+   * This setting says where another one (whose `source` is its name) comes from: `str`, the field itself;
+   * `msg`, a property of each message; `env`, a variable. The dialog shows both as one typed input.
    */
   readonly isSource?: boolean;
 }
 
-/** A camera's number from 1 or its name in the NVR's table; with `list` also several, ranges, and `*`. */
+/** A camera's number from 1, or its name in the NVR's table. With `list` also several, ranges, and `*`. */
 export interface ChannelSetting extends Described {
   readonly kind: 'channel';
   readonly default: string;
@@ -76,7 +75,7 @@ export interface ChannelSetting extends Described {
   readonly source?: string;
 }
 
-/** The id of a config node. */
+/** Id of a config node. */
 export interface ConfigSetting extends Described {
   readonly kind: 'config';
   readonly default: '';
@@ -84,7 +83,7 @@ export interface ConfigSetting extends Described {
   readonly required?: boolean;
 }
 
-/** A moment or a span as people write it: kept as text, read when it is used. */
+/** A time or duration as people write it; stored as text and parsed on use. */
 export interface TimeSetting extends Described {
   readonly kind: 'time';
   readonly default: '';
@@ -92,13 +91,13 @@ export interface TimeSetting extends Described {
   readonly source?: string;
 }
 
-/** The NVR's table of channels and their names. */
+/** The NVR's table of channels with names. */
 export interface ChannelsSetting extends Described {
   readonly kind: 'channels';
   readonly default: readonly { channel: number; name: string }[];
 }
 
-/** The codes that a template's `{stream}` stands for. */
+/** The codes that replace `{stream}` in a template. */
 export interface CodesSetting extends Described {
   readonly kind: 'codes';
   readonly default: Readonly<Record<string, string>>;
@@ -117,7 +116,7 @@ export type Setting =
 
 export type SettingsTable = Readonly<Record<string, Setting>>;
 
-/** What the runtime reads of one setting. */
+/** Type of one setting's value in the runtime. */
 export type ValueOf<S extends Setting> = S extends NumberSetting
   ? S['default'] extends number
     ? number
@@ -132,15 +131,15 @@ export type ValueOf<S extends Setting> = S extends NumberSetting
           ? Readonly<Record<string, string>>
           : string;
 
-/** What the runtime reads of a node's settings. */
+/** Type of a node's settings in the runtime. */
 export type SettingsOf<T extends SettingsTable> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
-/** The name of the setting that says where this one comes from; undefined: it is always the field itself. */
+/** Name of the setting that says where this one comes from; undefined if it always comes from the field. */
 export function sourceOf(setting: Setting): string | undefined {
   return setting.kind === 'channel' || setting.kind === 'time' ? setting.source : undefined;
 }
 
-/** Keeps the literal types of a table. */
+/** Identity function that keeps the literal types of a table. */
 export function settingsTable<const T extends SettingsTable>(table: T): T {
   return table;
 }

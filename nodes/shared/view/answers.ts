@@ -1,4 +1,4 @@
-// How a view's site answers.
+// Helpers for answering requests to a view's site.
 
 import type { ServerResponse } from 'node:http';
 import { asNvrError } from '../../../lib/errors.js';
@@ -8,7 +8,10 @@ export function sendJson(response: ServerResponse, status: number, value: object
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Runs until who asked is gone; what fails is said with its code, or ends what has begun. Never rejects. */
+/**
+ * Runs until the work is done or the client disconnects. An error is sent with its code, or ends a response
+ * that has begun. Never rejects.
+ */
 export async function answerUntilGone(
   response: ServerResponse,
   run: (signal: AbortSignal) => Promise<void>,
@@ -27,7 +30,7 @@ export async function answerUntilGone(
   }
 }
 
-/** Resolves when the bytes have left the process, or who asked is gone. */
+/** Resolves when the bytes were handed to the operating system, or the client has disconnected. */
 export function written(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

@@ -1,5 +1,5 @@
-// The files of a view's page, as they are served. `nvr-video.js` is one file for who uses it, and put
-// together from its parts here.
+// The static files of a view's page. `nvr-video.js` is assembled here from its parts, so that users load a
+// single file.
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -39,14 +39,14 @@ const ASSETS: Readonly<Record<string, Asset>> = {
 const gzip = promisify(zlib.gzip);
 const loaded = new Map<string, Promise<Served>>();
 
-/** Undefined: there is no such file. Rejects where it is missing from the package. */
+/** Undefined if there is no such file. Rejects if it is missing from the package. */
 export function asset(name: string): Promise<Served> | undefined {
   if (!Object.hasOwn(ASSETS, name)) return undefined;
   let served = loaded.get(name);
   if (served === undefined) {
     served = load(ASSETS[name]!);
     loaded.set(name, served);
-    // What is missing may be there the next time.
+    // Do not cache the failure; the file may exist next time.
     served.catch(() => loaded.delete(name));
   }
   return served;
@@ -59,7 +59,7 @@ async function load({ type, files }: Asset): Promise<Served> {
   return { type, plain, gzipped: await gzip(plain) };
 }
 
-/** The parts share one scope, which no page sees. A page may load the file twice. */
+/** The parts share a scope that is hidden from the page. A page may load the file twice. */
 function element(parts: readonly string[]): string {
   return [
     '// <nvr-video src="/nvr/view/gate/" channel="1">: a camera of a view node, moving, in any page.',

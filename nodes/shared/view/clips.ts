@@ -1,4 +1,4 @@
-// Clips of this machine for a view's page: which there are of a camera, and their bytes, behind the same
+// Clips on this machine for a view's page: lists those of a camera and serves their bytes, behind the same
 // log-in as the page.
 
 import { createHash } from 'node:crypto';
@@ -8,8 +8,8 @@ import type { ClipInfo } from '../../../lib/nvr/recorder/types.js';
 import type { RecordedCamera } from '../recorded-cameras.js';
 import { answerUntilGone } from './answers.js';
 
-/** What the page is told of a clip. Times are epoch ms. */
-export interface ToldClip {
+/** A clip as described to the page. Times are in epoch ms. */
+export interface ListedClip {
   readonly id: string;
   readonly start: number;
   readonly end: number;
@@ -20,12 +20,12 @@ export interface ToldClip {
   readonly unfinished?: true;
 }
 
-/** Express's own way to send a file: ranges, HEAD and conditions are its to know. */
+/** Express's method to send a file, which handles ranges, HEAD and conditional requests. */
 interface FileResponse extends ServerResponse {
   sendFile(file: string, options: object, done: (error?: Error) => void): void;
 }
 
-interface Known {
+interface FoundClip {
   readonly camera: RecordedCamera;
   readonly file: string;
   readonly thumbnail?: string;
@@ -33,25 +33,25 @@ interface Known {
 
 const ID_LENGTH = 32;
 const USUAL_FRAME_MS = 40;
-const MAX_KNOWN = 20_000;
-/** A link of before a restart is looked for in all that there is, so often at most. */
+const MAX_CLIPS = 20_000;
+/** A link from before a restart requires a search of all clips, at most this often. */
 const SEARCH_MS = 5_000;
 
-/** A film's hours pass in minutes, so that it has no place on a line of the time. */
+/** A time-lapse film shows hours in minutes, so it does not fit on a time line. */
 const FILM = 'timelapse';
 
 export class Clips {
-  private readonly known = new Map<string, Known>();
+  private readonly byId = new Map<string, FoundClip>();
   private searchedAt = -Infinity;
 
-  /** `recorded`: what record nodes have of a channel, or of all of the page's. */
+  /** `recorded`: the record nodes' cameras for a channel, or for all channels of the page. */
   constructor(
     private readonly recorded: (channel?: number) => readonly RecordedCamera[],
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** The oldest first. A folder that cannot be read has none to tell of. */
-  async list(channel: number, from: number, to: number): Promise<ToldClip[]> {
+  /** Oldest first. Folders that cannot be read are skipped. */
+  async list(channel: number, from: number, to: number): Promise<ListedClip[]> {
     const found = await Promise.all(this.recorded(channel).map((camera) => this.listOf(camera, from, to)));
     return found.flat().sort((one, other) => one.start - other.start);
   }
@@ -66,8 +66,7 @@ export class Clips {
       const headers = { 'Content-Type': kind === 'mp4' ? 'video/mp4' : 'image/jpeg' };
       await new Promise<void>((resolve) => {
         const options = { dotfiles: 'allow', cacheControl: false, headers };
-        // What fails on the way is a page that has gone, or a file that was deleted meanwhile: the answer is
-        // over.
+        // An error here means that the page has gone or the file was deleted, and the response has ended.
         (response as FileResponse).sendFile(full, options, () => {
           resolve();
         });
@@ -75,13 +74,13 @@ export class Clips {
     });
   }
 
-  private async listOf(camera: RecordedCamera, from: number, to: number): Promise<ToldClip[]> {
+  private async listOf(camera: RecordedCamera, from: number, to: number): Promise<ListedClip[]> {
     try {
       const [clips, writing] = await Promise.all([finishedOf(camera, from, to), camera.catalog.writing()]);
       const open = writing.filter(({ start, reason }) => start < to && reason !== FILM);
       return [
-        ...clips.filter(({ reason }) => reason !== FILM).map((clip) => this.told(camera, clip)),
-        ...open.map(({ file, start }): ToldClip => {
+        ...clips.filter(({ reason }) => reason !== FILM).map((clip) => this.describe(camera, clip)),
+        ...open.map(({ file, start }): ListedClip => {
           const id = this.learn({ camera, file });
           const rest = { kind: 'clip', alarms: [], frameMs: USUAL_FRAME_MS, thumbnail: false } as const;
           return { id, start, end: Math.min(Date.now(), to), ...rest, unfinished: true };
@@ -92,7 +91,7 @@ export class Clips {
     }
   }
 
-  private told(camera: RecordedCamera, clip: ClipInfo): ToldClip {
+  private describe(camera: RecordedCamera, clip: ClipInfo): ListedClip {
     const { file, start, end, reason, alarms, durationMs, frames, thumbnail } = clip;
     const id = this.learn({ camera, file, ...(thumbnail !== undefined && { thumbnail }) });
     return {
@@ -104,34 +103,34 @@ export class Clips {
     };
   }
 
-  /** The same file has the same id after a restart, so that a link to it holds. */
-  private learn(clip: Known): string {
+  /** The id is derived from the file name, so that links to a clip survive a restart. */
+  private learn(clip: FoundClip): string {
     const id = createHash('sha256').update(clip.file).digest('hex').slice(0, ID_LENGTH);
-    this.known.delete(id);
-    this.known.set(id, clip);
-    if (this.known.size > MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
+    this.byId.delete(id);
+    this.byId.set(id, clip);
+    if (this.byId.size > MAX_CLIPS) this.byId.delete(this.byId.keys().next().value!);
     return id;
   }
 
-  private async find(id: string): Promise<Known> {
-    if (!this.known.has(id) && this.now() - this.searchedAt > SEARCH_MS) {
+  private async find(id: string): Promise<FoundClip> {
+    if (!this.byId.has(id) && this.now() - this.searchedAt > SEARCH_MS) {
       this.searchedAt = this.now();
       for (const camera of this.recorded()) await this.listOf(camera, 0, Date.now());
     }
-    const found = this.known.get(id);
+    const found = this.byId.get(id);
     if (found === undefined) throw new NvrError('ENORECORDING', 'There is no such clip, or it was deleted.');
     return found;
   }
 }
 
-/** All of a span, however many are listed at once. */
+/** All clips of a span, fetched page by page. */
 async function finishedOf({ catalog }: RecordedCamera, from: number, to: number): Promise<ClipInfo[]> {
   const found = new Map<string, ClipInfo>();
   for (let at = from; ;) {
     const { clips, more } = await catalog.list({ from: at, to });
     for (const clip of clips) found.set(clip.file, clip);
     const next = clips.at(-1)?.start ?? to;
-    if (!more || next <= at || found.size >= MAX_KNOWN) return [...found.values()];
+    if (!more || next <= at || found.size >= MAX_CLIPS) return [...found.values()];
     at = next;
   }
 }

@@ -1,5 +1,5 @@
-// The page of a view node: a grid of its cameras; one of them large by a click, by the keyboard, or by a
-// message to the node.
+// The page of a view node: a grid of its cameras. A click, a key or a message to the node enlarges one of
+// them.
 (() => {
   'use strict';
   const grid = document.getElementById('grid');
@@ -14,7 +14,7 @@
     if (given > 0) return given;
     const count = Math.max(1, tiles.length);
     if (innerWidth < 600) return count > 6 ? 2 : 1;
-    // Tiles of 16:9 that use the window best.
+    // Finds the number of columns that makes 16:9 tiles largest in this window.
     let best = 1;
     let most = 0;
     for (let across = 1; across <= count; across++) {
@@ -33,7 +33,7 @@
     for (const [index, tile] of tiles.entries()) tile.classList.toggle('shown', index === large);
   }
 
-  /** One camera in its main stream, or all of them. */
+  /** Shows one camera enlarged with its main stream, or all of them. */
   function show(index) {
     if (large !== undefined && large !== index) {
       tiles[large]?.removeAttribute('stream');
@@ -44,7 +44,7 @@
     if (index !== undefined) tiles[index].firstElementChild?.setAttribute('full', '');
     if (index !== undefined) tiles[index].setAttribute('stream', 'main');
     lay();
-    // Whoever is at its time line stays there.
+    // Keep the focus if it is inside the tile, for example on the time line.
     const tile = tiles[index ?? 0];
     if (tile?.contains(document.activeElement) === false) tile.focus();
   }
@@ -62,12 +62,12 @@
       tile.setAttribute('role', 'button');
       tile.setAttribute('aria-label', name);
       tile.append(document.createElement('nvr-timeline'));
-      // A recording is looked at large.
+      // Recordings are shown enlarged.
       tile.addEventListener('replay', () => large === index || show(index));
       tile.addEventListener('click', () => show(large === index ? undefined : index));
       return tile;
     });
-    // The new ones first: with its last element gone, the connection ends.
+    // Add the new elements first: the connection closes when its last element is removed.
     const old = [...grid.children];
     grid.append(...tiles);
     for (const tile of old) tile.remove();
@@ -97,7 +97,7 @@
   connection.events.addEventListener('hello', ({ detail }) => begin(detail));
   connection.events.addEventListener('show', ({ detail }) => show(detail.camera));
 
-  // The first element opens the connection: one that shows nothing does, until the cameras are known.
+  // The first element opens the connection. It shows nothing, and is replaced once the cameras are known.
   const opener = document.createElement('nvr-video');
   opener.setAttribute('src', './');
   opener.setAttribute('channel', '');

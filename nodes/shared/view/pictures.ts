@@ -1,4 +1,4 @@
-// Single JPEGs of a camera over HTTP, and JPEGs without end for an `<img>`.
+// Serves single JPEGs of a camera over HTTP, and an endless MJPEG stream for an `<img>`.
 
 import type { ServerResponse } from 'node:http';
 import { NvrError } from '../../../lib/errors.js';
@@ -7,21 +7,21 @@ import { answerUntilGone, sendJson, written } from './answers.js';
 
 const MIN_WIDTH = 16;
 const MAX_WIDTH = 4096;
-/** Between two pictures of an MJPEG answer, and how many pages may have one. */
+/** Interval of MJPEG pictures, and most simultaneous MJPEG streams. */
 const MJPEG_PERIOD_MS = 500;
 const MAX_MJPEG = 16;
 const BOUNDARY = 'nvr-picture';
-/** Of past moments, at once: each is a run of the NVR's recording. */
+/** Most simultaneous pictures of past moments; each needs a playback run on the NVR. */
 const MAX_PAST = 2;
 
 export interface PictureWish {
-  /** In pixels; undefined: as the camera sends it. */
+  /** In pixels; undefined: the size that the camera sends. */
   readonly width: number | undefined;
-  /** A past moment, in the words of who asks. */
+  /** A past moment as given in the request. */
   readonly at?: string;
 }
 
-/** A JPEG of a camera. */
+/** Takes a JPEG of a camera. */
 export type TakePicture = (wish: PictureWish, signal: AbortSignal) => Promise<StillPicture>;
 
 /** The pictures of one site. */
@@ -29,7 +29,7 @@ export class Pictures {
   private mjpegs = 0;
   private past = 0;
 
-  /** `url`: with `?width=`, in pixels, and `?at=`, a past moment. Never rejects. */
+  /** `url` may have `?width=` in pixels, and `?at=` for a past moment. Never rejects. */
   async still(url: string, response: ServerResponse, take: TakePicture): Promise<void> {
     await answerUntilGone(response, async (signal) => {
       const wish = wishOf(url);
@@ -52,7 +52,7 @@ export class Pictures {
     }
   }
 
-  /** The next picture is made when the last has been taken. Never rejects. */
+  /** Makes the next picture when the last one was received. Never rejects. */
   async mjpeg(url: string, response: ServerResponse, take: TakePicture): Promise<void> {
     if (this.mjpegs >= MAX_MJPEG) {
       const reason = `At most ${MAX_MJPEG} MJPEG pages are served at once.`;

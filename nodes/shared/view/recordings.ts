@@ -1,4 +1,4 @@
-// What a view's page is told and shown of recordings: what there is, a span to be played, a span as a file.
+// Recordings for a view's page: lists them, plays a span, and saves a span as a file.
 
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
@@ -18,13 +18,13 @@ import type { RecordedCamera } from '../recorded-cameras.js';
 import { Clips } from './clips.js';
 import { answerUntilGone, sendJson, written } from './answers.js';
 
-/** Pages that play a recording of this node at once: an NVR has few sessions to give. */
+/** Most pages that play a recording through this node at a time, because an NVR allows few sessions. */
 const MAX_REPLAYS = 3;
-/** One answer plays so much; the page asks again where it goes on. */
+/** Longest span per response; the page then requests the next. */
 const MAX_REPLAY_MS = 6 * 3_600_000;
 const MAX_SAVES = 2;
 const MAX_SAVE_MS = 3_600_000;
-/** How long a saved file may be fetched. */
+/** How long a saved file can be downloaded. */
 const KEPT_MS = 10 * 60_000;
 const MAX_KEPT = 16;
 
@@ -35,7 +35,7 @@ interface Saved {
 
 /** The recordings of one view node's cameras. */
 export class Recordings {
-  /** Of this machine's record nodes. */
+  /** Clips of the record nodes on this machine. */
   readonly clips: Clips;
   private replays = 0;
   private saves = 0;
@@ -54,14 +54,14 @@ export class Recordings {
     );
   }
 
-  /** The NVR itself records, and can be asked for it. */
+  /** Whether the NVR itself records and supports playback. */
   get canPlayBack(): boolean {
     return this.nvr.canPlayBack;
   }
 
   /**
-   * `?channel=&from=&to=`, epoch ms: the clips of that span, the oldest first, and whether the NVR itself can
-   * be asked. Never rejects.
+   * `?channel=&from=&to=` in epoch ms: lists the clips of that span, oldest first, and says whether the NVR
+   * can play back. Never rejects.
    */
   async list(url: string, response: ServerResponse): Promise<void> {
     await answerUntilGone(response, async () => {
@@ -74,8 +74,8 @@ export class Recordings {
   }
 
   /**
-   * `?channel=&stream=&from=`, epoch ms: the recording from then on, as records, until the page has seen
-   * enough. Never rejects.
+   * `?channel=&stream=&from=` in epoch ms: streams the recording from then on as records, until the page
+   * disconnects. Never rejects.
    */
   async replay(url: string, response: ServerResponse): Promise<void> {
     if (this.replays >= MAX_REPLAYS) {
@@ -106,8 +106,8 @@ export class Recordings {
   }
 
   /**
-   * Writes a span to files, to be fetched for ten minutes. Rejects with EINPUT, EBUSY, or what the export
-   * ended with where it has no picture.
+   * Exports a span to files, which can be downloaded for ten minutes. Rejects with EINPUT, EBUSY, or the
+   * error of an export without pictures.
    */
   async save(wish: Readonly<Record<string, unknown>>): Promise<object> {
     const { channel, name } = this.cameraOf(wish.channel);
@@ -140,7 +140,7 @@ export class Recordings {
     }
   }
 
-  /** A saved file, by its id. Never rejects. */
+  /** Sends a saved file by its id. Never rejects. */
   async fetch(id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const found = this.saved.get(id);
     if (found === undefined) {
@@ -186,7 +186,7 @@ export class Recordings {
     if (this.saved.delete(id)) void fs.promises.rm(found!.file, { force: true }).catch(() => undefined);
   }
 
-  /** Files that are fetched at once have no place among the clips. */
+  /** Temporary exports do not belong among the clips. */
   private async toFiles(): Promise<Exports> {
     this.folder ??= fs.promises.mkdtemp(path.join(os.tmpdir(), 'nvr-saved-'));
     const folder = await this.folder;
@@ -224,7 +224,7 @@ function timeOf(given: unknown, name: string): number {
   return Math.round(time);
 }
 
-/** What is told of an error that a page gets. */
+/** An error in the form sent to a page. */
 export function toldOf(error: unknown): { code: string; reason: string } {
   const { code, message } = asNvrError(error, 'EINPUT', 'That cannot be read.');
   return { code, reason: message };

@@ -1,5 +1,5 @@
-// The time line of a camera on a view's page: what was recorded of its last hours, to be clicked, dragged,
-// stepped through and saved.
+// The time line of a camera on a view's page: shows what was recorded in the last hours, to click, drag, step
+// through and save.
 (() => {
   'use strict';
   const HOURS = [1, 6, 24];
@@ -185,7 +185,7 @@
         this.hidden = !playback && clips.length === 0;
         this.saveButton.hidden = !playback;
       } catch {
-        // It is read again.
+        // Ignored: the list is fetched again later.
       }
       this.draw();
     }
@@ -218,7 +218,7 @@
       this.bar.setAttribute('aria-valuemin', String(Math.round(this.from / 1000)));
       this.bar.setAttribute('aria-valuemax', String(Math.round(this.to / 1000)));
       this.bar.setAttribute('aria-valuenow', String(Math.round(now / 1000)));
-      this.bar.setAttribute('aria-valuetext', this.told(now));
+      this.bar.setAttribute('aria-valuetext', this.textOf(now));
       const { in: start, out: end } = this;
       this.marked.hidden = start === undefined && end === undefined;
       this.marked.style.left = at(start ?? end);
@@ -229,7 +229,7 @@
       this.speedButton.disabled = this.stopButton.disabled = replay === undefined;
     }
 
-    told(time) {
+    textOf(time) {
       return new Date(time).toLocaleString(language());
     }
 
@@ -266,12 +266,12 @@
       if (found !== undefined) this.play(found.time, found.clip);
     }
 
-    /** Under the pointer: the time, and the picture of the clip that is there. */
+    /** Shows the time under the pointer, and the thumbnail of the clip there. */
     point(event) {
       const { alarm, clip, time = alarm } = this.pointed(event);
       this.tip.hidden = false;
       this.tip.style.left = `clamp(84px, ${((time - this.from) / (this.to - this.from)) * 100}%, calc(100% - 84px))`;
-      this.tipTime.textContent = this.told(time);
+      this.tipTime.textContent = this.textOf(time);
       this.tipImage.hidden = clip?.thumbnail !== true;
       if (!this.tipImage.hidden) this.tipImage.src = `clips/${clip.id}.jpg`;
     }
@@ -281,8 +281,8 @@
     }
 
     /**
-     * Plays from a time on: a clip of this machine where there is one, else the NVR's own recording; the live
-     * picture at the end of the line.
+     * Plays from a time on: a clip of this machine if there is one, else the NVR's recording; at the end of
+     * the line, live pictures.
      */
     play(time, clip = this.clipAt(time)) {
       this.dispatchEvent(new CustomEvent('replay', { bubbles: true, composed: true }));
@@ -324,17 +324,17 @@
           headers: { 'Content-Type': 'application/json' },
           body: JSON.stringify({ channel: this.channel, from: this.in, to: this.out }),
         });
-        const told = await answer.json();
-        if (!answer.ok) throw new Error(`${told.code}: ${told.reason}`);
-        for (const { id, name } of told.files) {
+        const result = await answer.json();
+        if (!answer.ok) throw new Error(`${result.code}: ${result.reason}`);
+        for (const { id, name } of result.files) {
           const link = document.createElement('a');
           link.href = `saved/${id}`;
           link.download = name;
           link.click();
         }
-        const missing = Math.round((told.missingMs ?? 0) / 100) / 10;
+        const missing = Math.round((result.missingMs ?? 0) / 100) / 10;
         this.note.textContent =
-          told.files.map(({ name }) => name).join(', ') +
+          result.files.map(({ name }) => name).join(', ') +
           (missing > 0 ? ` (${missing} ${text('missing')})` : '');
       } catch (error) {
         this.note.textContent = error.message;
@@ -346,7 +346,7 @@
     onKey(event) {
       const { key } = event;
       if (event.target !== this || event.composedPath()[0] !== this.bar) {
-        // Fields and buttons of the time line have their own keys.
+        // Fields and buttons of the time line handle their own keys.
         event.stopPropagation();
         return;
       }

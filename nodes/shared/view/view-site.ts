@@ -1,5 +1,5 @@
-// What a page of cameras is asked over HTTP: the page itself, its scripts, the stream of all its cameras,
-// what it wants to see, and pictures for everything else.
+// HTTP interface of a page of cameras: the page and its scripts, the stream of all its cameras, what it wants
+// to see, and still pictures for other uses.
 
 import type { ServerResponse } from 'node:http';
 import { asNvrError, NvrError } from '../../../lib/errors.js';
@@ -14,9 +14,9 @@ import type { Site, SiteRequest } from './sites.js';
 export interface ViewSiteOptions {
   readonly view: View;
   readonly cameras: readonly ViewCamera[];
-  /** What the page is told as it begins: layout, stream, sound. */
+  /** Sent to the page first: layout, stream, audio. */
   readonly hello: object;
-  /** Other sites that may frame the page and read from it; empty: none. */
+  /** Other origins that may frame the page and read from it; empty for none. */
   readonly origins: readonly string[];
   readonly still: (channel: number, wish: PictureWish, signal: AbortSignal) => Promise<StillPicture>;
   readonly recordings: Recordings;
@@ -59,8 +59,8 @@ export function viewSite(options: ViewSiteOptions): Site {
 }
 
 /**
- * Headers of every answer: nothing is kept, nothing foreign is run, nobody else frames or reads it unless the
- * settings say so.
+ * Sets the headers of every response: no caching, no foreign scripts, and no framing or reading by other
+ * origins unless the settings allow it.
  */
 function guard(request: SiteRequest, response: ServerResponse, { origins }: ViewSiteOptions): void {
   response.setHeader('Cache-Control', 'no-store');
@@ -80,7 +80,7 @@ function guard(request: SiteRequest, response: ServerResponse, { origins }: View
   response.setHeader('Vary', 'Origin');
 }
 
-/** `/nvr/view/gate` to `gate/`: relative, so that it holds behind any proxy's prefix. */
+/** Redirects `/nvr/view/gate` to `gate/`: relative, so that it works behind a proxy with a path prefix. */
 function redirect(request: SiteRequest, response: ServerResponse): void {
   const last = request.path.slice(request.path.lastIndexOf('/') + 1);
   response.writeHead(302, { Location: `${last}/` }).end();
@@ -115,7 +115,7 @@ function stream(response: ServerResponse, { view, hello }: ViewSiteOptions): voi
   });
 }
 
-/** A page says what it sees. */
+/** The page tells what it wants to see. */
 function want(request: SiteRequest, response: ServerResponse, options: ViewSiteOptions): void {
   readJson(request, response, (given) => {
     const { viewer, wishes, turn } = readWishes(given, options.cameras.length);
@@ -124,7 +124,7 @@ function want(request: SiteRequest, response: ServerResponse, options: ViewSiteO
   });
 }
 
-/** A span of recording is written to a file, which the page fetches then. */
+/** Exports a span of the recording to a file, which the page then downloads. */
 function save(request: SiteRequest, response: ServerResponse, recordings: Recordings): void {
   readJson(request, response, (given) => {
     recordings.save(given).then(
@@ -139,8 +139,8 @@ function save(request: SiteRequest, response: ServerResponse, recordings: Record
 }
 
 /**
- * Only pages of this origin, or of those in the settings, send JSON here: a foreign form cannot. `take` may
- * throw what is told.
+ * Reads a JSON body. The content type restricts senders to this origin and those in the settings, because a
+ * form of another site cannot send it. Errors thrown by `take` are sent to the page.
  */
 function readJson(
   request: SiteRequest,
@@ -193,7 +193,7 @@ function readWishes(
 }
 
 function body(request: SiteRequest): Promise<string> {
-  // A body parser in front of this may have read it already.
+  // A body parser in front of this handler may have read the body already.
   const parsed = (request as { body?: unknown }).body;
   if (typeof parsed === 'object' && parsed !== null) return Promise.resolve(JSON.stringify(parsed));
   return new Promise((resolve, reject) => {
@@ -202,7 +202,7 @@ function body(request: SiteRequest): Promise<string> {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > MAX_BODY) {
-        // The rest is read and dropped, so that the answer reaches who sends it.
+        // Read and discard the rest, so that the response reaches the sender.
         chunks.length = 0;
         reject(new NvrError('EINPUT', 'The body is too large.'));
       } else chunks.push(chunk);

@@ -1,4 +1,4 @@
-// Settings that several node types have.
+// Settings shared by several node types.
 
 import { DEFAULT_FILE_NAME } from '../../../../lib/nvr/recorder/file-name.js';
 import type {
@@ -40,7 +40,7 @@ export const CHANNEL = {
   icon: 'fa-video-camera',
 } as const satisfies ChannelSetting;
 
-/** Of nodes that take several cameras. */
+/** For nodes that take several cameras. */
 export const CHANNELS = {
   ...CHANNEL,
   list: true,
@@ -50,7 +50,7 @@ export const CHANNELS = {
   ],
 } as const satisfies ChannelSetting;
 
-/** Where a channel comes from, in nodes that take it as they start. */
+/** Source of a channel, for nodes that read it at the start. */
 export const CHANNEL_SOURCE = {
   kind: 'choice',
   default: 'str',
@@ -71,7 +71,7 @@ const BY_MESSAGE = {
   section: 'none',
 } as const;
 
-/** Where a channel comes from, in nodes that answer messages. */
+/** Source of a channel, for nodes that answer messages. */
 export const CHANNEL_BY_MESSAGE = {
   ...BY_MESSAGE,
   options: {
@@ -86,7 +86,7 @@ export const CHANNEL_BY_MESSAGE = {
   ],
 } as const satisfies ChoiceSetting;
 
-/** Where a time comes from. */
+/** Source of a time. */
 export const TIME_BY_MESSAGE = {
   ...BY_MESSAGE,
   options: { ...CHANNEL_BY_MESSAGE.options, str: ['time', 'Zeit'] },

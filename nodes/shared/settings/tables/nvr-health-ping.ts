@@ -45,7 +45,7 @@ export const healthPingSettings = settingsTable({
     ],
     badge: ['bad interval', 'Abstand ungültig'],
     icon: 'fa-clock-o',
-    // A channel of the message: there is none to check at a time.
+    // If the channel comes from messages, there is nothing to check at intervals.
     when: { channelType: ['str', 'env'] },
   },
   failures: {

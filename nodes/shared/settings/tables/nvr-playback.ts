@@ -1,4 +1,4 @@
-// The settings of nvr-playback: all but what becomes of a run can be said by each message.
+// The settings of nvr-playback. A message can override all of them, except how a run is output.
 
 import { settingsTable } from '../setting.js';
 import {

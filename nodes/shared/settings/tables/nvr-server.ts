@@ -1,4 +1,4 @@
-// The settings of nvr-server. The account is no setting: Node-RED keeps it elsewhere.
+// The settings of nvr-server, without the account, which Node-RED stores as credentials.
 
 import { settingsTable } from '../setting.js';
 import { NAME } from './common.js';

@@ -1,4 +1,4 @@
-// What Node-RED's settings.js may say of this package.
+// Settings of this package in Node-RED's settings.js.
 
 import { settingsTable } from '../setting.js';
 

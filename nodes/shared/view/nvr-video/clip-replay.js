@@ -1,22 +1,22 @@
-// Part of nvr-video.js: a clip of this machine in a media element, read as the browser needs it. What
-// `Replay` can do, it can.
+// Part of nvr-video.js: plays a clip of this machine in a media element; the browser loads it as needed. Has
+// the same interface as `Replay`.
 
 class ClipReplay extends Recorded {
-  /** `clip`: its beginning and end, epoch ms; one that is still being written plays up to what there is. */
-  constructor(media, url, clip, told) {
+  /** `clip`: its start and end in epoch ms. A clip still being written plays up to its current end. */
+  constructor(media, url, clip, report) {
     super(media);
     this.url = url;
     this.clip = clip;
-    this.told = told;
+    this.report = report;
     const on = (word, run) =>
       media.addEventListener(word, run, { signal: (this.ending ??= new AbortController()).signal });
-    on('playing', () => told('replaying'));
-    on('seeked', () => told('replaying'));
-    on('ended', () => told('ended'));
-    on('error', () => told('error', 'EDECODE'));
+    on('playing', () => report('replaying'));
+    on('seeked', () => report('replaying'));
+    on('ended', () => report('ended'));
+    on('error', () => report('error', 'EDECODE'));
   }
 
-  /** Whether a time is of this clip. */
+  /** Whether a time is within this clip. */
   has(time) {
     return time >= this.clip.start && time <= this.clip.end;
   }
@@ -24,8 +24,8 @@ class ClipReplay extends Recorded {
   seek(time) {
     const at = Math.max(0, (time - this.clip.start) / 1000);
     if (this.media.src === '') {
-      this.told('connecting');
-      // Before anything is read, this is where the browser begins.
+      this.report('connecting');
+      // Nothing is loaded yet, so the browser starts at this position.
       this.media.src = `${this.url}#t=${at}`;
     } else this.media.currentTime = at;
     this.go();

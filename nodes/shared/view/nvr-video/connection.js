@@ -1,12 +1,12 @@
-// Part of nvr-video.js: the connection, one for each view node and page. All of its cameras come over one
-// streamed answer, as records (lib/nvr/view/records.ts).
+// Part of nvr-video.js: the connection to the server, one per view node and page. All its cameras arrive in
+// one streamed response, as records (lib/nvr/view/records.ts).
 
 const KINDS = ['', 'hello', 'init', 'picture', 'sound', 'jpeg', 'state', 'show', 'skipped', 'alive'];
 const HEAD = 8;
 /** Bits of a record's flags. */
 const KEPT = 2;
 const SOUND = 8;
-/** Nothing for so long, not even a sign of life: the connection is dead. */
+/** The connection counts as dead after this time without any data, `alive` records included. */
 const DEAD_MS = 12_000;
 const RETRY_MS = [300, 1_000, 2_000, 5_000];
 const WISH_MS = 5;
@@ -15,15 +15,12 @@ const WISH_RETRY_MS = 500;
 const connections = new Map();
 
 function connectionTo(base) {
-  const known = connections.get(base) ?? new Connection(base);
-  connections.set(base, known);
-  return known;
+  const connection = connections.get(base) ?? new Connection(base);
+  connections.set(base, connection);
+  return connection;
 }
 
-/**
- * Reads records up to the stream's end. `heard` is told of whatever comes, and waited for before more is
- * read.
- */
+/** Reads records until the stream ends. `heard` is called for all data, and awaited before more is read. */
 async function readRecords(reader, take, heard) {
   let rest = new Uint8Array(0);
   for (;;) {
@@ -53,13 +50,13 @@ async function readRecords(reader, take, heard) {
   }
 }
 
-/** The MIME type and the initialization segment of an `init` record. */
+/** MIME type and initialization segment from an `init` record. */
 function initOf(body) {
   const length = new DataView(body.buffer, body.byteOffset).getUint16(0);
   return { mime: new TextDecoder().decode(body.subarray(2, 2 + length)), segment: body.subarray(2 + length) };
 }
 
-/** A `picture` or `sound` record for a player. */
+/** Passes a `picture` or `sound` record to a player. */
 function give(player, flags, body) {
   const view = new DataView(body.buffer, body.byteOffset);
   player?.take(view.getFloat64(0), view.getFloat64(8) / 1000, body.subarray(16), (flags & KEPT) === 0);
@@ -73,7 +70,7 @@ class Connection {
     this.hello = undefined;
     this.viewer = undefined;
     this.tries = 0;
-    /** Numbers the requests that say what is seen. */
+    /** Number of the last request that told the server what is visible. */
     this.turn = 0;
     this.events = new EventTarget();
   }
@@ -97,7 +94,7 @@ class Connection {
     connections.delete(this.base);
   }
 
-  /** Tells the server what is seen, a moment later: tiles come into sight together. */
+  /** Tells the server what is visible, after a short delay because several tiles become visible together. */
   wish() {
     this.isWishNew = true;
     if (this.wishing || this.viewer === undefined) return;
@@ -106,8 +103,8 @@ class Connection {
   }
 
   /**
-   * One request at a time, and numbered: what is asked last holds, by whatever connection the requests
-   * travel. One that fails is made again.
+   * Sends one numbered request at a time. The last one wins, whichever connection it takes; a failed one is
+   * repeated.
    */
   async sendWishes() {
     const { viewer } = this;
@@ -159,7 +156,7 @@ class Connection {
       const take = (kind, flags, camera, body) => this.take(kind, flags, camera, body);
       await readRecords(answer.body.getReader(), take, () => (this.heardAt = performance.now()));
     } catch {
-      // The reader of a page that is left ends here too.
+      // Reached also when the page is left.
     }
     this.viewer = undefined;
     if (this.elements.size === 0) return;

@@ -1,5 +1,5 @@
-// Part of nvr-video.js: the element, a tile with the camera's picture, name and time, and words where there
-// is no picture.
+// Part of nvr-video.js: the custom element, a tile with the camera's picture, name and time, or a message if
+// there is no picture.
 
 class NvrVideo extends HTMLElement {
   static observedAttributes = ['src', 'channel', 'stream'];
@@ -80,7 +80,7 @@ class NvrVideo extends HTMLElement {
       this.reset();
       this.meet();
     } else {
-      // The picture stays until the other stream's first one has come.
+      // Keep the picture until the first one of the other stream has arrived.
       this.connection?.wish();
     }
   }
@@ -98,7 +98,7 @@ class NvrVideo extends HTMLElement {
     this.reset();
   }
 
-  /** The cameras are known: which one is this? */
+  /** The list of cameras has arrived: finds this element's camera. */
   meet() {
     const { cameras } = this.connection ?? {};
     if (cameras === undefined) return;
@@ -113,7 +113,7 @@ class NvrVideo extends HTMLElement {
     this.connection.wish();
   }
 
-  /** What the server is asked for this element; undefined: nothing. */
+  /** What to request from the server for this element; undefined for nothing. */
   wish() {
     if (this.replay !== undefined) return undefined;
     if (this.camera === undefined || document.hidden || !this.inSight) {
@@ -125,7 +125,7 @@ class NvrVideo extends HTMLElement {
   }
 
   take(kind, flags, body) {
-    // What was on its way when the recording was asked for.
+    // Ignore live data that arrives after the recording was requested.
     if (this.replay !== undefined) return;
     if (kind === 'init') {
       const { mime, segment } = initOf(body);
@@ -144,8 +144,8 @@ class NvrVideo extends HTMLElement {
   }
 
   /**
-   * Shows what was recorded from a time on (epoch ms) in place of the live picture: of a clip of this machine
-   * where one is given, else of the NVR.
+   * Shows the recording from a time (epoch ms) on instead of live pictures: from the given clip of this
+   * machine, else from the NVR.
    */
   replayFrom(time, clip) {
     const isSame = clip === undefined ? this.replay instanceof Replay : this.replay?.clip?.id === clip.id;
@@ -154,20 +154,20 @@ class NvrVideo extends HTMLElement {
       this.reset();
       this.endReplay();
       const { base, cameras } = this.connection;
-      const told = (state, code, reason) => this.onReplay(state, code, reason);
+      const report = (state, code, reason) => this.onReplay(state, code, reason);
       const channel = cameras[this.camera].channel;
       const url = (from) => `${base}replay?channel=${channel}&from=${Math.round(from)}`;
       this.replay =
         clip === undefined
-          ? new Replay(this.video, url, told)
-          : new ClipReplay(this.video, `${base}clips/${clip.id}.mp4`, clip, told);
+          ? new Replay(this.video, url, report)
+          : new ClipReplay(this.video, `${base}clips/${clip.id}.mp4`, clip, report);
       Object.assign(this.replay, { paused, speed });
       this.connection.wish();
     }
     this.replay.seek(time);
   }
 
-  /** Back to the live picture. */
+  /** Returns to live pictures. */
   live() {
     if (this.replay === undefined) return;
     this.endReplay();
@@ -206,9 +206,7 @@ class NvrVideo extends HTMLElement {
     this.player.begin(segment);
   }
 
-  /**
-   * The player failed: it is set up anew, and after three times in a minute pictures are asked for instead.
-   */
+  /** The player failed: restarts it, and after three failures in a minute requests still pictures instead. */
   again() {
     const now = performance.now();
     this.failures = [...(this.failures ?? []).filter((at) => now - at < 60_000), now];
@@ -217,7 +215,7 @@ class NvrVideo extends HTMLElement {
     else this.rejoin();
   }
 
-  /** Leaves the stream and comes back, so that it begins anew. */
+  /** Leaves the stream and joins it again, to start it over. */
   rejoin() {
     const { camera } = this;
     this.camera = undefined;
@@ -288,7 +286,7 @@ class NvrVideo extends HTMLElement {
     this.dataset.state = key === '' ? 'playing' : key;
   }
 
-  /** A few words that go away, or stay with stills. */
+  /** Shows a short text, which disappears unless stills are shown. */
   hint(words) {
     this.hinted = words;
     this.say(this.dataset.state === 'playing' ? '' : this.dataset.state);
@@ -308,7 +306,7 @@ class NvrVideo extends HTMLElement {
     this.timeText.textContent = time === undefined ? '' : this.timeOf(time);
   }
 
-  /** A recording is told with its day. */
+  /** For a recording, the date is included. */
   timeOf(time) {
     const date = new Date(time);
     return this.replay === undefined ? date.toLocaleTimeString(language()) : date.toLocaleString(language());

@@ -1,9 +1,8 @@
-// Part of nvr-video.js: one camera in a video element, without a tile around it: what the editor's dialogs
-// show of a tested camera.
+// Part of nvr-video.js: shows one camera in a plain video element, for the editor's test dialog.
 
 /**
- * Shows a stream of records while it lasts; `begun` is told of the first picture. Resolves at the stream's
- * end, or where this browser cannot play it.
+ * Shows a stream of records. `begun` is called for the first picture. Resolves at the end of the stream, or
+ * if this browser cannot play it.
  */
 async function move(video, stream, begun) {
   let player;

@@ -1,34 +1,34 @@
-// Part of nvr-video.js: one track of one camera in a media element, by Media Source Extensions, held a few
-// hundredths of a second behind the live edge by small changes of the playback rate.
+// Part of nvr-video.js: plays one track of a camera in a media element with Media Source Extensions, a few
+// hundredths of a second behind the live edge, held there by small changes of the playback rate.
 
-/** Seconds behind the live edge, and with sound. */
+/** Target distance to the live edge in seconds, without and with audio. */
 const BEHIND = 0.05;
 const BEHIND_WITH_SOUND = 0.15;
-/** Further behind than this, in seconds, is made up for at once. */
+/** A larger distance in seconds is corrected by a jump. */
 const FAR_BEHIND = 1.5;
 const LEAST_RATE = 0.92;
 const MOST_RATE = 2;
 const FAR_RATE = 4;
 /**
- * A jump has all pictures since the keyframe decoded again: what a slow machine is still behind then is made
- * up for by the rate.
+ * Least time between jumps. A jump makes the browser decode all pictures since the keyframe; a slow machine
+ * catches up the remaining delay by the playback rate.
  */
 const JUMP_MS = 5_000;
-/** What decoding takes of a stream's own time, about, and seconds that a jump aims ahead at most. */
+/** Approximate decoding time as a share of real time, and the most seconds by which a jump aims ahead. */
 const DECODING_SHARE = 0.08;
 const MOST_AHEAD = 0.5;
 const KEEP_SECONDS = 10;
 /**
- * Seconds more behind for each time that the player ran dry, at most, and what is left of them after a step:
- * a busy machine stays further behind, and comes back.
+ * Additional distance in seconds for each time the player ran out of data, its maximum, and the share that
+ * remains after each step. A busy machine stays further behind, and later returns.
  */
 const STALL_SLACK = 0.02;
 const MAX_SLACK = 0.15;
 const SLACK_LEFT = 0.99;
 const STEP_MS = 100;
 /**
- * The rate changes in steps: each change costs the browser more than the hundredths of a second that it
- * mends.
+ * The rate changes in steps, because each change costs the browser more than the few hundredths of a second
+ * it would correct.
  */
 const RATE_STEP = 0.04;
 
@@ -36,18 +36,20 @@ const Source = window.ManagedMediaSource ?? window.MediaSource;
 const plays = (mime) => Source !== undefined && Source.isTypeSupported(mime);
 
 class Player {
-  /** `behind`: seconds behind the live edge; `fail` is told that this browser cannot go on. */
+  /**
+   * `behind`: target distance to the live edge in seconds. `fail` is called if this browser cannot continue.
+   */
   constructor(media, mime, behind, fail) {
     this.media = media;
     this.behind = behind;
     this.fail = fail;
     this.queue = [];
-    /** Seconds of the player's clock that one's own clock is ahead of, at the stream's least delay. */
+    /** Least difference between this machine's clock and the player's clock, in seconds. */
     this.offset = undefined;
     this.edge = 0;
     this.slack = 0;
     this.jumpedAt = -Infinity;
-    /** Whether it has shown a picture. */
+    /** Whether a picture was shown. */
     this.opened = false;
     this.wall = [];
     this.source = new Source();
@@ -76,14 +78,15 @@ class Player {
     this.timer = setInterval(() => this.steer(), STEP_MS);
   }
 
-  /** An initialization segment. */
+  /** Takes an initialization segment. */
   begin(segment) {
     this.queue.push(segment.slice());
     this.feed();
   }
 
   /**
-   * A fragment that is shown at `shownAt` (seconds of the player's clock); `live`: just come from the camera.
+   * Takes a fragment displayed at `shownAt` (seconds of the player's clock). `live`: it has just come from
+   * the camera.
    */
   take(wallTime, shownAt, fragment, live) {
     this.queue.push(fragment.slice());
@@ -92,7 +95,7 @@ class Player {
     if (this.wall.length > 400) this.wall.splice(0, 200);
     if (live) {
       const offset = performance.now() / 1000 - shownAt;
-      // Down at once, up slowly: the least delay seen of late.
+      // Follow a lower offset at once and a higher one slowly, to track the least recent delay.
       if (this.offset === undefined || offset < this.offset) this.offset = offset;
       else this.offset += Math.min(offset - this.offset, 0.002);
     }
@@ -117,7 +120,7 @@ class Player {
     }
   }
 
-  /** Keeps the media element a little behind the live edge. */
+  /** Keeps the media element slightly behind the live edge. */
   steer() {
     const { media, edge, offset, buffer } = this;
     if (this.over || buffer === undefined || buffer.buffered.length === 0 || edge === 0) return;
@@ -127,8 +130,7 @@ class Player {
     const target = live - this.behind - this.slack;
     if (media.paused && !document.hidden) media.play().catch(() => undefined);
     if (!this.opened) {
-      // The kept GOP's keyframe is shown at once, and the live picture as soon as all in between has been
-      // decoded.
+      // Show the keyframe of the kept GOP at once, and live pictures as soon as those in between are decoded.
       if (media.currentTime < first) media.currentTime = first;
       if (media.seeking || media.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
       this.opened = true;
@@ -139,7 +141,7 @@ class Player {
     const isFar = lag > FAR_BEHIND && now - this.jumpedAt > JUMP_MS;
     if (isFar || media.currentTime < first || lag < -FAR_BEHIND) {
       this.jumpedAt = now;
-      // While all in between is decoded the live edge goes on.
+      // The live edge advances while the pictures in between are decoded.
       const meanwhile = Math.min(MOST_AHEAD, Math.max(0, lag) * DECODING_SHARE);
       media.currentTime = Math.max(first, Math.min(target, edge) + meanwhile);
     }

@@ -1,19 +1,19 @@
-// Part of nvr-video.js: a recording in a media element. It is read no further ahead than it is shown, so that
-// it can be stopped, stepped through and played faster.
+// Part of nvr-video.js: plays a recording in a media element. Reads only a little ahead of the position, so
+// that it can be paused, stepped through and played faster.
 
-/** Seconds that are read ahead, and that are kept behind. */
+/** Seconds to read ahead of the position, and to keep behind it. */
 const AHEAD = 20;
 const BEHIND_KEPT = 20;
 const SPEEDS = [1, 2, 4, 8];
-/** Seconds by which a picture is asked for behind its beginning, so that it is this one that is shown. */
+/** Seek this many seconds past the start of a picture, so that it is the one shown. */
 const WITHIN = 0.002;
 /**
- * What an NVR has to come from the keyframe to the picture that was asked for. One that sends no faster than
- * it recorded takes a GOP for that: the keyframe is shown meanwhile.
+ * How long to wait for the requested picture after the keyframe. An NVR that sends in real time needs up to a
+ * GOP, so the keyframe is shown meanwhile.
  */
 const EARLY_MS = 150;
 
-/** What all that is recorded can: go on, stop, go faster. */
+/** Common to all recordings: continue, pause, change the speed. */
 class Recorded {
   speed = 1;
   paused = false;
@@ -22,7 +22,7 @@ class Recorded {
     this.media = media;
   }
 
-  /** The time that is on screen, or about to be. */
+  /** The time on screen, or of the picture about to be shown. */
   get place() {
     return this.wallTime();
   }
@@ -46,22 +46,22 @@ class Recorded {
 
 class Replay extends Recorded {
   /**
-   * `url(from)`: where the recording from a time on is; `told` gets what is said of it: a state, a code, a
+   * `url(from)`: address of the recording from a time on. `report` receives its status: state, code and
    * reason.
    */
-  constructor(media, url, told) {
+  constructor(media, url, report) {
     super(media);
     this.url = url;
-    this.told = told;
+    this.report = report;
     this.onTime = () => this.feed();
     media.addEventListener('timeupdate', this.onTime);
-    this.onEnded = () => this.told('ended');
+    this.onEnded = () => this.report('ended');
     media.addEventListener('ended', this.onEnded);
     this.onWaiting = () => this.slower();
     media.addEventListener('waiting', this.onWaiting);
   }
 
-  /** Plays from a time on (epoch ms): what has been read is gone to, anything else is asked for. */
+  /** Plays from a time (epoch ms) on: seeks in what was read, or requests the recording from there. */
   seek(time) {
     const found = this.shownOf(time);
     if (found !== undefined) {
@@ -87,12 +87,12 @@ class Replay extends Recorded {
     this.isWhole = false;
     this.buffer = undefined;
     this.source = new Source();
-    this.told('connecting');
+    this.report('connecting');
     try {
       const answer = await fetch(this.url(from), { credentials: 'include', signal });
       if (!answer.ok) {
         const { code, reason } = await answer.json();
-        this.told('error', code, reason);
+        this.report('error', code, reason);
         return;
       }
       await readRecords(
@@ -101,11 +101,11 @@ class Replay extends Recorded {
         () => this.room(signal),
       );
     } catch {
-      if (!signal.aborted) this.told('lost');
+      if (!signal.aborted) this.report('lost');
     }
   }
 
-  /** Resolves when more is to be read. */
+  /** Resolves when more should be read. */
   async room(signal) {
     while (!signal.aborted && this.edge() - this.media.currentTime > AHEAD)
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -120,7 +120,7 @@ class Replay extends Recorded {
     if (kind === 'init') {
       const { mime, segment } = initOf(body);
       if (!plays(mime)) {
-        this.told('error', 'EUNSUPPORTED', mime);
+        this.report('error', 'EUNSUPPORTED', mime);
         this.stop.abort();
         return;
       }
@@ -136,7 +136,7 @@ class Replay extends Recorded {
       }, EARLY_MS);
     } else if (kind === 'state') {
       const { state, code, reason } = JSON.parse(new TextDecoder().decode(body));
-      if (state === 'error' || this.wall.length === 0) this.told(state, code, reason);
+      if (state === 'error' || this.wall.length === 0) this.report(state, code, reason);
       else this.isWhole = true;
     }
     this.feed();
@@ -173,19 +173,19 @@ class Replay extends Recorded {
       return;
     }
     if (next.mime !== undefined && next.mime !== this.mime) buffer.changeType((this.mime = next.mime));
-    // Parts of one format go together.
+    // Append consecutive parts of the same format together.
     const end = queue.findIndex(({ mime }, index) => index > 0 && mime !== undefined);
     const parts = queue.splice(0, end < 0 ? queue.length : end);
     try {
       buffer.appendBuffer(joined(parts.map(({ data }) => data)));
     } catch {
-      this.told('lost');
+      this.report('lost');
     }
   }
 
   /**
-   * The first picture is that of the time that was asked for; those in front of it serve to decode. Where it
-   * is late in coming it is played from the keyframe, or, where all stands still, gone to once it is there.
+   * Starts at the picture of the requested time; those before it are only needed for decoding. If it is late,
+   * playing starts at the keyframe; when paused, the keyframe is shown until that picture arrives.
    */
   show() {
     if (this.shown && !this.isEarly) return;
@@ -204,7 +204,7 @@ class Replay extends Recorded {
   present(shownAt) {
     this.shown = true;
     this.media.currentTime = shownAt + WITHIN;
-    this.told('replaying');
+    this.report('replaying');
     this.go();
   }
 
@@ -212,15 +212,15 @@ class Replay extends Recorded {
     return this.isEarly ? this.from : this.wallTime();
   }
 
-  /** An NVR may send no faster than it recorded. */
+  /** Slows down if data runs out, because an NVR may send no faster than real time. */
   slower() {
     if (!this.shown || this.speed === 1 || this.isWhole || this.media.seeking) return;
     this.speed = 1;
     this.go();
-    this.told('slow');
+    this.report('slow');
   }
 
-  /** One picture on (1) or back (-1), stopped. */
+  /** Pauses and steps one picture forwards (1) or backwards (-1). */
   step(by) {
     this.pause(true);
     this.isEarly = false;
@@ -230,7 +230,7 @@ class Replay extends Recorded {
     if (next !== undefined) this.media.currentTime = next + WITHIN;
   }
 
-  /** Seconds of the player's clock of the picture at a time; undefined: it has not been read. */
+  /** Position of the picture at a time, in seconds of the player's clock; undefined if it was not read. */
   shownOf(time) {
     const { wall } = this;
     if (wall === undefined || wall.length === 0) return undefined;

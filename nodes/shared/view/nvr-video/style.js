@@ -1,4 +1,4 @@
-// Part of nvr-video.js: how a tile looks.
+// Part of nvr-video.js: style sheet of a tile.
 
 const style = new CSSStyleSheet();
 style.replaceSync(`

@@ -1,4 +1,4 @@
-// Part of nvr-video.js: what is said in a tile.
+// Part of nvr-video.js: texts shown in a tile.
 
 const TEXTS = {
   en: {
