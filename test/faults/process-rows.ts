@@ -107,7 +107,7 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
     await wait(3000);
   }
   const alarmed = Date.now();
-  await red.send({ payload: 'motion', mark: MARK });
+  await red.send({ payload: 'motion', reason: 'motion', mark: MARK });
   await wait(row.afterMs);
   await row.strike(red);
   if (row.isAway === true) {
