@@ -110,7 +110,7 @@ describe('a setting that comes from a message or a variable', () => {
   it('checks what a variable holds as it checks the field', async () => {
     process.env.NVR_TEST_CHANNEL = 'nowhere';
     await deploy('nvr-live-stream', { channel: 'NVR_TEST_CHANNEL', channelType: 'env' });
-    assert.match(await fault(), /The setting "channel" must be a number from 1 to 9999/);
+    assert.match(await fault(), /The setting "channel" must be channel numbers, ranges or names/);
     process.env.NVR_TEST_CHANNEL = 'Gate';
   });
 
