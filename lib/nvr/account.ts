@@ -1,5 +1,5 @@
-// What all streams of one NVR and account share: the bound on set-ups, the gate for wrong passwords, what was
-// learnt of the server.
+// What all streams of one NVR and account share: the limit on set-ups, the gate against wrong passwords, and
+// what was learnt about the server.
 
 import { createHash } from 'node:crypto';
 import { SECOND_LOGIN_MS, WRONG_PASSWORD } from '../client/backoff.js';
@@ -11,20 +11,21 @@ import { holdAccount } from '../secrets.js';
 import { Slots } from './slots.js';
 import type { NvrSettings } from './types.js';
 
-/** Session set-ups under way at once on one NVR and account; the others queue. */
+/** The most session set-ups at the same time on one NVR and account; the others queue. */
 const MAX_SETUPS = 4;
 
 /**
- * After a log-in has succeeded, others may log in beside each other for this long; then one goes first again.
+ * After a log-in has succeeded, others may run in parallel for this long (ms); then a single one goes first
+ * again.
  */
 const TRUST_MS = 60_000;
 
 /**
- * One gate for wrong passwords per NVR and account: 32 channels with a wrong password are otherwise 32
- * log-ins that lock it. One log-in goes first and the others wait for its outcome; after a refusal nobody
- * logs in for 5 min, doubling to 1 h. Where the NVR has taken the password before, it may be booting: it is
- * asked a second time first, once, after 10 s. Entered only once a server has asked for credentials, so that
- * a host that is away holds nobody up. `now` is monotonic ms.
+ * Guards the account of one NVR against wrong passwords: 32 channels with a wrong password would otherwise
+ * make 32 log-ins, which lock it. One log-in goes first and the others wait for its result; after a refusal
+ * there is no log-in for 5 min, doubling to 1 h. If the NVR has accepted the password before, it may be
+ * booting, so it is asked once more after 10 s. A log-in enters the gate only after the server has asked for
+ * credentials, so that an unreachable host blocks nobody. `now` returns monotonic ms.
  */
 export class PasswordGate implements LoginGate {
   private trustedUntil = 0;
@@ -35,7 +36,7 @@ export class PasswordGate implements LoginGate {
 
   constructor(private readonly now: () => number) {}
 
-  /** Milliseconds until the next log-in is let through; 0: at once. */
+  /** Milliseconds until the next log-in is permitted; 0 if it is now. */
   get waitMs(): number {
     return Math.max(0, this.blockedUntil - this.now());
   }
@@ -88,11 +89,11 @@ export class PasswordGate implements LoginGate {
 /** Shared by every `Nvr` with the same host, port, user and password. */
 export class Account {
   readonly slots = new Slots(MAX_SETUPS);
-  /** Health checks under way at once, each with one connection at most. */
+  /** The most health checks at the same time, each with at most one connection. */
   readonly probes = new Slots(MAX_SETUPS);
   /**
-   * Recordings that are fetched into files: of the four runs that an NVR may have, one is left for whoever
-   * plays back.
+   * Recordings that are being fetched into files. An NVR allows four playback runs; this leaves one for
+   * playback by users.
    */
   readonly fetches = new Slots(3);
   readonly memory: ServerMemory;
@@ -107,14 +108,14 @@ export class Account {
 interface Share {
   readonly account: Account;
   readonly forget: () => void;
-  /** The settings under which what is known of the server was learnt. */
+  /** The settings under which the server's policies were learnt. */
   readonly settings: Set<string>;
   users: number;
 }
 
 const accounts = new Map<string, Share>();
 
-/** What servers offered outlives a deploy: logging in gets no weaker for it. */
+/** Which log-in methods servers offered, kept across deploys: a later log-in must not become weaker. */
 const logins = new Map<string, LoginMemory>();
 const MOST_LOGINS = 1000;
 
@@ -125,12 +126,15 @@ function loginOf(key: string): LoginMemory {
   return login;
 }
 
-/** Takes a share in the account; `release` gives it back, and the last one to leave forgets it. */
+/**
+ * Shares the account with other users of the same NVR. The account is forgotten when the last one calls
+ * `release`.
+ */
 export function shareAccount(
   settings: NvrSettings,
   now: () => number,
 ): { account: Account; release: () => void } {
-  // Hashed, so that no password lies about as a key.
+  // Hashed, so that the password is not kept in the key.
   const identity = JSON.stringify([
     settings.host.toLowerCase(),
     settings.rtspPort,
@@ -162,7 +166,9 @@ export function shareAccount(
   };
 }
 
-/** What another policy may have been right for. */
+/**
+ * The settings that determine which policies a server needs; if they change, what was learnt is forgotten.
+ */
 function whatSessionsAsk(settings: NvrSettings): string {
   const { transport, tls, uriStyle, liveTemplate, playbackTemplate, streamCodes, firstChannel, audio } =
     settings;

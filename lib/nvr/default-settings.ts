@@ -1,8 +1,8 @@
-// What an NVR's settings are where nothing is said: those of a MOVE NVR.
+// The default settings of an NVR: those of a MOVE NVR.
 
 import type { NvrSettings } from './types.js';
 
-/** Settings of which the host alone must be given. */
+/** Settings of which only the host is required. */
 export type NvrConfig = Pick<NvrSettings, 'host'> & Partial<NvrSettings>;
 
 export function withDefaults(config: NvrConfig): NvrSettings {

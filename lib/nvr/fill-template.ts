@@ -1,9 +1,8 @@
-// A URI template with its placeholders filled in: for requests, and for what the dialog says that will be
-// asked.
+// Fills in the placeholders of a URI template, for requests and for the dialog's preview of them.
 
 import { NvrError } from '../errors.js';
 
-/** The forms of MOBOTIX's recorders. */
+/** The URI templates of MOBOTIX's recorders. */
 export const STYLES: Readonly<Record<'move' | 'legacy', { live: string; playback: string }>> = {
   move: {
     live: '/live?ch={ch:4}&stype={stream}',
@@ -13,8 +12,8 @@ export const STYLES: Readonly<Record<'move' | 'legacy', { live: string; playback
 };
 
 /**
- * `{ch}` and `{ch:n}` (n digits) are `wire`, `{stream}` is `code`; further `values` are percent-encoded.
- * Throws EINPUT for an unknown placeholder.
+ * `wire` replaces `{ch}` and `{ch:n}` (n digits), `code` replaces `{stream}`. The further `values` are
+ * percent-encoded. Throws EINPUT for an unknown placeholder.
  */
 export function fillTemplate(
   template: string,

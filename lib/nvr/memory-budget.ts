@@ -1,5 +1,4 @@
-// One budget of memory for all that this process keeps of its cameras' media, with an account for each
-// camera.
+// The memory budget for all media that this process keeps, with an account for each camera.
 
 import os from 'node:os';
 import v8 from 'node:v8';
@@ -10,19 +9,19 @@ import type { UnitMemory, Yielding } from '../media/unit-memory.js';
 
 const MIB = 1024 * 1024;
 const LEAST_BYTES = 256 * MIB;
-/** What the objects around one unit take of V8's own heap, which is bounded apart. */
+/** Bytes of V8's heap, which has a limit of its own, for the objects of one unit. */
 const HEAP_BYTES = 600;
 
 export interface BudgetLimits {
   readonly bytes: number;
-  /** Units that may be kept: their objects lie in V8's heap. */
+  /** The most units: their objects are in V8's heap. */
   readonly units?: number;
 }
 
 export class MemoryBudget {
   bytes: number;
   used = 0;
-  /** Units counted now. */
+  /** The number of units held now. */
   units = 0;
   readonly maxUnits: number;
   readonly stores = new Set<Yielding>();
@@ -32,7 +31,7 @@ export class MemoryBudget {
     this.maxUnits = limits.units ?? Infinity;
   }
 
-  /** An account for the stores of one camera's stream, or of one playback run. */
+  /** Makes an account for the stores of one camera's stream, or of one playback run. */
   camera(bytes: number = LIMITS.cameraBytes): CameraMemory {
     return new CameraMemory(this, bytes);
   }
@@ -41,7 +40,7 @@ export class MemoryBudget {
 export class CameraMemory implements UnitMemory {
   used = 0;
   isOwnBound = false;
-  /** How many stores hold each unit. */
+  /** The number of stores that hold each unit. */
   private readonly holders = new Map<MediaUnit, number>();
   private readonly stores = new Set<Yielding>();
 
@@ -81,7 +80,7 @@ export class CameraMemory implements UnitMemory {
     this.budget.stores.delete(store);
   }
 
-  /** Gives back all that is held. */
+  /** Releases everything that is held. */
   close(): void {
     this.budget.used -= this.used;
     this.budget.units -= this.holders.size;
@@ -106,22 +105,23 @@ export class CameraMemory implements UnitMemory {
 }
 
 /**
- * Of what is kept for later, the largest store yields first: a camera that sends much is not fed by those
- * that send little. Then the recording that began last.
+ * Makes one store give up memory. Stores that keep units for later yield first, the largest one before the
+ * others: a camera that sends much must not take the memory of those that send little. Then the recording
+ * that began last yields.
  */
 function yieldOne(stores: ReadonlySet<Yielding>): boolean {
   let largest: Yielding | undefined;
   for (const store of stores)
     if (store.order === undefined && store.bytes > (largest?.bytes ?? 0)) largest = store;
   if (largest?.yield() === true) return true;
-  // Recordings come in as they begin.
+  // The set is in order of insertion, so the recording that began last is the last one.
   for (const store of [...stores].reverse()) if (store.yield()) return true;
   return false;
 }
 
-/** A quarter of what the process may use, a container's limit counted, and never less than 256 MiB. */
+/** A quarter of the memory that the process may use, considering a container's limit; at least 256 MiB. */
 export function usualBytes(totalBytes: number, constrainedBytes: number | undefined): number {
-  // Without a limit the system answers 0, or more than there is.
+  // Without a limit the system returns 0, or more than the machine's memory.
   const limited = constrainedBytes !== undefined && constrainedBytes > 0;
   const usable = limited ? Math.min(totalBytes, constrainedBytes) : totalBytes;
   return Math.max(LEAST_BYTES, Math.floor(usable / 4));
@@ -129,7 +129,7 @@ export function usualBytes(totalBytes: number, constrainedBytes: number | undefi
 
 let shared: MemoryBudget | undefined;
 
-/** The budget of this process, made at the first use. */
+/** The budget of this process, made when first used. */
 export function processMemory(): MemoryBudget {
   return (shared ??= new MemoryBudget({
     bytes: usualBytes(os.totalmem(), process.constrainedMemory()),

@@ -1,4 +1,4 @@
-// One NVR: its cameras' hubs, and the account they share.
+// One NVR: the hubs of its cameras, and the account that they share.
 
 import { performance } from 'node:perf_hooks';
 import type { VideoUnit } from '../codec/unit.js';
@@ -21,12 +21,12 @@ import { describeTransportOf } from './transport.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
 
-/** As many sessions as the MOVE NVR's largest model has cameras. */
+/** The number of cameras of the MOVE NVR's largest model. */
 const MAX_SESSIONS = 64;
 
 export interface NvrOptions {
   logger?: Logger;
-  /** Default: that of the process. */
+  /** The memory budget; by default that of the process. */
   memory?: MemoryBudget;
 }
 
@@ -34,7 +34,7 @@ export class Nvr {
   readonly settings: NvrSettings;
   /** Playback runs, by name. */
   readonly playback: PlaybackRuns;
-  /** How the cameras are. */
+  /** Health checks of the cameras. */
   readonly health: HealthProbes;
   private readonly hubs: Hubs;
   private readonly account: Account;
@@ -43,7 +43,7 @@ export class Nvr {
   private readonly memory: MemoryBudget;
   private closed = false;
 
-  /** Settings that are not given are those of a MOVE NVR. */
+  /** Settings that are missing default to those of a MOVE NVR. */
   constructor(config: NvrConfig, options: NvrOptions = {}) {
     const settings = (this.settings = withDefaults(config));
     this.logger = options.logger ?? silentLogger;
@@ -72,22 +72,22 @@ export class Nvr {
   }
 
   /**
-   * The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for a channel, stream or template
-   * that cannot be, and ESESSIONS for one that a message names (`by`) beyond `maxSessions`.
+   * The hub of a camera's stream; `channel` counts from 1. Throws EINPUT for an invalid channel, stream or
+   * template, and ESESSIONS if a message (`by`) would open more than `maxSessions`.
    */
   camera(channel: number, stream: string, by: 'node' | 'message' = 'node'): CameraHub {
     if (this.closed) throw new NvrError('EINPUT', 'The NVR has been closed.');
     return by === 'node' ? this.hubs.own(channel, stream) : this.hubs.byMessage(channel, stream);
   }
 
-  /** Whether the URI style knows recordings. */
+  /** Whether the URI style has a form for recordings. */
   get canPlayBack(): boolean {
     return templatesOf(this.settings).playback !== '';
   }
 
   /**
-   * What the NVR has recorded of a channel, to be read at the reader's pace; three at a time, the others
-   * wait: one run is left for whoever plays back. See `fetchSpan` of playback/.
+   * Reads the NVR's recording of a channel, at the reader's pace. Three run at the same time and the others
+   * wait: this leaves one run for playback by users. See `fetchSpan` in playback/.
    */
   async *fetchSpan(
     span: RecordedSpan,
@@ -102,7 +102,7 @@ export class Nvr {
     }
   }
 
-  /** An account for the pictures of one span that wait for the disk. */
+  /** A memory account for the units of one fetched span that wait for the disk. */
   spanMemory(): UnitMemory {
     return this.memory.camera();
   }
@@ -129,7 +129,7 @@ export class Nvr {
     this.release();
   }
 
-  /** What every session of this NVR has in common. */
+  /** The options that all sessions of this NVR share. */
   private get session(): ServerOptions {
     const { username, password, tlsSettings, redirects, allowBasic } = this.settings;
     return {

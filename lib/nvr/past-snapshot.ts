@@ -1,16 +1,16 @@
-// A picture of a past moment: the last keyframe at or before it in the NVR's own recording, by a run of no
-// more than a GOP.
+// A picture of a past moment: the last keyframe at or before it in the NVR's own recording, fetched by a
+// playback run no longer than a GOP.
 
 import type { VideoUnit } from '../codec/unit.js';
 import { NvrError } from '../errors.js';
 import { pictureOf, type Snapshot, type SnapshotOptions, type SnapshotTools } from './snapshot/snapshot.js';
 
-/** Recorded pictures from the keyframe at or before a time on, up to another. */
+/** Fetches recorded video from the keyframe at or before `from`, up to `to`. */
 export type FetchPast = (from: number, to: number, signal: AbortSignal) => AsyncIterable<VideoUnit>;
 
 /**
- * `at`: epoch ms. `camera`: who waits for the decoder. Rejects as `takeSnapshot` does, and with ENORECORDING
- * where nothing is recorded there.
+ * `at` is in epoch ms; `camera` is the identity for fair queueing. Rejects as `takeSnapshot` does, and with
+ * ENORECORDING if nothing is recorded at that time.
  */
 export async function takePastSnapshot(
   camera: object,
@@ -43,7 +43,7 @@ async function findPast(
       else whole = unit;
     }
   } catch (error) {
-    // The recording may end at that moment, or its stream break off behind the keyframe.
+    // The recording may end at that moment, or the run may break off, after the keyframe has arrived.
     if (whole === undefined) throw error;
   }
   if (signal?.aborted === true) throw new NvrError('EUNREACHABLE', 'The snapshot was called off.');

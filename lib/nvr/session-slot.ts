@@ -1,10 +1,10 @@
-// The one session that somebody holds with an NVR at a time: it takes a place in the queue, waits for the
-// last TEARDOWN, opens, and what comes too late is closed.
+// Holds at most one session at a time: waits for a place and for the last TEARDOWN, opens the session, and
+// closes one that opens after it was given up.
 
 import { unlessGivenUp } from '../client/given-up.js';
 import type { Slots } from './slots.js';
 
-/** A session, or whatever else must be closed. */
+/** A session, or another resource that has to be closed. */
 interface Closable {
   /** Idempotent; never rejects. */
   close(): Promise<void>;
@@ -12,34 +12,34 @@ interface Closable {
 
 type Held<Session> =
   | { readonly name: 'nothing' }
-  /** `over` settles, and never rejects, when nothing of the attempt is left open. */
+  /** `over` resolves when nothing of the attempt is left open; it never rejects. */
   | { readonly name: 'attempt'; readonly attempt: AbortController; readonly over: Promise<unknown> }
   | { readonly name: 'session'; readonly attempt: AbortController; readonly session: Session };
 
 export class SessionSlot<Session extends Closable> {
   private held: Held<Session> = { name: 'nothing' };
   /**
-   * Settles when all that was left is closed: a session left open would take one of the few that an NVR
-   * gives.
+   * Resolves when all earlier sessions are closed: a session left open would take one of the few that an NVR
+   * allows.
    */
   private left: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly places: Slots) {}
 
-  /** The session that has opened, until it is left. */
+  /** The open session, until it is left. */
   get session(): Session | undefined {
     return this.held.name === 'session' ? this.held.session : undefined;
   }
 
-  /** Resolves when all that was left is closed. */
+  /** Resolves when all earlier sessions are closed. */
   get closed(): Promise<void> {
     return this.left.then(() => undefined);
   }
 
   /**
-   * Leaves what there is, and opens another. Resolves to undefined, and closes what may have opened, where it
-   * is left meanwhile; rejects with what keeps it from opening. The signal is aborted when the slot is left,
-   * be it before or after the session has opened.
+   * Leaves the present session or attempt, and opens another. If the slot is left meanwhile, closes the
+   * session and resolves to undefined. Rejects with the error that prevents opening. `signal` aborts when the
+   * slot is left, before or after the session has opened.
    */
   open(open: (signal: AbortSignal) => Promise<Session>): Promise<Session | undefined> {
     this.leave();
@@ -49,7 +49,7 @@ export class SessionSlot<Session extends Closable> {
     return opening;
   }
 
-  /** Gives up what opens, and closes what is open; TEARDOWN goes out in the background. */
+  /** Aborts the attempt or closes the session; TEARDOWN is sent in the background. */
   leave(): void {
     const { held } = this;
     if (held.name === 'nothing') return;

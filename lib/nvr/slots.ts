@@ -1,4 +1,4 @@
-// A bound on how many do something at once; the others wait in order.
+// Limits how many tasks run at the same time; the others wait in order.
 
 import { givenUp, throwIfGivenUp } from '../client/given-up.js';
 
@@ -9,8 +9,8 @@ export class Slots {
   constructor(private readonly size: number) {}
 
   /**
-   * Resolves, once there is a place, to what gives it back; rejects with EUNREACHABLE where it is given up
-   * before.
+   * Waits for a place, and resolves to the function that frees it. Rejects with EUNREACHABLE if `signal`
+   * aborts first.
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     throwIfGivenUp(signal);

@@ -1,5 +1,5 @@
-// A trace of what is said to one NVR: the last exchanges in memory while it is switched on, secrets struck
-// out.
+// A trace of the messages exchanged with one NVR: keeps the last ones in memory while it is on, without
+// secrets.
 
 import type { Logger } from '../log.js';
 import { redact } from '../redact.js';
@@ -10,9 +10,9 @@ const MAX_LINES = 2 * 200;
 const MAX_CHARS = 4096;
 
 export interface TraceOptions {
-  /** Struck out wherever they stand. */
+  /** Further secrets to strike out. */
   secrets: readonly string[];
-  /** Gets each line as well while the trace is on. */
+  /** Receives each line, too, while the trace is on. */
   next?: Logger;
   /** Epoch ms. */
   now?: () => number;
@@ -28,23 +28,23 @@ export class Trace implements Logger {
     return this.now() < this.until;
   }
 
-  /** Messages kept. */
+  /** The number of messages kept. */
   get length(): number {
     return this.lines.length;
   }
 
-  /** Epoch ms at which it goes off by itself. */
+  /** Epoch ms at which the trace ends by itself. */
   get endsAt(): number {
     return this.until;
   }
 
-  /** Begins anew, for `ms` milliseconds. */
+  /** Clears the trace and starts it for `ms` milliseconds. */
   start(ms: number): void {
     this.lines = [];
     this.until = this.now() + ms;
   }
 
-  /** What was kept stays. */
+  /** Stops the trace and keeps its messages. */
   stop(): void {
     this.until = 0;
   }
@@ -57,7 +57,7 @@ export class Trace implements Logger {
     this.keep(line);
   }
 
-  /** For a bug report. */
+  /** All messages as text, for a bug report. */
   text(): string {
     return this.lines.join('\n\n') + (this.lines.length > 0 ? '\n' : '');
   }

@@ -1,4 +1,4 @@
-// The NVR's transport setting: what sessions are opened with, and what users are told.
+// The NVR's transport setting: the transports that sessions use, and the explanations for users.
 
 import type { ServerMemory } from '../client/quirks.js';
 import { httpTunnel } from '../client/transport/http-tunnel.js';
@@ -8,7 +8,7 @@ import type { NvrSettings } from './types.js';
 
 type TransportSettings = Pick<NvrSettings, 'transport'>;
 
-/** The transports that a session tries, in this order. */
+/** The transports that a session tries, in order. */
 export function transportsOf({ transport }: TransportSettings): readonly Transport[] {
   switch (transport) {
     case 'auto':
@@ -26,22 +26,24 @@ export function transportsOf({ transport }: TransportSettings): readonly Transpo
   }
 }
 
-/** A recording is sent to one viewer: each is at a time of its own. */
+/**
+ * The transports for recordings. A recording is never multicast, since each viewer is at a time of its own.
+ */
 export function playbackTransportsOf({ transport }: TransportSettings): readonly Transport[] {
   return transportsOf({ transport: transport === 'multicast' ? 'auto' : transport });
 }
 
-/** What a stream is described over: the answer is the same over all of them. */
+/** The transport for DESCRIBE; the reply is the same over all of them. */
 export function describeTransportOf({ transport }: TransportSettings): Transport {
   return transport === 'http' ? httpTunnel() : tcp();
 }
 
-/** Whether TCP is worth a try where UDP brings nothing, or too little. */
+/** Whether to try TCP if UDP delivers nothing, or loses too much. */
 export function mayLeaveUdp({ transport }: NvrSettings, memory: ServerMemory): boolean {
   return (transport === 'auto' || transport === 'udp-first') && memory.recall('refused') !== 'tcp';
 }
 
-/** Why a stream that UDP does badly stays there. */
+/** Explains why a stream stays on UDP although it loses packets. */
 export function whyOnUdp({ transport }: NvrSettings): string {
   return transport === 'auto' || transport === 'udp-first'
     ? 'the camera refuses TCP (461), so the stream stays on UDP: mend the network'

@@ -1,4 +1,4 @@
-// What the NVR floor promises to its users: settings in, hubs with units and events out.
+// The public types of an NVR: its settings, and hubs that deliver units and events.
 
 import type { NvrError, NvrErrorCode } from '../errors.js';
 import type { MediaUnit, VideoFormat, VideoUnit } from '../codec/unit.js';
@@ -8,8 +8,8 @@ import type { RedirectSetting } from '../client/redirect.js';
 import type { TlsSettings } from '../client/transport/socket.js';
 
 /**
- * `auto`: TCP, and UDP on 461. `udp-first`: UDP, and TCP on 461 or silence. `http`: RTSP tunnelled in HTTP.
- * The others: that one alone.
+ * `auto`: TCP, then UDP if the server refuses TCP (461). `udp-first`: UDP, then TCP after 461 or silence.
+ * `http`: RTSP tunnelled in HTTP. The others: only that transport.
  */
 export type TransportSetting = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
 
@@ -28,37 +28,37 @@ export interface NvrSettings {
   liveTemplate: string;
   playbackTemplate: string;
   /**
-   * How a recording is asked for: `uri`, by its path alone (the default), or `onvif`, by ONVIF's replay
+   * How a recording is requested: `uri`, by its path alone (the default), or `onvif`, by ONVIF replay
    * (Profile G).
    */
   replay?: 'uri' | 'onvif';
   streamCodes: Readonly<Record<string, string>>;
   firstChannel: 0 | 1;
   channels: readonly { channel: number; name: string }[];
-  /** IANA name, of times without a zone, URI templates and file names; empty means UTC. */
+  /** IANA name of the time zone for times without a zone, URI templates and file names; empty means UTC. */
   timeZone: string;
   /**
-   * What the key service's `start_time` means: Unix time (where absent), or the local clock's reading in
-   * `timeZone`, counted as if it were UTC.
+   * The meaning of the key service's `start_time`: `utc` (the default) is Unix time; `local` is the local
+   * time in `timeZone`, counted as if it were UTC.
    */
   keyTime?: 'utc' | 'local';
   /** Seconds. */
   requestTimeout: number;
-  /** Seconds without media, while playing, after which the stream is taken for dead. */
+  /** Seconds without media after which a playing stream counts as dead. */
   silence: number;
-  /** Seconds a session outlives its last user. */
+  /** Seconds that a session stays open after its last user has left. */
   linger: number;
   /** Set up audio and metadata tracks too. */
   audio: boolean;
-  /** Cameras that may be in use for messages to name one more; 64 where absent. */
+  /** The most cameras in use at which a message may still open another; 64 by default. */
   maxSessions?: number;
-  /** Whether a redirect may lead to another host; `same` where absent. */
+  /** Whether a redirect may lead to another host; `same` by default. */
   redirects?: RedirectSetting;
-  /** The password may be sent in clear (Basic without TLS), even where the NVR offered better before. */
+  /** Permit the password in clear text (Basic without TLS), even if the NVR has offered better before. */
   allowBasic?: boolean;
   /**
-   * Where in the key service's reply the key is, for a form that is not known: a member's name, or the text
-   * around it with `*` for the key.
+   * Where the key is in a reply of the key service whose form is unknown: the name of a member, or the text
+   * around the key with `*` in its place.
    */
   keyPattern?: string;
   /** Empty user name: no credentials. */
@@ -66,25 +66,25 @@ export interface NvrSettings {
   password: string;
 }
 
-/** What trouble with a stream is told with. */
+/** The fields of an event that reports a problem with a stream. */
 export interface Trouble {
   readonly code: NvrErrorCode;
   readonly reason: string;
-  /** The error behind it; not for the message. */
+  /** The error itself, which is not put into the message. */
   readonly error: NvrError;
-  /** First time this cause ends or troubles the present outage: tell Catch once. */
+  /** This cause occurs for the first time in the present outage: only then is it reported to Catch nodes. */
   readonly firstOfOutage?: boolean;
 }
 
-/** No session; another attempt follows in `retryInMs`. */
+/** There is no session; the next attempt follows after `retryInMs`. */
 export interface Failure extends Trouble {
   readonly attempt: number;
   readonly retryInMs: number;
 }
 
 /**
- * What a hub tells of its stream, by the words of output 2, in the order: connecting -> playing -> (gap |
- * format | warning)* -> reconnecting -> connecting …; `error`: no retry soon.
+ * The events of a stream, named as on output 2. Their order: connecting -> playing -> (gap | format |
+ * warning)* -> reconnecting -> connecting …; `error` means that no retry follows soon.
  */
 export type HubNews =
   | { readonly type: 'connecting'; readonly attempt: number }
@@ -98,7 +98,7 @@ export type HubNews =
       readonly profile?: string;
     }
   | { readonly type: 'gap'; readonly lost: number; readonly reason: string }
-  /** `breaks`: how often a stream that flaps broke within the last minutes. */
+  /** `breaks`: how often a flapping stream broke within the last minutes. */
   | (Trouble & { readonly type: 'warning'; readonly breaks?: number })
   | (Failure & { readonly type: 'reconnecting' })
   | (Failure & { readonly type: 'error' })
@@ -108,52 +108,52 @@ export type HubEventWord = HubNews['type'];
 
 export type FieldsOf<Member> = Member extends unknown ? keyof Member : never;
 
-/** The fields that only other members of the union have may be asked for as well: they are undefined. */
+/** Lets fields of the other members of the union be read too: they are undefined. */
 export type WithAllFields<Member, All = Member> = Member extends unknown
   ? Member & Readonly<Partial<Record<Exclude<FieldsOf<All>, keyof Member>, undefined>>>
   : never;
 
-/** Flat, so that it can travel as `msg.event`. `time`: epoch ms. */
+/** An event as it goes into `msg.event`. `time` is in epoch ms. */
 export type HubEvent = WithAllFields<HubNews> & {
   readonly channel: number;
   readonly stream: string;
   readonly time: number;
 };
 
-/** What becomes of units that build on what was lost. */
+/** Whether units that depend on lost packets are delivered. */
 export type OnLoss = 'keep' | 'skip';
 
 export interface HubSubscriber {
   /**
-   * After a loss: `keep` (the default) every whole unit, with what is wrong with it; `skip` nothing from the
-   * torn unit to the next clean keyframe.
+   * After a loss: `keep` (the default) delivers every complete unit and says what is wrong with it; `skip`
+   * delivers nothing from the damaged unit to the next intact keyframe.
    */
   readonly onLoss?: OnLoss;
-  /** Units with the slices that a loss cut off, as far as they came: for files, never for messages. */
+  /** Include the slices that a loss cut off, as far as they arrived: for files, never for messages. */
   readonly cutSlices?: boolean;
   /**
-   * Begin with the kept GOP, at once, and not at the next keyframe: where it is not whole, its keyframe comes
-   * alone.
+   * Begin at once with the kept GOP instead of with the next keyframe. If the GOP is incomplete, only its
+   * keyframe is delivered.
    */
   readonly fromKept?: boolean;
   /**
-   * A video unit from the next one on that can be begun at (`isEntry`); audio and metadata as they come. Must
-   * not throw and must not write to `unit.data`.
+   * Receives video from the next unit on that decoding can begin at (`isEntry`), and audio and metadata at
+   * once. Must not throw and must not write to `unit.data`.
    */
   onUnit?(unit: MediaUnit): void;
   /**
-   * What becomes of the stream. A newcomer to a stream that plays is told `connecting`, `playing` and
-   * `format` at once.
+   * Receives the events of the stream. A subscriber that joins a playing stream gets `connecting`, `playing`
+   * and `format` at once.
    */
   onEvent?(event: HubEvent): void;
 }
 
 export interface HubSubscription {
-  /** Idempotent. The last one to leave starts the hub's linger. */
+  /** Idempotent. When the last subscriber leaves, the hub's linger time begins. */
   unsubscribe(): void;
 }
 
-/** Read at any time at no cost to the hot path. Counters are totals over all of the hub's sessions. */
+/** Reading them costs the hot path nothing. Counters are totals over all sessions of the hub. */
 export interface StreamStatistics extends SessionStatistics {
   state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
   transport?: string;
@@ -170,11 +170,12 @@ export interface CameraHub {
   readonly format: VideoFormat | undefined;
   readonly statistics: StreamStatistics;
   /**
-   * The last unit that can be begun at (a keyframe, mostly) and what followed it, oldest first; empty before
-   * the first keyframe and while no session plays. Where memory is short (8 MiB at most), the keyframe alone.
+   * The last unit that decoding can begin at (usually a keyframe) and the units after it, oldest first. Empty
+   * before the first keyframe and while no session plays. If memory is short (8 MiB at most), only the
+   * keyframe.
    */
   readonly gop: readonly VideoUnit[];
-  /** Where those who keep units of this camera have them counted. */
+  /** The memory account for users that keep units of this camera. */
   readonly memory: UnitMemory;
   subscribe(subscriber: HubSubscriber): HubSubscription;
   /** Ends the present session and starts another at once (action `restart`, changed credentials). */

@@ -1,4 +1,4 @@
-// The URIs of an NVR's cameras, from the manual's forms or from a user's own templates.
+// The URIs of an NVR's cameras, from the forms in MOBOTIX's manual or from the user's own templates.
 
 import { DateTime } from 'luxon';
 import { NvrError } from '../errors.js';
@@ -10,19 +10,19 @@ interface Templates {
   playback: string;
 }
 
-/** The highest channel number that people may give. */
+/** The highest channel number that users may enter. */
 export const MAX_CHANNEL = 9999;
 
-/** Live and playback templates of the settings; playback is empty where the style has none. */
+/** The live and playback templates; playback is empty if the style has none. */
 export function templatesOf(settings: NvrSettings): Templates {
   if (settings.uriStyle !== 'custom') return STYLES[settings.uriStyle];
   return { live: settings.liveTemplate, playback: settings.playbackTemplate };
 }
 
 /**
- * Path and query of a template. `{ch}` and `{ch:n}` (n digits) are the wire's channel number, `{stream}` its
- * code by `streamCodes`; further `values` (`pbkey`, …) are percent-encoded. Throws EINPUT for an unknown
- * placeholder, channel or stream.
+ * Path and query from a template. `{ch}` and `{ch:n}` (n digits) become the channel number on the wire,
+ * `{stream}` its code by `streamCodes`; further `values` (`pbkey`, …) are percent-encoded. Throws EINPUT for
+ * an unknown placeholder, channel or stream.
  */
 export function expandTemplate(
   template: string,
@@ -47,13 +47,13 @@ export function expandTemplate(
   // eslint-disable-next-line no-control-regex -- a request line must stay one line
   if (/[\x00-\x20\x7f]/.test(filled))
     throw new NvrError('EINPUT', 'The URI template must not contain spaces or control characters.');
-  // A request line is ASCII: letters beyond it travel as the bytes of UTF-8, percent-encoded (RFC 3986 2.5).
+  // A request line is ASCII: other letters are sent as percent-encoded UTF-8 (RFC 3986 2.5).
   return filled.replace(/[^\x21-\x7e]/gu, (letter) =>
     Buffer.from(letter).reduce((text, byte) => `${text}%${byte.toString(16).toUpperCase()}`, ''),
   );
 }
 
-/** What a playback URI may speak of. Times in epoch ms. */
+/** The values that a playback URI may contain. Times are in epoch ms. */
 export interface PlaybackSpan {
   start: number;
   end: number | undefined;
@@ -68,7 +68,7 @@ export function needsKey(settings: NvrSettings): boolean {
 /**
  * Path and query of a recording. `{start:FORMAT}` and `{end:FORMAT}` are `unix` (seconds), `ms`, `iso` (UTC),
  * or luxon's tokens such as `yyyyMMdd'T'HHmmss`, in the NVR's time zone, or in UTC with `utc:` in front.
- * Throws EINPUT where the style knows no playback.
+ * Throws EINPUT if the style has no form for playback.
  */
 export function playbackPath(
   settings: NvrSettings,
@@ -89,7 +89,7 @@ export function playbackPath(
   });
 }
 
-/** In front of a format: in UTC, whatever the NVR's time zone is. */
+/** Prefix of a format: use UTC, whatever the NVR's time zone is. */
 const UTC = 'utc:';
 
 function formatTime(ms: number, format: string, timeZone: string): string {

@@ -1,5 +1,5 @@
-// The last unit that can be begun at, a keyframe mostly, and what followed it, within bounds of memory and of
-// units.
+// Keeps the last unit that decoding can begin at (usually a keyframe) and the units after it, within bounds
+// of memory and of units.
 
 import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
@@ -9,7 +9,7 @@ import { UNCOUNTED, type UnitMemory, type Yielding } from '../../media/unit-memo
 
 export class GopStore implements Yielding {
   units: readonly VideoUnit[] = [];
-  /** Of memory. */
+  /** Bytes of memory that the units take. */
   bytes = 0;
   private list: VideoUnit[] = [];
   private full = false;
@@ -19,7 +19,7 @@ export class GopStore implements Yielding {
     private readonly maxBytes: number = LIMITS.gopBytes,
   ) {}
 
-  /** A keyframe starts a new GOP; above the bounds the keyframe alone is kept. */
+  /** A keyframe starts a new GOP. Above the bounds only the keyframe is kept. */
   add(unit: VideoUnit): void {
     if (isEntry(unit)) {
       this.clear();
@@ -31,12 +31,12 @@ export class GopStore implements Yielding {
     }
   }
 
-  /** Nothing since the keyframe is missing. */
+  /** True if no unit since the keyframe is missing. */
   get isWhole(): boolean {
     return this.list.length > 0 && !this.full;
   }
 
-  /** The keyframe alone is what it must hold. */
+  /** Gives up everything but the keyframe, to free memory. */
   yield(): boolean {
     if (this.list.length < 2) return false;
     this.shrink();
@@ -54,7 +54,8 @@ export class GopStore implements Yielding {
   private shrink(): void {
     const [keyframe, ...rest] = this.list;
     for (const unit of rest) this.memory.release(unit);
-    // A list that has been handed out grows, and never shrinks.
+    // The list may have been handed out, so it is replaced: a list that was handed out may grow, but never
+    // shrinks.
     this.units = this.list = [keyframe!];
     this.bytes = unitCost(keyframe!);
     this.full = true;
@@ -62,7 +63,7 @@ export class GopStore implements Yielding {
 
   private take(unit: VideoUnit): boolean {
     if (!this.memory.hold(unit)) return false;
-    // To make room, this store may have been asked to yield.
+    // Holding the unit may have made this very store yield, to make room.
     if (this.full) {
       this.memory.release(unit);
       return false;

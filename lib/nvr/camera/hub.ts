@@ -30,10 +30,10 @@ import { Subscribers, withoutCuts } from './subscribers.js';
 export interface HubContext {
   readonly settings: NvrSettings;
   readonly account: Account;
-  /** What every session of this NVR has in common. */
+  /** The options that all sessions of this NVR share. */
   readonly session: ServerOptions & Pick<SessionOptions, 'extras'>;
   readonly memory: UnitMemory;
-  /** Asked as a first user comes: what users are warned of, if too many cameras are in use. */
+  /** Called when the first user comes. Returns the warning to give if too many cameras are in use. */
   readonly crowded?: () => NvrError | undefined;
   readonly uri: string;
   readonly channel: number;
@@ -83,12 +83,12 @@ export class Hub implements CameraHub {
     return this.kept.units;
   }
 
-  /** What the server says of the stream that plays. */
+  /** The description (SDP) of the stream that plays. */
   get description(): SessionDescription | undefined {
     return this.slot.session?.description;
   }
 
-  /** It has a session, or is on its way to one. */
+  /** True while it has a session, is connecting, or has users. */
   get isBusy(): boolean {
     return this.state !== 'idle' || this.isUsed;
   }
@@ -110,7 +110,7 @@ export class Hub implements CameraHub {
 
   subscribe(subscriber: HubSubscriber): HubSubscription {
     clearTimeout(this.lingerTimer);
-    // The kept GOP first: a player shows it at once, and goes on from it where it is whole.
+    // The kept GOP comes first: a player shows it at once and, if the GOP is complete, continues from it.
     const leave = this.subscribers.join(subscriber, this.kept.units, this.kept.isWhole);
     if (this.state === 'idle') {
       this.connect();
@@ -132,8 +132,8 @@ export class Hub implements CameraHub {
   }
 
   /**
-   * One request in the running session. Resolves to its round trip in ms; rejects with EUNREACHABLE while
-   * none plays.
+   * Sends one request in the running session. Resolves to its round trip time in ms; rejects with
+   * EUNREACHABLE if no session plays.
    */
   async ping(): Promise<number> {
     const { session } = this.slot;
@@ -142,14 +142,14 @@ export class Hub implements CameraHub {
   }
 
   /**
-   * Ends the session at once where nobody uses it: a check of 64 cameras must not leave 64 sessions
+   * Ends the session at once if nobody uses it: a health check of 64 cameras must not leave 64 sessions
    * lingering.
    */
   async endUnused(): Promise<void> {
     if (!this.isUsed) await this.close();
   }
 
-  /** Ends the session at once and tells the users; resolves when TEARDOWN is through. */
+  /** Ends the session at once and reports `stopped`. Resolves when TEARDOWN is complete. */
   close(): Promise<void> {
     if (this.state !== 'idle') {
       this.abandon();
@@ -175,7 +175,7 @@ export class Hub implements CameraHub {
     this.outages.left();
   }
 
-  /** What belonged to the session that is gone. */
+  /** Resets everything that belonged to the session that ended. */
   private leave(): void {
     this.ledger.close(this.slot.session?.statistics);
     this.slot.leave();
@@ -244,7 +244,7 @@ export class Hub implements CameraHub {
     const { settings, account } = this.context;
     const deadUdp = end.reason === 'silence' && end.withoutMedia && overUdp;
     if (deadUdp && mayLeaveUdp(settings, account.memory)) {
-      // quirk: 461-or-dead-udp; nothing came over UDP. TCP is tried at once, and remembered.
+      // quirk: 461-or-dead-udp; no media came over UDP, so TCP is tried at once and remembered.
       account.memory.learn('transport', 'tcp');
       if (this.isUsed) {
         const { code } = end.error;
@@ -258,8 +258,8 @@ export class Hub implements CameraHub {
   }
 
   /**
-   * UDP loses too much, for too long: TCP is tried and remembered, where that may be; what is done is told
-   * once.
+   * UDP has been losing packets for a minute: changes to TCP if the settings and the server permit. The
+   * warning is given only once.
    */
   private onLossy(percent: number): void {
     const { settings, account } = this.context;
@@ -305,7 +305,7 @@ export class Hub implements CameraHub {
     }, retryInMs);
   }
 
-  /** Once, whatever follows: a camera that comes and goes must not fill a mailbox. */
+  /** Warns only once: a camera that keeps breaking off must not fill a mailbox. */
   private tellFlapping(last: NvrError, breaks: number): void {
     const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time so: ${last.message} Its further breaks are told on the second output alone, until it has been calm for a while.`;
     this.warn(new NvrError(last.code, reason, { cause: last }), { breaks, firstOfOutage: true });
@@ -323,7 +323,7 @@ export class Hub implements CameraHub {
     this.subscribers.giveVideo(unit, plain, this.pictures.skips);
   }
 
-  /** Of the present session. */
+  /** The packet counters of the present session. */
   private get count(): Count & { transport?: string } {
     const { session } = this.slot;
     if (session === undefined) return { packets: 0, lost: 0 };

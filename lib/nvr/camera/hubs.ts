@@ -1,15 +1,15 @@
-// The hubs of one NVR, one for each camera and stream that was asked for, and how many of them messages may
-// keep busy.
+// The hubs of one NVR, one for each camera and stream in use, and the limit on how many sessions messages may
+// open.
 
 import { NvrError } from '../../errors.js';
 import type { Hub } from './hub.js';
 
-/** Hubs without a session that are kept for messages to come. */
+/** Idle hubs that are kept for later messages. */
 const SPARE_HUBS = 64;
 
 export class Hubs {
   private readonly hubs = new Map<string, Hub>();
-  /** Those that only messages named: they go when they are not used. */
+  /** Keys of hubs that only messages asked for: they are deleted when they are idle. */
   private readonly named = new Set<string>();
   private warned = false;
 
@@ -18,14 +18,16 @@ export class Hubs {
     private readonly create: (channel: number, stream: string) => Hub,
   ) {}
 
-  /** That of a camera which a deployed node is set to: never refused. */
+  /** The hub for a deployed node: never refused. */
   own(channel: number, stream: string): Hub {
     const key = keyOf(channel, stream);
     this.named.delete(key);
     return this.find(key, channel, stream);
   }
 
-  /** That of a camera which a message names. Throws ESESSIONS where it would open one session too many. */
+  /**
+   * The hub for a camera that a message names. Throws ESESSIONS if that would open more than `maxSessions`.
+   */
   byMessage(channel: number, stream: string): Hub {
     const key = keyOf(channel, stream);
     if (!this.hubs.has(key)) this.named.add(key);
@@ -40,7 +42,7 @@ export class Hubs {
     return hub;
   }
 
-  /** What nodes are to be told as one more session opens: once, that there are more than `maxSessions`. */
+  /** The warning for a node whose session exceeds `maxSessions`; given only once. */
   get crowded(): NvrError | undefined {
     if (this.warned || this.busy().length <= this.maxSessions) return undefined;
     this.warned = true;
@@ -66,7 +68,7 @@ export class Hubs {
     return [...this.hubs.values()].filter(({ isBusy }) => isBusy);
   }
 
-  /** Sessions that nobody uses any more go first. */
+  /** Closes sessions without users until there is room for one more. */
   private makeRoom(): boolean {
     const busy = this.busy();
     let tooMany = busy.length - this.maxSessions + 1;

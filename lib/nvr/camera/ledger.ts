@@ -1,4 +1,4 @@
-// A stream's figures over all of its sessions.
+// Adds up a stream's statistics over all of its sessions.
 
 import type { SessionStatistics } from '../../client/statistics.js';
 
@@ -23,7 +23,7 @@ export class Ledger {
   reconnects = 0;
   private past: Counters = NONE;
 
-  /** The totals, with the present session's. */
+  /** The totals, including the present session. */
   total(session: SessionStatistics | undefined): SessionStatistics & { reconnects: number } {
     return {
       jitterMs: 0,
@@ -35,7 +35,7 @@ export class Ledger {
     };
   }
 
-  /** A session is over: its counters join the past. */
+  /** A session has ended: adds its counters to those of the past sessions. */
   close(session: SessionStatistics | undefined): void {
     if (session !== undefined) this.past = sum(this.past, session);
   }

@@ -1,36 +1,35 @@
-// A stream's losses as its users are told of them: one word for a run of losses, with how much was lost.
-// Pure; time comes with the units.
+// Groups a stream's losses for its users: losses in a row are reported once, with the number of packets lost.
+// Pure: the time comes with the units.
 
 import type { VideoUnit } from '../../codec/unit.js';
 
-/** Runs in quick succession, as of a stream of keyframes alone, are told together. */
+/**
+ * Runs that follow each other within this time (ms) are reported together, for streams of keyframes alone.
+ */
 const APART_MS = 1_000;
-/** A run that goes on is told again, with what was lost since. */
+/** A run that continues is reported again after this time (ms), with the packets lost since. */
 const AGAIN_MS = 10_000;
 
-/** A run begins with a loss, and ends with the next unit that builds on nothing lost. */
+/** A run begins with a loss, and ends with the next unit that does not depend on anything lost. */
 export class LossRun {
-  /** The unit last looked at is the first of a run. */
+  /** The last unit was the first of a run. */
   began = false;
-  /** The unit last looked at is not for who skips what a loss has spoilt. */
+  /** The last unit is left out for subscribers with `onLoss: 'skip'`. */
   skips = false;
-  private untold = 0;
+  private unreported = 0;
   private isHit = false;
   private isRunning = false;
   private isNews = false;
   private isBroken = false;
-  private toldAt = -Infinity;
+  private reportedAt = -Infinity;
 
-  /** Packets are missing before the next unit's end. */
+  /** Packets are missing before the end of the next unit. */
   lose(packets: number): void {
-    this.untold += packets;
+    this.unreported += packets;
     this.isHit = true;
   }
 
-  /**
-   * Takes the next unit. Answers how many packets have been lost since the last word, where another one is
-   * due.
-   */
+  /** Takes the next unit. Returns the number of packets lost since the last report if a new report is due. */
   look(unit: VideoUnit): number | undefined {
     const isWhole = !unit.damaged && unit.reference === undefined;
     const isHit = this.isHit || unit.damaged;
@@ -39,19 +38,19 @@ export class LossRun {
     this.isRunning = (isHit || this.isRunning) && !isWhole;
     this.isNews ||= this.began;
     this.judge(unit, isWhole, isHit);
-    const since = unit.arrival - this.toldAt;
-    const isDue = (this.isNews && since >= APART_MS) || (this.untold > 0 && since >= AGAIN_MS);
+    const since = unit.arrival - this.reportedAt;
+    const isDue = (this.isNews && since >= APART_MS) || (this.unreported > 0 && since >= AGAIN_MS);
     if (!isDue) return undefined;
-    const { untold } = this;
-    this.untold = 0;
+    const { unreported } = this;
+    this.unreported = 0;
     this.isNews = false;
-    this.toldAt = unit.arrival;
-    return untold;
+    this.reportedAt = unit.arrival;
+    return unreported;
   }
 
   /**
-   * From a loss on, up to where the stream is whole again or begins to mend itself. The unit that the loss
-   * tore still goes out.
+   * Units are broken from a loss until the stream is whole again or reaches a recovery point. The unit that
+   * the loss itself damaged is still delivered.
    */
   private judge(unit: VideoUnit, isWhole: boolean, isHit: boolean): void {
     const mends = unit.recoveryFrames !== undefined && !unit.damaged;

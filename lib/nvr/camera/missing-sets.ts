@@ -1,11 +1,11 @@
-// A camera that sends its pictures without parameter sets, in the stream as in its description: everything
-// seems to play, and nothing can be decoded.
+// Detects a camera that sends no parameter sets, neither in the stream nor in its description: everything
+// seems to play, but nothing can be decoded.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';
 import { hasSets, withoutSets } from '../../media/decoder-config.js';
 
-/** They may still come with the next keyframe, or shortly. */
+/** The parameter sets may still come with the next keyframe, or within this time (ms). */
 const KEYFRAMES = 2;
 const WAIT_MS = 5000;
 
@@ -15,7 +15,7 @@ export class MissingSets {
   private since = 0;
   private hasWarned = false;
 
-  /** The next unit. Answers once, when it is certain. */
+  /** Takes the next unit. Returns the error once, when it is certain that the sets are missing. */
   look(unit: VideoUnit): NvrError | undefined {
     if (this.hasWarned || unit.format.width > 0 || hasSets(unit)) return undefined;
     if (unit.keyframe && this.keyframes++ === 0) this.since = unit.arrival;

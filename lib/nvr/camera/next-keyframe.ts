@@ -1,4 +1,4 @@
-// Waits for a camera's next keyframe, as one of its users, and says what kept it away.
+// Waits for a camera's next keyframe as a subscriber of its hub, and reports why it did not come.
 
 import { isEntry } from '../../codec/entry.js';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -11,25 +11,25 @@ export interface KeyframeOptions {
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
   /**
-   * One that came before and will do. The hub is joined all the same: its linger starts anew, and a burst of
-   * questions stays one session.
+   * A keyframe that arrived earlier and is recent enough. The hub is joined even so: that restarts its linger
+   * time, so that a burst of snapshots uses one session.
    */
   readonly kept?: VideoUnit | undefined;
   /**
-   * `picture` (the default): a clean keyframe, and a damaged one once the time is over. `entry`: whatever can
-   * be begun at.
+   * `picture` (the default): an undamaged keyframe, or a damaged one if no other came in time. `entry`: any
+   * unit that decoding can begin at.
    */
   readonly wants?: 'picture' | 'entry';
   /**
-   * Whether a stream that breaks off while it plays gets one more attempt; it does by default. A camera that
+   * Whether a stream that breaks off while it plays gets one more attempt (default true). A camera that
    * cannot be reached gets none.
    */
   readonly outlastsOutages?: boolean;
 }
 
 /**
- * Rejects with why the camera cannot be reached, at once; with ENOKEYFRAME, EUNSUPPORTED (a stream without
- * keyframes) or ETIMEDOUT once the time is over; with EUNREACHABLE where `signal` calls it off.
+ * Rejects at once with the reason why the camera cannot be reached; with ENOKEYFRAME, EUNSUPPORTED (a stream
+ * without keyframes) or ETIMEDOUT after the timeout; with EUNREACHABLE if `signal` aborts.
  */
 export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Promise<VideoUnit> {
   const { timeout, signal, kept, wants = 'picture', outlastsOutages = true } = options;
@@ -43,7 +43,9 @@ export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Pr
       let refreshes = hub.gop[0]?.keyframe === false;
       let trouble: NvrError | undefined;
       let hasPlayed = false;
-      /** Beyond what a newcomer is told of the past, after which another attempt may be on its way. */
+      /**
+       * False while `subscribe` replays past events: after a past failure another attempt may be under way.
+       */
       let isLater = false;
       timer = setTimeout(() => {
         if (damaged !== undefined) resolve(damaged);

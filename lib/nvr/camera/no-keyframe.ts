@@ -1,14 +1,14 @@
-// Why no keyframe came: the loss on the way where there is one, else the camera's settings. Words for people.
+// Explains why no keyframe came: packet loss if there is any, else the camera's settings.
 
 import type { StreamStatistics } from '../types.js';
 
-/** Counters at some moment. */
+/** The packet counters at one moment. */
 export type Count = Pick<StreamStatistics, 'packets' | 'lost'>;
 
-/** Less than this, in percent, does not keep keyframes away. */
+/** Less loss than this (percent) does not explain missing keyframes. */
 const SERIOUS_PERCENT = 0.2;
 
-/** Share of the packets that were lost between two moments, in percent with one decimal. */
+/** The share of packets lost between two moments, in percent with one decimal. */
 export function lossPercent(before: Count, now: Count): number {
   const lost = Math.max(0, now.lost - before.lost);
   const all = Math.max(0, now.packets - before.packets) + lost;
@@ -16,8 +16,8 @@ export function lossPercent(before: Count, now: Count): number {
 }
 
 /**
- * What keeps keyframes away, as the second half of a sentence, and what to do about it. `refreshes`: the
- * stream begins at recovery points.
+ * The reason and the advice, as the second half of a sentence. `refreshes`: the stream has recovery points
+ * instead of keyframes.
  */
 export function whyNoKeyframe(before: Count, now: Count & { transport?: string }, refreshes = false): string {
   const percent = lossPercent(before, now);

@@ -1,29 +1,30 @@
-// The outages of one stream: when to try again, and what of it is news. Pure: monotonic ms come in.
+// The outages of one stream: decides when to try again and whether a failure is reported as new. Pure:
+// monotonic ms are arguments.
 
 import { Backoff, type Retry } from '../../client/backoff.js';
 import type { NvrErrorCode } from '../../errors.js';
 
 export interface Outage extends Retry {
-  /** The attempts that failed, this one included. */
+  /** The number of failed attempts, including this one. */
   readonly attempt: number;
-  /** This cause has not been told yet in this outage. */
+  /** This cause has not been reported yet in this outage. */
   readonly isNews: boolean;
   /**
-   * The stream has begun to flap: it broke that often within the last minutes. Told once, until it has been
-   * calm.
+   * How often the stream broke within the last minutes, if it has begun to flap. Set once, until the stream
+   * has been calm.
    */
   readonly breaks?: number;
 }
 
-/** Milliseconds of media in one piece after which an outage is over. */
+/** An outage is over after this much uninterrupted media, in ms. */
 const OVER_AFTER_MS = 30_000;
-/** So many breaks within so many ms are a stream that flaps; it does so until none has come for so long. */
+/** A stream flaps after FLAPS breaks within FLAPPING_MS, until CALM_MS have passed without a break. */
 const FLAPS = 4;
 export const FLAPPING_MS = 300_000;
 const CALM_MS = 600_000;
 
 export class Outages {
-  /** Those that were reported in the present outage. */
+  /** The causes reported in the present outage. */
   private readonly causes = new Set<NvrErrorCode>();
   private mediaSince: number | undefined;
   private breaks: number[] = [];
@@ -36,14 +37,14 @@ export class Outages {
     return this.backoff.attempt;
   }
 
-  /** Media came. */
+  /** Call this when media arrives. */
   heard(now: number): void {
     this.mediaSince ??= now;
     this.backoff.heard(now);
     if (now - this.mediaSince > OVER_AFTER_MS && this.causes.size > 0) this.causes.clear();
   }
 
-  /** The stream was lost, or could not be opened. */
+  /** The stream broke off, or could not be opened. */
   failed(code: NvrErrorCode, now: number): Outage {
     const breaks = this.mediaSince === undefined ? undefined : this.countBreak(now);
     this.left();
@@ -58,13 +59,13 @@ export class Outages {
     };
   }
 
-  /** The session is over, and not by a failure. */
+  /** The session has ended without a failure. */
   left(): void {
     this.mediaSince = undefined;
     this.backoff.left();
   }
 
-  /** The user begins anew. */
+  /** Starts anew, for a restart by the user. */
   reset(): void {
     this.left();
     this.backoff.reset();

@@ -1,4 +1,4 @@
-// Watches a stream's pictures for what users are to be told: the format, losses, missing parameter sets,
+// Watches a stream's video for what users are told about: the format, losses, missing parameter sets, and
 // keyframes that do not come.
 
 import { isEntry } from '../../codec/entry.js';
@@ -13,9 +13,9 @@ const KEYFRAME_WAIT_MS = 15_000;
 
 export interface PictureWatchOptions {
   readonly emit: (news: HubNews) => void;
-  /** What the present session counts. */
+  /** The packet counters of the present session. */
   readonly count: () => Count & { transport?: string };
-  /** What else keeps keyframes away. */
+  /** Another reason why keyframes do not come: a wrong payload type. */
   readonly mismatch: () => NvrError | undefined;
 }
 
@@ -25,25 +25,25 @@ export class PictureWatch {
   private announced: VideoFormat | undefined;
   private losses = new LossRun();
   private missingSets = new MissingSets();
-  /** The stream begins at recovery points, and had no keyframe yet. */
+  /** The stream has recovery points, and has had no keyframe yet. */
   private refreshes = false;
   private keyframeTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: PictureWatchOptions) {}
 
-  /** Whoever wants no pictures that build on what was lost gets none now. */
+  /** True if the last unit is left out for subscribers with `onLoss: 'skip'`. */
   get skips(): boolean {
     return this.losses.skips;
   }
 
-  /** The session plays. Pictures may have come before. */
+  /** PLAY was granted. Units may have arrived before. */
   begin(): void {
     this.isPlaying = true;
     if (this.announced !== undefined) this.options.emit({ type: 'format', ...formatFields(this.announced) });
     this.expectKeyframe();
   }
 
-  /** The session is gone. */
+  /** The session has ended. */
   end(): void {
     this.isPlaying = false;
     this.losses = new LossRun();
@@ -52,7 +52,7 @@ export class PictureWatch {
     clearTimeout(this.keyframeTimer);
   }
 
-  /** The stream has failed: its format is told anew when it is back. */
+  /** The stream has failed: its format is reported again when it is back. */
   forgetFormat(): void {
     this.announced = undefined;
   }
@@ -96,7 +96,7 @@ export class PictureWatch {
   private expectKeyframe(): void {
     clearTimeout(this.keyframeTimer);
     const { emit, count, mismatch } = this.options;
-    // Asked with every loss: the whole of the statistics would be too much.
+    // This runs at every loss, and computing all statistics would cost too much.
     const before = count();
     this.keyframeTimer = setTimeout(() => {
       const why = mismatch()?.message ?? whyNoKeyframe(before, count(), this.refreshes);

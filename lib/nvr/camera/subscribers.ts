@@ -1,21 +1,21 @@
-// Who uses a camera's stream, and what each of them gets of it: events, and units from the first one that it
+// The subscribers of a camera's stream, and what each receives: events, and units from the first one that it
 // can begin at.
 
 import { isEntry, Recovery } from '../../codec/entry.js';
 import type { MediaUnit, VideoUnit } from '../../codec/unit.js';
 import type { HubEvent, HubSubscriber } from '../types.js';
 
-/** A subscriber and where it stands: it gets no video before the first unit that it can begin at. */
+/** A subscriber and its state: it gets no video before the first unit that it can begin at. */
 interface Subscribed {
   readonly subscriber: HubSubscriber;
   started: boolean;
-  /** It began at a recovery point that the stream itself had no need of. */
+  /** Set if it began at a recovery point: its pictures are incomplete until the recovery is done. */
   recovery?: Recovery | undefined;
 }
 
 export class Subscribers {
   private readonly all = new Set<Subscribed>();
-  /** How the stream got to where it is: what a newcomer is told. */
+  /** The events since the last attempt began, which a new subscriber is told. */
   private history: HubEvent[] = [];
 
   get count(): number {
@@ -23,8 +23,8 @@ export class Subscribers {
   }
 
   /**
-   * `kept`: what it is given at once, if it wants that; `isWhole`: it can go on from there. Answers what lets
-   * it leave, which says whether it was there.
+   * `kept` are the units to deliver at once if the subscriber wants them; `isWhole` says whether the live
+   * units continue them. Returns the function to leave, which returns false if it was called before.
    */
   join(subscriber: HubSubscriber, kept: readonly VideoUnit[], isWhole: boolean): () => boolean {
     const joined: Subscribed = { subscriber, started: false };
@@ -39,7 +39,7 @@ export class Subscribers {
     return () => this.all.delete(joined);
   }
 
-  /** The session is gone: everybody begins anew with the next one. */
+  /** The session has ended: every subscriber waits for the next unit that it can begin at. */
   beginAnew(): void {
     for (const subscribed of this.all) {
       subscribed.started = false;
@@ -47,7 +47,7 @@ export class Subscribers {
     }
   }
 
-  /** A new attempt, a failure or a stop: newcomers need not hear what came before. */
+  /** Forgets past events, which new subscribers need not be told after a new attempt, a failure or a stop. */
   forget(): void {
     this.history = [];
   }
@@ -60,14 +60,14 @@ export class Subscribers {
     for (const subscribed of this.all) tell(subscribed, event);
   }
 
-  /** Sound or metadata. */
+  /** Delivers audio or metadata. */
   give(unit: MediaUnit): void {
     for (const subscribed of this.all) deliver(subscribed, unit);
   }
 
   /**
-   * `plain`: what of the picture is whole; undefined: nothing. `skips`: it is one that `onLoss: 'skip'`
-   * leaves out.
+   * `plain` is the unit without slices that were cut off; undefined if nothing else is left. `skips`: the
+   * unit is left out for subscribers with `onLoss: 'skip'`.
    */
   giveVideo(unit: VideoUnit, plain: VideoUnit | undefined, skips: boolean): void {
     const full = withCuts(unit);
@@ -77,11 +77,11 @@ export class Subscribers {
     }
   }
 
-  /** `given`: the unit as this subscriber wants it; undefined: nothing of it is for him. */
+  /** `given` is the unit as this subscriber wants it; undefined if nothing of it is left. */
   private hand(subscribed: Subscribed, unit: VideoUnit, given: VideoUnit | undefined, skips: boolean): void {
     const { subscriber } = subscribed;
     if (!subscribed.started) {
-      // For a file, a damaged keyframe is better than a hole.
+      // A recording prefers a damaged keyframe to a gap.
       if (!isEntry(unit) && !(unit.keyframe && subscriber.cutSlices === true)) return;
       subscribed.started = true;
       if (!unit.keyframe) subscribed.recovery = new Recovery(unit.recoveryFrames ?? 0);
@@ -94,7 +94,7 @@ export class Subscribers {
   }
 }
 
-/** What of a unit goes to those who want whole NAL units alone. */
+/** The unit without slices that were cut off; undefined if nothing else is left. */
 export function withoutCuts(unit: VideoUnit): VideoUnit | undefined {
   if (unit.cut === undefined) return unit;
   const { cut: _cut, ...plain } = unit;
@@ -107,12 +107,12 @@ function withCuts(unit: VideoUnit): VideoUnit {
   return { ...plain, ...cut };
 }
 
-/** One subscriber's fault must not reach the others, nor the socket's callback. */
+/** An error in one subscriber must not affect the others or the socket's callback. */
 function deliver({ subscriber }: Subscribed, unit: MediaUnit): void {
   try {
     subscriber.onUnit?.(unit);
   } catch {
-    // Subscribers promise not to throw; there is nobody here to tell.
+    // Subscribers must not throw; there is nobody here to report it to.
   }
 }
 

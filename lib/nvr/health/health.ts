@@ -1,5 +1,5 @@
-// The health probe: how far a camera can be got at, stage by stage, how long it took, and what is wrong where
-// it ends.
+// The health probe: checks a camera stage by stage, measures each stage, and names the problem at the stage
+// that fails.
 
 import { performance } from 'node:perf_hooks';
 import { NvrError } from '../../errors.js';
@@ -32,22 +32,25 @@ export {
   type ProbeOptions,
 } from './types.js';
 
-/** Of a check that went far enough: nothing of it is left open. */
+/** The session slot's stand-in for a check that has ended and left nothing open. */
 type Reached = typeof REACHED;
 const REACHED = { close: () => Promise.resolve() };
 
-/** A server needs a moment to notice that a connection has ended; only then is its place free. */
+/** A server needs this long (ms) to notice that a connection has ended and to free its place. */
 const GOODBYE_MS = 25;
 
 export class HealthProbes {
-  /** 0..1: where in an interval this NVR's checks lie, so that NVRs take turns and the nodes of one meet. */
+  /**
+   * 0 to 1: this NVR's offset within the check interval. NVRs then take turns, while the checks of one NVR's
+   * nodes fall together and share their results.
+   */
   readonly phase = Math.random();
   private readonly running = new Map<string, Promise<Health>>();
   private readonly recent = new Map<string, { at: number; health: Health }>();
   private readonly hubs: HubChecks;
   private readonly slots = new Set<SessionSlot<Reached>>();
   private readonly clock: ServerClock;
-  /** The last failure that is the host's and no camera's. */
+  /** The last failure to reach the host at all, which is not a single camera's. */
   private hostFailure: { at: number; failure: StageError } | undefined;
   private closed = false;
 
@@ -58,9 +61,9 @@ export class HealthProbes {
   }
 
   /**
-   * Checks a camera down to `depth`; never rejects but with EINPUT for a channel or stream that cannot be.
-   * Ends within the request time-out, and 1.5 times as much again where a keyframe is waited for; waiting for
-   * one of the 4 places comes on top.
+   * Checks a camera down to `depth`. Rejects only with EINPUT, for an invalid channel or stream. Ends within
+   * the request timeout, plus 1.5 times that if it waits for a keyframe, plus the wait for one of the 4
+   * places.
    */
   probe(channel: number, stream: string, depth: Depth, options: ProbeOptions = {}): Promise<Health> {
     if (options.onStage !== undefined) return this.run(channel, stream, depth, options);
@@ -82,8 +85,8 @@ export class HealthProbes {
   }
 
   /**
-   * The channels that the NVR describes, from 1: eight at a time, until eight in a row do not exist; 128 at
-   * most. Empty where it has none; rejects with the NvrError that keeps it from telling.
+   * The channels that the NVR describes, from 1, at most 128. Eight are asked at a time, until eight in a row
+   * do not exist. Empty if there are none; rejects with the NvrError that prevents an answer.
    */
   async channels(stream: string): Promise<number[]> {
     const found: number[] = [];
@@ -100,7 +103,7 @@ export class HealthProbes {
     return found;
   }
 
-  /** Ends what is under way. */
+  /** Aborts the checks that are running. */
   close(): void {
     this.closed = true;
     for (const slot of this.slots) slot.leave();
@@ -155,7 +158,7 @@ export class HealthProbes {
     if (!reaches(depth, 'media')) return;
     await goodbye();
     const { state } = hub.statistics;
-    // The camera answers again: its other users need not wait for their next try.
+    // The camera answers again, so its other users reconnect now instead of waiting for their next retry.
     if (state === 'waiting' || state === 'failed') hub.restart();
     try {
       await this.hubs.keyframe(hub, findings, onStage);
@@ -169,7 +172,7 @@ export class HealthProbes {
     }
   }
 
-  /** Reach, rtsp and auth, over a connection of their own. */
+  /** The stages reach, rtsp and auth, over a connection of their own. */
   private async reach(uri: string, depth: Depth, findings: Findings, onStage: OnStage): Promise<void> {
     const slot = new SessionSlot<Reached>(this.context.account.slots);
     this.slots.add(slot);
@@ -186,7 +189,7 @@ export class HealthProbes {
   }
 }
 
-/** The timer may be late, and the end of the connection unread yet: one more round of the event loop. */
+/** The extra turn of the event loop lets the end of the connection be read, even if the timer is late. */
 function goodbye(): Promise<void> {
   return new Promise((resolve) => setTimeout(() => setImmediate(resolve), GOODBYE_MS));
 }

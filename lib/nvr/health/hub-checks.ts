@@ -1,5 +1,5 @@
-// The later stages of a check, through the camera's own hub: a keyframe, a request in the running session,
-// and what the stream is like.
+// The later stages of a check, which use the camera's own hub: a keyframe, a request in the running session,
+// and the properties of the stream.
 
 import { performance } from 'node:perf_hooks';
 import type { Hub } from '../camera/hub.js';
@@ -18,7 +18,7 @@ import {
   type OnStage,
 } from './types.js';
 
-/** A keyframe may take this many times the request time-out: cameras send one every few seconds. */
+/** A keyframe may take this many times the request timeout, since cameras send one only every few seconds. */
 const KEYFRAME_FACTOR = 1.5;
 
 export class HubChecks {
@@ -27,8 +27,8 @@ export class HubChecks {
   constructor(private readonly settings: NvrSettings) {}
 
   /**
-   * Answers from a session that plays, or is about to: no new connection, no log-in in the NVR's books.
-   * false: there is none.
+   * Checks through a session that plays or is about to: that takes no new connection, and no log-in in the
+   * NVR's log. Returns false if there is no such session.
    */
   async fromHub(hub: Hub, depth: Depth, findings: Findings, onStage: OnStage): Promise<boolean> {
     if (hub.statistics.state === 'connecting' && !(await this.untilPlaying(hub))) return false;
@@ -37,7 +37,7 @@ export class HubChecks {
       findings.rttMs = tenths(await hub.ping());
     } catch (error) {
       const failure = checkError(error);
-      // It has ended meanwhile.
+      // The session has ended meanwhile.
       if (failure.code === 'EUNREACHABLE') return false;
       throw new StageError('session', failure);
     }
@@ -64,7 +64,7 @@ export class HubChecks {
     onStage('media', findings);
   }
 
-  /** Joins the hub until it plays; false: it does not get there. */
+  /** Waits until the hub plays. Returns false if it does not get there. */
   private async untilPlaying(hub: Hub): Promise<boolean> {
     let leave = (): void => undefined;
     const plays = await new Promise<boolean>((resolve) => {
@@ -90,10 +90,10 @@ export class HubChecks {
     return this.settings.requestTimeout * KEYFRAME_FACTOR;
   }
 
-  /** What the running session knows: picture, rates, losses since the last check, the clock. */
+  /** Adds what the running session knows: picture, rates, losses since the last check, and the clock. */
   describe(hub: Hub, findings: Findings): void {
     const { format, statistics, gop, description } = hub;
-    // It may have begun to play this moment.
+    // No unit may have arrived yet if the session has only just begun to play.
     if (format === undefined && description !== undefined) readDescription(description, findings);
     if (format !== undefined) {
       findings.codec = format.codec;
@@ -108,7 +108,7 @@ export class HubChecks {
     if (claimed?.captureTime !== undefined) findings.clockOffsetMs = claimed.captureTime - claimed.time;
     const key = `${hub.channel}/${hub.stream}`;
     const before = this.counted.get(key) ?? { packets: 0, lost: 0 };
-    // A check that looks twice counts from the one before it all the same.
+    // A check may call this twice; the loss then still counts from the previous check.
     if (findings.lossPercent !== undefined) return;
     if (statistics.packets + statistics.lost > before.packets + before.lost)
       findings.lossPercent = lossPercent(before, statistics);

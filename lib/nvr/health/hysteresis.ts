@@ -1,17 +1,17 @@
-// When a state counts: so many checks in a row must say so. Pure; time comes in.
+// A state takes effect only after several checks in a row have found it. Pure: the time is an argument.
 
 import type { HealthState } from './health.js';
 
 export interface Verdict {
-  /** The state that counts; undefined until the first one does. */
+  /** The state in effect; undefined until there is one. */
   state: HealthState | undefined;
-  /** Epoch ms of the first of the unbroken row of checks that found what this one found. */
+  /** Epoch ms of the first check in the unbroken row that found the present state. */
   since: number;
-  /** The state that counts has just changed. The first one is a change only where it is not `up`. */
+  /** The state in effect has just changed. The first state counts as a change only if it is not `up`. */
   changed: boolean;
 }
 
-/** `down` counts after `failures` checks in a row, anything better after `successes`. */
+/** `down` takes effect after `failures` checks in a row, any other state after `successes`. */
 export class Hysteresis {
   private state: HealthState | undefined;
   private found: HealthState | undefined;

@@ -1,4 +1,4 @@
-// The first stages of a check, over a connection of its own: connect, OPTIONS, DESCRIBE, each measured.
+// The first stages of a check, over a connection of their own: connect, OPTIONS and DESCRIBE, each measured.
 
 import { performance } from 'node:perf_hooks';
 import { describeInSteps } from '../../client/describe.js';
@@ -18,8 +18,8 @@ import {
 } from './types.js';
 
 /**
- * Goes down to `depth`, or to the description. What is open is closed when it is through, and where `signal`
- * gives it up.
+ * Runs the stages down to `depth`, at most to DESCRIBE. The connection is closed afterwards, and when
+ * `signal` aborts.
  */
 export async function reach(
   context: HealthContext,
@@ -38,7 +38,7 @@ export async function reach(
     const steps = describeInSteps({
       ...session,
       uri,
-      // To reach is to connect: a tunnel may want a log-in.
+      // The stage `reach` only connects: an HTTP tunnel might ask for a log-in.
       transport: depth === 'reach' ? tcp() : describeTransportOf(settings),
       isAnonymous: !reaches(depth, 'auth'),
       memory: account.memory,
@@ -86,13 +86,13 @@ export function readDescription(description: SessionDescription, findings: Findi
 function stageOf(error: unknown, stage: Depth): Depth {
   if (!(error instanceof NvrError)) return stage;
   const { code, status } = error;
-  // OPTIONS may ask for the log-in already.
+  // The reply to OPTIONS may be 401 already.
   if (code === 'EAUTH' || code === 'EFORBIDDEN' || status === 401) return 'auth';
-  // It was reached, and refuses the tunnel.
+  // The server was reached, but refuses the HTTP tunnel.
   return code === 'EUNSUPPORTED' && stage === 'reach' ? 'rtsp' : stage;
 }
 
-/** Gives the work up once `ms` have passed, and rejects with ETIMEDOUT then. */
+/** Aborts the work after `ms`, and then rejects with ETIMEDOUT. */
 async function within<T>(
   ms: number,
   message: string,
@@ -100,7 +100,7 @@ async function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limit = new AbortController();
-  // The requests' own time-outs come first: they say what was not answered.
+  // Somewhat later than the requests' own timeouts, whose errors say which request was not answered.
   const timer = setTimeout(() => {
     limit.abort();
   }, ms + 50);

@@ -1,5 +1,5 @@
-// The NVR's clock, read from the Date header of its key service: asked without an account, so that no log-in
-// is booked.
+// The NVR's clock, read from the Date header of its key service. Asked without credentials, so that it is no
+// log-in in the NVR's log.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -9,7 +9,7 @@ import { authorityOnWire } from '../../rtsp/uri.js';
 import type { NvrSettings } from '../types.js';
 import { needsKey } from '../uri-template.js';
 
-/** A clock does not run away in this time. */
+/** The offset is kept for this long (ms): a clock does not drift noticeably in that time. */
 const KEEP_MS = 10 * 60_000;
 const TIMEOUT_MS = 1_000;
 
@@ -20,8 +20,8 @@ export class ServerClock {
   constructor(private readonly settings: NvrSettings) {}
 
   /**
-   * Milliseconds that the NVR's clock is ahead, to a second or so; undefined where it has no key service or
-   * that tells no time. Never rejects.
+   * How far the NVR's clock is ahead, in ms, to about a second; undefined if there is no key service, or it
+   * sends no date. Never rejects.
    */
   offset(): Promise<number | undefined> {
     if (!needsKey(this.settings)) return Promise.resolve(undefined);
@@ -63,7 +63,7 @@ function readDate(settings: NvrSettings): Promise<number | undefined> {
     });
     request.on('response', (response) => {
       const date = Date.parse(response.headers.date ?? '');
-      // The header counts whole seconds: half of one is what it leaves out on average.
+      // The header has whole seconds: on average half a second is cut off.
       finish(Number.isNaN(date) ? undefined : date + 500 - Date.now());
     });
     request.end();

@@ -1,4 +1,4 @@
-// What a health check is asked for and tells, and the stages it goes through.
+// The options and the result of a health check, and its stages.
 
 import type { ServerOptions } from '../../client/session-options.js';
 import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
@@ -7,8 +7,8 @@ import type { Hub } from '../camera/hub.js';
 import type { NvrSettings } from '../types.js';
 
 /**
- * What a probe goes through, in this order: TCP connect, OPTIONS, DESCRIBE, a keyframe, a request in the
- * running session.
+ * The stages of a check, in order: TCP connect, OPTIONS, DESCRIBE, a keyframe, a request in the running
+ * session.
  */
 export const DEPTHS = ['reach', 'rtsp', 'auth', 'media', 'session'] as const;
 export type Depth = (typeof DEPTHS)[number];
@@ -16,12 +16,12 @@ export type Depth = (typeof DEPTHS)[number];
 export type HealthState = 'up' | 'degraded' | 'down';
 
 /**
- * Flat, as `msg.health`. Durations in ms with one decimal, times in epoch ms. What was not measured is
- * absent.
+ * The contents of `msg.health`. Durations are in ms with one decimal, times in epoch ms. Values that were not
+ * measured are absent.
  */
 export interface Health {
   state: HealthState;
-  /** The stage that failed; the last one passed where none did. */
+  /** The stage that failed, or the last one that passed. */
   stage: Depth;
   code?: NvrErrorCode;
   reason?: string;
@@ -35,7 +35,7 @@ export interface Health {
   fps?: number;
   bitrateKbps?: number;
   lossPercent?: number;
-  /** The NVR's clock against this machine's; positive: it is ahead. */
+  /** How far the NVR's clock is ahead of this machine's, in ms; negative if it is behind. */
   clockOffsetMs?: number;
   checkedAt: number;
 }
@@ -50,19 +50,19 @@ export interface HealthContext {
 }
 
 export interface ProbeOptions {
-  /** A result of another's probe may be this old, ms; 0: only one still under way is shared. */
+  /** A result up to this old (ms) may be reused; with 0 only a check that is still running is shared. */
   freshMs?: number;
-  /** Told of each stage as it passes, with what is known so far. Such a probe is shared with nobody. */
+  /** Called for each stage that passes, with the findings so far. Such a check is not shared. */
   onStage?: (stage: Depth, known: Partial<Health>) => void;
-  /** The session that the probe has opened stays for the NVR's linger, for the next to use. */
+  /** Keep the session that the check opened for the NVR's linger time, for the next user. */
   linger?: boolean;
 }
 
-/** What is known so far. */
+/** The results so far. */
 export type Findings = Partial<Health>;
 export type OnStage = (stage: Depth, findings: Findings) => void;
 
-/** An error and the stage it ended. */
+/** An error, with the stage that it ended. */
 export class StageError extends Error {
   constructor(
     readonly stage: Depth,

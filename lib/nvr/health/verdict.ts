@@ -1,10 +1,10 @@
-// From what was measured to a verdict.
+// Turns the findings into a verdict.
 
 import type { Depth, Health, Findings } from './types.js';
 
-/** A clock further off than this, ms, is told as ECLOCK. */
+/** A clock that is off by more than this (ms) is reported as ECLOCK. */
 const CLOCK_LIMIT_MS = 10_000;
-/** A stream that loses as much as this is degraded. */
+/** A stream that loses at least this percentage is degraded. */
 const LOSS_LIMIT_PERCENT = 0.5;
 
 export function judge(findings: Findings, depth: Depth): Health {
@@ -23,7 +23,7 @@ export function judge(findings: Findings, depth: Depth): Health {
   return clean({ ...findings, state: 'up', stage: depth, checkedAt });
 }
 
-/** Without what was not measured: an undefined property shows in a debug node. */
+/** Removes undefined properties, which would show in a debug node. */
 export function clean(health: Health): Health {
   return Object.fromEntries(
     Object.entries(health).filter(([, value]) => value !== undefined),

@@ -1,5 +1,5 @@
-// A recorded span as units to be read one after the other: a playback run behind a queue that tells it when
-// to wait.
+// Reads a recorded span as a sequence of units: a playback run with a queue, which pauses the run if the
+// reader is slow.
 
 import { randomUUID } from 'node:crypto';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -13,19 +13,19 @@ export interface RecordedSpan {
   /** Epoch ms. */
   readonly from: number;
   readonly to: number;
-  /** Of recording; 0 where none is given. */
+  /** The recording group; 0 by default. */
   readonly group?: number;
 }
 
-/** The story of the run behind it. */
+/** The further events of the playback run. */
 export type SpanHandlers = Omit<PlaybackHandlers, 'onUnit' | 'onEnd' | 'onPaused'>;
 
-/** Bytes that wait for the reader before the NVR is asked to wait. */
+/** The run is paused when more bytes than this wait for the reader. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
 /**
- * Waits until the NVR may have another run. Ends at `to`, or where the recording does; rejects with an
- * NvrError where it broke off. `signal` ends it.
+ * Waits until the NVR may have another run. Ends at `to` or at the end of the recording; rejects with an
+ * NvrError if it broke off. `signal` ends it early.
  */
 export async function* fetchSpan(
   runs: PlaybackRuns,

@@ -1,11 +1,11 @@
-// What people paste as a camera's address: an IP address, a host, `host:port`, or a whole URL, split into the
-// settings that it means.
+// Splits what people paste as a camera's address (an IP address, a host, `host:port`, or a whole URL) into
+// settings.
 
 import { parseAuthority, parseRtspUri } from '../../rtsp/uri.js';
 import type { Preset } from './makers.js';
 import { literally, recognise } from './recognise.js';
 
-/** What an address says; what it does not say is absent. */
+/** The parts of an address; those that it does not contain are undefined. */
 export interface SplitAddress {
   readonly host: string;
   readonly port?: number;
@@ -20,8 +20,8 @@ export interface SplitAddress {
 }
 
 /**
- * Undefined where it is no address. Of `http://` the host alone is meant: a browser's address is what many
- * copy.
+ * Returns undefined if the text is no address. Of an `http://` URL only the host is used: many people copy
+ * the address from a browser.
  */
 export function splitAddress(text: string): SplitAddress | undefined {
   const typed = text.trim();
@@ -35,9 +35,9 @@ export function splitAddress(text: string): SplitAddress | undefined {
     const account = username === undefined ? {} : { username, password: password ?? '' };
     const base = { tls, host, port, ...account };
     if (path === '/') return base;
-    const known = recognise(path, port);
-    if (known === undefined) return { ...base, template: literally(path) };
-    const { channel, stream, ...rest } = known;
+    const recognised = recognise(path, port);
+    if (recognised === undefined) return { ...base, template: literally(path) };
+    const { channel, stream, ...rest } = recognised;
     return {
       ...{ ...base, ...rest },
       ...(channel === undefined ? {} : { channel }),

@@ -1,21 +1,21 @@
-// How cameras and recorders of many makers are asked, as their documents or others' notes say. None of them
-// was tried here: `tried` says so.
+// The RTSP paths of many makers' cameras and recorders, from their documents or from other sources. None of
+// them has been tried with a device for this package; `tried` is for those that have.
 
 export interface Preset {
-  /** Saved in no flow: only its templates are. */
+  /** An internal id; flows save only the templates. */
   readonly id: string;
   readonly maker: string;
   readonly live: string;
-  /** Empty: none is known. */
+  /** Empty if no form for playback is known. */
   readonly playback: string;
-  /** What `{stream}` stands for. Where a device has one stream alone, `live` names no `{stream}`. */
+  /** The codes for `{stream}`. If a device has only one stream, `live` contains no `{stream}`. */
   readonly codes: Readonly<{ main: string; dual: string }>;
-  /** The wire's number of channel 1. */
+  /** The number of channel 1 on the wire. */
   readonly firstChannel: 0 | 1;
   readonly port: number;
-  /** Where this was read. */
+  /** The source of this information. */
   readonly source: string;
-  /** Whether it was tried with a device. */
+  /** Whether it has been tried with a device. */
   readonly tried: boolean;
 }
 
@@ -59,7 +59,7 @@ function preset(id: string, maker: string, source: string, given: Given): Preset
   };
 }
 
-/** Where several makers share a path, the first of them is the one that it is recognised as. */
+/** If several makers share a path, the first one in this list is recognised. */
 export const PRESETS: readonly Preset[] = [
   preset('hikvision', 'Hikvision', ZWPLAYER, HIKVISION),
   preset('hikvision-old', 'Hikvision (before 2012)', CSDN, {

@@ -1,16 +1,16 @@
-// Whose path a pasted URL has: what is known of the maker, and the path as a template for all of its channels
-// and streams.
+// Recognises the maker from the path of a pasted URL, and turns the path into a template for all channels and
+// streams of that device.
 
 import { PRESETS, type Preset } from './makers.js';
 
 export interface Recognised {
   readonly preset: Preset;
   /**
-   * The pasted path itself, with placeholders where it names the channel and the stream: its spelling and
-   * further parameters stay.
+   * The pasted path, with placeholders for the channel and the stream. Its spelling and its other parameters
+   * stay.
    */
   readonly template: string;
-  /** From 1; undefined where the path names none. */
+  /** From 1; undefined if the path names no channel. */
   readonly channel: number | undefined;
   readonly stream: 'main' | 'dual' | undefined;
 }
@@ -18,8 +18,8 @@ export interface Recognised {
 const PLACEHOLDER = /\{(ch|stream)(?::(\d))?\}/;
 
 /**
- * Path and query of a URL, by its maker; undefined: nobody's that is known. `port`, where it is no usual one,
- * prefers the maker that has it.
+ * Recognises a URL's path and query; undefined if no known maker uses it. If several do, `port` prefers the
+ * maker with that port.
  */
 export function recognise(path: string, port?: number): Recognised | undefined {
   const found = PRESETS.flatMap((preset) => {
@@ -34,7 +34,7 @@ function matching(preset: Preset, path: string): Recognised | undefined {
   let template = '';
   let channel: number | undefined;
   let stream: 'main' | 'dual' | undefined;
-  // Literals and placeholders by turns: literal, name, digits, literal, …
+  // Literals and placeholders alternate: literal, name, digits, literal, …
   const parts = preset.live.split(PLACEHOLDER);
   for (let i = 0; i < parts.length; i += 3) {
     const literal = parts[i]!;
@@ -51,21 +51,21 @@ function matching(preset: Preset, path: string): Recognised | undefined {
       template += digits > 1 ? `{ch:${digits}}` : '{ch}';
       rest = rest.slice(number.length);
     } else {
-      const known = streamAt(rest, preset);
-      if (known === undefined) return undefined;
-      stream = known;
+      const name = streamAt(rest, preset);
+      if (name === undefined) return undefined;
+      stream = name;
       template += '{stream}';
-      rest = rest.slice(preset.codes[known].length);
+      rest = rest.slice(preset.codes[name].length);
     }
   }
-  // Parameters, or an end with a slash, may follow; more of a path is another path.
+  // Parameters or a final slash may follow; anything else is another path.
   if (!/^\/?(?:[?&].*)?$/.test(rest)) return undefined;
   return { preset, template: template + literally(rest), channel, stream };
 }
 
 /**
- * The channel's digits: as many as stand there, save those that the literal behind it needs (`1201` is
- * channel 12, `0`, stream 1).
+ * The digits of the channel: all that follow, except those that the literal behind them needs (`1201` is
+ * channel 12, then the literal `0`, then stream 1).
  */
 function channelAt(rest: string, digits: number, behind: string): string | undefined {
   const run = /^\d{1,6}/.exec(rest)?.[0] ?? '';
@@ -80,7 +80,7 @@ function streamAt(rest: string, { codes }: Preset): 'main' | 'dual' | undefined 
   return fits(codes.dual) ? 'dual' : undefined;
 }
 
-/** A path as a template that stands for itself alone. */
+/** Escapes the braces in a path, so that as a template it has no placeholders. */
 export function literally(path: string): string {
   return path.replace(/\{/g, '%7B').replace(/\}/g, '%7D');
 }

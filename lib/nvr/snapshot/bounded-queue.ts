@@ -1,13 +1,13 @@
-// At most so many jobs at once, so many waiting; the next one is refused at once rather than answered too
-// late. Who has used the least time comes first.
+// A queue with a limit on running and waiting jobs: a job beyond that is refused at once instead of being
+// done too late. The owner that has used the least time goes first.
 
 import { performance } from 'node:perf_hooks';
 
 import { NvrError } from '../../errors.js';
 
-/** Milliseconds in which what an owner has used counts half as much. */
+/** An owner's used time counts half as much after this many ms. */
 const HALF_LIFE = 30_000;
-/** Jobs of one owner that may wait, so that one camera's do not fill the queue. */
+/** The most jobs of one owner that may wait, so that one camera cannot fill the queue. */
 const OWNER_ROOM = 4;
 
 interface Waiting {
@@ -25,7 +25,7 @@ export class BoundedQueue {
   private queue: Waiting[] = [];
   private readonly used = new WeakMap<object, Use>();
 
-  /** `lanes` jobs run at once, `room` more wait. `what` names the queue in the refusal. */
+  /** `lanes` jobs run at once, and `room` more may wait. `what` names the queue in the error. */
   constructor(
     private readonly lanes: number,
     private readonly room: number,
@@ -41,9 +41,9 @@ export class BoundedQueue {
   }
 
   /**
-   * Settles as `job` does; NvrError EBUSY when too many wait already, of all or of its `owner`. Of those that
-   * wait, the one whose owner has used the least time of late is next; of one owner's, or of those without,
-   * the first to come.
+   * Settles as `job` does; rejects with EBUSY if too many jobs are waiting already, in all or of its `owner`.
+   * The next job is that of the owner that has recently used the least time; jobs of one owner, and jobs
+   * without one, run in order of arrival.
    */
   async run<T>(job: () => Promise<T>, owner?: object): Promise<T> {
     const whose = owner ?? this;
@@ -55,7 +55,7 @@ export class BoundedQueue {
         const many = own >= OWNER_ROOM ? `${String(own)} jobs of this camera` : `${String(this.room)} jobs`;
         throw new NvrError('EBUSY', `${many} wait for the ${this.what} already: trigger less often`);
       }
-      // Whoever leaves hands its place over, so `#active` stays as it is.
+      // A job that ends hands its lane to this one, so `active` stays the same.
       await new Promise<void>((start) => this.queue.push({ owner: whose, start }));
     }
     const begun = performance.now();

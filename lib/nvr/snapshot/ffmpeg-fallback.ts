@@ -1,5 +1,5 @@
-// What the built-in decoders refuse, an installed ffmpeg may read: one short-lived process a picture, bounded
-// in time, input and output.
+// Decodes with an installed ffmpeg what the built-in decoders cannot: one short-lived process per picture,
+// bounded in time, input and output.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -24,11 +24,11 @@ export interface FfmpegJob {
   readonly data: Buffer;
   /** 1..100. */
   readonly quality: number;
-  /** Pixels; a wider picture is made this wide. */
+  /** In pixels; a wider picture is scaled down to this width. */
   readonly width?: number;
-  /** Pixels of another shape are made square. */
+  /** Scale to square pixels if the camera's are not. */
   readonly squarePixels?: boolean;
-  /** Whose picture it is, by identity: whoever has used less time comes first. */
+  /** The camera, as an identity for fair queueing: the camera that has used less time goes first. */
   readonly camera?: object;
   /** A path, a name to look for on PATH, or '' for `ffmpeg` on PATH. */
   readonly ffmpegPath: string;
@@ -44,16 +44,16 @@ export interface FfmpegBounds {
 const queue = new BoundedQueue(2, 16, 'ffmpeg fallback');
 
 /**
- * One JPEG. NvrError EUNSUPPORTED where there is no ffmpeg to run, EDECODE where it fails, says nothing, says
- * too much or takes too long, EBUSY when too many wait.
+ * Resolves to a JPEG. Rejects with EUNSUPPORTED if there is no ffmpeg, with EDECODE if it fails, outputs
+ * nothing, outputs too much or takes too long, and with EBUSY if too many jobs are waiting.
  */
 export function ffmpegSnapshot(job: FfmpegJob, bounds: FfmpegBounds = {}): Promise<Buffer> {
   return queue.run(async () => run(await findFfmpeg(job.ffmpegPath), job, bounds), job.camera);
 }
 
 /**
- * The absolute path of an executable file. Looked up by hand: an empty or missing PATH then finds nothing,
- * the current folder least of all.
+ * The absolute path of an executable file. PATH is searched here and not by the system, so that an empty or
+ * missing PATH never finds a file in the current folder.
  */
 export async function findFfmpeg(
   configured: string,
@@ -90,7 +90,7 @@ async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
-/** How long a killed program is waited for. */
+/** How long to wait for a killed process, in ms. */
 const REAP_MS = 250;
 
 function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buffer> {
@@ -99,7 +99,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
     const child = spawn(program, argumentsFor(job), {
       shell: false,
       windowsHide: true,
-      // A group of its own: what a script around ffmpeg has started is ended with it.
+      // Its own process group, so that processes which a wrapper script has started are killed with it.
       detached: OWN_GROUP,
       stdio: ['pipe', 'pipe', 'pipe'],
       env: environmentFor(process.env),
@@ -111,7 +111,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
     const settle = (code: number | null): void => {
       if (!running.delete(child)) return;
       clearTimeout(timer);
-      // Whoever else holds the pipes' other ends is not waited for.
+      // Do not wait for other processes that still hold the pipes.
       for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
       const picture = Buffer.concat(chunks, Math.min(length, outputBytes));
       if (failure) reject(failure);
@@ -144,7 +144,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
     child.stderr.on('data', (chunk: Buffer) => {
       if (complaint.length < 500) complaint = (complaint + chunk.toString('latin1')).slice(0, 500);
     });
-    // ffmpeg closes its input as soon as it has its picture: not an error.
+    // ffmpeg closes its input as soon as it has its picture; that is not an error.
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => undefined);
     child.on('error', (error) => {
       failure ??= new NvrError('EUNSUPPORTED', `ffmpeg cannot be started: ${error.message}`);
@@ -152,7 +152,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
     child.on('exit', () => {
       if (failure) settle(null);
     });
-    // 'close' comes once the process is reaped and its pipes are at their ends, after 'error' too.
+    // 'close' comes when the process has ended and its pipes are closed, also after 'error'.
     child.on('close', settle);
     child.stdin.end(job.data);
   });
@@ -161,7 +161,7 @@ function run(program: string, job: FfmpegJob, bounds: FfmpegBounds): Promise<Buf
 const OWN_GROUP = process.platform !== 'win32';
 const running = new Set<ChildProcess>();
 
-/** A program in a group of its own outlives this one unless it is told: a hung one for ever. */
+/** A process in its own group outlives Node unless it is killed; one that hangs would stay forever. */
 function track(child: ChildProcess): void {
   if (running.size === 0 && process.listeners('exit').every((listener) => listener !== endAll))
     process.on('exit', endAll);
@@ -178,17 +178,17 @@ function endGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }
 
 /**
- * As many as the built-in decoders admit: 8192 x 4608. What a header claims costs memory before anything of
- * it is read.
+ * The same limit as the built-in decoders': 8192 x 4608. A header can claim any size, and ffmpeg would
+ * allocate it.
  */
 const MAX_PIXELS = 8192 * 4608;
 
-/** With `-xerror` a picture of which parts are made up is refused. */
+/** `-xerror` refuses a picture with parts that the decoder had to make up. */
 function argumentsFor(job: FfmpegJob): string[] {
   const { codec } = job;
   const demuxer = { h264: 'h264', h265: 'hevc', mjpeg: 'jpeg_pipe' }[codec];
@@ -201,7 +201,7 @@ function argumentsFor(job: FfmpegJob): string[] {
   ];
 }
 
-/** Names of ffmpeg's for codes of H.264 and H.265 table E.5. */
+/** ffmpeg's names for the matrix codes of H.264 and H.265 (table E.5). */
 const MATRIX_NAMES: Readonly<Record<number, string>> = {
   1: 'bt709',
   4: 'fcc',
@@ -212,8 +212,8 @@ const MATRIX_NAMES: Readonly<Record<number, string>> = {
 };
 
 /**
- * The picture comes out as the built-in decoders' does: in JFIF's colours (BT.601, full range), in the same
- * size, with the same shape of its pixels. yadif leaves frames alone that are not interlaced.
+ * Filters that give the same result as the built-in decoders: JFIF's colours (BT.601, full range), the same
+ * size, and the same pixel shape. yadif leaves progressive frames unchanged.
  */
 function filtersFor(job: FfmpegJob): string {
   const output = 'out_color_matrix=bt601:out_range=pc';
@@ -230,7 +230,7 @@ function filtersFor(job: FfmpegJob): string {
   ].join(',');
 }
 
-/** What the keyframe's own SPS says of size, shape and colours. */
+/** Size, pixel shape and colours from the keyframe's own SPS. */
 function lookOf(codec: 'h264' | 'h265', data: Buffer): Pick<VideoFormat, 'height' | 'sar' | 'colour'> {
   for (const nal of splitAnnexB(data)) {
     const type = codec === 'h264' ? nal[0]! & 31 : (nal[0]! >> 1) & 63;
@@ -245,7 +245,7 @@ function lookOf(codec: 'h264' | 'h265', data: Buffer): Pick<VideoFormat, 'height
   return { height: 0 };
 }
 
-/** -2 keeps the aspect in even numbers; `min` never makes a picture larger. */
+/** `-2` keeps the aspect ratio with even numbers; `min` prevents enlarging. */
 function sizeFor({ width, squarePixels }: FfmpegJob, sar: VideoFormat['sar']): string {
   const most = width === undefined ? undefined : Math.max(2, Math.floor(width / 2) * 2);
   if (squarePixels !== true || !sar) return most === undefined ? '' : `w='min(iw,${most})':h=-2:flags=area:`;
@@ -261,7 +261,7 @@ function quantizerScale(quality: number): number {
   return Math.min(31, Math.max(1, Math.round((percent * 8) / 100)));
 }
 
-/** No more than a program needs to start: the runtime's environment may hold secrets. */
+/** Only the variables that a program needs to start: the runtime's environment may hold secrets. */
 function environmentFor(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const names = ['PATH', 'Path', 'HOME', 'LD_LIBRARY_PATH', 'SystemRoot', 'TEMP', 'TMP'];
   return Object.fromEntries(names.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]]])));

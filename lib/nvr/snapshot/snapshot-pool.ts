@@ -1,5 +1,5 @@
-// Decodes keyframes to JPEG in a worker thread: one by default, started when needed, ended when idle,
-// replaced when it hangs or dies.
+// Decodes keyframes to JPEG in worker threads: one by default, started when needed, ended when idle, and
+// replaced if it hangs or crashes.
 
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -12,19 +12,22 @@ import type { SnapshotReply } from '../../media/snapshot-worker.js';
 import { BoundedQueue } from './bounded-queue.js';
 
 export interface SnapshotPoolOptions {
-  /** Threads at most. */
+  /** The most threads. */
   workers?: number;
-  /** Keyframes that may wait for one. */
+  /** The most keyframes that may wait for a thread. */
   queue?: number;
-  /** Milliseconds one picture may take, the start of the thread included. */
+  /** The most ms for one picture, including the start of the thread. */
   timeBound?: number;
-  /** Milliseconds after which an idle thread ends and gives its memory back. */
+  /** An idle thread ends after this many ms, to free its memory. */
   idle?: number;
-  /** The thread's file. */
+  /** The worker's script. */
   script?: string;
 }
 
-/** How long a camera that cost a thread waits: whoever sends one such keyframe sends the next one too. */
+/**
+ * How long (ms) a camera whose keyframe made the thread hang or crash is refused: its next keyframe is likely
+ * to do the same.
+ */
 const REST_MS = 30_000;
 
 interface Camera {
@@ -37,7 +40,7 @@ export class SnapshotPool {
   private readonly free: Lane[];
   private readonly lanes: readonly Lane[];
   private readonly cameras = new WeakMap<object, Camera>();
-  private known = 0;
+  private cameraCount = 0;
 
   constructor(options: SnapshotPoolOptions = {}) {
     const workers = options.workers ?? 1;
@@ -51,30 +54,30 @@ export class SnapshotPool {
     this.free = [...this.lanes];
   }
 
-  /** Threads that live at this moment. */
+  /** The number of threads that are running. */
   get threads(): number {
     return this.lanes.filter((lane) => lane.alive).length;
   }
 
   /**
-   * `job.data` may be used again at once. `camera`: whose picture it is, by identity; nothing of another's is
-   * in the decoder's memory then, and whoever has used less time comes first. NvrError EBUSY (queue full),
-   * EUNSUPPORTED, or EDECODE: for a broken keyframe, one past the time bound, one that ended its thread, and
-   * for a while after those two.
+   * `job.data` may be reused as soon as this returns. `camera` is an identity: the decoder's memory is
+   * cleared between cameras, and the camera that has used less time goes first. Rejects with EBUSY (queue
+   * full), EUNSUPPORTED, or EDECODE: a broken keyframe, one past the time limit, one that crashed the thread,
+   * and any keyframe of that camera for a while after the latter two.
    */
   decode(job: SnapshotJob, camera?: object): Promise<Jpeg> {
-    const known = camera && this.cameraOf(camera);
-    if (known && known.restsUntil > performance.now()) {
-      const seconds = Math.ceil((known.restsUntil - performance.now()) / 1000);
+    const state = camera && this.cameraOf(camera);
+    if (state && state.restsUntil > performance.now()) {
+      const seconds = Math.ceil((state.restsUntil - performance.now()) / 1000);
       const message = `a keyframe of this camera took too long to decode or ended the decoder: the next one is tried in ${String(seconds)} s`;
       return Promise.reject(new NvrError('EDECODE', message));
     }
     return this.queue.run(async () => {
       const lane = this.free.pop()!;
       try {
-        return await lane.decode({ ...job, camera: known?.id ?? 0 });
+        return await lane.decode({ ...job, camera: state?.id ?? 0 });
       } catch (error) {
-        if (known && !lane.alive) known.restsUntil = performance.now() + REST_MS;
+        if (state && !lane.alive) state.restsUntil = performance.now() + REST_MS;
         throw error;
       } finally {
         this.free.push(lane);
@@ -83,15 +86,18 @@ export class SnapshotPool {
   }
 
   private cameraOf(camera: object): Camera {
-    let known = this.cameras.get(camera);
-    if (!known) {
-      known = { id: ++this.known, restsUntil: 0 };
-      this.cameras.set(camera, known);
+    let state = this.cameras.get(camera);
+    if (!state) {
+      state = { id: ++this.cameraCount, restsUntil: 0 };
+      this.cameras.set(camera, state);
     }
-    return known;
+    return state;
   }
 
-  /** Ends the threads; a picture in the making is refused with EDECODE. The pool can be used again. */
+  /**
+   * Ends the threads; the picture being decoded is refused with EDECODE. The pool can be used again
+   * afterwards.
+   */
   async close(): Promise<void> {
     await Promise.all(this.lanes.map((lane) => lane.end()));
   }
@@ -99,7 +105,7 @@ export class SnapshotPool {
 
 let shared: SnapshotPool | undefined;
 
-/** The process's own pool: every NVR and node shares its one thread. */
+/** The pool of this process: all NVRs and nodes share its one thread. */
 export function sharedSnapshotPool(): SnapshotPool {
   return (shared ??= new SnapshotPool());
 }
@@ -108,12 +114,12 @@ export function sharedSnapshotPool(): SnapshotPool {
 class Lane {
   private worker: Worker | undefined;
   /**
-   * Where a keyframe lies while the thread reads it, and a picture until it is copied: used over and over, as
-   * what is transferred piles up until a full collection.
+   * Shared memory for the keyframe that the thread reads and for the picture until it is copied. It is
+   * reused, since transferred buffers would pile up until a full garbage collection.
    */
   private keyframes = new SharedArrayBuffer(0);
   private pictures = new SharedArrayBuffer(0);
-  private settle: ((reply: SnapshotReply) => void) | undefined;
+  private onReply: ((reply: SnapshotReply) => void) | undefined;
   private idleTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly settings: { timeBound: number; idle: number; script: string }) {}
@@ -125,16 +131,17 @@ class Lane {
   async decode(job: SnapshotJob): Promise<Jpeg> {
     clearTimeout(this.idleTimer);
     const worker = (this.worker ??= this.start());
-    // Alive while it works, so that a program that waits for nothing else still gets its picture.
+    // Keeps the process alive during the work, so that a program that waits for nothing else still gets its
+    // picture.
     worker.ref();
     const { timeBound } = this.settings;
     const reply = await new Promise<SnapshotReply>((resolve) => {
       const timer = setTimeout(() => {
         this.fail(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
       }, timeBound);
-      this.settle = (answer) => {
+      this.onReply = (answer) => {
         clearTimeout(timer);
-        this.settle = undefined;
+        this.onReply = undefined;
         resolve(answer);
       };
       worker.postMessage({ ...job, data: this.share(job.data) } satisfies SnapshotJob);
@@ -166,8 +173,8 @@ class Lane {
   }
 
   private start(): Worker {
-    // Its output is kept from the runtime's own (a wasm abort prints pages), and not read: a reader would
-    // keep the process alive.
+    // The worker's output is kept out of the process's own (a wasm abort prints pages). It is not read, since
+    // a reader would keep the process alive.
     const worker = new Worker(this.settings.script, {
       stdout: true,
       stderr: true,
@@ -177,7 +184,7 @@ class Lane {
         : {}),
     });
     worker.on('message', (reply: SnapshotReply) => {
-      if (worker === this.worker) this.settle?.(reply);
+      if (worker === this.worker) this.onReply?.(reply);
     });
     const died = (): void => {
       if (worker === this.worker) this.fail('the keyframe ended the decoder');
@@ -187,14 +194,14 @@ class Lane {
     return worker;
   }
 
-  /** The thread is done for; so is the picture it worked on, if any. */
+  /** Ends the thread, and fails the job that it was working on. */
   private fail(message: string): void {
     const worker = this.worker;
     this.worker = undefined;
     this.keyframes = new SharedArrayBuffer(0);
     this.pictures = new SharedArrayBuffer(0);
     void worker?.terminate();
-    this.settle?.({ code: 'EDECODE', message });
+    this.onReply?.({ code: 'EDECODE', message });
   }
 
   private rest(): void {
@@ -208,9 +215,9 @@ class Lane {
 const ballast: unknown[] = [];
 
 /**
- * V8 collects young objects by what it allocated on its own heap; the memory of Buffers is not on it. Where
- * little else happens, pictures that nobody holds any more would pile up to 32 MB. So the collector is shown
- * about as much as was handed out.
+ * V8 starts a collection after a certain amount of allocation on its own heap, which does not count the
+ * memory of Buffers. In an otherwise idle process, up to 32 MB of unused pictures would pile up. So this
+ * allocates about as much on the heap as the pictures take.
  */
 function paceCollector(bytes: number): void {
   for (let left = Math.min(bytes, 1024 * 1024); left > 0; left -= 65_536)
@@ -218,7 +225,7 @@ function paceCollector(bytes: number): void {
   ballast.length = 0;
 }
 
-/** Beside this file's own kind: `.js` once built, `.ts` under tsx. */
+/** `.js` in the built package, `.ts` under tsx. */
 function workerScript(): string {
   return path.join(__dirname, '..', '..', 'media', `snapshot-worker${path.extname(__filename)}`);
 }

@@ -1,5 +1,5 @@
-// A picture of a camera now: the keyframe its hub keeps, or the next one to come, made into a JPEG by
-// whatever this machine has.
+// A picture of a camera: the keyframe that its hub keeps, or the next one to arrive, decoded to JPEG with the
+// decoders that this machine has.
 
 import { performance } from 'node:perf_hooks';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -16,36 +16,33 @@ export interface SnapshotOptions {
   format: 'jpeg' | 'keyframe';
   /** 1..100. */
   quality: number;
-  /** Pixels; absent: as the camera sends it. A smaller picture is never made larger. */
+  /** In pixels; by default as the camera sends it. A smaller picture is never enlarged. */
   width?: number;
-  /**
-   * Pixels of another shape (D1 cameras have them) are made square; otherwise the JPEG says what shape they
-   * are.
-   */
+  /** Scale to square pixels if the camera's are not (D1 cameras). Otherwise the JPEG declares their shape. */
   squarePixels?: boolean;
-  /** Seconds a kept keyframe may be old; 0 waits for the next one. */
+  /** The greatest age of a kept keyframe, in seconds; 0 waits for the next one. */
   maxAge: number;
-  /** Seconds to wait for a keyframe. Decoding has a bound of its own. */
+  /** Seconds to wait for a keyframe. Decoding has a limit of its own. */
   timeout: number;
   decoder: 'auto' | 'builtin' | 'ffmpeg';
-  /** '' looks for `ffmpeg` on PATH. */
+  /** The path of ffmpeg; '' searches PATH. */
   ffmpegPath: string;
-  /** Ends the wait for a keyframe with EUNREACHABLE; a picture in the making is finished. */
+  /** Aborts the wait for a keyframe with EUNREACHABLE; a picture that is being decoded is finished. */
   signal?: AbortSignal;
 }
 
 export interface Snapshot {
-  /** Shared by simultaneous triggers: never write to it. */
+  /** Shared by simultaneous triggers, so it must not be written to. */
   data: Buffer;
   contentType: 'image/jpeg' | 'video/h264' | 'video/h265';
-  /** The keyframe it was made of. */
+  /** The keyframe that the picture was decoded from. */
   unit: VideoUnit;
-  /** Pixels of the picture in `data`. */
+  /** Size of the picture in `data`, in pixels. */
   width: number;
   height: number;
   /** Milliseconds since the keyframe arrived. */
   ageMs: number;
-  /** The picture is not what was asked for, and what to do about it. */
+  /** Set if the picture is not what was asked for; it says what to do about it. */
   warning?: NvrError;
 }
 
@@ -57,9 +54,9 @@ export interface SnapshotTools {
 type Picture = Pick<Snapshot, 'data' | 'contentType' | 'width' | 'height' | 'warning'>;
 
 /**
- * NvrError: what the hub gives up with (EAUTH, ECHANNEL …) at once; ETIMEDOUT when no media came in time,
- * ENOKEYFRAME when media came without one; EBUSY, EDECODE, EUNSUPPORTED of the decoder. With decoder `auto`
- * the last two give the keyframe itself and a warning.
+ * Rejects at once with the hub's failure (EAUTH, ECHANNEL …); with ETIMEDOUT if no media came in time,
+ * ENOKEYFRAME if media came without a keyframe, and EBUSY, EDECODE or EUNSUPPORTED from the decoder. With
+ * decoder `auto` the last two give the keyframe itself, with a warning.
  */
 export async function takeSnapshot(
   hub: CameraHub,
@@ -72,12 +69,14 @@ export async function takeSnapshot(
 }
 
 /**
- * Pictures made or in the making, by the keyframe they are of: a burst of triggers costs one decode. They go
- * when the hub lets go of the keyframe.
+ * Pictures that are decoded or being decoded, by their keyframe, so that a burst of triggers costs one
+ * decode. They are freed with the keyframe.
  */
 const pictures = new WeakMap<VideoUnit, Map<string, Promise<Picture>>>();
 
-/** `camera`: who waits for the decoder. Rejects with EBUSY, EDECODE, EUNSUPPORTED of the decoder. */
+/**
+ * `camera` is the identity for fair queueing. Rejects with EBUSY, EDECODE or EUNSUPPORTED from the decoder.
+ */
 export function pictureOf(
   camera: object,
   unit: VideoUnit,
@@ -88,12 +87,12 @@ export function pictureOf(
   const key = JSON.stringify([format, quality, width, squarePixels, decoder, ffmpegPath]);
   const made = pictures.get(unit) ?? new Map<string, Promise<Picture>>();
   pictures.set(unit, made);
-  const known = made.get(key);
-  if (known) return known;
+  const existing = made.get(key);
+  if (existing) return existing;
   const picture = makePicture(camera, unit, options, tools);
   made.set(key, picture);
   const forget = (): void => void made.delete(key);
-  // A refusal, or what was made without a decoder, is tried anew by the next trigger.
+  // The next trigger tries again after an error, or after a result without a decoder.
   picture.then(({ warning }) => {
     if (warning) forget();
   }, forget);
@@ -126,7 +125,7 @@ async function makePicture(
       if (decoder === 'builtin' || refusal.code === 'EBUSY') throw refusal;
     }
   }
-  // ffmpeg does not notice what is missing from a damaged H.265 picture: it would show something else there.
+  // ffmpeg does not detect the missing parts of a damaged H.265 picture, and would show something else there.
   if (refusal?.code === 'EDECODE' && unit.codec === 'h265') return keyframeInstead(unit, refusal);
   try {
     const data = await (tools.ffmpeg ?? ffmpegSnapshot)({
@@ -154,8 +153,8 @@ function keyframeInstead(unit: VideoUnit, refusal: NvrError, failure?: NvrError)
 }
 
 /**
- * A camera's own JPEG is passed on as it is; only ffmpeg can make it smaller, as there is no JPEG decoder
- * built in.
+ * A camera's own JPEG is passed on as it is. Only ffmpeg can make it smaller: there is no built-in JPEG
+ * decoder.
  */
 async function fromJpeg(
   camera: object,
@@ -199,7 +198,7 @@ function sizeOf(jpeg: Buffer, unit: VideoUnit): { width: number; height: number 
   return jpegSize(jpeg) ?? { width: unit.format.width, height: unit.format.height };
 }
 
-/** The kept keyframe if it is young and whole, else the next. */
+/** The kept keyframe if it is recent and undamaged, else the next one. */
 function findKeyframe(hub: CameraHub, { maxAge, timeout, signal }: SnapshotOptions): Promise<VideoUnit> {
   const first = hub.gop[0];
   const oldest = performance.now() - maxAge * 1000;
