@@ -82,7 +82,7 @@ export class ReadPace {
   }
 
   /** Charges the pace for one datagram. Returns whether to take it; one that is not taken counts as lost. */
-  admits(now: number): boolean {
+  admit(now: number): boolean {
     this.charge(DATAGRAM_MS, now);
     return this.hand >= 0;
   }

@@ -159,8 +159,8 @@ export class Reception {
       connection,
       track,
       channels: this.channels,
-      admits: (now) => {
-        const admitted = this.pace.admits(now);
+      admit: (now) => {
+        const admitted = this.pace.admit(now);
         if (!admitted) this.onSlow();
         return admitted;
       },

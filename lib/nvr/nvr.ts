@@ -113,7 +113,7 @@ export class Nvr {
       settings,
       account: this.account,
       memory: this.memory.camera(),
-      crowded: () => this.hubs.crowded,
+      crowded: () => this.hubs.warnIfCrowded(),
       channel,
       stream,
       uri: this.liveUri(channel, stream),

@@ -43,7 +43,7 @@ describe('the pace of reading', () => {
     const pace = new ReadPace(LIVE_SHARE);
     const { waited } = read(pace, 0, 60_000, { every: 16.7, units: 4, took: 0.3 });
     assert.equal(waited, 0);
-    for (let now = 60_000; now < 120_000; now += 0.4) assert.ok(pace.admits(now));
+    for (let now = 60_000; now < 120_000; now += 0.4) assert.ok(pace.admit(now));
   });
 
   it('lets through at once what piled up while the loop stood still for two seconds', () => {
@@ -141,12 +141,12 @@ describe('the pace of reading', () => {
     const pace = new ReadPace(LIVE_SHARE);
     let taken = 0;
     for (let now = 0; now < 10_000; now += 0.01) {
-      if (!pace.admits(now)) continue;
+      if (!pace.admit(now)) continue;
       taken++;
       pace.unit();
     }
     assert.ok(taken < 100_000, `${taken} of a million`);
-    assert.ok(pace.admits(12_000));
+    assert.ok(pace.admit(12_000));
   });
 
   it('pauses a connection that floods, says so once, and goes on by itself', async () => {

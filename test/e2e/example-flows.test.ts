@@ -49,7 +49,10 @@ describe('the examples with what they talk to', function () {
 
   after(() => simulator?.stop());
 
-  /** The example with the edits that its comments ask for, and short clips. Answers how many nodes were edited. */
+  /**
+   * The example with the edits that its comments ask for, and short clips. Answers how many nodes were
+   * edited.
+   */
   async function start(
     nodes: readonly FlowNode[],
     edit: (node: FlowNode) => FlowNode,

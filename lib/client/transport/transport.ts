@@ -54,7 +54,7 @@ export interface TrackContext {
   readonly track: Track;
   readonly channels: ChannelTable;
   /** Whether a datagram that arrived at `now` may be taken. */
-  readonly admits: (now: number) => boolean;
+  readonly admit: (now: number) => boolean;
   /** Packets from one of the track's own sockets were handed on. */
   readonly onRead: () => void;
   /** One of the track's own sockets failed. */

@@ -106,17 +106,17 @@ function fromGroup(context: TrackContext): TrackTransport {
   };
 }
 
-function socketsOf({ connection, track, admits, onRead, onError }: TrackContext): UdpPairOptions {
+function socketsOf({ connection, track, admit, onRead, onError }: TrackContext): UdpPairOptions {
   return {
     localAddress: connection.localAddress,
     remoteAddress: connection.remoteAddress,
     onRtp: (packet, arrival) => {
-      if (!admits(arrival)) return;
+      if (!admit(arrival)) return;
       track.rtp(packet, 0, packet.length, arrival);
       onRead();
     },
     onRtcp: (packet, arrival) => {
-      if (!admits(arrival)) return;
+      if (!admit(arrival)) return;
       track.rtcp(packet, 0, packet.length, arrival);
     },
     onError,

@@ -1,20 +1,23 @@
-// A clip's bytes cut into what belongs to one second, or to one GOP: so that a changed byte is told by when
-// it was recorded. Pure.
+// Divides the bytes of a clip into spans of one second or one GOP, so that a changed byte can be located in
+// time. Pure.
 
 import type { ClipSample, ClipTrack } from '../../media/mp4/clip-reader.js';
 import { samplesOf, type ClipBoxes } from '../recorder/read-boxes.js';
 
-/** The spans of a file lie end to end and hold all of its bytes. */
+/** The spans of a file are contiguous and cover all of its bytes. */
 export interface ByteSpan {
   readonly offset: number;
   readonly bytes: number;
-  /** Ms into the clip of the first picture or sound; absent of the index in front. */
+  /**
+   * Time of the first frame or audio sample, in ms from the start of the clip; undefined for the index at the
+   * front.
+   */
   readonly at?: number;
-  /** It begins with a keyframe. */
+  /** The span begins with a keyframe. */
   readonly key?: true;
 }
 
-/** A keyframe begins a span of its own where the one at hand has at least so much. */
+/** A keyframe begins a new span if the present one has at least this length, in ms. */
 const LEAST_MS = 500;
 const SECOND_MS = 1000;
 
@@ -24,7 +27,7 @@ interface Placed {
   readonly key: boolean;
 }
 
-/** `size`: of the file. Without boxes it is one span. */
+/** `size` is that of the file. Without boxes, the whole file is one span. */
 export function byteSpans(clip: ClipBoxes | undefined, size: number): ByteSpan[] {
   const cuts: { offset: number; at?: number; key?: true }[] = [{ offset: 0 }];
   let last: number | undefined;
@@ -41,7 +44,7 @@ export function byteSpans(clip: ClipBoxes | undefined, size: number): ByteSpan[]
   return cuts.map((cut, index) => ({ ...cut, bytes: (cuts[index + 1]?.offset ?? size) - cut.offset }));
 }
 
-/** All samples in the order of their bytes; the first of a fragment stands for what lies in front of it. */
+/** All samples in the order of their bytes. A fragment's first sample includes the bytes before it. */
 function placed(clip: ClipBoxes): Placed[] {
   const all: Placed[] = [];
   const [first] = clip.tracks
@@ -57,7 +60,7 @@ function placed(clip: ClipBoxes): Placed[] {
   return clip.places.length === 0 ? all : withHeads(all, clip.places);
 }
 
-/** A fragment's own index belongs to its first sample. */
+/** Counts a fragment's own index (moof) as part of its first sample. */
 function withHeads(samples: readonly Placed[], places: readonly number[]): Placed[] {
   let next = 0;
   return samples.map((sample) => {

@@ -1,4 +1,4 @@
-// One clip into an export: its bytes, and what they hash to, second by second, in one read.
+// Copies one clip into an export and computes its hashes, second by second, in the same read.
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
@@ -13,12 +13,12 @@ export interface CopiedClip {
   readonly spans: readonly HashedSpan[];
 }
 
-/** What is read at once: half a millisecond of hashing. */
+/** Bytes read at once; hashing them takes about half a millisecond. */
 const CHUNK = 128 * 1024;
 
 /**
- * Copies the first `size` bytes. `write` puts a piece where it is told; rejects as it does, and with what the
- * file system says of the source.
+ * Copies the first `size` bytes. `write` writes a piece at a position. Rejects with the error of `write`, or
+ * of reading the source.
  */
 export async function copyClip(
   source: FileHandle,
@@ -46,7 +46,7 @@ export async function copyClip(
   return { bytes: size, sha256: whole.digest('hex'), spans };
 }
 
-/** Answers `write` of a file that is made. */
+/** Creates the file and calls `copy` with the function that writes to it. */
 export async function withCopy<T>(
   target: Place,
   mode: number,

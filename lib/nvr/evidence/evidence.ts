@@ -1,5 +1,5 @@
-// The clips of a span as a folder that proves itself: copies, a signed manifest of what they are, and a page
-// that checks them without a network.
+// Exports the clips of a span as a folder that can be verified: copies, a signed manifest, and a page that
+// checks them offline.
 
 import path from 'node:path';
 import fsPromises from 'node:fs/promises';
@@ -34,7 +34,7 @@ export interface EvidenceRequest {
   /** Epoch ms. */
   readonly from: number;
   readonly to: number;
-  /** Of the folder; its time without one. */
+  /** Name of the folder; by default it is made of the span. */
   readonly name?: string;
   readonly signal?: AbortSignal;
   /** At most once a second. */
@@ -52,31 +52,29 @@ export interface EvidenceResult {
   readonly manifest: string;
   readonly files: number;
   readonly bytes: number;
-  /** Clips whose file was not there any more. */
+  /** Clips whose file no longer exists. */
   readonly gone: number;
-  /** Of the asked time no file holds, ms. */
+  /** The part of the requested span that no file contains, in ms. */
   readonly missingMs: number;
   readonly publicKey: string;
 }
 
-/** Files of one export, and what they hold together. */
+/** The most files in one export, and the most ms of video in all of them. */
 const MAX_FILES = 1000;
 const MAX_MS = 24 * 3_600_000;
-/** Less than that between two files is what a picture lasts. */
+/** A shorter gap between two files (ms) is only the last frame's duration. */
 const LEAST_MISSING_MS = 1000;
 const PROGRESS_MS = 1000;
 const MANIFEST = 'manifest.json';
 const PAGE = 'verify.html';
 
-/**
- * Removes what an earlier run of the owner was exporting when it ended. `folder`: for clips. Never rejects.
- */
+/** Removes unfinished exports of an earlier run of the owner. `folder` is the clip folder. Never rejects. */
 export async function cleanUpExports(fs: RecorderFs, folder: string, owner?: string): Promise<void> {
   const root = await fs.realpath(folder).catch(() => undefined);
   if (root !== undefined) await removeParts(fs, root, owner);
 }
 
-/** Rejects with EINPUT, ENORECORDING, EBUSY or EDISK; then nothing is left of it. */
+/** Rejects with EINPUT, ENORECORDING, EBUSY or EDISK, after removing the unfinished export. */
 export async function exportEvidence(
   context: EvidenceContext,
   request: EvidenceRequest,
@@ -111,7 +109,7 @@ export async function exportEvidence(
 class Evidence {
   private bytes = 0;
   private total = 0;
-  private told = -Infinity;
+  private reportedAt = -Infinity;
   private readonly files: ManifestFile[] = [];
   private readonly gone: { start: number; end: number }[] = [];
 
@@ -126,7 +124,7 @@ class Evidence {
   async write(entries: readonly (DoneEntry | OpenEntry)[]): Promise<EvidenceResult> {
     const { options, deps } = this.context;
     this.total = entries.reduce((sum, entry) => sum + ('bytes' in entry ? entry.bytes : 0), 0);
-    // Told before anything is written.
+    // A full disk is reported before anything is written.
     await this.claim(this.total);
     for (const entry of entries) await this.add(entry);
     if (this.files.length === 0)
@@ -163,12 +161,12 @@ class Evidence {
       this.gone.push({ start, end });
       return;
     }
-    // It may have been finished meanwhile.
-    const known = (await this.addPart(entry)) ? undefined : this.journal.find(entry.file);
-    if (known !== undefined && 'bytes' in known) await this.add(known);
+    // The file may have been finished meanwhile.
+    const finished = (await this.addPart(entry)) ? undefined : this.journal.find(entry.file);
+    if (finished !== undefined && 'bytes' in finished) await this.add(finished);
   }
 
-  /** False: it is gone. */
+  /** Returns false if the file no longer exists. */
   private async addDone(entry: DoneEntry): Promise<boolean> {
     const place = await this.sourceOf(entry.file);
     const found = await place?.file();
@@ -188,7 +186,7 @@ class Evidence {
     return true;
   }
 
-  /** False: there is no such part any more. */
+  /** Returns false if there is no such `.part` any more. */
   private async addPart(entry: OpenEntry): Promise<boolean> {
     const place = await this.sourceOf(`${entry.file}.part`);
     const found = await place?.file();
@@ -224,7 +222,7 @@ class Evidence {
     });
   }
 
-  /** Undefined: it has gone since. */
+  /** Undefined if the file has been deleted meanwhile. */
   private async copy(
     place: Place,
     file: string,
@@ -253,7 +251,7 @@ class Evidence {
     }
   }
 
-  /** What is recorded goes first. */
+  /** Writes a piece when no recording is waiting to write. */
   private async turn(
     piece: Buffer,
     at: number,
@@ -264,8 +262,8 @@ class Evidence {
     await turnsOf(this.journal.root).run(Infinity, () => write(piece, at));
     this.bytes += piece.length;
     const now = this.context.deps.monotonic();
-    if (now - this.told < PROGRESS_MS) return;
-    this.told = now;
+    if (now - this.reportedAt < PROGRESS_MS) return;
+    this.reportedAt = now;
     const percent = Math.min(100, Math.floor((this.bytes * 100) / Math.max(1, this.total)));
     this.request.onProgress?.({ percent, bytes: this.bytes, files: this.files.length });
   }
@@ -276,7 +274,7 @@ class Evidence {
     return claimRoom(deps.fs, this.journal.root, bytes, reserve, deps.monotonic());
   }
 
-  /** Undefined: its folder is gone, or leads elsewhere. */
+  /** Undefined if its folder is gone, or leads out of the clip folder. */
   private sourceOf(file: string): Promise<Place | undefined> {
     return openBelow(this.context.deps.fs, this.journal.root, file).catch((error: unknown) => {
       if (error instanceof NvrError || codeOf(error) === 'ENOENT') return undefined;
@@ -285,13 +283,13 @@ class Evidence {
   }
 }
 
-/** Of video; a file that is being written counts for nothing yet. */
+/** Length of the video, in ms; a file that is being written counts as 0. */
 function lengthOf(entry: DoneEntry | OpenEntry): number {
   return 'bytes' in entry ? ((entry.untold ?? entry.story)?.durationMs ?? 0) : 0;
 }
 
 function openOf(journal: Journal, { from, to }: EvidenceRequest): OpenEntry[] {
-  // What is being written reaches up to now.
+  // A file that is being written lasts until now.
   return journal.unfinished.filter(
     ({ start, timeSource = 'arrival' }) => start < to && (timeSource === 'arrival' || start >= from),
   );

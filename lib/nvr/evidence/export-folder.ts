@@ -1,5 +1,4 @@
-// The folder of an export: called `….part` until all of it is there, and gone again where it cannot be
-// finished.
+// The folder of an export: named `….part` until it is complete, and removed again if it cannot be finished.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
@@ -7,14 +6,12 @@ import { folderMode, makeFolders, openBelow, type Place } from '../recorder/belo
 import { safeName } from '../recorder/file-name.js';
 import type { RecorderFs } from '../recorder/types.js';
 
-/** Below the folder for clips. */
+/** Subfolder of the clip folder. */
 const EXPORTS = 'exports';
 const PART = '.part';
 const MAX_SUFFIX = 9999;
 
-/**
- * Those that this process is writing, by their full path: what else is called `.part` was left by a crash.
- */
+/** Full paths of the exports that this process is writing: any other `.part` was left by a crash. */
 const writing = new Set<string>();
 
 export class ExportFolder {
@@ -27,8 +24,8 @@ export class ExportFolder {
   ) {}
 
   /**
-   * Rejects with EBUSY where one of this name is being written, or with what the file system says. `mode`: of
-   * its files; `owner`: who writes it, where others may use the folder.
+   * Rejects with EBUSY if an export of this name is being written, or with the file system's error. `mode` is
+   * that of its files; `owner` is the writer, if others may use the folder.
    */
   static async open(
     fs: RecorderFs,
@@ -66,10 +63,7 @@ export class ExportFolder {
     }
   }
 
-  /**
-   * Gives it its name, with a number behind it where that is taken. Answers its path from the folder for
-   * clips.
-   */
+  /** Renames the folder, with a number added if the name is taken. Returns its path from the clip folder. */
   async finish(): Promise<string> {
     const part = await openBelow(this.fs, this.root, this.part);
     for (let suffix = 1; suffix <= MAX_SUFFIX; suffix++) {
@@ -82,7 +76,7 @@ export class ExportFolder {
     throw new NvrError('EDISK', `All numbers behind the name ${this.name} are taken.`);
   }
 
-  /** Nothing is left of it, as far as the disk allows. Never rejects. */
+  /** Removes the folder, as far as the disk permits. Never rejects. */
   async giveUp(): Promise<void> {
     this.letGo();
     await removePart(this.fs, this.root, this.name + endingOf(this.owner)).catch(() => undefined);
@@ -98,8 +92,8 @@ export class ExportFolder {
 }
 
 /**
- * Removes what a crash has left of the owner's exports. `but`: also those of these names, though they are
- * this process's own. Never rejects.
+ * Removes what a crash left of the owner's exports, and the exports named in `but` even though this process
+ * has reserved them. Never rejects.
  */
 export async function removeParts(
   fs: RecorderFs,
@@ -120,10 +114,10 @@ function endingOf(owner: string | undefined): string {
   return owner === undefined ? PART : `@${owner}${PART}`;
 }
 
-/** Exports are flat: whatever lies deeper is not of ours, and stays. */
+/** Exports have no subfolders: anything deeper was not made by us and stays. */
 async function removePart(fs: RecorderFs, root: string, part: string): Promise<void> {
   const full = path.join(root, EXPORTS, part);
-  // A link is no folder of ours.
+  // Links were not made by us, so they stay.
   if ((await fs.realpath(full)) !== full) return;
   for (const name of await fs.readdir(full))
     await (await openBelow(fs, root, `${EXPORTS}/${part}/${name}`)).remove();

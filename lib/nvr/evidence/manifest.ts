@@ -1,5 +1,5 @@
-// What an export says of itself, in a form that is signed: which files, with which bytes, of which time, by
-// whose clock, and what is missing.
+// The signed manifest of an export: its files, their bytes and times, the clock that the times are from, and
+// what is missing.
 
 import type { ClipInfo } from '../recorder/types.js';
 import type { ByteSpan } from './byte-spans.js';
@@ -8,10 +8,9 @@ import type { SigningKey } from './signing-key.js';
 export const FORMAT = 'nvr-evidence/1';
 
 /**
- * `part`: it was still being recorded, and holds what was written by then. `recovered`: a crash had cut it
- * short. `thinned`: only its keyframes are left. `backfilled`: fetched from the NVR's own recording.
- * `timelapse`: a film of single pictures. `changed`: its bytes are not those that were hashed when it was
- * recorded.
+ * `part`: still being recorded; the copy has what was written until then. `recovered`: cut short by a crash.
+ * `thinned`: only its keyframes are left. `backfilled`: fetched from the NVR's own recording. `timelapse`: a
+ * time-lapse. `changed`: its bytes differ from the hash that was taken when it was recorded.
  */
 export type Mark = 'part' | 'recovered' | 'thinned' | 'backfilled' | 'timelapse' | 'changed';
 
@@ -26,10 +25,10 @@ export type ManifestFile = Omit<
 > & {
   readonly name: string;
   readonly sha256: string;
-  /** As it was hashed when it was recorded, or thinned, where that is known. */
+  /** The hash from when the file was recorded or thinned, if it is known. */
   readonly recordedSha256?: string;
   readonly marks: readonly Mark[];
-  /** End to end, from the first byte to the last. */
+  /** Contiguous, from the first byte to the last. */
   readonly spans: readonly HashedSpan[];
 };
 
@@ -44,17 +43,17 @@ export interface Manifest {
   /** IANA name. */
   readonly timeZone: string;
   readonly files: readonly ManifestFile[];
-  /** Clips that the recorder has made and whose file was not there any more. */
+  /** Recorded clips whose file no longer exists. */
   readonly gone: readonly { readonly start: number; readonly end: number }[];
-  /** What of the asked time no file holds. */
+  /** The parts of the requested span that no file contains. */
   readonly missing: readonly { readonly from: number; readonly to: number }[];
   /** Ed25519, base64. */
   readonly publicKey: string;
 }
 
 /**
- * The text of a manifest with its signature, which is of everything else in canonical form. File by file, as
- * a day has 20 MB of it: others get their turn in between.
+ * Returns the manifest with its signature over everything else in canonical form. Works file by file, since a
+ * day's manifest has 20 MB: the event loop gets its turn between files.
  */
 export async function signed(manifest: Manifest, key: SigningKey): Promise<string> {
   const files: string[] = [];
@@ -71,7 +70,7 @@ export async function signed(manifest: Manifest, key: SigningKey): Promise<strin
   return `{\n${text([...members, ['signature', JSON.stringify(signature)]], ',\n')}\n}\n`;
 }
 
-/** JSON as RFC 8785 has it: members sorted, no white space. */
+/** JSON in the canonical form of RFC 8785: members sorted, no white space. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -82,7 +81,7 @@ export function canonical(value: unknown): string {
   return `{${members.join()}}`;
 }
 
-/** What lies in the asked time between the files, and before and behind them. */
+/** The parts of the requested span before, between and after the files. */
 export function missingOf(
   asked: Manifest['asked'],
   files: readonly { readonly start: number; readonly end: number }[],

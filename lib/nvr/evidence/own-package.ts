@@ -1,4 +1,4 @@
-// Which package this is, as its package.json says.
+// The name and version of this package, from its package.json.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ export function ownPackage(): { name: string; version: string } {
   return found;
 }
 
-/** Compiled or not, it is the first package.json on the way up. */
+/** In the sources and in the built package alike, it is the first package.json upwards. */
 function read(folder: string): { name: string; version: string } {
   const file = path.join(folder, 'package.json');
   if (fs.existsSync(file)) {

@@ -1,5 +1,5 @@
-// The key that exports are signed with: made on first use, for its owner alone to read. Its private half
-// leaves this file nowhere.
+// The key that exports are signed with: created on first use, readable by its owner only. Its private half
+// never leaves this file.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type fsPromises from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { codeOf, writeError } from '../recorder/disk.js';
 export type KeyFs = Pick<typeof fsPromises, 'open' | 'rename' | 'unlink'>;
 
 export interface SigningKey {
-  /** The 32 bytes of the public half, in base64. */
+  /** The 32 bytes of the public key, in base64. */
   readonly publicKey: string;
   /** Ed25519 (RFC 8032), in base64. */
   sign(text: string): Promise<string>;
@@ -24,14 +24,14 @@ const MAX_BYTES = 4096;
 const keys = new Map<string, Promise<SigningKey>>();
 
 /**
- * `file`: its absolute path. Rejects with EDISK where it can be neither read nor made, and EINPUT where it
- * holds something else.
+ * `file` is the key's absolute path. Rejects with EDISK if it can be neither read nor created, and with
+ * EINPUT if it is not an Ed25519 key.
  */
 export function signingKey(fs: KeyFs, file: string): Promise<SigningKey> {
-  const known = keys.get(file);
-  if (known !== undefined) return known;
+  const existing = keys.get(file);
+  if (existing !== undefined) return existing;
   const loaded = load(fs, file).catch((cause: unknown) => {
-    // It may be put right by the next time.
+    // The user may correct it before the next attempt.
     keys.delete(file);
     throw writeError(cause, file);
   });
@@ -39,7 +39,7 @@ export function signingKey(fs: KeyFs, file: string): Promise<SigningKey> {
   return loaded;
 }
 
-/** The public half, where there is a key; it is not made for that. Rejects as `signingKey` does. */
+/** The public key, if there is a key; does not create one. Rejects as `signingKey` does. */
 export async function publicKeyOf(fs: KeyFs, file: string): Promise<string | undefined> {
   if (!keys.has(file) && (await read(fs, file)) === undefined) return undefined;
   return (await signingKey(fs, file)).publicKey;
@@ -57,12 +57,12 @@ async function load(fs: KeyFs, file: string): Promise<SigningKey> {
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
   return {
     publicKey: Buffer.from(x, 'base64url').toString('base64'),
-    // In a thread of its own, as a manifest may be large.
+    // The asynchronous form signs in a thread: a manifest may be large.
     sign: async (text) => (await signed(null, Buffer.from(text), key)).toString('base64'),
   };
 }
 
-/** Undefined: there is none yet. */
+/** Undefined if there is no key yet. */
 async function read(fs: KeyFs, file: string): Promise<string | undefined> {
   let handle;
   try {
@@ -81,7 +81,7 @@ async function read(fs: KeyFs, file: string): Promise<string | undefined> {
   }
 }
 
-/** All of it or nothing: beside its place, and renamed. */
+/** Writes a new file and renames it, so that a crash cannot leave half a key. */
 async function make(fs: KeyFs, file: string): Promise<string> {
   const { privateKey } = generateKeyPairSync('ed25519', {
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },

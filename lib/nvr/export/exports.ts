@@ -1,5 +1,5 @@
-// The exports of one node: files of what the NVR has recorded, each of which is in the journal until it is
-// whole, so that one that broke off is told of and gone on with.
+// The exports of one node: files of the NVR's recordings. Each is in the journal until it is complete, so
+// that one that broke off is reported and continued.
 
 import path from 'node:path';
 import { createHash, randomUUID } from 'node:crypto';
@@ -11,9 +11,11 @@ import type { KeptMessage, RecorderOptions } from '../recorder/types.js';
 import { cutOf, SpanExport } from './span-export.js';
 import type { ExportDeps, ExportHandlers, ExportOptions, ExportRequest, ExportsListener } from './types.js';
 
-/** One file holds a day at most: its index must fit in memory. */
+/** A file contains at most a day, since its index has to fit in memory. */
 const MAX_SPAN_MS = 24 * 3_600_000;
-/** Of how a case is called: what tells that the same is asked for again. */
+/**
+ * Length of the part of a journal id that identifies the request, so that a repeated request is recognised.
+ */
 const KEY_LENGTH = 24;
 const REASON = 'playback';
 
@@ -23,7 +25,7 @@ export class Exports {
   private readonly running = new Map<string, SpanExport>();
   private closed = false;
 
-  /** Throws EINPUT for options that cannot be. */
+  /** Throws EINPUT for invalid options. */
   constructor(
     options: ExportOptions,
     private readonly deps: ExportDeps,
@@ -38,10 +40,10 @@ export class Exports {
     };
     const { fs, now, monotonic, timers, owner } = deps;
     const recovery = {
-      finished: (...told: Parameters<Exports['recovered']>) => this.recovered(...told),
+      finished: (...clip: Parameters<Exports['recovered']>) => this.recovered(...clip),
       failed: () => true,
       settled: (entry: CaseEntry) => {
-        // Of what has no file there is nothing to go on with.
+        // An export without a file cannot be continued.
         void this.store.note(async (journal) => {
           if (!canGoOn(journal, entry)) await journal.over(entry.id);
         });
@@ -60,15 +62,15 @@ export class Exports {
   }
 
   /**
-   * Finishes and tells what an earlier run left, if there is anything: the folder is not made for it. Never
-   * rejects.
+   * Finishes and reports what an earlier run left, if there is anything; does not create the folder for that.
+   * Never rejects.
    */
   async recover(): Promise<void> {
     await this.store.journal().catch(() => undefined);
     await this.store.close();
   }
 
-  /** Throws EINPUT, or EBUSY where the same is under way. */
+  /** Starts an export. Throws EINPUT, or EBUSY if the same one is running. */
   start(request: ExportRequest, handlers: ExportHandlers): SpanExport {
     const { from, to } = request;
     if (to - from > MAX_SPAN_MS)
@@ -85,7 +87,7 @@ export class Exports {
     const one = new SpanExport(context, request, REASON, {
       ...handlers,
       onEnd: (end) => {
-        // Whoever is told may ask for it again.
+        // Deleted first, since `onEnd` may start the same export again.
         this.running.delete(key);
         handlers.onEnd(end);
       },
@@ -95,14 +97,14 @@ export class Exports {
     return one;
   }
 
-  /** Ends all, with what they have. Never rejects. */
+  /** Ends all exports and keeps what they have. Never rejects. */
   async close(): Promise<void> {
     this.closed = true;
     await Promise.all([...this.running.values()].map((one) => one.stop()));
     await this.store.close();
   }
 
-  /** The case of a request in the journal: one that broke off, with the time it got to, or a new one. */
+  /** Finds the journal entry of an interrupted export and the time it reached, or makes a new entry. */
   private async begin(key: string, request: ExportRequest): Promise<{ entry: CaseEntry; from: number }> {
     await this.store.open();
     const journal = await this.store.journal();
@@ -142,7 +144,7 @@ function canGoOn(journal: Journal, entry: CaseEntry): boolean {
   return reached > entry.from && reached < entry.to;
 }
 
-/** Where the last file of a case ends. */
+/** The end of an export's last file. */
 function reachedOf(journal: Journal, { id, from }: CaseEntry): number {
   const ends = [...journal.finished].filter((done) => done.id === id).map(({ end }) => end);
   return Math.max(from, ...ends);

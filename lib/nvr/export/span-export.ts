@@ -1,5 +1,4 @@
-// One span of one channel on its way from the NVR into a file, or into several where the picture's format
-// changes.
+// Fetches one span of one channel from the NVR into a file, or into several if the video format changes.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
@@ -14,9 +13,9 @@ import type { ClipInfo, RecorderEvent, RecorderOptions } from '../recorder/types
 import type { ExportDeps, ExportedClip, ExportHandlers, ExportRequest } from './types.js';
 
 const PROGRESS_MS = 1000;
-/** A last picture so close to the end may last until it. */
+/** The last frame may be this far (ms) before the end without anything counting as missing. */
 const LAST_PICTURE_MS = 500;
-/** The stream of a recording has no counters of its own. */
+/** Recorded video has no stream counters. */
 const NO_STATISTICS = {} as ReturnType<ConstructorParameters<typeof Clip>[0]['statistics']>;
 
 export interface SpanContext {
@@ -32,9 +31,9 @@ export class SpanExport {
   state: 'waiting' | 'exporting' | 'ended' = 'waiting';
   private readonly abort = new AbortController();
   private bytes = 0;
-  private told = -Infinity;
+  private reportedAt = -Infinity;
   private files = 0;
-  /** Of lines in the journal. */
+  /** Resolves when all lines are in the journal. */
   private noted: Promise<void> = Promise.resolve();
   private error: NvrError | undefined;
   private done: Promise<void> = Promise.resolve();
@@ -48,13 +47,13 @@ export class SpanExport {
     this.reached = request.from;
   }
 
-  /** `begin` answers the case that it is, and from when on. Once; never rejects. */
+  /** `begin` returns the journal entry and the time to start at. Called once; never rejects. */
   run(begin: () => Promise<{ entry: CaseEntry; from: number }>): Promise<void> {
     this.done = this.export(begin);
     return this.done;
   }
 
-  /** Ends it with what it has; resolves when that is on the disk. */
+  /** Ends the export and keeps what it has; resolves when that is on the disk. */
   stop(): Promise<void> {
     this.abort.abort();
     return this.done;
@@ -89,7 +88,7 @@ export class SpanExport {
     await clip.end(to);
     await this.noted;
     if (this.files === 0 && !this.abort.signal.aborted) this.error ??= this.whyNothing();
-    // What has broken off stays in the journal, to be gone on with; what never began has nothing to go on
+    // An interrupted export stays in the journal, to be continued; one without a file has nothing to continue
     // from.
     const isOver = this.files === 0 || (this.error === undefined && !this.abort.signal.aborted);
     if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
@@ -138,7 +137,7 @@ export class SpanExport {
     }
   }
 
-  /** What a full disk has left is a part of the case: it is gone on with behind it. */
+  /** The file that a full disk left is part of the export, which continues after it. */
   private keep(file: string, id: string): void {
     this.files++;
     const name = this.nameOf(file);
@@ -165,8 +164,8 @@ export class SpanExport {
     this.reached = Math.max(this.reached, time);
     this.percent = Math.min(100, Math.max(0, Math.floor(((this.reached - from) * 100) / (to - from))));
     const now = this.context.deps.monotonic();
-    if (now - this.told < PROGRESS_MS) return;
-    this.told = now;
+    if (now - this.reportedAt < PROGRESS_MS) return;
+    this.reportedAt = now;
     const { percent, bytes, reached } = this;
     this.handlers.onProgress({ percent, bytes, reached });
   }
@@ -182,7 +181,7 @@ export class SpanExport {
   }
 }
 
-/** `from`: what was asked for of this file. */
+/** `from` is the start of the requested span in this file. */
 export function cutOf(info: ClipInfo, from: number): ExportedClip {
   return { ...info, recordedFrom: Math.max(info.start, from), recordedTo: info.end };
 }

@@ -1,4 +1,4 @@
-// What an export is asked for, what it needs, and what it tells.
+// The options, requests, dependencies and events of exports.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';
@@ -6,31 +6,31 @@ import type { UnitMemory } from '../../media/unit-memory.js';
 import type { RecordedSpan, SpanHandlers } from '../playback/fetch-span.js';
 import type { ClipInfo, KeptMessage, RecorderDeps } from '../recorder/types.js';
 
-/** Of all exports of one node. */
+/** The options of all exports of one node. */
 export interface ExportOptions {
-  /** Tells its files from those of others in the same folder. */
+  /** Distinguishes its files from those of others in the same folder. */
   readonly id: string;
   /** For file names. */
   readonly nvr: string;
-  /** Absolute; made at the first export. */
+  /** An absolute path; created with the first export. */
   readonly folder: string;
   /** Template below `folder`, filled with the recorded time. */
   readonly fileName: string;
-  /** Files have their index in front when they are finished, for players that know no fragments. */
+  /** Finished files have their index at the front, for players that cannot play fragments. */
   readonly plain: boolean;
-  /** IANA name, of times in file names; empty: UTC. */
+  /** IANA name of the time zone for file names; empty: UTC. */
   readonly timeZone: string;
   readonly fileMode?: number;
-  /** Bytes of the disk that are left free, for all. */
+  /** Bytes of the disk to leave free for the rest of the machine. */
   readonly reserveBytes?: number;
 }
 
 export interface ExportRequest extends RecordedSpan {
-  /** One that is named is gone on with when it is asked for again. */
+  /** A name: if an export of this name broke off, the same request continues it. */
   readonly run?: string;
   /** For file names. */
   readonly channelName: string;
-  /** Kept for a file that is told when nobody holds the message any more. */
+  /** Kept for a file that is reported after a restart. */
   readonly message?: KeptMessage;
 }
 
@@ -40,13 +40,13 @@ export type ExportDeps = Pick<RecorderDeps, 'fs' | 'now' | 'monotonic' | 'timers
     signal: AbortSignal,
     handlers: SpanHandlers,
   ) => AsyncIterable<VideoUnit>;
-  /** An account for the pictures that wait for the disk. */
+  /** Makes a memory account for the units that wait for the disk. */
   readonly memory: () => UnitMemory;
 };
 
 /**
- * `start` is the keyframe's in front, which only serves to decode: players show `recordedFrom` first. Epoch
- * ms.
+ * `start` is the time of the keyframe before the requested span, which is only needed for decoding: players
+ * begin at `recordedFrom`. Times are epoch ms.
  */
 export interface ExportedClip extends ClipInfo {
   readonly recordedFrom: number;
@@ -54,15 +54,15 @@ export interface ExportedClip extends ClipInfo {
 }
 
 export interface ExportProgress {
-  /** Of the span, 0 to 100. */
+  /** The part of the span that was exported, 0 to 100. */
   readonly percent: number;
-  /** Of video, so far. */
+  /** Bytes of video so far. */
   readonly bytes: number;
-  /** Recorded time of the newest picture, epoch ms. */
+  /** The recorded time of the newest frame, in epoch ms. */
   readonly reached: number;
 }
 
-/** `missingMs`: what of the span has not come, at its end. An error tells why. */
+/** `missingMs` is the missing part at the end of the span; `error` gives the reason. */
 export interface ExportEnd {
   readonly reason: 'reached' | 'stopped' | 'error';
   readonly error?: NvrError;
@@ -75,14 +75,14 @@ export interface ExportHandlers extends SpanHandlers {
   onFile(clip: ExportedClip): void;
   /** At most once a second. */
   onProgress(progress: ExportProgress): void;
-  /** Once. */
+  /** Called once. */
   onEnd(end: ExportEnd): void;
 }
 
-/** What an earlier run of this process left. */
+/** Receives what an earlier run of this process left. */
 export interface ExportsListener {
   onRecovered(clip: ExportedClip, message: KeptMessage | undefined): void;
   onWarning(error: NvrError): void;
-  /** Whether what is told now reaches a running flow; what does not is told at the next start. */
+  /** Whether events reach a running flow now; those that do not are reported at the next start. */
   isRunning(): boolean;
 }

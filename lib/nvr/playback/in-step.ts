@@ -1,7 +1,7 @@
-// Several recordings on one clock: each picture is let go when its recorded time has come, for all of them
-// alike. Time comes in, in monotonic ms.
+// Plays several recordings on one clock: each unit is delivered when the clock reaches its recorded time.
+// Time is an argument, in monotonic ms.
 
-/** What is played in step. */
+/** A recorded unit as this module needs it. */
 export interface Timed {
   readonly unit: { readonly time: number; readonly data: { readonly length: number } };
 }
@@ -12,19 +12,22 @@ export interface InStepTimers {
 }
 
 export interface InStepOptions {
-  /** Recorded time to begin with, epoch ms. */
+  /** The recorded time to begin at, in epoch ms. */
   readonly from: number;
-  /** Times real speed. */
+  /** The speed as a multiple of real time. */
   readonly speed: number;
   readonly now: () => number;
   readonly timers: InStepTimers;
 }
 
-/** How much of each recording waits before the clock goes, so that no jitter of the network stops it. */
+/**
+ * The clock starts when this much of each recording (ms) is buffered, so that network jitter does not stop
+ * it.
+ */
 const LEAD_MS = 500;
-/** One that sends nothing for so long no longer holds the others up. */
+/** A recording that sends nothing for this long (ms) no longer holds up the others. */
 const PATIENCE_MS = 5_000;
-/** What waits of one recording before its server is asked to wait. */
+/** The most bytes of one recording to buffer before its server is made to wait. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
 export interface LaneHandlers<T extends Timed> {
@@ -33,14 +36,14 @@ export interface LaneHandlers<T extends Timed> {
   letGo(): void;
 }
 
-/** One of the recordings. */
+/** The buffer of one recording. */
 export class Lane<T extends Timed> {
   readonly queue: T[] = [];
   bytes = 0;
-  /** Told when its last picture has been let go. */
+  /** Called after the last unit was delivered. */
   end: (() => void) | undefined;
   isOver = false;
-  /** It holds the clock up no longer, until it sends again. */
+  /** True if the clock no longer waits for this recording, until it sends again. */
   isLate = false;
 
   constructor(
@@ -55,14 +58,16 @@ export class Lane<T extends Timed> {
     this.changed();
   }
 
-  /** No more comes; `told` is called behind its last picture, at once where none waits. */
-  finish(told: () => void): void {
-    this.end = told;
+  /**
+   * No more units arrive. `onEnd` is called after the last one was delivered; at once if none is buffered.
+   */
+  finish(onEnd: () => void): void {
+    this.end = onEnd;
     if (this.queue.length === 0) this.endNow();
     this.changed();
   }
 
-  /** Once. */
+  /** Calls `end` once, when nothing is buffered any more. */
   endNow(): void {
     if (this.isOver || this.end === undefined || this.queue.length > 0) return;
     this.isOver = true;
@@ -76,7 +81,7 @@ export class Lane<T extends Timed> {
     return recorded;
   }
 
-  /** Drops what waits, of a time that is not wanted any more. */
+  /** Drops the buffered units after a seek. */
   drop(): void {
     this.queue.length = 0;
     this.bytes = 0;
@@ -84,7 +89,7 @@ export class Lane<T extends Timed> {
     this.handlers.letGo();
   }
 
-  /** Whether enough waits to go on from a recorded time. A full queue is enough of any recording. */
+  /** Whether enough is buffered to start the clock at a recorded time. A full buffer is always enough. */
   isReady(time: number): boolean {
     if (this.end !== undefined || this.isLate || this.bytes > AHEAD_BYTES) return true;
     const last = this.queue.at(-1);
@@ -94,7 +99,7 @@ export class Lane<T extends Timed> {
 
 export class InStep<T extends Timed> {
   private readonly lanes: Lane<T>[] = [];
-  /** The clock: it showed `at` at `since`, and stands while `since` is undefined. */
+  /** The clock showed `at` at the monotonic time `since`; it is stopped while `since` is undefined. */
   private at: number;
   private since: number | undefined;
   private isPaused = false;
@@ -106,13 +111,13 @@ export class InStep<T extends Timed> {
     this.at = options.from;
   }
 
-  /** Recorded time on the clock, epoch ms. */
+  /** The recorded time that the clock shows, in epoch ms. */
   get position(): number {
     const { now, speed } = this.options;
     return this.since === undefined ? this.at : this.at + (now() - this.since) * speed;
   }
 
-  /** All are to be there before the first picture comes. */
+  /** Adds a recording. All must be added before the first unit arrives. */
   lane(handlers: LaneHandlers<T>): Lane<T> {
     const lane = new Lane<T>(handlers, () => {
       this.turn();
@@ -132,7 +137,7 @@ export class InStep<T extends Timed> {
     this.turn();
   }
 
-  /** Goes on from another recorded time; what waits is of no use then. */
+  /** Moves the clock to another recorded time and drops the buffers. */
   seek(from: number): void {
     this.since = undefined;
     this.at = from;
@@ -146,8 +151,8 @@ export class InStep<T extends Timed> {
   }
 
   /**
-   * Lets go what is due, and sees to it that it is called again. A picture that is let go may bring the next
-   * one: one turn at a time.
+   * Delivers the units that are due and sets the timer for the next one. Not reentrant: delivering a unit may
+   * push the next one.
    */
   private turn(): void {
     if (this.isPaused || this.isTurning) return;
@@ -175,7 +180,7 @@ export class InStep<T extends Timed> {
       }
       next.handlers.onUnit(next.take());
       this.endLanes();
-      if (this.lanes.some((lane) => isStarved(lane))) {
+      if (this.lanes.some((lane) => checkStarved(lane))) {
         this.stand();
         if (!this.start()) return;
       }
@@ -187,7 +192,7 @@ export class InStep<T extends Timed> {
     this.start();
   }
 
-  /** The clock goes when every recording has enough; false: it is waited for. */
+  /** Starts the clock if every recording has enough buffered; returns false if it has to wait. */
   private start(): boolean {
     const { timers, now } = this.options;
     const lacking = this.lanes.filter((lane) => !lane.isReady(this.at));
@@ -220,7 +225,7 @@ export class InStep<T extends Timed> {
     this.since = undefined;
   }
 
-  /** The recording whose next picture is the earliest. */
+  /** The recording with the earliest buffered unit. */
   private next(): Lane<T> | undefined {
     let first: Lane<T> | undefined;
     for (const lane of this.lanes) {
@@ -235,8 +240,11 @@ export class InStep<T extends Timed> {
   }
 }
 
-/** Nothing of it waits, and more is to come. One that was late is back as soon as something of it waits. */
-function isStarved(lane: Lane<Timed>): boolean {
+/**
+ * Returns whether nothing is buffered and more is expected. Ends the lateness of a recording that has sent
+ * again.
+ */
+function checkStarved(lane: Lane<Timed>): boolean {
   if (lane.queue.length > 0) lane.isLate = false;
   return lane.queue.length === 0 && lane.end === undefined && !lane.isLate;
 }

@@ -1,5 +1,5 @@
-// What a key service's reply says, as pairs of name and value, whatever it is written in. Linear in what is
-// read; nothing is thrown.
+// Parses a key service's reply into pairs of name and value, whatever format it is in. Takes linear time and
+// never throws.
 
 export interface Member {
   readonly name: string;
@@ -10,11 +10,11 @@ export type ReplyForm = 'JSON' | 'XML' | 'HTML' | 'text';
 
 export interface ReplyContent {
   readonly form: ReplyForm;
-  /** In the order of reading; outer ones of JSON first. */
+  /** In the order of the text; outer members of JSON first. */
   readonly members: Member[];
-  /** Of text: its words. Of HTML: its title. */
+  /** The words of a text; the title of an HTML page. */
   readonly words: string[];
-  /** It says that it is JSON, and is not. */
+  /** The reply begins like JSON, but is not valid. */
   readonly isBroken: boolean;
 }
 
@@ -36,7 +36,7 @@ export function readMembers(text: string, contentType: string): ReplyContent {
   return { form: 'text', members: fromText(text, isForm), words: wordsOf(text), isBroken: false };
 }
 
-/** Without `root.`, `ns:`, `_` and `-`, in small letters. */
+/** Normalises a name: without prefixes such as `root.` and `ns:`, without `_` and `-`, in lower case. */
 export function plainName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('.'), name.lastIndexOf(':')) + 1);
   return last.replace(/[_-]/g, '').toLowerCase();
@@ -114,7 +114,7 @@ interface Tag {
   end: number;
 }
 
-/** A start tag from behind its `<`; undefined where it never ends. */
+/** Reads a start tag, from after its `<`; undefined if it never ends. */
 function readTag(text: string, from: number): Tag | undefined {
   let at = from;
   while (at < text.length && !' \t\r\n/>'.includes(text[at]!)) at++;
@@ -138,7 +138,7 @@ function readTag(text: string, from: number): Tag | undefined {
   return undefined;
 }
 
-/** Text and CDATA up to the next tag. */
+/** Reads text and CDATA up to the next tag. */
 function readContent(text: string, from: number): { text: string; end: number } {
   const CDATA = '<![CDATA[';
   const next = text.indexOf('<', from);
@@ -179,14 +179,20 @@ function fromText(text: string, isForm: boolean): Member[] {
   return members;
 }
 
-/** `error=0&pbkey=…`, with spaces, commas or semicolons too: where every piece is a pair, each is one. */
+/**
+ * Splits a line such as `error=0&pbkey=…`, also at spaces, commas or semicolons, but only if every piece is a
+ * pair.
+ */
 function piecesOf(line: string): string[] {
   const pieces = line.split(/[&;, \t]/).filter((piece) => piece !== '');
   const mayBePairs = pieces.length > 1 && pieces.length <= MAX_MEMBERS;
   return mayBePairs && pieces.every((piece) => pairOf(piece) !== undefined) ? pieces : [line];
 }
 
-/** `pbkey=…`, `key: …`, `root.pbkey=…`, `var pbkey = "…";`. The padding of base64 is no value. */
+/**
+ * Reads a pair such as `pbkey=…`, `key: …`, `root.pbkey=…` or `var pbkey = "…";`. The padding of base64 is
+ * not taken for a value.
+ */
 function pairOf(text: string): Member | undefined {
   const separator = text.search(/[=:]/);
   if (separator === -1) return undefined;

@@ -1,22 +1,23 @@
-// Words that stand in a reply in place of a key, and what they mean: not logged in is not "no recording".
+// Recognises words that a reply may contain in place of a key, and what they mean: "not logged in" is not "no
+// recording".
 
 import type { NvrErrorCode } from '../../errors.js';
 
 export interface Refusal {
   readonly code: Extract<NvrErrorCode, 'EAUTH' | 'EFORBIDDEN' | 'ENORECORDING' | 'EPLAYBACKKEY'>;
-  /** Of the reply; safe to quote. */
+  /** The word from the reply; safe to quote. */
   readonly word: string;
 }
 
-/** Each says by itself that something was refused. */
+/** Each of these words says on its own that something was refused. */
 const REFUSING = set(
   'error errors err fail failed failure denied deny invalid forbidden unauthorized unauthorised unauthenticated none null nok no not false undefined nan',
   'wrong bad missing expired refused rejected illegal exception unknown unsupported unavailable busy timeout overload exceeded empty cannot abort aborted',
   'notlogin nologin needlogin loginfailed loginrequired notloggedin norecord norecords norecording notfound nodata noauth nopermission noprivilege accessdenied disabled',
 );
 /**
- * They may stand beside it; a word written as one (`NotLogin`) is taken apart only where all its pieces are
- * known.
+ * Words that may accompany them. A word such as `NotLogin` is split only if all its pieces are in these
+ * lists.
  */
 const BESIDE = set(
   'login logon logged in log record records recording recordings data found user username name password passwd account access permission permissions privilege privileges right rights',
@@ -29,13 +30,13 @@ const LOGIN =
 const PRIVILEGE = /^(?:permission|privilege|forbidden|right|nopermission|noprivilege|accessdenied)/;
 const RECORD = /^(?:record|norecord|nodata|data$)/;
 
-/** Says that all is well, or nothing: as a value of `error`, `result`, `code` and their like. */
+/** True for a value of `error`, `result`, `code` and similar members that reports success or nothing. */
 export function isGood(value: string): boolean {
   const text = value.trim().toLowerCase();
   return text === '' || /^(?:0+|200|201|-?0x0+|false)$/.test(text) || GOOD.has(text.replace(/[ _.!-]/g, ''));
 }
 
-/** What a value refuses; undefined where it may be a key. */
+/** The refusal that a value expresses; undefined if it may be a key. */
 export function refusalOf(value: string): Refusal | undefined {
   const text = value.trim();
   if (/^-\d{1,10}$/.test(text) || /^0+$/.test(text)) return { code: 'EPLAYBACKKEY', word: text.slice(0, 12) };
@@ -45,7 +46,7 @@ export function refusalOf(value: string): Refusal | undefined {
   return { code: codeOf(pieces.map((piece) => piece.toLowerCase())), word: pieces[refusing]! };
 }
 
-/** Whether it is one of the words that say how it went, so that it may be shown. */
+/** Whether a word is in these lists, so that it may be shown. */
 export function isKnownWord(word: string): boolean {
   const low = word.toLowerCase();
   return REFUSING.has(low) || BESIDE.has(low) || GOOD.has(low);
@@ -59,7 +60,7 @@ function codeOf(pieces: readonly string[]): Refusal['code'] {
   return 'EPLAYBACKKEY';
 }
 
-/** The words of a text, if it is made of words: a key has digits and capitals in the midst of them. */
+/** The words of a text; none if it does not look like words, since a key mixes digits and capitals. */
 function piecesOf(text: string): string[] {
   const pieces = text.split(/[ \t\r\n_.,:;!?()'"/-]/).filter((piece) => piece !== '');
   if (pieces.length === 1) {

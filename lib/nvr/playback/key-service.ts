@@ -1,4 +1,5 @@
-// The NVR's key service: asks over HTTP for the playback key that one run needs, as servers really answer.
+// Client of the NVR's key service: fetches the playback key for one run over HTTP, and copes with the
+// servers' peculiarities.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -24,7 +25,7 @@ import { nvrLocalSeconds } from './nvr-time.js';
 import { MAX_REPLY_BYTES, readPlaybackKey, shapeOf } from './playback-key.js';
 import type { NvrSettings } from '../types.js';
 
-/** A busy service is asked once more, after the seconds it names or one. */
+/** A busy service (503) is asked once more, after the seconds it names, or after this time. */
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 5_000;
 const MAX_COOKIES = 8;
@@ -32,19 +33,19 @@ const MAX_COOKIE_CHARS = 1024;
 
 export interface KeyReply {
   key: string;
-  /** Epoch ms of the reply's Date header, where it has one. */
+  /** The reply's Date header, in epoch ms. */
   serverTime?: number;
 }
 
 export interface KeyRequest {
   /** The recording group. */
   readonly group: number;
-  /** Epoch ms; the service counts in whole seconds. */
+  /** Epoch ms; the service uses whole seconds. */
   readonly startMs: number;
   readonly logger?: Logger | undefined;
-  /** Told where the password goes out in clear. */
+  /** Called if the password is sent in clear text. */
   readonly onWarning?: ((error: NvrError) => void) | undefined;
-  /** Gives it up: the request under way is destroyed. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -59,8 +60,9 @@ interface HttpReply {
 }
 
 /**
- * A new key. Rejects with EPLAYBACKKEY for a reply that holds none, ENORECORDING, EAUTH, EFORBIDDEN or
- * EUNSUPPORTED as the service says, or a network's code; no error quotes a body, which may hold a key.
+ * Fetches a new key. Rejects with EPLAYBACKKEY for a reply without one, with ENORECORDING, EAUTH, EFORBIDDEN
+ * or EUNSUPPORTED as the service says, or with a network error. No error quotes the body, which may hold a
+ * key.
  */
 export async function fetchPlaybackKey(
   settings: NvrSettings,
@@ -96,8 +98,8 @@ function judge(status: number): void {
 }
 
 /**
- * The requests that one key takes: through log-ins, redirects on the same host, a busy moment, a cookie that
- * must come back.
+ * The requests for one key: with log-ins, redirects on the same host, one retry if the service is busy, and a
+ * cookie that has to be sent back.
  */
 class Conversation {
   private readonly given: Target;
@@ -135,7 +137,7 @@ class Conversation {
     }
   }
 
-  /** A service may give its session first, and the key to those who bring it. */
+  /** A service may first set a session cookie, and give the key only to requests that send it back. */
   private isWithoutKey(reply: HttpReply): boolean {
     try {
       readKey(reply, this.settings.keyPattern ?? '');
@@ -153,7 +155,7 @@ class Conversation {
     const auth = new Authenticator({ username: settings.username, password: settings.password }, { rules });
     const again = async (): Promise<HttpReply> => {
       const reply = await this.ask(auth.authorize('GET', target.path));
-      // Only a stale nonce is worth a second try.
+      // Only a stale nonce justifies a second attempt.
       const isStale = reply.status === 401 && auth.acceptIfStale(reply.headers.getAll('WWW-Authenticate'));
       return isStale ? this.ask(auth.authorize('GET', target.path)) : reply;
     };
@@ -162,7 +164,10 @@ class Conversation {
     return reply;
   }
 
-  /** What is known of the NVR's log-ins; of another host nothing is, and it gets no password in clear. */
+  /**
+   * What is known about the NVR's log-in methods. Nothing is known about another host, so it never gets the
+   * password in clear text.
+   */
   private loginMemory(): LoginMemory {
     return isSameHost(this.target, this.given) ? this.account.memory.login : LoginMemory.elsewhere();
   }
@@ -219,7 +224,7 @@ function retryMs(retryAfter: string | undefined): number {
   return seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_MS) : RETRY_MS;
 }
 
-/** Relative or absolute. Throws EPROTOCOL for what is neither. */
+/** Resolves a relative or absolute Location. Throws EPROTOCOL if it is neither. */
 function readLocation(location: string, { tls, host, port, path }: Target): Target {
   const base = `${tls ? 'https' : 'http'}://${authorityOnWire(host, port, 0)}${path}`;
   let url: URL;
@@ -232,7 +237,7 @@ function readLocation(location: string, { tls, host, port, path }: Target): Targ
   const isTls = url.protocol === 'https:';
   return {
     tls: isTls,
-    // A zone is not part of a URL.
+    // A URL cannot hold an IPv6 zone, so the given host is kept if it is the same.
     host: url.hostname === new URL(base).hostname ? host : url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
     path: url.pathname + url.search,
@@ -268,7 +273,7 @@ function get(
       );
     }, settings.requestTimeout * 1000);
     request.on('error', (error: NodeJS.ErrnoException) => {
-      // Node's error holds what was read, which no log may show.
+      // Node's error contains the bytes that were read, which no log may show.
       const isOther = error.code?.startsWith('HPE_') === true;
       fail(
         isOther ? new NvrError('EPLAYBACKKEY', `${where} does not speak HTTP; check the HTTP port.`) : error,
@@ -306,7 +311,7 @@ function headersOf(response: http.IncomingMessage): Headers {
   return headers;
 }
 
-/** Some pack what nobody asked them to pack. */
+/** Some servers compress replies although no compression was requested. */
 function unpacked(body: Buffer, encoding: string): Buffer {
   const options = { maxOutputLength: MAX_REPLY_BYTES };
   const name = encoding.trim().toLowerCase();
@@ -331,7 +336,7 @@ function open(target: Target, settings: NvrSettings, headers: Record<string, str
     host: target.host,
     port: target.port,
     path: target.path,
-    // Each request on a connection of its own: some key services close theirs without saying so.
+    // Each request uses its own connection: some key services close theirs without announcing it.
     agent: false,
     headers: { Host: authorityOnWire(target.host, target.port, target.tls ? 443 : 80), ...headers },
   };

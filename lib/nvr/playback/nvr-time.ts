@@ -1,5 +1,5 @@
-// What people mean by a time: epoch ms, a span from now, ISO 8601, a Date; and the NVR's local time against
-// UTC.
+// Parses the times that users give (epoch ms, a span from now, ISO 8601, a Date), and converts to the NVR's
+// local time.
 
 import { DateTime } from 'luxon';
 import { NvrError } from '../../errors.js';
@@ -13,16 +13,16 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 const SPAN = /^([+-]?)(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/i;
-/** A duration of more seconds is written with a unit. */
+/** A number without a unit is seconds and must be smaller than this. */
 const MAX_BARE_SECONDS = 1_000;
 const MAX_DURATION_MS = 7 * 86_400_000;
-/** Years 1990 to 2100: a number outside is seconds, or no time at all. */
+/** The years 1990 to 2100: a number outside is in seconds, or no time at all. */
 const MIN_MS = Date.UTC(1990, 0, 1);
 const MAX_MS = Date.UTC(2100, 0, 1);
 
 /**
- * Milliseconds of `"90s"`, `"2m"`, `"1.5h"`, a week at most; a number without a unit is seconds, below 1,000.
- * Throws EINPUT.
+ * Parses `"90s"`, `"2m"` or `"1.5h"`, a week at most, into ms. A number without a unit is seconds, below
+ * 1,000. Throws EINPUT.
  */
 export function parseDuration(value: unknown, name: string): number {
   const text = typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
@@ -35,7 +35,7 @@ export function parseDuration(value: unknown, name: string): number {
       'EINPUT',
       `"${name}" is no span of time; give seconds, or text such as "90s", "2m", "1h".`,
     );
-  // Whoever means milliseconds, or hours of seconds, is asked to say so.
+  // A large number probably means milliseconds, so the user has to give a unit.
   if (seconds >= MAX_BARE_SECONDS)
     throw new NvrError(
       'EINPUT',
@@ -45,8 +45,8 @@ export function parseDuration(value: unknown, name: string): number {
 }
 
 /**
- * Epoch ms of a time: a number of epoch ms, a Date, `"now"`, a span from now (`"-5m"`), or ISO 8601; without
- * a zone it is taken in `timeZone` (IANA; empty: UTC). Throws EINPUT.
+ * Parses a time into epoch ms: a number of epoch ms, a Date, `"now"`, a span from now (`"-5m"`), or ISO 8601,
+ * which without a zone is in `timeZone` (IANA; empty: UTC). Throws EINPUT.
  */
 export function parseTime(value: unknown, name: string, nowMs: number, timeZone: string): number {
   if (value instanceof Date) return plausible(value.getTime(), name);
@@ -77,8 +77,8 @@ export function parseTime(value: unknown, name: string, nowMs: number, timeZone:
 }
 
 /**
- * Seconds that the key service means by an instant: Unix time, or, with a time zone, the local clock's
- * reading counted as if it were UTC.
+ * A time as the key service counts it, in seconds: Unix time or, with a time zone, the local time counted as
+ * if it were UTC.
  */
 export function nvrLocalSeconds(epochMs: number, timeZone: string): number {
   const seconds = Math.floor(epochMs / 1000);

@@ -1,11 +1,14 @@
-// ONVIF's replay (Streaming Specification 6, Profile G): the recorded time stands in PLAY's Range and in each
-// packet's extension. Reverse replay is left out.
+// ONVIF replay (Streaming Specification 6, Profile G): the recorded time is in PLAY's Range and in an RTP
+// header extension of each packet. Reverse replay is not supported.
 
 import type { SessionOptions } from '../../client/session-options.js';
 
 const REQUIRE = { Require: 'onvif-replay' };
 
-/** What a session of a recording asks. `at` and `to` are epoch ms; `speed` 0: as fast as the server sends. */
+/**
+ * The headers for a recording. `at` and `to` are epoch ms; a `speed` of 0 means as fast as the server can
+ * send.
+ */
 export function onvifReplay(
   at: number,
   to: number | undefined,
@@ -18,12 +21,12 @@ export function onvifReplay(
   return {
     range: `clock=${clockTime(at)}-${to === undefined ? '' : clockTime(to)}`,
     setupHeaders: REQUIRE,
-    // `Immediate`: what is on its way of another time is not sent to its end.
+    // `Immediate`: after a seek, the server does not first finish what it was sending.
     playHeaders: { ...REQUIRE, ...rate, Immediate: 'yes' },
   };
 }
 
-/** RFC 2326 3.7, in UTC: 20261127T140000.250Z. */
+/** A time in UTC as in RFC 2326 3.7: 20261127T140000.250Z. */
 function clockTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/[-:]/g, '');
 }

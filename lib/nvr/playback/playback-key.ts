@@ -1,5 +1,5 @@
-// The playback key in a reply of the NVR's key service, whose form no manual tells: read generously, refused
-// clearly, and no refusal sent on as a key.
+// Finds the playback key in a reply of the NVR's key service, whose format no manual describes: it accepts
+// many formats, rejects others with a clear error, and never takes an error text for a key.
 
 import { NvrError } from '../../errors.js';
 import { printable } from '../../text.js';
@@ -9,12 +9,12 @@ import { isGood, isKnownWord, refusalOf, type Refusal } from './key-refusals.js'
 export const MAX_REPLY_BYTES = 64 * 1024;
 const MAX_KEY_CHARS = 1024;
 
-/** What members with the key are called, the surest first. */
+/** Names of members that hold the key, the most certain first. */
 const KEY_NAMES = [
   ...['pbkey', 'playbackkey', 'pbauthkey', 'playbackauthkey', 'authoritykey', 'authkey', 'playkey', 'key'],
   ...['pbtoken', 'playbacktoken', 'playtoken', 'token', 'keyvalue', 'keystr', 'keystring'],
 ];
-/** They may hold the key, or how it went. */
+/** Names of members that may hold either the key or a status. */
 const VAGUE_NAMES = ['result', 'data', 'value', 'response', 'reply', 'content', 'string'];
 const ERROR_NAME =
   /^(?:err|error|errors|errno|errcode|errorcode|errmsg|errormsg|errormessage|errorstring|fault|faultstring|exception)$/;
@@ -25,9 +25,9 @@ const WORDS_NAME = /^(?:message|msg|reason|description|detail|statusstring)$/;
 type Refuse = (why: string, word?: string, code?: Refusal['code']) => NvrError;
 
 /**
- * The key of a reply's body; `pattern` is the setting for forms that are not known. Throws EPLAYBACKKEY, or
- * what the reply says in truth: EAUTH, EFORBIDDEN, ENORECORDING. It tells the content type, the length and at
- * most 80 characters of a title or of error words: a body may hold a key.
+ * Returns the key in a reply's body; `pattern` is the setting for unknown formats. Throws EPLAYBACKKEY, or
+ * the reply's real meaning: EAUTH, EFORBIDDEN or ENORECORDING. The error names the content type, the length
+ * and at most 80 characters of a title or of known error words, since a body may hold a key.
  */
 export function readPlaybackKey(body: Buffer, contentType: string, pattern = ''): string {
   const refuse: Refuse = (why, word = '', code = 'EPLAYBACKKEY') =>
@@ -65,14 +65,14 @@ function textOf(body: Buffer): string {
     .trim();
 }
 
-/** Members that say that, or how, it went wrong. An error of 0, "none" or "success" is none. */
+/** Throws if the reply's members report an error. A value of 0, "none" or "success" is not an error. */
 function refuseErrors({ form, members, words }: ReplyContent, refuse: Refuse): void {
-  const told = members.map(({ name, value }) => ({ name: plainName(name), value }));
-  const hasKey = told.some(({ name, value }) => KEY_NAMES.includes(name) && value !== '');
-  const wrong = told.find(({ name, value }) => isWrong(name, value));
+  const named = members.map(({ name, value }) => ({ name: plainName(name), value }));
+  const hasKey = named.some(({ name, value }) => KEY_NAMES.includes(name) && value !== '');
+  const wrong = named.find(({ name, value }) => isWrong(name, value));
   if (wrong !== undefined) {
-    // Words say more than a number beside them.
-    const beside = told.filter(({ name }) => WORDS_NAME.test(name) || ERROR_NAME.test(name));
+    // Words explain more than a number next to them.
+    const beside = named.filter(({ name }) => WORDS_NAME.test(name) || ERROR_NAME.test(name));
     const refusals = [wrong, ...beside].flatMap(({ value }) => refusalOf(value) ?? []);
     const refusal = refusals.find(({ code }) => code !== 'EPLAYBACKKEY');
     if (form === 'XML' && !hasKey)
@@ -91,7 +91,7 @@ function isWrong(name: string, value: string): boolean {
   return STATUS_NAME.test(name) && isRefusingStatus(value);
 }
 
-/** `result: 1` says nothing; `-1`, `404` and `fail` do. */
+/** `result: 1` may mean success; `-1`, `404` and `fail` cannot. */
 function isRefusingStatus(value: string): boolean {
   if (isGood(value)) return false;
   return /^-\d+$/.test(value.trim()) || /^[45]\d\d$/.test(value.trim()) || refusalOf(value) !== undefined;
@@ -106,7 +106,7 @@ function guess({ form, members, words }: ReplyContent, text: string, refuse: Ref
       if (found !== undefined) return firstWord(found.value, found, refuse);
     }
   if (form !== 'text') throw refuse(`sent ${form} without a key`);
-  // `OK`, and the key behind it.
+  // The reply may be `OK`, followed by the key.
   const rest = [...words];
   while (rest.length > 1 && isGood(rest[0]!.replace(/[:,;]$/, ''))) rest.shift();
   const [only] = rest;
@@ -117,7 +117,7 @@ function guess({ form, members, words }: ReplyContent, text: string, refuse: Ref
   return bare;
 }
 
-/** Of a member that need not hold the key. */
+/** Whether the value of a member that need not hold the key looks like one. */
 function isLikely(value: string): boolean {
   return (
     value.length >= 4 &&
@@ -149,7 +149,10 @@ function accept(key: string, refuse: Refuse): string {
   return bare;
 }
 
-/** A member's name, or the text around the key with one `*` for it. */
+/**
+ * Finds the key by the setting `keyPattern`: a member's name, or the text around the key with one `*` in its
+ * place.
+ */
 function byPattern(text: string, members: readonly Member[], pattern: string): string | undefined {
   const star = pattern.indexOf('*');
   if (star === -1) {
@@ -164,7 +167,7 @@ function byPattern(text: string, members: readonly Member[], pattern: string): s
   return end < 0 ? undefined : text.slice(from, from + end).trim();
 }
 
-/** What may be quoted of an error: its words and small numbers. */
+/** The part of an error text that may be quoted: its words and small numbers. */
 function wordsOnly(text: string): string {
   return text
     .slice(0, 200)
@@ -174,8 +177,8 @@ function wordsOnly(text: string): string {
 }
 
 /**
- * The form of a reply for the trace: names, punctuation, and how long and of what characters everything else
- * is. Never the key.
+ * Describes the format of a reply for the trace: names, punctuation, and the length and kinds of characters
+ * of everything else. Never the key.
  */
 export function shapeOf(body: Buffer): string {
   const text = textOf(body.subarray(0, 4096));
@@ -189,8 +192,8 @@ export function shapeOf(body: Buffer): string {
 }
 
 /**
- * Letters alone, where a member's name stands: before a colon in JSON, in a tag of XML, at the beginning of a
- * line.
+ * Whether a token is the name of a member: only letters, before a colon in JSON, in an XML tag, or at the
+ * start of a line.
  */
 function isName(text: string, token: string, index: number): boolean {
   if (!/^[A-Za-z_.]{1,24}$/.test(token)) return false;

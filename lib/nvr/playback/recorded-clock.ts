@@ -1,19 +1,19 @@
-// When a recorded unit was recorded: the best of the server's claims that can be true, else the run's start
-// plus media time. Pure.
+// Determines when a unit was recorded: the best plausible time that the server gives, else the start of the
+// run plus the media time. Pure.
 
 import type { TimeSource, VideoUnit } from '../../codec/unit.js';
 
-/** A claim further than this from where the run should be is not believed. */
+/** A time that is further than this (ms) from the expected one is ignored. */
 const BELIEVED_MS = 10 * 60_000;
 /**
- * A sender report this close to now, in a run of the past, is the server's clock and not the recording's
- * (quirk: wrong-sender-reports).
+ * If sender reports in a run of the past are this close (ms) to the present, they give the server's clock and
+ * not the recorded time (quirk: wrong-sender-reports).
  */
 const NOW_MS = 2_000;
 const CLOCK_RATE = 90_000;
 
 export interface RecordedTime {
-  /** Whole epoch milliseconds, and the same with its fraction. */
+  /** The recorded time in epoch ms: rounded, and exact. */
   readonly time: number;
   readonly exact: number;
   readonly source: TimeSource;
@@ -21,23 +21,23 @@ export interface RecordedTime {
 
 export class RecordedClock {
   private lastRtp: number | undefined;
-  /** Media ms since the first unit, unwrapped. */
+  /** Media time since the first unit, unwrapped, in ms. */
   private mediaMs = 0;
   /**
-   * The sender reports say *now*. Once seen, it holds for the run: a recording pulled faster than real time
-   * runs ahead of now.
+   * True once the sender reports were found to give the present time. It stays true for the run: a recording
+   * that is pulled faster than real time can run ahead of the present.
    */
   private isServersClock = false;
 
   private source: number | undefined;
-  /** Where the newest unit lies, and the step that led to it. */
+  /** The time of the newest unit, and the step from the one before it, in ms. */
   private latestMs: number;
   private stepMs = 0;
 
   /**
-   * `startMs`: where the run begins, epoch ms. `rtptime`: RTP-Info's, if PLAY's reply had one. `scale`: media
-   * seconds per RTP second (RFC 2326 12.34). `isReplay`: each packet's extension is the recorded time
-   * (ONVIF), which may leap over hours where nothing is recorded.
+   * `startMs` is the start of the run, in epoch ms. `rtptime` is from RTP-Info, if PLAY's reply has one.
+   * `scale` is media seconds per RTP second (RFC 2326 12.34). `isReplay`: the RTP header extension gives the
+   * recorded time (ONVIF), which may leap over hours without a recording.
    */
   constructor(
     private startMs: number,
@@ -48,7 +48,7 @@ export class RecordedClock {
     this.latestMs = startMs;
   }
 
-  /** Units in decode order; `nowMs`: this machine's clock, epoch ms. */
+  /** Takes units in decoding order. `nowMs` is this machine's clock, in epoch ms. */
   timeOf(
     unit: Pick<VideoUnit, 'rtpTime' | 'onvifTime' | 'captureTime' | 'timeSource' | 'source'>,
     nowMs: number,
@@ -65,8 +65,8 @@ export class RecordedClock {
   }
 
   /**
-   * A stream that starts anew goes on where the last one got to: its RTP times say nothing of that, nor does
-   * PLAY's reply.
+   * A stream that starts anew (another SSRC) continues where the last one ended: its RTP times are unrelated,
+   * and PLAY's reply does not apply to it.
    */
   private startAnew(source: number | undefined): void {
     this.source = source;
@@ -97,7 +97,7 @@ export class RecordedClock {
     return { time: expected, source: 'start' };
   }
 
-  /** A step of RTP time, 32 bits, as media ms. */
+  /** A difference of 32-bit RTP times, in ms of media time. */
   private toMs(step: number): number {
     return (((step | 0) * 1000) / CLOCK_RATE) * this.scale;
   }

@@ -1,4 +1,4 @@
-// One session of a playback run: a key, PLAY, and units that bear the time they were recorded at.
+// One session of a playback run: fetches a key, sends PLAY, and gives each unit its recorded time.
 
 import { openSession } from '../../client/open-session.js';
 import type { RtspSession, SessionEnd } from '../../client/session.js';
@@ -14,33 +14,33 @@ import { RecordedClock } from './recorded-clock.js';
 import type { PlaybackRequest, RunContext } from './run-types.js';
 
 /**
- * Part of the loop's time that reading a recording may take: 5,000 pictures a second at most, whatever the
+ * The part of the event loop's time that reading a recording may take: at most 5,000 frames/s, whatever the
  * flow does with them.
  */
 const PLAYBACK_SHARE = 0.5;
 
 export interface RecordedSpan {
   readonly request: PlaybackRequest;
-  /** Where to begin, epoch ms. */
+  /** The recorded time to begin at, in epoch ms. */
   readonly at: number;
   readonly to: number | undefined;
 }
 
 export interface RecordedHandlers {
-  /** The first one comes a turn after the session has opened. */
+  /** Units come from the next turn of the event loop after the session has opened. */
   readonly onUnit: (unit: VideoUnit) => void;
   readonly onWarning: (error: NvrError) => void;
   readonly onEnd: (end: SessionEnd) => void;
-  /** Whoever takes the units has failed. */
+  /** `onUnit` threw. */
   readonly onError: (error: NvrError) => void;
 }
 
-/** Answers that a key which expired between HTTP and RTSP may get. */
+/** Statuses that a server may answer if the key expired between its HTTP reply and PLAY. */
 const KEY_REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 454, 455]);
 
 /**
- * A new key for every PLAY, and one silent retry with another where the first was refused. After `signal`
- * nothing is told any more.
+ * Opens a session, with a new key for every PLAY. If the key is refused, tries once more with another one.
+ * After `signal` aborts, no handler is called.
  */
 export async function openRecorded(
   context: RunContext,
@@ -88,7 +88,7 @@ async function openOnce(
   const memory = context.memory.camera(LIMITS.gopBytes);
   const take = (unit: VideoUnit, clock: RecordedClock): void => {
     const { time, exact, source } = clock.timeOf(unit, Date.now());
-    // When it was recorded, and not when it came, at whatever speed.
+    // The time of the recording, not of the arrival.
     unit.time = time;
     unit.mediaTime = exact;
     unit.timeSource = source;
@@ -111,7 +111,7 @@ async function openOnce(
         }),
     onUnit: (unit) => {
       if (unit.kind !== 'video') return;
-      // Units that come before PLAY's reply wait for what it says of speed and time.
+      // Units may arrive before PLAY's reply, which determines their speed and time.
       if (timing.clock !== undefined) take(unit, timing.clock);
       else if (memory.hold(unit)) early.push(unit);
     },
@@ -119,7 +119,7 @@ async function openOnce(
       handlers.onWarning(error);
     },
     onEnd: (end) => {
-      // A short span pulled at once may be over before its first pictures have had their turn.
+      // A short span may end before its first units were delivered.
       if (timing.clock === undefined) timing.end = end;
       else handlers.onEnd(end);
     },
@@ -128,7 +128,7 @@ async function openOnce(
     throw error;
   });
   const { rtpInfo, scale } = opened.playReply;
-  // A key service knows whole seconds.
+  // A key service counts in whole seconds.
   const startMs = isOnvif ? at : Math.floor(at / 1000) * 1000;
   const rate = speed > 0 && speed !== 1 ? (scale ?? 1) : 1;
   const clock = new RecordedClock(startMs, rtpInfo[0]?.rtptime, rate, isOnvif);
@@ -141,7 +141,7 @@ async function openOnce(
     }
     if (timing.end !== undefined && !signal.aborted) handlers.onEnd(timing.end);
   };
-  // After whoever opened it has told that it plays.
+  // Deferred, so that the caller can first report that the run plays.
   setImmediate(
     guarded(begin, (error) => {
       if (!signal.aborted) handlers.onError(error);
@@ -167,7 +167,7 @@ function isRefusal(error: unknown): error is NvrError {
     error instanceof NvrError &&
     error.status !== undefined &&
     error.code !== 'EPLAYBACKKEY' &&
-    // A 404 of HTTP tells of the tunnel, not of a recording.
+    // A 404 from HTTP concerns the tunnel, not the recording.
     error.code !== 'EUNSUPPORTED' &&
     KEY_REFUSALS.has(error.status)
   );

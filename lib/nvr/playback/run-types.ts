@@ -1,4 +1,4 @@
-// What a playback run is asked for, what it tells, and what it needs.
+// The request, the handlers and the context of a playback run.
 
 import type { ServerOptions } from '../../client/session-options.js';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -14,15 +14,18 @@ export interface PlaybackRequest {
   readonly group: number;
   /** Epoch ms. */
   readonly from: number;
-  /** Epoch ms; absent: until the recording ends. */
+  /** Epoch ms; undefined: until the recording ends. */
   readonly to?: number;
-  /** Times real speed by `Scale`; 0: as fast as the server sends (`Rate-Control: no`). */
+  /**
+   * The speed as a multiple of real time, requested with `Scale`; 0: as fast as the server can send
+   * (`Rate-Control: no`).
+   */
   readonly speed: number;
 }
 
 /**
- * A unit of a run; `time` is the recorded time. `repeated`: sent before, and again after a resume because
- * decoders need the keyframe.
+ * A unit of a run, whose `time` is the recorded time. `repeated`: it was delivered before, and comes again
+ * after a resume because decoders need the keyframe.
  */
 export interface RecordedUnit {
   readonly unit: VideoUnit;
@@ -30,8 +33,8 @@ export interface RecordedUnit {
 }
 
 /**
- * `reached`: `to` on the media clock. `stopped`: by the user. `stalled`: the media clock stood still. The
- * others as the session's.
+ * `reached`: the media time has reached `to`. `stopped`: by the user. `stalled`: the media time did not
+ * advance. The others are the session's.
  */
 export type RunEnd =
   | 'reached'
@@ -51,11 +54,11 @@ export interface PlaybackHandlers {
   onPlaying?(transport: string): void;
   onPaused?(at: number): void;
   onWarning?(error: NvrError): void;
-  /** The stream broke off before `to`; the run goes on from where it got to, in `retryInMs`. */
+  /** The stream broke off before `to`; the run continues from the time reached, after `retryInMs`. */
   onInterrupted?(error: NvrError, attempt: number, retryInMs: number): void;
   /**
-   * The run is over; once. `missingMs`: what of the span asked for has not come; 0 where all of it has, or no
-   * end was asked for. An error tells why something is missing.
+   * The run has ended; called once. `missingMs` is the part of the requested span that did not arrive; 0 if
+   * all of it did, or if no end was requested. `error` says why something is missing.
    */
   onEnd(reason: RunEnd | 'error', error: NvrError | undefined, missingMs: number): void;
 }
@@ -66,6 +69,6 @@ export interface RunContext {
   readonly session: ServerOptions;
   readonly memory: MemoryBudget;
   uriOf(path: string): string;
-  /** Whether a channel streams at all: tells "no such channel" from "no recording". */
+  /** Whether the channel has a live stream: tells "no such channel" from "no recording". */
   hasChannel(channel: number, stream: string, signal: AbortSignal): Promise<boolean>;
 }

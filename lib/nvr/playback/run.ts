@@ -1,4 +1,5 @@
-// One playback run: a key, a session, units with the time they were recorded at, and an end with its reason.
+// One playback run: opens sessions, delivers units with their recorded time, resumes after interruptions, and
+// reports the end with its reason.
 
 import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
@@ -10,24 +11,24 @@ import type { PlaybackHandlers, PlaybackRequest, RunContext, RunEnd } from './ru
 
 export type { PlaybackHandlers, PlaybackRequest, RecordedUnit, RunContext, RunEnd } from './run-types.js';
 
-/** Beyond twice the span's length and this, a run whose media clock stands still is ended. */
+/** A run whose media time does not advance is ended after twice the span's length plus this time (ms). */
 const GRACE_MS = 30_000;
-/** How often a run goes on after its stream broke off, and how long it waits before each time. */
+/** The waits, in ms, before each resume after the stream broke off; then the run ends. */
 const RESUME_AFTER_MS = [0, 2_000, 8_000];
 /**
- * Causes that another try does not mend. An NVR that starts anew may answer 403 or 404 for what it played
- * before.
+ * Errors that a retry cannot mend. 403 and 404 are not among them: an NVR that restarts may answer them for a
+ * recording that it played before.
  */
 const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EAUTH', 'EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
-/** A last picture so close to `to` may last until it; a slow camera's lasts longer. */
+/** The span counts as complete if the last picture is this close (ms) to `to`; more for a slow camera. */
 const LAST_PICTURE_MS = 500;
 export class PlaybackRun {
   state: 'opening' | 'playing' | 'paused' | 'ended' = 'opening';
-  /** Recorded time of the newest unit, epoch ms. */
+  /** The recorded time of the newest unit, in epoch ms. */
   reached: number;
   private from: number;
   private readonly to: number | undefined;
-  /** Of the session at hand; undefined: the run has no end. */
+  /** Recognises the end of the span in the present session; undefined if the run has no end. */
   private end: SpanEnd | undefined;
   private readonly slot: SessionSlot<RtspSession>;
   private repeatUntil = Number.NEGATIVE_INFINITY;
@@ -35,12 +36,12 @@ export class PlaybackRun {
   private resumeTimer: NodeJS.Timeout | undefined;
   private interruptions = 0;
   /**
-   * The last step between two pictures, and the shorter one of the last two: a gap in the recording is no
-   * slow camera.
+   * The time between the last two pictures, and the shorter one of the last two such steps: a gap in the
+   * recording must not look like a slow camera. In ms.
    */
   private stepMs = 0;
   private pictureMs = 0;
-  /** Whoever takes the units has enough of them. */
+  /** The receiver has asked to pause reading. */
   private held = false;
 
   /** @internal */
@@ -58,7 +59,7 @@ export class PlaybackRun {
     void this.open(this.from);
   }
 
-  /** TEARDOWN; `resume` goes on from the time reached. */
+  /** Ends the session with TEARDOWN; `resume` continues from the time reached. */
   pause(): void {
     if (this.state !== 'opening' && this.state !== 'playing') return;
     this.leave();
@@ -72,7 +73,7 @@ export class PlaybackRun {
     void this.open(this.reached);
   }
 
-  /** Goes on from another time. Throws EINPUT for one at or past `to`. */
+  /** Continues from another time. Throws EINPUT for a time at or past `to`. */
   seek(from: number): void {
     if (this.state === 'ended') return;
     if (this.to !== undefined && this.to <= from)
@@ -83,7 +84,7 @@ export class PlaybackRun {
     void this.open(from);
   }
 
-  /** Reads no more until `letGo`: the server feels back-pressure. */
+  /** Pauses reading until `letGo`, so that the server feels back-pressure. */
   hold(): void {
     this.held = true;
     this.slot.session?.pauseReading();
@@ -95,7 +96,7 @@ export class PlaybackRun {
     this.slot.session?.resumeReading();
   }
 
-  /** Ends the run; resolves when TEARDOWN is through. */
+  /** Ends the run; resolves when TEARDOWN is complete. */
   stop(reason: 'stopped' | 'replaced' = 'stopped'): Promise<void> {
     this.finish(reason);
     return this.slot.closed;
@@ -161,7 +162,7 @@ export class PlaybackRun {
         new NvrError('ENORECORDING', 'Nothing is recorded at that time: the NVR sent no media.'),
       );
     } else if (end.reason === 'bye' || end.reason === 'teardown') {
-      // The NVR's own word that there is no more.
+      // The NVR itself says that the recording has ended.
       this.finishShort(
         end.reason,
         new NvrError('ENORECORDING', 'The NVR ended the recording before the end asked for.'),
@@ -172,8 +173,8 @@ export class PlaybackRun {
   }
 
   /**
-   * The stream broke off: before `to` the run goes on from where it got to, a few times; else that was its
-   * end.
+   * The stream broke off. Before `to` the run resumes from the time reached, a few times; otherwise the run
+   * ends.
    */
   private interrupted(reason: RunEnd | 'error', error: NvrError): void {
     const retryInMs = RESUME_AFTER_MS[this.interruptions];
@@ -191,18 +192,18 @@ export class PlaybackRun {
     }, retryInMs);
   }
 
-  /** What has not come of the span asked for, in ms. */
+  /** The part of the requested span that has not arrived, in ms. */
   private get missingMs(): number {
     if (this.to === undefined) return 0;
     const missing = this.to - this.reached;
     return missing > Math.max(LAST_PICTURE_MS, 2 * this.pictureMs) ? missing : 0;
   }
 
-  /** The end of what came: with its cause, where something of the span is missing. */
+  /** Ends the run, with the cause as the error if a part of the span is missing. */
   private finishShort(reason: RunEnd | 'error', cause: NvrError): void {
     const missing = this.missingMs;
     if (missing === 0 && reason !== 'error') {
-      // An end at the end of the span, whoever made it, is the one asked for.
+      // At the end of the span, it does not matter who ended the session.
       this.finish(this.to === undefined ? reason : 'reached');
       return;
     }

@@ -1,4 +1,4 @@
-// The runs of one NVR: each has a name, and there are at most four at once.
+// The playback runs of one NVR: each has a name, and at most four run at the same time.
 
 import { NvrError } from '../../errors.js';
 import { PlaybackRun, type PlaybackHandlers, type PlaybackRequest, type RunContext } from './run.js';
@@ -16,7 +16,7 @@ export class PlaybackRuns {
     return this.runs.get(name);
   }
 
-  /** Another one would be refused. */
+  /** True if another run would be refused. */
   get isFull(): boolean {
     return this.runs.size >= MAX_RUNS;
   }
@@ -26,7 +26,7 @@ export class PlaybackRuns {
     this.waiting.push(wake);
   }
 
-  /** Starts a run; one of the same name is replaced. Throws EBUSY beyond four. */
+  /** Starts a run, and replaces one of the same name. Throws EBUSY if there are four others. */
   play(request: PlaybackRequest, handlers: PlaybackHandlers): PlaybackRun {
     const before = this.runs.get(request.run);
     if (before === undefined && this.isFull) {

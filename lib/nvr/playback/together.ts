@@ -1,5 +1,4 @@
-// Runs of several channels that play in step: one clock for all, and what stops, seeks or ends one does so to
-// all.
+// Playback runs of several channels on one clock: pause, seek and stop apply to all of them.
 
 import { performance } from 'node:perf_hooks';
 import { guarded } from '../../guard.js';
@@ -7,7 +6,7 @@ import { InStep, type Lane } from './in-step.js';
 import type { PlaybackRun } from './run.js';
 import type { PlaybackHandlers, PlaybackRequest, RecordedUnit } from './run-types.js';
 
-/** What a single run and several in step have in common. */
+/** The controls that a single run and synchronised runs have in common. */
 export type PlaybackControls = Pick<
   PlaybackRun,
   'state' | 'reached' | 'pause' | 'resume' | 'seek' | 'stop' | 'hold' | 'letGo'
@@ -16,7 +15,7 @@ export type PlaybackControls = Pick<
 interface Member {
   run: PlaybackRun;
   readonly handlers: PlaybackHandlers;
-  /** Asks for the recording from another time on. */
+  /** Starts a new run from another time. */
   readonly start: (from: number) => PlaybackRun;
   readonly lane: Lane<RecordedUnit>;
 }
@@ -29,9 +28,9 @@ export class PlaybackTogether implements PlaybackControls {
   private isStopped = false;
 
   /**
-   * `requests`: one for each channel, of one span, at a speed above 0, which is the clock's: each recording
-   * is read as fast as its server sends it. `play` starts a run, and throws where there are too many; none
-   * plays then.
+   * `requests` has one request for each channel, all for the same span and at the same speed above 0. The
+   * clock keeps that speed; each recording is read as fast as its server sends it. `play` starts a run, and
+   * throws if there are too many; then none is started.
    */
   constructor(
     requests: readonly PlaybackRequest[],
@@ -68,7 +67,7 @@ export class PlaybackTogether implements PlaybackControls {
     return this.isPaused ? 'paused' : states.includes('opening') ? 'opening' : 'playing';
   }
 
-  /** Recorded time that is shown, epoch ms. */
+  /** The recorded time that is shown, in epoch ms. */
   get reached(): number {
     return Math.min(Math.round(this.step.position), Math.max(...this.members.map(({ run }) => run.reached)));
   }
@@ -78,7 +77,7 @@ export class PlaybackTogether implements PlaybackControls {
     this.step.pause();
     for (const { run, lane, handlers } of this.members) {
       run.pause();
-      // Where it is shown to, and not where it has been read to.
+      // The time that is shown, not the time that has been read.
       if (!lane.isOver) handlers.onPaused?.(Math.round(this.step.position));
     }
   }
@@ -90,8 +89,8 @@ export class PlaybackTogether implements PlaybackControls {
   }
 
   /**
-   * Throws EINPUT as a run does, and nothing has moved then. What has been read to its end is asked for
-   * again.
+   * Throws EINPUT as a run's `seek` does, before anything has changed. Recordings that have been read to
+   * their end are requested again.
    */
   seek(from: number): void {
     const playing = this.members.filter(({ lane }) => !lane.isOver);
@@ -106,7 +105,7 @@ export class PlaybackTogether implements PlaybackControls {
     if (!this.isHeld) this.step.resume();
   }
 
-  /** Whoever takes the pictures has enough of them: the clock stands. */
+  /** The receiver asks to pause: the clock stops. */
   hold(): void {
     this.isHeld = true;
     this.step.pause();
@@ -122,7 +121,7 @@ export class PlaybackTogether implements PlaybackControls {
     this.isStopped = true;
     this.step.close();
     for (const { run, lane, handlers } of this.members) {
-      // Of one that has been read to its end, nobody else tells.
+      // A run that has been read to its end reports nothing any more, so its end is reported here.
       if (lane.isOver || run.state !== 'ended') continue;
       lane.drop();
       lane.finish(() => {
@@ -149,14 +148,14 @@ export class PlaybackTogether implements PlaybackControls {
         own()?.run.letGo();
       },
     });
-    const told: PlaybackHandlers = {
+    const runHandlers: PlaybackHandlers = {
       ...handlers,
       onPaused: () => undefined,
       onUnit: (recorded) => {
-        // What comes again after a pause has been shown, or waits to be.
+        // Repeated units have been shown already, or are buffered.
         if (!recorded.repeated) lane.push(recorded);
       },
-      // That no server plays at speed 0 is no news: the speed is the clock's.
+      // A server that cannot send faster than real time is no problem here: the clock determines the speed.
       onWarning: (error) => {
         if (error.code !== 'EUNSUPPORTED') handlers.onWarning?.(error);
       },
@@ -167,7 +166,7 @@ export class PlaybackTogether implements PlaybackControls {
         });
       },
     };
-    const start = (from: number): PlaybackRun => play({ ...request, from, speed: 0 }, told);
+    const start = (from: number): PlaybackRun => play({ ...request, from, speed: 0 }, runHandlers);
     this.members.push({ lane, handlers, start, run: start(request.from) });
   }
 }

@@ -1,19 +1,19 @@
-// When an alarm's clip ends: after its post-roll, moved on by further alarms and held by those that last, at
-// the maximum length at the latest. Pure: time comes in.
+// Determines when an alarm's clip ends: after the post-roll, which further alarms extend and held alarms
+// delay, and at the latest at the maximum length. Pure: time is an argument.
 
 import type { Alarm } from './types.js';
 
-/** Alarms listed of one clip; more extend it all the same. */
+/** The most alarms to list for one clip; further ones extend it without being listed. */
 const MAX_LISTED = 1000;
 
 export class AlarmWindow {
   private readonly listed: Alarm[] = [];
   private held = false;
-  /** Monotonic ms. */
+  /** End of the post-roll, in monotonic ms. */
   private until = 0;
   private readonly latest: number;
 
-  /** `begin`: monotonic ms of the first alarm minus the pre-roll; spans in ms. */
+  /** `begin` is the first alarm minus the pre-roll, in monotonic ms; the spans are in ms. */
   constructor(
     readonly begin: number,
     private readonly postRollMs: number,
@@ -26,29 +26,29 @@ export class AlarmWindow {
     return this.listed;
   }
 
-  /** Monotonic ms at which the clip is over. */
+  /** Monotonic ms at which the clip ends. */
   get end(): number {
     return Math.min(this.held ? Infinity : this.until, this.latest);
   }
 
-  /** Monotonic ms up to which the clip lasts, whatever becomes of an alarm that is held. */
+  /** Monotonic ms up to which the clip lasts at least, even if a held alarm ends now. */
   get least(): number {
     return Math.min(this.until, this.latest);
   }
 
-  /** What the maximum length cuts off, ms; Infinity: an alarm that is held. */
+  /** How much the maximum length cuts off, in ms; Infinity if a held alarm is cut off. */
   get cutMs(): number {
     return this.held ? Infinity : Math.max(0, this.until - this.latest);
   }
 
-  /** `held`: it lasts until `release`. */
+  /** Adds an alarm. A `held` one lasts until `release`. */
   alarm(now: number, alarm: Alarm, held: boolean): void {
     if (this.listed.length < MAX_LISTED) this.listed.push(alarm);
     this.held ||= held;
     this.until = Math.max(this.until, now + this.postRollMs);
   }
 
-  /** The alarm that was held is over: the post-roll begins. */
+  /** The held alarm has ended: the post-roll begins. */
   release(now: number): void {
     if (!this.held) return;
     this.held = false;

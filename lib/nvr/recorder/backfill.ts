@@ -1,19 +1,19 @@
-// What was missed of alarms, fetched from the NVR's own recording once it can be: one after the other, again
-// later where it fails, for a day at most.
+// Fetches the missing parts of alarm clips from the NVR's own recording: one after the other, with retries
+// for at most a day.
 
 import { NvrError } from '../../errors.js';
 import type { CaseEntry } from './journal.js';
 import type { RecorderDeps } from './types.js';
 
-/** Less than this, in ms, is not worth a clip of its own. */
+/** A shorter missing part, in ms, is not worth a clip of its own. */
 export const LEAST_MISSING_MS = 2000;
-/** What an NVR takes to write down what it has just received. */
+/** The time an NVR takes to store what it has just received, in ms. */
 const SETTLE_MS = 5000;
 const RETRY_MS = 30_000;
 const MAX_RETRY_MS = 4 * 3_600_000;
 const GIVE_UP_MS = 24 * 3_600_000;
 
-/** `again`: not yet, for a reason if there is one. */
+/** `done: false`: to be tried again; `error` says why, if there is a reason. */
 export type FetchOutcome = { readonly done: true } | { readonly done: false; readonly error?: NvrError };
 
 interface Pending {
@@ -33,18 +33,18 @@ export class Backfill {
 
   constructor(
     private readonly deps: Pick<RecorderDeps, 'now' | 'timers'>,
-    /** Tries once; never rejects. */
+    /** Makes one attempt; never rejects. */
     private readonly fetch: (entry: CaseEntry, signal: AbortSignal) => Promise<FetchOutcome>,
-    /** After a day of trying; `error`: why the last try failed. */
+    /** Called after a day of failed attempts; `error` is that of the last one. */
     private readonly giveUp: (entry: CaseEntry, error: NvrError) => void,
   ) {}
 
-  /** Alarms of which something is still to be fetched. */
+  /** Alarms with parts that are still to be fetched. */
   get waiting(): number {
     return this.pending.length;
   }
 
-  /** `since`: epoch ms at which its recording was over. */
+  /** `since` is the end of the alarm's recording, in epoch ms. */
   add(entry: CaseEntry, since: number): void {
     if (this.pending.some(({ entry: { id } }) => id === entry.id)) return;
     const due = Math.max(this.deps.now(), entry.to) + SETTLE_MS;
@@ -52,7 +52,10 @@ export class Backfill {
     this.schedule();
   }
 
-  /** Nothing is fetched while the camera's own stream does not play: the NVR is away. */
+  /**
+   * Nothing is fetched while the camera's live stream does not play, since the NVR is probably unreachable
+   * then.
+   */
   onPlaying(playing: boolean): void {
     if (this.playing === playing) return;
     this.playing = playing;
@@ -66,7 +69,7 @@ export class Backfill {
     this.schedule();
   }
 
-  /** Ends what is under way; the journal remembers it. Never rejects. */
+  /** Aborts a running fetch, which the journal remembers. Never rejects. */
   async close(): Promise<void> {
     this.closed = true;
     this.pending.length = 0;

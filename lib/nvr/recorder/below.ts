@@ -1,4 +1,5 @@
-// The only way to a file of the folder for clips: none leads out of it, by dots or by links.
+// The only way to open files in the clip folder: a path that leads out of it, by `..` or by a link, is
+// refused.
 
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -16,28 +17,28 @@ const FLAGS = {
   create: constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
-/** A name in a folder that is really there, below the folder for clips. */
+/** A file name in an existing folder below the clip folder. */
 export interface Place {
-  /** Of this system, for messages and for libraries that read. */
+  /** The path in this system's notation, for messages and for libraries that read files. */
   readonly full: string;
   /**
-   * The file, and never what a link leads to. `create` fails where anything has the name; `mode` is that of a
-   * file which is made.
+   * Opens the file, but never follows a link. `create` fails if the name exists; `mode` is the permissions of
+   * a new file.
    */
   open(how: keyof typeof FLAGS, mode?: number): Promise<FileHandle>;
-  /** A file and no link; undefined where there is none. */
+  /** The size of a regular file; undefined if there is none, or if it is a link. */
   file(): Promise<{ size: number } | undefined>;
-  /** Whether anything has the name. */
+  /** Whether anything has this name, a link included. */
   exists(): Promise<boolean>;
-  /** Gives it another name in the same folder. */
+  /** Renames the file within its folder. */
   rename(name: string): Promise<void>;
-  /** False: there was none. */
+  /** Deletes the file; false if there was none. */
   remove(): Promise<boolean>;
 }
 
 /**
- * `file`: a path from `root`, with / between its levels; `root`: a real path. Rejects with EINPUT for one
- * that leads out of it, with ENOENT where its folder is not there.
+ * `file` is a path from `root`, with / as separator; `root` has no links. Rejects with EINPUT if the path
+ * leads out of `root`, and with ENOENT if its folder does not exist.
  */
 export async function openBelow(fs: RecorderFs, root: string, file: string): Promise<Place> {
   const asked = pathOf(root, file);
@@ -48,7 +49,7 @@ export async function openBelow(fs: RecorderFs, root: string, file: string): Pro
     full,
     async open(how, mode) {
       const handle = await fs.open(full, FLAGS[how] | NO_FOLLOW, mode);
-      // The umask has had its say; a file system without modes has none.
+      // The umask may have removed permissions. The error of a file system without permissions is ignored.
       if (how === 'create' && mode !== undefined) await handle.chmod(mode).catch(() => undefined);
       return handle;
     },
@@ -73,8 +74,8 @@ export async function openBelow(fs: RecorderFs, root: string, file: string): Pro
 }
 
 /**
- * Makes the levels one by one, so that a link that leads out is found before anything is made behind it.
- * `mode`: of those that are made.
+ * Creates the folders one by one, so that a link that leads out is noticed before anything is created behind
+ * it. `mode` is the permissions of new folders.
  */
 export async function makeFolders(
   fs: RecorderFs,
@@ -98,12 +99,12 @@ export async function makeFolders(
   }
 }
 
-/** Folders of days long gone would pile up: deletes those above a file that are empty. */
+/** Deletes the folders above a file that are empty: otherwise those of past days would pile up. */
 export async function removeEmpty(fs: RecorderFs, root: string, file: string): Promise<void> {
   const top = pathOf(root, file);
   for (let level = path.dirname(top); level.length > root.length; level = path.dirname(level)) {
     try {
-      // A link is no folder of ours.
+      // Links were not made by us, so they stay.
       if ((await fs.realpath(level)) !== level) return;
       await fs.rmdir(level);
     } catch {
@@ -113,8 +114,8 @@ export async function removeEmpty(fs: RecorderFs, root: string, file: string): P
 }
 
 /**
- * A path from the folder, with / between its levels, as a path of this system. Throws EINPUT for one that
- * leads out of it.
+ * Turns a path from the folder, with / as separator, into a path of this system. Throws EINPUT if it leads
+ * out of the folder.
  */
 export function pathOf(root: string, file: string): string {
   const full = path.join(root, ...file.split('/'));
@@ -122,12 +123,12 @@ export function pathOf(root: string, file: string): string {
   return full;
 }
 
-/** A path of this system as one from the folder. */
+/** Turns a path of this system into one from the folder, with / as separator. */
 export function below(root: string, full: string): string {
   return path.relative(root, full).split(path.sep).join('/');
 }
 
-/** What may enter a folder for what may read the file. */
+/** The permissions of a folder: whoever may read the files may enter it. */
 export function folderMode(fileMode: number): number {
   return fileMode | ((fileMode & 0o444) >> 2);
 }

@@ -1,5 +1,5 @@
-// Each alarm from its first moment to its last word: it stands in the journal until a running flow has been
-// told of all its clips, and what they lack has been fetched.
+// Tracks each alarm in the journal until a running flow has received all of its clips, and missing parts have
+// been fetched.
 
 import { randomUUID } from 'node:crypto';
 import { NvrError } from '../../errors.js';
@@ -11,9 +11,9 @@ import { SEGMENT, type CaseEntry, type Journal } from './journal.js';
 import type { RecoveryListener } from './recovery.js';
 import type { Alarm, ClipInfo, KeptMessage, RecorderEvent, RecorderListener } from './types.js';
 
-/** Alarms listed of one case. */
+/** The most alarms to list in one entry. */
 const MAX_ALARMS = 1000;
-/** Beyond them, an alarm that moves the end by less is not written down. */
+/** Once so many are listed, an alarm is written to the journal only if it moves the end by this much (ms). */
 const LEAST_EXTENSION_MS = 1000;
 
 export class Cases implements RecoveryListener {
@@ -39,7 +39,7 @@ export class Cases implements RecoveryListener {
     );
   }
 
-  /** Alarms of which something is still to be fetched. */
+  /** Alarms with parts that are still to be fetched. */
   get toFetch(): number {
     return this.backfill.waiting;
   }
@@ -59,19 +59,19 @@ export class Cases implements RecoveryListener {
     return this.backfill.close();
   }
 
-  /** An alarm that begins a clip. `noted` settles when it stands in the journal; never rejects. */
+  /** Adds an alarm that begins a clip. `noted` resolves when it is in the journal, and never rejects. */
   begin(alarm: Omit<CaseEntry, 'id'>, message?: KeptMessage): { id: string; noted: Promise<void> } {
     const entry = { id: randomUUID(), ...alarm, ...(message !== undefined && { message }) };
     this.entries.set(entry.id, entry);
     return { id: entry.id, noted: this.note((journal) => journal.alarmed(entry)) };
   }
 
-  /** It ends at `to` (epoch ms), because of a further alarm or none. */
+  /** The case now ends at `to` (epoch ms). `alarm` is the further alarm that extended it, if any. */
   extend(id: string, to: number, alarm?: Alarm): void {
     const entry = this.entries.get(id);
     if (entry === undefined) return;
     const isListed = alarm !== undefined && entry.alarms.length < MAX_ALARMS;
-    // A flood of alarms is no flood of lines.
+    // A flood of alarms must not become a flood of journal lines.
     const least = alarm === undefined || isListed ? 1 : LEAST_EXTENSION_MS;
     if (!isListed && Math.abs(to - entry.to) < least) return;
     const alarms = isListed ? [...entry.alarms, alarm] : entry.alarms;
@@ -87,7 +87,7 @@ export class Cases implements RecoveryListener {
     void this.note((journal) => (isFirst ? journal.alarmed(entry) : journal.extended(SEGMENT, time, alarm)));
   }
 
-  /** After the event has been told. `missingMs`: what the clip's files so far do not hold. */
+  /** Call this after the event was emitted. `missingMs` is what the clip's files so far do not contain. */
   onClipEvent(id: string, event: RecorderEvent, missingMs: number): void {
     const entry = this.entries.get(id);
     if (entry === undefined || (event.type !== 'finished' && event.type !== 'failed')) return;
@@ -97,7 +97,7 @@ export class Cases implements RecoveryListener {
       if (!event.last) return;
     }
     this.entries.delete(id);
-    // What no running flow has been told of is left to the next start.
+    // If no flow is running, the next start reports it.
     if (isTold) this.settled(entry, event.type === 'failed' ? entry.to - entry.from : missingMs);
   }
 

@@ -1,5 +1,5 @@
-// What a recorder has recorded, as its journal has it: asked for by time or by file, and held back from
-// retention.
+// The recordings of one recorder, read from its journal: finds them by time or by file, and protects them
+// from retention.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
@@ -9,21 +9,21 @@ import type { DoneEntry, Journal, OpenEntry } from './journal.js';
 import { PART } from './part-file.js';
 import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from './types.js';
 
-/** Epoch ms; none: without a bound. */
+/** Epoch ms; an undefined end is unbounded. */
 export interface TimeSpan {
   readonly from?: number;
   readonly to?: number;
 }
 
-/** One file, as `clip.file` names it, or all that hold something of a span. */
+/** One file, named as in `clip.file`, or all files that overlap a span. */
 export interface ClipChoice extends TimeSpan {
   readonly file?: string;
 }
 
 export interface ClipList {
-  /** The oldest first. */
+  /** Sorted by start, the oldest first. */
   readonly clips: readonly ClipInfo[];
-  /** There are more than are listed: ask on from the last one's `end`. */
+  /** There are more clips than are listed: continue from the last one's `end`. */
   readonly more: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface WrittenFile {
   readonly reason: string;
 }
 
-/** Clips listed at once. */
+/** The most clips in one list. */
 export const MAX_LISTED = 1000;
 
 export class Catalog {
@@ -46,15 +46,15 @@ export class Catalog {
     private readonly load: () => Promise<Journal>,
   ) {}
 
-  /** Rejects with EINPUT, or EDISK where the folder cannot be read. */
+  /** Rejects with EINPUT, or with EDISK if the folder cannot be read. */
   async list(span: TimeSpan): Promise<ClipList> {
     checkSpan(span, this.deps.now());
     return listClips(await this.journal(), this.options.folder, span);
   }
 
   /**
-   * Files that are being written, as they can be read so far: `file` is the one on the disk now. Rejects with
-   * EDISK.
+   * Files that are being written, which can be read up to their present end. `file` is the name on the disk
+   * now. Rejects with EDISK.
    */
   async writing(): Promise<WrittenFile[]> {
     const { unfinished } = await this.journal();
@@ -63,8 +63,8 @@ export class Catalog {
   }
 
   /**
-   * Where a file of the folder lies, links resolved, so that it can be read. Rejects with ENORECORDING where
-   * it is gone, or no file.
+   * The real path of a file in the folder, with links resolved, for reading. Rejects with ENORECORDING if
+   * there is no such file.
    */
   async locate(file: string): Promise<string> {
     const { root } = await this.journal();
@@ -76,8 +76,8 @@ export class Catalog {
   }
 
   /**
-   * Holds clips back from retention, or lets go of them; answers their files. Rejects with EINPUT,
-   * ENORECORDING or EDISK.
+   * Protects clips from retention, or ends that; returns their files. Rejects with EINPUT, ENORECORDING or
+   * EDISK.
    */
   async keep(choice: ClipChoice, kept: boolean): Promise<string[]> {
     checkSpan(choice, this.deps.now());
@@ -95,7 +95,7 @@ export class Catalog {
   }
 }
 
-/** Throws EINPUT for a span that cannot have been recorded. */
+/** Throws EINPUT for a span in the future or of no length. */
 export function checkSpan({ from, to }: TimeSpan, now: number): void {
   if (from !== undefined && from > now)
     throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
@@ -103,20 +103,20 @@ export function checkSpan({ from, to }: TimeSpan, now: number): void {
     throw new NvrError('EINPUT', '"to" must be later than "from".');
 }
 
-/** `folder`: as users see it. */
+/** `folder` is the path as users see it. */
 export function listClips(journal: Journal, folder: string, span: TimeSpan): ClipList {
   const found = entriesOf(journal, span);
   const clips = found.slice(0, MAX_LISTED).map((entry) => clipInfo(entry, folder));
   return { clips, more: found.length > clips.length };
 }
 
-/** Finished files that hold something of a span, the oldest first. */
+/** Finished files that overlap a span, the oldest first. */
 export function entriesOf(journal: Journal, { from = -Infinity, to = Infinity }: TimeSpan): DoneEntry[] {
   const found = [...journal.finished].filter((entry) => startOf(entry) < to && entry.end > from);
   return found.sort((a, b) => startOf(a) - startOf(b));
 }
 
-/** As its message had it. */
+/** The contents of the clip's message. */
 export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
   const { file, end, bytes, thumbnail, kept } = entry;
   const full = (name: string): string => path.join(folder, name);
@@ -129,8 +129,8 @@ export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
 }
 
 /**
- * Holds files back from retention, or lets go of them; answers them. Rejects with ENORECORDING where there
- * are none, and EINPUT for what names none.
+ * Protects files from retention, or ends that; returns their paths. Rejects with ENORECORDING if there are
+ * none, and with EINPUT if the choice names none.
  */
 export async function keepClips(
   fs: RecorderFs,
@@ -154,7 +154,7 @@ export async function keepClips(
   return names.map((name) => path.join(folder, name));
 }
 
-/** A file of ours that is there, as the journal calls it. */
+/** The name in the journal of a file that exists. */
 async function nameOf(fs: RecorderFs, journal: Journal, folder: string, file: string): Promise<string> {
   const name = path.isAbsolute(file) ? below(folder, file) : file;
   const entry = journal.find(name);
@@ -172,7 +172,7 @@ function isOpen(entry: DoneEntry | OpenEntry): entry is OpenEntry {
   return !('bytes' in entry);
 }
 
-/** Files of an earlier version tell no more than their end. */
+/** The journal of an earlier version holds only a file's end. */
 function startOf({ untold, story, end }: DoneEntry): number {
   return (untold ?? story)?.start ?? end;
 }

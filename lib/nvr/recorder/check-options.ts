@@ -1,11 +1,11 @@
-// Options that cannot be.
+// Checks the recorder's options.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
 import { checkTemplate } from './file-name.js';
 import type { RecorderOptions } from './types.js';
 
-/** Throws EINPUT that says which, and why. */
+/** Throws EINPUT that names the wrong setting and the reason. */
 export function checkOptions({ fileName, folder, mode, maxLength, preRoll }: RecorderOptions): void {
   checkTemplate(fileName);
   if (!path.isAbsolute(folder))

@@ -1,4 +1,4 @@
-// What a recording needs of the recorder it belongs to, and what it is to hold.
+// What a clip needs from its recorder, and the plan of what it is to contain.
 
 import type { NvrError } from '../../errors.js';
 import type { ClipUnit } from '../../media/gop-ring.js';
@@ -15,40 +15,43 @@ export interface ClipContext {
   readonly sound: Sound;
   readonly memory: UnitMemory;
   readonly statistics: () => StreamStatistics;
-  /** Pictures a second as they came before an outage, if that is known. */
+  /** The frame rate before an outage, if it is known. */
   readonly usualRate?: () => number | undefined;
   readonly journal: () => Promise<Journal>;
   readonly emit: (event: RecorderEvent) => void;
-  /** Why the stream does not play, while it does not. */
+  /** The reason why the stream does not play, while it does not. */
   readonly trouble: () => NvrError | undefined;
 }
 
 export interface ClipPlan {
   readonly number: number;
-  /** Of the case in the journal. */
+  /** The alarm's id in the journal. */
   readonly id?: string;
   readonly reason: string;
   readonly source: ClipInfo['source'];
-  /** The first alarm, on both clocks: it dates the file. None: the file's own start does. */
+  /** The first alarm, on both clocks; it determines the file's name. Without one, the file's start does. */
   readonly alarmed?: { readonly monotonic: number; readonly time: number };
   /**
-   * Monotonic ms from which on pictures are asked for: earlier ones are recorded only where later ones need
-   * them. None: from the first one on.
+   * The requested start, in monotonic ms: earlier units are recorded only if later ones depend on them.
+   * Undefined: from the first unit on.
    */
   readonly from?: number;
-  /** Players begin at `from`, though the file begins with the keyframe before it; its name is that time's. */
+  /**
+   * Players skip to `from`, although the file begins with the keyframe before it. The file's name has the
+   * time of `from`.
+   */
   readonly cut?: true;
-  /** Those to be listed of the file that ends. */
+  /** The alarms to list for the file that ends. */
   readonly takeAlarms: () => readonly Alarm[];
-  /** Milliseconds after which a keyframe begins another file. */
+  /** After this many ms, the next keyframe begins another file. */
   readonly segmentMs?: number;
-  /** When the disk cannot take all recordings, the lowest goes first. */
+  /** Rank among the recordings: if the disk cannot take all of them, the lowest is written first. */
   readonly order: number;
-  /** Settled when the case stands in the journal; never rejects. */
+  /** Resolves when the alarm is in the journal; never rejects. */
   readonly noted?: Promise<void>;
 }
 
-/** Where a unit lies in time, monotonic ms. */
+/** The time of a unit, in monotonic ms. */
 export function timeOf(unit: ClipUnit): number {
   return unit.mediaTime ?? unit.arrival;
 }

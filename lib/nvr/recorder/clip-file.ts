@@ -1,5 +1,5 @@
-// One file of a recording: opened with a keyframe, told of in the journal before and behind, and measured
-// against what was asked for when it ends.
+// One file of a recording: opened with a keyframe, entered in the journal when it begins and ends, and
+// compared at its end with what was requested.
 
 import path from 'node:path';
 import type { TimeSource, VideoUnit } from '../../codec/unit.js';
@@ -15,12 +15,12 @@ import { LAPSE, type Journal, type Story } from './journal.js';
 import { PartFile, type Finished } from './part-file.js';
 import type { Alarm, ClipInfo } from './types.js';
 
-/** Permissions where none are set: for the owner, and those of its group to read. */
+/** The default permissions: the owner may write, and its group may read. */
 export const FILE_MODE = 0o640;
 const RESCUE_MS = 2000;
 
 export class ClipFile {
-  /** Of the last picture that came. */
+  /** The time of the last frame that arrived. */
   private latest = 0;
 
   private constructor(
@@ -30,14 +30,14 @@ export class ClipFile {
     private readonly writer: Mp4Writer,
     private readonly part: PartFile,
     readonly first: VideoUnit,
-    /** From the first picture to the first alarm. */
+    /** Milliseconds from the first frame to the first alarm. */
     readonly preRollMs: number,
     private readonly thumbnail: Promise<Buffer | undefined>,
   ) {}
 
   /**
-   * `picture`: what the thumbnail shows, once the file is there. Rejects with what the file system says, or
-   * EUNSUPPORTED.
+   * `picture` returns the frame for the thumbnail, once the file exists. Rejects with the file system's
+   * error, or EUNSUPPORTED.
    */
   static async open(
     context: ClipContext,
@@ -48,7 +48,7 @@ export class ClipFile {
   ): Promise<ClipFile> {
     const { options, deps, stream, sound } = context;
     const { reason, alarmed, id } = plan;
-    // The alarm's line comes first.
+    // The alarm must be in the journal before its file.
     await plan.noted;
     const journal = await context.journal();
     const { root } = journal;
@@ -79,12 +79,12 @@ export class ClipFile {
     return new ClipFile(context, plan, journal, writer, part, first, preRollMs, thumbnail);
   }
 
-  /** As users see it. */
+  /** The path as users see it. */
   get path(): string {
     return path.join(this.context.options.folder, this.part.file);
   }
 
-  /** Changes while its disk answers, however slowly. */
+  /** A number that changes as long as the disk responds. */
   get progress(): number {
     return turnsOf(this.journal.root).progress + this.part.copied;
   }
@@ -98,14 +98,14 @@ export class ClipFile {
     return this.writer.add(unit);
   }
 
-  /** A picture that shall not be in the file: it is counted all the same. */
+  /** Counts a frame that is left out of the file. */
   leaveOut(unit: VideoUnit): void {
     this.writer.leaveOut(unit);
   }
 
   /**
-   * Ends the file; `asked`: its part of the time that was asked for. `notPlain`: why it could not be made a
-   * plain one.
+   * Ends the file. `asked` is the file's part of the requested span; `notPlain` is the error if it could not
+   * be made a plain MP4.
    */
   async close(asked: Span): Promise<{ info: ClipInfo; missingMs: number; notPlain?: unknown }> {
     const { first, plan, journal } = this;
@@ -118,7 +118,7 @@ export class ClipFile {
     const { missingMs, ...covered } = coverageOf(asked, held);
     const picture = await this.saveThumbnail(file);
     const untold = this.storyOf(facts, covered, made, plan.takeAlarms());
-    // A full disk may refuse the line; the file is whole all the same, and found again at the next start.
+    // A full disk may refuse the journal's line. The file itself is complete, and the next start finds it.
     await journal
       .closed(this.part.file, {
         ...{ file, end: untold.end, bytes, untold },
@@ -135,7 +135,10 @@ export class ClipFile {
     return { info, missingMs, ...(notPlain !== undefined && { notPlain }) };
   }
 
-  /** After a failure: what can be kept, as users see it. A disk that hangs would hang the news too. */
+  /**
+   * Keeps what can be played after a failure, and returns its path as users see it. Stops after 2 s, so that
+   * `failed` is reported even if the disk hangs.
+   */
   async rescue(): Promise<string | undefined> {
     const { timers } = this.context.deps;
     let timer: unknown;
@@ -151,7 +154,7 @@ export class ClipFile {
 
   private async keep(): Promise<string | undefined> {
     const { writer, part, journal } = this;
-    // Where it is not the disk that failed, the last GOP can be kept too.
+    // Writes the last GOP, too, unless the disk was the cause of the failure.
     await writer.finish().catch(() => undefined);
     const kept = await part.rescue();
     if (kept === undefined) {
@@ -174,7 +177,7 @@ export class ClipFile {
     const { first, plan, preRollMs, writer } = this;
     const { codec, width, height } = first.format;
     const { frames, durationMs, damaged, damagedSpans } = facts;
-    // A film is shorter than what it shows.
+    // A time-lapse plays shorter than the time it shows.
     const end = plan.id === LAPSE ? this.latest : first.time + durationMs;
     return {
       ...{ start: first.time, end, durationMs, frames, bytes },
@@ -190,7 +193,7 @@ export class ClipFile {
     };
   }
 
-  /** Its path from the folder. */
+  /** Returns the thumbnail's path from the folder. */
   private async saveThumbnail(file: string): Promise<string | undefined> {
     const jpeg = await this.thumbnail;
     if (jpeg === undefined) return undefined;
@@ -207,7 +210,9 @@ export class ClipFile {
   }
 }
 
-/** A live picture's own `timeSource` is that of the camera's claim; its time is this machine's. */
+/**
+ * For live video, the file's times are this machine's; `timeSource` of the unit concerns its capture time.
+ */
 function timeSourceOf({ source }: ClipPlan, { timeSource }: VideoUnit): TimeSource {
   return source === 'live' ? 'arrival' : timeSource;
 }

@@ -1,4 +1,4 @@
-// The units of a recording that wait for the disk, counted against the memory that all cameras share.
+// The units of a recording that wait for the disk, counted in the memory that all cameras share.
 
 import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
@@ -6,7 +6,7 @@ import type { ClipUnit } from '../../media/gop-ring.js';
 import type { UnitMemory } from '../../media/unit-memory.js';
 import { timeOf } from './clip-context.js';
 
-/** Units taken from the queue before it is moved up. */
+/** The array is compacted after this many units were taken. */
 const COMPACT_AT = 256;
 
 export class ClipQueue {
@@ -16,7 +16,7 @@ export class ClipQueue {
 
   constructor(private readonly memory: UnitMemory) {}
 
-  /** Bytes of memory, those of units included that were taken and not let go of yet. */
+  /** Bytes of memory, including units that were taken and not yet released. */
   get bytes(): number {
     return this.held;
   }
@@ -25,7 +25,7 @@ export class ClipQueue {
     return this.units[this.front];
   }
 
-  /** False: there is no memory for it. */
+  /** Returns false if there is no memory for the unit. */
   push(unit: ClipUnit): boolean {
     if (!this.memory.hold(unit)) return false;
     this.units.push(unit);
@@ -33,7 +33,7 @@ export class ClipQueue {
     return true;
   }
 
-  /** The first one, to be let go of once it is on the disk. */
+  /** Takes the first unit, which must be released with `letGo` once it is on the disk. */
   take(): ClipUnit | undefined {
     const unit = this.first;
     if (unit === undefined) return undefined;
@@ -50,7 +50,7 @@ export class ClipQueue {
     this.held -= unitCost(unit);
   }
 
-  /** Lets go of the oldest GOP, if the next one begins at `until` or before; answers when that is. */
+  /** Drops the oldest GOP if the next one begins at `until` or earlier; returns the time of the next one. */
   dropGop(until: number): number | undefined {
     const { units, front } = this;
     for (let next = front + 1; next < units.length; next++) {

@@ -1,5 +1,5 @@
-// One recording: units wait in a bounded queue for the disk and go to a file, or to several where the
-// picture's format changes or segments are asked for.
+// One recording: units wait in a bounded queue for the disk and are written to a file, or to several if the
+// video format changes or segments are requested.
 
 import { isEntry } from '../../codec/entry.js';
 import { unitCost } from '../../codec/unit-cost.js';
@@ -17,44 +17,44 @@ import { isSystemError, writeError } from './disk.js';
 import { FormatChanges } from './format-changes.js';
 import { enter, leave, makeRoom, type Rival } from './rivals.js';
 
-/** Bytes of memory that may wait for the disk beside the pre-roll: 64 s of 4 Mbit/s. */
+/** The most bytes that may wait for the disk, besides the pre-roll: 64 s at 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
-/** Time the disk has for what is left at the end. */
+/** The disk's time limit (ms) for the rest of the queue at the end. */
 const FINISH_MS = 30_000;
-/** Silence after which what came before it is of no use to what follows. */
+/** After a break this long (ms), the units before it are dropped: later ones do not depend on them. */
 const BREAK_MS = 2000;
 
 export class Clip implements Rival, Yielding {
   private readonly queue: ClipQueue;
   private readonly maxWaiting: number;
-  /** The stream's counters at its start. */
+  /** The stream's counters when the recording began. */
   private readonly before: StreamStatistics;
   private current: ClipFile | undefined;
   private state: 'open' | 'ending' | 'over' = 'open';
   private pumping = false;
   private files = 0;
-  /** A picture of the time that is asked for has come. */
+  /** A frame within the requested span has arrived. */
   private begun = false;
-  /** Of the last picture that came. */
+  /** The time of the last frame that arrived, in ms. */
   private latest = 0;
-  /** Where the present file's part of the asked time begins, and where the whole of it ends. */
+  /** Start of the present file's part of the requested span, and end of the whole span. */
   private from: number | undefined;
   private to = 0;
   private missing = 0;
   private readonly changes: FormatChanges;
-  /** The pictures at hand belong to no file. */
+  /** The present units are dropped, since they fit in no file. */
   private misfits = false;
-  /** Pictures came that a file could have begun with, had they had their parameter sets. */
+  /** Keyframes came that could have begun a file, but without parameter sets. */
   private bare = false;
-  /** It has been told that something could not be written. */
+  /** A warning was given that something could not be written. */
   private surprised = false;
   private endTimer: unknown;
-  /** The last keyframe before the alarm: what the thumbnail shows. */
+  /** The last keyframe before the alarm, for the thumbnail. */
   private keyframe: VideoUnit | undefined;
   private hasYielded = false;
   private drained: (() => void) | undefined;
   private resolveEnd: () => void = () => undefined;
-  /** Resolves when it is told, for better or worse; never rejects. */
+  /** Resolves when the end of the recording has been reported; never rejects. */
   readonly ended = new Promise<void>((resolve) => {
     this.resolveEnd = resolve;
   });
@@ -79,7 +79,7 @@ export class Clip implements Rival, Yielding {
     return this.plan.order;
   }
 
-  /** Whether units are still taken. */
+  /** Whether it still takes units. */
   get isOpen(): boolean {
     return this.state === 'open';
   }
@@ -89,12 +89,12 @@ export class Clip implements Rival, Yielding {
     return this.queue.bytes;
   }
 
-  /** Of the asked time, what the files so far do not hold, ms. */
+  /** The part of the requested span that the files so far do not contain, in ms. */
   get missingMs(): number {
     return this.missing;
   }
 
-  /** The next unit in order of arrival. Beyond the bound of what may wait, the clip fails. */
+  /** Takes the next unit in order of arrival. The recording fails if too much waits for the disk. */
   push(unit: ClipUnit): void {
     if (this.state !== 'open') return;
     if (unit.kind === 'video') this.look(unit);
@@ -113,12 +113,12 @@ export class Clip implements Rival, Yielding {
     this.run();
   }
 
-  /** What waits, for whoever counts the memory. */
+  /** The bytes that this store holds, for the memory budget. */
   get bytes(): number {
     return this.queue.bytes;
   }
 
-  /** Does without its oldest GOP, if that lies before the alarm. */
+  /** Drops its oldest GOP, to free memory, if that is before the alarm. */
   yield(): boolean {
     const { alarmed } = this.plan;
     if (alarmed === undefined) return false;
@@ -141,7 +141,8 @@ export class Clip implements Rival, Yielding {
   }
 
   /**
-   * Takes no more and finishes; answers `ended`. `to`: monotonic ms at which the time that is asked for ends.
+   * Takes no more units and finishes; returns `ended`. `to` is the end of the requested span, in monotonic
+   * ms.
    */
   end(to: number): Promise<void> {
     if (this.state === 'open') {
@@ -153,7 +154,7 @@ export class Clip implements Rival, Yielding {
     return this.ended;
   }
 
-  /** The others' writes count: where a disk is slow for all, each has its turn. */
+  /** Progress of other recordings counts, too: if the disk is slow for all, each one has its turn. */
   private watchDisk(): void {
     const before = this.current?.progress;
     this.endTimer = this.context.deps.timers.set(() => {
@@ -181,7 +182,7 @@ export class Clip implements Rival, Yielding {
     this.context.emit({ type: 'warning', error: new NvrError('EOVERLOAD', reason) });
   }
 
-  /** What waits is of a time long before what was asked for. */
+  /** Drops the waiting units, which are from long before the requested span. */
   private forget(): void {
     this.queue.clear();
     this.keyframe = undefined;
@@ -221,7 +222,7 @@ export class Clip implements Rival, Yielding {
     else await this.current?.add(unit).catch((error: unknown) => this.beginAnew(unit, error));
   }
 
-  /** A file needs the parameter sets in front; a picture without them can go on in one. */
+  /** A file has to begin with parameter sets; a keyframe without them can only continue one. */
   private canBegin(unit: VideoUnit): boolean {
     const can = hasSets(unit);
     this.bare ||= !can;
@@ -229,8 +230,8 @@ export class Clip implements Rival, Yielding {
   }
 
   /**
-   * What no file can hold ends the file at hand, which keeps what it has; the next keyframe begins another.
-   * Throws on where it was the disk.
+   * A unit that cannot be written ends the present file, which keeps what it has; the next keyframe begins
+   * another. Rethrows errors of the disk.
    */
   private async beginAnew(unit: ClipUnit, error: unknown): Promise<void> {
     if (isSystemError(error) || error instanceof NvrError) throw error;
@@ -241,7 +242,7 @@ export class Clip implements Rival, Yielding {
     await this.close(timeOf(unit), false);
   }
 
-  /** The file that a keyframe and what follows it belong to. Throws where the format changes too often. */
+  /** Decides which file a keyframe and the units after it go to. Throws if the format changes too often. */
   private placeOf(keyframe: VideoUnit): 'present' | 'next' | 'none' {
     const { current: file, plan } = this;
     if (file === undefined) return 'next';
@@ -273,7 +274,7 @@ export class Clip implements Rival, Yielding {
     if (this.current !== undefined) {
       await this.close(this.to, true);
     } else if (this.files === 0 && !this.isOver()) {
-      // Continuous recording that is stopped at once has failed at nothing.
+      // Continuous recording that is stopped at once has not failed.
       if (this.plan.alarmed !== undefined) this.emitFailure(this.whyNothing());
     }
     this.settle();
@@ -292,7 +293,7 @@ export class Clip implements Rival, Yielding {
     return new NvrError(code, `No video ${what}: ${message}`, { ...(status !== undefined && { status }) });
   }
 
-  /** Ends the file at hand, whose part of the asked time ends at `to`, and tells of it. */
+  /** Ends the present file, whose part of the requested span ends at `to`, and reports it. */
   private async close(to: number, last: boolean): Promise<void> {
     const from = this.from!;
     const { info, missingMs, notPlain } = await this.current!.close({ from, to });
@@ -305,7 +306,7 @@ export class Clip implements Rival, Yielding {
     this.context.emit({ type: 'finished', clip: this.plan.number, info, last });
   }
 
-  /** Gives up: keeps what can be played, tells, and takes no more. */
+  /** Fails: keeps what can be played, reports the failure, and takes no more units. */
   private async fail(cause: unknown): Promise<void> {
     if (this.isOver()) return;
     this.state = 'over';

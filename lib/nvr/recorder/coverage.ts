@@ -1,35 +1,35 @@
-// How much of what was asked for a clip holds, and where the holes are. Pure.
+// Computes how much of the requested span a clip contains, and where the gaps are. Pure.
 
 import type { ClipGap } from '../../media/gaps.js';
 
-/** From and to, in ms of one clock. */
+/** A span, in ms of one clock. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** What a file holds, in ms of the same clock. */
+/** The contents of a file, in ms of the same clock. */
 export interface Held {
   readonly start: number;
   readonly end: number;
   readonly frames: number;
-  /** Holes within, `at` being ms from `start`. */
+  /** Gaps inside the file; `at` is in ms from `start`. */
   readonly gaps: readonly ClipGap[];
 }
 
 export interface Coverage {
-  /** 0..1 of the span, with three decimals; 1 only where nothing is missing. */
+  /** 0 to 1, with three decimals; 1 only if nothing is missing. */
   readonly coverage: number;
   /**
-   * Every hole above two frame times, in order, `at` being ms into the span: one at 0 is a missing head, one
-   * that reaches the span's end a missing tail.
+   * Every gap of more than two frames, in order; `at` is in ms from the start of the span. A gap at 0 is a
+   * missing beginning, one that reaches the span's end a missing end.
    */
   readonly gaps: readonly ClipGap[];
-  /** Of all holes together. */
+  /** The length of all gaps together. */
   readonly missingMs: number;
 }
 
-/** A hole of no more than that many pictures is none. */
+/** A gap of no more than this many frames is ignored. */
 const GAP_FRAMES = 2;
 
 export function coverageOf(asked: Span, held: Held | undefined): Coverage {
@@ -48,13 +48,13 @@ export function coverageOf(asked: Span, held: Held | undefined): Coverage {
   return { coverage, gaps, missingMs };
 }
 
-/** What lies before, between and behind. */
+/** The gaps before, inside and after the file. */
 function holesOf(asked: Span, { start, end, gaps }: Held): Span[] {
   const within = gaps.map(({ at, ms }) => ({ from: start + at, to: start + at + ms }));
   return [{ from: asked.from, to: start }, ...within, { from: end, to: asked.to }];
 }
 
-/** What a picture lasts. */
+/** The average duration of a frame, in ms. */
 function frameMs({ start, end, frames, gaps }: Held): number {
   const missing = gaps.reduce((sum, { ms }) => sum + ms, 0);
   return Math.max(0, end - start - missing) / frames;

@@ -1,19 +1,19 @@
-// The SHA-256 of a file: read once from its first byte to its last. A short one is hashed in pieces between
-// which everything else has its turn; the rest of a long one by a thread of its own.
+// The SHA-256 of a file. A short file is hashed in pieces that are small enough not to block the event loop,
+// a long one by a thread.
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { DigestThread } from './digest-thread.js';
 
-/** A quarter of a millisecond of work. */
+/** Hashing this much takes about a quarter of a millisecond. */
 const CHUNK = 64 * 1024;
-/** What a thread is worth. */
+/** A file of this size is hashed by a thread. */
 const LONG = 8 * 1024 * 1024;
 const LONG_CHUNK = 1024 * 1024;
 
 const shared = new DigestThread();
 
-/** In hex. `onRead` is told of each piece. Rejects with what the file system says. */
+/** Returns the hash in hex. `onRead` is called for each piece. Rejects with the file system's error. */
 export async function sha256Of(
   handle: FileHandle,
   onRead?: () => void,

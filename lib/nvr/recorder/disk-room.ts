@@ -1,14 +1,14 @@
-// What is left free on a disk, for the rest of the machine: asked for at most once a second and folder, for
-// all that this process records there.
+// Keeps a part of the disk free for the rest of the machine. The free space is read at most once a second for
+// each folder, for all recordings of this process.
 
 import { NvrError } from '../../errors.js';
 import type { RecorderFs } from './types.js';
 
 export const RESERVE_BYTES = 1024 ** 3;
 const FRESH_MS = 1000;
-/** Written since the last look, after which another one is due. */
+/** After this many bytes were written, the free space is read again. */
 const FRESH_BYTES = 64 * 1024 * 1024;
-/** Disks are few; folders may be many. */
+/** The most folders to remember. */
 const MAX_ROOMS = 1000;
 
 interface Room {
@@ -20,7 +20,7 @@ interface Room {
 const rooms = new Map<string, Room>();
 
 /**
- * Rejects with EDISK where writing `bytes` more would leave less than `reserve` free. `now`: monotonic ms.
+ * Rejects with EDISK if writing `bytes` more would leave less than `reserve` free. `now` is in monotonic ms.
  */
 export async function claimRoom(
   fs: RecorderFs,
@@ -38,7 +38,7 @@ export async function claimRoom(
   }
   room.written += bytes;
   if (room.free - room.written >= reserve) return;
-  // There may be room by the next try.
+  // The next attempt reads the free space again.
   rooms.delete(root);
   const mib = Math.max(0, Math.round((room.free - room.written) / 1024 ** 2));
   throw new NvrError(
@@ -47,7 +47,7 @@ export async function claimRoom(
   );
 }
 
-/** A file system that does not say has no end, until it refuses. */
+/** If the file system does not report its free space, it counts as unlimited until a write fails. */
 export async function freeBytes(fs: RecorderFs, root: string): Promise<number> {
   return fs.statfs(root).then(
     ({ bavail, bsize, blocks }) => (blocks > 0 ? bavail * bsize : Infinity),

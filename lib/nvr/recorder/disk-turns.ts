@@ -1,10 +1,10 @@
-// Who writes next of all that this process records on one disk: the recording that began first. So where a
-// disk cannot take all of them, the first ones are whole and the last ones wait, in place of none being whole
-// in time.
+// Orders the writes of all recordings in one folder: the recording that began first goes first. If the disk
+// cannot keep up, the first recordings are complete and the last ones wait, instead of none being complete in
+// time.
 
 /**
- * Writes under way at once: more than one, as a disk far away takes its time for each; fewer than Node has
- * threads for files.
+ * The most writes at the same time: more than one, since a network disk needs time for each; fewer than Node
+ * has threads for file operations.
  */
 const LANES = 3;
 
@@ -15,16 +15,16 @@ interface Waiting {
 
 export class DiskTurns {
   private running = 0;
-  /** The next one last. */
+  /** Waiting writes; the next one is the last element. */
   private readonly waiting: Waiting[] = [];
   private finished = 0;
 
-  /** Writes that came to an end, well or not: a disk that answers, however slowly. */
+  /** The number of writes that have ended, with or without success: if it grows, the disk responds. */
   get progress(): number {
     return this.finished;
   }
 
-  /** `order`: the lowest goes first; of equals, the one that asked first. Settles as `write` does. */
+  /** The lowest `order` goes first; among equals, the first to ask. Settles as `write` does. */
   async run<T>(order: number, write: () => Promise<T>): Promise<T> {
     if (this.running < LANES) this.running++;
     else
@@ -49,21 +49,21 @@ export class DiskTurns {
 }
 
 const turns = new Map<string, DiskTurns>();
-/** Folders are few. */
+/** The most folders to remember. */
 const MAX_FOLDERS = 1000;
 let begun = 0;
 
-/** Those of a folder: another one may lie on a disk that hangs. */
+/** The turns of a folder; another folder may be on a disk that hangs. */
 export function turnsOf(root: string): DiskTurns {
-  const known = turns.get(root);
-  if (known !== undefined) return known;
+  const existing = turns.get(root);
+  if (existing !== undefined) return existing;
   if (turns.size >= MAX_FOLDERS) turns.clear();
   const made = new DiskTurns();
   turns.set(root, made);
   return made;
 }
 
-/** The order of a recording that begins now. */
+/** The order number of a recording that begins now. */
 export function nextOrder(): number {
   return ++begun;
 }

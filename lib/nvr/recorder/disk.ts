@@ -1,4 +1,4 @@
-// What a disk's refusals mean to a user.
+// Explains the file system's errors to users.
 
 import { NvrError } from '../../errors.js';
 
@@ -16,17 +16,17 @@ const HINTS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the path is too long for this disk',
 };
 
-/** What the system calls its errors; Node.js begins its own with ERR_. */
+/** The form of the system's error codes; Node.js begins its own with ERR_. */
 const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9]+$/;
 
-/** Whether it was the system that refused: the disk, not what the camera sent. */
+/** Whether the error comes from the system (the disk), not from what the camera sent. */
 export function isSystemError(error: unknown): boolean {
   return SYSTEM_CODE.test(codeOf(error)) && !(error instanceof NvrError);
 }
 
 /**
- * EDISK that says what to do, where it was the system that refused; other errors of ours stay what they are,
- * and what is left came with the pictures.
+ * Turns an error into an NvrError: a system error becomes EDISK with advice, an NvrError stays, and any other
+ * was caused by the camera's data.
  */
 export function writeError(cause: unknown, path: string): NvrError {
   if (cause instanceof NvrError) return cause;

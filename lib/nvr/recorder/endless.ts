@@ -1,4 +1,4 @@
-// Recording without end: file after file, begun again after a failure, later each time.
+// Continuous recording: one file after the other, with retries after a failure at growing intervals.
 
 import type { Clip } from './clip.js';
 import type { Cases } from './cases.js';
@@ -7,11 +7,11 @@ import type { Alarm, RecorderDeps, RecorderEvent, RecorderOptions } from './type
 const MAX_ALARMS = 1000;
 const RETRY_MS = 5000;
 const MAX_RETRY_MS = 60_000;
-/** A file that has lasted so long, or half its segment, is a success. */
+/** A file that lasts this long (ms), or half of its segment, counts as a success. */
 const WELL_MS = 30_000;
 
 export class Endless {
-  /** Of the segment at hand. */
+  /** The alarms in the present segment. */
   private readonly alarms: Alarm[] = [];
   private timer: unknown;
   private retryMs = RETRY_MS;
@@ -20,11 +20,11 @@ export class Endless {
     private readonly options: Pick<RecorderOptions, 'mode' | 'segment'>,
     private readonly deps: Pick<RecorderDeps, 'timers'>,
     private readonly cases: Cases,
-    /** Begins a recording, where one is still wanted. */
+    /** Begins a recording, if one is still wanted. */
     private readonly begin: () => void,
   ) {}
 
-  /** Of its clips: those that the file at hand lists. */
+  /** Returns the alarms to list for the present file. */
   readonly takeAlarms = (): Alarm[] => this.alarms.splice(0);
 
   get plan(): Pick<Clip['plan'], 'id' | 'takeAlarms' | 'segmentMs'> {
@@ -35,15 +35,15 @@ export class Endless {
     };
   }
 
-  /** It is listed in the file at hand, and of a segment found again after a crash. */
+  /** Lists an alarm in the present file. In continuous mode the journal keeps it, too, in case of a crash. */
   alarm(alarm: Alarm): void {
     if (this.alarms.length >= MAX_ALARMS) return;
     this.alarms.push(alarm);
     if (this.options.mode === 'continuous') this.cases.segmentAlarm(alarm);
   }
 
-  /** Whether a file that is finished counts as a success: the disk is well again. */
-  isWell(event: Extract<RecorderEvent, { type: 'finished' }>): boolean {
+  /** Whether a finished file counts as a success, which means that the disk works again. */
+  judge(event: Extract<RecorderEvent, { type: 'finished' }>): boolean {
     const isWell = event.info.durationMs >= Math.min(this.options.segment * 500, WELL_MS);
     if (isWell) this.retryMs = RETRY_MS;
     return isWell;

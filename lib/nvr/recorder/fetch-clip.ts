@@ -1,4 +1,4 @@
-// One try to make an alarm's clip from the NVR's own recording.
+// Makes one attempt to fetch an alarm's clip from the NVR's own recording.
 
 import type { NvrError } from '../../errors.js';
 import { LEAST_MISSING_MS, type FetchOutcome } from './backfill.js';
@@ -10,15 +10,12 @@ import { pour } from './pour.js';
 import { Sound } from './sound.js';
 import type { ClipInfo, FetchSpan } from './types.js';
 
-/** The NVR has more than this machine, if it has so much more, ms. */
+/** A fetched clip replaces nothing unless it has at least this much more, in ms. */
 const BETTER_MS = 1000;
-/** Where the recording broke off, so much of it is whole enough. */
+/** If the fetch broke off, this part of the span (0 to 1) is enough. */
 const ENOUGH = 0.95;
 
-/**
- * `tell` is handed the files where the result is worth having; otherwise nothing is left of them. Never
- * rejects.
- */
+/** Calls `tell` with the files if the result is worth keeping; otherwise deletes them. Never rejects. */
 export async function fetchClip(
   context: ClipContext,
   entry: CaseEntry,
@@ -66,7 +63,7 @@ function planOf({ id, reason, from, alarms }: CaseEntry): Clip['plan'] {
     id,
     reason,
     source: 'playback',
-    // What is live goes first.
+    // Live recordings are written first.
     order: Infinity,
     alarmed: { monotonic: time, time },
     from,

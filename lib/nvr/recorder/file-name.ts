@@ -1,5 +1,5 @@
-// Where a clip goes: a template below the folder, filled with names that no file system and no attacker can
-// make more of.
+// The path of a clip: fills a template with names that are safe on every file system and cannot lead out of
+// the folder.
 
 import { DateTime } from 'luxon';
 import { NvrError } from '../../errors.js';
@@ -16,16 +16,16 @@ export interface NameFields {
 export const DEFAULT_FILE_NAME = '{nvr}/{channel}/{yyyy}-{MM}-{dd}/{HHmmss}-{reason}.mp4';
 
 const MAX_LEVELS = 16;
-/** Bytes of one name; file systems allow 255, and a suffix comes on top. */
+/** The most bytes of one name: file systems permit 255, and a suffix is added. */
 const MAX_NAME_BYTES = 180;
-/** Names that Windows keeps for devices, whatever follows a dot. */
+/** Names that Windows reserves for devices, with any extension. */
 const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 const TIME = /^[yMdHmsS]+(?:[-_.][yMdHmsS]+)*$/;
 const TEXTS = ['nvr', 'channel', 'stream', 'reason'] as const;
 
 /**
- * The template's levels, filled, without the last one's ending. Throws EINPUT for a template that leaves the
- * folder or names what is unknown.
+ * The filled levels of the template, without the file's extension. Throws EINPUT for a template that leaves
+ * the folder or has an unknown placeholder.
  */
 export function clipPath(template: string, fields: NameFields, timeZone: string): string[] {
   const levels = checkTemplate(template);
@@ -40,7 +40,7 @@ export function clipPath(template: string, fields: NameFields, timeZone: string)
   );
 }
 
-/** Throws EINPUT that says what is wrong with a template. */
+/** Throws EINPUT that says what is wrong with a template; returns its levels. */
 export function checkTemplate(template: string): string[] {
   const levels = template.replace(/\.(mp4|mov)$/i, '').split('/');
   const refuse = (rule: string): never => {
@@ -60,7 +60,7 @@ export function checkTemplate(template: string): string[] {
   return levels;
 }
 
-/** One level of a path, of any text. */
+/** Makes a safe name for one level of a path from any text. */
 export function safeName(text: string): string {
   const plain = text
     .normalize('NFC')
@@ -72,7 +72,7 @@ export function safeName(text: string): string {
   return RESERVED.test(short.split('.')[0]!.trim()) ? `_${short}` : short;
 }
 
-/** White space and dots around a name are lost on some systems: three of them at most become `_`. */
+/** Some systems drop white space and dots at the ends of a name: up to three of them become `_`. */
 function withoutEdges(name: string): string {
   const filler = (length: number): string => '_'.repeat(Math.min(length, 3));
   const start = name.search(/[^\s.]/);

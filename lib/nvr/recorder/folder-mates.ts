@@ -1,5 +1,5 @@
-// The recorders of this process that share a folder: limits of the folder and of the disk are for all of them
-// together.
+// The recorders of this process that share a folder: the limits on the folder and on the disk apply to all of
+// them together.
 
 import type { Journal } from './journal.js';
 import type { RetentionLimits } from './retention.js';
@@ -11,7 +11,7 @@ export interface Mate {
 
 const mates = new Set<Mate>();
 
-/** Answers what takes it out again. */
+/** Returns the function that removes it again. */
 export function joinFolder(mate: Mate): () => void {
   mates.add(mate);
   return () => void mates.delete(mate);

@@ -1,25 +1,25 @@
-// How often the picture's format may change in one recording: each change begins a file, and a camera that
-// changes it with every picture must not make a file of each.
+// Limits how often the video format may change in one recording: each change begins a new file, and a camera
+// that changes the format with every frame must not create a file for each.
 
 import { NvrError } from '../../errors.js';
 
-/** Of a file that a change ends. */
+/** The least length (ms) of a file that a format change ends. */
 const LEAST_MS = 1000;
 const MAX_IN_A_MINUTE = 10;
 const MAX_IN_A_CLIP = 30;
 const MINUTE_MS = 60_000;
 
 export class FormatChanges {
-  /** Of the changes within the last minute, ms. */
+  /** Times of the changes within the last minute, in ms. */
   private times: number[] = [];
   private count = 0;
 
-  /** `endless`: the recording has no end, so that nothing but its rate is bounded. */
+  /** `endless`: the recording has no end, so only the rate of changes is limited. */
   constructor(private readonly endless: boolean) {}
 
   /**
-   * Whether a file may end at `at` that has begun at `since` (ms): not yet, where it has just begun. Throws
-   * EPROTOCOL beyond what a camera in its right mind does.
+   * Whether a file that began at `since` may end at `at` (ms): not if it has only just begun. Throws
+   * EPROTOCOL if the format changes more often than any working camera changes it.
    */
   allow(at: number, since: number): boolean {
     if (at - since < LEAST_MS) return false;

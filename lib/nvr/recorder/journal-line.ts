@@ -1,14 +1,14 @@
-// The lines of a recorder's journal, and how they are read: nothing is taken from one that is torn, or that
-// names a file outside the folder.
+// The lines of a recorder's journal and their parser, which ignores a line that is damaged or names a file
+// outside the folder.
 
 import type { TimeSource } from '../../codec/unit.js';
 import { pathOf } from './below.js';
 import type { Alarm, ClipInfo, KeptMessage } from './types.js';
 
-/** What a clip's message tells, the names of the files apart. */
+/** The contents of a clip's message, without the names of its files. */
 export type Story = Omit<ClipInfo, 'file' | 'thumbnail'>;
 
-/** A file that is being written. Paths are from the folder, with / between levels. */
+/** A file that is being written. Paths are from the folder, with / as separator. */
 export interface OpenEntry {
   readonly file: string;
   /** Epoch ms. */
@@ -18,13 +18,13 @@ export interface OpenEntry {
   readonly width: number;
   readonly height: number;
   readonly timeSource?: TimeSource;
-  /** The case it belongs to, if any. */
+  /** The alarm that it belongs to, if any. */
   readonly id?: string;
-  /** To be kept when it is finished. */
+  /** To be protected from retention once it is finished. */
   readonly kept?: true;
 }
 
-/** What a file is once it has been thinned. */
+/** The properties of a file after it has been thinned. */
 export interface Thinned {
   readonly bytes: number;
   readonly sha256: string;
@@ -39,37 +39,37 @@ export interface DoneEntry {
   readonly bytes: number;
   readonly thumbnail?: string;
   readonly id?: string;
-  /** What no running flow has been told yet. */
+  /** The message that no running flow has received yet. */
   readonly untold?: Story;
-  /** What has been told, its lists cut short. */
+  /** The message that was delivered, with shortened lists. */
   readonly story?: Story;
-  /** Retention leaves it alone. */
+  /** Protected from retention. */
   readonly kept?: true;
-  /** It is about to be replaced by its keyframes, which are this. */
+  /** The file is being replaced by its keyframes, which have these properties. */
   readonly thinning?: Thinned;
 }
 
 /**
- * An alarm that has not had its last word: its clip is recorded, or to be told, or to be fetched. Times are
- * epoch ms.
+ * An alarm that is not done: its clip is being recorded, to be reported, or to be fetched. Times are epoch
+ * ms.
  */
 export interface CaseEntry {
   readonly id: string;
   readonly reason: string;
   /** The first alarm minus the pre-roll. */
   readonly from: number;
-  /** The end of the post-roll as far as it is known. */
+  /** The end of the post-roll as known so far. */
   readonly to: number;
   readonly alarms: readonly Alarm[];
-  /** The first alarm's message, for a clip that is told when nobody holds it any more. */
+  /** The first alarm's message, for a clip that is reported after a restart. */
   readonly message?: KeptMessage;
-  /** Its recording is over, and this much of it, in ms, is missing; to be fetched, since then. */
+  /** Its recording has ended with this many ms missing, which are to be fetched; `since` is that time. */
   readonly missing?: { readonly ms: number; readonly since: number };
 }
 
-/** The case of the alarms in a continuous segment: they are listed, and no clip is owed to them. */
+/** The id of alarms in a continuous segment: they are listed with it and get no clip of their own. */
 export const SEGMENT = 'segment';
-/** What a time-lapse's files have in place of a case. */
+/** The id that files of a time-lapse have in place of an alarm's. */
 export const LAPSE = 'lapse';
 
 export type Line =
@@ -84,17 +84,17 @@ export type Line =
   | { readonly op: 'missing'; readonly id: string; readonly ms: number; readonly since: number }
   | { readonly op: 'over'; readonly id: string };
 
-/** `thinned` ends what `thin` began; `whole` takes it back. */
+/** `thin` begins a replacement by keyframes, `thinned` ends it, `whole` cancels it. */
 const FILE_WORDS = ['told', 'gone', 'keep', 'release', 'thinned', 'whole'] as const;
 export type FileWord = (typeof FILE_WORDS)[number];
 
 const MAX_ID = 100;
-/** Of a file that has been told, there may be very many. */
+/** Shorter limits for reported files, of which there may be very many. */
 const LISTED_ALARMS = 20;
 const LISTED_SPANS = 100;
 const NONE: readonly never[] = [];
 
-/** What is remembered of a file that has been told. */
+/** Shortens the message of a reported file for keeping. */
 export function shortStory(story: Story): Story {
   const cut = <T>(list: readonly T[] | undefined, length: number): readonly T[] =>
     list === undefined || list.length === 0 ? NONE : list.slice(0, length);
@@ -106,7 +106,7 @@ export function shortStory(story: Story): Story {
   };
 }
 
-/** Undefined for what is no line of ours. `root`: of the folder. */
+/** Parses a line; undefined if it is not valid. `root` is the folder. */
 export function readLine(text: string, root: string): Line | undefined {
   if (text === '') return undefined;
   try {

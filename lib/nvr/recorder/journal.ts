@@ -1,5 +1,5 @@
-// What a recorder has promised and written, as JSON lines in the folder itself: what a start must finish and
-// tell, and the only files that retention may delete.
+// The journal of a recorder, as JSON lines in the clip folder: which alarms and files a start has to finish
+// and report, and which files retention may delete.
 
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -28,55 +28,55 @@ export {
   type Story,
 } from './journal-line.js';
 
-/** Files kept in mind; beyond, the oldest are left to themselves. */
+/** The most files to remember; beyond that the oldest are forgotten, and stay on the disk. */
 const MAX_ENTRIES = 200_000;
-/** Alarms that wait for their last word; beyond, the oldest never has it. */
+/** The most alarms that are not done; beyond that the oldest is forgotten. */
 const MAX_CASES = 1000;
-/** Alarms listed of one case. */
+/** The most alarms to list in one entry. */
 const MAX_ALARMS = 1000;
 const MAX_BYTES = 256 * 1024 * 1024;
-/** Lines that say nothing any more before the journal is written anew. */
+/** The journal is rewritten once it has this many obsolete lines. */
 const MAX_STALE = 1000;
-/** It holds messages of a flow. */
+/** Readable by its owner only: it contains messages of a flow. */
 const MODE = 0o600;
 
-/** What an earlier run left: to be finished, told and fetched. */
+/** What an earlier run left to be finished, reported and fetched. */
 export interface Left {
   readonly cases: readonly CaseEntry[];
   readonly open: readonly OpenEntry[];
   readonly untold: readonly DoneEntry[];
 }
 
-/** One of several that may use the folder, and what it records there. */
+/** One of several users of the folder, and the camera that it records there. */
 export interface JournalOf {
   readonly owner: string;
   readonly camera: string;
 }
 
 export class Journal {
-  /** What is recorded, where it says so. */
+  /** The recorded camera, if the journal names it. */
   camera: string | undefined;
   private readonly open = new Map<string, OpenEntry>();
   private readonly done = new Map<string, DoneEntry>();
   private readonly waiting = new Map<string, CaseEntry>();
   private lines = 0;
-  /** The file ends in the midst of a line. */
+  /** The file ends in the middle of a line. */
   private torn = false;
   private work: Promise<void> = Promise.resolve();
-  /** Bytes of all finished files, and of those among them that are kept. */
+  /** Bytes of all finished files, and of those that are protected from retention. */
   private total = 0;
   private kept = 0;
 
   private constructor(
     private readonly fs: RecorderFs,
-    /** The folder, symbolic links resolved. */
+    /** The folder's path with symbolic links resolved. */
     readonly root: string,
     private readonly name: string,
-    /** To be said of it in front of what comes next. */
+    /** The camera to write into the journal before the next line. */
     private unsaid?: string,
   ) {}
 
-  /** `of`: absent where nobody else uses the folder. Rejects with what the file system says. */
+  /** `of` is undefined if nobody else uses the folder. Rejects with the file system's error. */
   static async load(fs: RecorderFs, folder: string, id: string, of?: JournalOf): Promise<Journal> {
     const root = await fs.realpath(folder);
     const journal = new Journal(fs, root, journalName(id, of), of?.camera);
@@ -125,12 +125,12 @@ export class Journal {
     return [...this.open.values()];
   }
 
-  /** Finished files, the oldest first as they were finished. */
+  /** Finished files, in the order in which they were finished. */
   get finished(): IterableIterator<DoneEntry> {
     return this.done.values();
   }
 
-  /** Alarms that have not had their last word, the oldest first. */
+  /** Alarms that are not done, the oldest first. */
   get cases(): CaseEntry[] {
     return [...this.waiting.values()];
   }
@@ -152,17 +152,17 @@ export class Journal {
     return this.note({ op: 'alarm', ...entry });
   }
 
-  /** A case goes on until `to`, because of a further alarm or none. */
+  /** An alarm's clip now ends at `to`. `alarm` is the further alarm that extended it, if any. */
   extended(id: string, to: number, alarm?: Alarm): Promise<void> {
     return this.note({ op: 'more', id, to, ...(alarm !== undefined && { alarm }) });
   }
 
-  /** The recording of a case is over; `ms` of it are to be fetched. */
+  /** The recording of an alarm has ended; `ms` of it are to be fetched. */
   missing(id: string, ms: number, since: number): Promise<void> {
     return this.note({ op: 'missing', id, ms, since });
   }
 
-  /** A case has had its last word. */
+  /** The alarm is done. */
   over(id: string): Promise<void> {
     return this.waiting.has(id) ? this.note({ op: 'over', id }) : Promise.resolve();
   }
@@ -171,24 +171,24 @@ export class Journal {
     return this.note({ op: 'open', ...entry });
   }
 
-  /** `planned`: the path it was opened by. */
+  /** A file is finished. `planned` is the path under which it was opened. */
   async closed(planned: string, entry: DoneEntry): Promise<void> {
     const kept = this.open.get(planned)?.kept;
     await this.note({ op: 'done', ...entry, ...(kept && { kept }) });
     if (planned !== entry.file) await this.gone(planned);
   }
 
-  /** The message of a finished file has been handed to a running flow. */
+  /** A running flow has received the message of a finished file. */
   told(file: string): Promise<void> {
     return this.done.get(file)?.untold === undefined ? Promise.resolve() : this.note({ op: 'told', file });
   }
 
-  /** A file, finished or being written; undefined: none of ours. */
+  /** Finds a file, finished or being written; undefined if the journal has no such file. */
   find(file: string): DoneEntry | OpenEntry | undefined {
     return this.done.get(file) ?? this.open.get(file);
   }
 
-  /** Whether retention leaves a file alone. */
+  /** Protects a file from retention, or ends that. */
   async keep(file: string, kept: boolean): Promise<void> {
     const entry = this.find(file);
     if (entry !== undefined && (entry.kept ?? false) !== kept)
@@ -196,7 +196,7 @@ export class Journal {
   }
 
   /**
-   * A file is about to be replaced by its keyframes; `thinned` tells that it has been, `whole` that it has
+   * A file is about to be replaced by its keyframes. `thinned` follows if that succeeds, `whole` if it does
    * not.
    */
   thin(file: string, thinned: Thinned): Promise<void> {
@@ -235,7 +235,7 @@ export class Journal {
     let text: string;
     try {
       text = await handle.readFile('utf8');
-      // One of an earlier version, which held no messages.
+      // The journal of an earlier version may be readable by others, since it contained no messages.
       await handle.chmod(MODE).catch(() => undefined);
     } finally {
       await handle.close();
@@ -315,7 +315,7 @@ export class Journal {
     }
   }
 
-  /** In its old place: the order is that of age. */
+  /** Replaces the entry in place: the order of the map is that of age. */
   private change(file: string, changed: (entry: DoneEntry) => DoneEntry): void {
     const entry = this.done.get(file);
     if (entry === undefined) return;
@@ -349,14 +349,14 @@ export class Journal {
       if (this.waiting.size > MAX_CASES) this.waiting.delete(this.waiting.keys().next().value!);
       return;
     }
-    const known = this.waiting.get(id);
-    if (known === undefined) return;
+    const entry = this.waiting.get(id);
+    if (entry === undefined) return;
     if (op === 'missing') {
-      this.waiting.set(id, { ...known, missing: { ms: line.ms, since: line.since } });
+      this.waiting.set(id, { ...entry, missing: { ms: line.ms, since: line.since } });
       return;
     }
-    const more = line.alarm === undefined || known.alarms.length >= MAX_ALARMS ? [] : [line.alarm];
-    this.waiting.set(id, { ...known, to: line.to, alarms: [...known.alarms, ...more] });
+    const more = line.alarm === undefined || entry.alarms.length >= MAX_ALARMS ? [] : [line.alarm];
+    this.waiting.set(id, { ...entry, to: line.to, alarms: [...entry.alarms, ...more] });
   }
 
   private note(line: Line): Promise<void> {
@@ -387,7 +387,7 @@ export class Journal {
     this.unsaid = undefined;
   }
 
-  /** All at once or not at all: beside the old one, and renamed. */
+  /** Writes a new file next to the old one and renames it, so that a crash leaves one complete journal. */
   private async rewrite(): Promise<void> {
     const camera = this.unsaid ?? this.camera;
     const lines: Line[] = [
@@ -415,9 +415,9 @@ export class Journal {
 }
 
 function thinnedTo(entry: DoneEntry, { bytes, sha256, frames }: Thinned): DoneEntry {
-  const told = (story: Story | undefined): Story | undefined =>
+  const thinnedMessage = (story: Story | undefined): Story | undefined =>
     story && { ...story, bytes, sha256, frames, audio: false, thinned: true };
-  const untold = told(entry.untold);
-  const story = told(entry.story);
+  const untold = thinnedMessage(entry.untold);
+  const story = thinnedMessage(entry.story);
   return { ...entry, bytes, ...(untold && { untold }), ...(story && { story }) };
 }

@@ -1,27 +1,27 @@
-// What of an alarm's message is written down, so that its clip can still be told with it after a restart:
-// plain data, no secrets, within a bound.
+// Copies the part of an alarm's message that goes into the journal, so that its clip can be reported with it
+// after a restart: plain data without secrets, of limited size.
 
 import { types } from 'node:util';
 import type { KeptMessage } from './types.js';
 
-/** Bytes of JSON. */
+/** The most bytes, as JSON. */
 const MAX_BYTES = 16 * 1024;
 const MAX_DEPTH = 20;
-/** Names of members that may hold a secret, wherever in the name the word stands. */
+/** Names of properties that may hold a secret, wherever in the name the word stands. */
 const SECRET = /passw|passphrase|pwd|token|authori[sz]ation|credential|cookie|secret|key/i;
-/** Connections of core's http in, and what Node-RED keeps for itself. */
+/** The connections of the core `http in` node, and properties that belong to Node-RED. */
 const OWN = /^(?:req$|res$|_)/;
 
 interface Budget {
   bytes: number;
 }
 
-/** What cannot be kept. */
+/** Stands for a value that cannot be kept. */
 const NOTHING = Symbol('nothing');
 
 /**
- * A copy of the properties that are JSON, each whole or not at all, the small ones first where not all fit.
- * Runs no getter, and never throws.
+ * Copies the properties that are JSON, each completely or not at all; if not all fit, the small ones. Runs no
+ * getter, and never throws.
  */
 export function keepMessage(message: object): KeptMessage {
   const found: { name: string; value: unknown; bytes: number }[] = [];
@@ -42,7 +42,7 @@ export function keepMessage(message: object): KeptMessage {
   );
 }
 
-/** `budget` bounds the work as well as the size; `above`: what it lies in. */
+/** `budget` limits the work as well as the size; `above` are the objects that contain the value. */
 function copy(value: unknown, budget: Budget, above: readonly object[]): unknown {
   if ((budget.bytes -= 2) < 0) return NOTHING;
   switch (typeof value) {
@@ -68,7 +68,7 @@ function copyList(list: readonly unknown[], budget: Budget, above: readonly obje
   for (const item of list) {
     const value = copy(item, budget, [...above, list]);
     if (budget.bytes < 0) return NOTHING;
-    // As JSON has it.
+    // `JSON.stringify` also writes null for such an item.
     copied.push(value === NOTHING ? null : value);
   }
   return copied;
@@ -76,7 +76,7 @@ function copyList(list: readonly unknown[], budget: Budget, above: readonly obje
 
 function copyObject(from: object, budget: Budget, above: readonly object[]): unknown {
   const prototype: unknown = Object.getPrototypeOf(from);
-  // Class instances, Buffers among them, are no data.
+  // Instances of classes, such as Buffers, are not plain data.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return NOTHING;
   const copied: [string, unknown][] = [];
   for (const name of namesOf(from)) {
@@ -92,7 +92,7 @@ function namesOf(object: object): string[] {
   return Object.keys(object).filter((name) => !SECRET.test(name) && !OWN.test(name));
 }
 
-/** A getter is not run: it may throw, or answer something else each time. */
+/** Getters are not run: they may throw, or return something else each time. */
 function valueOf(object: object, name: string): unknown {
   return Object.getOwnPropertyDescriptor(object, name)?.value as unknown;
 }

@@ -1,4 +1,4 @@
-// How long recordings last: what is there, how fast it grows, and when that fills the disk. Pure.
+// Computes how long recordings last: what there is, how fast it grows, and when that fills the disk. Pure.
 
 import type { Mate } from './folder-mates.js';
 import type { Journal } from './journal.js';
@@ -7,7 +7,7 @@ import type { KeptStatus } from './types.js';
 
 const DAY_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000;
-/** Less than that tells no pace. */
+/** A shorter recording (ms) says nothing about the rate. */
 const LEAST_MS = 10 * 60_000;
 
 export function keptStatus(
@@ -38,7 +38,7 @@ export function keptStatus(
   };
 }
 
-/** What has been recorded in the last day, or in as much of it as there is. */
+/** The bytes per day, from the last day's recordings or from as much as there is. */
 function bytesPerDay(journal: Journal, now: number): number | undefined {
   const since = now - DAY_MS;
   let bytes = 0;
@@ -52,7 +52,7 @@ function bytesPerDay(journal: Journal, now: number): number | undefined {
   return span >= LEAST_MS ? (bytes / span) * DAY_MS : undefined;
 }
 
-/** Undefined: never, or nobody knows. */
+/** When the disk will be full, in epoch ms; undefined if never, or if it is unknown. */
 function whenFull(mates: readonly Mate[], room: number, now: number): number | undefined {
   let pace = 0;
   let growth = 0;
@@ -68,7 +68,7 @@ function whenFull(mates: readonly Mate[], room: number, now: number): number | u
   return Math.round(now + (Math.max(0, room) / pace) * DAY_MS);
 }
 
-/** Bytes by which a recorder's files can still grow within its own limits. */
+/** The bytes by which a recorder's files can still grow within its own limits. */
 function growthOf(journal: Journal, { keepDays, keepGiB }: Mate['limits'], pace: number): number {
   const bySize = keepGiB > 0 ? keepGiB * GIB - journal.unkeptBytes : Infinity;
   const byAge = keepDays > 0 ? keepDays * pace - journal.unkeptBytes : Infinity;

@@ -1,20 +1,20 @@
-// Which troubles are news: a cause is told once, until something has gone well again.
+// Decides whether a problem is reported as new: each cause only once until the next success.
 
 import type { NvrError } from '../../errors.js';
 import { codeOf } from './disk.js';
 
 export class News {
-  private readonly told = new Set<string>();
+  private readonly causes = new Set<string>();
 
-  /** Whether this cause has not been told since the last success. */
-  isNews(error: NvrError): boolean {
+  /** Remembers the cause. Returns whether it was not reported since the last success. */
+  remember(error: NvrError): boolean {
     const cause = `${error.code} ${codeOf(error.cause)}`;
-    const isNew = !this.told.has(cause);
-    this.told.add(cause);
+    const isNew = !this.causes.has(cause);
+    this.causes.add(cause);
     return isNew;
   }
 
   success(): void {
-    this.told.clear();
+    this.causes.clear();
   }
 }

@@ -1,5 +1,5 @@
-// A clip on its way: written as `name.mp4.part`, renamed when it is whole, cut back to its last whole
-// fragment when it was cut short.
+// A clip that is being written: named `name.mp4.part`, renamed when complete, and truncated to its last
+// complete fragment after a crash.
 
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,28 +12,28 @@ import { folderMode, makeFolders, openBelow, pathOf, type Place } from './below.
 import type { RecorderFs } from './types.js';
 
 export interface Finished {
-  /** Path from the folder, with / between its levels. */
+  /** Path from the folder, with / as separator. */
   readonly file: string;
   readonly bytes: number;
-  /** Absent: the disk did not let it be read back. */
+  /** Undefined if the file could not be read back. */
   readonly sha256?: string;
-  /** Epoch ms at which what was cut short had been written to. */
+  /** Time of the last write, in epoch ms, of a file that was cut short. */
   readonly modified?: number;
 }
 
 const MAX_SUFFIX = 9999;
-/** Behind the name of a file that is being written. */
+/** Suffix of a file that is being written. */
 export const PART = '.part';
-/** A plain file on its way. */
+/** Suffix of a plain MP4 that is being written. */
 const PLAIN_PART = '.plain.part';
 /** Top-level boxes of one file. */
 const MAX_BOXES = 1_000_000;
 
-/** Parts that this process writes at the moment: a start leaves them alone. */
+/** Files that this process is writing now: recovery leaves them alone. */
 const writing = new Set<string>();
 
 export class PartFile implements ClipSink {
-  /** Changes while the file is copied, or read back. */
+  /** Counts pieces while the file is copied or read back. */
   copied = 0;
   private bytes = 0;
 
@@ -42,13 +42,13 @@ export class PartFile implements ClipSink {
     private readonly root: string,
     private readonly mode: number,
     private readonly handle: FileHandle,
-    /** Path of the clip from the folder, as it is planned. */
+    /** The planned path of the clip, from the folder. */
     readonly file: string,
   ) {}
 
   /**
-   * Opens `levels` below the folder, with a number behind the name where it is taken. `announce` is told the
-   * path, from the folder, before a file is made. Rejects with what the file system says, or EINPUT.
+   * Opens `levels` below the folder, with a number added if the name is taken. `announce` is called with the
+   * path from the folder before the file is created. Rejects with the file system's error, or EINPUT.
    */
   static async open(
     fs: RecorderFs,
@@ -85,7 +85,7 @@ export class PartFile implements ClipSink {
     }
   }
 
-  /** Makes the file a plain one if that is asked for, and gives it its name. */
+  /** Converts the file to a plain MP4 if requested, and renames it. */
   async finish(plain: boolean): Promise<Finished & { notPlain?: unknown }> {
     try {
       await this.handle.close();
@@ -101,8 +101,7 @@ export class PartFile implements ClipSink {
   }
 
   /**
-   * After a failure: keeps what can be played, if there is anything. Rejects where the disk fails again: then
-   * the next start does it.
+   * Keeps what can be played after a failure. Rejects if the disk fails again; the next start then does it.
    */
   async rescue(): Promise<Finished | undefined> {
     await this.handle.close().catch(() => undefined);
@@ -111,8 +110,8 @@ export class PartFile implements ClipSink {
   }
 
   /**
-   * The part is replaced at once, when its like is whole: whatever happens, one of them is there. Answers why
-   * it could not be done.
+   * Replaces the file by the plain copy once that is complete, so that one of them always exists. Returns the
+   * error if it failed.
    */
   private async makePlain(part: Place): Promise<unknown> {
     const { fs, root, mode, file } = this;
@@ -135,8 +134,8 @@ export class PartFile implements ClipSink {
 }
 
 /**
- * Cuts the part of `file` back to its last whole fragment and gives it its name; deletes it if it holds none.
- * A file that has its name already is answered as it is. Undefined: there is nothing.
+ * Truncates the `.part` of `file` to its last complete fragment and renames it, or deletes it if it has none.
+ * A file that already has its final name is returned as it is. Undefined if there is nothing.
  */
 export async function finishPart(fs: RecorderFs, root: string, file: string): Promise<Finished | undefined> {
   const part = await openBelow(fs, root, file + PART);
@@ -152,7 +151,7 @@ export async function finishPart(fs: RecorderFs, root: string, file: string): Pr
   let modified: number;
   try {
     bytes = await wholeBytes(handle, found.size);
-    // Another name of the file is somebody else's: nothing is cut off there.
+    // If the file has another hard link, it is not ours alone, so it is not truncated.
     const { nlink, mtimeMs } = await handle.stat();
     modified = Math.round(mtimeMs);
     const isOurs = nlink === 1;
@@ -168,7 +167,7 @@ export async function finishPart(fs: RecorderFs, root: string, file: string): Pr
   return undefined;
 }
 
-/** Nothing where it cannot be read: the clip is there all the same. */
+/** The hash is left out if the file cannot be read; the clip exists all the same. */
 async function hashOf(place: Place, onRead?: () => void): Promise<{ sha256?: string }> {
   try {
     const handle = await place.open('read');
@@ -178,7 +177,7 @@ async function hashOf(place: Place, onRead?: () => void): Promise<{ sha256?: str
   }
 }
 
-/** Whether this process writes the part of `file` at the moment. */
+/** Whether this process is writing the `.part` of `file` now. */
 export function isBeingWritten(root: string, file: string): boolean {
   return writing.has(pathOf(root, file));
 }
@@ -203,8 +202,8 @@ async function copyPlain(
   }
 }
 /**
- * Bytes up to the end of the last whole fragment (moof and mdat), or of what follows the fragments; 0 if
- * there is none (ISO 14496-12 8.8).
+ * Bytes up to the end of the last complete fragment (moof and mdat), or of the boxes after the fragments; 0
+ * if there is none (ISO 14496-12 8.8).
  */
 export async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
   const header = Buffer.alloc(16);
@@ -224,7 +223,7 @@ export async function wholeBytes(handle: FileHandle, size: number): Promise<numb
   return whole;
 }
 
-/** Answers the name that was free. */
+/** Renames the file, with a number added if the name is taken; returns the name. */
 async function giveName(fs: RecorderFs, root: string, file: string, part: Place): Promise<string> {
   const { dir, name, ext } = path.posix.parse(file);
   for (let suffix = 1; suffix <= MAX_SUFFIX; suffix++) {

@@ -1,17 +1,17 @@
-// A clip of fragments to one whose index stands in front of the media: for players and web pages that know no
-// fragments.
+// Converts a fragmented MP4 into a plain one, with its index before the media, for players and web pages that
+// cannot play fragments.
 
 import type { FileHandle } from 'node:fs/promises';
 import { plainClip, type PlainClip } from '../../media/mp4/plain.js';
 import { readBoxes } from './read-boxes.js';
 
-/** What is copied at once. */
+/** Bytes copied at once. */
 const CHUNK = 256 * 1024;
 
 /**
- * `onCopied` is told of each piece that is on the disk. Copies pictures and sound of `source` to `target`,
- * which is empty, bit by bit and time for time. Rejects with what the file system says, or where `source` is
- * no clip.
+ * Copies video and audio of `source`, bit by bit and with the same times, to the empty file `target`.
+ * `onCopied` is called for each piece written. Rejects with the file system's error, or if `source` is no
+ * clip.
  */
 export async function makePlain(
   source: FileHandle,
@@ -23,7 +23,7 @@ export async function makePlain(
   await copyPieces(source, target, plainClip(tracks, fragments, isMov), onCopied);
 }
 
-/** Writes a plain clip to `target`, which is empty, with its media as it lies in `source`. */
+/** Writes a plain clip, with its media from `source`, to the empty file `target`. */
 export async function copyPieces(
   source: FileHandle,
   target: FileHandle,
@@ -45,7 +45,7 @@ export async function copyPieces(
   }
 }
 
-/** Answers where the next byte goes. */
+/** Returns the position after the data. */
 async function writeAll(target: FileHandle, data: Buffer, at: number): Promise<number> {
   for (let done = 0; done < data.length;)
     done += (await target.write(data, done, data.length - done, at + done)).bytesWritten;

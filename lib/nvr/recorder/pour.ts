@@ -1,16 +1,16 @@
-// Recorded pictures into a clip, at the pace of the disk.
+// Writes recorded video into a clip, at the speed of the disk.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { SpanEnd } from '../../media/span-end.js';
 import type { Clip } from './clip.js';
 
-/** Bytes that wait for the disk before the NVR is asked to wait. */
+/** Reading pauses while more bytes than this wait for the disk. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
 /**
- * Up to `to`, or where the pictures end. Answers what kept more from coming; never rejects. `onUnit` is told
- * of each picture that went in.
+ * Writes units up to `to`, or until there are no more. Returns the error that ended it early; never rejects.
+ * `onUnit` is called for each unit written.
  */
 export async function pour(
   units: AsyncIterable<VideoUnit>,
@@ -25,7 +25,7 @@ export async function pour(
       const place = end.place(unit);
       if (place === 'over' || !clip.isOpen || signal.aborted) break;
       if (place === 'held') continue;
-      // The recording's own time is the only one that counts here.
+      // In a fetched clip, only the recorded time counts.
       for (const one of [...end.takeHeld(), unit])
         clip.push({ ...one, arrival: one.time, mediaTime: one.time });
       onUnit?.(unit);

@@ -1,4 +1,4 @@
-// The boxes of a clip, read from its file: what it is made of and where its samples lie, without its media.
+// Reads the boxes of a clip file: its tracks and the positions of its samples, without the media.
 
 import type { FileHandle } from 'node:fs/promises';
 import { readFragment, readTracks, type ClipSample, type ClipTrack } from '../../media/mp4/clip-reader.js';
@@ -7,20 +7,17 @@ import { readSamples } from '../../media/mp4/sample-tables.js';
 export interface ClipBoxes {
   readonly moov: Buffer;
   readonly tracks: readonly ClipTrack[];
-  /** The samples of each fragment, by track; none: a plain file. */
+  /** The samples of each fragment, by track; empty for a plain file. */
   readonly fragments: readonly ReadonlyMap<ClipTrack, readonly ClipSample[]>[];
-  /** Where the moof of each lies. */
+  /** The position of each fragment's moof. */
   readonly places: readonly number[];
 }
 
-/** A box of tables that is larger is none of a clip. */
+/** A larger box is not part of one of our clips. */
 const MAX_TABLES = 256 * 1024 * 1024;
 const MAX_BOXES = 1_000_000;
 
-/**
- * Rejects with what the file system says, or where the file is no clip. Ends at the first box that is not
- * whole.
- */
+/** Rejects with the file system's error, or if the file is no clip. Stops at the first incomplete box. */
 export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
   const { size } = await handle.stat();
   const head = Buffer.alloc(16);
@@ -51,7 +48,7 @@ export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
   return { moov, tracks, fragments, places };
 }
 
-/** The samples of one track, of a plain file too. */
+/** The samples of one track, for fragmented and plain files. */
 export function samplesOf({ moov, fragments }: ClipBoxes, track: ClipTrack): readonly ClipSample[] {
   if (fragments.length === 0) return readSamples(moov, track);
   return fragments.flatMap((samples) => samples.get(track) ?? []);

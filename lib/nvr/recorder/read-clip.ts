@@ -1,4 +1,4 @@
-// What a clip holds whose recording was cut short: read back from the file.
+// Reads the properties of a clip whose recording was cut short from the file itself.
 
 import { GapFinder, type ClipGap } from '../../media/gaps.js';
 import { readTimes, type ClipTrack } from '../../media/mp4/clip-reader.js';
@@ -8,13 +8,13 @@ import { readBoxes, type ClipBoxes } from './read-boxes.js';
 export interface ReadClip {
   readonly durationMs: number;
   readonly frames: number;
-  /** Ms into the clip. */
+  /** `at` is in ms from the start of the clip. */
   readonly gaps: readonly ClipGap[];
   /** Codec of the sound, or false. */
   readonly audio: string | false;
 }
 
-/** By the type of their sample entries. */
+/** Codec names by the type of the sample entry. */
 const AUDIO: Readonly<Record<string, string>> = {
   mp4a: 'aac',
   Opus: 'opus',
@@ -23,7 +23,7 @@ const AUDIO: Readonly<Record<string, string>> = {
   twos: 'l16',
 };
 
-/** Nothing but zeros for a file that cannot be read: it is there all the same. */
+/** Returns zeros if the file cannot be read; the file exists all the same. */
 export async function readClip(place: Place): Promise<ReadClip> {
   const handle = await place.open('read');
   try {
@@ -47,7 +47,7 @@ export async function readClip(place: Place): Promise<ReadClip> {
   }
 }
 
-/** Of the pictures, in ms from the first one on, in order. */
+/** The display times of the frames in order, in ms from the first one. */
 function shownTimes({ moov, fragments }: ClipBoxes, track: ClipTrack): number[] {
   const ticks =
     fragments.length === 0

@@ -1,4 +1,4 @@
-// A camera's recorder: the seconds before an alarm, a clip of each alarm, or segments without end.
+// The recorder of a camera: keeps the pre-roll, and records a clip of each alarm, or segments without end.
 
 import type { AudioUnit, MediaUnit, VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
@@ -36,25 +36,25 @@ export class Recorder {
   private subscription: HubSubscription | undefined;
   private readonly ring: GopRing;
   private sound = new Sound();
-  /** The one that takes units. */
+  /** The clip that takes units. */
   private clip: Clip | undefined;
   private window: AlarmWindow | undefined;
   private readonly windowTimer: WindowTimer;
   private readonly pace = new UsualPace();
-  /** Why the stream does not play. */
+  /** The reason why the stream does not play. */
   private trouble: NvrError | undefined;
-  /** Those that are not finished yet, the present one included. */
+  /** All unfinished clips, including the present one. */
   private readonly clips = new Set<Clip>();
   private numbers = 0;
   private readonly store: ClipStore;
   private readonly cases: Cases;
   private readonly endless: Endless;
   private readonly lapse: TimeLapse;
-  /** What has been recorded. */
+  /** The finished recordings. */
   readonly catalog: Catalog;
   private readonly news = new News();
 
-  /** Throws EINPUT for options that cannot be. */
+  /** Throws EINPUT for invalid options. */
   constructor(
     private readonly hub: CameraHub,
     private readonly options: RecorderOptions,
@@ -67,7 +67,7 @@ export class Recorder {
     };
     this.cases = new Cases(this.context, hub.channel, listener, emit, (write) => this.store.note(write));
     this.store = new ClipStore(options, deps, emit, this.cases, (error) => {
-      if (this.news.isNews(error)) this.emit({ type: 'warning', error });
+      if (this.news.remember(error)) this.emit({ type: 'warning', error });
     });
     this.catalog = new Catalog(options, deps, () => this.store.journal());
     this.endless = new Endless(options, deps, this.cases, () => {
@@ -104,7 +104,10 @@ export class Recorder {
     };
   }
 
-  /** Keeps the pre-roll, or records without end; finishes and tells what an earlier run left. Idempotent. */
+  /**
+   * Starts keeping the pre-roll, or continuous recording; finishes and reports what an earlier run left.
+   * Idempotent.
+   */
   arm(): void {
     if (this.subscription !== undefined) return;
     const { onLoss = 'keep' } = this.options;
@@ -124,17 +127,20 @@ export class Recorder {
     this.openStore();
   }
 
-  /** Finishes what is recorded, with what it has, and leaves the camera. Idempotent; never rejects. */
+  /**
+   * Finishes the present recordings with what they have, and unsubscribes from the camera. Idempotent; never
+   * rejects.
+   */
   disarm(): Promise<void> {
     return this.leave(this.deps.monotonic());
   }
 
-  /** The same, but nobody wanted the clip at hand to end: what it lacks is missing. */
+  /** Like `disarm`, but the clip was not meant to end: the rest of it counts as missing. */
   close(): Promise<void> {
     return this.leave(Math.max(this.deps.monotonic(), this.window?.least ?? 0));
   }
 
-  /** Begins or extends a clip, or is listed in the segment at hand. Throws EINPUT while disarmed. */
+  /** Begins or extends a clip, or is listed in the present segment. Throws EINPUT while disarmed. */
   alarm(request: AlarmRequest): AlarmAnswer {
     if (this.subscription === undefined)
       throw new NvrError('EINPUT', 'The recorder is not armed; send action "arm" first.');
@@ -155,7 +161,7 @@ export class Recorder {
     return { clip: clip.plan.number, began: false };
   }
 
-  /** An alarm that was held is over: the post-roll begins. */
+  /** The held alarm has ended: the post-roll begins. */
   endAlarm(): void {
     const { window, clip } = this;
     if (window === undefined) return;
@@ -164,12 +170,12 @@ export class Recorder {
     this.windowTimer.set(window);
   }
 
-  /** Ends the clip that is recorded at once, without its post-roll. */
+  /** Ends the present clip at once, without its post-roll. */
   stop(): void {
     this.endClip(this.deps.monotonic());
   }
 
-  /** `to`: monotonic ms at which the time that is asked of the clip at hand ends. */
+  /** `to` is the end of the present clip's requested span, in monotonic ms. */
   private async leave(to: number): Promise<void> {
     this.subscription?.unsubscribe();
     this.subscription = undefined;
@@ -244,7 +250,7 @@ export class Recorder {
     });
   }
 
-  /** `to`: monotonic ms at which the time that is asked of it ends. */
+  /** `to` is the end of the clip's requested span, in monotonic ms. */
   private endClip(to: number): void {
     this.windowTimer.clear();
     const { clip, window } = this;
@@ -264,7 +270,7 @@ export class Recorder {
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
     if (this.options.mode === 'timelapse') {
-      if (unit.kind === 'video' && this.lapse.shows(unit)) this.film(unit);
+      if (unit.kind === 'video' && this.lapse.choose(unit)) this.film(unit);
       return;
     }
     if (unit.kind === 'audio') this.hear(unit);
@@ -319,27 +325,27 @@ export class Recorder {
 
   private onClipEvent(event: RecorderEvent): void {
     if (event.type === 'finished') {
-      if (this.options.mode !== 'continuous' || this.endless.isWell(event)) this.news.success();
+      if (this.options.mode !== 'continuous' || this.endless.judge(event)) this.news.success();
       this.emit(event);
       this.store.retain();
     } else if (event.type === 'failed') {
-      this.emit({ ...event, firstOfOutage: this.news.isNews(event.error) });
+      this.emit({ ...event, firstOfOutage: this.news.remember(event.error) });
       if (this.options.mode !== 'alarm' && this.subscription !== undefined) this.endless.retryLater();
     } else {
       this.emit(event);
     }
   }
 
-  /** A folder that fails is told of, and tried again by the next clip. */
+  /** Opens the folder. If that fails, reports it; the next clip tries again. */
   private openStore(): void {
     this.store.open().catch((error: unknown) => {
-      const told = writeError(error, this.options.folder);
+      const failure = writeError(error, this.options.folder);
       if (this.options.mode === 'alarm')
-        this.emit({ type: 'failed', clip: 0, error: told, firstOfOutage: this.news.isNews(told) });
+        this.emit({ type: 'failed', clip: 0, error: failure, firstOfOutage: this.news.remember(failure) });
     });
   }
 
-  /** Epoch ms of a monotonic time. */
+  /** Converts monotonic ms to epoch ms. */
   private epochOf(monotonic: number): number {
     return Math.round(this.deps.now() + monotonic - this.deps.monotonic());
   }

@@ -1,5 +1,5 @@
-// What an earlier run left: files to finish, clips whose message reached no flow, alarms that nobody has been
-// told of.
+// Recovers what an earlier run left: unfinished files, clips whose message reached no flow, and alarms that
+// were never reported.
 
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
@@ -19,16 +19,19 @@ import { finishPart, isBeingWritten } from './part-file.js';
 import { readClip } from './read-clip.js';
 import type { ClipInfo, KeptMessage, RecorderFs } from './types.js';
 
-/** Answer whether a running flow has been told. */
+/** `finished` and `failed` return whether a running flow received the message. */
 export interface RecoveryListener {
-  /** `id`: of its case, if it has one. */
+  /** `id` is that of its alarm, if any. */
   finished(info: ClipInfo, last: boolean, message: KeptMessage | undefined, id?: string): boolean;
   failed(error: NvrError, message: KeptMessage | undefined): boolean;
-  /** The alarm's clip is over, and `missingMs` of it are missing. */
+  /** The alarm's clip has ended, and `missingMs` of it are missing. */
   settled(entry: CaseEntry, missingMs: number): void;
 }
 
-/** `folder`: as users see it; `left`: what is of an earlier run. Rejects with what the file system says. */
+/**
+ * `folder` is the path as users see it; `left` is what belongs to an earlier run. Rejects with the file
+ * system's error.
+ */
 export async function recover(
   fs: RecorderFs,
   journal: Journal,
@@ -41,7 +44,7 @@ export async function recover(
   for (const entry of left.open) {
     const known = entry.id === undefined ? undefined : cases.get(entry.id);
     if (isBeingWritten(journal.root, entry.file)) {
-      // By this process, which is not through with it.
+      // This process is still writing the file.
       if (known !== undefined) cases.delete(known.id);
       continue;
     }
@@ -67,7 +70,7 @@ export async function recover(
   }
 }
 
-/** Undefined: nothing of it can be played. */
+/** Finishes a file; undefined if nothing of it can be played. */
 async function finish(
   fs: RecorderFs,
   journal: Journal,
@@ -76,11 +79,11 @@ async function finish(
 ): Promise<DoneEntry | undefined> {
   const { root } = journal;
   const found = await finishPart(fs, root, entry.file).catch((error: unknown) => {
-    // Its folder is behind a link now, or gone: not our file any more.
+    // The folder is gone or now leads out through a link, so the file is not ours any more.
     if (error instanceof NvrError || (error as { code?: unknown }).code === 'ENOENT') return undefined;
     throw error;
   });
-  // What was being fetched is fetched again.
+  // A clip that was being fetched is fetched again.
   if (found !== undefined && known?.missing !== undefined)
     await (await openBelow(fs, root, found.file)).remove();
   if (found === undefined || known?.missing !== undefined) {
@@ -90,7 +93,7 @@ async function finish(
   const read = await readClip(await openBelow(fs, root, found.file));
   const isFirst = ![...journal.finished].some(({ id }) => id !== undefined && id === entry.id);
   const { start, reason, codec, width, height, id } = entry;
-  // A film is shorter than what it shows: it ends where its file was last written to.
+  // A time-lapse plays shorter than the time it shows: it ends at the file's last write.
   const end = id === LAPSE ? Math.max(start, found.modified ?? start) : start + read.durationMs;
   const isCase = known !== undefined && id !== SEGMENT;
   const shown = { from: start, to: start + read.durationMs };
@@ -117,7 +120,7 @@ async function finish(
   return done;
 }
 
-/** Tells each file; answers by case whether all of them have reached a flow. */
+/** Reports each file. Returns for each alarm whether all of its files have reached a flow. */
 async function tell(
   journal: Journal,
   untold: readonly DoneEntry[],
@@ -138,7 +141,7 @@ async function tell(
   return reached;
 }
 
-/** Milliseconds of a case that are still to be fetched. */
+/** The part of an alarm's clip that is still to be fetched, in ms. */
 function missingOf(entry: CaseEntry, hasFiles: boolean, untold: readonly DoneEntry[]): number {
   const mine = untold.filter(({ id }) => id === entry.id);
   if (mine.some(({ untold: info }) => info!.source === 'playback')) return 0;

@@ -1,4 +1,5 @@
-// Deletes what is too old or too much: files of the journals of this process's recorders, and nothing else.
+// Deletes recordings beyond the limits of age and size. It deletes only files in the journals of this
+// process's recorders.
 
 import { NvrError } from '../../errors.js';
 import { openBelow, removeEmpty } from './below.js';
@@ -13,7 +14,7 @@ export interface Deleted {
   readonly reason: DeletedReason;
 }
 
-/** None counts what is kept. */
+/** The limits do not count protected files. */
 export interface RetentionLimits {
   /** Days; 0: no limit. */
   readonly keepDays: number;
@@ -21,7 +22,7 @@ export interface RetentionLimits {
   readonly keepGiB: number;
   /** GiB of all recorders of this process in the folder; 0: no limit. */
   readonly keepFolderGiB?: number;
-  /** GiB of the disk that are to be free; 0: no limit. */
+  /** GiB of the disk to keep free; 0: no limit. */
   readonly keepFreeGiB?: number;
 }
 
@@ -29,9 +30,9 @@ const DAY_MS = 24 * 3_600_000;
 export const GIB = 1024 ** 3;
 
 /**
- * Deletes by age, then the oldest by size, by the folder's and by what is free, and tells each. `all`: the
- * journals of the folder, this one among them. Rejects with what the file system says where a file cannot be
- * deleted.
+ * Deletes by age, then the oldest files by the limits on size, on the folder and on free space, and reports
+ * each. `all` are the journals of the folder, including this one. Rejects with the file system's error if a
+ * file cannot be deleted.
  */
 export async function retain(
   fs: RecorderFs,
@@ -81,8 +82,8 @@ async function removeOldest(
 }
 
 /**
- * Told where there was a file: not where someone else has deleted it, or it lies behind a link that leads
- * elsewhere and is no file of ours.
+ * Reports only files that were there. A file that someone else deleted, or that is behind a link leading out
+ * of the folder and so is not ours, is only removed from the journal.
  */
 async function remove(
   fs: RecorderFs,

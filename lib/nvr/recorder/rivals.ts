@@ -1,11 +1,11 @@
-// The recordings of this process, which share its memory: where it is full, the one that began last gives way
-// to those before it.
+// The recordings of this process, which share its memory: if it is full, the recording that began last is
+// ended.
 
 export interface Rival {
-  /** The lowest goes first. */
+  /** The lowest has precedence. */
   readonly order: number;
   readonly waitingBytes: number;
-  /** Ends at once, with what it has on the disk, and lets go of what waits. */
+  /** Ends at once, keeps what is on the disk, and releases its memory. */
   giveWay(): void;
 }
 
@@ -19,7 +19,7 @@ export function leave(rival: Rival): void {
   rivals.delete(rival);
 }
 
-/** Makes room for a recording. False: none that began later holds anything. */
+/** Frees memory for a recording. Returns false if no later recording holds any. */
 export function makeRoom(asking: Rival): boolean {
   let last: Rival | undefined;
   for (const rival of rivals)

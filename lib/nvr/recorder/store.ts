@@ -1,4 +1,4 @@
-// The folder of a recorder: its journal, what an earlier run left there, and what has had its time.
+// The folder of a recorder: its journal, the recovery of what an earlier run left, and retention.
 
 import path from 'node:path';
 import { folderMode } from './below.js';
@@ -28,7 +28,7 @@ export class ClipStore {
   private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
   private closed = true;
-  /** Of the disk, at the last look. */
+  /** Free bytes of the disk when last read. */
   private free: number | undefined;
   private leaveFolder: (() => void) | undefined;
   /** As long as this one beats in the folder. */
@@ -43,18 +43,16 @@ export class ClipStore {
     private readonly deps: RecorderDeps,
     private readonly emit: (event: RecorderEvent) => void,
     private readonly recovery: RecoveryListener,
-    /** A limit that could not be kept to, or what an earlier run left and cannot be finished. */
+    /** Reports a limit that could not be kept, or a file of an earlier run that cannot be finished. */
     private readonly warn: (error: NvrError) => void,
-    /** Whether its files are deleted and thinned by limits: what a user has exported is not. */
+    /** Whether the limits apply to its files: files that a user has exported are never deleted or thinned. */
     private readonly hasLimits = true,
   ) {
     this.thinning = new Thinning(options, deps, emit);
     this.others = deps.owner && new TakeOver(deps.fs, deps.owner, options.id);
   }
 
-  /**
-   * `files` and their bytes are this recorder's. How long they last is known once the folder has been read.
-   */
+  /** `files` and `fileBytes` are this recorder's. The rest is known once the folder has been read. */
   get status(): Pick<RecorderStatus, 'ready' | 'files' | 'fileBytes'> & Partial<KeptStatus> {
     const { loaded, free, deps, options } = this;
     const disk = free === undefined ? undefined : { free, reserve: options.reserveBytes ?? RESERVE_BYTES };
@@ -66,13 +64,13 @@ export class ClipStore {
     };
   }
 
-  /** One that has not had its last word. */
+  /** An alarm that is not done. */
   caseOf(id: string | undefined): CaseEntry | undefined {
     return this.loaded?.cases.find((entry) => entry.id === id);
   }
 
   /**
-   * Makes the folder, finishes what an earlier run left there, and keeps to the limits. Rejects with EDISK.
+   * Creates the folder, finishes what an earlier run left there, and applies the limits. Rejects with EDISK.
    */
   async open(): Promise<void> {
     this.closed = false;
@@ -92,7 +90,7 @@ export class ClipStore {
     }
   }
 
-  /** Resolves when nothing is being finished, deleted or written down any more. */
+  /** Closes the store; resolves when nothing is being finished, deleted or written any more. */
   async close(): Promise<void> {
     this.closed = true;
     this.deps.timers.clear(this.timer);
@@ -107,8 +105,8 @@ export class ClipStore {
   }
 
   /**
-   * The journal of the folder as it is there now: another disk may have been mounted since. Rejects with what
-   * the file system says.
+   * The journal of the folder as it is now: another disk may have been mounted since. Rejects with the file
+   * system's error.
    */
   async journal(): Promise<Journal> {
     const root = await this.deps.fs.realpath(this.options.folder);
@@ -116,7 +114,7 @@ export class ClipStore {
     this.loading ??= this.load(root)
       .then((journal) => {
         this.loaded = journal;
-        // An alarm does not wait for it.
+        // Not awaited: an alarm must not wait for the recovery.
         this.recovering = this.recover(journal);
         return journal;
       })
@@ -126,9 +124,7 @@ export class ClipStore {
     return this.loading;
   }
 
-  /**
-   * Writes something down. Never rejects: a disk that refuses is told of by the clip that cannot be written.
-   */
+  /** Writes to the journal. Never rejects: if the disk fails, the clip that cannot be written reports it. */
   note(write: (journal: Journal) => Promise<void>): Promise<void> {
     const noted = this.journal()
       .then(write)
@@ -138,7 +134,7 @@ export class ClipStore {
     return noted;
   }
 
-  /** Deletes what is beyond the limits, and thins what has had its days, now and every hour. */
+  /** Deletes and thins files beyond the limits, now and every hour. */
   retain(): void {
     const { timers } = this.deps;
     if (this.closed || !this.hasLimits) return;
@@ -219,7 +215,7 @@ export class ClipStore {
     const { fs } = this.deps;
     const { folder } = this.options;
     try {
-      // First, as what comes in from now on is of this run.
+      // Recovery goes first: whatever is added later belongs to this run.
       await recover(fs, journal, folder, this.recovery, journal.left);
       await settleThinning(fs, journal);
     } catch (cause) {

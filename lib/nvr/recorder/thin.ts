@@ -1,5 +1,5 @@
-// A recording thinned to its keyframes: rewritten without decoding, each picture at its own time, until the
-// next one. Beside the old file, and in its place when it is whole.
+// Thins a recording to its keyframes: rewritten without decoding, each keyframe shown at its own time until
+// the next one. The new file is written next to the old one, and replaces it when complete.
 
 import path from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
@@ -13,17 +13,17 @@ import { readBoxes, samplesOf } from './read-boxes.js';
 import type { RecorderFs } from './types.js';
 
 const THIN_PART = '.thin.part';
-/** Pictures closer than that are left out where every picture is a keyframe. */
+/** Keyframes closer than this (s) are left out, for codecs in which every picture is a keyframe. */
 const LEAST_S = 1;
-/** A sample that is larger is no picture of ours. */
+/** A larger sample is not part of one of our clips. */
 const MAX_SAMPLE = 64 * 1024 * 1024;
-/** NAL units that a decoder can begin at: H.264 7.4.1.2.4, H.265 7.4.2.2. */
+/** NAL unit types that decoding can begin at: H.264 7.4.1.2.4, H.265 7.4.2.2. */
 const H264_IDR = 5;
 const H265_IRAP = { from: 16, to: 23 } as const;
 
 /**
- * False: there is nothing to be left out, or nothing that could stand alone. Rejects with what the file
- * system says; the file is as it was then.
+ * Returns false if nothing can be left out, or no picture can stand alone. Rejects with the file system's
+ * error; the file is unchanged then.
  */
 export async function thinFile(
   fs: RecorderFs,
@@ -40,7 +40,7 @@ export async function thinFile(
     const handle = await part.open('read');
     const sha256 = await sha256Of(handle).finally(() => handle.close());
     const made = await part.file();
-    // It may have been kept meanwhile.
+    // The file may have been protected from retention meanwhile.
     if (journal.find(file)?.kept) {
       await part.remove();
       return false;
@@ -55,7 +55,7 @@ export async function thinFile(
   return true;
 }
 
-/** After a crash: whether a file that was being thinned has been, told by its size. */
+/** After a crash during thinning, finds out from each file's size whether it was replaced. */
 export async function settleThinning(fs: RecorderFs, journal: Journal): Promise<void> {
   for (const { file, thinning } of [...journal.finished]) {
     if (thinning === undefined) continue;
@@ -70,7 +70,7 @@ export async function settleThinning(fs: RecorderFs, journal: Journal): Promise<
   }
 }
 
-/** How many pictures there are; undefined: the file stays as it is, and nothing has been made. */
+/** Returns the number of frames; undefined if nothing was written and the file stays as it is. */
 async function writeKeyframes(
   source: FileHandle,
   create: () => Promise<FileHandle>,
@@ -97,14 +97,14 @@ async function writeKeyframes(
   }
 }
 
-/** Those that stand alone, at the time that they are shown, each until the next. */
+/** The keyframes that can be decoded alone, at their display times, each lasting until the next one. */
 async function keyframesOf(
   source: FileHandle,
   track: ClipTrack,
   all: readonly ClipSample[],
 ): Promise<ClipSample[]> {
   const shown: ClipSample[] = [];
-  // The film begins with its first picture, as the clip did.
+  // The thinned file begins with its first frame, as the clip did.
   const begin = all.reduce((least, { time, offset }) => Math.min(least, time + offset), Infinity);
   for (const sample of all) {
     if (!sample.key) continue;
@@ -123,7 +123,7 @@ async function keyframesOf(
   }));
 }
 
-/** A point of recovery is a place to begin at as well, but needs the pictures behind it. */
+/** Recovery points are sync samples, too, but need the pictures after them. */
 async function standsAlone(source: FileHandle, entry: string, { at, bytes }: ClipSample): Promise<boolean> {
   const isH265 = entry.startsWith('hvc') || entry.startsWith('hev');
   const head = Buffer.alloc(5);

@@ -1,4 +1,4 @@
-// Which segments have had their days in full: thinned one after the other, kept ones never.
+// Thins the segments that are older than their limit, one after the other, except protected ones.
 
 import path from 'node:path';
 import { FILE_MODE } from './clip-file.js';
@@ -8,7 +8,7 @@ import { thinFile } from './thin.js';
 import type { RecorderDeps, RecorderEvent, RecorderOptions } from './types.js';
 
 const DAY_MS = 24 * 3_600_000;
-/** Files that were looked at and stay as they are; beyond, they are looked at once more. */
+/** The most files to remember as not worth thinning; beyond that they are checked again. */
 const MAX_LEFT = 100_000;
 
 export class Thinning {
@@ -20,7 +20,7 @@ export class Thinning {
     private readonly emit: (event: RecorderEvent) => void,
   ) {}
 
-  /** Rejects with what the file system says. Ends early where it is not wanted any more. */
+  /** Rejects with the file system's error. Stops early when `isWanted` returns false. */
   async run(journal: Journal, isWanted: () => boolean): Promise<void> {
     const { thinDays = 0, folder, fileMode = FILE_MODE } = this.options;
     if (thinDays <= 0) return;

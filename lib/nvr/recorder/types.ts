@@ -1,4 +1,4 @@
-// What the recorder is told, what it needs of the machine, and what it tells.
+// The recorder's options, dependencies, events and results.
 
 import type fsPromises from 'node:fs/promises';
 import type { TimeSource, VideoUnit } from '../../codec/unit.js';
@@ -8,22 +8,22 @@ import type { ClipGap } from '../../media/gaps.js';
 import type { HubEvent, OnLoss } from '../types.js';
 
 export interface RecorderOptions {
-  /** Tells this recorder's files from those of others in the same folder. */
+  /** Distinguishes this recorder's files from those of others in the same folder. */
   readonly id: string;
   /** For file names: the NVR's name, the channel's name or number. */
   readonly nvr: string;
   readonly channel: string;
   readonly mode: 'alarm' | 'continuous' | 'timelapse';
-  /** What becomes of pictures after a loss; `keep` by default. */
+  /** Whether frames after a loss are recorded; `keep` by default. */
   readonly onLoss?: OnLoss;
   /** Seconds, 0 to 120. */
   readonly preRoll: number;
   readonly postRoll: number;
-  /** Seconds of a clip at most, its pre-roll included. */
+  /** The most seconds of a clip, including its pre-roll. */
   readonly maxLength: number;
   /**
-   * Absolute. Made when the recorder is armed; should it vanish later, it is not made again (a disk may have
-   * been unmounted).
+   * An absolute path. The folder is created when the recorder is armed; if it vanishes later, it is not
+   * created again (a disk may have been unmounted).
    */
   readonly folder: string;
   /**
@@ -33,36 +33,36 @@ export interface RecorderOptions {
   readonly fileName: string;
   /** Seconds of a continuous segment, or of the camera's time in one file of a time-lapse. */
   readonly segment: number;
-  /** Of a time-lapse: one picture for so many keyframes; 1 by default. */
+  /** Time-lapse: one frame for this many keyframes; 1 by default. */
   readonly every?: number;
-  /** Files that ended longer ago are deleted; 0: none. */
+  /** Files that ended more than this many days ago are deleted; 0: no limit. */
   readonly keepDays: number;
-  /** The oldest files beyond this are deleted; 0: none. */
+  /** The oldest files beyond this size are deleted; 0: no limit. */
   readonly keepGiB: number;
   /**
-   * GiB of all recorders of this process in the folder, beyond which the oldest files are deleted; 0: none.
+   * GiB of all recorders of this process in the folder, beyond which the oldest files are deleted; 0: no
+   * limit.
    */
   readonly keepFolderGiB?: number;
-  /** GiB of the disk that are kept free by deleting the oldest files; 0: none. */
+  /** GiB of the disk to keep free by deleting the oldest files; 0: no limit. */
   readonly keepFreeGiB?: number;
   /** Days after which continuous segments are thinned to their keyframes; 0: never. */
   readonly thinDays?: number;
   /**
-   * Files are turned into plain ones, with their index in front, when they are closed: for players that know
-   * no fragments.
+   * Convert finished files to plain MP4 with the index at the front, for players that cannot play fragments.
    */
   readonly plain?: boolean;
-  /** IANA name, of times in file names; empty: UTC. */
+  /** IANA name of the time zone for file names; empty: UTC. */
   readonly timeZone: string;
-  /** Bytes of memory of the pre-roll. */
+  /** The most bytes of memory for the pre-roll. */
   readonly ringBytes?: number;
-  /** Bytes of memory that may wait for the disk, the pre-roll apart. */
+  /** The most bytes of memory that may wait for the disk, besides the pre-roll. */
   readonly queueBytes?: number;
-  /** What is missing of an alarm's clip is fetched from the NVR's own recording, if `fetchSpan` can. */
+  /** Fetch missing parts of an alarm's clip from the NVR's own recording, if `fetchSpan` is given. */
   readonly backfill?: boolean;
-  /** Permissions of the files; folders may be entered by those who may read. */
+  /** Permissions of the files; whoever may read the files may enter the folders. */
   readonly fileMode?: number;
-  /** Bytes of the disk that are left free, for all. */
+  /** Bytes of the disk to leave free for the rest of the machine. */
   readonly reserveBytes?: number;
 }
 
@@ -72,9 +72,9 @@ export type RecorderFs = Pick<
 >;
 
 /**
- * Pictures of a channel as the NVR has recorded them, in order, `time` being when: from the keyframe at or
- * before `from` up to `to` (epoch ms). Read no faster than they are asked for. Ends before `to` where nothing
- * more is recorded; rejects with the NvrError that keeps it from going on. `signal` ends it.
+ * Reads the NVR's recording of a channel, in order, with `time` as the recorded time: from the keyframe at or
+ * before `from` up to `to` (epoch ms), no faster than the reader asks. Ends before `to` if nothing more is
+ * recorded; rejects with the NvrError that prevents continuing. `signal` ends it.
  */
 export type FetchSpan = (
   channel: number,
@@ -83,7 +83,7 @@ export type FetchSpan = (
   signal: AbortSignal,
 ) => AsyncIterable<VideoUnit>;
 
-/** Plain data of an alarm's message, as it is kept in the journal. */
+/** The plain data of an alarm's message, as kept in the journal. */
 export type KeptMessage = Record<string, unknown>;
 
 /** A Node-RED among several that may record to one folder. */
@@ -102,14 +102,14 @@ export interface RecorderDeps {
   readonly fs: RecorderFs;
   /** Epoch ms. */
   readonly now: () => number;
-  /** Monotonic ms, of the clock that dates `unit.arrival`. */
+  /** Monotonic ms, on the clock of `unit.arrival`. */
   readonly monotonic: () => number;
   readonly timers: { set(run: () => void, ms: number): unknown; clear(timer: unknown): void };
-  /** The JPEG to be put beside a clip; undefined: none can be made. */
+  /** Makes the JPEG that is stored next to a clip; undefined if none can be made. */
   readonly thumbnail?: (keyframe: VideoUnit) => Promise<Buffer | undefined>;
   /** Absent: nobody else uses the folder. */
   readonly owner?: RecorderOwner;
-  /** Absent: the NVR cannot play back. */
+  /** Undefined if the NVR has no playback. */
   readonly fetchSpan?: FetchSpan;
 }
 
@@ -132,46 +132,46 @@ export interface ClipInfo {
   readonly height: number;
   /** Codec of the sound, or false. */
   readonly audio: string | false;
-  /** From the first frame to the first alarm. */
+  /** Milliseconds from the first frame to the first alarm. */
   readonly preRollMs: number;
   readonly reason: string;
   readonly alarms: readonly Alarm[];
-  /** Frames that are missing data of their own. */
+  /** Frames with missing data of their own. */
   readonly damaged: number;
-  /** Where they are, and what builds on them; epoch ms. */
+  /** Spans with damaged frames or frames that depend on them, in epoch ms. */
   readonly damagedSpans: readonly DamagedSpan[];
   /**
-   * 0..1: how much of what was asked for the clip holds. Of an alarm: of the time from the first alarm minus
-   * the pre-roll to the end of the post-roll (at most the maximum length); where the picture's format
-   * changed, each file stands for its part of it.
+   * 0 to 1: how much of the requested span the clip contains. For an alarm, that is the span from the first
+   * alarm minus the pre-roll to the end of the post-roll, at most the maximum length. If the video format
+   * changed, each file covers its own part.
    */
   readonly coverage: number;
   /**
-   * Every hole in that time of more than two pictures, at its head, within, and at its tail: `at` ms into it,
-   * `ms` long.
+   * Every gap of more than two frames in that span, at its beginning, inside or at its end; `at` and `ms` are
+   * its start in the span and its length.
    */
   readonly gaps: readonly ClipGap[];
   /** `playback`: fetched from the NVR's own recording. */
   readonly source: 'live' | 'playback';
-  /** Whose word the times are: `arrival` is this machine's clock, anything else the NVR's. */
+  /** The source of the times: `arrival` is this machine's clock, anything else is the NVR's. */
   readonly timeSource: TimeSource;
   readonly thumbnail?: string;
-  /** Of the finished file, in hex. Absent where the disk did not let it be read back. */
+  /** SHA-256 of the finished file, in hex. Undefined if the file could not be read back. */
   readonly sha256?: string;
-  /** Only its keyframes are left, and no sound; `sha256` is of what is left. */
+  /** Only the keyframes are left, without audio; `sha256` is that of the thinned file. */
   readonly thinned?: true;
-  /** Retention leaves it alone. */
+  /** Protected from retention. */
   readonly kept?: true;
   /**
-   * Told, and finished if need be, at the start after the one that recorded it: after a deploy, a shutdown or
-   * a crash.
+   * Reported, and finished if necessary, by the start after the one that recorded it: after a deploy, a
+   * shutdown or a crash.
    */
   readonly recovered?: true;
 }
 
 /**
- * `clip` tells which clip is meant: the number that `alarm` answered. In continuous mode it is one number for
- * all segments. `holder`: of the alarm that began it, until the clip's end.
+ * `clip` is the number that `alarm` returned. In continuous mode all segments have the same number. `holder`
+ * is that of the alarm that began the clip.
  */
 export type RecorderEvent =
   | { readonly type: 'armed' }
@@ -184,8 +184,8 @@ export type RecorderEvent =
     }
   | { readonly type: 'extended'; readonly clip: number; readonly reason: string; readonly alarms: number }
   /**
-   * `last`: nothing more comes of this clip's number, but what is fetched. `message`: the alarm's, as it was
-   * kept, of a clip that is recovered or fetched.
+   * `last`: no more files of this clip follow, except fetched ones. `message` is the kept message of the
+   * alarm, if the clip was recovered or fetched.
    */
   | {
       readonly type: 'finished';
@@ -196,8 +196,8 @@ export type RecorderEvent =
       readonly holder?: object;
     }
   /**
-   * `file`: what could be kept. `firstOfOutage`: the cause has not been told since the last success.
-   * `message`: the alarm's, as it was kept, of one that an earlier run left.
+   * `file` is the part that could be kept. `firstOfOutage`: the cause was not reported since the last
+   * success. `message` is the kept message of the alarm, if an earlier run left it.
    */
   | {
       readonly type: 'failed';
@@ -214,76 +214,76 @@ export type RecorderEvent =
       readonly bytes: number;
       readonly reason: DeletedReason;
     }
-  /** A file is now its keyframes alone. */
+  /** A file was thinned to its keyframes. */
   | { readonly type: 'thinned'; readonly file: string; readonly bytes: number; readonly sha256: string }
   | { readonly type: 'warning'; readonly error: NvrError };
 
 export interface AlarmRequest {
   readonly reason: string;
-  /** Lasts until `endAlarm`, or the maximum length. */
+  /** The alarm lasts until `endAlarm`, or until the maximum length. */
   readonly held?: boolean;
-  /** Kept for a clip that is told when nobody holds the message any more. */
+  /** Kept for a clip that is reported after a restart. */
   readonly message?: KeptMessage;
-  /** Comes back with what is told of the clip's files and end, if the alarm begins one. */
+  /** Returned with the events of the clip's files and end, if the alarm begins a clip. */
   readonly holder?: object;
 }
 
 export interface AlarmAnswer {
-  /** The clip that the alarm is in. */
+  /** The number of the clip that the alarm is in. */
   readonly clip: number;
-  /** It is this alarm that began it. */
+  /** True if this alarm began the clip. */
   readonly began: boolean;
 }
 
 export interface RecorderStatus extends Partial<KeptStatus> {
   readonly state: 'disarmed' | 'armed' | 'recording';
-  /** Clips that are recorded or being finished. */
+  /** Clips that are being recorded or finished. */
   readonly clips: number;
   readonly preRollMs: number;
   readonly preRollBytes: number;
   /** Bytes that wait for the disk. */
   readonly waitingBytes: number;
-  /** The folder has been read, and what an earlier run left is finished. */
+  /** True once the folder has been read and what an earlier run left is finished. */
   readonly ready: boolean;
-  /** Of this recorder, in the folder. */
+  /** This recorder's files in the folder. */
   readonly files: number;
   readonly fileBytes: number;
-  /** Alarms of which something is still to be fetched from the NVR. */
+  /** Alarms with parts that are still to be fetched from the NVR. */
   readonly toFetch: number;
 }
 
 export interface RecorderListener {
   onEvent(event: RecorderEvent): void;
   /**
-   * Whether what is told now reaches a running flow; what does not is told again at the next start. Absent:
-   * it does.
+   * Whether events reach a running flow now; those that do not are reported again at the next start. True by
+   * default.
    */
   isRunning?(): boolean;
-  /** The story of the stream behind it. */
+  /** The events of the camera's stream. */
   onHubEvent?(event: HubEvent): void;
 }
 
 /**
- * `folder`: all recorders of this process together have more there than they may; `free`: too little of the
- * disk is left.
+ * `folder`: all recorders of this process together exceed their limit in the folder; `free`: too little of
+ * the disk is free.
  */
 export type DeletedReason = 'age' | 'size' | 'folder' | 'free';
 
 /** How long recordings last. */
 export interface KeptStatus {
-  /** Files that are held back from retention. */
+  /** Files that are protected from retention. */
   readonly keptFiles: number;
   /** Hours of video. */
   readonly hoursKept: number;
-  /** Epoch ms of the oldest picture; absent where there is none. */
+  /** Epoch ms of the oldest frame; undefined if there is none. */
   readonly oldest?: number;
-  /** As of the last 24 hours; absent where too little is recorded yet. */
+  /** Measured over the last 24 hours; undefined if too little is recorded yet. */
   readonly bytesPerDay?: number;
-  /** Of the disk, at the last look. */
+  /** Free bytes of the disk when last read. */
   readonly freeBytes?: number;
   /**
-   * Epoch ms at which all recorders of the folder will have filled the disk but for its reserve, at this
-   * pace; absent where their limits keep them from it.
+   * Epoch ms at which the recorders of the folder will have filled the disk, except for its reserve, at this
+   * rate; undefined if their limits prevent that.
    */
   readonly fullAt?: number;
 }

@@ -1,4 +1,4 @@
-// What a recorder warns of, in words that say what to do.
+// The warnings of a recorder, each with advice.
 
 import { NvrError } from '../../errors.js';
 
@@ -8,7 +8,7 @@ export function ringTooSmall(preRoll: number, keptMs: number): NvrError {
   return new NvrError('EOVERLOAD', reason);
 }
 
-/** `cutMs`: Infinity for an alarm that goes on. */
+/** `cutMs` is Infinity for an alarm that goes on. */
 export function cutOff(maxLength: number, cutMs: number): NvrError {
   const what =
     cutMs === Infinity ? 'the alarm goes on' : `${(cutMs / 1000).toFixed(1)} s of its post-roll are left out`;

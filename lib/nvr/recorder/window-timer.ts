@@ -1,15 +1,15 @@
-// Ends an alarm's clip where no picture does: when its window is over, or somewhat later where the stream may
-// only stall.
+// Ends an alarm's clip if no frame ends it: when its window is over, or somewhat later if the stream may only
+// be stalled.
 
 import type { AlarmWindow } from './alarm-window.js';
 import type { RecorderDeps } from './types.js';
 
 /**
- * A stream that was there so long ago may only stall, or this machine be late: its pictures of the time
- * before the end are waited for,
+ * If a frame came within this many ms, the stream may only be stalled, or this machine may be late: frames
+ * from before the window's end are still awaited,
  */
 const STALL_MS = 3000;
-/** up to here. */
+/** for at most this long (ms). */
 const LATE_MS = 30_000;
 
 export class WindowTimer {
@@ -18,14 +18,12 @@ export class WindowTimer {
 
   constructor(
     private readonly deps: Pick<RecorderDeps, 'timers' | 'monotonic'>,
-    /**
-     * Arrival of the last picture. A stream that plays ends the clip by its first picture behind the window.
-     */
+    /** Arrival of the last frame. In a stream that plays, the first frame after the window ends the clip. */
     private readonly lastPicture: () => number,
     private readonly onOver: (window: AlarmWindow) => void,
   ) {}
 
-  /** Watches this window, as it now is. */
+  /** Watches a window, again whenever it changes. */
   set(window: AlarmWindow): void {
     this.clear();
     if (window.end === Infinity) return;

@@ -1,5 +1,5 @@
-// One camera's stream as records for all pages that watch it: each picture becomes a fragment once, however
-// many pages there are, and nothing is asked of the camera while there are none.
+// One camera's stream as records for all pages that show it: each frame is made into a fragment only once,
+// and the camera is used only while a page shows it.
 
 import type { AudioUnit, MediaUnit, VideoFormat, VideoUnit } from '../../codec/unit.js';
 import { withoutReordering } from '../../codec/h264/no-reordering.js';
@@ -15,9 +15,9 @@ import { FLAGS, initRecord, jpegRecord, jsonRecord, mediaRecord, type ViewRecord
 import { ShownOrder } from './shown-order.js';
 import type { Viewer } from './viewer.js';
 
-/** An MJPEG camera's own pictures, at most this many a second. */
+/** The most frames per second from an MJPEG camera. */
 const JPEGS_PER_SECOND = 12;
-/** Records kept for newcomers: those of one GOP, within these bounds. */
+/** Bounds for the records of one GOP, which are kept for pages that join. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 const KEPT_RECORDS = 1_000;
 
@@ -30,24 +30,24 @@ export class LiveFeed {
   private init: ViewRecord | undefined;
   private clock = new LiveClock();
   private order = new ShownOrder();
-  /** The players have been told that pictures are shown as they are decoded. */
+  /** The players were told that frames are displayed in decoding order. */
   private toldInOrder = false;
   private kept: ViewRecord[] = [];
   private keptBytes = 0;
   private soundInit: ViewRecord | undefined;
   private soundFormat: AudioUnit['format'] | undefined;
   private soundSequence = 0;
-  /** The player's clock minus media time, from the last picture: sound follows it. */
+  /** The player's time minus media time, from the last frame: audio uses the same offset. */
   private playerOffset: number | undefined;
   private lastJpeg = -Infinity;
 
-  /** `camera`: its index on the page. */
+  /** `camera` is its index on the page. */
   constructor(
     private readonly hub: CameraHub,
     readonly camera: number,
   ) {}
 
-  /** Pages that watch. */
+  /** The number of pages that show this camera. */
   get size(): number {
     return this.viewers.size;
   }
@@ -64,8 +64,8 @@ export class LiveFeed {
   }
 
   /**
-   * What the hub has kept comes while it is being joined: it is given to the first page as to those that
-   * follow.
+   * Joins the hub, which delivers its kept GOP at once. That is only stored here; `add` gives it to the first
+   * page as to later ones.
    */
   private join(): void {
     this.joining = true;
@@ -94,11 +94,11 @@ export class LiveFeed {
   private onEvent(event: HubEvent): void {
     if (event.type === 'format' || event.type === 'gap') return;
     const { code, reason, retryInMs, type: state } = event;
-    const told = jsonRecord('state', this.camera, { state, code, reason, retryInMs });
-    // A warning is about a stream that goes on.
-    if (state !== 'warning') this.state = told;
+    const record = jsonRecord('state', this.camera, { state, code, reason, retryInMs });
+    // A warning does not change the state: the stream goes on.
+    if (state !== 'warning') this.state = record;
     if (state === 'connecting') this.forget();
-    this.send(told);
+    this.send(record);
   }
 
   private onUnit(unit: MediaUnit): void {
@@ -109,9 +109,9 @@ export class LiveFeed {
 
   private onPicture(given: VideoUnit): void {
     const { arrival, mediaTime = arrival, format } = given;
-    // What the hub has kept was seen as a whole.
+    // The kept GOP was examined as a whole in `begin`.
     if (!this.joining) this.order.see(mediaTime);
-    // What was told is no longer true: the players begin anew.
+    // Frames are reordered after all, so the players are set up anew.
     if (this.toldInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
     if (format !== this.format && !this.begin(given)) return;
     if (given.keyframe && !this.toldInOrder && this.order.isInOrder(format) && hasSets(given))
@@ -127,7 +127,7 @@ export class LiveFeed {
     this.keep(mediaRecord('picture', this.camera, flags, unit.time, shownAt, fragment));
   }
 
-  /** A new format begins with a keyframe; the player is set up anew. */
+  /** Sets the players up for a new format, which begins with a keyframe. */
   private begin(unit: VideoUnit): boolean {
     if (!unit.keyframe && unit.recoveryFrames === undefined) return false;
     try {
@@ -149,8 +149,8 @@ export class LiveFeed {
   }
 
   /**
-   * A decoder that is not told that there are no B-frames may wait for them: it is told once that is known,
-   * and players that run already learn it from the stream.
+   * A decoder may wait for B-frames unless it is told that there are none. It is told as soon as that is
+   * known; running players learn it from the stream.
    */
   private initOf(given: VideoUnit): ViewRecord {
     this.toldInOrder = this.order.isInOrder(given.format);
@@ -163,7 +163,7 @@ export class LiveFeed {
     this.keep(jpegRecord(this.camera, unit.time, unit.data));
   }
 
-  /** AAC and Opus alone: no browser plays the others in MP4. */
+  /** Only AAC and Opus: browsers play no other audio in MP4. */
   private onSound(unit: AudioUnit): void {
     const { codec, format } = unit;
     if ((codec !== 'aac' && codec !== 'opus') || this.playerOffset === undefined) return;
@@ -189,7 +189,7 @@ export class LiveFeed {
     this.send(mediaRecord('sound', this.camera, FLAGS.keyframe, unit.time, shownAt, fragment));
   }
 
-  /** Sends a picture, and keeps it for newcomers as long as its GOP lasts. */
+  /** Sends a frame, and keeps it for pages that join during its GOP. */
   private keep(record: ViewRecord): void {
     if ((record.flags & FLAGS.keyframe) !== 0) {
       this.kept = [];
@@ -200,7 +200,7 @@ export class LiveFeed {
       this.kept.push(record);
       this.keptBytes += record.bytes.length;
     } else {
-      // Half a GOP is of no use: newcomers wait for the next keyframe.
+      // An incomplete GOP is useless: pages that join wait for the next keyframe.
       this.kept = [];
       this.keptBytes = Infinity;
     }

@@ -1,5 +1,4 @@
-// How a player is set up for a picture's format: an `init` record with its MIME type and initialization
-// segment.
+// Sets up a player for a video format: an `init` record with the MIME type and the initialization segment.
 
 import type { VideoUnit } from '../../codec/unit.js';
 import { decoderConfig } from '../../media/decoder-config.js';
@@ -7,9 +6,7 @@ import { mp4Header } from '../../media/mp4/header.js';
 import { LIVE_TIMESCALE } from '../../media/mp4/live-mp4.js';
 import { initRecord, type ViewRecord } from './records.js';
 
-/**
- * `unit`: a keyframe of H.264 or H.265. Throws EUNSUPPORTED where it has no parameter sets that can be read.
- */
+/** `unit` is a keyframe of H.264 or H.265. Throws EUNSUPPORTED if it has no valid parameter sets. */
 export function pictureInit(camera: number, unit: VideoUnit): ViewRecord {
   const picture = decoderConfig(unit);
   const { codecString } = unit.format;

@@ -1,14 +1,14 @@
-// What travels from the server to a page, over one streamed answer for all of its cameras: records of a kind,
-// a camera and a body.
+// The wire format from the server to a page, over one streaming response for all of its cameras: a sequence
+// of records.
 //
 // A record: its body's length (4 bytes), kind (1), flags (1), the camera's index on the page (2), the body.
 // Numbers are big-endian.
 
 export const RECORD_HEAD = 8;
 
-/** The kinds, as they stand on the wire. */
+/** The kinds of records, with their values on the wire. */
 export const RECORD_KINDS = {
-  /** JSON: what the page needs to begin. Always the first. */
+  /** JSON: what the page needs to begin. Always the first record. */
   hello: 1,
   /** Length of the MIME type (2), MIME type, initialization segment. */
   init: 2,
@@ -17,13 +17,13 @@ export const RECORD_KINDS = {
   sound: 4,
   /** Wall time (float64, ms), then a JPEG. */
   jpeg: 5,
-  /** JSON: how the camera's stream is. */
+  /** JSON: the state of the camera's stream. */
   state: 6,
-  /** JSON: turn to a camera. */
+  /** JSON: show this camera. */
   show: 7,
-  /** JSON: how many pictures this viewer has missed. */
+  /** JSON: how many frames this page has missed. */
   skipped: 8,
-  /** Nothing; so that a page can tell a quiet server from a dead one. */
+  /** Empty; lets a page distinguish a quiet server from a dead one. */
   alive: 9,
 } as const;
 
@@ -32,15 +32,15 @@ export type RecordKind = keyof typeof RECORD_KINDS;
 /** Bits of a record's flags. */
 export const FLAGS = {
   keyframe: 1,
-  /** Of the kept GOP: to be shown at once, since the live picture builds on it. */
+  /** Part of the kept GOP: to be decoded at once, since the live frames depend on it. */
   kept: 2,
-  /** Parts of the picture, or of what it builds on, were lost. */
+  /** Parts of the frame, or of a frame that it depends on, were lost. */
   damaged: 4,
-  /** Of the sound, where the kind is the picture's too. */
+  /** Concerns audio, for kinds that video uses, too. */
   sound: 8,
 } as const;
 
-/** One record as a page gets it; the same bytes go to every viewer. */
+/** One record; all pages get the same bytes. */
 export interface ViewRecord {
   readonly kind: RecordKind;
   readonly flags: number;
@@ -72,7 +72,7 @@ export function initRecord(camera: number, mime: string, segment: Buffer, isSoun
   return record('init', camera, isSound ? FLAGS.sound : 0, length, type, segment);
 }
 
-/** `wallTime`: epoch ms; `shownAt`: ms of the player's clock. */
+/** `wallTime` is in epoch ms, `shownAt` in ms of the player's time. */
 export function mediaRecord(
   kind: 'picture' | 'sound',
   camera: number,
@@ -95,7 +95,7 @@ export function jpegRecord(camera: number, wallTime: number, jpeg: Uint8Array): 
 
 export const ALIVE: ViewRecord = record('alive', 0, 0);
 
-/** The same picture, told to be one of the kept GOP. */
+/** A copy of the record that is marked as part of the kept GOP. */
 export function keptRecord({ kind, flags, bytes }: ViewRecord): ViewRecord {
   const head = Buffer.from(bytes.subarray(0, RECORD_HEAD));
   head.writeUInt8(flags | FLAGS.kept, 5);

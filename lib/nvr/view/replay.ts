@@ -1,5 +1,5 @@
-// A recorded span as records for one page, read no faster than the page takes it: each picture with the time
-// it was recorded at.
+// Sends a recorded span as records to one page, no faster than the page reads, each frame with its recorded
+// time.
 
 import type { VideoFormat, VideoUnit } from '../../codec/unit.js';
 import { asNvrError, NvrError } from '../../errors.js';
@@ -8,13 +8,13 @@ import { videoFragment } from '../../media/mp4/live-mp4.js';
 import { pictureInit } from './picture-init.js';
 import { FLAGS, jsonRecord, mediaRecord } from './records.js';
 
-/** Resolves when the page can take more; rejects when it is gone. */
+/** Resolves when the page can take more; rejects if it is gone. */
 export type ReplaySink = (bytes: Buffer) => Promise<void>;
 
 /**
- * Ends with a `state` record: `ended`, or `error` with the code and what to do. Rejects as the sink does. The
- * units' times are the player's too, so gaps of the recording are shortened as in a live view (`LiveClock`),
- * and a picture's wall time is what tells them.
+ * Ends with a `state` record: `ended`, or `error` with the code and advice. Rejects as the sink does. Gaps in
+ * the recording are shortened in the player's time, as in a live view (`LiveClock`); the wall time of a frame
+ * shows them.
  */
 export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink): Promise<void> {
   let format: VideoFormat | undefined;

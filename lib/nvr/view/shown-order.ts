@@ -1,22 +1,23 @@
-// Whether a stream's pictures are shown in the order in which they are sent: as its format says, or as was
-// seen of it.
+// Determines whether a stream's frames are displayed in decoding order, from its format or from the frames
+// seen so far.
 
 import type { VideoFormat, VideoUnit } from '../../codec/unit.js';
 
 /**
- * Pictures in order after which there are no B-frames: they come a few pictures after a keyframe, or never.
+ * After this many frames in order there are no B-frames: they follow a few frames after a keyframe, or not at
+ * all.
  */
 const ENOUGH = 50;
 
 export class ShownOrder {
-  /** One was shown before one that came before it. */
+  /** A frame was displayed before one that was sent earlier. */
   isReordered = false;
   private latest = -Infinity;
   private pictures = 0;
 
-  /** `known`: pictures that came before, in order of decoding. */
-  constructor(known: readonly Pick<VideoUnit, 'mediaTime' | 'arrival'>[] = []) {
-    for (const { arrival, mediaTime = arrival } of known) this.see(mediaTime);
+  /** `earlier` are frames that came before, in decoding order. */
+  constructor(earlier: readonly Pick<VideoUnit, 'mediaTime' | 'arrival'>[] = []) {
+    for (const { arrival, mediaTime = arrival } of earlier) this.see(mediaTime);
   }
 
   see(mediaTime: number): void {

@@ -1,11 +1,11 @@
-// One camera as pictures, one a second: for pages whose browser cannot play the stream. All of them share
-// each picture.
+// One camera as a JPEG each second, for pages whose browser cannot play the stream. All pages share each
+// picture.
 
 import { asNvrError } from '../../errors.js';
 import { jpegRecord, jsonRecord, type ViewRecord } from './records.js';
 import type { Viewer } from './viewer.js';
 
-/** A JPEG, and when it was taken (epoch ms). */
+/** A JPEG, and the time it was taken, in epoch ms. */
 export interface StillPicture {
   readonly data: Uint8Array;
   readonly time: number;
@@ -14,7 +14,7 @@ export interface StillPicture {
 export type TakeStill = (signal: AbortSignal) => Promise<StillPicture>;
 
 const PERIOD_MS = 1_000;
-/** After a failure. */
+/** The wait after a failure, in ms. */
 const RETRY_MS = 3_000;
 
 export class StillFeed {
@@ -67,13 +67,13 @@ export class StillFeed {
     this.timer = setTimeout(() => void this.next(signal), wait);
   }
 
-  /** One viewer's fault must not reach the others, nor end the feed. */
+  /** An error in one page must not affect the others, or end the feed. */
   private send(record: ViewRecord): void {
     for (const viewer of this.viewers)
       try {
         viewer.take(this.camera, record);
       } catch {
-        // Its socket is gone or going; whoever holds the viewer removes it.
+        // Its socket is closed or closing; the owner of the page removes it.
       }
   }
 }

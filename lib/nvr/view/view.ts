@@ -1,5 +1,5 @@
-// The cameras of one page and whoever looks at them. It knows nothing of HTTP: pages are sinks, and what they
-// want is told by their id.
+// The cameras of one view and the open pages that show them. It is independent of HTTP: a page is a sink, and
+// its requests name it by an id.
 
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -18,28 +18,28 @@ export interface ViewCamera {
 
 export interface ViewOptions {
   readonly cameras: readonly ViewCamera[];
-  /** Pages at once. */
+  /** The most open pages. */
   readonly maxViewers: number;
   readonly hub: (channel: number, stream: string) => CameraHub;
   readonly still: (channel: number, stream: string) => TakeStill;
-  /** A page has come or gone. */
+  /** Called when a page was opened or closed. */
   readonly onViewers: (count: number, event: 'joined' | 'left') => void;
 }
 
-/** How a page wants to see a camera. */
+/** How a page wants to show a camera. */
 export interface Wish {
   /** The camera's index in `cameras`. */
   readonly camera: number;
   readonly stream: 'main' | 'dual';
-  /** `still`: a JPEG a second, for a browser that cannot play the stream. */
+  /** `still`: one JPEG a second, for a browser that cannot play the stream. */
   readonly as: 'video' | 'still';
 }
 
 interface Page {
   readonly viewer: Viewer;
-  /** By camera: the feed that it is fed by. */
+  /** The feed of each camera that the page shows. */
   readonly feeds: Map<number, LiveFeed | StillFeed>;
-  /** Of the newest wishes. */
+  /** The turn of the newest request. */
   turn: number;
 }
 
@@ -57,7 +57,7 @@ export class View {
     return this.pages.size;
   }
 
-  /** Takes a page in, which sees nothing yet; answers its id. Throws EBUSY where there are too many. */
+  /** Adds a page, which shows nothing yet; returns its id. Throws EBUSY if there are too many. */
   open(sink: ViewSink, hello: object): string {
     const { cameras, maxViewers, onViewers } = this.options;
     if (this.closed) throw new NvrError('EBUSY', 'The page is closed.');
@@ -81,8 +81,8 @@ export class View {
   }
 
   /**
-   * Sets what a page sees; what it does not wish for any more is ended. `turn`: counts up with what a page
-   * asks, so that wishes which were overtaken on their way do nothing. False: there is no such page.
+   * Sets the cameras that a page shows; ends all others. `turn` increases with each request of a page, so
+   * that a request which was overtaken on the way is ignored. Returns false if there is no such page.
    */
   want(id: string, wishes: readonly Wish[], turn?: number): boolean {
     const page = this.pages.get(id);
@@ -105,7 +105,7 @@ export class View {
     return true;
   }
 
-  /** The page has gone. Idempotent. */
+  /** Removes a page. Idempotent. */
   leave(id: string): void {
     const page = this.pages.get(id);
     if (page === undefined) return;
@@ -119,7 +119,7 @@ export class View {
     this.options.onViewers(this.pages.size, 'left');
   }
 
-  /** Turns all open pages to a camera, or back to all of them. */
+  /** Makes all open pages show one camera, or all of them again. */
   show(camera: number | undefined, layout?: string): void {
     const record = jsonRecord('show', 0, { camera, layout });
     for (const { viewer } of this.pages.values()) viewer.tell(record);
@@ -141,8 +141,8 @@ export class View {
     const { cameras, hub, still } = this.options;
     const { channel } = cameras[camera]!;
     const key = `${camera}/${stream}/${as}`;
-    const known = this.feeds.get(key);
-    if (known !== undefined) return known;
+    const existing = this.feeds.get(key);
+    if (existing !== undefined) return existing;
     const feed =
       as === 'still'
         ? new StillFeed(still(channel, stream), camera)
@@ -154,6 +154,6 @@ export class View {
   private release(feed: LiveFeed | StillFeed, viewer: Viewer): void {
     feed.remove(viewer);
     if (feed.size > 0) return;
-    for (const [key, known] of this.feeds) if (known === feed) this.feeds.delete(key);
+    for (const [key, other] of this.feeds) if (other === feed) this.feeds.delete(key);
   }
 }

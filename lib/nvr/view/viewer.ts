@@ -1,21 +1,21 @@
-// One open page: what it wants to see, and a bounded way to it. A page that reads too slowly misses pictures
-// up to the next keyframe; one that reads nothing is cut.
+// One open page, with a bounded queue to it. A page that reads too slowly misses frames up to the next
+// keyframe; one that reads nothing is disconnected.
 
 import { ALIVE, FLAGS, jsonRecord, keptRecord, type ViewRecord } from './records.js';
 
-/** Where records go: an HTTP response, for instance. */
+/** The destination of the records, such as an HTTP response. */
 export interface ViewSink {
-  /** `sent` is called once the bytes have left the process. */
+  /** Calls `sent` once the bytes have left the process. */
   write(bytes: Buffer, sent: () => void): void;
   destroy(): void;
 }
 
 export interface ViewerBounds {
-  /** Bytes that may wait for the page. */
+  /** The most bytes that may wait for the page. */
   readonly waitingBytes: number;
-  /** Milliseconds that a record may wait. */
+  /** The most ms that a record may wait. */
   readonly waitingMs: number;
-  /** Milliseconds without a byte taken after which the page is given up. */
+  /** The page is given up if it takes no byte for this many ms. */
   readonly stalledMs: number;
 }
 
@@ -25,29 +25,29 @@ export const VIEWER_BOUNDS: ViewerBounds = {
   stalledMs: 15_000,
 };
 
-/** What a camera's stream means to one page. */
-interface Seat {
-  /** Pictures wait for a keyframe, after some were missed. */
+/** The state of one camera's stream for this page. */
+interface CameraState {
+  /** Frames are dropped until the next keyframe, after some were missed. */
   awaitsKeyframe: boolean;
   missed: number;
   /**
-   * Pictures of the GOP that the page came into, oldest first, until it has taken them. Their bytes are the
-   * feed's.
+   * Frames of the GOP during which the page joined, oldest first, until the page has taken them. Their bytes
+   * are shared with the feed.
    */
   backlog: ViewRecord[];
 }
 
 /**
- * Once a page is behind, it is written to again when no more than this part of the bound waits. A GOP is
- * given to it in such portions.
+ * A page that has fallen behind is written to again when no more than this part of the bound is waiting. A
+ * GOP is sent in portions of this size.
  */
 const RELIEF = 0.25;
-/** Pictures of a GOP without end, for a page that takes them too slowly. */
+/** The most frames to queue of an endless GOP, for a page that takes them too slowly. */
 const MAX_BACKLOG = 2_000;
 
 export class Viewer {
-  private readonly seats = new Map<number, Seat>();
-  /** What waits, oldest first, with the time it began to. */
+  private readonly cameras = new Map<number, CameraState>();
+  /** Records that wait, oldest first, with the time since when. */
   private readonly waiting: { readonly bytes: number; readonly since: number }[] = [];
   private waitingBytes = 0;
   private lastTaken: number;
@@ -68,73 +68,73 @@ export class Viewer {
     return this.over;
   }
 
-  /** Pictures of this camera go to the page from now on; the first is a keyframe. */
+  /** Frames of this camera go to the page from now on, beginning with a keyframe. */
   begin(camera: number): void {
-    this.seats.set(camera, { awaitsKeyframe: true, missed: 0, backlog: [] });
+    this.cameras.set(camera, { awaitsKeyframe: true, missed: 0, backlog: [] });
   }
 
   /**
-   * The pictures of the present GOP, from its keyframe on: given as fast as the page takes them, however many
-   * they are, and what comes meanwhile behind them.
+   * Sends the frames of the present GOP, from its keyframe on, as fast as the page takes them, and newer
+   * frames after them.
    */
   catchUp(camera: number, kept: readonly ViewRecord[]): void {
-    const seat = this.seats.get(camera);
-    if (this.over || seat === undefined || kept.length === 0) return;
-    seat.backlog = [...kept];
-    seat.awaitsKeyframe = false;
+    const state = this.cameras.get(camera);
+    if (this.over || state === undefined || kept.length === 0) return;
+    state.backlog = [...kept];
+    state.awaitsKeyframe = false;
     this.drain();
   }
 
   end(camera: number): void {
-    this.seats.delete(camera);
+    this.cameras.delete(camera);
   }
 
-  /** A record of a camera that the page wants; what is no picture always goes. */
+  /** Takes a record of a camera that the page shows. Records other than media are always sent. */
   take(camera: number, record: ViewRecord): void {
-    const seat = this.seats.get(camera);
-    if (this.over || seat === undefined) return;
+    const state = this.cameras.get(camera);
+    if (this.over || state === undefined) return;
     const isMedia = record.kind === 'picture' || record.kind === 'jpeg' || record.kind === 'sound';
     if (!isMedia) {
-      // What is left of another format is of no use.
-      if (record.kind === 'init' && (record.flags & FLAGS.sound) === 0) seat.backlog = [];
+      // Frames of the previous format are useless now.
+      if (record.kind === 'init' && (record.flags & FLAGS.sound) === 0) state.backlog = [];
       this.write(record);
       return;
     }
     this.judge();
-    const isCaughtUp = seat.backlog.length === 0;
+    const isCaughtUp = state.backlog.length === 0;
     if (record.kind === 'sound') {
-      if (!this.behind && !seat.awaitsKeyframe && isCaughtUp) this.write(record);
+      if (!this.behind && !state.awaitsKeyframe && isCaughtUp) this.write(record);
       return;
     }
     const opens = (record.flags & FLAGS.keyframe) !== 0;
-    if (!isCaughtUp && !opens && seat.backlog.length < MAX_BACKLOG) {
-      seat.backlog.push(record);
+    if (!isCaughtUp && !opens && state.backlog.length < MAX_BACKLOG) {
+      state.backlog.push(record);
       this.drain();
       return;
     }
     if (!isCaughtUp) {
-      // A keyframe is shown at once; without one the page waits for it.
-      seat.backlog = [];
-      seat.awaitsKeyframe = true;
+      // A keyframe replaces the backlog; without one, the page waits for the next.
+      state.backlog = [];
+      state.awaitsKeyframe = true;
     }
-    if (this.behind || (seat.awaitsKeyframe && !opens)) {
-      // Before its first picture a page has missed none.
-      if (this.behind || seat.missed > 0) seat.missed++;
-      seat.awaitsKeyframe = true;
+    if (this.behind || (state.awaitsKeyframe && !opens)) {
+      // A page has not missed anything before its first frame.
+      if (this.behind || state.missed > 0) state.missed++;
+      state.awaitsKeyframe = true;
       return;
     }
-    if (seat.missed > 0) this.write(jsonRecord('skipped', camera, { pictures: seat.missed }));
-    seat.missed = 0;
-    seat.awaitsKeyframe = false;
+    if (state.missed > 0) this.write(jsonRecord('skipped', camera, { pictures: state.missed }));
+    state.missed = 0;
+    state.awaitsKeyframe = false;
     this.write(record);
   }
 
-  /** A record that is no camera's. */
+  /** Sends a record that concerns no single camera. */
   tell(record: ViewRecord): void {
     if (!this.over) this.write(record);
   }
 
-  /** Every few seconds. Gives up a page that takes nothing. */
+  /** Called every few seconds. Closes a page that takes nothing. */
   tick(): void {
     if (this.over) return;
     if (this.waiting.length > 0 && this.clock() - this.lastTaken > this.bounds.stalledMs) this.close();
@@ -144,17 +144,17 @@ export class Viewer {
   close(): void {
     if (this.over) return;
     this.over = true;
-    this.seats.clear();
+    this.cameras.clear();
     this.sink.destroy();
   }
 
-  /** Gives what is kept, as far as the page has taken what it was given. */
+  /** Sends the backlog as far as the page has taken the previous portion. */
   private drain(): void {
-    // The page may take it while it is being written.
+    // `sent` may be called during the write.
     if (this.draining) return;
     this.draining = true;
     const portion = this.bounds.waitingBytes * RELIEF;
-    for (const { backlog } of this.seats.values())
+    for (const { backlog } of this.cameras.values())
       while (!this.over && backlog.length > 0 && this.waitingBytes < portion)
         this.write(keptRecord(backlog.shift()!));
     this.draining = false;
@@ -169,8 +169,8 @@ export class Viewer {
   }
 
   private write({ bytes }: ViewRecord): void {
-    // What is no picture is bounded too: states come a few a second at most, and a page that is far behind is
-    // cut.
+    // Other records are bounded, too: there are at most a few states per second, and a page that is far
+    // behind is closed.
     if (this.waitingBytes > 2 * this.bounds.waitingBytes) {
       this.close();
       return;
