@@ -7,8 +7,10 @@ import { takeSnapshot, type Snapshot, type SnapshotOptions } from '../lib/nvr/sn
 import { channelNumber } from './shared/channel.js';
 import { flowNode, type FlowContext, type FlowPart, type Input, type Send } from './shared/flow-node.js';
 import { topicOf, topicOr, videoInfo } from './shared/messages.js';
+import { namedServer } from './shared/named-server.js';
 import { takePast } from './shared/past-picture.js';
 import { pictureName, responseHeaders } from './shared/picture-message.js';
+import { nvrOf, type NvrServerNode } from './shared/server-node.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { snapshotSettings } from './shared/settings/tables/nvr-snapshot.js';
@@ -51,7 +53,8 @@ class SnapshotNode implements FlowPart {
   }
 
   private async answer(message: Input): Promise<NodeMessage> {
-    const { server, settings } = this.context;
+    const { RED, settings } = this.context;
+    const server = namedServer(RED, this.context.server, message.nvr);
     const channel = channelNumber(server.settings, givenFor(this.context, 'channel', message));
     const stream = overridden(snapshotSettings, 'stream', message.stream, settings.stream);
     const format = overridden(snapshotSettings, 'format', message.format, settings.format);
@@ -59,10 +62,10 @@ class SnapshotNode implements FlowPart {
     const options = this.options(format);
     const snapshot =
       at === ''
-        ? await this.takeLive(channel, stream, options)
-        : await takePast(this, this.context.nvr, { channel, stream, at }, options);
+        ? await this.takeLive(server, channel, stream, options)
+        : await takePast(this, nvrOf(server), { channel, stream, at }, options);
     this.warn(snapshot.warning);
-    return this.filled(message, snapshot, channel, stream);
+    return this.filled(message, snapshot, server, channel, stream);
   }
 
   private options(format: SnapshotOptions['format']): SnapshotOptions {
@@ -71,15 +74,25 @@ class SnapshotNode implements FlowPart {
     return { ...others, format, ...(width !== undefined && { width }), signal };
   }
 
-  private takeLive(channel: number, stream: string, options: SnapshotOptions): Promise<Snapshot> {
-    const { nvr, settings } = this.context;
-    const by = channel === this.channel && stream === settings.stream ? 'node' : 'message';
-    return takeSnapshot(nvr.camera(channel, stream, by), options);
+  private takeLive(
+    server: NvrServerNode,
+    channel: number,
+    stream: string,
+    options: SnapshotOptions,
+  ): Promise<Snapshot> {
+    const { server: own, settings } = this.context;
+    const isOwn = server === own && channel === this.channel && stream === settings.stream;
+    return takeSnapshot(nvrOf(server).camera(channel, stream, isOwn ? 'node' : 'message'), options);
   }
 
-  private filled(message: Input, snapshot: Snapshot, channel: number, stream: string): NodeMessage {
+  private filled(
+    message: Input,
+    snapshot: Snapshot,
+    { settings }: NvrServerNode,
+    channel: number,
+    stream: string,
+  ): NodeMessage {
     const { unit, width, height, ageMs, data, contentType } = snapshot;
-    const { settings } = this.context.server;
     const video = { ...videoInfo(unit, ++this.sequence, channel, stream), width, height, ageMs };
     return Object.assign(message, {
       topic: topicOr(message, topicOf(settings, channel, 'snapshot')),

@@ -8,7 +8,7 @@ import { NvrError } from '../../lib/errors.js';
 import { guardedTimers } from '../../lib/guard.js';
 import { Exports } from '../../lib/nvr/export/exports.js';
 import type { SpanExport } from '../../lib/nvr/export/span-export.js';
-import type { ExportedClip, ExportEnd, ExportHandlers } from '../../lib/nvr/export/types.js';
+import type { ExportedClip, ExportEnd, ExportHandlers, ExportRequest } from '../../lib/nvr/export/types.js';
 import type { RecordedSpan } from '../../lib/nvr/playback/fetch-span.js';
 import { keepMessage } from '../../lib/nvr/recorder/kept-message.js';
 import type { KeptMessage } from '../../lib/nvr/recorder/types.js';
@@ -27,16 +27,27 @@ export interface FileSettings {
 }
 
 export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
+  /** Whose recording it is. */
+  readonly server: NvrServerNode;
   readonly channels: readonly number[];
   /** Run name for its events. */
   readonly run: string;
   /** The message named the run itself: requested again, the run is continued. */
   readonly isNamed: boolean;
+  /** The name is a job's: what is done already is answered again, and not done twice. */
+  readonly isJob: boolean;
 }
 
 /** Callbacks to the node. */
 export interface FilesOutlet {
-  event(channel: number, stream: string, run: string, word: string, more: object): void;
+  event(
+    server: NvrServerNode,
+    channel: number,
+    stream: string,
+    run: string,
+    word: string,
+    more: object,
+  ): void;
   /**
    * Progress in percent over all exports; undefined when all have ended, with `error` if the last one failed.
    */
@@ -82,7 +93,7 @@ export class PlaybackFiles {
       },
       {
         onRecovered: (clip, message = {}) => {
-          this.send(message, undefined, clip);
+          this.send(message, 'nvr/playback/clip', clip);
         },
         onWarning: (error) => {
           node.error(error, {});
@@ -101,7 +112,7 @@ export class PlaybackFiles {
    * Calls `done` once, when the last file is finished. Throws EINPUT, or EBUSY if the same export is running.
    */
   start(request: FilesRequest, message: NodeMessage, done: (error?: Error) => void): void {
-    const { channels, run, stream } = request;
+    const { server, channels, run, stream } = request;
     if (channels.length > MAX_CHANNELS)
       throw new NvrError('EINPUT', `One message asks for ${MAX_CHANNELS} channels at most.`);
     if ([...this.running].some((one) => one.run === run))
@@ -112,7 +123,7 @@ export class PlaybackFiles {
     let left = channels.length;
     let failure: NvrError | undefined;
     const onEnd = (channel: number, end: ExportEnd): void => {
-      this.tellEnd(channel, stream, run, end);
+      this.tellEnd(server, channel, stream, run, end);
       failure ??= end.error;
       if (--left > 0) return;
       this.running.delete(running);
@@ -127,10 +138,11 @@ export class PlaybackFiles {
         from,
         to,
         channel,
-        channelName: channelName(this.server.settings, channel),
+        channelName: channelName(server.settings, channel),
+        ...(server !== this.server && { source: sourceOf(server) }),
       };
-      const named = { message: kept, ...(request.isNamed && { run }) };
-      const handlers = this.handlersOf(channel, stream, run, message, (end) => {
+      const named = { message: kept, isJob: request.isJob, ...(request.isNamed && { run }) };
+      const handlers = this.handlersOf(request, channel, message, (end) => {
         onEnd(channel, end);
       });
       spans.push(this.exports.start({ ...span, ...named }, handlers));
@@ -169,14 +181,13 @@ export class PlaybackFiles {
   }
 
   private handlersOf(
+    { server, stream, run }: FilesRequest,
     channel: number,
-    stream: string,
-    run: string,
     message: NodeMessage,
     onEnd: (end: ExportEnd) => void,
   ): ExportHandlers {
     const tell = (word: string, more: object = {}): void => {
-      if (!this.closing) this.outlet.event(channel, stream, run, word, more);
+      if (!this.closing) this.outlet.event(server, channel, stream, run, word, more);
     };
     return {
       onConnecting: () => {
@@ -195,38 +206,50 @@ export class PlaybackFiles {
         tell('progress', progress);
         this.outlet.onProgress(this.percent);
       },
-      onFile: (clip) => {
-        tell('finished', flatClip(clip));
+      onFile: (clip, repeated) => {
+        const mark = repeated && { repeated };
+        tell('finished', { ...flatClip(clip), ...mark });
         const tooLarge = notAttached(clip, this.settings.attach);
         if (tooLarge !== undefined) tell('warning', { code: tooLarge.code, reason: tooLarge.message });
-        this.send({ ...this.RED.util.cloneMessage(message), run, channel }, channel, clip);
+        const own = topicOf(server.settings, channel, 'clip');
+        this.send({ ...this.RED.util.cloneMessage(message), run, channel, ...mark }, own, clip);
       },
       onEnd,
     };
   }
 
-  private tellEnd(channel: number, stream: string, run: string, end: ExportEnd): void {
+  private tellEnd(server: NvrServerNode, channel: number, stream: string, run: string, end: ExportEnd): void {
     if (this.closing) return;
     const { reason, reached, missingMs, error, files } = end;
     const cause = error === undefined ? {} : { code: error.code, message: error.message };
     const missing = missingMs > 0 ? { missingMs } : {};
     const event = { reached, ...missing };
     if (reason === 'error' && files === 0)
-      this.outlet.event(channel, stream, run, 'error', { ...event, code: cause.code, reason: cause.message });
-    else if (reason === 'stopped') this.outlet.event(channel, stream, run, 'stopped', { reason, ...event });
-    else this.outlet.event(channel, stream, run, 'ended', { reason, ...event, ...cause });
+      this.outlet.event(server, channel, stream, run, 'error', {
+        ...event,
+        code: cause.code,
+        reason: cause.message,
+      });
+    else if (reason === 'stopped')
+      this.outlet.event(server, channel, stream, run, 'stopped', { reason, ...event });
+    else this.outlet.event(server, channel, stream, run, 'ended', { reason, ...event, ...cause });
   }
 
   /** After a restart, the channel is known only from the stored message. */
-  private send(message: NodeMessage | KeptMessage, channel: number | undefined, clip: ExportedClip): void {
-    const { settings } = this.server;
-    const own = channel === undefined ? 'nvr/playback/clip' : topicOf(settings, channel, 'clip');
+  private send(message: NodeMessage | KeptMessage, topic: string, clip: ExportedClip): void {
     const filled: NodeMessage & Record<string, unknown> = {
       ...message,
-      topic: typeof message.topic === 'string' ? message.topic : own,
+      topic: typeof message.topic === 'string' ? message.topic : topic,
       ...clipFields(clip, this.settings.attach),
       clip,
     };
     this.node.send([filled, null]);
   }
+}
+
+/** Of an NVR that is not the node's own: its name and zone in file names, and its recording. */
+function sourceOf(server: NvrServerNode): NonNullable<ExportRequest['source']> {
+  const nvr = nvrOf(server);
+  const { name, timeZone } = server.settings;
+  return { nvr: name, timeZone, fetchSpan: (...asked) => nvr.fetchSpan(...asked) };
 }

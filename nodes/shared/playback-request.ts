@@ -8,6 +8,8 @@ import { channelNumber } from './channel.js';
 import type { FlowContext, Input } from './flow-node.js';
 import type { FilesRequest } from './playback-files.js';
 import { isEmpty } from './settings/check.js';
+import { namedServer } from './named-server.js';
+import type { NvrServerNode } from './server-node.js';
 import { givenFor, isFromMessage } from './settings/given.js';
 import { overridden } from './settings/read.js';
 import { playbackSettings } from './settings/tables/nvr-playback.js';
@@ -33,8 +35,11 @@ export class PlaybackRequests {
 
   /** One request per channel; several play synchronously. Throws EINPUT that names the invalid property. */
   units(message: Input): PlaybackRequest[] {
-    const span = this.span(message);
-    const channels = this.channels(message);
+    const { server } = this.context;
+    if (this.server(message) !== server)
+      throw new NvrError('EINPUT', 'msg.nvr may name another NVR where "output" is "file" alone.');
+    const span = this.span(message, server);
+    const channels = this.channels(message, server);
     if (channels.length > 1 && span.speed === 0)
       throw new NvrError('EINPUT', 'Several channels play in step, at a "speed" above 0.');
     return channels.map((channel) => ({ ...span, channel }));
@@ -42,12 +47,17 @@ export class PlaybackRequests {
 
   /** Throws EINPUT that names the invalid property. */
   files(message: Input): FilesRequest {
-    const { run, stream, group, from, to } = this.span(message);
+    const server = this.server(message);
+    const isJob = !isEmpty(message.job);
+    const name = isJob && message.run === undefined ? { name: 'job', given: message.job } : undefined;
+    const { run, stream, group, from, to } = this.span(message, server, name);
     if (to === undefined) throw new NvrError('EINPUT', 'A file needs an end: give "to" or "duration", too.');
     return {
-      channels: this.channels(message),
+      server,
+      channels: this.channels(message, server),
       run,
-      isNamed: message.run !== undefined,
+      isNamed: message.run !== undefined || isJob,
+      isJob,
       stream,
       group,
       from,
@@ -55,8 +65,11 @@ export class PlaybackRequests {
     };
   }
 
-  private channels(message: Input): number[] {
-    const { settings } = this.context.server;
+  private server(message: Input): NvrServerNode {
+    return namedServer(this.context.RED, this.context.server, message.nvr);
+  }
+
+  private channels(message: Input, { settings }: NvrServerNode): number[] {
     const given = this.of(message, 'channel');
     const channels: number[] = Array.isArray(given)
       ? given.map((one) => channelNumber(settings, one))
@@ -68,35 +81,36 @@ export class PlaybackRequests {
   /** Target of a `seek`; the node's own start time is not used. */
   seekTime(message: Input): number {
     const from = isFromMessage(this.context, 'from') ? this.of(message, 'from') : message.from;
-    return this.time(from, 'from');
+    return this.time(from, 'from', this.context.server);
   }
 
-  private time(value: unknown, name: string): number {
-    return parseTime(value, name, Date.now(), this.context.server.settings.timeZone);
+  private time(value: unknown, name: string, { settings }: NvrServerNode): number {
+    return parseTime(value, name, Date.now(), settings.timeZone);
   }
 
-  private span(message: Input): Span {
+  /** `named`: the property that names the run where `run` does not. */
+  private span(message: Input, server: NvrServerNode, named = { name: 'run', given: message.run }): Span {
     const { settings } = this.context;
-    const from = this.time(this.of(message, 'from'), 'from');
+    const from = this.time(this.of(message, 'from'), 'from', server);
     if (from >= Date.now())
       throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
-    const to = this.end(message, from);
+    const to = this.end(message, from, server);
     const stream = overridden(playbackSettings, 'stream', message.stream, settings.stream);
     const speed = overridden(playbackSettings, 'speed', message.speed, settings.speed);
     const group = overridden(playbackSettings, 'group', message.group, settings.group);
-    const run = message.run === undefined ? `run ${++this.counter}` : textOf(message.run);
+    const run = named.given === undefined ? `run ${++this.counter}` : textOf(named.given);
     if (run === '' || run.length > MAX_NAME)
-      throw new NvrError('EINPUT', `msg.run must be text of at most ${MAX_NAME} characters.`);
+      throw new NvrError('EINPUT', `msg.${named.name} must be text of at most ${MAX_NAME} characters.`);
     return { run, stream, group, from, speed, ...(to === undefined ? {} : { to }) };
   }
 
   /** The first that is given: the message's duration, its end, the node's end, the node's duration. */
-  private end(message: Input, from: number): number | undefined {
+  private end(message: Input, from: number, server: NvrServerNode): number | undefined {
     const isSaid = message.duration !== undefined || isFromMessage(this.context, 'duration');
     const to = isSaid ? undefined : this.of(message, 'to');
     const duration = isEmpty(to) ? this.of(message, 'duration') : undefined;
     if (isEmpty(to) && isEmpty(duration) && !isSaid) return undefined;
-    const end = isEmpty(to) ? from + parseDuration(duration, 'duration') : this.time(to, 'to');
+    const end = isEmpty(to) ? from + parseDuration(duration, 'duration') : this.time(to, 'to', server);
     if (end <= from) throw new NvrError('EINPUT', '"to" must be later than "from".');
     return end;
   }

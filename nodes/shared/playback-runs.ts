@@ -7,6 +7,7 @@ import { PlaybackTogether, type PlaybackControls } from '../../lib/nvr/playback/
 import { Outlet } from './output/outlet.js';
 import type { PlaybackContext } from './playback-request.js';
 import { Publisher } from './publisher.js';
+import type { NvrServerNode } from './server-node.js';
 import { failed, IDLE, PLAYING, STOPPED } from './status.js';
 
 const CONNECTING: NodeStatus = { fill: 'yellow', shape: 'ring', text: 'connecting' };
@@ -108,8 +109,15 @@ export class PlaybackRuns {
   }
 
   /** Sends an event of a run that is written to a file. */
-  event(channel: number, stream: string, run: string, word: string, more: object): void {
-    const { server, settings } = this.context;
+  event(
+    server: NvrServerNode,
+    channel: number,
+    stream: string,
+    run: string,
+    word: string,
+    more: object,
+  ): void {
+    const { settings } = this.context;
     this.tell(
       new Publisher(server.settings, { channel, stream, mark: { run } }, settings.emit),
       run,

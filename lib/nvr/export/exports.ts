@@ -4,11 +4,13 @@
 import path from 'node:path';
 import { createHash, randomUUID } from 'node:crypto';
 import { NvrError } from '../../errors.js';
+import { openBelow } from '../recorder/below.js';
+import { clipInfo } from '../recorder/catalog.js';
 import { checkTemplate } from '../recorder/file-name.js';
 import type { CaseEntry, Journal } from '../recorder/journal.js';
 import { ClipStore } from '../recorder/store.js';
-import type { KeptMessage, RecorderOptions } from '../recorder/types.js';
-import { cutOf, SpanExport } from './span-export.js';
+import type { ClipInfo, KeptMessage, RecorderOptions } from '../recorder/types.js';
+import { cutOf, SpanExport, type Begun } from './span-export.js';
 import type { ExportDeps, ExportHandlers, ExportOptions, ExportRequest, ExportsListener } from './types.js';
 
 /** A file contains at most a day, since its index has to fit in memory. */
@@ -79,7 +81,7 @@ export class Exports {
     if (this.running.has(key))
       throw new NvrError('EBUSY', 'This run is being exported; wait for its end, or stop it.');
     const context = {
-      options: { ...this.options, channel: request.channelName },
+      options: { ...this.options, ...namesOf(request), channel: request.channelName },
       deps: this.deps,
       journal: () => this.store.journal(),
       isRunning: () => !this.closed && this.listener.isRunning(),
@@ -105,20 +107,34 @@ export class Exports {
   }
 
   /** Finds the journal entry of an interrupted export and the time it reached, or makes a new entry. */
-  private async begin(key: string, request: ExportRequest): Promise<{ entry: CaseEntry; from: number }> {
+  private async begin(key: string, request: ExportRequest): Promise<Begun> {
     await this.store.open();
     const journal = await this.store.journal();
-    const { from, to, message } = request;
+    const { from, to, message, isJob = false } = request;
+    const before = isJob ? await this.filesOf(journal, key) : [];
     for (const entry of journal.cases) {
       if (!entry.id.startsWith(key)) continue;
-      if (entry.from === from && entry.to === to && canGoOn(journal, entry))
-        return { entry, from: reachedOf(journal, entry) };
+      const isSame = isJob ? before.length > 0 : entry.from === from && entry.to === to;
+      if (isSame && canGoOn(journal, entry))
+        return { before, rest: { entry, from: reachedOf(journal, entry) } };
       await journal.over(entry.id);
     }
+    if (before.length > 0) return { before };
     const id = `${key}${randomUUID()}`;
     const entry = { id, reason: REASON, from, to, alarms: [], ...(message !== undefined && { message }) };
     await journal.alarmed(entry);
-    return { entry, from };
+    return { before, rest: { entry, from } };
+  }
+
+  /** What a job has finished; nothing where some of it has been deleted since: it is done anew. */
+  private async filesOf(journal: Journal, key: string): Promise<ClipInfo[]> {
+    const { folder } = this.options;
+    const entries = [...journal.finished].filter(({ id }) => id?.startsWith(key) === true);
+    for (const { file } of entries) {
+      const place = await openBelow(this.deps.fs, journal.root, file).catch(() => undefined);
+      if ((await place?.file()) === undefined) return [];
+    }
+    return entries.map((entry) => clipInfo(entry, folder));
   }
 
   private recovered(
@@ -134,8 +150,14 @@ export class Exports {
   }
 }
 
-function keyOf({ run, channel, stream, group = 0 }: ExportRequest): string {
-  const named = JSON.stringify([run ?? randomUUID(), channel, stream, group]);
+/** File names with another NVR's name and zone. */
+function namesOf({ source }: ExportRequest): Partial<ExportOptions> {
+  return source === undefined ? {} : { nvr: source.nvr, timeZone: source.timeZone };
+}
+
+function keyOf({ run, channel, stream, group = 0, isJob = false, source }: ExportRequest): string {
+  const more = isJob || source !== undefined ? [isJob, source?.nvr ?? ''] : [];
+  const named = JSON.stringify([run ?? randomUUID(), channel, stream, group, ...more]);
   return createHash('sha256').update(named).digest('hex').slice(0, KEY_LENGTH);
 }
 

@@ -25,10 +25,21 @@ export interface SpanContext {
   readonly isRunning: () => boolean;
 }
 
+/** What an export has to do. */
+export interface Begun {
+  /** Files that the same job has finished before. */
+  readonly before: readonly ClipInfo[];
+  /** The case in the journal, and from when on it is to be fetched; none: all is there. */
+  readonly rest?: { readonly entry: CaseEntry; readonly from: number };
+}
+
 export class SpanExport {
   reached: number;
   percent = 0;
   state: 'waiting' | 'exporting' | 'ended' = 'waiting';
+  /** What is asked for in all: of a job that is gone on with, what was asked for at first. */
+  private from: number;
+  private to: number;
   private readonly abort = new AbortController();
   private bytes = 0;
   private reportedAt = -Infinity;
@@ -44,11 +55,12 @@ export class SpanExport {
     private readonly reason: string,
     private readonly handlers: ExportHandlers,
   ) {
-    this.reached = request.from;
+    this.reached = this.from = request.from;
+    this.to = request.to;
   }
 
-  /** `begin` returns the journal entry and the time to start at. Called once; never rejects. */
-  run(begin: () => Promise<{ entry: CaseEntry; from: number }>): Promise<void> {
+  /** `begin` answers what is to be done. Once; never rejects. */
+  run(begin: () => Promise<Begun>): Promise<void> {
     this.done = this.export(begin);
     return this.done;
   }
@@ -59,22 +71,35 @@ export class SpanExport {
     return this.done;
   }
 
-  private async export(begin: () => Promise<{ entry: CaseEntry; from: number }>): Promise<void> {
+  private async export(begin: () => Promise<Begun>): Promise<void> {
     try {
-      const { entry, from } = await begin();
-      await this.fetch(entry, from);
+      const { before, rest } = await begin();
+      for (const info of before) this.repeat(info);
+      if (rest !== undefined) await this.fetch(rest.entry, rest.from);
+      else this.to = this.reached;
     } catch (cause) {
       this.error ??= writeError(cause, this.context.options.folder);
     }
     this.tellEnd();
   }
 
+  private repeat(info: ClipInfo): void {
+    const { from } = this.request;
+    this.files++;
+    this.reached = Math.max(this.reached, info.end);
+    this.handlers.onFile(cutOf(info, from < info.end ? from : info.start), true);
+  }
+
   private async fetch(entry: CaseEntry, from: number): Promise<void> {
     const { to } = entry;
     this.reached = from;
+    this.from = entry.from;
+    this.to = to;
+    const before = this.files;
     const clip = this.clipOf(entry, from);
     const span = { ...this.request, from, to };
-    const units = this.context.deps.fetchSpan(span, this.abort.signal, {
+    const { fetchSpan } = this.request.source ?? this.context.deps;
+    const units = fetchSpan(span, this.abort.signal, {
       ...this.handlers,
       onPlaying: (transport) => {
         this.state = 'exporting';
@@ -87,7 +112,7 @@ export class SpanExport {
     this.error ??= cause;
     await clip.end(to);
     await this.noted;
-    if (this.files === 0 && !this.abort.signal.aborted) this.error ??= this.whyNothing();
+    if (this.files === before && !this.abort.signal.aborted) this.error ??= this.whyNothing();
     // An interrupted export stays in the journal, to be continued; one without a file has nothing to continue
     // from.
     const isOver = this.files === 0 || (this.error === undefined && !this.abort.signal.aborted);
@@ -159,7 +184,7 @@ export class SpanExport {
   }
 
   private progress({ time, data }: VideoUnit): void {
-    const { from, to } = this.request;
+    const { from, to } = this;
     this.bytes += data.length;
     this.reached = Math.max(this.reached, time);
     this.percent = Math.min(100, Math.max(0, Math.floor(((this.reached - from) * 100) / (to - from))));
@@ -174,7 +199,7 @@ export class SpanExport {
     const { error, files, reached } = this;
     this.state = 'ended';
     const isStopped = this.abort.signal.aborted;
-    const left = this.request.to - reached;
+    const left = this.to - reached;
     const missingMs = left > LAST_PICTURE_MS && (isStopped || error !== undefined) ? left : 0;
     const reason = isStopped ? 'stopped' : error === undefined ? 'reached' : 'error';
     this.handlers.onEnd({ reason, missingMs, reached, files, ...(error !== undefined && { error }) });

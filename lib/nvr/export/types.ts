@@ -28,6 +28,13 @@ export interface ExportOptions {
 export interface ExportRequest extends RecordedSpan {
   /** A name: if an export of this name broke off, the same request continues it. */
   readonly run?: string;
+  /**
+   * `run` names a job, which is one however its span is said: what it has finished is answered again, and not
+   * done twice.
+   */
+  readonly isJob?: boolean;
+  /** An NVR other than that of the options: its name and zone for file names, and its recording. */
+  readonly source?: Pick<ExportOptions, 'nvr' | 'timeZone'> & Pick<ExportDeps, 'fetchSpan'>;
   /** For file names. */
   readonly channelName: string;
   /** Kept for a file that is reported after a restart. */
@@ -72,7 +79,8 @@ export interface ExportEnd {
 }
 
 export interface ExportHandlers extends SpanHandlers {
-  onFile(clip: ExportedClip): void;
+  /** `repeated`: it was finished when the job was asked for before. */
+  onFile(clip: ExportedClip, repeated?: true): void;
   /** At most once a second. */
   onProgress(progress: ExportProgress): void;
   /** Called once. */

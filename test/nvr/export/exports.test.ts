@@ -8,6 +8,7 @@ import { NvrError } from '../../../lib/errors.js';
 import { UNCOUNTED } from '../../../lib/media/unit-memory.js';
 import { Exports } from '../../../lib/nvr/export/exports.js';
 import type {
+  ExportDeps,
   ExportedClip,
   ExportEnd,
   ExportOptions,
@@ -27,6 +28,7 @@ const RECORDED = { seconds: 8 } as const;
 /** A node's exports, and an NVR that has recorded eight seconds from `EPOCH` on. */
 class Rig {
   readonly files: ExportedClip[] = [];
+  readonly repeated: boolean[] = [];
   readonly recovered: { clip: ExportedClip; message: KeptMessage | undefined }[] = [];
   readonly warnings: NvrError[] = [];
   readonly progress: ExportProgress[] = [];
@@ -69,10 +71,7 @@ class Rig {
           },
           clear: (run) => this.timers.delete(run as () => void),
         },
-        fetchSpan: ({ from, to }, signal) => {
-          this.asked.push({ from, to });
-          return this.play(from, to, signal);
-        },
+        fetchSpan: this.fetch,
         memory: () => UNCOUNTED,
       },
       {
@@ -83,12 +82,21 @@ class Rig {
     );
   }
 
+  /** What the NVR has. */
+  readonly fetch: ExportDeps['fetchSpan'] = ({ from, to }, signal) => {
+    this.asked.push({ from, to });
+    return this.play(from, to, signal);
+  };
+
   export(span: Partial<ExportRequest> = {}): Promise<ExportEnd> {
     return new Promise((resolve) => {
       this.exports.start(
         { ...{ run: 'mine', channel: 3, channelName: 'Gate', stream: 'main' }, ...SPAN, ...span },
         {
-          onFile: (clip) => this.files.push(clip),
+          onFile: (clip, repeated) => {
+            this.files.push(clip);
+            this.repeated.push(repeated ?? false);
+          },
           onProgress: (progress) => this.progress.push(progress),
           onEnd: resolve,
         },
@@ -157,6 +165,69 @@ describe('an export', function () {
       else assert.ok(Math.abs(videoTimes(clip!.file)[0]! + 0.6) < 0.001);
     });
   }
+
+  describe('that is a job', () => {
+    const job = { run: 'job 7', isJob: true };
+
+    it('is answered again, and not done twice, in this run and in the next, however its span is said', async () => {
+      const rig = new Rig(folder);
+      await rig.export(job);
+      const again = await rig.export(job);
+      const later = new Rig(folder);
+      const shifted = { from: SPAN.from + 200, to: SPAN.to + 200 };
+      const end = await later.export({ ...job, ...shifted });
+      assert.deepEqual([again.reason, again.missingMs, again.files], ['reached', 0, 1]);
+      assert.deepEqual([end.reason, end.missingMs, end.files], ['reached', 0, 1]);
+      assert.deepEqual([rig.repeated, later.repeated], [[false, true], [true]]);
+      const [first, second] = rig.files;
+      assert.deepEqual(second, first);
+      assert.equal(later.files[0]!.sha256, first!.sha256);
+      assert.deepEqual([rig.asked.length, later.asked.length, names().length], [1, 0, 1]);
+    });
+
+    it('is done anew where its file has been deleted', async () => {
+      const rig = new Rig(folder);
+      await rig.export(job);
+      nodeFs.rmSync(rig.files[0]!.file);
+      await rig.export(job);
+      assert.deepEqual([rig.repeated, rig.asked.length, names().length], [[false, false], 2, 1]);
+    });
+
+    it('goes on where it broke off, and answers what it has before', async () => {
+      const rig = new Rig(folder);
+      rig.breakAt = EPOCH + 3_000;
+      const first = await rig.export(job);
+      assert.equal(first.error?.code, 'EUNREACHABLE');
+      rig.breakAt = Infinity;
+      const end = await rig.export({ ...job, from: SPAN.from + 100, to: SPAN.to + 100 });
+      assert.deepEqual([end.reason, end.missingMs, end.files], ['reached', 0, 2]);
+      assert.deepEqual(rig.repeated, [false, true, false]);
+      assert.deepEqual(rig.files.at(-1)!.recordedTo, SPAN.to);
+      // And then it is done.
+      await rig.export(job);
+      assert.deepEqual(rig.repeated.slice(3), [true, true]);
+      assert.equal(rig.asked.length, 2);
+    });
+
+    it('is another for another camera, another NVR, and a run of the same name', async () => {
+      const rig = new Rig(folder);
+      const fetchSpan = rig.fetch;
+      await rig.export(job);
+      await rig.export({ ...job, channel: 4 });
+      await rig.export({ ...job, source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan } });
+      await rig.export({ run: job.run });
+      assert.deepEqual(rig.repeated, [false, false, false, false]);
+      assert.equal(rig.asked.length, 4);
+    });
+  });
+
+  it('of another NVR has its name and zone in the file’s name, and asks that one', async () => {
+    const rig = new Rig(folder, { fileName: '{nvr}-{channel}-{HHmmss}' });
+    const other = new Rig(folder);
+    await rig.export({ source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan: other.fetch } });
+    assert.deepEqual([rig.asked.length, other.asked.length], [0, 1]);
+    assert.deepEqual(names(), ['North-Gate-175321.mp4']);
+  });
 
   it('holds the last pictures of its span where they are decoded behind later ones', async () => {
     for (const to of [4_520, 4_560, 4_600, 4_640]) {
