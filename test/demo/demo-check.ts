@@ -30,6 +30,8 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   '11': judgeSnapshot,
   '13': judgeWall,
   '15': judgeRecords,
+  '16': judgeSnapshot,
+  '17': judgePlaying,
   '20': judgeKeyframe,
 };
 
@@ -192,6 +194,13 @@ async function lookAtWall({ url }: CheckOptions): Promise<void> {
 
 function judgeWall({ type, payload, event }: SentMessage): string | undefined {
   return type === 'nvr-view' && payload === 'viewer' ? `a viewer ${event?.change ?? ''}` : undefined;
+}
+
+/** What it tells the other instances needs a broker. */
+function judgePlaying({ type, port, payload, topic }: SentMessage): string | undefined {
+  return type === 'nvr-live-stream' && port === 1 && payload === 'playing'
+    ? `${topic ?? ''} plays`
+    : undefined;
 }
 
 /** Its alarm is a person's to ring. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
@@ -21,6 +22,14 @@ async function until<T>(look: () => T | undefined): Promise<T> {
     const found = look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
@@ -58,8 +67,11 @@ describe('the examples with what they talk to', function () {
     edit: (node: FlowNode) => FlowNode,
     packages: string[] = [],
   ): Promise<number> {
+    const { rtspPort, httpPort } = simulator!;
     const edited = nodes.map((node) =>
-      node.type === 'nvr-server' ? { ...node, rtspPort: String(simulator!.rtspPort) } : edit(node),
+      node.type === 'nvr-server'
+        ? { ...node, rtspPort: String(rtspPort), httpPort: String(httpPort) }
+        : edit(node),
     );
     const short = edited.map((node) =>
       node.type === 'nvr-record' ? { ...node, preRoll: '1', postRoll: '1' } : node,
@@ -160,5 +172,97 @@ describe('the examples with what they talk to', function () {
     await nodeRed!.stop();
     nodeRed = undefined;
     assert.equal((await until(() => kept.get('nvr/bridge'))).toString() === 'online', false);
+  });
+
+  it('16: a worker does the jobs of a real mosquitto, each once, those of a dead worker too, and buries what fails three times', async function () {
+    needs(this, 'mosquitto');
+    const broker: Broker = await startMosquitto();
+    ends.push(() => broker.stop());
+    const { kept } = broker;
+    const edit = (node: FlowNode): FlowNode => {
+      if (node.type === 'mqtt-broker') return { ...node, broker: '127.0.0.1', port: String(broker.port) };
+      return node.type === 'delay' ? { ...node, timeout: '0.1' } : node;
+    };
+    process.env.NVR_INSTANCE = 'one';
+    ends.push(() => Promise.resolve(delete process.env.NVR_INSTANCE));
+    // The dead one's, who is told to be gone once the worker listens.
+    broker.publish('nvr/running/left', { job: 'left', do: 'picture', worker: 'dead' }, true);
+    await start(example('16'), edit);
+    const at = (topic: string): Promise<Buffer> => until(() => kept.get(topic));
+    const json = async (topic: string): Promise<Record<string, unknown>> =>
+      JSON.parse((await at(topic)).toString()) as Record<string, unknown>;
+    // The first job is in the flow itself.
+    assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/first-picture'))), undefined);
+    assert.equal((await at('nvr/here')).toString(), 'one');
+
+    broker.publish('nvr/jobs/a', { job: 'a', do: 'picture', nvr: 'NVR', channel: 2, at: '-10m' });
+    broker.publish('nvr/jobs/b', {
+      job: 'b',
+      do: 'clip',
+      nvr: 'nvr',
+      channel: 1,
+      from: '-10m',
+      duration: '1s',
+    });
+    broker.publish('nvr/jobs/c', { job: 'c', do: 'picture', nvr: 'South' });
+    broker.publish('nvr/gone', 'dead');
+    assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/a'))), undefined);
+    assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/left'))), undefined);
+    const clip = await json('nvr/results/b');
+    const [file] = clip.files as { file: string; repeated: boolean }[];
+    assert.deepEqual([clip.job, clip.worker, file!.repeated], ['b', 'one', false]);
+    assert.ok(fs.existsSync(file!.file));
+    const dead = await json('nvr/dead');
+    assert.deepEqual([dead.job, dead.tries, dead.code, dead.worker], ['c', 3, 'EINPUT', 'one']);
+    assert.match(String(dead.reason), /it has "NVR"/);
+
+    // Done twice is done once: the next job has its result, and this one has no further.
+    await json('nvr/done/a');
+    kept.delete('nvr/results/a');
+    broker.publish('nvr/jobs/a', { job: 'a', do: 'picture' });
+    broker.publish('nvr/jobs/d', { job: 'd', do: 'picture' });
+    await at('nvr/results/d');
+    assert.equal(kept.has('nvr/results/a'), false);
+    for (const id of ['a', 'b', 'c', 'd', 'left'])
+      await until(() => (kept.get(`nvr/running/${id}`)?.length === 0 ? true : undefined));
+    await nodeRed!.stop();
+    nodeRed = undefined;
+    await until(() => (kept.get('nvr/gone')?.toString() === 'one' ? true : undefined));
+  });
+
+  it('17: of two instances that claim the cameras the first plays them, and the second as the first is killed', async function () {
+    needs(this, 'mosquitto');
+    const broker: Broker = await startMosquitto();
+    ends.push(() => broker.stop());
+    const { kept } = broker;
+    const edit = (node: FlowNode): FlowNode =>
+      node.type === 'mqtt-broker' ? { ...node, broker: '127.0.0.1', port: String(broker.port) } : node;
+    ends.push(() => Promise.resolve(delete process.env.NVR_INSTANCE));
+    const state = (camera: string, wanted: string, instance: string): Promise<true> =>
+      until(() => {
+        const told = kept.get(`nvr/NVR/${camera}/state`)?.toString() ?? '{}';
+        const { state: is, instance: by } = JSON.parse(told) as { state?: string; instance?: string };
+        return is === wanted && by === instance ? true : undefined;
+      });
+    process.env.NVR_INSTANCE = 'one';
+    await start(example('17'), edit);
+    const first = nodeRed!;
+    ends.push(() => {
+      if (isAlive(first.pid)) process.kill(first.pid, 'SIGKILL');
+      return fs.promises.rm(first.folder, { recursive: true, force: true });
+    });
+    for (const camera of ['Gate', 'Yard']) await state(camera, 'playing', 'one');
+    process.env.NVR_INSTANCE = 'two';
+    await start(example('17'), edit);
+    for (const camera of ['Gate', 'Yard']) {
+      const told = await until(() => kept.get(`nvr/NVR/${camera}/standby`));
+      const { owner, standby } = JSON.parse(told.toString()) as Record<string, unknown>;
+      assert.deepEqual([owner, standby], ['one', 'two']);
+      await state(camera, 'playing', 'one');
+    }
+    process.kill(first.pid, 'SIGKILL');
+    for (const camera of ['Gate', 'Yard']) await state(camera, 'playing', 'two');
+    const page = await (await fetch(`${nodeRed!.url}/nvr/instances`)).text();
+    assert.match(page, /<h1>2\/2 playing<\/h1>/);
   });
 });

@@ -9,6 +9,7 @@ import { freePort } from '../../lib/simulator/ports.js';
 
 interface MqttClient {
   subscribe(topic: string): void;
+  publish(topic: string, payload: string, options: { qos: 1; retain: boolean }): void;
   on(event: 'message', take: (topic: string, payload: Buffer) => void): void;
   on(event: 'connect', take: () => void): void;
   end(force: boolean): void;
@@ -18,6 +19,8 @@ export interface Broker {
   readonly port: number;
   /** The last message of each topic. */
   readonly kept: Map<string, Buffer>;
+  /** JSON, or text as it is; QoS 1. */
+  publish(topic: string, payload: object | string, retain?: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -49,6 +52,12 @@ export async function startMosquitto(): Promise<Broker> {
   return {
     port,
     kept,
+    publish: (topic, payload, retain = false) => {
+      client.publish(topic, typeof payload === 'string' ? payload : JSON.stringify(payload), {
+        qos: 1,
+        retain,
+      });
+    },
     stop: async () => {
       client.end(true);
       child.kill();
