@@ -17,8 +17,12 @@ const FIRST_DELTA_BYTES = 8 * 1024;
  */
 const SLACK_DIVISOR = 3;
 
-/** Units up to this size share memory; otherwise a flood of tiny units would take many times their bytes. */
-const SHARED_BYTES = 512;
+/**
+ * Units up to this size, smaller than any camera's picture, share slabs with their stream's next ones: a flood
+ * of them would take many times their bytes otherwise.
+ */
+const TINY_BYTES = 64;
+const SLAB_BYTES = 2048;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -41,6 +45,8 @@ export class UnitBuffer {
   readonly #types: number[] = [];
   #keyBytes = FIRST_KEY_BYTES;
   #deltaBytes = FIRST_DELTA_BYTES;
+  /** What is left of the memory that tiny units share. */
+  #slab: Buffer = EMPTY;
   readonly #window: ReadWindow | undefined;
   // Of read number `#aheadRead`, the bytes up to `#aheadEnd` have been copied ahead: byte i is at index
   // `#aheadShift` + i, unless overwritten since.
@@ -198,13 +204,20 @@ export class UnitBuffer {
     const size = this.size;
     const slack = this.#memory.length - size;
     if (slack * SLACK_DIVISOR > size) {
-      const exact = size > SHARED_BYTES ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size);
+      const exact = size > TINY_BYTES ? Buffer.allocUnsafeSlow(size) : this.#fromSlab(size);
       this.#memory.copy(exact, 0, this.#front, this.#end);
       return exact;
     }
     const data = this.#memory.subarray(this.#front, this.#end);
     this.#memory = EMPTY;
     return data;
+  }
+
+  #fromSlab(size: number): Buffer {
+    if (this.#slab.length < size) this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    const part = this.#slab.subarray(0, size);
+    this.#slab = this.#slab.subarray(size);
+    return part;
   }
 
   #ranges(sets: SetsInFront | undefined, setsAt: number, total: number): NalRange[] {
