@@ -18,8 +18,8 @@ const FIRST_DELTA_BYTES = 8 * 1024;
 const SLACK_DIVISOR = 3;
 
 /**
- * Units up to this size, smaller than any camera's picture, share slabs with their stream's next ones: a flood
- * of them would take many times their bytes otherwise.
+ * Units up to this size, smaller than any camera's picture, share slabs with their stream's next ones: a
+ * flood of them would take many times their bytes otherwise.
  */
 const TINY_BYTES = 64;
 const SLAB_BYTES = 2048;

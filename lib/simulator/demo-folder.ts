@@ -109,7 +109,8 @@ function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNod
       httpPort: String(ports.http),
       channels: CAMERAS.map((name, index) => ({ channel: index + 1, name })),
     };
-  // The demo has no MQTT broker.
+  // The demo has no MQTT broker, and no environment of its own.
+  if (node.channel === '${NVR_CHANNELS}') return { ...node, channel: '*' };
   if (node.type === 'mqtt out' || node.type === 'mqtt in') return { ...node, d: true };
   if (node.type === 'nvr-record' && node.folder === '')
     return {

@@ -50,6 +50,15 @@ describe('the examples with what they talk to', function () {
     simulator = await startSimulator(ACCOUNT);
   });
 
+  /** Of the Node-REDs that are started from now on. */
+  function environment(variables: Readonly<Record<string, string>>): void {
+    Object.assign(process.env, variables);
+    ends.push(() => {
+      for (const name of Object.keys(variables)) Reflect.deleteProperty(process.env, name);
+      return Promise.resolve();
+    });
+  }
+
   afterEach(async () => {
     await nodeRed?.stop();
     nodeRed = undefined;
@@ -179,90 +188,96 @@ describe('the examples with what they talk to', function () {
     const broker: Broker = await startMosquitto();
     ends.push(() => broker.stop());
     const { kept } = broker;
-    const edit = (node: FlowNode): FlowNode => {
-      if (node.type === 'mqtt-broker') return { ...node, broker: '127.0.0.1', port: String(broker.port) };
-      return node.type === 'delay' ? { ...node, timeout: '0.1' } : node;
-    };
-    process.env.NVR_INSTANCE = 'one';
-    ends.push(() => Promise.resolve(delete process.env.NVR_INSTANCE));
-    // The dead one's, who is told to be gone once the worker listens.
-    broker.publish('nvr/running/left', { job: 'left', do: 'picture', worker: 'dead' }, true);
+    // It waits less for others, and between its tries.
+    const edit = (node: FlowNode): FlowNode => ({
+      ...node,
+      ...(node.type === 'function' && {
+        func: String(node.func)
+          .replace('GRACE_MS = 20000', 'GRACE_MS = 500')
+          .replace('1000 * 2 ** tries', '100'),
+      }),
+    });
+    environment({ NVR_INSTANCE: 'one', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) });
+    const picture = { type: 'snapshot', nvr: 'NVR', channel: 1 };
+    broker.publish('nvr/workers/dead', 'offline', true);
+    broker.publish('nvr/taken/left', { worker: 'dead', job: picture }, true);
     await start(example('16'), edit);
     const at = (topic: string): Promise<Buffer> => until(() => kept.get(topic));
     const json = async (topic: string): Promise<Record<string, unknown>> =>
       JSON.parse((await at(topic)).toString()) as Record<string, unknown>;
-    // The first job is in the flow itself.
-    assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/first-picture'))), undefined);
-    assert.equal((await at('nvr/here')).toString(), 'one');
+    await until(() => (kept.get('nvr/workers/one')?.toString() === 'online' ? true : undefined));
 
-    broker.publish('nvr/jobs/a', { job: 'a', do: 'picture', nvr: 'NVR', channel: 2, at: '-10m' });
-    broker.publish('nvr/jobs/b', {
-      job: 'b',
-      do: 'clip',
-      nvr: 'nvr',
-      channel: 1,
-      from: '-10m',
-      duration: '1s',
-    });
-    broker.publish('nvr/jobs/c', { job: 'c', do: 'picture', nvr: 'South' });
-    broker.publish('nvr/gone', 'dead');
+    const clip = { type: 'export', nvr: 'nvr', channel: 1, from: '-10m', duration: '1s' };
+    broker.publish('nvr/jobs/a', { ...picture, channel: 2, at: '-10m' }, true);
+    broker.publish('nvr/jobs/b', clip, true);
+    broker.publish('nvr/jobs/c', { ...picture, nvr: 'South' }, true);
+    broker.publish('nvr/jobs/e', { type: 'dance' }, true);
     assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/a'))), undefined);
     assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/left'))), undefined);
-    const clip = await json('nvr/results/b');
-    const [file] = clip.files as { file: string; repeated: boolean }[];
-    assert.deepEqual([clip.job, clip.worker, file!.repeated], ['b', 'one', false]);
+    const made = await json('nvr/results/b');
+    const [file] = made.files as { file: string }[];
+    assert.deepEqual([made.job, made.worker], ['b', 'one']);
     assert.ok(fs.existsSync(file!.file));
-    const dead = await json('nvr/dead');
-    assert.deepEqual([dead.job, dead.tries, dead.code, dead.worker], ['c', 3, 'EINPUT', 'one']);
-    assert.match(String(dead.reason), /it has "NVR"/);
+    const dead = await json('nvr/dead/c');
+    assert.deepEqual([dead.id, dead.code, dead.worker], ['c', 'EINPUT', 'one']);
+    assert.equal((dead.job as { tries: number }).tries, 3);
+    assert.match(String(dead.message), /it has "NVR"/);
+    assert.match(String((await json('nvr/dead/e')).message), /snapshot or export/);
 
-    // Done twice is done once: the next job has its result, and this one has no further.
-    await json('nvr/done/a');
+    // Asked twice is done once: the next job has its answer, and this one has no further.
     kept.delete('nvr/results/a');
-    broker.publish('nvr/jobs/a', { job: 'a', do: 'picture' });
-    broker.publish('nvr/jobs/d', { job: 'd', do: 'picture' });
+    broker.publish('nvr/jobs/a', { ...picture, channel: 2 }, true);
+    broker.publish('nvr/jobs/d', picture, true);
     await at('nvr/results/d');
     assert.equal(kept.has('nvr/results/a'), false);
     for (const id of ['a', 'b', 'c', 'd', 'left'])
-      await until(() => (kept.get(`nvr/running/${id}`)?.length === 0 ? true : undefined));
+      await until(() => (kept.get(`nvr/taken/${id}`)?.length === 0 ? true : undefined));
     await nodeRed!.stop();
     nodeRed = undefined;
-    await until(() => (kept.get('nvr/gone')?.toString() === 'one' ? true : undefined));
+    await until(() => (kept.get('nvr/workers/one')?.toString() === 'offline' ? true : undefined));
   });
 
-  it('17: of two instances that claim the cameras the first plays them, and the second as the first is killed', async function () {
+  it('17: of two instances that claim the cameras the first watches them, and the second as the first is killed', async function () {
     needs(this, 'mosquitto');
     const broker: Broker = await startMosquitto();
     ends.push(() => broker.stop());
     const { kept } = broker;
-    const edit = (node: FlowNode): FlowNode =>
-      node.type === 'mqtt-broker' ? { ...node, broker: '127.0.0.1', port: String(broker.port) } : node;
-    ends.push(() => Promise.resolve(delete process.env.NVR_INSTANCE));
-    const state = (camera: string, wanted: string, instance: string): Promise<true> =>
+    const json = (topic: string): Record<string, unknown> =>
+      JSON.parse(kept.get(topic)?.toString() ?? '{}') as Record<string, unknown>;
+    const state = (camera: number, wanted: string, instance: string): Promise<true> =>
       until(() => {
-        const told = kept.get(`nvr/NVR/${camera}/state`)?.toString() ?? '{}';
-        const { state: is, instance: by } = JSON.parse(told) as { state?: string; instance?: string };
+        const { state: is, by } = json(`nvr/home/${camera}/state`);
         return is === wanted && by === instance ? true : undefined;
       });
-    process.env.NVR_INSTANCE = 'one';
-    await start(example('17'), edit);
+    const shared = { NVR_CHANNELS: '*', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) };
+    environment({ ...shared, NVR_INSTANCE: 'one' });
+    await start(example('17'), (node) => node);
     const first = nodeRed!;
     ends.push(() => {
       if (isAlive(first.pid)) process.kill(first.pid, 'SIGKILL');
       return fs.promises.rm(first.folder, { recursive: true, force: true });
     });
-    for (const camera of ['Gate', 'Yard']) await state(camera, 'playing', 'one');
-    process.env.NVR_INSTANCE = 'two';
-    await start(example('17'), edit);
-    for (const camera of ['Gate', 'Yard']) {
-      const told = await until(() => kept.get(`nvr/NVR/${camera}/standby`));
-      const { owner, standby } = JSON.parse(told.toString()) as Record<string, unknown>;
-      assert.deepEqual([owner, standby], ['one', 'two']);
+    for (const camera of [1, 2]) await state(camera, 'playing', 'one');
+    const discovered = json('homeassistant/binary_sensor/nvr_home_1/reachable/config');
+    assert.deepEqual(
+      [discovered.state_topic, discovered.availability_topic],
+      ['nvr/home/1/state', 'nvr/instances/one'],
+    );
+    assert.notEqual(jpegSize(new Uint8Array(await until(() => kept.get('nvr/home/1/picture')))), undefined);
+
+    environment({ ...shared, NVR_INSTANCE: 'two' });
+    await start(example('17'), (node) => node);
+    for (const camera of [1, 2]) {
+      const topic = `nvr/instances/two/standby/${camera}`;
+      await until(() => kept.get(topic));
+      assert.deepEqual([json(topic).owner, json(topic).by], ['one', 'two']);
       await state(camera, 'playing', 'one');
     }
+    const page = async (): Promise<string> => (await fetch(`${nodeRed!.url}/nvr/status`)).text();
+    assert.match(await page(), /2 cameras, 2 instances online/);
     process.kill(first.pid, 'SIGKILL');
-    for (const camera of ['Gate', 'Yard']) await state(camera, 'playing', 'two');
-    const page = await (await fetch(`${nodeRed!.url}/nvr/instances`)).text();
-    assert.match(page, /<h1>2\/2 playing<\/h1>/);
+    await until(() => (kept.get('nvr/instances/one')?.toString() === 'offline' ? true : undefined));
+    for (const camera of [1, 2]) await state(camera, 'playing', 'two');
+    assert.match(await page(), /2 cameras, 1 instances online[^]*<td>playing <td>two/);
   });
 });

@@ -19,12 +19,15 @@ export interface RunningNodeRed {
   stop(): Promise<void>;
 }
 
-/** Needs the built package in dist/; `packages` are installed beside it. */
+/**
+ * Needs the built package in dist/; `packages` are installed beside it, `env` is added to the environment.
+ */
 export async function startNodeRed(
   flows: object[] = [],
   credentials: object = {},
   settings: object = {},
   packages: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<RunningNodeRed> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-e2e-'));
   const scope = path.join(folder, 'node_modules', '@nvr-flow');
@@ -55,6 +58,7 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
   const program = createRequire(path.join(HOME, 'package.json')).resolve('node-red/red.js');
   const child = fork(program, ['--userDir', folder, '--settings', path.join(folder, 'settings.js')], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env },
   });
   let log = '';
   for (const stream of [child.stdout, child.stderr])
@@ -76,17 +80,21 @@ require(require.resolve('@node-red/util', { paths: [require.main.path] })).event
   };
 }
 
+/** Also of one that has been killed. */
 async function stop(child: ChildProcess, folder: string): Promise<void> {
+  const isOver = child.exitCode !== null || child.signalCode !== null;
   const exited = new Promise<void>((resolve) =>
     child.once('exit', () => {
       resolve();
     }),
   );
   child.removeAllListeners('message');
-  child.kill('SIGINT');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await exited;
-  clearTimeout(timer);
+  if (!isOver) {
+    child.kill('SIGINT');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await exited;
+    clearTimeout(timer);
+  }
   fs.rmSync(folder, { recursive: true, force: true });
 }
 
