@@ -189,7 +189,10 @@ describe('a node of several cameras', function () {
         await sink('event').first((message) => word('finished')(message) && message.channel === channel);
       assert.ok(statuses('node').some(({ fill, text }) => fill === 'blue' && text === '2/3 recording'));
       const journals = fs.readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
-      assert.deepEqual(journals.sort(), ['.nvr-record-node-2.jsonl', '.nvr-record-node-4.jsonl']);
+      assert.deepEqual(journals.map((name) => name.replace(/@[0-9a-f]{16}/, '@owner')).sort(), [
+        '.nvr-record-node-2@owner.jsonl',
+        '.nvr-record-node-4@owner.jsonl',
+      ]);
 
       send({ action: 'list', channel: 2, mine: 'list' }, 'node');
       const listed = await sink('out').first(({ mine }) => mine === 'list');

@@ -13,12 +13,24 @@ const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 /** Every name under which somebody might hope to say where to connect to. */
 const ADDRESSES = [
   ...['host', 'hostname', 'server', 'address', 'ip', 'url', 'uri', 'href', 'target', 'proxy', 'location'],
-  ...['endpoint', 'rtspUrl', 'rtspUri', 'streamUrl', 'camera', 'nvr', 'base', 'contentBase', 'redirect'],
+  ...['endpoint', 'rtspUrl', 'rtspUri', 'streamUrl', 'camera', 'base', 'contentBase', 'redirect'],
   ...['liveTemplate', 'playbackTemplate', 'template', 'uriStyle', 'path', 'req', 'source', 'destination'],
 ];
 const PORTS = ['port', 'rtspPort', 'httpPort', 'serverPort', 'clientPort'];
 /** Properties that a node does read: here they hold a decoy's address. */
-const READ = ['channel', 'stream', 'format', 'from', 'to', 'duration', 'speed', 'group', 'run', 'action'];
+const READ = [
+  'channel',
+  'stream',
+  'format',
+  'from',
+  'to',
+  'duration',
+  'speed',
+  'group',
+  'run',
+  'action',
+  'nvr',
+];
 const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-ssrf-'));
 const NODES: Record<string, { node: object; ask: object; again?: object; until?: string }> = {
   'nvr-live-stream': {
