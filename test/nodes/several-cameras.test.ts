@@ -160,13 +160,16 @@ describe('a node of several cameras', function () {
 
   describe('nvr-record', () => {
     let folder: string;
+    const folders: string[] = [];
 
     beforeEach(() => {
       folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-several-'));
+      folders.push(folder);
     });
 
-    afterEach(() => {
-      fs.rmSync(folder, { recursive: true, force: true });
+    // Behind the hooks that end the nodes: they write there until then.
+    after(() => {
+      for (const one of folders) fs.rmSync(one, { recursive: true, force: true });
     });
 
     const record = (settings: object = {}): Promise<Sinks> =>
