@@ -3,12 +3,11 @@
 
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../lib/errors.js';
-import { CameraBadges } from './shared/camera-badges.js';
+import { camerasOf } from './shared/cameras-of.js';
 import { flowNode, type FlowPart, type Input, type Send } from './shared/flow-node.js';
 import { LiveCamera, type LiveContext } from './shared/live-camera.js';
-import { OwnCameras } from './shared/own-cameras.js';
+import type { OwnCameras } from './shared/own-cameras.js';
 import { liveStreamSettings } from './shared/settings/tables/nvr-live-stream.js';
-import { IDLE } from './shared/status.js';
 
 export = (RED: NodeAPI): void => {
   flowNode(RED, 'nvr-live-stream', liveStreamSettings, (context) => new LiveStream(context));
@@ -19,25 +18,9 @@ class LiveStream implements FlowPart {
   private readonly cameras: ReadonlyMap<number, LiveCamera>;
 
   constructor(private readonly context: LiveContext) {
-    const { node, server, settings } = context;
-    this.own = new OwnCameras(server.settings, settings.channel, settings.channelType);
-    const { channels } = this.own;
-    const badges = new CameraBadges(
-      (badge) => {
-        node.status(badge);
-      },
-      channels,
-      IDLE,
-      'playing',
-    );
-    this.cameras = new Map(
-      channels.map((channel) => [
-        channel,
-        new LiveCamera(context, channel, this.own.markOf(channel), (badge) => {
-          badges.set(channel, badge);
-        }),
-      ]),
-    );
+    const { own, cameras } = camerasOf(context, 'playing', (parts) => new LiveCamera(context, parts));
+    this.own = own;
+    this.cameras = cameras;
   }
 
   start(): void {

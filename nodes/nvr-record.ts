@@ -3,13 +3,12 @@
 // stream on output 2.
 
 import type { NodeAPI } from 'node-red';
-import { CameraBadges } from './shared/camera-badges.js';
+import { camerasOf } from './shared/cameras-of.js';
 import { flowNode, type FlowPart, type Input, type Send } from './shared/flow-node.js';
-import { OwnCameras } from './shared/own-cameras.js';
+import type { OwnCameras } from './shared/own-cameras.js';
 import { RecordCamera } from './shared/record-camera.js';
 import { keepGiB, type RecordContext } from './shared/record-options.js';
 import { recordSettings } from './shared/settings/tables/nvr-record.js';
-import { IDLE } from './shared/status.js';
 
 /** Actions that may address all cameras of a node at once; all others need a single camera. */
 const OF_ALL: ReadonlySet<unknown> = new Set(['stop', 'arm', 'disarm', 'status']);
@@ -23,28 +22,14 @@ class RecordNode implements FlowPart {
   private readonly cameras: ReadonlyMap<number, RecordCamera>;
 
   constructor(private readonly context: RecordContext) {
-    const { node, server, settings } = context;
-    this.own = new OwnCameras(server.settings, settings.channel, settings.channelType);
-    const { channels } = this.own;
-    const badges = new CameraBadges(
-      (badge) => {
-        node.status(badge);
-      },
-      channels,
-      IDLE,
-      'armed',
-    );
     const exporting = new Set<Promise<unknown>>();
-    this.cameras = new Map(
-      channels.map((channel) => {
-        const mark = this.own.markOf(channel);
-        const id = mark.channel === undefined ? node.id : `${node.id}-${channel}`;
-        const show = (badge: Parameters<typeof badges.set>[1]): void => {
-          badges.set(channel, badge);
-        };
-        return [channel, new RecordCamera(context, { channel, mark, id, exporting, show })];
-      }),
-    );
+    const { own, cameras } = camerasOf(context, 'armed', (parts) => {
+      const { id } = context.node;
+      const ownId = parts.mark.channel === undefined ? id : `${id}-${parts.channel}`;
+      return new RecordCamera(context, { ...parts, id: ownId, exporting });
+    });
+    this.own = own;
+    this.cameras = cameras;
   }
 
   start(): void {

@@ -61,7 +61,7 @@ export class Stall {
    * Judges the next unit; true if the units do not catch up, so the clock had stopped. `isNext`: this unit
    * begins another stall; `isTrusted`: the clock's rate is close to the nominal one.
    */
-  hasStood(ms: number, delay: number, arrival: number, isNext: boolean, isTrusted: boolean): boolean {
+  judge(ms: number, delay: number, arrival: number, isNext: boolean, isTrusted: boolean): boolean {
     this.#units++;
     const media = ms - this.#fromMs;
     const caughtUp = this.#fromDelay - delay;

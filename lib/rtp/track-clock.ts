@@ -248,7 +248,7 @@ export class TrackClock {
     const jitter = this.#jitter.ms;
     const isNext = this.#isLate(delay);
     const isHeldUp = delay > jitter && delay <= STALL_MS;
-    if (isHeldUp && !stall.hasStood(this.#media, delay, this.#arrival, isNext, this.#isTrusted)) {
+    if (isHeldUp && !stall.judge(this.#media, delay, this.#arrival, isNext, this.#isTrusted)) {
       this.#look(delay);
       return this.#append(at);
     }

@@ -1,5 +1,5 @@
-// This Node-RED among those that may record to one folder: told from them by its machine and its folder for
-// users, so that it is the same after each start.
+// Identifies this Node-RED among those that may record to the same folder, by its machine and its user
+// folder, so that the identity is the same after each start.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import type { RecorderOwner } from '../../lib/nvr/recorder/types.js';
 
 const LENGTH = 16;
 
-/** `camera`: what is recorded. */
+/** `camera`: text that identifies the recorded stream. */
 export function ownerOf(RED: NodeAPI, camera: string): RecorderOwner {
   const folder = path.resolve(RED.settings.userDir ?? process.cwd());
   return {
@@ -26,17 +26,20 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // It is somebody else's.
+    // The process exists, but belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
-/** Containers of one name may each have a folder of one name. */
+/** Distinguishes containers with the same host name and the same folder path. */
 function inodeOf(folder: string): string {
   return String(fs.statSync(folder, { throwIfNoEntry: false })?.ino ?? 0);
 }
 
-/** Containers number their processes anew, and so does a machine after its start; Linux tells which it is. */
+/**
+ * Process ids start anew in each container and after each boot. Linux names both in files, so that a pid is
+ * compared only within the same one.
+ */
 function textOf(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8');

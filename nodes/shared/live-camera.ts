@@ -1,13 +1,13 @@
 // One camera of a live-stream node: turns its units and events into messages.
 
-import type { NodeMessage, NodeStatus } from 'node-red';
+import type { NodeMessage } from 'node-red';
 import { isEntry } from '../../lib/codec/entry.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../../lib/nvr/types.js';
+import type { CameraParts } from './cameras-of.js';
 import type { FlowContext } from './flow-node.js';
 import { eventInfo, topicOr } from './messages.js';
 import { Outlet } from './output/outlet.js';
-import type { CameraMark } from './own-cameras.js';
 import { Publisher } from './publisher.js';
 import type { liveStreamSettings } from './settings/tables/nvr-live-stream.js';
 import { PLAYING, statusOfEvent, STOPPED } from './status.js';
@@ -25,11 +25,10 @@ export class LiveCamera {
 
   constructor(
     private readonly context: LiveContext,
-    channel: number,
-    private readonly mark: CameraMark,
-    private readonly show: (badge: NodeStatus) => void,
+    private readonly parts: CameraParts,
   ) {
     const { nvr, server, settings } = context;
+    const { channel, mark } = parts;
     const { stream, emit } = settings;
     this.hub = nvr.camera(channel, stream);
     this.publisher = new Publisher(server.settings, { channel, stream, mark }, emit);
@@ -64,7 +63,7 @@ export class LiveCamera {
   stop(): void {
     if (this.subscription === undefined) return;
     this.close();
-    this.show(STOPPED);
+    this.parts.show(STOPPED);
     this.context.node.send(this.publisher.event('stopped', this.publisher.own));
   }
 
@@ -73,7 +72,7 @@ export class LiveCamera {
     const dropped = this.dropped + (this.outlet?.dropped ?? 0);
     const event = { ...this.publisher.own, ...this.hub.statistics, dropped };
     const topic = topicOr(message, this.publisher.topic('event'));
-    return Object.assign(message, { topic, payload: 'status', event, ...this.mark });
+    return Object.assign(message, { topic, payload: 'status', event, ...this.parts.mark });
   }
 
   close(): void {
@@ -88,11 +87,11 @@ export class LiveCamera {
   private onEvent(event: HubEvent): void {
     const status = statusOfEvent(event);
     if (status !== undefined) {
-      this.show(status);
+      this.parts.show(status);
       this.lacksKeyframe = event.type === 'warning';
     }
     this.tell(event.type, eventInfo(event));
-    if (event.firstOfOutage === true) this.context.node.error(event.error, { ...this.mark });
+    if (event.firstOfOutage === true) this.context.node.error(event.error, { ...this.parts.mark });
   }
 
   private onUnit(unit: MediaUnit): void {
@@ -103,7 +102,7 @@ export class LiveCamera {
     const messages = this.publisher.count(unit);
     if (this.lacksKeyframe && messages > 0) {
       this.lacksKeyframe = false;
-      this.show(PLAYING);
+      this.parts.show(PLAYING);
     }
     const offer = { keyframe: isEntry(unit), arrival: unit.arrival, messages, bytes: unit.data.length };
     this.outlet?.picture(offer, (index) => this.publisher.picture(unit, index));

@@ -6,13 +6,13 @@ import { printable } from '../../lib/text.js';
 import type { NvrServerNode } from './server-node.js';
 import { isEmpty } from './settings/check.js';
 
-/** Names that a refusal lists. */
+/** Most names listed in an error message. */
 const MAX_LISTED = 16;
 const MAX_NAME = 80;
 
 /**
- * The config node that `msg.nvr` names in this runtime; `own`, the node's, where it says nothing. Throws
- * EINPUT that lists the names.
+ * Returns the config node that `msg.nvr` names in this runtime, or `own`, the node's own, if it is empty.
+ * Throws EINPUT with the list of names if none or several match.
  */
 export function namedServer(RED: NodeAPI, own: NvrServerNode, given: unknown): NvrServerNode {
   if (isEmpty(given)) return own;

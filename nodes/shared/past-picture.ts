@@ -1,4 +1,4 @@
-// A picture of a past moment, for nodes that are asked for one in the words of a flow or of an address.
+// A picture of a past moment, for `nvr-snapshot` and for the still addresses of `nvr-view`.
 
 import { NvrError } from '../../lib/errors.js';
 import { takePastSnapshot } from '../../lib/nvr/past-snapshot.js';
@@ -9,12 +9,13 @@ import type { Snapshot, SnapshotOptions } from '../../lib/nvr/snapshot/snapshot.
 export interface PastPicture {
   readonly channel: number;
   readonly stream: string;
-  /** A time as people give it. */
+  /** A time in any form that `parseTime` reads. */
   readonly at: unknown;
 }
 
 /**
- * `owner`: who waits for the decoder. Rejects as `takePastSnapshot` does, with EUNSUPPORTED and EINPUT too.
+ * `owner`: identifies the requester in the decoder's queue. Rejects as `takePastSnapshot` does, and with
+ * EUNSUPPORTED and EINPUT.
  */
 export async function takePast(
   owner: object,

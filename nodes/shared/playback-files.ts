@@ -38,16 +38,17 @@ export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
   readonly isJob: boolean;
 }
 
+/** What an event of a run is about. */
+export interface RunSource {
+  readonly server: NvrServerNode;
+  readonly channel: number;
+  readonly stream: string;
+  readonly run: string;
+}
+
 /** Callbacks to the node. */
 export interface FilesOutlet {
-  event(
-    server: NvrServerNode,
-    channel: number,
-    stream: string,
-    run: string,
-    word: string,
-    more: object,
-  ): void;
+  event(source: RunSource, word: string, more: object): void;
   /**
    * Progress in percent over all exports; undefined when all have ended, with `error` if the last one failed.
    */
@@ -123,7 +124,7 @@ export class PlaybackFiles {
     let left = channels.length;
     let failure: NvrError | undefined;
     const onEnd = (channel: number, end: ExportEnd): void => {
-      this.tellEnd(server, channel, stream, run, end);
+      this.tellEnd({ server, channel, stream, run }, end);
       failure ??= end.error;
       if (--left > 0) return;
       this.running.delete(running);
@@ -187,7 +188,7 @@ export class PlaybackFiles {
     onEnd: (end: ExportEnd) => void,
   ): ExportHandlers {
     const tell = (word: string, more: object = {}): void => {
-      if (!this.closing) this.outlet.event(server, channel, stream, run, word, more);
+      if (!this.closing) this.outlet.event({ server, channel, stream, run }, word, more);
     };
     return {
       onConnecting: () => {
@@ -218,21 +219,20 @@ export class PlaybackFiles {
     };
   }
 
-  private tellEnd(server: NvrServerNode, channel: number, stream: string, run: string, end: ExportEnd): void {
+  private tellEnd(source: RunSource, end: ExportEnd): void {
     if (this.closing) return;
     const { reason, reached, missingMs, error, files } = end;
     const cause = error === undefined ? {} : { code: error.code, message: error.message };
     const missing = missingMs > 0 ? { missingMs } : {};
     const event = { reached, ...missing };
     if (reason === 'error' && files === 0)
-      this.outlet.event(server, channel, stream, run, 'error', {
+      this.outlet.event(source, 'error', {
         ...event,
         code: cause.code,
         reason: cause.message,
       });
-    else if (reason === 'stopped')
-      this.outlet.event(server, channel, stream, run, 'stopped', { reason, ...event });
-    else this.outlet.event(server, channel, stream, run, 'ended', { reason, ...event, ...cause });
+    else if (reason === 'stopped') this.outlet.event(source, 'stopped', { reason, ...event });
+    else this.outlet.event(source, 'ended', { reason, ...event, ...cause });
   }
 
   /** After a restart, the channel is known only from the stored message. */

@@ -5,9 +5,9 @@ import { NvrError } from '../../lib/errors.js';
 import type { PlaybackHandlers, PlaybackRequest, PlaybackRun } from '../../lib/nvr/playback/run.js';
 import { PlaybackTogether, type PlaybackControls } from '../../lib/nvr/playback/together.js';
 import { Outlet } from './output/outlet.js';
+import type { RunSource } from './playback-files.js';
 import type { PlaybackContext } from './playback-request.js';
 import { Publisher } from './publisher.js';
-import type { NvrServerNode } from './server-node.js';
 import { failed, IDLE, PLAYING, STOPPED } from './status.js';
 
 const CONNECTING: NodeStatus = { fill: 'yellow', shape: 'ring', text: 'connecting' };
@@ -109,21 +109,9 @@ export class PlaybackRuns {
   }
 
   /** Sends an event of a run that is written to a file. */
-  event(
-    server: NvrServerNode,
-    channel: number,
-    stream: string,
-    run: string,
-    word: string,
-    more: object,
-  ): void {
-    const { settings } = this.context;
-    this.tell(
-      new Publisher(server.settings, { channel, stream, mark: { run } }, settings.emit),
-      run,
-      word,
-      more,
-    );
+  event({ server, channel, stream, run }: RunSource, word: string, more: object): void {
+    const source = { channel, stream, mark: { run } };
+    this.tell(new Publisher(server.settings, source, this.context.settings.emit), run, word, more);
   }
 
   /** The run named by a message, or the only one. */

@@ -1,14 +1,13 @@
 // One camera of a record node: its recorder, its alarms, and its messages.
 
-import type { NodeStatus } from 'node-red';
 import { NvrError } from '../../lib/errors.js';
 import { keepMessage } from '../../lib/nvr/recorder/kept-message.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
 import type { RecorderEvent } from '../../lib/nvr/recorder/types.js';
 import type { CameraHub, HubEvent } from '../../lib/nvr/types.js';
 import { isOff, reasonOf } from './alarm-message.js';
+import type { CameraParts } from './cameras-of.js';
 import type { Input, Send } from './flow-node.js';
-import type { CameraMark } from './own-cameras.js';
 import { HeldAlarms } from './record-alarms.js';
 import { ARCHIVE_ACTIONS, RecordArchive, type Exporting } from './record-archive.js';
 import { RecordBadge } from './record-badge.js';
@@ -20,13 +19,10 @@ import { offerRecorded } from './recorded-cameras.js';
 const CLOSE_MS = 12_000;
 
 /** What the node's cameras share, and what belongs to this one. */
-export interface RecordCameraParts {
-  readonly channel: number;
-  readonly mark: CameraMark;
+export interface RecordCameraParts extends CameraParts {
   /** Distinguishes its files from those of others in the same folder. */
   readonly id: string;
   readonly exporting: Exporting;
-  readonly show: (badge: NodeStatus) => void;
 }
 
 export class RecordCamera {

@@ -11,7 +11,7 @@ import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { SETTINGS_VERSION } from '../../nodes/shared/settings/migrations.js';
 import { defaultsOf } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
-import { launchBrowser, openEditor, startNodeRed } from './node-red.js';
+import { launchBrowser, openDialog, openEditor, startNodeRed } from './node-red.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 const ACCOUNT = { username: 'demo', password: 'demo-password' };
@@ -56,22 +56,6 @@ function idOf(type: string, name: string): string {
   return name === '' ? type : `${type}-${name}`;
 }
 
-async function edit(page: Page, id: string): Promise<void> {
-  await page.evaluate((wanted) => {
-    const { RED } = window as unknown as {
-      RED: {
-        nodes: { node(id: string): { type: string } };
-        editor: { edit(node: object): void; editConfig(name: string, type: string, id: string): void };
-      };
-    };
-    const node = RED.nodes.node(wanted);
-    if (node.type === 'nvr-server') RED.editor.editConfig('', node.type, wanted);
-    else RED.editor.edit(node);
-  }, id);
-  await page.locator('.red-ui-tray-body .form-row').first().waitFor();
-  await page.waitForTimeout(700);
-}
-
 async function close(page: Page): Promise<void> {
   await page.locator('#node-dialog-cancel, #node-config-dialog-cancel').last().click();
   await page.locator('.red-ui-tray').waitFor({ state: 'detached' });
@@ -93,14 +77,14 @@ async function look(browser: Browser, url: string, ids: readonly string[], local
       .last()
       .screenshot({ path: path.join(SHOTS, `${name} ${locale} ${dark ? 'dark' : 'light'}.png`) });
   for (const id of ids) {
-    await edit(page, id);
+    await openDialog(page, id);
     await page.locator('[id$="-test"] button').first().click();
     await page.locator('img.nvr-test-picture').waitFor({ timeout: 20_000 });
     await page.waitForTimeout(300);
     await shoot(id);
     await close(page);
   }
-  await edit(page, 'nvr');
+  await openDialog(page, 'nvr');
   for (const tab of ['connection', 'cameras', 'advanced']) {
     await page.locator(`#red-ui-tab-nvr-tab-${tab} a`).first().click();
     // Two clicks within 400 ms are a double click to the editor, on whichever tabs they are.

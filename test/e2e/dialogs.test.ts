@@ -5,7 +5,7 @@ import { freePort } from '../../lib/simulator/ports.js';
 import { defaultsOf } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
 import { needs } from '../support/tools.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { launchBrowser, openDialog, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
 
 const ACCOUNT = { username: 'demo', password: 'dialogs-secret' };
 const FLOW_TYPES = Object.keys(TABLES).filter((type) => type !== 'nvr-server');
@@ -20,20 +20,7 @@ const OLD = {
 interface Editor {
   RED: {
     nodes: { node(id: string): Record<string, unknown> & { type: string } };
-    editor: { edit(node: object): void; editConfig(name: string, type: string, id: string): void };
   };
-}
-
-async function edit(page: Page, id: string): Promise<void> {
-  await page.evaluate((wanted) => {
-    const { RED } = window as unknown as Editor;
-    const node = RED.nodes.node(wanted);
-    if (node.type === 'nvr-server') RED.editor.editConfig('', node.type, wanted);
-    else RED.editor.edit(node);
-  }, id);
-  await page.locator('.red-ui-tray-body .form-row').first().waitFor();
-  // The tray slides in.
-  await page.waitForTimeout(400);
 }
 
 async function leave(page: Page, how: 'ok' | 'cancel'): Promise<void> {
@@ -119,7 +106,7 @@ describe('the dialogs', function () {
   });
 
   it('fill the table with the cameras that are found, and keep the names that were there', async () => {
-    await edit(page, 'nvr');
+    await openDialog(page, 'nvr');
     await showTab(page, 'cameras');
     await page.locator('.nvr-find').click();
     await page.waitForFunction(() => document.querySelectorAll('.nvr-channel').length === 3);
@@ -131,7 +118,7 @@ describe('the dialogs', function () {
       { channel: 3, name: 'Camera 3' },
     ]);
 
-    await edit(page, 'down');
+    await openDialog(page, 'down');
     await showTab(page, 'cameras');
     await page.locator('.nvr-find').click();
     await page.getByText('nothing listens on this port').waitFor();
@@ -144,7 +131,7 @@ describe('the dialogs', function () {
       ['old-utc', 'UTC', 'utc'],
       ['old-zone', 'Asia/Tokyo', 'local'],
     ] as const) {
-      await edit(page, id);
+      await openDialog(page, id);
       await showTab(page, 'advanced');
       assert.equal(await page.locator('#node-config-input-timeZone').inputValue(), timeZone);
       assert.equal(await page.locator('#node-config-input-keyTime').inputValue(), keyTime);
@@ -154,7 +141,7 @@ describe('the dialogs', function () {
         [timeZone, keyTime],
       );
       // A second time it is what was saved.
-      await edit(page, id);
+      await openDialog(page, id);
       await showTab(page, 'advanced');
       assert.equal(await page.locator('#node-config-input-keyTime').inputValue(), keyTime);
       await leave(page, 'cancel');
@@ -162,7 +149,7 @@ describe('the dialogs', function () {
   });
 
   it('take a channel from a message’s property, chosen in the field’s own menu', async () => {
-    await edit(page, 'nvr-snapshot');
+    await openDialog(page, 'nvr-snapshot');
     const row = page.locator('.form-row', { has: page.locator('#node-input-channel') });
     const offered = await row
       .locator('datalist option')
@@ -179,7 +166,7 @@ describe('the dialogs', function () {
     assert.equal(await valueOf(page, 'nvr-snapshot', 'channelType'), 'msg');
     assert.equal(await valueOf(page, 'nvr-snapshot', 'channel'), 'payload.camera');
     await page.getByText('msg.payload.camera').first().waitFor();
-    await edit(page, 'nvr-snapshot');
+    await openDialog(page, 'nvr-snapshot');
     assert.equal(await page.locator('#node-input-channel-field').inputValue(), 'payload.camera');
     await leave(page, 'cancel');
   });
@@ -190,7 +177,7 @@ describe('the dialogs', function () {
       ['nvr-record', '#nvr-record-test'],
       ['down', '#nvr-server-test'],
     ] as const) {
-      await edit(page, id);
+      await openDialog(page, id);
       if (id === 'nvr-record') await page.selectOption('#node-input-nvr', 'down');
       await page.locator(`${place} button`).focus();
       await page.keyboard.press('Enter');
@@ -222,7 +209,7 @@ describe('the dialogs', function () {
       });
     };
     for (const id of FLOW_TYPES) {
-      await edit(page, id);
+      await openDialog(page, id);
       assert.deepEqual(await nameless(page), [], id);
       assert.deepEqual(await reached(), [], id);
       const button = page.locator('[id$="-test"] button');
@@ -238,7 +225,7 @@ describe('the dialogs', function () {
       await page.keyboard.press('Control+Enter');
       await page.locator('.red-ui-tray').waitFor({ state: 'detached' });
     }
-    await edit(page, 'nvr');
+    await openDialog(page, 'nvr');
     for (const tab of ['connection', 'cameras', 'advanced'] as const) {
       await showTab(page, tab);
       if (tab === 'cameras') await page.selectOption('#node-config-input-uriStyle', 'custom');

@@ -141,3 +141,21 @@ export async function openEditor(
   );
   return { page, errors };
 }
+
+/** Opens the dialog of a node or config node, by its id. */
+export async function openDialog(page: Page, id: string): Promise<void> {
+  await page.evaluate((wanted) => {
+    const { RED } = window as unknown as {
+      RED: {
+        nodes: { node(id: string): { type: string } };
+        editor: { edit(node: object): void; editConfig(name: string, type: string, id: string): void };
+      };
+    };
+    const node = RED.nodes.node(wanted);
+    if (node.type === 'nvr-server') RED.editor.editConfig('', node.type, wanted);
+    else RED.editor.edit(node);
+  }, id);
+  await page.locator('.red-ui-tray-body .form-row').first().waitFor();
+  // The tray slides in.
+  await page.waitForTimeout(700);
+}

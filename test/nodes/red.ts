@@ -18,6 +18,22 @@ helper.init(createRequire(path.join(NODE_RED_HOME, 'package.json')).resolve('nod
 
 export { helper };
 
+/** Hooks that start a server for each test, and afterwards unload the flows and stop it. */
+export function serveNodes(): void {
+  beforeEach(function (done) {
+    helper.startServer(done);
+  });
+
+  afterEach(async () => {
+    await helper.unload();
+    await new Promise<void>((resolve) => {
+      helper.stopServer(() => {
+        resolve();
+      });
+    });
+  });
+}
+
 export type Message = NodeMessage & Record<string, unknown>;
 
 /** Messages of one wire, and a promise of one that fits. */

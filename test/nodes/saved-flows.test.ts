@@ -11,7 +11,7 @@ import { readSettings } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
 import { recordSettings } from '../../nodes/shared/settings/tables/nvr-record.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, load, statuses } from './red.js';
+import { flowWith, helper, load, serveNodes, statuses } from './red.js';
 
 const SERVER = {
   rtspPort: '554',
@@ -85,18 +85,7 @@ describe('a flow that 0.1.0 saved', () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  beforeEach(function (done) {
-    helper.startServer(done);
-  });
-
-  afterEach(async () => {
-    await helper.unload();
-    await new Promise<void>((resolve) => {
-      helper.stopServer(() => {
-        resolve();
-      });
-    });
-  });
+  serveNodes();
 
   it('loads: no node has a setting that cannot be used, and the camera plays', async () => {
     const wires = [['out'], ['event']];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
+import { flowWith, helper, load, serveNodes, statuses, type Message, type Sink } from './red.js';
 
 const ACCOUNT = { username: 'admin', password: 'quelle-1' };
 
@@ -28,18 +28,7 @@ describe('a setting that comes from a message or a variable', () => {
     await simulator.stop();
   });
 
-  beforeEach(function (done) {
-    helper.startServer(done);
-  });
-
-  afterEach(async () => {
-    await helper.unload();
-    await new Promise<void>((resolve) => {
-      helper.stopServer(() => {
-        resolve();
-      });
-    });
-  });
+  serveNodes();
 
   async function deploy(type: string, settings: object): Promise<void> {
     const server = {

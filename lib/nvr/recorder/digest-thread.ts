@@ -1,14 +1,15 @@
-// The thread that hashes long files, one for all recorders: begun with the first file, ended after the last.
+// The thread that hashes long files, shared by all recorders. It starts with the first file and ends when it
+// has been idle for a while after the last one.
 
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { DigestJob, DigestReply } from './digest-worker.js';
 
 const SCRIPT = path.join(__dirname, `digest-worker${path.extname(__filename)}`);
-/** Files that follow one another share a thread. */
+/** Files that follow each other within this time share a thread. */
 const IDLE_MS = 10_000;
 
-/** A file that is being hashed, by the thread that began it. */
+/** A file that is being hashed, and the thread that has its state. */
 export interface ThreadFile {
   readonly worker: Worker;
   readonly file: number;
@@ -23,7 +24,7 @@ export class DigestThread {
 
   constructor(private readonly script = SCRIPT) {}
 
-  /** Undefined: no thread is to be had. `end` once, whatever became of the file. */
+  /** Undefined if no thread can be started; otherwise call `end` once, whatever happens to the file. */
   begin(): ThreadFile | undefined {
     clearTimeout(this.idle);
     try {
@@ -45,7 +46,7 @@ export class DigestThread {
   }
 
   /**
-   * The next piece of a file, or its end. Undefined: the thread is gone, and what it knew of the file with
+   * Sends the next piece of a file, or its end. Undefined if the thread has ended, and the file's state with
    * it.
    */
   ask({ worker, file }: ThreadFile, piece?: Uint8Array<ArrayBuffer>): Promise<DigestReply | undefined> {

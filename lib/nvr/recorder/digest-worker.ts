@@ -1,4 +1,4 @@
-// Hashes off the event loop: files are read by who asks, a piece at a time, and only hashed here.
+// Hashes in a worker thread. The main thread reads the files and sends one piece at a time.
 
 import { createHash, type Hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';

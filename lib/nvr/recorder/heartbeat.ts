@@ -1,18 +1,18 @@
-// Several Node-REDs may share one folder. Each one beats there, in a file of its own, for as long as it
-// records there: what another one began is left alone while that beats. Clocks of machines differ, so a beat
-// is no time but a number that changes, and how long it has not is told by who watches.
+// Several Node-REDs may share one folder. While one records there, it updates a beat file of its own every
+// 10 s, and the others leave its files alone. Clocks of machines differ, so the beat is a counter and not a
+// time: whoever watches it measures how long it has not changed.
 
 import { openBelow, type Place } from './below.js';
 import { codeOf } from './disk.js';
 import type { RecorderDeps, RecorderFs, RecorderOwner } from './types.js';
 
 export const BEAT_MS = 10_000;
-/** It lives, as long as it has beaten within this. */
+/** An owner whose beat has not changed for this long has stopped. */
 export const SILENT_MS = 30_000;
 const MAX_BYTES = 4096;
 const MODE = 0o600;
 
-/** What a beat says. */
+/** Contents of a beat file, apart from the counter. */
 interface Beat {
   readonly host: string;
   readonly pid: number;
@@ -24,13 +24,13 @@ interface Beating {
   stop: () => void;
 }
 
-/** Of this process, by folder and owner. */
+/** Beats of this process, by folder and owner. */
 const beating = new Map<string, Beating>();
 
 /**
- * Beats in a folder until `stop` is called. `id`: of the owner there, which is another one than asked for
- * where a second process with the same settings lives beside this one. Never rejects: a full disk takes no
- * beat.
+ * Beats in a folder until `stop` is called. The returned `id` is the owner's in that folder; it differs from
+ * the requested one if another process with the same settings is running. Never rejects: on a full disk the
+ * beat is skipped.
  */
 export async function beatIn(
   { fs, timers }: Pick<RecorderDeps, 'fs' | 'timers'>,
@@ -56,23 +56,23 @@ export async function beatIn(
   return { id: await mine.id, stop };
 }
 
-/** What the owner last said; it differs from one beat to the next. Undefined: nothing. */
+/** Text of the owner's last beat, which differs from one beat to the next. Undefined if there is none. */
 export async function readBeat(fs: RecorderFs, root: string, id: string): Promise<string | undefined> {
   const place = await openBelow(fs, root, nameOf(id));
   const found = await place.file();
   if (found === undefined || found.size > MAX_BYTES) return undefined;
-  // Opened, so that a shared disk is asked anew.
+  // Opened, so that a network file system does not answer from its cache.
   const handle = await place.open('read');
   return handle.readFile('utf8').finally(() => handle.close());
 }
 
-/** Whether it was a process of this machine that is gone. */
+/** Whether the beat is of a process on this machine that has ended. */
 export function isGone(text: string | undefined, { host, isAlive }: RecorderOwner): boolean {
   const beat = beatOf(text);
   return beat?.host === host && !isAlive(beat.pid);
 }
 
-/** After the last of its journals. Never rejects. */
+/** Removes an owner's beat file, when its last journal is gone. Never rejects. */
 export async function removeBeat(fs: RecorderFs, root: string, id: string): Promise<void> {
   await openBelow(fs, root, nameOf(id))
     .then((place) => place.remove())

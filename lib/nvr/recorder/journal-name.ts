@@ -1,5 +1,4 @@
-// What a journal's file is called: by the recorder it is of, and, where several Node-REDs may use the folder,
-// by whose it is.
+// Names of journal files: the recorder's id, and the owner if several Node-REDs may use the folder.
 
 import { safeName } from './file-name.js';
 
@@ -7,7 +6,7 @@ const OWNER = /^@([\w-]+)(?:@([\w-]+))?\.jsonl$/;
 
 export interface JournalOwner {
   readonly owner: string;
-  /** Who left it to the owner, who is not through with it. */
+  /** The previous owner, if the journal was taken over and is not finished yet. */
   readonly from?: string;
 }
 
@@ -17,7 +16,7 @@ export function journalName(id: string, owned?: JournalOwner): string {
   return `${prefix(id)}${of}.jsonl`;
 }
 
-/** Undefined: a journal of no owner, or of another recorder, or none. */
+/** Undefined for a journal without an owner, a journal of another recorder, and any other file. */
 export function ownerOf(name: string, id: string): JournalOwner | undefined {
   if (!name.startsWith(prefix(id))) return undefined;
   const [, owner, from] = OWNER.exec(name.slice(prefix(id).length)) ?? [];

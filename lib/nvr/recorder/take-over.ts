@@ -1,5 +1,5 @@
-// Journals that other Node-REDs left in the folder, of the same node and the same camera: those of one that
-// is gone are taken over, by one other.
+// Finds journals of the same node and camera that other Node-REDs left in the folder. If their owner has
+// stopped, exactly one of the others takes them over.
 
 import { openBelow } from './below.js';
 import { codeOf } from './disk.js';
@@ -10,20 +10,20 @@ import type { RecorderFs, RecorderOwner } from './types.js';
 
 export interface Taken {
   readonly journal: Journal;
-  /** Of its file, now. */
+  /** The present name of its file. */
   readonly name: string;
 }
 
 interface Watched {
   readonly beat: string | undefined;
-  /** Monotonic ms since when it says so. */
+  /** Monotonic ms of when this beat was first read. */
   readonly since: number;
 }
 
 export class TakeOver {
   private readonly watched = new Map<string, Watched>();
 
-  /** `id`: of the recorder. */
+  /** `id`: the recorder's, which is part of the journal's name. */
   constructor(
     private readonly fs: RecorderFs,
     private readonly owner: RecorderOwner,
@@ -31,9 +31,9 @@ export class TakeOver {
   ) {}
 
   /**
-   * The journals that are nobody's any more: they are `me`'s from now on, who has to remove them.
-   * `isWaiting`: there are others, whose owner lives. `now`: monotonic ms. Rejects with what the file system
-   * says.
+   * Takes the journals whose owner has stopped, by renaming them: `me` owns them now and must remove them
+   * when done. `isWaiting`: others remain, whose owner is alive. `now`: monotonic ms. Rejects with the file
+   * system's error.
    */
   async look(root: string, me: string, now: number): Promise<{ taken: Taken[]; isWaiting: boolean }> {
     const taken: Taken[] = [];
@@ -65,7 +65,7 @@ export class TakeOver {
     return false;
   }
 
-  /** False: another one was faster. */
+  /** False if another Node-RED renamed it first. */
   private async take(root: string, name: string, mine: string): Promise<boolean> {
     const place = await openBelow(this.fs, root, name);
     try {
@@ -77,7 +77,7 @@ export class TakeOver {
     }
   }
 
-  /** With the last of its journals, of whatever node, its beat goes. */
+  /** Removes an owner's beat file if no journal of that owner is left, of any node. */
   private async forget(root: string, id: string): Promise<void> {
     this.watched.delete(id);
     const names = await this.fs.readdir(root);

@@ -5,24 +5,13 @@ import serverNode from '../../../nodes/nvr-server.js';
 import { flowNode, type FlowContext, type FlowPart } from '../../../nodes/shared/flow-node.js';
 import { settingsTable } from '../../../nodes/shared/settings/setting.js';
 import { NVR } from '../../../nodes/shared/settings/tables/common.js';
-import { flowWith, helper, Sink, statuses } from '../red.js';
+import { flowWith, helper, serveNodes, Sink, statuses } from '../red.js';
 
 const table = settingsTable({ nvr: NVR });
 type Make = (context: FlowContext<typeof table>) => FlowPart;
 
 describe('a flow node', () => {
-  beforeEach(function (done) {
-    helper.startServer(done);
-  });
-
-  afterEach(async () => {
-    await helper.unload();
-    await new Promise<void>((resolve) => {
-      helper.stopServer(() => {
-        resolve();
-      });
-    });
-  });
+  serveNodes();
 
   /** A node of the type under test, whose own part is made by `make`. */
   async function load(make: Make): Promise<(id: string) => Sink> {
