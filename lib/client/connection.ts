@@ -276,7 +276,12 @@ export class RtspConnection {
   private onResponse(response: RtspResponse): void {
     const rttMs = this.pending.resolve(response, this.reader.readAt);
     this.log.debug(redact(`< ${textOf(response)}`));
-    if (rttMs !== undefined) this.rttMs = rttMs;
+    if (rttMs === undefined) return;
+    this.rttMs = rttMs;
+    // Whoever waits for the reply acts on it before the packets behind it in the same read: RTP-Info says whose
+    // packets they are.
+    this.framer.stop();
+    this.reader.yieldTurn();
   }
 
   private onRequest(request: RtspRequest): void {

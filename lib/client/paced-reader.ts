@@ -38,6 +38,7 @@ export class PacedReader {
   /** Bytes that were read and are not handed on yet. */
   private rest: Buffer | undefined;
   private isSlow = false;
+  private isYielding = false;
   private slice = SLICE_FRAMES;
   private readonly pace: ReadPace;
 
@@ -55,6 +56,11 @@ export class PacedReader {
   pause(): void {
     this.isPaused = true;
     this.options.pipe()?.pause();
+  }
+
+  /** Passes on the rest of the current read in the loop's next turn. */
+  yieldTurn(): void {
+    this.isYielding = true;
   }
 
   resume(): void {
@@ -85,7 +91,9 @@ export class PacedReader {
       this.slice =
         now - begun > SLICE_MS ? Math.max(this.slice >> 2, 1) : Math.min(this.slice * 2, SLICE_FRAMES);
       const used = cpuMs();
-      const ms = this.pace.afterRead(begun, now, used - cpu);
+      const isYielding = this.isYielding && at < length;
+      this.isYielding = false;
+      const ms = this.pace.afterRead(begun, now, used - cpu) ?? (isYielding ? 0 : undefined);
       if (ms !== undefined) this.waitFor(ms);
       if (ms !== undefined || this.isPaused) {
         // The socket reuses its read buffer, so the rest is copied; kept bytes (`isOwn`) are a copy already.

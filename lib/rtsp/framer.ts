@@ -93,6 +93,11 @@ export class Framer {
     return at;
   }
 
+  /** Ends the current `feed` behind the frame or message that is being delivered. */
+  stop(): void {
+    this.allowed = 0;
+  }
+
   /**
    * Hot path: delivers the complete frames that follow one another from `from` on, and returns where they
    * end.
@@ -200,6 +205,8 @@ export class Framer {
           : this.fillBody(this.pending, this.carry, done, length);
       if (next === done) break;
       done = next;
+      // No more may be delivered: what is left of this chunk goes back.
+      if (this.allowed <= 0 && length - done <= taken) return at + taken - (length - done);
     }
     if (done < length) {
       this.carry.copyWithin(0, done, length);

@@ -258,7 +258,7 @@
 
     /** Plays the alarm before (-1) or behind (1) what is shown. */
     toAlarm(by) {
-      const now = this.tile.replay?.wallTime() ?? Date.now();
+      const now = this.tile.replay?.place ?? Date.now();
       const all = this.alarms();
       // What is played from its beginning is not its own neighbour.
       const found =
@@ -310,7 +310,7 @@
     }
 
     mark(which) {
-      this[which] = this.tile.replay?.wallTime() ?? Date.now();
+      this[which] = this.tile.replay?.place ?? Date.now();
       this.draw();
     }
 
