@@ -125,6 +125,10 @@ export default tseslint.config(
       // Bit fields and indexed bytes: `buffer[i]!` after a bounds check is the readable form on the hot path.
       '@typescript-eslint/no-non-null-assertion': 'off',
       'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'PrivateIdentifier', message: 'Private members are marked `private`, not #.' },
+      ],
     },
   },
   ...Object.keys(FLOORS).map((name) => floor(name)),

@@ -278,8 +278,8 @@ export class RtspConnection {
     this.log.debug(redact(`< ${textOf(response)}`));
     if (rttMs === undefined) return;
     this.rttMs = rttMs;
-    // Whoever waits for the reply acts on it before the packets behind it in the same read: RTP-Info says whose
-    // packets they are.
+    // Whoever waits for the reply acts on it before the packets behind it in the same read: RTP-Info says
+    // whose packets they are.
     this.framer.stop();
     this.reader.yieldTurn();
   }

@@ -20,19 +20,19 @@ import { UnitOrigin } from './unit-origin.js';
  * unit after it is flagged `damaged`.
  */
 export class AacLatmDepacketizer implements Depacketizer {
-  readonly #sink: (unit: AudioUnit) => void;
-  readonly #clockRate: number;
-  readonly #configInBand: boolean;
-  readonly #origin = new UnitOrigin();
-  readonly #element = new ByteCollector(LIMITS.unitBytes);
-  #config: LatmConfig | undefined;
-  #format: AudioFormat | undefined;
-  #open = false;
-  #broken = false;
+  private readonly sink: (unit: AudioUnit) => void;
+  private readonly clockRate: number;
+  private readonly configInBand: boolean;
+  private readonly origin = new UnitOrigin();
+  private readonly element = new ByteCollector(LIMITS.unitBytes);
+  private config: LatmConfig | undefined;
+  private format: AudioFormat | undefined;
+  private open = false;
+  private broken = false;
   /** Packets before the next one were lost, or it is the first. */
-  #lost = true;
-  #sequence = 0;
-  #damagedNext = false;
+  private lost = true;
+  private sequence = 0;
+  private damagedNext = false;
 
   /** @throws NvrError EUNSUPPORTED if the SDP's config is not AAC, or has several programs or layers */
   constructor(
@@ -41,13 +41,13 @@ export class AacLatmDepacketizer implements Depacketizer {
     sink: (unit: MediaUnit) => void,
     { onWarning }: DepacketizerOptions = {},
   ) {
-    this.#clockRate = payload.clockRate;
+    this.clockRate = payload.clockRate;
     // cpresent=1, the default: the config is sent in band (RFC 6416 7.3).
-    this.#configInBand = payload.fmtp.get('cpresent') !== '0';
+    this.configInBand = payload.fmtp.get('cpresent') !== '0';
     // An in-band config comes from the encoder itself, so it needs no check against the packet rate; one in
     // the SDP may be wrong.
-    const guard = this.#configInBand ? undefined : new AacRateGuard(payload.clockRate, sink, onWarning);
-    this.#sink =
+    const guard = this.configInBand ? undefined : new AacRateGuard(payload.clockRate, sink, onWarning);
+    this.sink =
       guard === undefined
         ? sink
         : (unit) => {
@@ -56,9 +56,9 @@ export class AacLatmDepacketizer implements Depacketizer {
     const hex = payload.fmtp.get('config') ?? '';
     if (/^([0-9a-f]{2})+$/i.test(hex)) {
       const bytes = Buffer.from(hex, 'hex');
-      this.#useConfig(readLatmConfig(bytes, new Bits(bytes)));
+      this.useConfig(readLatmConfig(bytes, new Bits(bytes)));
     }
-    if (this.#config === undefined && !this.#configInBand) {
+    if (this.config === undefined && !this.configInBand) {
       throw new NvrError(
         'EUNSUPPORTED',
         "The audio track is MP4A-LATM without a config that can be read. Choose another audio codec in the camera's settings.",
@@ -67,26 +67,26 @@ export class AacLatmDepacketizer implements Depacketizer {
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
-    const lost = this.#lost;
-    this.#lost = false;
-    if (this.#open && packet.timestamp !== this.#origin.rtpTime) this.#finish();
-    if (!this.#open) {
-      this.#open = true;
-      this.#broken = lost;
-      this.#origin.begin(packet, arrivalMs);
+    const lost = this.lost;
+    this.lost = false;
+    if (this.open && packet.timestamp !== this.origin.rtpTime) this.finish();
+    if (!this.open) {
+      this.open = true;
+      this.broken = lost;
+      this.origin.begin(packet, arrivalMs);
     } else if (lost) {
-      this.#broken = true;
+      this.broken = true;
     }
-    this.#sequence = packet.sequence;
-    if (!this.#broken && !this.#element.append(packet.buffer, packet.payloadStart, packet.payloadEnd)) {
-      this.#broken = this.#damagedNext = true;
+    this.sequence = packet.sequence;
+    if (!this.broken && !this.element.append(packet.buffer, packet.payloadStart, packet.payloadEnd)) {
+      this.broken = this.damagedNext = true;
     }
-    if (packet.marker) this.#finish();
+    if (packet.marker) this.finish();
   }
 
   gap(): void {
-    this.#lost = true;
-    this.#damagedNext = true;
+    this.lost = true;
+    this.damagedNext = true;
   }
 
   flush(): void {
@@ -94,56 +94,56 @@ export class AacLatmDepacketizer implements Depacketizer {
   }
 
   reset(): void {
-    this.#element.clear();
-    this.#open = false;
-    this.#lost = true;
+    this.element.clear();
+    this.open = false;
+    this.lost = true;
   }
 
-  #finish(): void {
-    this.#open = false;
-    if (!this.#broken) this.#readElement(this.#element.bytes);
-    this.#element.clear();
+  private finish(): void {
+    this.open = false;
+    if (!this.broken) this.readElement(this.element.bytes);
+    this.element.clear();
   }
 
   /**
    * AudioMuxElement (ISO/IEC 14496-3 1.7.3.1). An in-band config shifts everything behind it off the byte
    * boundaries.
    */
-  #readElement(bytes: Buffer): void {
+  private readElement(bytes: Buffer): void {
     const bits = new Bits(bytes);
-    if (this.#configInBand && bits.read(1) === 0) this.#useConfig(readLatmConfig(bytes, bits));
-    const config = this.#config;
-    if (config === undefined || this.#format === undefined) {
-      this.#damagedNext = true;
+    if (this.configInBand && bits.read(1) === 0) this.useConfig(readLatmConfig(bytes, bits));
+    const config = this.config;
+    if (config === undefined || this.format === undefined) {
+      this.damagedNext = true;
       return;
     }
-    const frameTicks = Math.round((config.aac.frameSamples * this.#clockRate) / config.aac.coreRate);
+    const frameTicks = Math.round((config.aac.frameSamples * this.clockRate) / config.aac.coreRate);
     for (let i = 0; i < config.frames; i++) {
       const end = (config.frameBytes > 0 ? config.frameBytes : readLength(bits)) * 8 + bits.position;
       if (bits.overrun || end > bits.position + bits.left) {
-        this.#damagedNext = true;
+        this.damagedNext = true;
         return;
       }
-      if (end > bits.position) this.#emit(copyBits(bytes, bits.position, end), i * frameTicks, this.#format);
+      if (end > bits.position) this.emit(copyBits(bytes, bits.position, end), i * frameTicks, this.format);
       bits.moveTo(end);
     }
   }
 
-  #useConfig(config: LatmConfig | undefined): void {
-    const current = this.#format?.config;
-    this.#config = config;
+  private useConfig(config: LatmConfig | undefined): void {
+    const current = this.format?.config;
+    this.config = config;
     if (config === undefined || current?.equals(config.aac.bytes)) return;
     const { sampleRate, channels, bytes } = config.aac;
-    this.#format = { codec: 'aac', sampleRate, channels, config: bytes };
+    this.format = { codec: 'aac', sampleRate, channels, config: bytes };
   }
 
-  #emit(data: Buffer, later: number, format: AudioFormat): void {
-    const damaged = this.#damagedNext;
-    this.#damagedNext = false;
-    this.#sink({
+  private emit(data: Buffer, later: number, format: AudioFormat): void {
+    const damaged = this.damagedNext;
+    this.damagedNext = false;
+    this.sink({
       kind: 'audio',
       codec: 'aac',
-      ...this.#origin.times(this.#sequence, later),
+      ...this.origin.times(this.sequence, later),
       data,
       damaged,
       format,

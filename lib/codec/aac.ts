@@ -36,16 +36,16 @@ interface AuLayout {
  * one after any loss is flagged `damaged`.
  */
 export class AacDepacketizer implements Depacketizer {
-  readonly #units: AacRateGuard;
-  readonly #layout: AuLayout;
-  readonly #format: AudioFormat;
+  private readonly units: AacRateGuard;
+  private readonly layout: AuLayout;
+  private readonly format: AudioFormat;
   /** RTP ticks per frame. */
-  readonly #frameTicks: number;
-  readonly #origin = new UnitOrigin();
-  readonly #fragments = new ByteCollector(LIMITS.unitBytes);
+  private readonly frameTicks: number;
+  private readonly origin = new UnitOrigin();
+  private readonly fragments = new ByteCollector(LIMITS.unitBytes);
   /** Size in bytes of the fragmented access unit in progress; 0 if there is none. */
-  #wanted = 0;
-  #damagedNext = false;
+  private wanted = 0;
+  private damagedNext = false;
 
   constructor(
     payload: MediaDescription['payloads'][number],
@@ -54,10 +54,10 @@ export class AacDepacketizer implements Depacketizer {
     { onWarning }: DepacketizerOptions = {},
   ) {
     const config = configOf(payload);
-    this.#units = new AacRateGuard(payload.clockRate, sink, onWarning);
-    this.#layout = layoutOf(payload.fmtp);
-    this.#frameTicks = Math.round((config.frameSamples * payload.clockRate) / config.coreRate);
-    this.#format = {
+    this.units = new AacRateGuard(payload.clockRate, sink, onWarning);
+    this.layout = layoutOf(payload.fmtp);
+    this.frameTicks = Math.round((config.frameSamples * payload.clockRate) / config.coreRate);
+    this.format = {
       codec: 'aac',
       sampleRate: config.sampleRate,
       channels: config.channels === 0 ? payload.channels : config.channels,
@@ -68,24 +68,24 @@ export class AacDepacketizer implements Depacketizer {
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart, payloadEnd } = packet;
     // The fragments of a unit share its timestamp.
-    if (this.#wanted > 0 && packet.timestamp !== this.#origin.rtpTime) this.#dropFragments();
-    if (this.#wanted === 0) this.#origin.begin(packet, arrivalMs);
+    if (this.wanted > 0 && packet.timestamp !== this.origin.rtpTime) this.dropFragments();
+    if (this.wanted === 0) this.origin.begin(packet, arrivalMs);
     const headers =
-      this.#layout.constantSize > 0 ? undefined : this.#headerBits(buffer, payloadStart, payloadEnd);
+      this.layout.constantSize > 0 ? undefined : this.headerBits(buffer, payloadStart, payloadEnd);
     let at = headers === undefined ? payloadStart : Math.ceil(headers.end / 8);
-    at = this.#skipAuxiliary(buffer, at, payloadEnd);
+    at = this.skipAuxiliary(buffer, at, payloadEnd);
     if (at >= payloadEnd) {
       // Headers without data, or headers that reach past the packet.
-      if (payloadEnd > payloadStart) this.#dropFragments();
+      if (payloadEnd > payloadStart) this.dropFragments();
       return;
     }
-    if (headers === undefined) this.#takeConstant(buffer, at, payloadEnd, packet.sequence);
-    else this.#takeUnits(headers.bits, buffer, at, payloadEnd, packet.sequence);
+    if (headers === undefined) this.takeConstant(buffer, at, payloadEnd, packet.sequence);
+    else this.takeUnits(headers.bits, buffer, at, payloadEnd, packet.sequence);
   }
 
   gap(): void {
-    this.#dropFragments();
-    this.#damagedNext = true;
+    this.dropFragments();
+    this.damagedNext = true;
   }
 
   flush(): void {
@@ -93,39 +93,39 @@ export class AacDepacketizer implements Depacketizer {
   }
 
   reset(): void {
-    this.#fragments.clear();
-    this.#wanted = 0;
+    this.fragments.clear();
+    this.wanted = 0;
   }
 
   /**
    * Reads the AU header section (RFC 3640 3.2.1): its length in bits, then the headers. `end`: its end, in
    * bits from the start of the buffer.
    */
-  #headerBits(buffer: Buffer, start: number, end: number): { bits: Bits; end: number } {
+  private headerBits(buffer: Buffer, start: number, end: number): { bits: Bits; end: number } {
     const from = (start + 2) * 8;
     const length = start + 2 <= end ? buffer.readUInt16BE(start) : 0;
     const until = Math.min(from + length, end * 8);
     return { bits: new Bits(buffer, from, until), end: from + length };
   }
 
-  #skipAuxiliary(buffer: Buffer, at: number, end: number): number {
-    const width = this.#layout.auxiliary;
+  private skipAuxiliary(buffer: Buffer, at: number, end: number): number {
+    const width = this.layout.auxiliary;
     if (width === 0 || at >= end) return at;
     const length = new Bits(buffer, at * 8, end * 8).read(width);
     return at + Math.ceil((width + length) / 8);
   }
 
-  #takeConstant(buffer: Buffer, start: number, end: number, sequence: number): void {
-    const size = this.#layout.constantSize;
+  private takeConstant(buffer: Buffer, start: number, end: number, sequence: number): void {
+    const size = this.layout.constantSize;
     let count = 0;
     let at = start;
     for (; at + size <= end && count < LIMITS.packetUnits; at += size)
-      this.#emit(ownCopy(buffer, at, at + size), sequence, count++);
-    if (at !== end) this.#damagedNext = true;
+      this.emit(ownCopy(buffer, at, at + size), sequence, count++);
+    if (at !== end) this.damagedNext = true;
   }
 
-  #takeUnits(bits: Bits, buffer: Buffer, start: number, end: number, sequence: number): void {
-    const layout = this.#layout;
+  private takeUnits(bits: Bits, buffer: Buffer, start: number, end: number, sequence: number): void {
+    const layout = this.layout;
     let at = start;
     let position = 0;
     for (let count = 0; bits.left > 0 && at < end && count < LIMITS.packetUnits; count++) {
@@ -134,46 +134,46 @@ export class AacDepacketizer implements Depacketizer {
       else position += 1 + bits.read(layout.indexDelta);
       skipTimes(bits, layout);
       if (bits.overrun) break;
-      if (count === 0 && (this.#wanted > 0 || size > end - at)) {
-        this.#takeFragment(size, buffer, at, end, sequence);
+      if (count === 0 && (this.wanted > 0 || size > end - at)) {
+        this.takeFragment(size, buffer, at, end, sequence);
         return;
       }
       if (size > end - at) break;
-      if (size > 0) this.#emit(withoutAdts(buffer, at, at + size), sequence, position);
+      if (size > 0) this.emit(withoutAdts(buffer, at, at + size), sequence, position);
       at += size;
     }
     // The numbers of headers and units do not match, so the headers are wrong.
-    if (at !== end || bits.left >= layout.size + layout.indexDelta) this.#damagedNext = true;
+    if (at !== end || bits.left >= layout.size + layout.indexDelta) this.damagedNext = true;
   }
 
   /** Each packet holds one fragment and repeats the size of the whole unit (RFC 3640 3.2.3). */
-  #takeFragment(size: number, buffer: Buffer, start: number, end: number, sequence: number): void {
-    if (this.#wanted === 0) this.#wanted = size;
-    const total = this.#fragments.size + end - start;
-    if (size !== this.#wanted || total > size || !this.#fragments.append(buffer, start, end)) {
-      this.#dropFragments();
+  private takeFragment(size: number, buffer: Buffer, start: number, end: number, sequence: number): void {
+    if (this.wanted === 0) this.wanted = size;
+    const total = this.fragments.size + end - start;
+    if (size !== this.wanted || total > size || !this.fragments.append(buffer, start, end)) {
+      this.dropFragments();
       return;
     }
     if (total < size) return;
-    this.#wanted = 0;
-    this.#emit(this.#fragments.take(), sequence, 0);
+    this.wanted = 0;
+    this.emit(this.fragments.take(), sequence, 0);
   }
 
-  #dropFragments(): void {
-    if (this.#wanted > 0) this.#damagedNext = true;
+  private dropFragments(): void {
+    if (this.wanted > 0) this.damagedNext = true;
     this.reset();
   }
 
-  #emit(data: Buffer, sequence: number, position: number): void {
-    const damaged = this.#damagedNext;
-    this.#damagedNext = false;
-    this.#units.take({
+  private emit(data: Buffer, sequence: number, position: number): void {
+    const damaged = this.damagedNext;
+    this.damagedNext = false;
+    this.units.take({
       kind: 'audio',
       codec: 'aac',
-      ...this.#origin.times(sequence, position * this.#frameTicks),
+      ...this.origin.times(sequence, position * this.frameTicks),
       data,
       damaged,
-      format: this.#format,
+      format: this.format,
     });
   }
 }

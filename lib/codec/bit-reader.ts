@@ -8,37 +8,37 @@
 export class BitReader {
   /** More bits were read than there are, or a code was longer than 32 bits. */
   overrun = false;
-  #data: Uint8Array;
-  #position: number;
-  #end: number;
-  #zeros = 0;
-  #byte = 0;
-  #bitsLeft = 0;
+  private data: Uint8Array;
+  private position: number;
+  private end: number;
+  private zeros = 0;
+  private byte = 0;
+  private bitsLeft = 0;
 
   constructor(data: Uint8Array = new Uint8Array(0), start = 0, end = data.length) {
-    this.#data = data;
-    this.#position = start;
-    this.#end = end;
+    this.data = data;
+    this.position = start;
+    this.end = end;
   }
 
   /** Starts over with other bytes, so that one reader serves a whole stream. */
   reset(data: Uint8Array, start: number, end: number): this {
-    this.#data = data;
-    this.#position = start;
-    this.#end = end;
-    this.#zeros = 0;
-    this.#bitsLeft = 0;
+    this.data = data;
+    this.position = start;
+    this.end = end;
+    this.zeros = 0;
+    this.bitsLeft = 0;
     this.overrun = false;
     return this;
   }
 
   bit(): number {
-    if (this.#bitsLeft === 0) {
-      this.#byte = this.#nextByte();
-      this.#bitsLeft = 8;
+    if (this.bitsLeft === 0) {
+      this.byte = this.nextByte();
+      this.bitsLeft = 8;
     }
-    this.#bitsLeft -= 1;
-    return (this.#byte >> this.#bitsLeft) & 1;
+    this.bitsLeft -= 1;
+    return (this.byte >> this.bitsLeft) & 1;
   }
 
   flag(): boolean {
@@ -49,13 +49,13 @@ export class BitReader {
   bits(count: number): number {
     let value = 0;
     for (let left = count; left > 0;) {
-      if (this.#bitsLeft === 0) {
-        this.#byte = this.#nextByte();
-        this.#bitsLeft = 8;
+      if (this.bitsLeft === 0) {
+        this.byte = this.nextByte();
+        this.bitsLeft = 8;
       }
-      const take = Math.min(left, this.#bitsLeft);
-      this.#bitsLeft -= take;
-      value = value * (1 << take) + ((this.#byte >> this.#bitsLeft) & ((1 << take) - 1));
+      const take = Math.min(left, this.bitsLeft);
+      this.bitsLeft -= take;
+      value = value * (1 << take) + ((this.byte >> this.bitsLeft) & ((1 << take) - 1));
       left -= take;
     }
     return value;
@@ -84,18 +84,18 @@ export class BitReader {
     return code % 2 === 1 ? (code + 1) / 2 : 0 - code / 2;
   }
 
-  #nextByte(): number {
-    if (this.#zeros >= 2 && this.#position < this.#end && this.#data[this.#position] === 3) {
-      this.#position += 1;
-      this.#zeros = 0;
+  private nextByte(): number {
+    if (this.zeros >= 2 && this.position < this.end && this.data[this.position] === 3) {
+      this.position += 1;
+      this.zeros = 0;
     }
-    if (this.#position >= this.#end) {
+    if (this.position >= this.end) {
       this.overrun = true;
       return 0;
     }
-    const byte = this.#data[this.#position]!;
-    this.#position += 1;
-    this.#zeros = byte === 0 ? this.#zeros + 1 : 0;
+    const byte = this.data[this.position]!;
+    this.position += 1;
+    this.zeros = byte === 0 ? this.zeros + 1 : 0;
     return byte;
   }
 }

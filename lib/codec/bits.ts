@@ -3,42 +3,42 @@
 /** Reads bits, most significant first. Past the end they are 0 and `overrun` is set. */
 export class Bits {
   overrun = false;
-  readonly #data: Uint8Array;
-  #position: number;
-  readonly #end: number;
+  private readonly data: Uint8Array;
+  private bitAt: number;
+  private readonly end: number;
 
   /** `start` and `end` are in bits. */
   constructor(data: Uint8Array, start = 0, end = data.length * 8) {
-    this.#data = data;
-    this.#position = start;
-    this.#end = end;
+    this.data = data;
+    this.bitAt = start;
+    this.end = end;
   }
 
   /** In bits from the start of the data. */
   get position(): number {
-    return this.#position;
+    return this.bitAt;
   }
 
   /** Bits not yet read. */
   get left(): number {
-    return this.#end - this.#position;
+    return this.end - this.bitAt;
   }
 
   /** Moves to a position, at most the end. */
   moveTo(position: number): void {
-    this.#position = Math.min(position, this.#end);
+    this.bitAt = Math.min(position, this.end);
   }
 
   /** An unsigned number of up to 32 bits. */
   read(count: number): number {
     if (count > this.left) {
       this.overrun = true;
-      this.#position = this.#end;
+      this.bitAt = this.end;
       return 0;
     }
     let value = 0;
-    for (let i = 0; i < count; i++, this.#position++) {
-      value = value * 2 + ((this.#data[this.#position >> 3]! >> (7 - (this.#position & 7))) & 1);
+    for (let i = 0; i < count; i++, this.bitAt++) {
+      value = value * 2 + ((this.data[this.bitAt >> 3]! >> (7 - (this.bitAt & 7))) & 1);
     }
     return value;
   }

@@ -5,58 +5,58 @@ const FIRST_GUESS = 1024;
 
 /** Collects bytes. A buffer returned by `take` is never written again. */
 export class ByteCollector {
-  readonly #limit: number;
-  #memory = Buffer.alloc(0);
-  #size = 0;
-  #guess = FIRST_GUESS;
+  private readonly limit: number;
+  private memory = Buffer.alloc(0);
+  private filled = 0;
+  private guess = FIRST_GUESS;
 
   /** `limit`: most bytes of one unit. */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   get size(): number {
-    return this.#size;
+    return this.filled;
   }
 
   /** The bytes collected so far; valid until the next call of any method. */
   get bytes(): Buffer {
-    return this.#memory.subarray(0, this.#size);
+    return this.memory.subarray(0, this.filled);
   }
 
   /** Copies bytes in. False, with nothing copied, if they exceed the limit. */
   append(source: Uint8Array, start = 0, end = source.length): boolean {
-    const size = this.#size + end - start;
-    if (size > this.#limit) return false;
-    if (size > this.#memory.length) this.#grow(size);
-    this.#memory.set(source.subarray(start, end), this.#size);
-    this.#size = size;
+    const size = this.filled + end - start;
+    if (size > this.limit) return false;
+    if (size > this.memory.length) this.grow(size);
+    this.memory.set(source.subarray(start, end), this.filled);
+    this.filled = size;
     return true;
   }
 
   /** Returns the unit in its own memory with little slack, and starts the next one. */
   take(): Buffer {
-    const unit = this.#memory.subarray(0, this.#size);
-    this.#guess = Math.max(FIRST_GUESS, this.#size);
-    const slack = this.#memory.length - this.#size;
-    this.#size = 0;
+    const unit = this.memory.subarray(0, this.filled);
+    this.guess = Math.max(FIRST_GUESS, this.filled);
+    const slack = this.memory.length - this.filled;
+    this.filled = 0;
     if (slack * 4 > unit.length) return ownCopy(unit, 0, unit.length);
-    this.#memory = Buffer.alloc(0);
+    this.memory = Buffer.alloc(0);
     return unit;
   }
 
   clear(): void {
-    this.#size = 0;
+    this.filled = 0;
   }
 
-  #grow(size: number): void {
+  private grow(size: number): void {
     const capacity = Math.min(
-      this.#limit,
-      Math.max(size, this.#guess, this.#memory.length + (this.#memory.length >> 1)),
+      this.limit,
+      Math.max(size, this.guess, this.memory.length + (this.memory.length >> 1)),
     );
     const memory = Buffer.allocUnsafeSlow(capacity);
-    memory.set(this.#memory.subarray(0, this.#size));
-    this.#memory = memory;
+    memory.set(this.memory.subarray(0, this.filled));
+    this.memory = memory;
   }
 }
 

@@ -41,31 +41,31 @@ interface WaitingNal {
 }
 
 export class Deinterleaver implements NalTarget {
-  readonly #units: AccessUnitAssembler<unknown>;
-  readonly #options: DeinterleaverOptions;
-  readonly #collector = new ByteCollector(LIMITS.unitBytes);
+  private readonly units: AccessUnitAssembler<unknown>;
+  private readonly options: DeinterleaverOptions;
+  private readonly collector = new ByteCollector(LIMITS.unitBytes);
   /** In decoding order. */
-  readonly #waiting: WaitingNal[] = [];
-  #bytes = 0;
-  #counted = 0;
-  #open = false;
-  #don = -1;
-  #suspects = 0;
-  #rtpTime = 0;
-  #arrivalMs = 0;
-  #sequence = 0;
-  #onvifTime = NaN;
+  private readonly waiting: WaitingNal[] = [];
+  private bytes = 0;
+  private counted = 0;
+  private open = false;
+  private don = -1;
+  private suspects = 0;
+  private rtpTime = 0;
+  private arrivalMs = 0;
+  private sequence = 0;
+  private onvifTime = NaN;
 
   constructor(units: AccessUnitAssembler<unknown>, options: DeinterleaverOptions) {
-    this.#units = units;
-    this.#options = options;
+    this.units = units;
+    this.options = options;
   }
 
   at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
-    this.#rtpTime = rtpTime;
-    this.#arrivalMs = arrivalMs;
-    this.#sequence = sequence;
-    this.#onvifTime = onvifTime;
+    this.rtpTime = rtpTime;
+    this.arrivalMs = arrivalMs;
+    this.sequence = sequence;
+    this.onvifTime = onvifTime;
   }
 
   /**
@@ -74,111 +74,111 @@ export class Deinterleaver implements NalTarget {
    */
   number(don: number): void {
     // The nearest number with these lower 16 bits (RFC 6184 5.5).
-    const step = ((don - 1 - this.#don) << 16) >> 16;
-    this.#don = this.#don < 0 ? don - 1 : this.#don + step;
+    const step = ((don - 1 - this.don) << 16) >> 16;
+    this.don = this.don < 0 ? don - 1 : this.don + step;
   }
 
   nal(data: Buffer, start: number, end: number): void {
-    this.#abandon();
-    if (end > start) this.#take(ownCopy(data, start, end));
+    this.abandon();
+    if (end > start) this.take(ownCopy(data, start, end));
   }
 
   beginNal(first: number, second: number): void {
-    this.#abandon();
-    this.#open = true;
-    this.#collector.append(second < 0 ? Uint8Array.of(first) : Uint8Array.of(first, second));
+    this.abandon();
+    this.open = true;
+    this.collector.append(second < 0 ? Uint8Array.of(first) : Uint8Array.of(first, second));
   }
 
   continueNal(data: Buffer, start: number, end: number): void {
-    if (this.#open && !this.#collector.append(data, start, end)) this.#abandon();
+    if (this.open && !this.collector.append(data, start, end)) this.abandon();
   }
 
   closeNal(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#take(this.#collector.take());
+    if (!this.open) return;
+    this.open = false;
+    this.take(this.collector.take());
   }
 
   missing(): void {
-    this.#units.stats.droppedNals += 1;
-    this.#suspect();
+    this.units.stats.droppedNals += 1;
+    this.suspect();
   }
 
   gap(): void {
-    this.#open = false;
-    this.#collector.clear();
-    this.#suspect();
+    this.open = false;
+    this.collector.clear();
+    this.suspect();
   }
 
   flush(): void {
-    this.#abandon();
-    while (this.#waiting.length > 0) this.#release();
+    this.abandon();
+    while (this.waiting.length > 0) this.release();
   }
 
   reset(): void {
-    this.#open = false;
-    this.#collector.clear();
-    this.#waiting.length = 0;
-    this.#bytes = 0;
-    this.#counted = 0;
-    this.#suspects = 0;
-    this.#don = -1;
+    this.open = false;
+    this.collector.clear();
+    this.waiting.length = 0;
+    this.bytes = 0;
+    this.counted = 0;
+    this.suspects = 0;
+    this.don = -1;
   }
 
-  #abandon(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#collector.clear();
+  private abandon(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.collector.clear();
     this.missing();
   }
 
   // The lost packets may have belonged anywhere among the waiting NAL units, or among as many that follow.
-  #suspect(): void {
-    this.#units.gap();
-    for (const nal of this.#waiting) nal.suspect = true;
-    this.#suspects = this.#options.depth + 1;
+  private suspect(): void {
+    this.units.gap();
+    for (const nal of this.waiting) nal.suspect = true;
+    this.suspects = this.options.depth + 1;
   }
 
-  #take(data: Buffer): void {
-    this.#don += 1;
-    const counted = this.#options.counts(data[0]!);
+  private take(data: Buffer): void {
+    this.don += 1;
+    const counted = this.options.counts(data[0]!);
     const nal: WaitingNal = {
-      don: this.#don,
+      don: this.don,
       data,
       counted,
-      rtpTime: this.#rtpTime,
-      arrivalMs: this.#arrivalMs,
-      sequence: this.#sequence,
-      onvifTime: this.#onvifTime,
-      suspect: this.#suspects > 0,
+      rtpTime: this.rtpTime,
+      arrivalMs: this.arrivalMs,
+      sequence: this.sequence,
+      onvifTime: this.onvifTime,
+      suspect: this.suspects > 0,
     };
-    if (counted && this.#suspects > 0) this.#suspects -= 1;
-    if (counted) this.#counted += 1;
-    this.#bytes += data.length;
-    let place = this.#waiting.length;
-    while (place > 0 && this.#waiting[place - 1]!.don > nal.don) place -= 1;
-    this.#waiting.splice(place, 0, nal);
-    while (this.#mayRelease()) this.#release();
+    if (counted && this.suspects > 0) this.suspects -= 1;
+    if (counted) this.counted += 1;
+    this.bytes += data.length;
+    let place = this.waiting.length;
+    while (place > 0 && this.waiting[place - 1]!.don > nal.don) place -= 1;
+    this.waiting.splice(place, 0, nal);
+    while (this.mayRelease()) this.release();
   }
 
-  #mayRelease(): boolean {
-    const first = this.#waiting[0];
+  private mayRelease(): boolean {
+    const first = this.waiting[0];
     if (first === undefined) return false;
-    const span = this.#waiting[this.#waiting.length - 1]!.don - first.don;
+    const span = this.waiting[this.waiting.length - 1]!.don - first.don;
     return (
-      this.#counted > this.#options.depth ||
-      span > (this.#options.maxDonDiff ?? Infinity) ||
-      this.#waiting.length > LIMITS.waitingNals ||
-      this.#bytes > LIMITS.unitBytes
+      this.counted > this.options.depth ||
+      span > (this.options.maxDonDiff ?? Infinity) ||
+      this.waiting.length > LIMITS.waitingNals ||
+      this.bytes > LIMITS.unitBytes
     );
   }
 
-  #release(): void {
-    const nal = this.#waiting.shift()!;
-    this.#bytes -= nal.data.length;
-    if (nal.counted) this.#counted -= 1;
-    this.#units.at(nal.rtpTime, nal.arrivalMs, nal.sequence, nal.onvifTime);
-    if (nal.suspect) this.#units.gap();
-    this.#units.nal(nal.data, 0, nal.data.length);
+  private release(): void {
+    const nal = this.waiting.shift()!;
+    this.bytes -= nal.data.length;
+    if (nal.counted) this.counted -= 1;
+    this.units.at(nal.rtpTime, nal.arrivalMs, nal.sequence, nal.onvifTime);
+    if (nal.suspect) this.units.gap();
+    this.units.nal(nal.data, 0, nal.data.length);
   }
 }

@@ -16,8 +16,8 @@ const SAMPLE_RATE = 8000;
 
 /** Units always hold the code words in the order of RFC 3551. */
 export class G726Depacketizer extends PacketAudioDepacketizer {
-  readonly #codeBits: number;
-  readonly #highFirst: boolean;
+  private readonly codeBits: number;
+  private readonly highFirst: boolean;
 
   /** @throws NvrError EUNSUPPORTED for a bit rate that G.726 does not have */
   constructor(
@@ -33,13 +33,13 @@ export class G726Depacketizer extends PacketAudioDepacketizer {
       );
     const codeBits = Number(match[2]) / 8;
     super({ codec: 'g726', sampleRate: SAMPLE_RATE, channels: payload.channels, codeBits }, sink);
-    this.#codeBits = codeBits;
-    this.#highFirst = match[1] !== undefined;
+    this.codeBits = codeBits;
+    this.highFirst = match[1] !== undefined;
   }
 
   protected override dataOf(packet: RtpPacketView): Buffer {
     const data = super.dataOf(packet);
-    if (this.#highFirst) reverseCodeWords(data, this.#codeBits);
+    if (this.highFirst) reverseCodeWords(data, this.codeBits);
     return data;
   }
 }

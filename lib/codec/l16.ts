@@ -8,7 +8,7 @@ import type { MediaUnit } from './unit.js';
 
 /** Units hold whole samples of all channels; an incomplete one at the end of a packet is dropped. */
 export class L16Depacketizer extends PacketAudioDepacketizer {
-  readonly #sampleBytes: number;
+  private readonly sampleBytes: number;
 
   constructor(
     payload: MediaDescription['payloads'][number],
@@ -16,11 +16,11 @@ export class L16Depacketizer extends PacketAudioDepacketizer {
     sink: (unit: MediaUnit) => void,
   ) {
     super({ codec: 'l16', sampleRate: payload.clockRate, channels: payload.channels }, sink);
-    this.#sampleBytes = 2 * payload.channels;
+    this.sampleBytes = 2 * payload.channels;
   }
 
   protected override dataOf(packet: RtpPacketView): Buffer {
-    const torn = (packet.payloadEnd - packet.payloadStart) % this.#sampleBytes;
+    const torn = (packet.payloadEnd - packet.payloadStart) % this.sampleBytes;
     return ownCopy(packet.buffer, packet.payloadStart, packet.payloadEnd - torn);
   }
 }

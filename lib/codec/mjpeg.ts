@@ -49,116 +49,114 @@ interface Picture {
  * new timestamp, or where the next begins with offset 0.
  */
 export class MjpegDepacketizer implements Depacketizer {
-  readonly #sink: (unit: MediaUnit) => void;
-  readonly #frameRate: number | undefined;
+  private readonly sink: (unit: MediaUnit) => void;
+  private readonly frameRate: number | undefined;
   /** Picture size from the SDP. */
-  readonly #sdpSize: PictureSize | undefined;
-  readonly #origin = new UnitOrigin();
-  readonly #data = new ByteCollector(LIMITS.unitBytes);
-  readonly #extension = new ByteCollector(EXTENSION_BYTES);
+  private readonly sdpSize: PictureSize | undefined;
+  private readonly origin = new UnitOrigin();
+  private readonly data = new ByteCollector(LIMITS.unitBytes);
+  private readonly extension = new ByteCollector(EXTENSION_BYTES);
   /**
    * Quantization tables by Q. In-band ones also serve later pictures that refer to them with length 0 (RFC
    * 2435 3.1.8).
    */
-  readonly #tables = new Map<number, QuantTables>();
+  private readonly tables = new Map<number, QuantTables>();
 
-  #open = false;
-  #broken = false;
+  private open = false;
+  private broken = false;
   /** Whether this picture, or any before it, began with an ONVIF extension. */
-  #extended = false;
-  #extendedStream = false;
-  #picture: Picture | undefined;
+  private extended = false;
+  private extendedStream = false;
+  private picture: Picture | undefined;
   /** Scan bytes so far, which is the offset expected of the next fragment. */
-  #offset = 0;
-  #headerWritten = false;
-  #sequence = 0;
+  private offset = 0;
+  private headerWritten = false;
+  private sequence = 0;
   /** A picture, or the end of one, was lost. */
-  #afterLoss = false;
+  private afterLoss = false;
   /** False until the beginning of a picture was seen: joining in the middle of one is not damage. */
-  #joined = false;
+  private joined = false;
 
   // What ONVIF allows a picture to inherit from the previous one.
-  #lastTables: Buffer = NOTHING;
-  #lastQuant: QuantTables | undefined;
-  #lastHuffman: Buffer = NOTHING;
-  #lastFrame: Buffer = NOTHING;
+  private lastTables: Buffer = NOTHING;
+  private lastQuant: QuantTables | undefined;
+  private lastHuffman: Buffer = NOTHING;
+  private lastFrame: Buffer = NOTHING;
 
-  #format: VideoFormat = { codec: 'mjpeg', width: 0, height: 0 };
-  #width = 0;
-  #height = 0;
+  private format: VideoFormat = { codec: 'mjpeg', width: 0, height: 0 };
+  private width = 0;
+  private height = 0;
 
   constructor(
     _payload: MediaDescription['payloads'][number],
     media: MediaDescription,
     sink: (unit: MediaUnit) => void,
   ) {
-    this.#sink = sink;
-    this.#frameRate = media.frameRate;
-    this.#sdpSize = media.pictureSize;
+    this.sink = sink;
+    this.frameRate = media.frameRate;
+    this.sdpSize = media.pictureSize;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart, payloadEnd } = packet;
-    if (this.#open && packet.timestamp !== this.#origin.rtpTime) this.#finish();
+    if (this.open && packet.timestamp !== this.origin.rtpTime) this.finish();
     const hasHeader = payloadEnd - payloadStart >= MAIN_HEADER;
-    const offset = hasHeader ? buffer.readUIntBE(payloadStart + 1, 3) : this.#offset;
-    if (this.#open && offset === 0 && (this.#offset > 0 || this.#picture === undefined) && hasHeader)
-      this.#finish();
-    if (!this.#open) this.#begin(packet, arrivalMs, hasHeader && offset === 0);
-    this.#sequence = packet.sequence;
+    const offset = hasHeader ? buffer.readUIntBE(payloadStart + 1, 3) : this.offset;
+    if (this.open && offset === 0 && (this.offset > 0 || this.picture === undefined) && hasHeader)
+      this.finish();
+    if (!this.open) this.begin(packet, arrivalMs, hasHeader && offset === 0);
+    this.sequence = packet.sequence;
 
-    if (!this.#broken) this.#broken = !this.#takeExtension(packet);
-    if (!this.#broken && payloadEnd > payloadStart) {
-      this.#broken =
-        !hasHeader ||
-        offset !== this.#offset ||
-        !this.#takeFragment(buffer, payloadStart, payloadEnd, offset);
+    if (!this.broken) this.broken = !this.takeExtension(packet);
+    if (!this.broken && payloadEnd > payloadStart) {
+      this.broken =
+        !hasHeader || offset !== this.offset || !this.takeFragment(buffer, payloadStart, payloadEnd, offset);
     }
-    if (packet.marker) this.#finish();
+    if (packet.marker) this.finish();
   }
 
   gap(): void {
-    this.#broken = this.#open;
-    this.#afterLoss = true;
+    this.broken = this.open;
+    this.afterLoss = true;
   }
 
   flush(): void {
     // Without a marker, a picture counts as whole only if it ends with EOI.
-    if (this.#open && this.#endsLikeJpeg()) this.#finish();
-    this.#close();
+    if (this.open && this.endsLikeJpeg()) this.finish();
+    this.close();
   }
 
   reset(): void {
-    this.#close();
-    this.#tables.clear();
-    this.#lastTables = this.#lastHuffman = this.#lastFrame = NOTHING;
-    this.#lastQuant = undefined;
+    this.close();
+    this.tables.clear();
+    this.lastTables = this.lastHuffman = this.lastFrame = NOTHING;
+    this.lastQuant = undefined;
   }
 
-  #begin(packet: RtpPacketView, arrivalMs: number, atOffset0: boolean): void {
+  private begin(packet: RtpPacketView, arrivalMs: number, atOffset0: boolean): void {
     const extended = packet.extensionProfile === ONVIF_JPEG_FIRST;
     // Offset 0 may also be the second packet, if the first held only an extension and was lost.
-    const atStart = atOffset0 && (extended || !this.#extendedStream || !this.#afterLoss);
-    this.#open = true;
-    this.#broken = !atStart;
-    this.#joined ||= atStart;
-    this.#extended = extended;
-    this.#extendedStream ||= extended;
-    this.#origin.begin(packet, arrivalMs);
+    const atStart = atOffset0 && (extended || !this.extendedStream || !this.afterLoss);
+    this.open = true;
+    this.broken = !atStart;
+    this.joined ||= atStart;
+    this.extended = extended;
+    this.extendedStream ||= extended;
+    this.origin.begin(packet, arrivalMs);
   }
 
   /**
    * Marker segments from the header extension: part of the header until the scan begins, then part of the
    * scan.
    */
-  #takeExtension(packet: RtpPacketView): boolean {
+  private takeExtension(packet: RtpPacketView): boolean {
     const profile = packet.extensionProfile;
     if (profile !== ONVIF_JPEG_FIRST && profile !== ONVIF_JPEG_NEXT) return true;
-    const target = this.#headerWritten ? this.#data : this.#extension;
+    const target = this.headerWritten ? this.data : this.extension;
     return target.append(packet.buffer, packet.extensionStart, packet.extensionEnd);
   }
 
-  #takeFragment(buffer: Buffer, start: number, end: number, offset: number): boolean {
+  private takeFragment(buffer: Buffer, start: number, end: number, offset: number): boolean {
     const type = buffer[start + 4]!;
     const q = buffer[start + 5]!;
     let at = start + MAIN_HEADER;
@@ -175,17 +173,17 @@ export class MjpegDepacketizer implements Depacketizer {
         at += TABLE_HEADER + buffer.readUInt16BE(at + 2);
         if (at > end) return false;
       }
-      this.#picture ??= {
+      this.picture ??= {
         type: type % RESTART_TYPES,
-        ...this.#sizeOf(buffer[start + 6]!, buffer[start + 7]!),
+        ...this.sizeOf(buffer[start + 6]!, buffer[start + 7]!),
         restart,
-        tables: this.#tablesFor(q, buffer, tablesAt, at),
+        tables: this.tablesFor(q, buffer, tablesAt, at),
       };
     }
     if (at === end) return true;
-    if (!this.#headerWritten && !this.#writeHeader(this.#picture, type)) return false;
-    this.#offset += end - at;
-    return this.#data.append(buffer, at, end);
+    if (!this.headerWritten && !this.writeHeader(this.picture, type)) return false;
+    this.offset += end - at;
+    return this.data.append(buffer, at, end);
   }
 
   /**
@@ -193,8 +191,8 @@ export class MjpegDepacketizer implements Depacketizer {
    * cannot hold more than 2040, nor a remainder of 1 to 7. Senders of larger pictures write 0, or the number
    * modulo 256.
    */
-  #sizeOf(columns: number, rows: number): PictureSize {
-    const sdpSize = this.#sdpSize;
+  private sizeOf(columns: number, rows: number): PictureSize {
+    const sdpSize = this.sdpSize;
     if (sdpSize && fits(columns, sdpSize.width) && fits(rows, sdpSize.height)) return sdpSize;
     return { width: columns * 8, height: rows * 8 };
   }
@@ -203,42 +201,42 @@ export class MjpegDepacketizer implements Depacketizer {
    * The picture's quantization tables. For Q from 128 on they are between `at` and `end`, behind their own
    * header, or came with an earlier picture.
    */
-  #tablesFor(q: number, buffer: Buffer, at: number, end: number): QuantTables | undefined {
+  private tablesFor(q: number, buffer: Buffer, at: number, end: number): QuantTables | undefined {
     // 100 to 127 are reserved; senders that use them mean the best quality.
     if (q < FIRST_IN_BAND_Q) {
-      if (q > 0 && !this.#tables.has(q)) this.#tables.set(q, scaledTables(Math.min(q, LAST_SCALED_Q)));
+      if (q > 0 && !this.tables.has(q)) this.tables.set(q, scaledTables(Math.min(q, LAST_SCALED_Q)));
     } else if (end - at > TABLE_HEADER)
-      this.#tables.set(q, tablesOf(buffer.subarray(at + TABLE_HEADER, end), buffer[at + 1]!));
-    return this.#tables.get(q);
+      this.tables.set(q, tablesOf(buffer.subarray(at + TABLE_HEADER, end), buffer[at + 1]!));
+    return this.tables.get(q);
   }
 
-  #writeHeader(picture: Picture | undefined, type: number): boolean {
-    this.#headerWritten = true;
+  private writeHeader(picture: Picture | undefined, type: number): boolean {
+    this.headerWritten = true;
     if (picture === undefined || type >= 2 * RESTART_TYPES) return false;
-    if (this.#extended) {
-      const extension = readJpegExtension(this.#extension.bytes);
-      return extension !== undefined && this.#writeExtended(picture, extension);
+    if (this.extended) {
+      const extension = readJpegExtension(this.extension.bytes);
+      return extension !== undefined && this.writeExtended(picture, extension);
     }
     const { tables, width, height } = picture;
     if (tables === undefined || tables.count === 0 || picture.type > 1 || width === 0 || height === 0)
       return false;
     const frame = startOfFrame(picture, tables);
-    this.#remember(tables, NOTHING, frame);
+    this.remember(tables, NOTHING, frame);
     const restart = picture.restart > 0 ? restartInterval(picture.restart) : NOTHING;
-    return this.#append(JPEG_START, tables.segments, frame, DEFAULT_HUFFMAN, restart, START_OF_SCAN);
+    return this.append(JPEG_START, tables.segments, frame, DEFAULT_HUFFMAN, restart, START_OF_SCAN);
   }
 
   /**
    * ONVIF Streaming Specification 5.1.2: segments in the extension take precedence; missing ones come from
    * the header or the last picture.
    */
-  #writeExtended(picture: Picture, extension: JpegExtension): boolean {
-    const tables = picture.tables ?? this.#lastQuant;
-    const inherited = picture.tables === undefined ? this.#lastTables : NOTHING;
-    const huffman = extension.huffman.length > 0 ? extension.huffman : this.#lastHuffman;
+  private writeExtended(picture: Picture, extension: JpegExtension): boolean {
+    const tables = picture.tables ?? this.lastQuant;
+    const inherited = picture.tables === undefined ? this.lastTables : NOTHING;
+    const huffman = extension.huffman.length > 0 ? extension.huffman : this.lastHuffman;
     let frame = extension.frame;
     if (frame.length === 0) {
-      if (picture.width === 0 && picture.height === 0) frame = this.#lastFrame;
+      if (picture.width === 0 && picture.height === 0) frame = this.lastFrame;
       else if (tables !== undefined && picture.type <= 1) frame = startOfFrame(picture, tables);
     }
     if (frame.length === 0) return false;
@@ -247,11 +245,11 @@ export class MjpegDepacketizer implements Depacketizer {
     const own = extension.tables.length > 0 ? extension.tables : inherited;
     const quant = tables?.segments ?? NOTHING;
     if (quant.length + own.length === 0) return false;
-    this.#remember(tables, own, frame);
-    this.#lastHuffman = huffman;
+    this.remember(tables, own, frame);
+    this.lastHuffman = huffman;
     const start = JPEG_START.subarray(0, 2);
     const scan = extension.scan.length > 0 ? extension.scan : START_OF_SCAN;
-    return this.#append(
+    return this.append(
       start,
       extension.other,
       quant,
@@ -265,59 +263,58 @@ export class MjpegDepacketizer implements Depacketizer {
     );
   }
 
-  #remember(quant: QuantTables | undefined, tables: Buffer, frame: Buffer): void {
-    this.#lastQuant = quant;
-    this.#lastTables = tables;
-    this.#lastFrame = frame;
+  private remember(quant: QuantTables | undefined, tables: Buffer, frame: Buffer): void {
+    this.lastQuant = quant;
+    this.lastTables = tables;
+    this.lastFrame = frame;
     const { width, height } = frameSize(frame);
-    this.#width = width;
-    this.#height = height;
+    this.width = width;
+    this.height = height;
   }
 
-  #append(...parts: readonly Buffer[]): boolean {
-    return parts.every((part) => this.#data.append(part));
+  private append(...parts: readonly Buffer[]): boolean {
+    return parts.every((part) => this.data.append(part));
   }
 
-  #finish(): void {
-    if (!this.#broken && this.#offset > 0 && (this.#endsLikeJpeg() || this.#data.append(JPEG_END)))
-      this.#emit();
-    else this.#afterLoss ||= this.#joined;
-    this.#close();
+  private finish(): void {
+    if (!this.broken && this.offset > 0 && (this.endsLikeJpeg() || this.data.append(JPEG_END))) this.emit();
+    else this.afterLoss ||= this.joined;
+    this.close();
   }
 
-  #endsLikeJpeg(): boolean {
-    return this.#data.bytes.subarray(-2).equals(JPEG_END);
+  private endsLikeJpeg(): boolean {
+    return this.data.bytes.subarray(-2).equals(JPEG_END);
   }
 
-  #emit(): void {
-    if (this.#format.width !== this.#width || this.#format.height !== this.#height) {
-      const size = { codec: 'mjpeg' as const, width: this.#width, height: this.#height };
-      this.#format = this.#frameRate === undefined ? size : { ...size, frameRate: this.#frameRate };
+  private emit(): void {
+    if (this.format.width !== this.width || this.format.height !== this.height) {
+      const size = { codec: 'mjpeg' as const, width: this.width, height: this.height };
+      this.format = this.frameRate === undefined ? size : { ...size, frameRate: this.frameRate };
     }
-    this.#afterLoss = false;
-    this.#sink({
+    this.afterLoss = false;
+    this.sink({
       kind: 'video',
       codec: 'mjpeg',
-      ...this.#origin.times(this.#sequence),
-      data: this.#data.take(),
+      ...this.origin.times(this.sequence),
+      data: this.data.take(),
       nals: [],
       keyframe: true,
       // Always false: a picture with a missing part is dropped.
       damaged: false,
-      format: this.#format,
+      format: this.format,
     });
   }
 
   /** Discards the picture in progress. */
-  #close(): void {
-    this.#open = false;
-    this.#broken = false;
-    this.#extended = false;
-    this.#picture = undefined;
-    this.#offset = 0;
-    this.#headerWritten = false;
-    this.#data.clear();
-    this.#extension.clear();
+  private close(): void {
+    this.open = false;
+    this.broken = false;
+    this.extended = false;
+    this.picture = undefined;
+    this.offset = 0;
+    this.headerWritten = false;
+    this.data.clear();
+    this.extension.clear();
   }
 }
 

@@ -19,42 +19,42 @@ const BEGINNING = /^(?:\xef\xbb\xbf)?\s*<(?:\?xml|(?:[\w.-]+:)?MetadataStream[\s
  * document.
  */
 export class OnvifMetadataDepacketizer implements Depacketizer {
-  readonly #sink: (unit: MediaUnit) => void;
-  readonly #origin = new UnitOrigin();
-  readonly #document = new ByteCollector(DOCUMENT_BYTES);
-  #open = false;
-  #broken = false;
-  #sequence = 0;
-  #damagedNext = false;
+  private readonly sink: (unit: MediaUnit) => void;
+  private readonly origin = new UnitOrigin();
+  private readonly document = new ByteCollector(DOCUMENT_BYTES);
+  private open = false;
+  private broken = false;
+  private sequence = 0;
+  private damagedNext = false;
   /** The next packet may be in the middle of a document: packets before it were lost, or it is the first. */
-  #uncertain = true;
+  private uncertain = true;
 
   constructor(
     _payload: MediaDescription['payloads'][number],
     _media: MediaDescription,
     sink: (unit: MediaUnit) => void,
   ) {
-    this.#sink = sink;
+    this.sink = sink;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart, payloadEnd } = packet;
-    if (this.#open && packet.timestamp !== this.#origin.rtpTime) this.#finish();
-    if (!this.#open && payloadEnd > payloadStart) {
-      this.#open = true;
-      this.#broken = this.#uncertain && !beginsDocument(buffer, payloadStart, payloadEnd);
-      this.#uncertain = false;
-      this.#origin.begin(packet, arrivalMs);
+    if (this.open && packet.timestamp !== this.origin.rtpTime) this.finish();
+    if (!this.open && payloadEnd > payloadStart) {
+      this.open = true;
+      this.broken = this.uncertain && !beginsDocument(buffer, payloadStart, payloadEnd);
+      this.uncertain = false;
+      this.origin.begin(packet, arrivalMs);
     }
-    this.#sequence = packet.sequence;
-    if (!this.#broken) this.#broken = !this.#document.append(buffer, payloadStart, payloadEnd);
-    if (packet.marker && this.#open) this.#finish();
+    this.sequence = packet.sequence;
+    if (!this.broken) this.broken = !this.document.append(buffer, payloadStart, payloadEnd);
+    if (packet.marker && this.open) this.finish();
   }
 
   gap(): void {
-    this.#broken = this.#open;
-    this.#uncertain = true;
-    this.#damagedNext = true;
+    this.broken = this.open;
+    this.uncertain = true;
+    this.damagedNext = true;
   }
 
   flush(): void {
@@ -62,27 +62,27 @@ export class OnvifMetadataDepacketizer implements Depacketizer {
   }
 
   reset(): void {
-    this.#document.clear();
-    this.#open = false;
-    this.#broken = false;
-    this.#uncertain = true;
+    this.document.clear();
+    this.open = false;
+    this.broken = false;
+    this.uncertain = true;
   }
 
-  #finish(): void {
-    this.#open = false;
-    if (this.#broken) {
-      this.#broken = false;
-      this.#damagedNext = true;
-      this.#document.clear();
+  private finish(): void {
+    this.open = false;
+    if (this.broken) {
+      this.broken = false;
+      this.damagedNext = true;
+      this.document.clear();
       return;
     }
-    const damaged = this.#damagedNext;
-    this.#damagedNext = false;
-    this.#sink({
+    const damaged = this.damagedNext;
+    this.damagedNext = false;
+    this.sink({
       kind: 'metadata',
       codec: 'onvif',
-      ...this.#origin.times(this.#sequence),
-      data: this.#document.take(),
+      ...this.origin.times(this.sequence),
+      data: this.document.take(),
       damaged,
     });
   }

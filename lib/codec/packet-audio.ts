@@ -8,34 +8,34 @@ import { UnitOrigin } from './unit-origin.js';
 
 /** One unit per non-empty packet; the one after lost packets is flagged `damaged`. */
 export class PacketAudioDepacketizer implements Depacketizer {
-  readonly #sink: (unit: MediaUnit) => void;
-  readonly #format: AudioFormat;
-  readonly #origin = new UnitOrigin();
-  #damagedNext = false;
+  private readonly sink: (unit: MediaUnit) => void;
+  private readonly format: AudioFormat;
+  private readonly origin = new UnitOrigin();
+  private damagedNext = false;
 
   constructor(format: AudioFormat, sink: (unit: MediaUnit) => void) {
-    this.#format = format;
-    this.#sink = sink;
+    this.format = format;
+    this.sink = sink;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
     const data = this.dataOf(packet);
     if (data.length === 0) return;
-    this.#origin.begin(packet, arrivalMs);
-    const damaged = this.#damagedNext;
-    this.#damagedNext = false;
-    this.#sink({
+    this.origin.begin(packet, arrivalMs);
+    const damaged = this.damagedNext;
+    this.damagedNext = false;
+    this.sink({
       kind: 'audio',
-      codec: this.#format.codec,
-      ...this.#origin.times(packet.sequence),
+      codec: this.format.codec,
+      ...this.origin.times(packet.sequence),
       data,
       damaged,
-      format: this.#format,
+      format: this.format,
     });
   }
 
   gap(): void {
-    this.#damagedNext = true;
+    this.damagedNext = true;
   }
 
   flush(): void {

@@ -43,21 +43,21 @@ const ORDER: Record<SetKind, number> = { vps: 0, sps: 1, pps: 2 };
 export class ParameterSets<Info> {
   /** Incremented whenever the bytes of a set change. */
   version = 0;
-  readonly #describe: (nal: Buffer) => SetFacts<Info> | undefined;
+  private readonly describe: (nal: Buffer) => SetFacts<Info> | undefined;
   // Least recently seen first.
-  readonly #sets = new Map<string, ParameterSet<Info>>();
-  #bytes = 0;
-  #lastNeeded: { version: number; ppsId: number; needed: readonly ParameterSet<Info>[] } | undefined;
-  #lastFront: { needed: readonly ParameterSet<Info>[]; front: SetsInFront | undefined } | undefined;
+  private readonly sets = new Map<string, ParameterSet<Info>>();
+  private bytes = 0;
+  private lastNeeded: { version: number; ppsId: number; needed: readonly ParameterSet<Info>[] } | undefined;
+  private lastFront: { needed: readonly ParameterSet<Info>[]; front: SetsInFront | undefined } | undefined;
 
   /** `describe` parses a NAL unit; it returns undefined if that is not a usable parameter set. */
   constructor(describe: (nal: Buffer) => SetFacts<Info> | undefined) {
-    this.#describe = describe;
+    this.describe = describe;
   }
 
   /** Upper bound of the bytes inserted before a unit. */
   get frontBytes(): number {
-    return Math.min(this.#bytes + this.#sets.size * START_CODE_BYTES, FRONT_BYTES);
+    return Math.min(this.bytes + this.sets.size * START_CODE_BYTES, FRONT_BYTES);
   }
 
   /**
@@ -66,34 +66,34 @@ export class ParameterSets<Info> {
    */
   learn(nal: Buffer, seenIn: number): void {
     if (nal.length > SET_BYTES) return;
-    const facts = this.#describe(nal);
+    const facts = this.describe(nal);
     if (facts === undefined) return;
     const stored = this.get(facts.kind, facts.id);
     if (stored?.nal.equals(nal) === true) {
       stored.seenIn = seenIn;
-      this.#touch(stored);
+      this.touch(stored);
       return;
     }
     const own = Buffer.allocUnsafeSlow(nal.length);
     nal.copy(own);
-    this.#remove(key(facts.kind, facts.id));
-    this.#sets.set(key(facts.kind, facts.id), { ...facts, nal: own, seenIn });
-    this.#bytes += own.length;
-    for (const oldest of this.#sets.keys()) {
-      if (this.#bytes <= ALL_BYTES && this.#sets.size <= ALL_SETS) break;
-      this.#remove(oldest);
+    this.remove(key(facts.kind, facts.id));
+    this.sets.set(key(facts.kind, facts.id), { ...facts, nal: own, seenIn });
+    this.bytes += own.length;
+    for (const oldest of this.sets.keys()) {
+      if (this.bytes <= ALL_BYTES && this.sets.size <= ALL_SETS) break;
+      this.remove(oldest);
     }
     this.version += 1;
   }
 
   get(kind: SetKind, id: number | undefined): ParameterSet<Info> | undefined {
-    return id === undefined ? undefined : this.#sets.get(key(kind, id));
+    return id === undefined ? undefined : this.sets.get(key(kind, id));
   }
 
   /** The most recently seen set of a kind. */
   latest(kind: SetKind): ParameterSet<Info> | undefined {
     let found: ParameterSet<Info> | undefined;
-    for (const set of this.#sets.values()) if (set.kind === kind) found = set;
+    for (const set of this.sets.values()) if (set.kind === kind) found = set;
     return found;
   }
 
@@ -117,37 +117,37 @@ export class ParameterSets<Info> {
    * large.
    */
   inFront(ppsIds: readonly number[], since: number, unit: number): SetsInFront | undefined {
-    const needed = this.#needed(ppsIds);
+    const needed = this.needed(ppsIds);
     const whole = since === unit;
     let missing = false;
     for (const { seenIn } of needed) missing ||= seenIn < since;
     if (!missing) return undefined;
-    const front = whole ? this.#wholeFront(needed) : join(needed.filter(({ seenIn }) => seenIn < since));
+    const front = whole ? this.wholeFront(needed) : join(needed.filter(({ seenIn }) => seenIn < since));
     if (front === undefined) return undefined;
     for (const set of needed) if (whole || set.seenIn < since) set.seenIn = unit;
     return front;
   }
 
   // Usually the same sets are inserted before each keyframe.
-  #wholeFront(needed: readonly ParameterSet<Info>[]): SetsInFront | undefined {
-    const same = this.#lastFront?.needed === needed;
-    if (!same) this.#lastFront = { needed, front: join(needed) };
-    return this.#lastFront!.front;
+  private wholeFront(needed: readonly ParameterSet<Info>[]): SetsInFront | undefined {
+    const same = this.lastFront?.needed === needed;
+    if (!same) this.lastFront = { needed, front: join(needed) };
+    return this.lastFront!.front;
   }
 
-  #needed(ppsIds: readonly number[]): readonly ParameterSet<Info>[] {
+  private needed(ppsIds: readonly number[]): readonly ParameterSet<Info>[] {
     const [ppsId] = ppsIds;
-    const cached = this.#lastNeeded;
+    const cached = this.lastNeeded;
     if (ppsIds.length === 1 && cached?.version === this.version && cached.ppsId === ppsId)
       return cached.needed;
-    const needed = this.#find(ppsIds);
+    const needed = this.find(ppsIds);
     // If a referenced set is unknown, the latest one is used instead, and that can change at any time.
     const isSure = ppsIds.length === 1 && this.get('sps', this.get('pps', ppsId)?.refersTo) !== undefined;
-    this.#lastNeeded = isSure ? { version: this.version, ppsId: ppsId!, needed } : undefined;
+    this.lastNeeded = isSure ? { version: this.version, ppsId: ppsId!, needed } : undefined;
     return needed;
   }
 
-  #find(ppsIds: readonly number[]): ParameterSet<Info>[] {
+  private find(ppsIds: readonly number[]): ParameterSet<Info>[] {
     const needed = new Set<ParameterSet<Info> | undefined>();
     for (const id of ppsIds) {
       const sps = this.activeSps(id);
@@ -158,17 +158,17 @@ export class ParameterSets<Info> {
     return [...needed].filter((set) => set !== undefined);
   }
 
-  #touch(set: ParameterSet<Info>): void {
+  private touch(set: ParameterSet<Info>): void {
     const name = key(set.kind, set.id);
-    this.#sets.delete(name);
-    this.#sets.set(name, set);
+    this.sets.delete(name);
+    this.sets.set(name, set);
   }
 
-  #remove(name: string): void {
-    const set = this.#sets.get(name);
+  private remove(name: string): void {
+    const set = this.sets.get(name);
     if (set === undefined) return;
-    this.#bytes -= set.nal.length;
-    this.#sets.delete(name);
+    this.bytes -= set.nal.length;
+    this.sets.delete(name);
   }
 }
 

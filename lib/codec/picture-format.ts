@@ -6,30 +6,30 @@ import type { VideoFormat } from './unit.js';
 export class PictureFormat<Info> {
   /** Width and height are 0 until an SPS has arrived. */
   format: VideoFormat;
-  readonly #rules: NalRules<Info>;
-  readonly #frameRate: number | undefined;
-  #info: Info | undefined;
+  private readonly rules: NalRules<Info>;
+  private readonly frameRate: number | undefined;
+  private info: Info | undefined;
 
   /** `frameRate`: frames per second from the SDP, used if the SPS has no timing. */
   constructor(rules: NalRules<Info>, frameRate: number | undefined) {
-    this.#rules = rules;
-    this.#frameRate = frameRate;
-    this.format = this.#build({ width: 0, height: 0 });
+    this.rules = rules;
+    this.frameRate = frameRate;
+    this.format = this.build({ width: 0, height: 0 });
     this.refresh(0);
   }
 
   /** Updates the format from the SPS of a slice with this PPS id. */
   refresh(ppsId: number): void {
-    const info = this.#rules.sets.activeSps(ppsId)?.info;
-    if (info === undefined || info === this.#info) return;
-    this.#info = info;
-    const format = this.#build(this.#rules.format(info));
+    const info = this.rules.sets.activeSps(ppsId)?.info;
+    if (info === undefined || info === this.info) return;
+    this.info = info;
+    const format = this.build(this.rules.format(info));
     if (!same(format, this.format)) this.format = format;
   }
 
-  #build(found: Omit<VideoFormat, 'codec'>): VideoFormat {
-    const frameRate = found.frameRate ?? this.#frameRate;
-    return { codec: this.#rules.codec, ...found, ...(frameRate !== undefined && { frameRate }) };
+  private build(found: Omit<VideoFormat, 'codec'>): VideoFormat {
+    const frameRate = found.frameRate ?? this.frameRate;
+    return { codec: this.rules.codec, ...found, ...(frameRate !== undefined && { frameRate }) };
   }
 }
 

@@ -41,13 +41,13 @@ const STEPS = { h264: 2, h265: 1, mjpeg: 1 } as const;
 
 /** One instance per track; takes all pictures in decode order. Parameter sets are read from keyframes. */
 export class PictureOrder {
-  readonly #reader = new BitReader();
-  #sets: Buffer = Buffer.alloc(0);
-  #layout: Layout | undefined;
+  private readonly reader = new BitReader();
+  private sets: Buffer = Buffer.alloc(0);
+  private layout: Layout | undefined;
   // Of the picture latest in display order so far.
-  #top = 0;
-  #topCount = 0;
-  #step = Infinity;
+  private top = 0;
+  private topCount = 0;
+  private step = Infinity;
 
   /**
    * A picture's place in display order: consecutive numbers that continue across IDR pictures. NaN if the
@@ -55,40 +55,40 @@ export class PictureOrder {
    */
   of(picture: Picture): number {
     const { codec, data, nals, keyframe } = picture;
-    if (keyframe) this.#learn(picture);
-    const layout = this.#layout;
+    if (keyframe) this.learn(picture);
+    const layout = this.layout;
     const isH264 = codec === 'h264';
     const slice = nals.find(({ type }) =>
       isH264 ? type === H264.slice || type === H264.partitionA || type === H264.idr : type <= H265.lastSlice,
     );
     if (layout === undefined || slice === undefined) return NaN;
     const header = isH264 ? 1 : 2;
-    const reader = this.#reader.reset(data, slice.start + START_CODE_BYTES + header, slice.end);
+    const reader = this.reader.reset(data, slice.start + START_CODE_BYTES + header, slice.end);
     const isIdr = isH264 ? slice.type === H264.idr : isH265Idr(slice);
     const count = isH264 ? readH264(reader, layout, isIdr) : readH265(reader, layout, slice.type, isIdr);
     if (Number.isNaN(count) || reader.overrun) return NaN;
     // Pictures before an IDR picture are displayed before it.
-    const counted = nearest(count - this.#topCount, 2 ** layout.lsbBits);
-    if (!isIdr && counted > 0) this.#step = Math.min(this.#step, counted);
-    const order = this.#top + (isIdr ? 1 : counted / Math.min(this.#step, STEPS[codec]));
-    if (order > this.#top) {
-      this.#top = order;
-      this.#topCount = count;
+    const counted = nearest(count - this.topCount, 2 ** layout.lsbBits);
+    if (!isIdr && counted > 0) this.step = Math.min(this.step, counted);
+    const order = this.top + (isIdr ? 1 : counted / Math.min(this.step, STEPS[codec]));
+    if (order > this.top) {
+      this.top = order;
+      this.topCount = count;
     }
     return order;
   }
 
-  #learn({ codec, data, nals }: Picture): void {
+  private learn({ codec, data, nals }: Picture): void {
     const types: readonly number[] = codec === 'h264' ? [H264.sps] : [H265.sps, H265.pps];
     const sets = nals.filter(({ type }) => types.includes(type));
     const bytes = Buffer.concat(sets.map(({ start, end }) => data.subarray(start, end)));
-    if (sets.length === 0 || bytes.equals(this.#sets)) return;
-    this.#sets = bytes;
+    if (sets.length === 0 || bytes.equals(this.sets)) return;
+    this.sets = bytes;
     const nalOf = (wanted: number): Buffer | undefined => {
       const found = sets.find(({ type }) => type === wanted);
       return found && data.subarray(found.start + START_CODE_BYTES, found.end);
     };
-    this.#layout =
+    this.layout =
       codec === 'h264' ? h264Layout(nalOf(H264.sps)) : h265Layout(nalOf(H265.sps), nalOf(H265.pps));
   }
 }

@@ -16,13 +16,13 @@ export interface UnitTimes {
 /** One instance per track. */
 export class UnitOrigin {
   rtpTime = 0;
-  #arrival = 0;
-  #onvifTime = NaN;
+  private arrival = 0;
+  private onvifTime = NaN;
 
   begin(packet: RtpPacketView, arrivalMs: number): void {
     this.rtpTime = packet.timestamp;
-    this.#arrival = arrivalMs;
-    this.#onvifTime = packet.onvifTime;
+    this.arrival = arrivalMs;
+    this.onvifTime = packet.onvifTime;
   }
 
   /**
@@ -33,10 +33,10 @@ export class UnitOrigin {
     const times: UnitTimes = {
       rtpTime: (this.rtpTime + later) >>> 0,
       rtpSequence,
-      arrival: this.#arrival,
+      arrival: this.arrival,
       time: 0,
       timeSource: 'arrival',
     };
-    return Number.isNaN(this.#onvifTime) || later !== 0 ? times : { ...times, onvifTime: this.#onvifTime };
+    return Number.isNaN(this.onvifTime) || later !== 0 ? times : { ...times, onvifTime: this.onvifTime };
   }
 }

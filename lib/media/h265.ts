@@ -40,7 +40,7 @@ const SUPPRESS_FAULTY = 6;
  * memory contents; so it only gets pictures that were parsed completely before.
  */
 export class H265Decoder {
-  #library: LibDe265 | undefined;
+  private library: LibDe265 | undefined;
 
   /**
    * Decodes `annexB`: one IRAP picture with its parameter sets in front. The planes are views of wasm memory,
@@ -50,12 +50,12 @@ export class H265Decoder {
   decode<T>(annexB: Uint8Array, use: (picture: H265Picture) => T): T {
     const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength));
     const picture = checkPicture(nals, admit);
-    const library = (this.#library ??= newLibDe265());
+    const library = (this.library ??= newLibDe265());
     try {
       return decodeIn(library, picture, use);
     } catch (error) {
       // After any fault the instance's memory cannot be trusted.
-      this.#library = undefined;
+      this.library = undefined;
       throw error instanceof NvrError ? error : broken('the decoder has failed');
     }
   }

@@ -27,9 +27,9 @@ export interface SnapshotJob {
  * shared with another camera, whose pixels could otherwise appear.
  */
 export class SnapshotMaker {
-  #camera: number | undefined;
-  #h264: IntraDecoder | undefined;
-  #h265: H265Decoder | undefined;
+  private camera: number | undefined;
+  private h264: IntraDecoder | undefined;
+  private h265: H265Decoder | undefined;
 
   /** Throws only NvrError: EUNSUPPORTED for streams that cannot be decoded, EDECODE for invalid data. */
   make(job: SnapshotJob): Jpeg {
@@ -45,11 +45,11 @@ export class SnapshotMaker {
         ...(width !== undefined && { width }),
       });
     };
-    if (job.camera !== this.#camera) this.release();
-    this.#camera = job.camera;
+    if (job.camera !== this.camera) this.release();
+    this.camera = job.camera;
     try {
-      if (job.codec === 'h265') return (this.#h265 ??= new H265Decoder()).decode(job.data, encode);
-      return encode((this.#h264 ??= new IntraDecoder()).decode(job.data));
+      if (job.codec === 'h265') return (this.h265 ??= new H265Decoder()).decode(job.data, encode);
+      return encode((this.h264 ??= new IntraDecoder()).decode(job.data));
     } catch (error) {
       if (error instanceof NvrError) throw error;
       // After an unexpected error, start over with new decoders.
@@ -59,8 +59,8 @@ export class SnapshotMaker {
   }
 
   release(): void {
-    this.#h264?.release();
-    this.#h264 = undefined;
-    this.#h265 = undefined;
+    this.h264?.release();
+    this.h264 = undefined;
+    this.h265 = undefined;
   }
 }

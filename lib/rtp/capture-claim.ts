@@ -12,15 +12,15 @@ const BREAK_MS = 10_000;
 export class CaptureClaim {
   source: 'sr' | 'onvif' = 'sr';
 
-  readonly #clockRate: number;
-  #ms = NaN;
-  #rtpTime = 0;
-  #lastRtp = 0;
-  #lastArrival = NaN;
+  private readonly clockRate: number;
+  private ms = NaN;
+  private rtpTime = 0;
+  private lastRtp = 0;
+  private lastArrival = NaN;
 
   /** `clockRate`: RTP ticks per second, from the SDP. */
   constructor(clockRate: number) {
-    this.#clockRate = clockRate;
+    this.clockRate = clockRate;
   }
 
   /**
@@ -28,19 +28,19 @@ export class CaptureClaim {
    * the ONVIF extension is present: only that carries the recorded time during playback.
    */
   senderReport(ntpMs: number, rtpTime: number): void {
-    if (this.source !== 'onvif' || Number.isNaN(this.#ms)) this.#claim(ntpMs, rtpTime, 'sr');
+    if (this.source !== 'onvif' || Number.isNaN(this.ms)) this.claim(ntpMs, rtpTime, 'sr');
   }
 
   onvif(ms: number, rtpTime: number): void {
-    this.#claim(ms, rtpTime, 'onvif');
+    this.claim(ms, rtpTime, 'onvif');
   }
 
   /** Call for each unit: forgets the reports when the RTP time jumps (see `BREAK_MS`). */
   follow(rtpTime: number, arrival: number): void {
-    const step = this.#msOf(rtpTime - this.#lastRtp);
-    if (Math.abs(step - (arrival - this.#lastArrival)) > BREAK_MS) this.end();
-    this.#lastRtp = rtpTime;
-    this.#lastArrival = arrival;
+    const step = this.msOf(rtpTime - this.lastRtp);
+    if (Math.abs(step - (arrival - this.lastArrival)) > BREAK_MS) this.end();
+    this.lastRtp = rtpTime;
+    this.lastArrival = arrival;
   }
 
   /**
@@ -48,31 +48,31 @@ export class CaptureClaim {
    * than a minute of RTP time away.
    */
   at(rtpTime: number): number | undefined {
-    if (Number.isNaN(this.#ms)) return undefined;
-    const step = this.#msOf(rtpTime - this.#rtpTime);
+    if (Number.isNaN(this.ms)) return undefined;
+    const step = this.msOf(rtpTime - this.rtpTime);
     if (Math.abs(step) > CLAIM_STEP_MS) {
-      this.#ms = NaN;
+      this.ms = NaN;
       return undefined;
     }
     // Move the reference along with the stream, so that RTP time can wrap between two reports.
-    this.#ms += step;
-    this.#rtpTime = rtpTime;
-    return Math.round(this.#ms);
+    this.ms += step;
+    this.rtpTime = rtpTime;
+    return Math.round(this.ms);
   }
 
   /** The RTP clock that the reports refer to no longer exists. */
   end(): void {
-    this.#ms = NaN;
+    this.ms = NaN;
   }
 
-  #claim(ms: number, rtpTime: number, source: 'sr' | 'onvif'): void {
-    this.#ms = ms;
-    this.#rtpTime = rtpTime;
+  private claim(ms: number, rtpTime: number, source: 'sr' | 'onvif'): void {
+    this.ms = ms;
+    this.rtpTime = rtpTime;
     this.source = source;
   }
 
   /** ms of a 32-bit step of RTP time; wraps. */
-  #msOf(step: number): number {
-    return ((step | 0) * 1000) / this.#clockRate;
+  private msOf(step: number): number {
+    return ((step | 0) * 1000) / this.clockRate;
   }
 }

@@ -22,44 +22,44 @@ export class LeastDelay {
   /** Mean height of the points above the line in ms: the uncertainty that jitter leaves. */
   doubt = 0;
 
-  readonly #ticks = new Float64Array(POINTS);
-  readonly #ms = new Float64Array(POINTS);
-  readonly #hull = new Int32Array(POINTS);
-  #count = 0;
+  private readonly pointTicks = new Float64Array(POINTS);
+  private readonly pointMs = new Float64Array(POINTS);
+  private readonly hull = new Int32Array(POINTS);
+  private points = 0;
   /** Points before this index count for the slope only, not for the offset. */
-  #offsetFrom = 0;
-  #stretch = 0;
-  #stretchStart = 0;
-  #at = 0;
+  private offsetFrom = 0;
+  private stretch = 0;
+  private stretchStart = 0;
+  private at = 0;
 
   /** Time between the first and the last point's arrival. */
   get spanMs(): number {
-    return this.#count < 2 ? 0 : this.#ms[this.#count - 1]! - this.#ms[0]!;
+    return this.points < 2 ? 0 : this.pointMs[this.points - 1]! - this.pointMs[0]!;
   }
 
   get spanTicks(): number {
-    return this.#count < 2 ? 0 : this.#ticks[this.#count - 1]! - this.#ticks[0]!;
+    return this.points < 2 ? 0 : this.pointTicks[this.points - 1]! - this.pointTicks[0]!;
   }
 
   /** RTP ticks of the newest point. */
   get ticks(): number {
-    return this.#ticks[this.#count - 1]!;
+    return this.pointTicks[this.points - 1]!;
   }
 
   get count(): number {
-    return this.#count;
+    return this.points;
   }
 
   clear(): void {
-    this.#count = this.#offsetFrom = 0;
-    this.#stretch = 0;
+    this.points = this.offsetFrom = 0;
+    this.stretch = 0;
   }
 
   /** The sender's clock was set ahead by so many ticks. The points still tell the slope. */
   shift(ticks: number): void {
-    for (let i = 0; i < this.#count; i++) this.#ticks[i]! += ticks;
-    this.#stretchStart = -Infinity;
-    this.#offsetFrom = this.#count;
+    for (let i = 0; i < this.points; i++) this.pointTicks[i]! += ticks;
+    this.stretchStart = -Infinity;
+    this.offsetFrom = this.points;
   }
 
   /**
@@ -67,88 +67,90 @@ export class LeastDelay {
    * if `fit` may now give another result.
    */
   add(ticks: number, ms: number, slope: number): boolean {
-    const last = this.#count - 1;
-    if (last >= 0 && ticks <= this.#ticks[last]!) return false;
-    if (last >= 0 && ms - this.#stretchStart < this.#stretch) {
-      if (ms - this.#ms[last]! >= (ticks - this.#ticks[last]!) * slope) return false;
-      this.#put(last, ticks, ms);
-      return last === this.#offsetFrom;
+    const last = this.points - 1;
+    if (last >= 0 && ticks <= this.pointTicks[last]!) return false;
+    if (last >= 0 && ms - this.stretchStart < this.stretch) {
+      if (ms - this.pointMs[last]! >= (ticks - this.pointTicks[last]!) * slope) return false;
+      this.put(last, ticks, ms);
+      return last === this.offsetFrom;
     }
-    if (this.#count === POINTS) this.#makeRoom(slope);
-    this.#put(this.#count++, ticks, ms);
-    this.#stretchStart = ms;
+    if (this.points === POINTS) this.makeRoom(slope);
+    this.put(this.points++, ticks, ms);
+    this.stretchStart = ms;
     return true;
   }
 
   /** Fits the line. False if there are too few points, or if the result is implausible. */
   fit(): boolean {
-    if (this.#count < 3) return false;
-    const size = this.#lowerHull();
+    if (this.points < 3) return false;
+    const size = this.lowerHull();
     let middle = 0;
-    for (let i = 0; i < this.#count; i++) middle += this.#ticks[i]! / this.#count;
+    for (let i = 0; i < this.points; i++) middle += this.pointTicks[i]! / this.points;
     let edge = 1;
-    while (edge < size - 1 && this.#ticks[this.#hull[edge]!]! < middle) edge++;
-    const from = this.#hull[edge - 1]!;
-    const to = this.#hull[edge]!;
-    if (this.spanMs < SHORT_MS && this.#ms[to]! - this.#ms[from]! < this.spanMs * LEAST_EDGE) return false;
-    this.slope = (this.#ms[to]! - this.#ms[from]!) / (this.#ticks[to]! - this.#ticks[from]!);
-    this.#at = from;
+    while (edge < size - 1 && this.pointTicks[this.hull[edge]!]! < middle) edge++;
+    const from = this.hull[edge - 1]!;
+    const to = this.hull[edge]!;
+    if (this.spanMs < SHORT_MS && this.pointMs[to]! - this.pointMs[from]! < this.spanMs * LEAST_EDGE)
+      return false;
+    this.slope = (this.pointMs[to]! - this.pointMs[from]!) / (this.pointTicks[to]! - this.pointTicks[from]!);
+    this.at = from;
     let doubt = 0;
-    for (let i = 0; i < this.#count; i++) doubt += this.#ms[i]! - this.#lineAt(this.#ticks[i]!);
-    this.doubt = doubt / this.#count;
+    for (let i = 0; i < this.points; i++) doubt += this.pointMs[i]! - this.lineAt(this.pointTicks[i]!);
+    this.doubt = doubt / this.points;
     return this.slope > 0;
   }
 
   /** Offset of the highest line with the given slope that no point lies below. */
   offset(slope: number): number {
     let least = Infinity;
-    for (let i = this.#offsetFrom; i < this.#count; i++)
-      least = Math.min(least, this.#ms[i]! - slope * this.#ticks[i]!);
+    for (let i = this.offsetFrom; i < this.points; i++)
+      least = Math.min(least, this.pointMs[i]! - slope * this.pointTicks[i]!);
     return least;
   }
 
-  #lineAt(ticks: number): number {
-    return this.#ms[this.#at]! + this.slope * (ticks - this.#ticks[this.#at]!);
+  private lineAt(ticks: number): number {
+    return this.pointMs[this.at]! + this.slope * (ticks - this.pointTicks[this.at]!);
   }
 
-  #put(index: number, ticks: number, ms: number): void {
-    this.#ticks[index] = ticks;
-    this.#ms[index] = ms;
+  private put(index: number, ticks: number, ms: number): void {
+    this.pointTicks[index] = ticks;
+    this.pointMs[index] = ms;
   }
 
   /** Frees a slot: merges neighbouring points, or drops the oldest. */
-  #makeRoom(slope: number): void {
-    if (this.#stretch >= MAX_STRETCH_MS) {
-      this.#ticks.copyWithin(0, 1);
-      this.#ms.copyWithin(0, 1);
-      this.#count--;
-      this.#offsetFrom = Math.max(0, this.#offsetFrom - 1);
+  private makeRoom(slope: number): void {
+    if (this.stretch >= MAX_STRETCH_MS) {
+      this.pointTicks.copyWithin(0, 1);
+      this.pointMs.copyWithin(0, 1);
+      this.points--;
+      this.offsetFrom = Math.max(0, this.offsetFrom - 1);
       return;
     }
-    this.#stretch = Math.min(MAX_STRETCH_MS, Math.max(2 * this.#stretch, (2 * this.spanMs) / POINTS));
+    this.stretch = Math.min(MAX_STRETCH_MS, Math.max(2 * this.stretch, (2 * this.spanMs) / POINTS));
     for (let i = 0; i < POINTS / 2; i++) {
       const [a, b] = [2 * i, 2 * i + 1];
-      const lower = this.#ms[b]! - this.#ms[a]! < (this.#ticks[b]! - this.#ticks[a]!) * slope ? b : a;
-      this.#put(i, this.#ticks[lower]!, this.#ms[lower]!);
+      const lower =
+        this.pointMs[b]! - this.pointMs[a]! < (this.pointTicks[b]! - this.pointTicks[a]!) * slope ? b : a;
+      this.put(i, this.pointTicks[lower]!, this.pointMs[lower]!);
     }
-    this.#count = POINTS / 2;
-    this.#offsetFrom = Math.min(POINTS / 2 - 1, (this.#offsetFrom + 1) >> 1);
+    this.points = POINTS / 2;
+    this.offsetFrom = Math.min(POINTS / 2 - 1, (this.offsetFrom + 1) >> 1);
   }
 
-  #lowerHull(): number {
-    const hull = this.#hull;
+  private lowerHull(): number {
+    const hull = this.hull;
     let size = 0;
-    for (let i = 0; i < this.#count; i++) {
-      while (size >= 2 && this.#isAbove(hull[size - 2]!, hull[size - 1]!, i)) size--;
+    for (let i = 0; i < this.points; i++) {
+      while (size >= 2 && this.isAbove(hull[size - 2]!, hull[size - 1]!, i)) size--;
       hull[size++] = i;
     }
     return size;
   }
 
   /** Whether point b lies on or above the line from a to c. */
-  #isAbove(a: number, b: number, c: number): boolean {
-    const x = this.#ticks;
-    const y = this.#ms;
+  private isAbove(a: number, b: number, c: number): boolean {
+    const x = this.pointTicks;
+    const y = this.pointMs;
     return (y[b]! - y[a]!) * (x[c]! - x[a]!) >= (y[c]! - y[a]!) * (x[b]! - x[a]!);
   }
 }

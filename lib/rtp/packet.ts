@@ -61,7 +61,7 @@ export class RtpPacketView {
 
     let payloadStart = start + FIXED_HEADER + 4 * (first & 0x0f);
     if ((first & 0x10) !== 0) {
-      payloadStart = this.#readExtension(payloadStart, end);
+      payloadStart = this.readExtension(payloadStart, end);
       if (payloadStart < 0) return false;
     }
     // The last byte is the padding length, itself included. Some devices set the P bit without padding, and
@@ -77,7 +77,7 @@ export class RtpPacketView {
    * Reads the header extension (RFC 3550 5.3.1) and returns where the payload begins, or -1 when the packet
    * is too short for it.
    */
-  #readExtension(at: number, end: number): number {
+  private readExtension(at: number, end: number): number {
     if (at + 4 > end) return -1;
     const buffer = this.buffer;
     const words = (buffer[at + 2]! << 8) | buffer[at + 3]!;
@@ -88,7 +88,7 @@ export class RtpPacketView {
     this.extensionEnd = extensionEnd;
     if (this.extensionProfile === ONVIF_REPLAY && words >= 2) {
       this.onvifTime = ntpToEpochMs(uint32(buffer, at + 4), uint32(buffer, at + 8));
-      if (words > ONVIF_REPLAY_WORDS) this.#readExtension(at + 4 + 4 * ONVIF_REPLAY_WORDS, extensionEnd);
+      if (words > ONVIF_REPLAY_WORDS) this.readExtension(at + 4 + 4 * ONVIF_REPLAY_WORDS, extensionEnd);
     }
     return extensionEnd;
   }

@@ -7,16 +7,16 @@ const KEPT = 24;
 export const MIN_STEP_MS = 0.15;
 
 export class Presentation {
-  readonly #times: number[] = [];
-  readonly #ranks: number[] = [];
+  private readonly times: number[] = [];
+  private readonly ranks: number[] = [];
 
   /**
    * Returns the time asked for if it lies between those of the picture's neighbours in display order, else
    * one that does. `rank`: place in display order; `frameMs`: duration of a picture.
    */
   place(ms: number, rank: number, frameMs: number): number {
-    const times = this.#times;
-    const ranks = this.#ranks;
+    const times = this.times;
+    const ranks = this.ranks;
     let at = ranks.length;
     while (at > 0 && ranks[at - 1]! > rank) at--;
     const above = times[at];

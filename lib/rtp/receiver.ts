@@ -31,33 +31,33 @@ export class RtpReceiver {
   /** RFC 3550 A.8, in RTP ticks. */
   jitter = 0;
 
-  readonly #clockRate: number;
-  readonly #seen = new Int32Array(SEEN).fill(-1);
-  #started = false;
-  #ssrc = 0;
-  #highest = 0;
-  #cycles = 0;
-  #lastTimestamp = 0;
-  #lastArrivalMs = NaN;
-  #lastSr = 0;
-  #lastSrMs = NaN;
-  #lostBefore = 0;
-  #lostReported = 0;
-  #expectedReported = 0;
+  private readonly clockRate: number;
+  private readonly seen = new Int32Array(SEEN).fill(-1);
+  private started = false;
+  private ssrc = 0;
+  private highest = 0;
+  private cycles = 0;
+  private lastTimestamp = 0;
+  private lastArrivalMs = NaN;
+  private lastSr = 0;
+  private lastSrMs = NaN;
+  private lostBefore = 0;
+  private lostReported = 0;
+  private expectedReported = 0;
 
   /** `clockRate`: RTP ticks per second, from the SDP. */
   constructor(clockRate: number) {
-    this.#clockRate = clockRate;
+    this.clockRate = clockRate;
   }
 
   /** `jitter` in milliseconds. */
   get jitterMs(): number {
-    return (this.jitter * 1000) / this.#clockRate;
+    return (this.jitter * 1000) / this.clockRate;
   }
 
   /** Cycles and the highest sequence number so far, 32 bits (RFC 3550 6.4.1). */
   get extendedSequence(): number {
-    return (this.#cycles * 0x1_0000 + this.#highest) % 2 ** 32;
+    return (this.cycles * 0x1_0000 + this.highest) % 2 ** 32;
   }
 
   /**
@@ -73,21 +73,21 @@ export class RtpReceiver {
     const sequence = packet.sequence;
     this.packets++;
     this.bytes += packet.end - packet.start;
-    if (!this.#started) {
-      this.#start(packet);
-      this.#measureJitter(packet.timestamp, arrivalMs);
+    if (!this.started) {
+      this.start(packet);
+      this.measureJitter(packet.timestamp, arrivalMs);
       return 0;
     }
-    const step = (sequence - this.#highest) & 0xffff;
-    if (step === 0 || step > 0x1_0000 - MAX_MISORDER) return this.#countOld(sequence);
-    this.#measureJitter(packet.timestamp, arrivalMs);
+    const step = (sequence - this.highest) & 0xffff;
+    if (step === 0 || step > 0x1_0000 - MAX_MISORDER) return this.countOld(sequence);
+    this.measureJitter(packet.timestamp, arrivalMs);
     if (step >= MAX_DROPOUT) {
-      this.#start(packet);
+      this.start(packet);
       return 1;
     }
-    if (sequence < this.#highest) this.#cycles++;
-    this.#highest = sequence;
-    this.#seen[sequence & (SEEN - 1)] = sequence;
+    if (sequence < this.highest) this.cycles++;
+    this.highest = sequence;
+    this.seen[sequence & (SEEN - 1)] = sequence;
     this.lost += step - 1;
     return step - 1;
   }
@@ -97,8 +97,8 @@ export class RtpReceiver {
    * it.
    */
   senderReport(ntpMiddle: number, arrivalMs: number): void {
-    this.#lastSr = ntpMiddle;
-    this.#lastSrMs = arrivalMs;
+    this.lastSr = ntpMiddle;
+    this.lastSrMs = arrivalMs;
   }
 
   /**
@@ -107,61 +107,61 @@ export class RtpReceiver {
    */
   report(nowMs: number): ReportBlock {
     const expected = this.packets - this.duplicates + this.lost;
-    const expectedNow = expected - this.#expectedReported;
-    const lostNow = this.lost - this.#lostReported;
-    this.#expectedReported = expected;
-    this.#lostReported = this.lost;
+    const expectedNow = expected - this.expectedReported;
+    const lostNow = this.lost - this.lostReported;
+    this.expectedReported = expected;
+    this.lostReported = this.lost;
     return {
-      ssrc: this.#ssrc,
+      ssrc: this.ssrc,
       fractionLost: lostNow > 0 ? Math.min(255, Math.floor((lostNow * 256) / expectedNow)) : 0,
-      cumulativeLost: this.lost - this.#lostBefore,
+      cumulativeLost: this.lost - this.lostBefore,
       highestSequence: this.extendedSequence,
       jitter: Math.floor(this.jitter),
-      lastSr: this.#lastSr,
-      delaySinceLastSr: Number.isNaN(this.#lastSrMs)
+      lastSr: this.lastSr,
+      delaySinceLastSr: Number.isNaN(this.lastSrMs)
         ? 0
-        : Math.max(0, Math.round((nowMs - this.#lastSrMs) * 65.536)),
+        : Math.max(0, Math.round((nowMs - this.lastSrMs) * 65.536)),
     };
   }
 
   /** A new source (another SSRC): forgets sequence, jitter and the sender report. The counters continue. */
   reset(): void {
-    this.#started = false;
-    this.#cycles = 0;
+    this.started = false;
+    this.cycles = 0;
     this.jitter = 0;
-    this.#lastArrivalMs = NaN;
-    this.#lastSr = 0;
-    this.#lastSrMs = NaN;
-    this.#lostBefore = this.lost;
+    this.lastArrivalMs = NaN;
+    this.lastSr = 0;
+    this.lastSrMs = NaN;
+    this.lostBefore = this.lost;
   }
 
-  #start(packet: RtpPacketView): void {
-    this.#started = true;
-    this.#ssrc = packet.ssrc;
-    this.#highest = packet.sequence;
-    this.#seen.fill(-1);
-    this.#seen[packet.sequence & (SEEN - 1)] = packet.sequence;
+  private start(packet: RtpPacketView): void {
+    this.started = true;
+    this.ssrc = packet.ssrc;
+    this.highest = packet.sequence;
+    this.seen.fill(-1);
+    this.seen[packet.sequence & (SEEN - 1)] = packet.sequence;
   }
 
-  #countOld(sequence: number): number {
+  private countOld(sequence: number): number {
     const slot = sequence & (SEEN - 1);
-    if (this.#seen[slot] === sequence) {
+    if (this.seen[slot] === sequence) {
       this.duplicates++;
       return DUPLICATE;
     }
-    this.#seen[slot] = sequence;
+    this.seen[slot] = sequence;
     this.late++;
     // A packet from before the first one was never counted as lost.
-    if (this.lost > this.#lostBefore) this.lost--;
+    if (this.lost > this.lostBefore) this.lost--;
     return LATE;
   }
 
-  #measureJitter(timestamp: number, arrivalMs: number): void {
-    const elapsed = ((arrivalMs - this.#lastArrivalMs) * this.#clockRate) / 1000;
-    const deviation = Math.abs(elapsed - ((timestamp - this.#lastTimestamp) | 0));
-    this.#lastTimestamp = timestamp;
-    this.#lastArrivalMs = arrivalMs;
+  private measureJitter(timestamp: number, arrivalMs: number): void {
+    const elapsed = ((arrivalMs - this.lastArrivalMs) * this.clockRate) / 1000;
+    const deviation = Math.abs(elapsed - ((timestamp - this.lastTimestamp) | 0));
+    this.lastTimestamp = timestamp;
+    this.lastArrivalMs = arrivalMs;
     // NaN for the first packet, which has no predecessor; the comparison is then false.
-    if (deviation < (MAX_JITTER_MS * this.#clockRate) / 1000) this.jitter += (deviation - this.jitter) / 16;
+    if (deviation < (MAX_JITTER_MS * this.clockRate) / 1000) this.jitter += (deviation - this.jitter) / 16;
   }
 }

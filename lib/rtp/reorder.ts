@@ -65,35 +65,35 @@ export class ReorderBuffer {
   late = 0;
   duplicates = 0;
 
-  readonly #deliver: Deliver;
-  readonly #onGap: (missing: number) => void;
-  readonly #size: number;
-  readonly #longMs: number;
-  readonly #ordered: boolean;
-  readonly #buffers: (Buffer | undefined)[];
-  readonly #starts: Int32Array;
-  readonly #ends: Int32Array;
-  readonly #arrivals: Float64Array;
-  readonly #seen = new Int32Array(SEEN).fill(-1);
-  #held = 0;
+  private readonly deliver: Deliver;
+  private readonly onGap: (missing: number) => void;
+  private readonly size: number;
+  private readonly longMs: number;
+  private readonly ordered: boolean;
+  private readonly buffers: (Buffer | undefined)[];
+  private readonly starts: Int32Array;
+  private readonly ends: Int32Array;
+  private readonly arrivals: Float64Array;
+  private readonly seen = new Int32Array(SEEN).fill(-1);
+  private held = 0;
   /** Gaps in a row that were never filled. */
-  #vain = 0;
+  private vain = 0;
   /** Arrival of the packet held longest; meaningless while nothing is held. */
-  #oldest = 0;
-  #expected = -1;
-  #ssrc = 0;
-  #suspect: Suspect | undefined;
+  private oldest = 0;
+  private expected = -1;
+  private ssrc = 0;
+  private suspect: Suspect | undefined;
 
   constructor(deliver: Deliver, options: ReorderOptions = {}) {
-    this.#deliver = deliver;
-    this.#onGap = options.onGap ?? (() => undefined);
-    this.#size = options.packets ?? LIMITS.reorderPackets;
-    this.#longMs = options.waitMs ?? LIMITS.reorderMs;
-    this.#ordered = options.ordered ?? false;
-    this.#buffers = new Array<Buffer | undefined>(this.#size).fill(undefined);
-    this.#starts = new Int32Array(this.#size);
-    this.#ends = new Int32Array(this.#size);
-    this.#arrivals = new Float64Array(this.#size);
+    this.deliver = deliver;
+    this.onGap = options.onGap ?? (() => undefined);
+    this.size = options.packets ?? LIMITS.reorderPackets;
+    this.longMs = options.waitMs ?? LIMITS.reorderMs;
+    this.ordered = options.ordered ?? false;
+    this.buffers = new Array<Buffer | undefined>(this.size).fill(undefined);
+    this.starts = new Int32Array(this.size);
+    this.ends = new Int32Array(this.size);
+    this.arrivals = new Float64Array(this.size);
   }
 
   /**
@@ -101,10 +101,10 @@ export class ReorderBuffer {
    * must not be pushed.
    */
   takeInOrder(sequence: number, ssrc: number): boolean {
-    if (sequence !== this.#expected || this.#held > 0 || (ssrc | 0) !== this.#ssrc) return false;
-    if (this.#suspect !== undefined) this.#suspect = undefined;
-    this.#expected = (sequence + 1) & 0xffff;
-    this.#seen[sequence & (SEEN - 1)] = sequence;
+    if (sequence !== this.expected || this.held > 0 || (ssrc | 0) !== this.ssrc) return false;
+    if (this.suspect !== undefined) this.suspect = undefined;
+    this.expected = (sequence + 1) & 0xffff;
+    this.seen[sequence & (SEEN - 1)] = sequence;
     return true;
   }
 
@@ -117,176 +117,176 @@ export class ReorderBuffer {
       (buffer[start + 9]! << 16) |
       (buffer[start + 10]! << 8) |
       buffer[start + 11]!;
-    if (this.#expected < 0 || ssrc !== this.#ssrc) {
-      this.#releaseAll(nowMs);
-      this.#suspect = undefined;
-      this.#ssrc = ssrc;
-      this.#pass(buffer, start, end, sequence, nowMs);
+    if (this.expected < 0 || ssrc !== this.ssrc) {
+      this.releaseAll(nowMs);
+      this.suspect = undefined;
+      this.ssrc = ssrc;
+      this.pass(buffer, start, end, sequence, nowMs);
       return;
     }
-    if (this.#held > 0 && nowMs - this.#oldest >= this.#waitMs) this.#releaseDue(nowMs);
+    if (this.held > 0 && nowMs - this.oldest >= this.waitMs) this.releaseDue(nowMs);
 
-    const ahead = (sequence - this.#expected) & 0xffff;
+    const ahead = (sequence - this.expected) & 0xffff;
     if (ahead >= MAX_DROPOUT && ahead < 0x1_0000 - MAX_MISORDER) {
-      this.#judge(buffer, start, end, sequence, nowMs);
+      this.judge(buffer, start, end, sequence, nowMs);
       return;
     }
-    this.#suspect = undefined;
+    this.suspect = undefined;
     if (ahead === 0) {
-      this.#pass(buffer, start, end, sequence, nowMs);
-      if (this.#held > 0) {
-        this.#vain = 0;
-        this.#releaseRun(nowMs);
+      this.pass(buffer, start, end, sequence, nowMs);
+      if (this.held > 0) {
+        this.vain = 0;
+        this.releaseRun(nowMs);
       }
     } else if (ahead < MAX_DROPOUT) {
-      this.#hold(buffer, start, end, sequence, nowMs);
-    } else if (this.#seen[sequence & (SEEN - 1)] === sequence) {
+      this.hold(buffer, start, end, sequence, nowMs);
+    } else if (this.seen[sequence & (SEEN - 1)] === sequence) {
       this.duplicates++;
     } else {
       this.late++;
-      this.#vain = 0;
+      this.vain = 0;
     }
   }
 
   /** Releases packets that have waited long enough. Call at `nextDeadline()`. */
   flush(nowMs: number): void {
-    if (this.#held > 0) this.#releaseDue(nowMs);
-    const suspect = this.#suspect;
-    if (suspect !== undefined && nowMs >= suspect.deadline) this.#restartAt(suspect, nowMs);
+    if (this.held > 0) this.releaseDue(nowMs);
+    const suspect = this.suspect;
+    if (suspect !== undefined && nowMs >= suspect.deadline) this.restartAt(suspect, nowMs);
   }
 
   /** The stream has ended: releases everything. */
   end(): void {
-    const suspect = this.#suspect;
-    let last = suspect === undefined ? 0 : suspect.deadline - this.#longMs;
-    for (let slot = 0; slot < this.#size; slot++) {
-      if (this.#buffers[slot] !== undefined) last = Math.max(last, this.#arrivals[slot]!);
+    const suspect = this.suspect;
+    let last = suspect === undefined ? 0 : suspect.deadline - this.longMs;
+    for (let slot = 0; slot < this.size; slot++) {
+      if (this.buffers[slot] !== undefined) last = Math.max(last, this.arrivals[slot]!);
     }
-    this.#releaseAll(last);
-    if (suspect !== undefined) this.#restartAt(suspect, last);
+    this.releaseAll(last);
+    if (suspect !== undefined) this.restartAt(suspect, last);
   }
 
   /** When to call `flush`; undefined while nothing is held. */
   nextDeadline(): number | undefined {
-    const held = this.#held > 0 ? this.#oldest + this.#waitMs : Infinity;
-    const deadline = Math.min(held, this.#suspect?.deadline ?? Infinity);
+    const held = this.held > 0 ? this.oldest + this.waitMs : Infinity;
+    const deadline = Math.min(held, this.suspect?.deadline ?? Infinity);
     return deadline === Infinity ? undefined : deadline;
   }
 
   /** Whether a packet is held. */
   get isHolding(): boolean {
-    return this.#held > 0 || this.#suspect !== undefined;
+    return this.held > 0 || this.suspect !== undefined;
   }
 
-  get #isImpatient(): boolean {
-    return this.#ordered && this.#vain >= VAIN;
+  private get isImpatient(): boolean {
+    return this.ordered && this.vain >= VAIN;
   }
 
-  get #waitMs(): number {
-    return this.#isImpatient ? Math.min(IMPATIENT_MS, this.#longMs) : this.#longMs;
+  private get waitMs(): number {
+    return this.isImpatient ? Math.min(IMPATIENT_MS, this.longMs) : this.longMs;
   }
 
-  get #room(): number {
-    return this.#isImpatient ? Math.min(IMPATIENT_PACKETS, this.#size) : this.#size;
+  private get room(): number {
+    return this.isImpatient ? Math.min(IMPATIENT_PACKETS, this.size) : this.size;
   }
 
   /** Delivers a packet whose turn it is. */
-  #pass(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
-    this.#expected = (sequence + 1) & 0xffff;
-    this.#seen[sequence & (SEEN - 1)] = sequence;
-    this.#deliver(buffer, start, end, nowMs);
+  private pass(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
+    this.expected = (sequence + 1) & 0xffff;
+    this.seen[sequence & (SEEN - 1)] = sequence;
+    this.deliver(buffer, start, end, nowMs);
   }
 
-  #hold(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
+  private hold(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
     // Too far ahead for the buffer: stop waiting for the oldest missing packets.
-    while (((sequence - this.#expected) & 0xffff) >= this.#room) {
-      if (this.#held === 0) {
-        this.#skip((sequence - this.#expected) & 0xffff);
-        this.#pass(buffer, start, end, sequence, nowMs);
+    while (((sequence - this.expected) & 0xffff) >= this.room) {
+      if (this.held === 0) {
+        this.skip((sequence - this.expected) & 0xffff);
+        this.pass(buffer, start, end, sequence, nowMs);
         return;
       }
-      this.#skipToNextHeld();
-      this.#releaseRun(nowMs);
+      this.skipToNextHeld();
+      this.releaseRun(nowMs);
     }
-    if (sequence === this.#expected) {
-      this.#pass(buffer, start, end, sequence, nowMs);
-      this.#releaseRun(nowMs);
+    if (sequence === this.expected) {
+      this.pass(buffer, start, end, sequence, nowMs);
+      this.releaseRun(nowMs);
       return;
     }
-    const slot = sequence & (this.#size - 1);
-    if (this.#buffers[slot] !== undefined) {
+    const slot = sequence & (this.size - 1);
+    if (this.buffers[slot] !== undefined) {
       this.duplicates++;
       return;
     }
-    this.#buffers[slot] = this.#ordered ? Buffer.from(buffer.subarray(start, end)) : buffer;
-    this.#starts[slot] = this.#ordered ? 0 : start;
-    this.#ends[slot] = this.#ordered ? end - start : end;
-    this.#arrivals[slot] = nowMs;
-    if (this.#held++ === 0) this.#oldest = nowMs;
+    this.buffers[slot] = this.ordered ? Buffer.from(buffer.subarray(start, end)) : buffer;
+    this.starts[slot] = this.ordered ? 0 : start;
+    this.ends[slot] = this.ordered ? end - start : end;
+    this.arrivals[slot] = nowMs;
+    if (this.held++ === 0) this.oldest = nowMs;
   }
 
-  #judge(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
-    const suspect = this.#suspect;
+  private judge(buffer: Buffer, start: number, end: number, sequence: number, nowMs: number): void {
+    const suspect = this.suspect;
     if (suspect !== undefined && ((suspect.sequence + 1) & 0xffff) === sequence) {
-      this.#restartAt(suspect, nowMs);
-      this.#pass(buffer, start, end, sequence, nowMs);
+      this.restartAt(suspect, nowMs);
+      this.pass(buffer, start, end, sequence, nowMs);
     } else {
-      const own = this.#ordered ? Buffer.from(buffer.subarray(start, end)) : buffer.subarray(start, end);
-      this.#suspect = { packet: own, sequence, deadline: nowMs + this.#longMs };
+      const own = this.ordered ? Buffer.from(buffer.subarray(start, end)) : buffer.subarray(start, end);
+      this.suspect = { packet: own, sequence, deadline: nowMs + this.longMs };
     }
   }
 
-  #restartAt(suspect: Suspect, nowMs: number): void {
-    this.#suspect = undefined;
-    this.#releaseAll(nowMs);
-    this.#onGap(1);
-    this.#pass(suspect.packet, 0, suspect.packet.length, suspect.sequence, nowMs);
+  private restartAt(suspect: Suspect, nowMs: number): void {
+    this.suspect = undefined;
+    this.releaseAll(nowMs);
+    this.onGap(1);
+    this.pass(suspect.packet, 0, suspect.packet.length, suspect.sequence, nowMs);
   }
 
-  #releaseDue(nowMs: number): void {
-    while (this.#held > 0 && nowMs - this.#oldest >= this.#waitMs) {
-      this.#skipToNextHeld();
-      this.#releaseRun(nowMs);
+  private releaseDue(nowMs: number): void {
+    while (this.held > 0 && nowMs - this.oldest >= this.waitMs) {
+      this.skipToNextHeld();
+      this.releaseRun(nowMs);
     }
   }
 
-  #releaseAll(nowMs: number): void {
-    while (this.#held > 0) {
-      this.#skipToNextHeld();
-      this.#releaseRun(nowMs);
+  private releaseAll(nowMs: number): void {
+    while (this.held > 0) {
+      this.skipToNextHeld();
+      this.releaseRun(nowMs);
     }
   }
 
   /** Delivers held packets as long as they follow one another. */
-  #releaseRun(nowMs: number): void {
+  private releaseRun(nowMs: number): void {
     for (;;) {
-      const slot = this.#expected & (this.#size - 1);
-      const buffer = this.#buffers[slot];
+      const slot = this.expected & (this.size - 1);
+      const buffer = this.buffers[slot];
       if (buffer === undefined) break;
-      this.#buffers[slot] = undefined;
-      this.#held--;
-      this.#pass(buffer, this.#starts[slot]!, this.#ends[slot]!, this.#expected, nowMs);
+      this.buffers[slot] = undefined;
+      this.held--;
+      this.pass(buffer, this.starts[slot]!, this.ends[slot]!, this.expected, nowMs);
     }
-    if (this.#held > 0) this.#findOldest();
+    if (this.held > 0) this.findOldest();
   }
 
-  #findOldest(): void {
+  private findOldest(): void {
     let oldest = Infinity;
-    for (let slot = 0; slot < this.#size; slot++) {
-      if (this.#buffers[slot] !== undefined) oldest = Math.min(oldest, this.#arrivals[slot]!);
+    for (let slot = 0; slot < this.size; slot++) {
+      if (this.buffers[slot] !== undefined) oldest = Math.min(oldest, this.arrivals[slot]!);
     }
-    this.#oldest = oldest;
+    this.oldest = oldest;
   }
 
-  #skipToNextHeld(): void {
+  private skipToNextHeld(): void {
     let missing = 0;
-    while (this.#buffers[(this.#expected + missing) & (this.#size - 1)] === undefined) missing++;
-    if (missing > 0) this.#skip(missing);
+    while (this.buffers[(this.expected + missing) & (this.size - 1)] === undefined) missing++;
+    if (missing > 0) this.skip(missing);
   }
 
-  #skip(missing: number): void {
-    this.#vain++;
-    this.#expected = (this.#expected + missing) & 0xffff;
-    this.#onGap(missing);
+  private skip(missing: number): void {
+    this.vain++;
+    this.expected = (this.expected + missing) & 0xffff;
+    this.onGap(missing);
   }
 }

@@ -23,19 +23,19 @@ export class Reordering {
   seen = false;
 
   /** The last place given by the stream, and the offset added to those places. */
-  #lastGiven = NaN;
-  #shift = 0;
-  #top = 0;
-  #topBefore = 0;
-  #since = 0;
-  #candidate = 0;
-  #unlike = 0;
+  private lastGiven = NaN;
+  private shift = 0;
+  private top = 0;
+  private topBefore = 0;
+  private since = 0;
+  private candidate = 0;
+  private unlike = 0;
 
   /** A new source: places and RTP time start over. */
   clear(): void {
-    this.ticks = this.#candidate = this.#unlike = 0;
+    this.ticks = this.candidate = this.unlike = 0;
     this.seen = false;
-    this.#lastGiven = NaN;
+    this.lastGiven = NaN;
   }
 
   /**
@@ -47,47 +47,47 @@ export class Reordering {
    * `paces`: time since the last picture, as a multiple of the usual interval, NaN if unknown.
    */
   places(givenRank: number, step: number, frame: number, paces: number): number {
-    const isFirst = Number.isNaN(this.#lastGiven);
+    const isFirst = Number.isNaN(this.lastGiven);
     const rank = Number.isNaN(givenRank)
-      ? this.rank + this.#rankStep(isFirst ? 0 : step, frame)
-      : givenRank + this.#shift;
-    if (!isFirst && !Number.isNaN(givenRank)) this.#follow(step / (rank - this.rank));
-    this.#lastGiven = Number.isNaN(givenRank) ? 0 : givenRank;
-    const isBelow = !isFirst && rank < this.#top;
-    const places = rank - this.#topBefore - 2 - this.#since;
-    if (isBelow && places >= -DEEPEST && this.#since < DEEPEST) {
+      ? this.rank + this.rankStep(isFirst ? 0 : step, frame)
+      : givenRank + this.shift;
+    if (!isFirst && !Number.isNaN(givenRank)) this.follow(step / (rank - this.rank));
+    this.lastGiven = Number.isNaN(givenRank) ? 0 : givenRank;
+    const isBelow = !isFirst && rank < this.top;
+    const places = rank - this.topBefore - 2 - this.since;
+    if (isBelow && places >= -DEEPEST && this.since < DEEPEST) {
       // Between this picture and the top one before the last lie the last top one and those that arrived
       // since.
       this.seen = true;
-      this.#since++;
+      this.since++;
       this.rank = rank;
       return places;
     }
-    const skipped = rank - this.#top - 1;
+    const skipped = rank - this.top - 1;
     const isOff = isFirst || isBelow || skipped > DEEPEST;
-    this.rank = isOff ? this.#top + 1 : rank;
-    this.#shift += this.rank - rank;
-    this.#topBefore = this.#top;
-    this.#top = this.rank;
-    this.#since = 0;
+    this.rank = isOff ? this.top + 1 : rank;
+    this.shift += this.rank - rank;
+    this.topBefore = this.top;
+    this.top = this.rank;
+    this.since = 0;
     const isLost = !this.seen && paces >= LATE * (skipped + 1);
     return isOff || isLost ? 0 : skipped;
   }
 
   /** If the stream gives no places, derive them from RTP time. */
-  #rankStep(step: number, frame: number): number {
+  private rankStep(step: number, frame: number): number {
     if (this.ticks === 0 || (Math.abs(step) < this.ticks && step !== 0))
       this.ticks = Math.min(frame, Math.abs(step));
     const places = this.ticks === 0 ? 1 : step / this.ticks;
-    return Math.abs(places) > DEEPEST || places === 0 ? this.#top + 1 - this.rank : places;
+    return Math.abs(places) > DEEPEST || places === 0 ? this.top + 1 - this.rank : places;
   }
 
-  #follow(ticks: number): void {
+  private follow(ticks: number): void {
     if (!(ticks > 0) || ticks === Infinity) return;
     const isAlike = Math.abs(ticks - this.ticks) <= ALIKE * this.ticks;
-    const isAgain = Math.abs(ticks - this.#candidate) <= ALIKE * this.#candidate;
-    this.#candidate = ticks;
-    this.#unlike = isAlike ? 0 : this.#unlike + 1;
-    if (this.ticks === 0 || isAlike || isAgain || this.#unlike > VARYING) this.ticks = ticks;
+    const isAgain = Math.abs(ticks - this.candidate) <= ALIKE * this.candidate;
+    this.candidate = ticks;
+    this.unlike = isAlike ? 0 : this.unlike + 1;
+    if (this.ticks === 0 || isAlike || isAgain || this.unlike > VARYING) this.ticks = ticks;
   }
 }

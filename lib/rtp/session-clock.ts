@@ -66,21 +66,21 @@ export class SessionClock {
 /** One track of the session. */
 export class SessionTrack {
   readonly clock: TrackClock;
-  readonly #session: SessionClock;
-  readonly #claim: CaptureClaim;
-  readonly #reordering = new Reordering();
-  readonly #shown = new Presentation();
-  readonly #nominalMs: number;
-  #rtpTime = 0;
-  #arrival = NaN;
-  #wallSteps = 0;
-  #lastTime = -Infinity;
+  private readonly session: SessionClock;
+  private readonly claim: CaptureClaim;
+  private readonly reordering = new Reordering();
+  private readonly shown = new Presentation();
+  private readonly nominalMs: number;
+  private rtpTime = 0;
+  private arrival = NaN;
+  private wallSteps = 0;
+  private lastTime = -Infinity;
 
   constructor(session: SessionClock, clockRate: number) {
-    this.#session = session;
+    this.session = session;
     this.clock = new TrackClock(clockRate);
-    this.#claim = new CaptureClaim(clockRate);
-    this.#nominalMs = 1000 / clockRate;
+    this.claim = new CaptureClaim(clockRate);
+    this.nominalMs = 1000 / clockRate;
   }
 
   /**
@@ -89,20 +89,20 @@ export class SessionTrack {
    * order, NaN if the stream does not say.
    */
   stamp(unit: Timed, rank = NaN): void {
-    const decoded = mayBeReordered(unit) ? this.#reordered(unit, rank) : this.#inOrder(unit);
-    unit.time = this.#time(Math.min(unit.arrival, decoded));
-    this.#claim.follow(unit.rtpTime, unit.arrival);
-    if (unit.onvifTime !== undefined) this.#claim.onvif(unit.onvifTime, unit.rtpTime);
-    const captureTime = this.#claim.at(unit.rtpTime);
+    const decoded = mayBeReordered(unit) ? this.reordered(unit, rank) : this.inOrder(unit);
+    unit.time = this.time(Math.min(unit.arrival, decoded));
+    this.claim.follow(unit.rtpTime, unit.arrival);
+    if (unit.onvifTime !== undefined) this.claim.onvif(unit.onvifTime, unit.rtpTime);
+    const captureTime = this.claim.at(unit.rtpTime);
     if (captureTime === undefined) {
       unit.timeSource = 'arrival';
     } else {
       unit.captureTime = captureTime;
-      unit.timeSource = this.#claim.source;
+      unit.timeSource = this.claim.source;
     }
   }
 
-  #inOrder(unit: Timed): number {
+  private inOrder(unit: Timed): number {
     return (unit.mediaTime = this.clock.next(unit.rtpTime, unit.arrival));
   }
 
@@ -110,45 +110,45 @@ export class SessionTrack {
    * Stamps a picture that may be displayed out of decode order. Returns its decode time: its RTP time is
    * judged as if the picture were displayed when it is decoded.
    */
-  #reordered(unit: Timed, rank: number): number {
+  private reordered(unit: Timed, rank: number): number {
     const { clock } = this;
-    const order = this.#reordering;
+    const order = this.reordering;
     const frame =
-      (unit.format?.frameRate ?? 0) > 0 ? 1000 / unit.format!.frameRate! / this.#nominalMs : Infinity;
-    const paces = clock.pace > 0 ? (unit.arrival - this.#arrival) / clock.pace : NaN;
-    const places = order.places(rank, (unit.rtpTime - this.#rtpTime) | 0, frame, paces);
-    this.#rtpTime = unit.rtpTime;
-    this.#arrival = unit.arrival;
+      (unit.format?.frameRate ?? 0) > 0 ? 1000 / unit.format!.frameRate! / this.nominalMs : Infinity;
+    const paces = clock.pace > 0 ? (unit.arrival - this.arrival) / clock.pace : NaN;
+    const places = order.places(rank, (unit.rtpTime - this.rtpTime) | 0, frame, paces);
+    this.rtpTime = unit.rtpTime;
+    this.arrival = unit.arrival;
     const decoded = clock.next((unit.rtpTime - Math.round(places * order.ticks)) >>> 0, unit.arrival);
     const byClock = order.ticks * clock.msPerTick;
     // Until the clock rate is proved, ignore it if it contradicts the arrivals by more than jitter can.
     const isOff =
       !clock.isProved && clock.pace > 0 && Math.abs(places * (byClock - clock.pace)) > RATE_OFF_MS;
     const frameMs = isOff ? clock.pace : Math.min(byClock, MOST_PACES * clock.pace);
-    unit.mediaTime = this.#shown.place(decoded + places * frameMs, order.rank, frameMs);
+    unit.mediaTime = this.shown.place(decoded + places * frameMs, order.rank, frameMs);
     return decoded;
   }
 
   /** Takes a sender report: the epoch ms of an RTP time; NaN if implausible. */
   senderReport(ntpMs: number, rtpTime: number): void {
-    this.#claim.senderReport(ntpMs, rtpTime);
+    this.claim.senderReport(ntpMs, rtpTime);
   }
 
   /** A new source (another SSRC), whose RTP clock is unrelated to the old one. Times still never go back. */
   reset(): void {
     this.clock.reset();
-    this.#reordering.clear();
-    this.#claim.end();
+    this.reordering.clear();
+    this.claim.end();
   }
 
   /** Whole epoch ms that never go back, unless this machine's clock was set back. */
-  #time(monotonic: number): number {
-    if (this.#wallSteps !== this.#session.wallSteps) {
-      this.#wallSteps = this.#session.wallSteps;
-      this.#lastTime = -Infinity;
+  private time(monotonic: number): number {
+    if (this.wallSteps !== this.session.wallSteps) {
+      this.wallSteps = this.session.wallSteps;
+      this.lastTime = -Infinity;
     }
-    this.#lastTime = Math.max(this.#lastTime, Math.round(monotonic + this.#session.wallOffset));
-    return this.#lastTime;
+    this.lastTime = Math.max(this.lastTime, Math.round(monotonic + this.session.wallOffset));
+    return this.lastTime;
   }
 }
 

@@ -21,21 +21,21 @@ const LATER_MS = 40;
 export class Stall {
   isOn = false;
   /** Arrival of the unit before the stall, and the number of units since. */
-  #began = 0;
-  #held = 0;
+  private began = 0;
+  private held = 0;
   // Reference point for the judgement: at first the unit that arrived late.
-  #fromMs = 0;
-  #fromDelay = 0;
-  #fromArrival = 0;
-  #units = 0;
-  #uneven = 0;
+  private fromMs = 0;
+  private fromDelay = 0;
+  private fromArrival = 0;
+  private units = 0;
+  private uneven = 0;
 
   /** A unit of RTP time `ms` arrived `delay` ms late. `before`: arrival of the unit before it. */
   begin(ms: number, delay: number, before: number): void {
     this.isOn = true;
-    this.#began = before;
-    this.#held = 1;
-    this.#judgeFrom(ms, delay, before);
+    this.began = before;
+    this.held = 1;
+    this.judgeFrom(ms, delay, before);
   }
 
   end(): void {
@@ -44,17 +44,17 @@ export class Stall {
 
   /** Counts a unit, whatever its RTP time. */
   count(): void {
-    this.#held++;
+    this.held++;
   }
 
   /** Mean interval of arrivals over the stall and the burst behind it. */
   paceUntil(arrival: number): number {
-    return (arrival - this.#began) / this.#held;
+    return (arrival - this.began) / this.held;
   }
 
   /** Mean interval of arrivals since the reference point, of units that did not catch up. */
   paceOfStood(arrival: number): number {
-    return (arrival - this.#fromArrival) / (this.#units + 1);
+    return (arrival - this.fromArrival) / (this.units + 1);
   }
 
   /**
@@ -62,26 +62,26 @@ export class Stall {
    * begins another stall; `isTrusted`: the clock's rate is close to the nominal one.
    */
   judge(ms: number, delay: number, arrival: number, isNext: boolean, isTrusted: boolean): boolean {
-    this.#units++;
-    const media = ms - this.#fromMs;
-    const caughtUp = this.#fromDelay - delay;
-    const isEarly = this.#units < 2 && media < EVEN_JUDGE_MS;
+    this.units++;
+    const media = ms - this.fromMs;
+    const caughtUp = this.fromDelay - delay;
+    const isEarly = this.units < 2 && media < EVEN_JUDGE_MS;
     if (caughtUp < CAUGHT_UP * media && !(isTrusted && isNext && caughtUp < 0)) {
       if (!isTrusted) return !isEarly || caughtUp <= -LATER_MS;
-      this.#uneven = Math.max(this.#uneven, Math.abs(caughtUp));
-      if (this.#units < 2 || media < EVEN_JUDGE_MS) return false;
-      if (this.#uneven <= EVEN_MS) return true;
+      this.uneven = Math.max(this.uneven, Math.abs(caughtUp));
+      if (this.units < 2 || media < EVEN_JUDGE_MS) return false;
+      if (this.uneven <= EVEN_MS) return true;
       if (media < UNEVEN_JUDGE_MS) return false;
       if (caughtUp < LEAST_CAUGHT_UP * media) return true;
     }
-    this.#judgeFrom(ms, delay, arrival);
+    this.judgeFrom(ms, delay, arrival);
     return false;
   }
 
-  #judgeFrom(ms: number, delay: number, arrival: number): void {
-    this.#fromMs = ms;
-    this.#fromDelay = delay;
-    this.#fromArrival = arrival;
-    this.#units = this.#uneven = 0;
+  private judgeFrom(ms: number, delay: number, arrival: number): void {
+    this.fromMs = ms;
+    this.fromDelay = delay;
+    this.fromArrival = arrival;
+    this.units = this.uneven = 0;
   }
 }

@@ -1,10 +1,10 @@
 // Writes bits and Exp-Golomb codes, the other way round from lib/codec/bit-reader.ts. For tests.
 
 export class BitWriter {
-  #bits = '';
+  private bits = '';
 
   u(value: number, count: number): this {
-    this.#bits += value.toString(2).padStart(count, '0');
+    this.bits += value.toString(2).padStart(count, '0');
     return this;
   }
 
@@ -14,7 +14,7 @@ export class BitWriter {
 
   ue(value: number): this {
     const code = (value + 1).toString(2);
-    this.#bits += '0'.repeat(code.length - 1) + code;
+    this.bits += '0'.repeat(code.length - 1) + code;
     return this;
   }
 
@@ -24,13 +24,13 @@ export class BitWriter {
 
   /** Zeros up to a whole byte. */
   align(): this {
-    this.#bits = this.#bits.padEnd(Math.ceil(this.#bits.length / 8) * 8, '0');
+    this.bits = this.bits.padEnd(Math.ceil(this.bits.length / 8) * 8, '0');
     return this;
   }
 
   /** The bytes, closed by a stop bit, without emulation prevention. */
   rbsp(): Buffer {
-    const bits = `${this.#bits}1`;
+    const bits = `${this.bits}1`;
     const padded = bits.padEnd(Math.ceil(bits.length / 8) * 8, '0');
     return Buffer.from(
       Array.from({ length: padded.length / 8 }, (_, i) => parseInt(padded.slice(i * 8, i * 8 + 8), 2)),

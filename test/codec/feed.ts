@@ -43,10 +43,10 @@ export class Feed {
   readonly units: VideoUnit[] = [];
   readonly depacketizer: Depacketizer;
   arrival = 1000;
-  readonly #view = new RtpPacketView();
-  readonly #readBuffer = Buffer.alloc(70_000);
-  #sequence = 0;
-  #timestamp = 9000;
+  private readonly view = new RtpPacketView();
+  private readonly readBuffer = Buffer.alloc(70_000);
+  private sequence = 0;
+  private timestamp = 9000;
 
   constructor(
     make: (media: MediaDescription, sink: (unit: MediaUnit) => void) => Depacketizer,
@@ -60,29 +60,29 @@ export class Feed {
    * wrong bytes.
    */
   packet(packet: Uint8Array): void {
-    this.#readBuffer.set(packet, 100);
-    if (!this.#view.parse(this.#readBuffer, 100, 100 + packet.length))
+    this.readBuffer.set(packet, 100);
+    if (!this.view.parse(this.readBuffer, 100, 100 + packet.length))
       throw new Error('the test made no RTP packet');
-    this.depacketizer.push(this.#view, this.arrival);
-    this.#readBuffer.fill(0xee);
+    this.depacketizer.push(this.view, this.arrival);
+    this.readBuffer.fill(0xee);
     this.arrival += 1;
   }
 
   /** Pushes a payload in the picture at hand. */
   payload(payload: Uint8Array, marker = false): this {
-    this.packet(rtpPacket({ sequence: this.#sequence, timestamp: this.#timestamp, payload, marker }));
-    this.#sequence += 1;
+    this.packet(rtpPacket({ sequence: this.sequence, timestamp: this.timestamp, payload, marker }));
+    this.sequence += 1;
     return this;
   }
 
   /** Begins the next picture: another timestamp. */
   next(step = 3600): this {
-    this.#timestamp += step;
+    this.timestamp += step;
     return this;
   }
 
   gap(): this {
-    this.#sequence += 1;
+    this.sequence += 1;
     this.depacketizer.gap();
     return this;
   }

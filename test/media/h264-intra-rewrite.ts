@@ -12,10 +12,10 @@ import { typeOf } from './h264-intra-clips.js';
 
 /** Bits of a NAL unit's payload. */
 export class BitWriter {
-  readonly #bits: number[] = [];
+  private readonly written: number[] = [];
 
   bits(value: number, count: number): this {
-    for (let i = count - 1; i >= 0; i -= 1) this.#bits.push((value >> i) & 1);
+    for (let i = count - 1; i >= 0; i -= 1) this.written.push((value >> i) & 1);
     return this;
   }
 
@@ -29,7 +29,7 @@ export class BitWriter {
   }
 
   align(bit: number): this {
-    while (this.#bits.length % 8 !== 0) this.#bits.push(bit);
+    while (this.written.length % 8 !== 0) this.written.push(bit);
     return this;
   }
 
@@ -39,8 +39,8 @@ export class BitWriter {
     this.align(0);
     const bytes = [header];
     let zeros = 0;
-    for (let i = 0; i < this.#bits.length; i += 8) {
-      const byte = Number.parseInt(this.#bits.slice(i, i + 8).join(''), 2);
+    for (let i = 0; i < this.written.length; i += 8) {
+      const byte = Number.parseInt(this.written.slice(i, i + 8).join(''), 2);
       if (zeros === 2 && byte <= 3) {
         bytes.push(3);
         zeros = 0;

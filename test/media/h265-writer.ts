@@ -32,78 +32,78 @@ const QP = 30;
 class CabacWriter {
   readonly bytes: number[] = [];
   readonly contexts = new Uint8Array(16);
-  #bits = '';
-  #low = 0;
-  #range = 510;
-  #first = true;
-  #outstanding = 0;
+  private bits = '';
+  private low = 0;
+  private range = 510;
+  private first = true;
+  private outstanding = 0;
 
   bin(context: number, bin: number): void {
     const state = this.contexts[context]!;
-    const lps = LPS_RANGE[(state << 2) + ((this.#range >> 6) & 3)]!;
-    this.#range -= lps;
+    const lps = LPS_RANGE[(state << 2) + ((this.range >> 6) & 3)]!;
+    this.range -= lps;
     if (bin === (state & 1)) {
       this.contexts[context] = AFTER_MPS[state]!;
     } else {
-      this.#low += this.#range;
-      this.#range = lps;
+      this.low += this.range;
+      this.range = lps;
       this.contexts[context] = AFTER_LPS[state]!;
     }
-    this.#renorm();
+    this.renorm();
   }
 
   bypass(bin: number): void {
-    this.#low = 2 * this.#low + (bin === 0 ? 0 : this.#range);
-    if (this.#low >= 1024) {
-      this.#put(1);
-      this.#low -= 1024;
-    } else if (this.#low < 512) {
-      this.#put(0);
+    this.low = 2 * this.low + (bin === 0 ? 0 : this.range);
+    if (this.low >= 1024) {
+      this.put(1);
+      this.low -= 1024;
+    } else if (this.low < 512) {
+      this.put(0);
     } else {
-      this.#low -= 512;
-      this.#outstanding += 1;
+      this.low -= 512;
+      this.outstanding += 1;
     }
   }
 
   /** A 1 ends the code; what follows begins with a whole byte. */
   terminate(bin: number): void {
-    this.#range -= 2;
+    this.range -= 2;
     if (bin === 0) {
-      this.#renorm();
+      this.renorm();
       return;
     }
-    this.#low += this.#range;
-    this.#range = 2;
-    this.#renorm();
-    this.#put((this.#low >> 9) & 1);
-    this.#bits += (((this.#low >> 7) & 3) | 1).toString(2).padStart(2, '0');
-    this.#bits = this.#bits.padEnd(Math.ceil(this.#bits.length / 8) * 8, '0');
-    for (let at = 0; at < this.#bits.length; at += 8)
-      this.bytes.push(parseInt(this.#bits.slice(at, at + 8), 2));
-    this.#bits = '';
-    this.#low = 0;
-    this.#range = 510;
-    this.#first = true;
+    this.low += this.range;
+    this.range = 2;
+    this.renorm();
+    this.put((this.low >> 9) & 1);
+    this.bits += (((this.low >> 7) & 3) | 1).toString(2).padStart(2, '0');
+    this.bits = this.bits.padEnd(Math.ceil(this.bits.length / 8) * 8, '0');
+    for (let at = 0; at < this.bits.length; at += 8)
+      this.bytes.push(parseInt(this.bits.slice(at, at + 8), 2));
+    this.bits = '';
+    this.low = 0;
+    this.range = 510;
+    this.first = true;
   }
 
-  #renorm(): void {
-    for (; this.#range < 256; this.#range *= 2, this.#low *= 2) {
-      if (this.#low < 256) {
-        this.#put(0);
-      } else if (this.#low >= 512) {
-        this.#low -= 512;
-        this.#put(1);
+  private renorm(): void {
+    for (; this.range < 256; this.range *= 2, this.low *= 2) {
+      if (this.low < 256) {
+        this.put(0);
+      } else if (this.low >= 512) {
+        this.low -= 512;
+        this.put(1);
       } else {
-        this.#low -= 256;
-        this.#outstanding += 1;
+        this.low -= 256;
+        this.outstanding += 1;
       }
     }
   }
 
-  #put(bit: number): void {
-    if (this.#first) this.#first = false;
-    else this.#bits += String(bit);
-    for (; this.#outstanding > 0; this.#outstanding -= 1) this.#bits += String(1 - bit);
+  private put(bit: number): void {
+    if (this.first) this.first = false;
+    else this.bits += String(bit);
+    for (; this.outstanding > 0; this.outstanding -= 1) this.bits += String(1 - bit);
   }
 }
 

@@ -33,9 +33,9 @@ const MAX_DEPTH = 32_767;
  * `sprop-parameter-sets`; those in band take precedence.
  */
 export class H264Depacketizer implements Depacketizer {
-  readonly #units: AccessUnitAssembler<H264Sps>;
-  readonly #deinterleaver: Deinterleaver | undefined;
-  readonly #nals: NalTarget;
+  private readonly units: AccessUnitAssembler<H264Sps>;
+  private readonly deinterleaver: Deinterleaver | undefined;
+  private readonly nals: NalTarget;
 
   constructor(
     payload: PayloadDescription,
@@ -47,108 +47,108 @@ export class H264Depacketizer implements Depacketizer {
     const { fmtp } = payload;
     for (const nal of parseSprop(fmtp.get('sprop-parameter-sets'))) rules.sets.learn(nal, 0);
     const interleaved = fmtpNumber(fmtp, 'packetization-mode', INTERLEAVED) === INTERLEAVED;
-    this.#units = new AccessUnitAssembler(rules, sink, {
+    this.units = new AccessUnitAssembler(rules, sink, {
       ...options,
       ...(media.frameRate !== undefined && { frameRate: media.frameRate }),
       ...(interleaved && { boundary: 'timestamp' }),
     });
     if (interleaved) {
       const maxDonDiff = fmtpNumber(fmtp, 'sprop-max-don-diff', MAX_DEPTH);
-      this.#deinterleaver = new Deinterleaver(this.#units, {
+      this.deinterleaver = new Deinterleaver(this.units, {
         depth: fmtpNumber(fmtp, 'sprop-interleaving-depth', MAX_DEPTH) ?? 0,
         ...(maxDonDiff !== undefined && { maxDonDiff }),
         counts: isVcl,
       });
     }
-    this.#nals = this.#deinterleaver ?? this.#units;
+    this.nals = this.deinterleaver ?? this.units;
   }
 
   get stats(): Readonly<AssemblerStats> {
-    return this.#units.stats;
+    return this.units.stats;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart: start, payloadEnd: end } = packet;
     if (start >= end) return;
-    const nals = this.#nals;
+    const nals = this.nals;
     nals.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
     switch (buffer[start]! & 0x1f) {
       case STAP_A:
-        this.#aggregate(buffer, start + 1, end);
+        this.aggregate(buffer, start + 1, end);
         break;
       case STAP_B:
-        if (this.#decodingOrder(buffer, start + 1, end)) this.#aggregate(buffer, start + 3, end);
+        if (this.decodingOrder(buffer, start + 1, end)) this.aggregate(buffer, start + 3, end);
         break;
       case MTAP16:
-        if (this.#decodingOrder(buffer, start + 1, end)) this.#multiTime(packet, arrivalMs, 2);
+        if (this.decodingOrder(buffer, start + 1, end)) this.multiTime(packet, arrivalMs, 2);
         break;
       case MTAP24:
-        if (this.#decodingOrder(buffer, start + 1, end)) this.#multiTime(packet, arrivalMs, 3);
+        if (this.decodingOrder(buffer, start + 1, end)) this.multiTime(packet, arrivalMs, 3);
         break;
       case FU_A:
-        this.#fragment(buffer, start, start + 2, end);
+        this.fragment(buffer, start, start + 2, end);
         break;
       case FU_B:
-        if (this.#decodingOrder(buffer, start + 2, end)) this.#fragment(buffer, start, start + 4, end);
+        if (this.decodingOrder(buffer, start + 2, end)) this.fragment(buffer, start, start + 4, end);
         break;
       default:
         nals.nal(buffer, start, end);
     }
-    if (packet.marker) this.#units.marker();
+    if (packet.marker) this.units.marker();
   }
 
   gap(): void {
-    this.#deinterleaver?.gap();
-    this.#units.gap();
+    this.deinterleaver?.gap();
+    this.units.gap();
   }
 
   get isHolding(): boolean {
-    return this.#units.isHolding;
+    return this.units.isHolding;
   }
 
   releaseHeld(): void {
-    this.#units.releaseHeld();
+    this.units.releaseHeld();
   }
 
   flush(): void {
-    this.#deinterleaver?.flush();
-    this.#units.flush();
+    this.deinterleaver?.flush();
+    this.units.flush();
   }
 
   reset(): void {
-    this.#deinterleaver?.reset();
-    this.#units.reset();
+    this.deinterleaver?.reset();
+    this.units.reset();
   }
 
   // Reads the 16-bit decoding order number before the NAL units. Outside interleaved mode it is ignored: NAL
   // units are in order.
-  #decodingOrder(buffer: Buffer, at: number, end: number): boolean {
+  private decodingOrder(buffer: Buffer, at: number, end: number): boolean {
     if (at + 2 > end) {
-      this.#nals.missing();
+      this.nals.missing();
       return false;
     }
-    this.#deinterleaver?.number(buffer.readUInt16BE(at));
+    this.deinterleaver?.number(buffer.readUInt16BE(at));
     return true;
   }
 
   // STAP: repeated size and NAL unit (RFC 6184 5.7.1).
-  #aggregate(buffer: Buffer, from: number, end: number): void {
+  private aggregate(buffer: Buffer, from: number, end: number): void {
     let at = from;
     while (at + 2 <= end) {
       const size = (buffer[at]! << 8) | buffer[at + 1]!;
       at += 2;
       if (at + size > end) {
-        this.#nals.missing();
+        this.nals.missing();
         return;
       }
       // Some cameras add padding of size 0.
-      if (size > 0) this.#nals.nal(buffer, at, at + size);
+      if (size > 0) this.nals.nal(buffer, at, at + size);
       at += size;
     }
   }
 
   // MTAP: repeated size, decoding order number difference, timestamp offset, NAL unit (RFC 6184 5.7.2).
-  #multiTime(packet: RtpPacketView, arrivalMs: number, offsetBytes: 2 | 3): void {
+  private multiTime(packet: RtpPacketView, arrivalMs: number, offsetBytes: 2 | 3): void {
     const { buffer, payloadEnd: end } = packet;
     const base = buffer.readUInt16BE(packet.payloadStart + 1);
     const header = 3 + offsetBytes;
@@ -158,29 +158,29 @@ export class H264Depacketizer implements Depacketizer {
       const from = at + header;
       at = from + size;
       if (at > end) {
-        this.#nals.missing();
+        this.nals.missing();
         return;
       }
       if (size === 0) continue;
       const rtpTime = (packet.timestamp + buffer.readUIntBE(from - offsetBytes, offsetBytes)) >>> 0;
-      this.#deinterleaver?.number((base + buffer[from - offsetBytes - 1]!) & 0xffff);
-      this.#nals.at(rtpTime, arrivalMs, packet.sequence, packet.onvifTime);
-      this.#nals.nal(buffer, from, at);
+      this.deinterleaver?.number((base + buffer[from - offsetBytes - 1]!) & 0xffff);
+      this.nals.at(rtpTime, arrivalMs, packet.sequence, packet.onvifTime);
+      this.nals.nal(buffer, from, at);
     }
   }
 
   // FU: the NAL unit header consists of the indicator's upper bits and the FU header's type (RFC 6184 5.8).
-  #fragment(buffer: Buffer, start: number, from: number, end: number): void {
+  private fragment(buffer: Buffer, start: number, from: number, end: number): void {
     if (from > end) {
-      this.#nals.missing();
+      this.nals.missing();
       return;
     }
     const header = buffer[start + 1]!;
     // Use only the first fragment's type: some cameras send another one in later fragments.
     if ((header & FU_START) !== 0)
-      this.#nals.beginNal((buffer[start]! & 0xe0) | (header & 0x1f), ONE_BYTE_HEADER);
-    this.#nals.continueNal(buffer, from, end);
-    if ((header & FU_END) !== 0) this.#nals.closeNal();
+      this.nals.beginNal((buffer[start]! & 0xe0) | (header & 0x1f), ONE_BYTE_HEADER);
+    this.nals.continueNal(buffer, from, end);
+    if ((header & FU_END) !== 0) this.nals.closeNal();
   }
 }
 

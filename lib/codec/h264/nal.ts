@@ -28,9 +28,9 @@ export class H264Rules implements NalRules<H264Sps> {
   readonly headerBytes = 1;
   readonly types = [1, 24] as const;
   readonly sets = new ParameterSets<H264Sps>(describeSet);
-  readonly #reader = new BitReader();
+  private readonly reader = new BitReader();
   /** A field whose counterpart has not arrived yet. */
-  #lone: { readonly frameNum: number; readonly isBottom: boolean } | undefined;
+  private lone: { readonly frameNum: number; readonly isBottom: boolean } | undefined;
 
   typeOf(firstByte: number): number {
     return firstByte & 0x1f;
@@ -48,11 +48,11 @@ export class H264Rules implements NalRules<H264Sps> {
     facts.parameterSet = type === H264_NAL.sps || type === H264_NAL.pps;
     facts.opens = type === H264_NAL.delimiter || type === H264_NAL.sps;
     facts.recovery =
-      type === H264_NAL.sei ? recoveryPoint(this.#reader.reset(data, start + 1, end), false) : -1;
+      type === H264_NAL.sei ? recoveryPoint(this.reader.reset(data, start + 1, end), false) : -1;
     facts.first = false;
     facts.field = 0;
     facts.intra = false;
-    if (facts.slice) this.#readSlice(data, start, end, facts);
+    if (facts.slice) this.readSlice(data, start, end, facts);
   }
 
   format(sps: H264Sps): Omit<VideoFormat, 'codec'> {
@@ -69,27 +69,27 @@ export class H264Rules implements NalRules<H264Sps> {
     };
   }
 
-  #readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {
-    const reader = this.#reader.reset(data, start + 1, end);
+  private readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {
+    const reader = this.reader.reset(data, start + 1, end);
     facts.first = reader.ue() === 0 && !reader.overrun;
     facts.intra = INTRA_SLICE_TYPES.has(reader.ue());
     facts.ppsId = reader.ue();
     const sps = this.sets.activeSps(facts.ppsId)?.info;
-    if (facts.first && sps?.framesOnly === false) facts.field = this.#readField(reader, sps);
+    if (facts.first && sps?.framesOnly === false) facts.field = this.readField(reader, sps);
     // Another first slice begins a new picture, unless it is the second field of this one.
     facts.opens = facts.first && sps !== undefined && facts.field !== 2;
   }
 
   // Two fields of opposite parity with the same frame_num form a frame (7.4.1.2.4, 7.4.3). `reader` stands
   // behind the PPS id.
-  #readField(reader: BitReader, { separatePlanes, frameNumBits }: H264Sps): 0 | 1 | 2 {
+  private readField(reader: BitReader, { separatePlanes, frameNumBits }: H264Sps): 0 | 1 | 2 {
     if (separatePlanes) reader.skip(2);
     const frameNum = reader.bits(Math.min(frameNumBits, 16));
     const isField = reader.flag();
     const isBottom = isField && reader.flag();
-    const lone = this.#lone;
+    const lone = this.lone;
     const isSecond = isField && lone?.frameNum === frameNum && lone.isBottom !== isBottom;
-    this.#lone = isField && !isSecond ? { frameNum, isBottom } : undefined;
+    this.lone = isField && !isSecond ? { frameNum, isBottom } : undefined;
     return !isField ? 0 : isSecond ? 2 : 1;
   }
 }

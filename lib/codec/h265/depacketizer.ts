@@ -31,10 +31,10 @@ const MAX_DEPTH = 32_767;
  * `sprop-sei` is not read.
  */
 export class H265Depacketizer implements Depacketizer {
-  readonly #units: AccessUnitAssembler<H265Sps>;
+  private readonly units: AccessUnitAssembler<H265Sps>;
   /** Present if packets carry decoding order numbers. */
-  readonly #deinterleaver: Deinterleaver | undefined;
-  readonly #nals: NalTarget;
+  private readonly deinterleaver: Deinterleaver | undefined;
+  private readonly nals: NalTarget;
 
   constructor(
     payload: PayloadDescription,
@@ -49,25 +49,25 @@ export class H265Depacketizer implements Depacketizer {
     }
     const maxDonDiff = fmtpNumber(fmtp, 'sprop-max-don-diff', MAX_DEPTH) ?? 0;
     const depth = fmtpNumber(fmtp, 'sprop-depack-buf-nalus', MAX_DEPTH) ?? 0;
-    this.#units = new AccessUnitAssembler(rules, sink, {
+    this.units = new AccessUnitAssembler(rules, sink, {
       ...options,
       ...(media.frameRate !== undefined && { frameRate: media.frameRate }),
       ...(depth > 0 && maxDonDiff > 0 && { boundary: 'timestamp' }),
     });
     if (maxDonDiff > 0) {
-      this.#deinterleaver = new Deinterleaver(this.#units, { depth, maxDonDiff, counts: () => true });
+      this.deinterleaver = new Deinterleaver(this.units, { depth, maxDonDiff, counts: () => true });
     }
-    this.#nals = this.#deinterleaver ?? this.#units;
+    this.nals = this.deinterleaver ?? this.units;
   }
 
   get stats(): Readonly<AssemblerStats> {
-    return this.#units.stats;
+    return this.units.stats;
   }
 
   push(packet: RtpPacketView, arrivalMs: number): void {
     const { buffer, payloadStart: start, payloadEnd: end } = packet;
     if (start >= end) return;
-    const nals = this.#nals;
+    const nals = this.nals;
     nals.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
     const type = (buffer[start]! >> 1) & 0x3f;
     if (start + HEADER_BYTES >= end) {
@@ -75,62 +75,62 @@ export class H265Depacketizer implements Depacketizer {
       if (start + HEADER_BYTES === end && type < AP) nals.nal(buffer, start, end);
       else nals.missing();
     } else if (type === AP) {
-      this.#aggregate(buffer, start + HEADER_BYTES, end);
+      this.aggregate(buffer, start + HEADER_BYTES, end);
     } else if (type === FU) {
-      this.#fragment(buffer, start, end);
+      this.fragment(buffer, start, end);
     } else if (type >= PACI) {
       nals.missing();
-    } else if (this.#deinterleaver === undefined) {
+    } else if (this.deinterleaver === undefined) {
       nals.nal(buffer, start, end);
-    } else if (this.#decodingOrder(buffer, start + HEADER_BYTES, end)) {
+    } else if (this.decodingOrder(buffer, start + HEADER_BYTES, end)) {
       nals.beginNal(buffer[start]!, buffer[start + 1]!);
       nals.continueNal(buffer, start + HEADER_BYTES + 2, end);
       nals.closeNal();
     }
-    if (packet.marker) this.#units.marker();
+    if (packet.marker) this.units.marker();
   }
 
   gap(): void {
-    this.#deinterleaver?.gap();
-    this.#units.gap();
+    this.deinterleaver?.gap();
+    this.units.gap();
   }
 
   get isHolding(): boolean {
-    return this.#units.isHolding;
+    return this.units.isHolding;
   }
 
   releaseHeld(): void {
-    this.#units.releaseHeld();
+    this.units.releaseHeld();
   }
 
   flush(): void {
-    this.#deinterleaver?.flush();
-    this.#units.flush();
+    this.deinterleaver?.flush();
+    this.units.flush();
   }
 
   reset(): void {
-    this.#deinterleaver?.reset();
-    this.#units.reset();
+    this.deinterleaver?.reset();
+    this.units.reset();
   }
 
   // DONL: decoding order number of the next NAL unit.
-  #decodingOrder(buffer: Buffer, at: number, end: number): boolean {
+  private decodingOrder(buffer: Buffer, at: number, end: number): boolean {
     if (at + 2 > end) {
-      this.#nals.missing();
+      this.nals.missing();
       return false;
     }
-    this.#deinterleaver?.number(buffer.readUInt16BE(at));
+    this.deinterleaver?.number(buffer.readUInt16BE(at));
     return true;
   }
 
   // AP: repeated size and NAL unit. With decoding order numbers, DONL before the first and DOND before each
   // later one (RFC 7798 4.4.2).
-  #aggregate(buffer: Buffer, from: number, end: number): void {
-    const queue = this.#deinterleaver;
+  private aggregate(buffer: Buffer, from: number, end: number): void {
+    const queue = this.deinterleaver;
     let at = from;
     let number = 0;
     if (queue !== undefined) {
-      if (!this.#decodingOrder(buffer, at, end)) return;
+      if (!this.decodingOrder(buffer, at, end)) return;
       number = buffer.readUInt16BE(at);
       at += 2;
     }
@@ -138,10 +138,10 @@ export class H265Depacketizer implements Depacketizer {
       const size = (buffer[at]! << 8) | buffer[at + 1]!;
       at += 2;
       if (at + size > end) {
-        this.#nals.missing();
+        this.nals.missing();
         return;
       }
-      if (size > 0) this.#nals.nal(buffer, at, at + size);
+      if (size > 0) this.nals.nal(buffer, at, at + size);
       at += size;
       if (queue !== undefined && at < end) {
         number = (number + buffer[at]! + 1) & 0xffff;
@@ -152,18 +152,18 @@ export class H265Depacketizer implements Depacketizer {
   }
 
   // FU: the NAL unit header is the payload header with the FU header's type (RFC 7798 4.4.3).
-  #fragment(buffer: Buffer, start: number, end: number): void {
+  private fragment(buffer: Buffer, start: number, end: number): void {
     const header = buffer[start + HEADER_BYTES]!;
     let from = start + HEADER_BYTES + 1;
     if ((header & FU_START) !== 0) {
-      if (this.#deinterleaver !== undefined) {
-        if (!this.#decodingOrder(buffer, from, end)) return;
+      if (this.deinterleaver !== undefined) {
+        if (!this.decodingOrder(buffer, from, end)) return;
         from += 2;
       }
       // Use only the first fragment's type: some cameras send another one in later fragments.
-      this.#nals.beginNal((buffer[start]! & 0x81) | ((header & 0x3f) << 1), buffer[start + 1]!);
+      this.nals.beginNal((buffer[start]! & 0x81) | ((header & 0x3f) << 1), buffer[start + 1]!);
     }
-    this.#nals.continueNal(buffer, from, end);
-    if ((header & FU_END) !== 0) this.#nals.closeNal();
+    this.nals.continueNal(buffer, from, end);
+    if ((header & FU_END) !== 0) this.nals.closeNal();
   }
 }

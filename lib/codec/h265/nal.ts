@@ -26,7 +26,7 @@ export class H265Rules implements NalRules<H265Sps> {
   readonly headerBytes = 2;
   readonly types = [0, 48] as const;
   readonly sets = new ParameterSets<H265Sps>(describeSet);
-  readonly #reader = new BitReader();
+  private readonly reader = new BitReader();
 
   typeOf(firstByte: number): number {
     return (firstByte >> 1) & 0x3f;
@@ -47,13 +47,13 @@ export class H265Rules implements NalRules<H265Sps> {
     facts.parameterSet = baseLayer && isParameterSet(type);
     facts.recovery =
       type === H265_NAL.prefixSei && baseLayer
-        ? recoveryPoint(this.#reader.reset(data, start + 2, end), true)
+        ? recoveryPoint(this.reader.reset(data, start + 2, end), true)
         : -1;
     facts.intra = false;
     facts.first = false;
     facts.opens =
       baseLayer && (type === H265_NAL.delimiter || type === H265_NAL.vps || type === H265_NAL.sps);
-    if (facts.slice) this.#readSlice(data, start, end, facts);
+    if (facts.slice) this.readSlice(data, start, end, facts);
   }
 
   format(sps: H265Sps): Omit<VideoFormat, 'codec'> {
@@ -70,8 +70,8 @@ export class H265Rules implements NalRules<H265Sps> {
     };
   }
 
-  #readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {
-    const reader = this.#reader.reset(data, start + 2, end);
+  private readSlice(data: Buffer, start: number, end: number, facts: NalFacts): void {
+    const reader = this.reader.reset(data, start + 2, end);
     facts.first = reader.flag();
     facts.opens = facts.first;
     if (facts.sync) reader.flag(); // no_output_of_prior_pics_flag

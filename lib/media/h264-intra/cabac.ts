@@ -44,27 +44,27 @@ const MAX_ESCAPE = 20;
 const MAX_QP_DELTA = 53;
 
 export class Cabac extends ArithmeticDecoder implements Entropy {
-  readonly #source: BitSource;
-  readonly #neighbours: Neighbours;
-  readonly #places = new Uint8Array(64);
-  #grey = false;
-  #hadQpDelta = false;
+  private readonly source: BitSource;
+  private readonly neighbours: Neighbours;
+  private readonly places = new Uint8Array(64);
+  private grey = false;
+  private hadQpDelta = false;
 
   constructor(source: BitSource, neighbours: Neighbours) {
     super();
-    this.#source = source;
-    this.#neighbours = neighbours;
+    this.source = source;
+    this.neighbours = neighbours;
   }
 
   start(qp: number, grey: boolean): void {
-    this.#grey = grey;
-    this.#hadQpDelta = false;
+    this.grey = grey;
+    this.hadQpDelta = false;
     startContexts(this.contexts, qp);
-    this.startEngine(this.#source.data, (this.#source.at + 7) >> 3);
+    this.startEngine(this.source.data, (this.source.at + 7) >> 3);
   }
 
   mbType(): number {
-    const { flagsLeft, flagsTop, mbX } = this.#neighbours;
+    const { flagsLeft, flagsTop, mbX } = this.neighbours;
     const first = CONTEXT.mbType;
     if (this.bin(first + (flagsLeft & FLAG.notNxN) + (flagsTop[mbX]! & FLAG.notNxN)) === 0) return 0;
     if (this.terminate()) return I_PCM;
@@ -78,13 +78,13 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   pcm(count: number): number {
     // codIOffset's nine bits end where the arithmetic code does.
     const from = (this.bitsRead + 7) >> 3;
-    if (from + count > this.#source.length) throw broken('it ends too early');
-    this.startEngine(this.#source.data, from + count);
+    if (from + count > this.source.length) throw broken('it ends too early');
+    this.startEngine(this.source.data, from + count);
     return from;
   }
 
   transform8x8(): boolean {
-    const { flagsLeft, flagsTop, mbX } = this.#neighbours;
+    const { flagsLeft, flagsTop, mbX } = this.neighbours;
     const left = (flagsLeft & FLAG.transform8x8) !== 0 ? 1 : 0;
     const top = (flagsTop[mbX]! & FLAG.transform8x8) !== 0 ? 1 : 0;
     return this.bin(CONTEXT.transform8x8 + left + top) !== 0;
@@ -98,7 +98,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   chromaMode(): number {
-    const { flagsLeft, flagsTop, mbX } = this.#neighbours;
+    const { flagsLeft, flagsTop, mbX } = this.neighbours;
     const left = (flagsLeft & FLAG.chromaMode) !== 0 ? 1 : 0;
     const top = (flagsTop[mbX]! & FLAG.chromaMode) !== 0 ? 1 : 0;
     if (this.bin(CONTEXT.chromaMode + left + top) === 0) return 0;
@@ -107,7 +107,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   codedBlockPattern(): number {
-    const { patternLeft, patternTop, mbX } = this.#neighbours;
+    const { patternLeft, patternTop, mbX } = this.neighbours;
     const top = patternTop[mbX]!;
     const first = CONTEXT.lumaPattern;
     // ctxIdxInc counts neighbours without coefficients: the left one as 1, the upper one as 2.
@@ -116,7 +116,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     const bit2 = this.bin(first + 1 - ((patternLeft >> 3) & 1) + 2 - 2 * bit0);
     const bit3 = this.bin(first + 1 - bit2 + 2 - 2 * bit1);
     const luma = bit0 + 2 * bit1 + 4 * bit2 + 8 * bit3;
-    if (this.#grey) return luma;
+    if (this.grey) return luma;
     const chromaLeft = patternLeft >> 4;
     const chromaTop = top >> 4;
     const chroma = CONTEXT.chromaPattern;
@@ -126,24 +126,24 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   qpDelta(): number {
-    let context: number = CONTEXT.qpDelta + (this.#hadQpDelta ? 1 : 0);
+    let context: number = CONTEXT.qpDelta + (this.hadQpDelta ? 1 : 0);
     let code = 0;
     while (this.bin(context) !== 0) {
       context = CONTEXT.qpDelta + (code === 0 ? 2 : 3);
       code += 1;
       if (code > MAX_QP_DELTA) throw broken('a quantiser is out of range');
     }
-    this.#hadQpDelta = code !== 0;
+    this.hadQpDelta = code !== 0;
     return (code & 1) === 1 ? (code + 1) >> 1 : -(code >> 1);
   }
 
   noQpDelta(): void {
-    this.#hadQpDelta = false;
+    this.hadQpDelta = false;
   }
 
   lumaDc(block: Int32Array): number {
-    if (!this.#codedDc(CATEGORY.lumaDc, FLAG.lumaDc)) return 0;
-    return this.#block(CATEGORY.lumaDc, 16, block, ZIGZAG_4X4, 0, UNSCALED, 0);
+    if (!this.codedDc(CATEGORY.lumaDc, FLAG.lumaDc)) return 0;
+    return this.block(CATEGORY.lumaDc, 16, block, ZIGZAG_4X4, 0, UNSCALED, 0);
   }
 
   luma4x4(
@@ -154,11 +154,11 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     scale: Int32Array,
     scaleAt: number,
   ): number {
-    const { lumaLeft, lumaTop, mbX } = this.#neighbours;
+    const { lumaLeft, lumaTop, mbX } = this.neighbours;
     const column = 4 * mbX + x;
     const category = first === 0 ? CATEGORY.luma4x4 : CATEGORY.lumaAc;
-    const count = this.#coded(category, lumaLeft[y]!, lumaTop[column]!)
-      ? this.#block(category, 16 - first, block, ZIGZAG_4X4, first, scale, scaleAt)
+    const count = this.coded(category, lumaLeft[y]!, lumaTop[column]!)
+      ? this.block(category, 16 - first, block, ZIGZAG_4X4, first, scale, scaleAt)
       : 0;
     lumaLeft[y] = count;
     lumaTop[column] = count;
@@ -166,7 +166,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   luma8x8(block: Int32Array, x: number, y: number, scale: Int32Array, scaleAt: number): number {
-    const places = this.#places;
+    const places = this.places;
     let count = 0;
     let i = 0;
     while (i < 63) {
@@ -181,14 +181,14 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
       places[count] = 63;
       count += 1;
     }
-    this.#levels(count, CONTEXT.level8x8, 4, block, ZIGZAG_8X8, 0, scale, scaleAt);
-    this.#neighbours.fillLuma(x, y, 2, 1);
+    this.levels(count, CONTEXT.level8x8, 4, block, ZIGZAG_8X8, 0, scale, scaleAt);
+    this.neighbours.fillLuma(x, y, 2, 1);
     return count;
   }
 
   chromaDc(block: Int32Array, plane: number): number {
-    if (!this.#codedDc(CATEGORY.chromaDc, plane === 0 ? FLAG.cbDc : FLAG.crDc)) return 0;
-    return this.#block(CATEGORY.chromaDc, 4, block, CHROMA_DC_SCAN, 0, UNSCALED, 0);
+    if (!this.codedDc(CATEGORY.chromaDc, plane === 0 ? FLAG.cbDc : FLAG.crDc)) return 0;
+    return this.block(CATEGORY.chromaDc, 4, block, CHROMA_DC_SCAN, 0, UNSCALED, 0);
   }
 
   chromaAc(
@@ -199,11 +199,11 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     scale: Int32Array,
     scaleAt: number,
   ): number {
-    const { chromaLeft, chromaTop, mbX } = this.#neighbours;
+    const { chromaLeft, chromaTop, mbX } = this.neighbours;
     const row = 2 * plane + y;
     const column = 4 * mbX + 2 * plane + x;
-    const count = this.#coded(CATEGORY.chromaAc, chromaLeft[row]!, chromaTop[column]!)
-      ? this.#block(CATEGORY.chromaAc, 15, block, ZIGZAG_4X4, 1, scale, scaleAt)
+    const count = this.coded(CATEGORY.chromaAc, chromaLeft[row]!, chromaTop[column]!)
+      ? this.block(CATEGORY.chromaAc, 15, block, ZIGZAG_4X4, 1, scale, scaleAt)
       : 0;
     chromaLeft[row] = count;
     chromaTop[column] = count;
@@ -211,18 +211,18 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   endOfSlice(): boolean {
-    if (this.bitsRead > 8 * this.#source.length) throw broken('it ends too early');
+    if (this.bitsRead > 8 * this.source.length) throw broken('it ends too early');
     return this.terminate();
   }
 
   /** coded_block_flag. A neighbour without coefficients counts as 0, an unavailable one as 1. */
-  #coded(category: number, left: number, top: number): boolean {
+  private coded(category: number, left: number, top: number): boolean {
     return this.bin(CONTEXT.coded + 4 * category + (left !== 0 ? 1 : 0) + (top !== 0 ? 2 : 0)) !== 0;
   }
 
-  #codedDc(category: number, flag: number): boolean {
-    const neighbours = this.#neighbours;
-    const coded = this.#coded(
+  private codedDc(category: number, flag: number): boolean {
+    const neighbours = this.neighbours;
+    const coded = this.coded(
       category,
       neighbours.flagsLeft & flag,
       neighbours.flagsTop[neighbours.mbX]! & flag,
@@ -232,7 +232,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   /** residual_block_cabac() behind coded_block_flag, for all but 8x8 blocks. */
-  #block(
+  private block(
     category: number,
     max: number,
     block: Int32Array,
@@ -244,7 +244,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     const offset = SIGNIFICANT_OFFSET[category]!;
     const significant = CONTEXT.significant + offset;
     const last = CONTEXT.last + offset;
-    const places = this.#places;
+    const places = this.places;
     const end = max - 1;
     let count = 0;
     let i = 0;
@@ -261,21 +261,12 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
       count += 1;
     }
     const largest = category === CATEGORY.chromaDc ? 3 : 4;
-    this.#levels(
-      count,
-      CONTEXT.level + LEVEL_OFFSET[category]!,
-      largest,
-      block,
-      scan,
-      scanAt,
-      scale,
-      scaleAt,
-    );
+    this.levels(count, CONTEXT.level + LEVEL_OFFSET[category]!, largest, block, scan, scanAt, scale, scaleAt);
     return count;
   }
 
-  /** coeff_abs_level_minus1 and sign of the coefficients at #places, from the last to the first. */
-  #levels(
+  /** coeff_abs_level_minus1 and sign of the coefficients at `places`, from the last to the first. */
+  private levels(
     count: number,
     context: number,
     largest: number,
@@ -285,7 +276,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
     scale: Int32Array,
     scaleAt: number,
   ): void {
-    const places = this.#places;
+    const places = this.places;
     let ones = 1;
     let more = 0;
     for (let i = count - 1; i >= 0; i -= 1) {
@@ -297,7 +288,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
         more += 1;
         level = 2;
         while (level < 15 && this.bin(next) !== 0) level += 1;
-        if (level === 15) level += this.#escape();
+        if (level === 15) level += this.escape();
       }
       const place = scan[scanAt + places[i]!]!;
       if (this.bypass() !== 0) level = -level;
@@ -306,7 +297,7 @@ export class Cabac extends ArithmeticDecoder implements Entropy {
   }
 
   /** The Exp-Golomb suffix of a level (9.3.2.3). */
-  #escape(): number {
+  private escape(): number {
     let bits = 0;
     let value = 0;
     while (this.bypass() !== 0) {

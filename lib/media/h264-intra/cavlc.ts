@@ -26,28 +26,28 @@ const CHROMA_DC = -1;
 const MAX_PREFIX = 20;
 
 export class Cavlc implements Entropy {
-  readonly #source: BitSource;
-  readonly #neighbours: Neighbours;
-  readonly #levels = new Int32Array(16);
-  #grey = false;
+  private readonly source: BitSource;
+  private readonly neighbours: Neighbours;
+  private readonly levels = new Int32Array(16);
+  private grey = false;
 
   constructor(source: BitSource, neighbours: Neighbours) {
-    this.#source = source;
-    this.#neighbours = neighbours;
+    this.source = source;
+    this.neighbours = neighbours;
   }
 
   start(_qp: number, grey: boolean): void {
-    this.#grey = grey;
+    this.grey = grey;
   }
 
   mbType(): number {
-    const type = this.#source.ue();
+    const type = this.source.ue();
     if (type > I_PCM) throw broken('a macroblock’s type does not exist');
     return type;
   }
 
   pcm(count: number): number {
-    const source = this.#source;
+    const source = this.source;
     const from = (source.at + 7) >> 3;
     if (from + count > source.length) throw broken('it ends too early');
     source.at = 8 * (from + count);
@@ -55,11 +55,11 @@ export class Cavlc implements Entropy {
   }
 
   transform8x8(): boolean {
-    return this.#source.flag();
+    return this.source.flag();
   }
 
   predictionMode(): number {
-    const source = this.#source;
+    const source = this.source;
     const window = source.peek(4);
     if (window >= 8) {
       source.at += 1;
@@ -70,19 +70,19 @@ export class Cavlc implements Entropy {
   }
 
   chromaMode(): number {
-    const mode = this.#source.ue();
+    const mode = this.source.ue();
     if (mode > 3) throw broken('a prediction mode does not exist');
     return mode;
   }
 
   codedBlockPattern(): number {
-    const pattern = (this.#grey ? INTRA_CBP_GREY : INTRA_CBP)[this.#source.ue()];
+    const pattern = (this.grey ? INTRA_CBP_GREY : INTRA_CBP)[this.source.ue()];
     if (pattern === undefined) throw broken('a coded block pattern does not exist');
     return pattern;
   }
 
   qpDelta(): number {
-    return this.#source.se();
+    return this.source.se();
   }
 
   noQpDelta(): void {
@@ -90,9 +90,9 @@ export class Cavlc implements Entropy {
   }
 
   lumaDc(block: Int32Array): number {
-    const { lumaLeft, lumaTop, mbX } = this.#neighbours;
+    const { lumaLeft, lumaTop, mbX } = this.neighbours;
     const context = contextOf(lumaLeft[0]!, lumaTop[4 * mbX]!);
-    return this.#block(context, 16, block, ZIGZAG_4X4, 0, 1, UNSCALED, 0);
+    return this.block(context, 16, block, ZIGZAG_4X4, 0, 1, UNSCALED, 0);
   }
 
   luma4x4(
@@ -103,23 +103,23 @@ export class Cavlc implements Entropy {
     scale: Int32Array,
     scaleAt: number,
   ): number {
-    const { lumaLeft, lumaTop, mbX } = this.#neighbours;
+    const { lumaLeft, lumaTop, mbX } = this.neighbours;
     const column = 4 * mbX + x;
     const context = contextOf(lumaLeft[y]!, lumaTop[column]!);
-    const count = this.#block(context, 16 - first, block, ZIGZAG_4X4, first, 1, scale, scaleAt);
+    const count = this.block(context, 16 - first, block, ZIGZAG_4X4, first, 1, scale, scaleAt);
     lumaLeft[y] = count;
     lumaTop[column] = count;
     return count;
   }
 
   luma8x8(block: Int32Array, x: number, y: number, scale: Int32Array, scaleAt: number): number {
-    const { lumaLeft, lumaTop, mbX } = this.#neighbours;
+    const { lumaLeft, lumaTop, mbX } = this.neighbours;
     let all = 0;
     for (let part = 0; part < 4; part += 1) {
       const row = y + (part >> 1);
       const column = 4 * mbX + x + (part & 1);
       const context = contextOf(lumaLeft[row]!, lumaTop[column]!);
-      const count = this.#block(context, 16, block, ZIGZAG_8X8, part, 4, scale, scaleAt);
+      const count = this.block(context, 16, block, ZIGZAG_8X8, part, 4, scale, scaleAt);
       lumaLeft[row] = count;
       lumaTop[column] = count;
       all += count;
@@ -128,7 +128,7 @@ export class Cavlc implements Entropy {
   }
 
   chromaDc(block: Int32Array, _plane: number): number {
-    return this.#block(CHROMA_DC, 4, block, CHROMA_DC_SCAN, 0, 1, UNSCALED, 0);
+    return this.block(CHROMA_DC, 4, block, CHROMA_DC_SCAN, 0, 1, UNSCALED, 0);
   }
 
   chromaAc(
@@ -139,23 +139,23 @@ export class Cavlc implements Entropy {
     scale: Int32Array,
     scaleAt: number,
   ): number {
-    const { chromaLeft, chromaTop, mbX } = this.#neighbours;
+    const { chromaLeft, chromaTop, mbX } = this.neighbours;
     const row = 2 * plane + y;
     const column = 4 * mbX + 2 * plane + x;
     const context = contextOf(chromaLeft[row]!, chromaTop[column]!);
-    const count = this.#block(context, 15, block, ZIGZAG_4X4, 1, 1, scale, scaleAt);
+    const count = this.block(context, 15, block, ZIGZAG_4X4, 1, 1, scale, scaleAt);
     chromaLeft[row] = count;
     chromaTop[column] = count;
     return count;
   }
 
   endOfSlice(): boolean {
-    this.#source.checkEnd();
-    return !this.#source.more;
+    this.source.checkEnd();
+    return !this.source.more;
   }
 
   /** residual_block_cavlc(): coefficient n goes to scan[scanAt + step * n]. */
-  #block(
+  private block(
     context: number,
     max: number,
     block: Int32Array,
@@ -165,12 +165,12 @@ export class Cavlc implements Entropy {
     scale: Int32Array,
     scaleAt: number,
   ): number {
-    const source = this.#source;
-    const token = this.#coeffToken(context);
+    const source = this.source;
+    const token = this.coeffToken(context);
     const total = token >> 2;
     if (total === 0) return 0;
     if (total > max) throw broken('a block has too many coefficients');
-    this.#readLevels(total, token & 3);
+    this.readLevels(total, token & 3);
 
     let zeros = 0;
     if (total < max) {
@@ -183,7 +183,7 @@ export class Cavlc implements Entropy {
       zeros = entry >> 8;
       if (zeros + total > max) throw broken('a block has too many coefficients');
     }
-    const levels = this.#levels;
+    const levels = this.levels;
     let at = zeros + total - 1;
     for (let i = 0; i < total; i += 1) {
       const place = scan[scanAt + step * at]!;
@@ -202,8 +202,8 @@ export class Cavlc implements Entropy {
   }
 
   /** 4 * TotalCoeff + TrailingOnes. */
-  #coeffToken(context: number): number {
-    const source = this.#source;
+  private coeffToken(context: number): number {
+    const source = this.source;
     let entry: number;
     if (context >= 8) {
       const code = source.bits(6);
@@ -226,9 +226,9 @@ export class Cavlc implements Entropy {
   }
 
   /** Levels (9.2.2), from the highest frequency down. */
-  #readLevels(total: number, ones: number): void {
-    const source = this.#source;
-    const levels = this.#levels;
+  private readLevels(total: number, ones: number): void {
+    const source = this.source;
+    const levels = this.levels;
     for (let i = 0; i < ones; i += 1) levels[i] = 1 - 2 * source.bits(1);
     let suffixLength = total > 10 && ones < 3 ? 1 : 0;
     for (let i = ones; i < total; i += 1) {

@@ -43,11 +43,11 @@ interface Workshop {
 const MAX_SCALES = 8;
 
 export class IntraDecoder {
-  readonly #source = new BitSource();
-  readonly #sps = new Map<number, Sps>();
-  readonly #pps = new Map<number, Pps>();
-  readonly #scales = new Map<string, Scales>();
-  #workshop: Workshop | undefined;
+  private readonly source = new BitSource();
+  private readonly sps = new Map<number, Sps>();
+  private readonly pps = new Map<number, Pps>();
+  private readonly scales = new Map<string, Scales>();
+  private workshop: Workshop | undefined;
 
   /**
    * Decodes `annexB`: a keyframe with its parameter sets in front; anything behind its first picture is
@@ -55,8 +55,8 @@ export class IntraDecoder {
    * that it cannot decode, EDECODE for invalid or incomplete data.
    */
   decode(annexB: Uint8Array): DecodedPicture {
-    this.#sps.clear();
-    this.#pps.clear();
+    this.sps.clear();
+    this.pps.clear();
     let first: SliceHeader | undefined;
     let next = 0;
     const nals = splitAnnexB(Buffer.from(annexB.buffer, annexB.byteOffset, annexB.byteLength));
@@ -64,22 +64,22 @@ export class IntraDecoder {
       const type = nal[0]! & 31;
       if (type === NAL.sps || type === NAL.pps) {
         if (first) break;
-        this.#parameterSet(type, nal);
+        this.parameterSet(type, nal);
       } else if (type >= NAL.partitionA && type <= NAL.partitionC) {
         throw unsupported('data partitioning');
       } else if (type === NAL.slice || type === NAL.idr) {
-        const header = this.#header(nal);
+        const header = this.header(nal);
         if (header.redundant > 0) continue;
         if (first && startsPicture(first, header)) break;
         if (header.firstMb < next) throw broken('a part of the picture is there twice');
-        if (header.firstMb > next) throw this.#gap(next, nals.slice(n + 1));
-        first ??= this.#begin(header);
-        next = this.#slice(header);
-        if (next === this.#workshop!.frame.slice.length) break;
+        if (header.firstMb > next) throw this.gap(next, nals.slice(n + 1));
+        first ??= this.begin(header);
+        next = this.slice(header);
+        if (next === this.workshop!.frame.slice.length) break;
       }
     }
     if (!first) throw broken('there is no picture in it');
-    const { frame } = this.#workshop!;
+    const { frame } = this.workshop!;
     if (next !== frame.slice.length) throw broken('a part of the picture is missing');
     deblock(frame);
     return crop(frame, first.sps);
@@ -87,52 +87,52 @@ export class IntraDecoder {
 
   /** Frees the memory. */
   release(): void {
-    this.#workshop = undefined;
-    this.#scales.clear();
+    this.workshop = undefined;
+    this.scales.clear();
   }
 
-  #parameterSet(type: number, nal: Uint8Array): void {
-    this.#source.load(nal);
+  private parameterSet(type: number, nal: Uint8Array): void {
+    this.source.load(nal);
     if (type === NAL.sps) {
-      const sps = parseSps(this.#source);
-      this.#sps.set(sps.id, sps);
+      const sps = parseSps(this.source);
+      this.sps.set(sps.id, sps);
     } else {
-      const pps = parsePps(this.#source);
-      this.#pps.set(pps.id, pps);
+      const pps = parsePps(this.source);
+      this.pps.set(pps.id, pps);
     }
   }
 
-  #header(nal: Uint8Array): SliceHeader {
-    this.#source.load(nal);
-    return parseSliceHeader(this.#source, nal[0]!, this.#sps, this.#pps);
+  private header(nal: Uint8Array): SliceHeader {
+    this.source.load(nal);
+    return parseSliceHeader(this.source, nal[0]!, this.sps, this.pps);
   }
 
   /** The error for a gap at macroblock `next`: if a later slice fills it, the slices are out of order. */
-  #gap(next: number, later: readonly Uint8Array[]): Error {
+  private gap(next: number, later: readonly Uint8Array[]): Error {
     for (const nal of later) {
       const type = nal[0]! & 31;
       if (type !== NAL.slice && type !== NAL.idr) break;
-      if (this.#header(nal).firstMb === next) return unsupported('slices in arbitrary order (ASO)');
+      if (this.header(nal).firstMb === next) return unsupported('slices in arbitrary order (ASO)');
     }
     return broken('a part of the picture is missing');
   }
 
-  #begin(header: SliceHeader): SliceHeader {
-    if (!this.#workshop?.frame.fits(header.sps)) {
+  private begin(header: SliceHeader): SliceHeader {
+    if (!this.workshop?.frame.fits(header.sps)) {
       // Free the old memory before allocating the new.
-      this.#workshop = undefined;
+      this.workshop = undefined;
       const frame = new Frame(header.sps);
-      const cavlc = new Cavlc(this.#source, frame.neighbours);
-      const cabac = new Cabac(this.#source, frame.neighbours);
-      this.#workshop = { frame, cavlc, cabac, macroblocks: new MacroblockDecoder(this.#source, frame) };
+      const cavlc = new Cavlc(this.source, frame.neighbours);
+      const cabac = new Cabac(this.source, frame.neighbours);
+      this.workshop = { frame, cavlc, cabac, macroblocks: new MacroblockDecoder(this.source, frame) };
     }
-    this.#workshop.frame.begin();
+    this.workshop.frame.begin();
     return header;
   }
 
   /** Returns the address of the macroblock behind the slice. */
-  #slice(header: SliceHeader): number {
-    const { frame, cavlc, cabac, macroblocks } = this.#workshop!;
+  private slice(header: SliceHeader): number {
+    const { frame, cavlc, cabac, macroblocks } = this.workshop!;
     const { pps, sps } = header;
     frame.filters.push({
       mode: header.deblocking,
@@ -145,19 +145,19 @@ export class IntraDecoder {
       header,
       frame.filters.length - 1,
       pps.cabac ? cabac : cavlc,
-      this.#scalesOf(sps, pps),
+      this.scalesOf(sps, pps),
     );
   }
 
   /** Kept by scaling lists, which are the same in all keyframes of a camera. */
-  #scalesOf(sps: Sps, pps: Pps): Scales {
+  private scalesOf(sps: Sps, pps: Pps): Scales {
     const lists = resolveScaling(sps, pps);
     const key = lists === undefined ? '' : lists.join(' ');
-    let scales = this.#scales.get(key);
+    let scales = this.scales.get(key);
     if (!scales) {
-      if (this.#scales.size >= MAX_SCALES) this.#scales.clear();
+      if (this.scales.size >= MAX_SCALES) this.scales.clear();
       scales = buildScales(lists);
-      this.#scales.set(key, scales);
+      this.scales.set(key, scales);
     }
     return scales;
   }

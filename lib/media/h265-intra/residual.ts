@@ -11,22 +11,22 @@ const MAX_LEVEL = 32_768;
 const MAX_PREFIX = 20;
 
 export abstract class ResidualReader extends ArithmeticDecoder {
-  readonly #codedSubBlocks = new Uint8Array(STRIDE * STRIDE);
-  readonly #levels = new Uint8Array(16);
+  private readonly codedSubBlocks = new Uint8Array(STRIDE * STRIDE);
+  private readonly levels = new Uint8Array(16);
 
   /** `hideSigns`: sign_data_hiding_enabled_flag, but false for a lossless block. */
   protected residual(log2: number, chroma: boolean, scanIndex: number, hideSigns: boolean): void {
-    const lastX = this.#lastPrefix(CONTEXT.lastX, log2, chroma);
-    const lastY = this.#lastPrefix(CONTEXT.lastY, log2, chroma);
-    let x = this.#lastPosition(lastX);
-    let y = this.#lastPosition(lastY);
+    const lastX = this.lastPrefix(CONTEXT.lastX, log2, chroma);
+    const lastY = this.lastPrefix(CONTEXT.lastY, log2, chroma);
+    let x = this.lastPosition(lastX);
+    let y = this.lastPosition(lastY);
     if (scanIndex === 2) [x, y] = [y, x];
 
     const scan = SCANS[scanIndex]![2]!;
     const blocks = SCANS[scanIndex]![log2 - 2]!;
     const lastBlock = blocks.place[((y >> 2) << 3) + (x >> 2)]!;
     const lastPlace = scan.place[((y & 3) << 3) + (x & 3)]!;
-    const coded = this.#codedSubBlocks;
+    const coded = this.codedSubBlocks;
     coded.fill(0);
     const significant = CONTEXT.significant + (chroma ? 27 : 0);
     let greater1 = 1;
@@ -42,7 +42,7 @@ export abstract class ResidualReader extends ArithmeticDecoder {
       } else {
         coded[at] = 1;
       }
-      const base = significant + this.#significantBase(log2, chroma, scanIndex, block);
+      const base = significant + this.significantBase(log2, chroma, scanIndex, block);
       let high = block === lastBlock ? lastPlace : -1;
       let low = high;
       let count = high < 0 ? 0 : 1;
@@ -69,17 +69,17 @@ export abstract class ResidualReader extends ArithmeticDecoder {
       }
       if (count === 0) continue;
       const set = (block === 0 || chroma ? 0 : 2) + (block < lastBlock && greater1 === 0 ? 1 : 0);
-      greater1 = this.#levelsOf(count, set, chroma, hideSigns && high - low > 3);
+      greater1 = this.levelsOf(count, set, chroma, hideSigns && high - low > 3);
     }
   }
 
   /** Part of the sig_coeff_flag context that a sub-block's coefficients share, for blocks larger than 4x4. */
-  #significantBase(log2: number, chroma: boolean, scanIndex: number, block: number): number {
+  private significantBase(log2: number, chroma: boolean, scanIndex: number, block: number): number {
     if (chroma) return log2 === 3 ? 9 : 12;
     return (block > 0 ? 3 : 0) + (log2 === 3 ? (scanIndex === 0 ? 9 : 15) : 21);
   }
 
-  #lastPrefix(first: number, log2: number, chroma: boolean): number {
+  private lastPrefix(first: number, log2: number, chroma: boolean): number {
     const offset = chroma ? 15 : 3 * (log2 - 2) + ((log2 - 1) >> 2);
     const shift = chroma ? log2 - 2 : (log2 + 1) >> 2;
     const most = 2 * log2 - 1;
@@ -88,7 +88,7 @@ export abstract class ResidualReader extends ArithmeticDecoder {
     return prefix;
   }
 
-  #lastPosition(prefix: number): number {
+  private lastPosition(prefix: number): number {
     if (prefix <= 3) return prefix;
     const bits = (prefix >> 1) - 1;
     return ((2 + (prefix & 1)) << bits) + this.bypassBits(bits);
@@ -98,8 +98,8 @@ export abstract class ResidualReader extends ArithmeticDecoder {
    * Parses the levels and signs of a sub-block's `count` coefficients. Returns greater1Ctx for the next
    * sub-block.
    */
-  #levelsOf(count: number, set: number, chroma: boolean, signHidden: boolean): number {
-    const levels = this.#levels;
+  private levelsOf(count: number, set: number, chroma: boolean, signHidden: boolean): number {
+    const levels = this.levels;
     const first = CONTEXT.greater1 + (chroma ? 16 : 0) + 4 * set;
     let context = 1;
     let firstGreater = -1;
@@ -119,7 +119,7 @@ export abstract class ResidualReader extends ArithmeticDecoder {
     for (let n = 0; n < count; n += 1) {
       const level = n < 8 ? levels[n]! : 1;
       if (level < (n >= 8 ? 1 : n === firstGreater ? 3 : 2)) continue;
-      const whole = level + this.#remaining(rice);
+      const whole = level + this.remaining(rice);
       if (whole > MAX_LEVEL) throw broken('a coefficient is out of range');
       if (whole > 3 << rice && rice < 4) rice += 1;
     }
@@ -127,7 +127,7 @@ export abstract class ResidualReader extends ArithmeticDecoder {
   }
 
   /** coeff_abs_level_remaining (9.3.3.11). */
-  #remaining(rice: number): number {
+  private remaining(rice: number): number {
     let prefix = 0;
     while (this.bypass() !== 0) {
       prefix += 1;

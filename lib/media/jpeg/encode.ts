@@ -129,7 +129,7 @@ class Component {
   load(block: Float64Array, x: number, y: number): void {
     const { plane, stride, width, height, levels } = this;
     if (x + 8 > width || y + 8 > height) {
-      this.#loadEdge(block, x, y);
+      this.loadEdge(block, x, y);
       return;
     }
     let from = y * stride + x;
@@ -150,7 +150,7 @@ class Component {
     }
   }
 
-  #loadEdge(block: Float64Array, x: number, y: number): void {
+  private loadEdge(block: Float64Array, x: number, y: number): void {
     const { plane, stride, width, height, levels } = this;
     for (let to = 0; to < 64; to += 8) {
       const row = Math.min(height - 1, y + (to >> 3)) * stride;
@@ -179,70 +179,70 @@ let workspace: Uint8Array = new Uint8Array(256 * 1024);
 
 /** The growing file, and the bits that do not fill a byte yet. */
 class Scan {
-  #out: Uint8Array;
-  #length: number;
-  #bits = 0;
-  #bitCount = 0;
-  readonly #block = new Float64Array(64);
-  readonly #levels = new Int32Array(64);
-  readonly #places = new Int32Array(2);
+  private out: Uint8Array;
+  private length: number;
+  private bits = 0;
+  private bitCount = 0;
+  private readonly samples = new Float64Array(64);
+  private readonly levels = new Int32Array(64);
+  private readonly places = new Int32Array(2);
 
   constructor(head: Uint8Array) {
-    this.#out = workspace;
-    this.#out.set(head);
-    this.#length = head.length;
+    this.out = workspace;
+    this.out.set(head);
+    this.length = head.length;
   }
 
   block(component: Component, x: number, y: number): void {
-    if (this.#length + BLOCK_BYTES > this.#out.length) this.#grow();
-    const block = this.#block;
+    if (this.length + BLOCK_BYTES > this.out.length) this.grow();
+    const block = this.samples;
     component.load(block, x, y);
     transformColumns(block);
-    this.#code(block, component);
+    this.code(block, component);
   }
 
   finish(): Uint8Array {
     // Pad the last byte with ones.
-    this.#put(0x7f, 7);
-    while (this.#bitCount >= 8) {
-      this.#bitCount -= 8;
-      this.#byte((this.#bits >>> this.#bitCount) & 255);
+    this.put(0x7f, 7);
+    while (this.bitCount >= 8) {
+      this.bitCount -= 8;
+      this.byte((this.bits >>> this.bitCount) & 255);
     }
-    this.#out[this.#length++] = 0xff;
-    this.#out[this.#length++] = 0xd9;
-    workspace = this.#out;
-    return this.#out.slice(0, this.#length);
+    this.out[this.length++] = 0xff;
+    this.out[this.length++] = 0xd9;
+    workspace = this.out;
+    return this.out.slice(0, this.length);
   }
 
   /** Quantizes and codes a block (T.81 F.1.2). Only non-zero levels are visited, found by a bit for each. */
-  #code(block: Float64Array, component: Component): void {
+  private code(block: Float64Array, component: Component): void {
     const { divisors, ac, dc } = component;
-    const levels = this.#levels;
-    const places = this.#places;
+    const levels = this.levels;
+    const places = this.places;
     quantize(block, divisors, levels, places);
     const level = levels[0]!;
     const difference = level - component.lastDc;
     component.lastDc = level;
     const category = 32 - Math.clz32(Math.abs(difference));
-    this.#put(dc.codes[category]!, dc.lengths[category]!);
-    if (category > 0) this.#put(magnitude(difference, category), category);
-    const middle = this.#codeHalf(places[0]! & ~TOP_BIT, 0, ac, 0);
-    const last = this.#codeHalf(places[1]!, 32, ac, middle);
-    if (last < 63) this.#put(ac.codes[0]!, ac.lengths[0]!);
+    this.put(dc.codes[category]!, dc.lengths[category]!);
+    if (category > 0) this.put(magnitude(difference, category), category);
+    const middle = this.codeHalf(places[0]! & ~TOP_BIT, 0, ac, 0);
+    const last = this.codeHalf(places[1]!, 32, ac, middle);
+    if (last < 63) this.put(ac.codes[0]!, ac.lengths[0]!);
   }
 
   /**
    * Codes the levels of half a zigzag that begins at `first`; the previous level was at `before`. Returns the
    * position of the last one.
    */
-  #codeHalf(places: number, first: number, ac: HuffmanCodes, before: number): number {
+  private codeHalf(places: number, first: number, ac: HuffmanCodes, before: number): number {
     const { codes, lengths } = ac;
-    const levels = this.#levels;
-    const out = this.#out;
+    const levels = this.levels;
+    const out = this.out;
     let last = before;
-    let bits = this.#bits;
-    let pending = this.#bitCount;
-    let written = this.#length;
+    let bits = this.bits;
+    let pending = this.bitCount;
+    let written = this.length;
     for (let left = places; left !== 0;) {
       const top = Math.clz32(left);
       left &= ~(TOP_BIT >>> top);
@@ -254,15 +254,15 @@ class Scan {
       const symbol = ((run & 15) << 4) | size;
       const length = lengths[symbol]! + size;
       if (run > 15 || length > 16) {
-        this.#bits = bits;
-        this.#bitCount = pending;
-        this.#length = written;
-        for (let zeros = run; zeros > 15; zeros -= 16) this.#put(codes[0xf0]!, lengths[0xf0]!);
-        this.#put(codes[symbol]!, lengths[symbol]!);
-        this.#put(magnitude(value, size), size);
-        bits = this.#bits;
-        pending = this.#bitCount;
-        written = this.#length;
+        this.bits = bits;
+        this.bitCount = pending;
+        this.length = written;
+        for (let zeros = run; zeros > 15; zeros -= 16) this.put(codes[0xf0]!, lengths[0xf0]!);
+        this.put(codes[symbol]!, lengths[symbol]!);
+        this.put(magnitude(value, size), size);
+        bits = this.bits;
+        pending = this.bitCount;
+        written = this.length;
         continue;
       }
       bits = (bits << length) | (codes[symbol]! << size) | magnitude(value, size);
@@ -276,35 +276,35 @@ class Scan {
       out[written++] = lower;
       if (lower === 255) out[written++] = 0;
     }
-    this.#bits = bits;
-    this.#bitCount = pending;
-    this.#length = written;
+    this.bits = bits;
+    this.bitCount = pending;
+    this.length = written;
     return last;
   }
 
   /** `count` is at most 16; fewer than 16 bits are pending. */
-  #put(value: number, count: number): void {
-    const bits = (this.#bits << count) | value;
-    let pending = this.#bitCount + count;
+  private put(value: number, count: number): void {
+    const bits = (this.bits << count) | value;
+    let pending = this.bitCount + count;
     if (pending >= 16) {
       pending -= 16;
-      this.#byte((bits >>> (pending + 8)) & 255);
-      this.#byte((bits >>> pending) & 255);
+      this.byte((bits >>> (pending + 8)) & 255);
+      this.byte((bits >>> pending) & 255);
     }
-    this.#bits = bits;
-    this.#bitCount = pending;
+    this.bits = bits;
+    this.bitCount = pending;
   }
 
   /** A zero follows a 0xFF byte, so that it is not taken for a marker (T.81 B.1.1.5). */
-  #byte(byte: number): void {
-    this.#out[this.#length++] = byte;
-    if (byte === 255) this.#out[this.#length++] = 0;
+  private byte(byte: number): void {
+    this.out[this.length++] = byte;
+    if (byte === 255) this.out[this.length++] = 0;
   }
 
-  #grow(): void {
-    const larger = new Uint8Array(this.#out.length * 2);
-    larger.set(this.#out);
-    this.#out = larger;
+  private grow(): void {
+    const larger = new Uint8Array(this.out.length * 2);
+    larger.set(this.out);
+    this.out = larger;
   }
 }
 

@@ -27,10 +27,10 @@ export class Bt601Band {
   readonly y: Uint8Array;
   readonly cb: Uint8Array;
   readonly cr: Uint8Array;
-  readonly #y: Uint8ClampedArray<ArrayBuffer>;
-  readonly #cb: Uint8ClampedArray<ArrayBuffer>;
-  readonly #cr: Uint8ClampedArray<ArrayBuffer>;
-  readonly #added: Int32Array;
+  private readonly clampedY: Uint8ClampedArray<ArrayBuffer>;
+  private readonly clampedCb: Uint8ClampedArray<ArrayBuffer>;
+  private readonly clampedCr: Uint8ClampedArray<ArrayBuffer>;
+  private readonly added: Int32Array;
 
   private constructor(
     private readonly picture: ColourPicture,
@@ -38,13 +38,13 @@ export class Bt601Band {
   ) {
     const { width } = picture;
     const chromaWidth = (width + 1) >> 1;
-    this.#y = new Uint8ClampedArray(width * BAND);
-    this.#cb = new Uint8ClampedArray((chromaWidth * BAND) / 2);
-    this.#cr = new Uint8ClampedArray((chromaWidth * BAND) / 2);
-    this.#added = new Int32Array(chromaWidth);
-    this.y = new Uint8Array(this.#y.buffer);
-    this.cb = new Uint8Array(this.#cb.buffer);
-    this.cr = new Uint8Array(this.#cr.buffer);
+    this.clampedY = new Uint8ClampedArray(width * BAND);
+    this.clampedCb = new Uint8ClampedArray((chromaWidth * BAND) / 2);
+    this.clampedCr = new Uint8ClampedArray((chromaWidth * BAND) / 2);
+    this.added = new Int32Array(chromaWidth);
+    this.y = new Uint8Array(this.clampedY.buffer);
+    this.cb = new Uint8Array(this.clampedCb.buffer);
+    this.cr = new Uint8Array(this.clampedCr.buffer);
   }
 
   /** Undefined if the picture already uses the BT.601 matrix. `matrix`: code of table E.5. */
@@ -60,13 +60,13 @@ export class Bt601Band {
    */
   fill(top: number): void {
     const { y, cb, cr, yStride, cStride, width, height } = this.picture;
-    const added = this.#added;
+    const added = this.added;
     const rows = Math.min(BAND / 2, ((height + 1) >> 1) - top);
     for (let row = 0; row < rows; row++) {
       const from = (top + row) * cStride;
-      convertChroma(cb, cr, from, this.#cb, this.#cr, row * added.length, added, this.shares);
+      convertChroma(cb, cr, from, this.clampedCb, this.clampedCr, row * added.length, added, this.shares);
       for (let line = 2 * row; line < Math.min(height - 2 * top, 2 * row + 2); line++)
-        convertLuma(y, (2 * top + line) * yStride, this.#y, line * width, width, added, this.shares);
+        convertLuma(y, (2 * top + line) * yStride, this.clampedY, line * width, width, added, this.shares);
     }
   }
 }
