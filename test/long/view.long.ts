@@ -207,6 +207,29 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     await showsMore(page, before + 25);
   });
 
+  it('keeps a picture in picture moving while its tab is hidden, and stops when that is closed', async () => {
+    const page = await open('1');
+    await showsMore(page, 20);
+    await page.locator('nvr-video').hover();
+    await page.getByRole('button', { name: 'Picture in picture' }).click();
+    await page.waitForFunction(() => document.pictureInPictureElement !== null);
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    const shown = (): Promise<number> =>
+      page.evaluate(
+        () =>
+          (document.querySelector('nvr-video') as unknown as Tile).video.getVideoPlaybackQuality()
+            .totalVideoFrames,
+      );
+    const before = await shown();
+    await until(async () => (await shown()) > before + 50);
+    const ended = gst.lines.filter((line) => line.startsWith('TEARDOWN')).length;
+    await page.evaluate(() => document.exitPictureInPicture());
+    await until(() => gst.lines.filter((line) => line.startsWith('TEARDOWN')).length > ended);
+  });
+
   it('leaves no route, listener or session behind after 300 deploys', async () => {
     const page = await open('1');
     await showsMore(page, 10);

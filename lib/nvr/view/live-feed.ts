@@ -20,6 +20,8 @@ const JPEGS_PER_SECOND = 12;
 /** Bounds for the records of one GOP, which are kept for pages that join. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 const KEPT_RECORDS = 1_000;
+const REFRESHED =
+  'The camera refreshes its picture piece by piece (intra refresh), and browsers need a keyframe to begin with. Switch that off on the camera, or use its other stream.';
 
 export class LiveFeed {
   private readonly viewers = new Set<Viewer>();
@@ -113,6 +115,7 @@ export class LiveFeed {
     if (!this.joining) this.order.see(mediaTime);
     // Frames are reordered after all, so the players are set up anew.
     if (this.toldInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
+    if (given.recoveryFrames !== undefined) this.tellRefreshed();
     if (format !== this.format && !this.begin(given)) return;
     if (given.keyframe && !this.toldInOrder && this.order.isInOrder(format) && hasSets(given))
       this.init = this.initOf(given);
@@ -127,9 +130,21 @@ export class LiveFeed {
     this.keep(mediaRecord('picture', this.camera, flags, unit.time, shownAt, fragment));
   }
 
+  /**
+   * At a recovery point of intra refresh, where a decoder could begin, but no browser does: they insist on a
+   * keyframe.
+   */
+  private tellRefreshed(): void {
+    const waiting = [...this.viewers].filter((viewer) => viewer.awaitsKeyframe(this.camera));
+    if (waiting.length === 0) return;
+    const warning = { state: 'warning', code: 'ENOKEYFRAME', reason: REFRESHED } as const;
+    const record = jsonRecord('state', this.camera, warning);
+    for (const viewer of waiting) viewer.take(this.camera, record);
+  }
+
   /** Sets the players up for a new format, which begins with a keyframe. */
   private begin(unit: VideoUnit): boolean {
-    if (!unit.keyframe && unit.recoveryFrames === undefined) return false;
+    if (!unit.keyframe) return false;
     try {
       this.order = new ShownOrder(this.hub.gop);
       const init = this.initOf(unit);

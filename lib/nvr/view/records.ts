@@ -45,6 +45,8 @@ export interface ViewRecord {
   readonly kind: RecordKind;
   readonly flags: number;
   readonly bytes: Buffer;
+  /** In ms of the player's time; of video and audio only. */
+  readonly shownAt?: number;
 }
 
 function record(kind: RecordKind, camera: number, flags: number, ...body: readonly Uint8Array[]): ViewRecord {
@@ -84,7 +86,7 @@ export function mediaRecord(
   const times = Buffer.alloc(16);
   times.writeDoubleBE(wallTime, 0);
   times.writeDoubleBE(shownAt, 8);
-  return record(kind, camera, flags, times, fragment);
+  return { ...record(kind, camera, flags, times, fragment), shownAt };
 }
 
 export function jpegRecord(camera: number, wallTime: number, jpeg: Uint8Array): ViewRecord {
@@ -96,8 +98,9 @@ export function jpegRecord(camera: number, wallTime: number, jpeg: Uint8Array): 
 export const ALIVE: ViewRecord = record('alive', 0, 0);
 
 /** A copy of the record that is marked as part of the kept GOP. */
-export function keptRecord({ kind, flags, bytes }: ViewRecord): ViewRecord {
-  const head = Buffer.from(bytes.subarray(0, RECORD_HEAD));
-  head.writeUInt8(flags | FLAGS.kept, 5);
-  return { kind, flags: flags | FLAGS.kept, bytes: Buffer.concat([head, bytes.subarray(RECORD_HEAD)]) };
+export function keptRecord(given: ViewRecord): ViewRecord {
+  const flags = given.flags | FLAGS.kept;
+  const bytes = Buffer.from(given.bytes);
+  bytes.writeUInt8(flags, 5);
+  return { ...given, flags, bytes };
 }

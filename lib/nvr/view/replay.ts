@@ -19,6 +19,8 @@ export type ReplaySink = (bytes: Buffer) => Promise<void>;
 export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink): Promise<void> {
   let format: VideoFormat | undefined;
   let clock: LiveClock | undefined;
+  /** Display time of the first keyframe: decoders fail at what an open GOP displays before it. */
+  let beganAt = -Infinity;
   const end = async (state: 'ended' | 'error', error?: NvrError): Promise<void> => {
     const cause = error === undefined ? {} : { code: error.code, reason: error.message };
     await sink(jsonRecord('state', 0, { state, ...cause }).bytes);
@@ -27,6 +29,7 @@ export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink):
   try {
     for (;;) {
       let unit: VideoUnit;
+      let isNew = false;
       try {
         const next = await source.next();
         if (next.done === true) break;
@@ -35,6 +38,7 @@ export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink):
           throw new NvrError('EUNSUPPORTED', 'A page plays recordings of H.264 and H.265 alone.');
         if (unit.format !== format) {
           if (!unit.keyframe) continue;
+          isNew = true;
           const init = pictureInit(0, unit);
           format = unit.format;
           clock ??= new LiveClock(format.frameRate);
@@ -45,9 +49,12 @@ export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink):
         return;
       }
       const times = clock!.next({ mediaTime: unit.time, reorderDepth: unit.format.reorderDepth ?? 0 });
+      const { shownAt } = clock!;
+      if (isNew) beganAt = shownAt;
+      if (shownAt < beganAt) continue;
       const flags = unit.keyframe ? FLAGS.keyframe : 0;
       const fragment = videoFragment(unit, times);
-      await sink(mediaRecord('picture', 0, flags, unit.time, clock!.shownAt, fragment).bytes);
+      await sink(mediaRecord('picture', 0, flags, unit.time, shownAt, fragment).bytes);
     }
     await end('ended');
   } finally {

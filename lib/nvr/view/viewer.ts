@@ -29,6 +29,11 @@ export const VIEWER_BOUNDS: ViewerBounds = {
 interface CameraState {
   /** Frames are dropped until the next keyframe, after some were missed. */
   awaitsKeyframe: boolean;
+  /**
+   * Display time of the keyframe that the page began with. In an open GOP, frames displayed before it follow;
+   * they depend on earlier ones, and decoders fail at them.
+   */
+  beganAt: number;
   missed: number;
   /**
    * Frames of the GOP during which the page joined, oldest first, until the page has taken them. Their bytes
@@ -70,7 +75,7 @@ export class Viewer {
 
   /** Frames of this camera go to the page from now on, beginning with a keyframe. */
   begin(camera: number): void {
-    this.cameras.set(camera, { awaitsKeyframe: true, missed: 0, backlog: [] });
+    this.cameras.set(camera, { awaitsKeyframe: true, beganAt: -Infinity, missed: 0, backlog: [] });
   }
 
   /**
@@ -79,9 +84,10 @@ export class Viewer {
    */
   catchUp(camera: number, kept: readonly ViewRecord[]): void {
     const state = this.cameras.get(camera);
-    if (this.over || state === undefined || kept.length === 0) return;
-    state.backlog = [...kept];
-    state.awaitsKeyframe = false;
+    const [first] = kept;
+    if (this.over || state === undefined || first === undefined) return;
+    beginAt(state, first);
+    state.backlog = kept.filter((record) => !isLeading(state, record));
     this.drain();
   }
 
@@ -95,8 +101,11 @@ export class Viewer {
     if (this.over || state === undefined) return;
     const isMedia = record.kind === 'picture' || record.kind === 'jpeg' || record.kind === 'sound';
     if (!isMedia) {
-      // Frames of the previous format are useless now.
-      if (record.kind === 'init' && (record.flags & FLAGS.sound) === 0) state.backlog = [];
+      if (record.kind === 'init' && (record.flags & FLAGS.sound) === 0) {
+        // Frames of the previous format are useless now, and the player's time starts again.
+        state.backlog = [];
+        state.awaitsKeyframe = true;
+      }
       this.write(record);
       return;
     }
@@ -107,6 +116,7 @@ export class Viewer {
       return;
     }
     const opens = (record.flags & FLAGS.keyframe) !== 0;
+    if (!opens && isLeading(state, record)) return;
     if (!isCaughtUp && !opens && state.backlog.length < MAX_BACKLOG) {
       state.backlog.push(record);
       this.drain();
@@ -125,8 +135,13 @@ export class Viewer {
     }
     if (state.missed > 0) this.write(jsonRecord('skipped', camera, { pictures: state.missed }));
     state.missed = 0;
-    state.awaitsKeyframe = false;
+    if (state.awaitsKeyframe) beginAt(state, record);
     this.write(record);
+  }
+
+  /** Whether the page shows nothing of this camera until the next keyframe. */
+  awaitsKeyframe(camera: number): boolean {
+    return this.cameras.get(camera)?.awaitsKeyframe === true;
   }
 
   /** Sends a record that concerns no single camera. */
@@ -183,4 +198,13 @@ export class Viewer {
       this.drain();
     });
   }
+}
+
+function beginAt(state: CameraState, keyframe: ViewRecord): void {
+  state.awaitsKeyframe = false;
+  state.beganAt = keyframe.shownAt ?? -Infinity;
+}
+
+function isLeading({ awaitsKeyframe, beganAt }: CameraState, { shownAt = Infinity }: ViewRecord): boolean {
+  return !awaitsKeyframe && shownAt < beganAt;
 }

@@ -202,6 +202,27 @@ describe('the feed of a camera', () => {
     assert.equal(page.state(0).code, 'EUNSUPPORTED');
   });
 
+  it('says that a stream of intra refresh without a keyframe cannot be shown, to newcomers too, and shows it from its first keyframe on', () => {
+    const hub = new FakeHub();
+    const [first, late] = [new Page(), new Page()];
+    const feed = feedOf(hub, first);
+    const [key, other] = clipUnits('h264', 2) as [VideoUnit, VideoUnit];
+    const sets = key.nals.filter(({ type }) => type === 7 || type === 8);
+    const point = { ...other, data: key.data, nals: sets, recoveryFrames: 38 };
+    for (const unit of [point, other, other]) hub.emit(unit);
+    assert.deepEqual(first.kinds, ['state']);
+    const { state, code, reason } = first.state(0);
+    assert.deepEqual([state, code], ['warning', 'ENOKEYFRAME']);
+    assert.match(String(reason), /intra refresh/);
+    feed.add(late.viewer);
+    hub.emit(point);
+    assert.deepEqual(late.kinds, ['state']);
+    first.records.length = late.records.length = 0;
+    for (const unit of [key, other, point, other]) hub.emit(unit);
+    for (const page of [first, late])
+      assert.deepEqual(page.kinds, ['init', 'picture', 'picture', 'picture', 'picture']);
+  });
+
   it('sends the pictures of an MJPEG camera as they are, twelve a second at most', () => {
     const hub = new FakeHub();
     const page = new Page();

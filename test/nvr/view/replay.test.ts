@@ -135,6 +135,17 @@ describe('a recording as records', () => {
     );
   });
 
+  it('leaves out what an open GOP shows before the keyframe it begins with', async () => {
+    const page = new Page();
+    const [key, ...rest] = clipUnits('h264', 4) as [VideoUnit, ...VideoUnit[]];
+    const early = { ...rest[0]!, time: key.time - 40, mediaTime: key.mediaTime! - 40 };
+    await replay(recording([key, early, ...rest]), page.take);
+    assert.deepEqual(
+      page.pictures.map(({ wall }) => wall),
+      [key, ...rest].map(({ time }) => time),
+    );
+  });
+
   it('begins with the first keyframe', async () => {
     const page = new Page();
     const units = clipUnits('h264', 100);

@@ -13,8 +13,8 @@ import { Viewer } from '../../../lib/nvr/view/viewer.js';
 const CAMERA = 3;
 const BOUNDS = { waitingBytes: 1_000, waitingMs: 2_000, stalledMs: 10_000 };
 
-function picture(bytes: number, flags = 0): ViewRecord {
-  return mediaRecord('picture', CAMERA, flags, 1_000, 40, Buffer.alloc(bytes));
+function picture(bytes: number, flags = 0, shownAt = 40): ViewRecord {
+  return mediaRecord('picture', CAMERA, flags, 1_000, shownAt, Buffer.alloc(bytes));
 }
 
 /** A page whose network takes bytes when the test says so. */
@@ -134,6 +134,49 @@ describe('a viewer of the live view', () => {
       assert.ok(page.kinds.length < 2_000);
       page.viewer.take(CAMERA, picture(1, FLAGS.keyframe));
       assert.equal(page.kinds.at(-1), 'keyframe');
+    });
+  });
+
+  describe('of an open GOP', () => {
+    /** A keyframe, then in decoding order what is shown before it and after it. */
+    const gop = (at: number): ViewRecord[] => [
+      picture(10, FLAGS.keyframe, at),
+      picture(10, 0, at - 20),
+      picture(10, 0, at - 10),
+      picture(10, 0, at + 20),
+    ];
+    const take = (page: SlowPage, records: readonly ViewRecord[]): void => {
+      for (const record of records) page.viewer.take(CAMERA, record);
+    };
+
+    it('gets no picture shown before the keyframe it begins with, and all of the GOPs behind it', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      take(page, gop(100));
+      assert.deepEqual(page.kinds, ['keyframe', 'picture']);
+      take(page, gop(200));
+      assert.deepEqual(page.kinds.slice(2), ['keyframe', 'picture', 'picture', 'picture']);
+    });
+
+    it('gets none of them from what is kept either, nor of those that come meanwhile', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      page.viewer.catchUp(CAMERA, gop(100).slice(0, 2));
+      take(page, gop(100).slice(2));
+      for (let turn = 0; turn < 5; turn++) page.drain();
+      assert.deepEqual(page.kinds, ['keyframe', 'picture']);
+    });
+
+    it('gets none of them where it goes on after it was left behind, or in another format', () => {
+      const page = new SlowPage();
+      page.viewer.begin(CAMERA);
+      take(page, [...gop(100), picture(1_200, 0, 150), picture(10, 0, 160)]);
+      page.drain();
+      const before = page.kinds.length;
+      take(page, gop(200));
+      assert.deepEqual(page.kinds.slice(before), ['skipped', 'keyframe', 'picture']);
+      take(page, [initRecord(CAMERA, 'video/mp4', Buffer.alloc(10), false), ...gop(50)]);
+      assert.deepEqual(page.kinds.slice(before + 3), ['init', 'keyframe', 'picture']);
     });
   });
 

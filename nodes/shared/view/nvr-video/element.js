@@ -16,6 +16,7 @@ class NvrVideo extends HTMLElement {
     this.video = make('video');
     this.video.muted = true;
     this.video.playsInline = true;
+    this.video.addEventListener('leavepictureinpicture', () => this.connection?.wish());
     this.image = make('img');
     this.image.hidden = true;
     this.image.alt = '';
@@ -116,7 +117,8 @@ class NvrVideo extends HTMLElement {
   /** What to request from the server for this element; undefined for nothing. */
   wish() {
     if (this.replay !== undefined) return undefined;
-    if (this.camera === undefined || document.hidden || !this.inSight) {
+    const isSeen = this.isInPip() || (!document.hidden && this.inSight);
+    if (this.camera === undefined || !isSeen) {
       if (this.player !== undefined || !this.image.hidden) this.reset();
       return undefined;
     }
@@ -335,8 +337,13 @@ class NvrVideo extends HTMLElement {
     this.soundPlayer.begin(this.soundSegment);
   }
 
+  /** The document itself only tells the host of the shadow root. */
+  isInPip() {
+    return this.shadowRoot.pictureInPictureElement === this.video;
+  }
+
   pip() {
-    if (document.pictureInPictureElement === this.video) void document.exitPictureInPicture();
+    if (this.isInPip()) void document.exitPictureInPicture();
     else this.video.requestPictureInPicture().catch(() => undefined);
   }
 
