@@ -1,6 +1,7 @@
 // Strikes secrets out of text before it reaches a log line or a trace: by the place where they stand
 // (headers, URIs), and by value if the register knows them.
 
+import { SECRET_PARAMETERS } from './secret-parameters.js';
 import { formsOf, SecretRegister, secrets as register } from './secrets.js';
 
 const STRUCK = '***';
@@ -16,7 +17,7 @@ export function redact(text: string, secrets: readonly string[] = []): string {
     .replace(/\b((?:rtsps?|https?):\/\/)[^/\s@"']*@/gi, `$1${STRUCK}@`)
     .replace(/^(k=[a-z]*:|a=key-mgmt:).*$/gim, `$1${STRUCK}`)
     .replace(/\binline:[^\s;]*/gi, `inline:${STRUCK}`)
-    .replace(/\b(pbkey|key|password|passwd|pwd)=[^&\s"'<>;]*/gi, `$1=${STRUCK}`);
+    .replace(SECRET_PARAMETERS, `$1=${STRUCK}`);
   const struck = register.strike(byPlace);
   if (secrets.length === 0) return struck;
   const further = new SecretRegister();

@@ -15,6 +15,18 @@ describe('redact', () => {
     assert.ok(clean.includes('ch=0000&stype=M&pbkey=***') && clean.includes('CSeq: 2'));
   });
 
+  it('strikes out passwords and tokens that a camera’s path itself holds', () => {
+    for (const path of [
+      '/user=admin_password=s3cret_channel=1_stream=0.sdp?real_stream',
+      '/user=admin&password=s3cret&channel=1',
+      '/live?usr=admin&pwd=s3cret',
+      '/live?user=admin&PASS=s3cret',
+      '/a?token=s3cret&x=1',
+    ])
+      assert.ok(!redact(`DESCRIBE rtsp://h:554${path} RTSP/1.0`).includes('s3cret'), path);
+    assert.equal(redact('/live?monkey=1&bypass=2'), '/live?monkey=1&bypass=2');
+  });
+
   it('strikes out given secrets in every spelling', () => {
     const clean = redact('plain a b/c and coded a%20b%2Fc', ['a b/c']);
     assert.equal(clean, 'plain *** and coded ***');

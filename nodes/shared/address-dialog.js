@@ -4,17 +4,26 @@
 /** `lists` returns the dialog's channels and stream codes. */
 RED.nvrAddress.dialog = function (node, lists) {
   // Shows the URL that will be requested, updated while typing, and without the account.
-  const asks = function () {
+  const asks = function (event) {
     const at = '#node-config-input-';
     const host = $(at + 'host')
       .val()
       .trim();
+    const isRead = node._def.defaults.host.validate.call(node, host);
+    if (host === '' || !isRead) {
+      const isTyping = event && event.type === 'input' && event.target.id === 'node-config-input-host';
+      $('#nvr-asks').text(host === '' || isTyping ? '' : node._('unread'));
+      return;
+    }
+    const named = RED.nvrAddress.split(host) || { host: host };
     const style = $(at + 'uriStyle').val();
     const template = style === 'custom' ? $(at + 'liveTemplate').val() : RED.nvrAddress.styles[style].live;
     const port =
+      named.port ||
       $(at + 'rtspPort')
         .val()
-        .trim() || '554';
+        .trim() ||
+      '554';
     const rows = lists().channels;
     const channel = rows.length > 0 ? rows[0].channel : 1;
     let path = '';
@@ -28,8 +37,8 @@ RED.nvrAddress.dialog = function (node, lists) {
       path = template;
     }
     const scheme = $(at + 'tls').prop('checked') ? 'rtsps://' : 'rtsp://';
-    const uri = scheme + (/:/.test(host) && !/^\[/.test(host) ? '[' + host + ']' : host) + ':' + port + path;
-    $('#nvr-asks').text(host === '' ? '' : node._('asks') + ' ' + uri);
+    const uri = scheme + (/:/.test(named.host) ? '[' + named.host + ']' : named.host) + ':' + port + path;
+    $('#nvr-asks').text(node._('asks') + ' ' + uri.replace(RED.nvrAddress.secretParameters, '$1=***'));
   };
   /** Applies a preset, which sets everything that is needed. */
   const usePreset = function (preset, template) {
@@ -41,13 +50,27 @@ RED.nvrAddress.dialog = function (node, lists) {
     $('#node-config-input-firstChannel').val(String(preset.firstChannel));
     $('#nvr-preset').val(preset.id);
   };
-  /** Distributes a complete URL to the fields. Its password is not displayed. */
+  /** Moves the account of a text that is no address out of the address field, which flow files contain. */
+  const keepAccount = function (text) {
+    const begin = text.indexOf('://') === -1 ? 0 : text.indexOf('://') + 3;
+    const end = text.lastIndexOf('@');
+    if (end < begin) return;
+    const account = text.slice(begin, end);
+    const colon = account.indexOf(':');
+    $('#node-config-input-username').val(colon === -1 ? account : account.slice(0, colon));
+    $('#node-config-input-password').val(colon === -1 ? '' : account.slice(colon + 1));
+    $('#node-config-input-host').val(text.slice(0, begin) + text.slice(end + 1));
+  };
+  /** Distributes more than a host to the fields. Its password is not displayed. */
   const useAddress = function (text) {
+    if (!/[\s/@]/.test(text.trim())) return;
     const address = RED.nvrAddress.split(text);
-    if (!address || !/:\/\//.test(text)) return;
+    if (!address) return void keepAccount(text);
     const at = '#node-config-input-';
     $(at + 'host').val(address.host);
     if (address.port) $(at + 'rtspPort').val(String(address.port));
+    if (address.httpPort) $(at + 'httpPort').val(String(address.httpPort));
+    if (address.httpTls) $(at + 'httpTls').prop('checked', true);
     if (address.tls !== undefined) $(at + 'tls').prop('checked', address.tls);
     if (address.username !== undefined) {
       $(at + 'username').val(address.username);
@@ -69,9 +92,8 @@ RED.nvrAddress.dialog = function (node, lists) {
         channel: address.channel,
         name: node._('label.camera') + ' ' + address.channel,
       });
-    $(at + 'host, ' + at + 'rtspPort, ' + at + 'tls, ' + at + 'uriStyle, ' + at + 'liveTemplate').trigger(
-      'change',
-    );
+    for (const name of ['host', 'rtspPort', 'tls', 'httpPort', 'httpTls', 'uriStyle', 'liveTemplate'])
+      $(at + name).trigger('change');
   };
   /** Call once the dialog shows the saved values. */
   const begin = function () {
@@ -103,7 +125,17 @@ RED.nvrAddress.dialog = function (node, lists) {
       const text = $(this).val();
       if (!/^\s*rtsps?:\/\//i.test(text)) return;
       $(this).val('');
+      $('#node-config-input-host').val(text);
       useAddress(text);
+      asks();
+    });
+    // Of a recording's URL only the path is wanted: the address is that of the live pictures.
+    $('#node-config-input-playbackTemplate').on('change', function () {
+      const address = /^\s*rtsps?:\/\//i.test($(this).val()) && RED.nvrAddress.split($(this).val());
+      if (address)
+        $(this)
+          .val(address.template || '')
+          .trigger('change');
     });
     $('#node-config-input-liveTemplate')
       .closest('.red-ui-tray-body')

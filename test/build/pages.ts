@@ -116,10 +116,12 @@ function settingsScript(): string {
 /** What a pasted address means, and the makers that are known, as the library has them. */
 function addressScript(): string {
   const modules = [
+    'secret-parameters',
     'rtsp/uri',
     'nvr/fill-template',
     'nvr/presets/makers',
     'nvr/presets/recognise',
+    'nvr/presets/pasted-text',
     'nvr/presets/address',
   ];
   const compiled = modules.map((name) => {
@@ -144,7 +146,7 @@ function addressScript(): string {
     '  if (!made[key]) modules[key]((made[key] = {}), load);',
     '  return made[key];',
     '}',
-    "RED.nvrAddress = { split: load('address').splitAddress, presets: load('makers').PRESETS, fill: load('fill-template').fillTemplate, styles: load('fill-template').STYLES };",
+    "RED.nvrAddress = { split: load('address').splitAddress, presets: load('makers').PRESETS, fill: load('fill-template').fillTemplate, styles: load('fill-template').STYLES, secretParameters: load('secret-parameters').SECRET_PARAMETERS };",
     read('shared', 'address-dialog.js'),
     read('shared', 'cameras-dialog.js'),
     '})();',

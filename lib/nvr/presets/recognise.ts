@@ -22,9 +22,11 @@ const PLACEHOLDER = /\{(ch|stream)(?::(\d))?\}/;
  * maker with that port.
  */
 export function recognise(path: string, port?: number): Recognised | undefined {
+  // Manuals write `rtsp://host:554//path` too, and servers may tell the two apart.
+  const more = path.startsWith('//') ? '/' : '';
   const found = PRESETS.flatMap((preset) => {
-    const match = matching(preset, path);
-    return match === undefined ? [] : [match];
+    const match = matching(preset, path.slice(more.length));
+    return match === undefined ? [] : [{ ...match, template: more + match.template }];
   });
   return found.find(({ preset }) => preset.port === port) ?? found[0];
 }

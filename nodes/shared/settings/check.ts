@@ -36,6 +36,7 @@ export const SENTENCES = {
   channelList: 'must be channel numbers, ranges or names such as 1-4,7, or * for all.',
   msg: 'must name a property of the message, such as payload.camera.',
   env: 'must name an environment variable.',
+  template: 'must be a path; a camera’s URL belongs in the address of the NVR.',
   url: 'must be a number or a name; a camera’s URL belongs in the address of the NVR.',
   channels: 'must pair numbers from 1 to 9999 with names.',
   keyPattern: 'must be a name, or the text around the key with one * for it.',
@@ -194,6 +195,22 @@ function isCodes(value: unknown): boolean {
   }
 }
 
+/**
+ * A host name in any script or an IP address, with or without a port. What manuals write for one, such as
+ * `<ip>` and `192.168.1.x`, is none.
+ */
+function isAddress(text: string): boolean {
+  if (/^\[?[0-9a-f]*:[0-9a-f]*:/i.test(text)) return true;
+  const [host = '', port, more] = text.split(':');
+  if (more !== undefined || (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)))
+    return false;
+  if (!/^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_.-]*$/u.test(host) || host.includes('..')) return false;
+  const labels = host.split('.');
+  if (/^\d+$/.test(labels.at(-1)!))
+    return labels.length === 4 && labels.every((label) => Number(label) <= 255);
+  return !/^(\d+\.){1,3}x+$/i.test(host);
+}
+
 /** The form of a time. Whether the date exists is checked on use. */
 const TIMES: Readonly<Record<'moment' | 'span', RegExp>> = {
   moment: /^(now|[+-]\d{1,15}(\.\d{1,15})?\s?(ms|s|m|min|h|d)|\d{12,14}|\d{4}-?\d{2}.*)$/i,
@@ -202,12 +219,16 @@ const TIMES: Readonly<Record<'moment' | 'span', RegExp>> = {
 
 /** The checks of text settings. */
 const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefined>> = {
-  address: (text) => (/[\s/@?#]|:\/\//.test(text) ? { sentence: 'addressParts' } : undefined),
+  address: (text) => {
+    if (/[\s/@?#]/.test(text)) return { sentence: 'addressParts' };
+    return isAddress(text) ? undefined : { sentence: 'address' };
+  },
   folder: (text) => (/^(\/|[a-z]:[\\/]|\\\\)/i.test(text) ? undefined : { sentence: 'folder' }),
   fileName: (text) =>
     !text.includes('\\') && text.split('/').every((level) => level.trim() !== '' && !/^\.+$/.test(level))
       ? undefined
       : { sentence: 'fileName' },
+  template: (text) => (/^[a-z]+:\/\//i.test(text) ? { sentence: 'template' } : undefined),
   path: (text) => (/^\/[^\s?#]*$/.test(text) ? undefined : { sentence: 'path' }),
   timeZone: (text) => {
     try {

@@ -26,7 +26,15 @@ interface Described {
 
 /** Additional checks of a text, implemented in check.ts. */
 export type TextRule =
-  'address' | 'folder' | 'fileName' | 'path' | 'timeZone' | 'origins' | 'fileMode' | 'keyPattern';
+  | 'address'
+  | 'template'
+  | 'folder'
+  | 'fileName'
+  | 'path'
+  | 'timeZone'
+  | 'origins'
+  | 'fileMode'
+  | 'keyPattern';
 
 export interface TextSetting extends Described {
   readonly kind: 'text';

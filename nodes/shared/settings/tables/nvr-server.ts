@@ -87,18 +87,21 @@ export const serverSettings = settingsTable({
     kind: 'text',
     default: '',
     requiredWhen: OF_TEMPLATES,
+    rule: 'template',
     label: ['Live path', 'Live-Pfad'],
     placeholder: ['/Streaming/Channels/{ch}0{stream}', '/Streaming/Channels/{ch}0{stream}'],
     help: [
       '`{ch}` is the channel number, `{ch:4}` with four digits, `{stream}` the stream’s code.',
       '`{ch}` ist die Kanalnummer, `{ch:4}` mit vier Stellen, `{stream}` das Kürzel des Streams.',
     ],
+    badge: ['bad live path', 'Live-Pfad ungültig'],
     when: OF_TEMPLATES,
     section: 'style',
   },
   playbackTemplate: {
     kind: 'text',
     default: '',
+    rule: 'template',
     label: ['Playback path', 'Wiedergabe-Pfad'],
     placeholder: ['/playback?ch={ch}&from={start:unix}', '/playback?ch={ch}&from={start:unix}'],
     help: [

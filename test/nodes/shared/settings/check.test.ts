@@ -118,6 +118,17 @@ describe('the check of a setting', () => {
     });
     for (const [name, good, bad] of [
       ['address', ['nvr.local', '192.168.1.2', 'fe80::1', '[::1]'], ['rtsp://x', 'a b', 'x/y', 'u@h']],
+      [
+        'address',
+        ['nvr:554', 'tür.example.', 'my_cam', '[fe80::1%eth0]:554'],
+        ['nvr:0', '1.2.3.4:99999', 'a:b'],
+      ],
+      [
+        'address',
+        ['камера', 'cam-1', '3com'],
+        ['<ip>', '{ip}', '192.168.1.x', '10.0.0.256', '1.2.3', 'a..b'],
+      ],
+      ['template', ['/{ch}/{stream}', 'live', '/?to=http://x'], ['rtsp://cam/{ch}', 'RTSPS://u:p@cam/x']],
       ['folder', ['/data', 'C:\\clips', '\\\\nas\\clips'], ['clips', './x', '~']],
       ['fileName', ['{nvr}/{HHmmss}.mp4', 'a.mp4'], ['/x', 'a//b', '../x', 'a\\b']],
       ['path', ['/cams', '/a/b-c'], ['cams', '/a b', '/a?x', '/a#x']],

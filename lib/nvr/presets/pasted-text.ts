@@ -1,0 +1,70 @@
+// Pasted text as people have it: from a manual, a chat, a command line, with a password that was never
+// percent-encoded.
+
+import { parseAuthority } from '../../rtsp/uri.js';
+
+/** The ports that RTSP servers use. */
+const RTSP_PORTS = [554, 322, 8554];
+
+/**
+ * The text without quotes or brackets around it and characters that nobody sees; of a longer text, such as a
+ * command line, its RTSP URL.
+ */
+export function urlIn(text: string): string {
+  const seen = text
+    .replace(/\p{Cf}/gu, '')
+    .replaceAll('&amp;', '&')
+    .trim();
+  const isQuoted = /^["'`<(“”„‘’‚«»]/.test(seen) && /["'`>)“”‘’«»]$/.test(seen) && seen.includes('://');
+  const bare = isQuoted ? seen.slice(1, -1).trim() : seen;
+  if (/^[a-z][a-z+]{0,20}:\/\//i.test(bare)) return bare;
+  return /rtsps?:\/\/[^\s"'`<>]+/i.exec(bare)?.[0] ?? bare;
+}
+
+export interface FoundAccount {
+  /** Only of an account that a URL could not hold as it stands: then it is literal. */
+  readonly account?: { readonly username: string; readonly password: string };
+  /** What is left to parse. */
+  readonly after: string;
+}
+
+/**
+ * Finds an account with `/`, `?` or spaces in it, as people type their passwords, in what follows the scheme.
+ * A URL's host would end at the first of them.
+ */
+export function accountIn(rest: string): FoundAccount {
+  const end = rest.search(/[/?\s]/);
+  const head = end === -1 ? rest : rest.slice(0, end);
+  const authority = head.slice(head.lastIndexOf('@') + 1);
+  const isReadable = isAuthority(authority);
+  if (end === -1 || (isReadable && isPlainAddress(authority))) return { after: rest };
+  // A camera in the local network has a name without a dot, but then its port is RTSP's.
+  for (let at = rest.indexOf('@', end); at !== -1; at = rest.indexOf('@', at + 1)) {
+    const [candidate = ''] = rest.slice(at + 1).split(/[/?\s]/, 1);
+    if (isReadable ? !head.includes(':') || !isPlainAddress(candidate) : !isAuthority(candidate)) continue;
+    const colon = rest.slice(0, at).indexOf(':');
+    const account =
+      colon === -1
+        ? { username: rest.slice(0, at), password: '' }
+        : { username: rest.slice(0, colon), password: rest.slice(colon + 1, at) };
+    return { account, after: rest.slice(at + 1) };
+  }
+  return { after: rest };
+}
+
+/** Whether a text is an address beyond doubt: an IP address, a name with a dot, or a name with RTSP's port. */
+export function isPlainAddress(authority: string): boolean {
+  if (!isAuthority(authority)) return false;
+  const { host, port } = parseAuthority(authority);
+  return /[.:]/.test(host) || (port !== undefined && RTSP_PORTS.includes(port));
+}
+
+function isAuthority(text: string): boolean {
+  if (text.includes('@')) return false;
+  try {
+    parseAuthority(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
