@@ -11,7 +11,11 @@ RED.nvrAddress.dialog = function (node, lists) {
       .trim();
     const isRead = node._def.defaults.host.validate.call(node, host);
     if (host === '' || !isRead) {
-      const isTyping = event && event.type === 'input' && event.target.id === 'node-config-input-host';
+      const isTyping =
+        event &&
+        event.type === 'input' &&
+        event.target.id === 'node-config-input-host' &&
+        event.originalEvent.inputType !== 'insertFromPaste';
       $('#nvr-asks').text(host === '' || isTyping ? '' : node._('unread'));
       return;
     }
