@@ -51,7 +51,8 @@ export function judgeContinuous(): Judge {
       return undefined;
     }
     if (payload !== 'deleted' || strange === undefined || files.length < 2) return undefined;
-    if (event?.file !== files[0]) throw new Error('another file than the oldest was deleted');
+    if (event?.file !== files[0])
+      throw new Error(`${event?.file ?? 'nothing'} was deleted, and not the oldest of ${files.join(', ')}`);
     await fs.access(strange);
     if (await exists(files[0]!)) throw new Error('the oldest file is still there');
     const { frames } = await readRecording(files.at(-1)!);
