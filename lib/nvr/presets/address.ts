@@ -46,7 +46,7 @@ export function splitAddress(text: string): SplitAddress | undefined {
         return splitRtsp('rtsp', rest!);
       case 'rtsp':
       case 'rtsps':
-        return splitRtsp(scheme!, rest!);
+        return splitRtsp(scheme, rest!);
       default:
         return undefined;
     }

@@ -24,7 +24,7 @@ describe('what people paste as an address', () => {
       ...['%zz', '[x]', '<&>', '1/2@3.4'],
     ])
       it(`is read: ${password}`, () => {
-        for (const host of [`${CAMERA}`, `${CAMERA}:8554`, 'cam.local', 'nvr:554', '[fe80::1%eth0]:554'])
+        for (const host of [CAMERA, `${CAMERA}:8554`, 'cam.local', 'nvr:554', '[fe80::1%eth0]:554'])
           for (const path of ['', '/', '/Streaming/Channels/101', '/?inst=1']) {
             const split = splitAddress(`rtsp://admin:${password}@${host}${path}`);
             const where = `${host}${path}`;
