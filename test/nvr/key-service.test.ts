@@ -82,6 +82,21 @@ describe('the key service', () => {
     }
   });
 
+  it('takes a key from the headers of an empty reply, and from no others', async () => {
+    for (const name of ['X-PBKey', 'Playback-Key', 'PbKey']) {
+      answer = (_, response) => response.writeHead(200, { [name]: 'aB3xyz' }).end();
+      assert.equal(await fetchKey(), 'aB3xyz', name);
+    }
+    answer = (_, response) => response.writeHead(200, { 'Set-Cookie': 'pbkey=aB3xyz; Path=/' }).end();
+    assert.equal(await fetchKey(), 'aB3xyz');
+    answer = (_, response) => response.writeHead(200, { 'X-PBKey': 'not logged in' }).end();
+    assert.equal((await fails()).code, 'EAUTH');
+    answer = (_, response) => response.writeHead(200, { 'X-PBKey': 'aB3xyz' }).end('NOT_LOGIN');
+    assert.equal((await fails()).code, 'EAUTH');
+    answer = (_, response) => response.writeHead(200, { 'X-CSRF-Token': 'aB3xyz' }).end();
+    assert.match((await fails()).message, /empty/);
+  });
+
   it('asks a busy service once more, and only once', async () => {
     answer = (_, response) =>
       asked.length === 1 ? response.writeHead(503, { 'Retry-After': '0' }).end() : response.end('aB3xyz');

@@ -69,6 +69,50 @@ describe('readPlaybackKey', () => {
     ['a UUID', '3f2504e0-4f89-41d3-9a0c-0305e82c3301', '3f2504e0-4f89-41d3-9a0c-0305e82c3301'],
     ['digits', '1764233441', '1764233441'],
     ['a byte order mark', '\ufeffpbkey=aB3', 'aB3'],
+    // Written down in advance, as further ways in which a device may say it
+    ['JSON with the key in a list', '{"pbkey":["aB3"]}', 'aB3'],
+    ['JSON with the key as an element’s text', '{"pbkey":{"#text":"aB3","ttl":60}}', 'aB3'],
+    ['a bare JSON list', '["aB3xYz9q"]', 'aB3xYz9q'],
+    ['a JSON list of a status and the key', '[0,"aB3xYz9q"]', 'aB3xYz9q'],
+    ['a numeric success beside the key', '{"statusCode":1,"statusString":"OK","key":"aB3"}', 'aB3'],
+    ['a code of E0000', '{"code":"E0000","pbkey":"aB3"}', 'aB3'],
+    ['a success in Chinese', '{"error":"成功","msg":"操作成功","pbkey":"aB3"}', 'aB3'],
+    ['a success in German', '{"error":"Erfolg","pbkey":"aB3"}', 'aB3'],
+    ['JSON behind a guard', 'for(;;);{"pbkey":"aB3"}', 'aB3'],
+    ['JSON behind another guard', ')]}\'\n{"pbkey":"aB3"}', 'aB3'],
+    ['two JSON documents', '{"pbkey":"aB3"}\n{"end":true}', 'aB3'],
+    ['an object of JavaScript', "{error:0, pbkey:'aB3'}", 'aB3'],
+    ['an object without quotes', '{pbkey=aB3}', 'aB3'],
+    ['a string in a callback', 'cb("aB3xYz9q");', 'aB3xYz9q'],
+    ['a URI in JSON', '{"url":"rtsp://h/playback?ch=0000&stype=M&pbkey=aB%2B3"}', 'aB+3'],
+    ['a URI in XML', '<url>rtsp://h/playback?ch=0&amp;pbkey=aB3</url>', 'aB3'],
+    ['a path', '/playback?pbkey=aB3', 'aB3'],
+    [
+      'a SOAP envelope',
+      '<s:Envelope xmlns:s="x"><s:Body><m:pbkey>aB3</m:pbkey></s:Body></s:Envelope>',
+      'aB3',
+    ],
+    [
+      'XML with a head and a body',
+      '<r><head><code>0</code></head><body><pbkey>aB3</pbkey></body></r>',
+      'aB3',
+    ],
+    ['an INI file', '[result]\r\nerror=0\r\npbkey=aB3', 'aB3'],
+    ['a name and the key', 'pbkey aB3', 'aB3'],
+    ['a sentence of the key', 'pbkey is aB3', 'aB3'],
+    ['a name in quotes', '"pbkey"="aB3"', 'aB3'],
+    ['a C program’s global', 'var g_pbkey = "aB3";', 'aB3'],
+    ['a line such as a header', 'X-PBKey: aB3', 'aB3'],
+    ['SUCCESS: and the key', 'SUCCESS:aB3xYz9q', 'aB3xYz9q'],
+    ['a status and the key between bars', '0|aB3xYz9q', 'aB3xYz9q'],
+    ['+OK and the key', '+OK aB3xYz9q', 'aB3xYz9q'],
+    ['a second HTTP head', 'HTTP/1.1 200 OK\r\nServer: x\r\n\r\naB3xYz9q', 'aB3xYz9q'],
+    ['single quotes', "'aB3xYz9q'", 'aB3xYz9q'],
+    ['a semicolon behind it', 'aB3xYz9q;', 'aB3xYz9q'],
+    ['the NUL at the end of a C string', 'pbkey=aB3\0\0', 'aB3'],
+    ['a line break of HTML', 'pbkey=aB3<br/>\r\n', 'aB3'],
+    ['a page that shows a named key', '<html><body>error=0<br>pbkey=aB3</body></html>', 'aB3'],
+    ['a page that shows the key alone', '<html><body><pre>aB3xYz9q</pre></body></html>', 'aB3xYz9q'],
   ] as const) {
     it(`takes ${form}`, () => {
       assert.equal(read(body), key);
@@ -105,6 +149,50 @@ describe('readPlaybackKey', () => {
     ['{"result":"fail","message":"no recording found"}', 'ENORECORDING', /"no"/],
     ['NO DATA', 'ENORECORDING', /nothing is recorded/],
     ['ticket=aB3xyz77', 'EPLAYBACKKEY', /name that is known/],
+    // Other languages
+    ['Fehler', 'EPLAYBACKKEY', /refused.*"Fehler"/],
+    ['pbkey=Fehler', 'EPLAYBACKKEY', /"pbkey".*"Fehler"/],
+    ['ungültig', 'EPLAYBACKKEY', /"ungültig"/],
+    ['Zugriff verweigert', 'EFORBIDDEN', /remote/],
+    ['Keine Berechtigung', 'EFORBIDDEN', /remote/],
+    ['Nicht angemeldet', 'EAUTH', /log-in first/],
+    ['{"fehler":1,"message":"Falsches Passwort"}', 'EAUTH', /log-in first/],
+    ['Keine Aufzeichnung gefunden', 'ENORECORDING', /nothing is recorded/],
+    ['错误', 'EPLAYBACKKEY', /"错误"/],
+    ['{"error":"未登录"}', 'EAUTH', /log-in first/],
+    ['用户名或密码错误', 'EAUTH', /log-in first/],
+    ['{"msg":"没有权限"}', 'EFORBIDDEN', /remote/],
+    ['{"pbkey":"没有录像"}', 'ENORECORDING', /nothing is recorded/],
+    ['Échec', 'EPLAYBACKKEY', /no key/],
+    // Codes, and words that are no refusals in themselves
+    ['{"code":401,"message":"x"}', 'EAUTH', /"401"/],
+    ['{"status":403}', 'EFORBIDDEN', /"403"/],
+    ['<r><code>401</code></r>', 'EAUTH', /"401"/],
+    ['401', 'EAUTH', /"401"/],
+    ['0x80000001', 'EPLAYBACKKEY', /"0x80000001"/],
+    ['ERR5', 'EPLAYBACKKEY', /"ERR5"/],
+    ['E1001', 'EPLAYBACKKEY', /"E1001"/],
+    ['OperationFailed', 'EPLAYBACKKEY', /refused/],
+    ['login', 'EAUTH', /log-in first/],
+    ['please login', 'EAUTH', /log-in first/],
+    ['{"result":"login"}', 'EPLAYBACKKEY', /without a key/],
+    ['{"result":"/login.html"}', 'EPLAYBACKKEY', /without a key/],
+    ['{"loggedIn":false,"token":"aB3xYz9q"}', 'EAUTH', /log-in first/],
+    ['{"authenticated":0,"token":"aB3xYz9q"}', 'EAUTH', /log-in first/],
+    ['offline', 'EPLAYBACKKEY', /"offline"/],
+    ['{"pbkey":"N/A"}', 'EPLAYBACKKEY', /"N\/A"/],
+    ['pbkey', 'EPLAYBACKKEY', /"pbkey"/],
+    ['pbkey=%s', 'EPLAYBACKKEY', /no key/],
+    ['<pbkey>${pbkey}</pbkey>', 'EPLAYBACKKEY', /no key/],
+    ['?', 'EPLAYBACKKEY', /no key/],
+    // Pages that are no key
+    ['<form action="/login"><input name="token" value="aB3xYz9q"></form>', 'EPLAYBACKKEY', /HTML page/],
+    ['<meta http-equiv="refresh" content="0;url=/login.html">', 'EPLAYBACKKEY', /HTML page/],
+    ['<html><script>var token="aB3xYz9q"</script></html>', 'EPLAYBACKKEY', /HTML page/],
+    ['<html><title>401</title><body>pbkey=aB3</body></html>', 'EPLAYBACKKEY', /HTML page/],
+    ['<html><body>Forbidden</body></html>', 'EFORBIDDEN', /remote/],
+    ['<html><body>Welcome</body></html>', 'EPLAYBACKKEY', /HTML page/],
+    ['document.location="/login.asp"', 'EPLAYBACKKEY', /no key|name that is known/],
     ['[[[[[[[[[[[[{"pbkey":"aB3"}]]]]]]]]]]]]', 'EPLAYBACKKEY', /without a key/],
   ] as const) {
     it(`tells ${JSON.stringify(body)} for what it is, and sends it on as no key`, () => {
@@ -120,6 +208,18 @@ describe('readPlaybackKey', () => {
       );
     });
   }
+
+  it('reads UTF-16 of either order, with and without its mark', () => {
+    const little = Buffer.from('pbkey=aB3xYz9q', 'utf16le');
+    const big = Buffer.from(little).swap16();
+    for (const body of [
+      little,
+      big,
+      Buffer.concat([Buffer.from([0xff, 0xfe]), little]),
+      Buffer.concat([Buffer.from([0xfe, 0xff]), big]),
+    ])
+      assert.equal(readPlaybackKey(body, 'text/plain'), 'aB3xYz9q');
+  });
 
   describe('with the setting keyPattern', () => {
     const readBy = (pattern: string, body: string): string => readPlaybackKey(Buffer.from(body), '', pattern);
@@ -154,6 +254,14 @@ describe('readPlaybackKey', () => {
       `<html><title${spaces}`,
     ];
     for (const piece of [
+      'nicht ',
+      '无',
+      '?pbkey=',
+      '<br ',
+      '<div>',
+      '[a]\n',
+      '0x',
+      'pbkey ',
       '<a ',
       '<a b="',
       '<!--',

@@ -1,10 +1,7 @@
 // Parses a key service's reply into pairs of name and value, whatever format it is in. Takes linear time and
 // never throws.
 
-export interface Member {
-  readonly name: string;
-  readonly value: string;
-}
+import { fromText, isPage, readPage, unescapeXml, unwrapped, wordsOf, type Member } from './key-text.js';
 
 export type ReplyForm = 'JSON' | 'XML' | 'HTML' | 'text';
 
@@ -12,8 +9,10 @@ export interface ReplyContent {
   readonly form: ReplyForm;
   /** In the order of the text; outer members of JSON first. */
   readonly members: Member[];
-  /** The words of a text; the title of an HTML page. */
+  /** The words of a text, or of what an HTML page shows. */
   readonly words: string[];
+  /** Of an HTML page. */
+  readonly title?: string;
   /** The reply begins like JSON, but is not valid. */
   readonly isBroken: boolean;
 }
@@ -21,55 +20,95 @@ export interface ReplyContent {
 const MAX_MEMBERS = 1000;
 const MAX_DEPTH = 8;
 const MAX_NAME_CHARS = 64;
+/** What converters from XML call the text of an element. */
+const TEXT_OF_OUTER = /^(?:#text|#cdata|\$t|_)$/;
+/** The first line of an INI file. */
+const SECTION = /^\[[A-Za-z][\w -]{0,40}\]\r?\n/;
 
-export function readMembers(text: string, contentType: string): ReplyContent {
-  const head = text.slice(0, 1024).toLowerCase();
-  if (head.includes('<html') || head.includes('<!doctype html'))
-    return { form: 'HTML', members: [], words: [titleOf(text)], isBroken: false };
-  if (text.startsWith('{') || text.startsWith('[')) return fromJson(text);
-  if (text.startsWith('"') && text.endsWith('"')) return fromJson(text);
-  if (text.startsWith('<')) return { form: 'XML', members: fromXml(text), words: [], isBroken: false };
-  // `callback({...});`
-  const [open, close] = [text.indexOf('({'), text.lastIndexOf('})')];
-  if (open !== -1 && open < MAX_NAME_CHARS && close > open) return fromJson(text.slice(open + 1, close + 1));
-  const isForm = contentType.toLowerCase().includes('x-www-form-urlencoded');
-  return { form: 'text', members: fromText(text, isForm), words: wordsOf(text), isBroken: false };
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+
+interface NamedValue {
+  readonly name: string;
+  readonly value: Json;
 }
 
-/** Normalises a name: without prefixes such as `root.` and `ns:`, without `_` and `-`, in lower case. */
+export function readMembers(reply: string, contentType: string): ReplyContent {
+  if (isPage(reply)) {
+    const { title, shown } = readPage(reply);
+    return { form: 'HTML', title, members: fromText(shown, false), words: wordsOf(shown), isBroken: false };
+  }
+  const text = unwrapped(reply);
+  const isSection = SECTION.test(text);
+  if (text.startsWith('{') || (text.startsWith('[') && !isSection)) return fromJson(text);
+  if (text.startsWith('"') && text.endsWith('"') && text.indexOf('"', 1) === text.length - 1)
+    return fromJson(text);
+  if (text.startsWith('<')) return { form: 'XML', members: fromXml(text), words: [], isBroken: false };
+  // `callback({...});` and `callback("...");`
+  for (const [first, last] of [
+    ['({', '})'],
+    ['("', '")'],
+  ] as const) {
+    const [open, close] = [text.indexOf(first), text.lastIndexOf(last)];
+    if (open !== -1 && open < MAX_NAME_CHARS && close > open)
+      return fromJson(text.slice(open + 1, close + 1));
+  }
+  const lines = text.replace(/<br ?\/?>/gi, '\n');
+  const isForm = contentType.toLowerCase().includes('x-www-form-urlencoded');
+  return { form: 'text', members: fromText(lines, isForm), words: wordsOf(lines), isBroken: false };
+}
+
+/** Normalises a name: without prefixes such as `root.`, `ns:`, `X-` and `g_`, without `_` and `-`, in lower case. */
 export function plainName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('.'), name.lastIndexOf(':')) + 1);
-  return last.replace(/[_-]/g, '').toLowerCase();
+  return last
+    .replace(/^[a-z][_-]/i, '')
+    .replace(/[_-]/g, '')
+    .toLowerCase();
 }
 
 function fromJson(text: string): ReplyContent {
-  let parsed: unknown;
+  let parsed: Json;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(text) as Json;
   } catch {
-    return { form: 'JSON', members: [], words: [], isBroken: true };
+    return fromScript(text);
   }
-  if (typeof parsed === 'string')
-    return { form: 'text', members: [], words: wordsOf(parsed), isBroken: false };
+  if (typeof parsed === 'string') return fromWords(parsed);
+  // `["OK", "…"]`
+  if (Array.isArray(parsed) && parsed.every((item) => typeof item === 'string' || typeof item === 'number'))
+    return fromWords(parsed.join(' '));
   const members: Member[] = [];
-  let level: unknown[] = [parsed];
+  let level: NamedValue[] = [{ name: '', value: parsed }];
   for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
-    const next: unknown[] = [];
-    for (const value of level.slice(0, MAX_MEMBERS)) {
-      if (Array.isArray(value)) next.push(...(value as unknown[]).slice(0, MAX_MEMBERS));
-      else if (typeof value === 'object' && value !== null) {
-        const entries = Object.entries(value);
-        for (const [name, member] of entries) {
-          if (typeof member === 'object' && member !== null) next.push(member);
-          else if (members.length < MAX_MEMBERS)
-            members.push({ name, value: member === null ? '' : String(member) });
-        }
-        addNamed(members, new Map(entries.map(([name, member]) => [name.toLowerCase(), member])));
+    const next: NamedValue[] = [];
+    for (const { name: outer, value } of level.slice(0, MAX_MEMBERS)) {
+      if (typeof value !== 'object' || value === null) continue;
+      // The items of a list have its name.
+      const entries: [string, Json][] = Array.isArray(value)
+        ? value.slice(0, MAX_MEMBERS).map((item) => [outer, item])
+        : Object.entries(value);
+      for (const [own, member] of entries) {
+        const name = TEXT_OF_OUTER.test(own) ? outer : own;
+        if (typeof member === 'object' && member !== null) next.push({ name, value: member });
+        else if (members.length < MAX_MEMBERS)
+          members.push({ name, value: member === null ? '' : String(member) });
       }
+      addNamed(members, new Map(entries.map(([name, member]) => [name.toLowerCase(), member])));
     }
     level = next;
   }
   return { form: 'JSON', members, words: [], isBroken: false };
+}
+
+/** `{pbkey: 'aB3'}` and other text in brackets that is no JSON, but whose pairs can be read. */
+function fromScript(text: string): ReplyContent {
+  const isWhole = text.endsWith('}') || text.endsWith(']');
+  const members = isWhole ? fromText(text.replace(/[{}[\]]/g, '\n'), false) : [];
+  return { form: 'JSON', members, words: [], isBroken: members.length === 0 };
+}
+
+function fromWords(text: string): ReplyContent {
+  return { form: 'text', members: [], words: wordsOf(text), isBroken: false };
 }
 
 /** `{"name": "pbkey", "value": "…"}` and `<item name="pbkey" value="…"/>`. */
@@ -155,83 +194,4 @@ function localName(name: string): string {
     .slice(name.lastIndexOf(':') + 1)
     .slice(0, MAX_NAME_CHARS)
     .toLowerCase();
-}
-
-function unescapeXml(text: string): string {
-  const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-  return text.replace(/&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]{2,4}));/gi, (whole, hex, decimal, name) => {
-    if (name !== undefined) return named[String(name).toLowerCase()] ?? whole;
-    const code = hex === undefined ? Number(decimal) : Number.parseInt(String(hex), 16);
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-  });
-}
-
-function fromText(text: string, isForm: boolean): Member[] {
-  const members: Member[] = [];
-  for (const line of text.split(/[\r\n]/)) {
-    for (const piece of piecesOf(line)) {
-      if (members.length >= MAX_MEMBERS) return members;
-      const member = pairOf(piece);
-      if (member !== undefined)
-        members.push(isForm ? { ...member, value: decodeForm(member.value) } : member);
-    }
-  }
-  return members;
-}
-
-/**
- * Splits a line such as `error=0&pbkey=…`, also at spaces, commas or semicolons, but only if every piece is a
- * pair.
- */
-function piecesOf(line: string): string[] {
-  const pieces = line.split(/[&;, \t]/).filter((piece) => piece !== '');
-  const mayBePairs = pieces.length > 1 && pieces.length <= MAX_MEMBERS;
-  return mayBePairs && pieces.every((piece) => pairOf(piece) !== undefined) ? pieces : [line];
-}
-
-/**
- * Reads a pair such as `pbkey=…`, `key: …`, `root.pbkey=…` or `var pbkey = "…";`. The padding of base64 is
- * not taken for a value.
- */
-function pairOf(text: string): Member | undefined {
-  const separator = text.search(/[=:]/);
-  if (separator === -1) return undefined;
-  const name = text
-    .slice(0, separator)
-    .trim()
-    .replace(/^(?:var|let|const) /i, '')
-    .replace(/^["']|["']$/g, '')
-    .trim();
-  if (!/^[A-Za-z][\w.-]{0,63}$/.test(name)) return undefined;
-  const raw = text.slice(separator + 1).trim();
-  const quote = raw.startsWith('"') || raw.startsWith("'") ? raw[0] : undefined;
-  const closing = quote === undefined ? -1 : raw.indexOf(quote, 1);
-  const value = closing === -1 ? withoutEnd(raw) : raw.slice(1, closing);
-  return /^=*$/.test(value) && raw.includes('=') ? undefined : { name, value };
-}
-
-function withoutEnd(text: string): string {
-  let end = text.length;
-  while (end > 0 && ';,'.includes(text[end - 1]!)) end--;
-  return text.slice(0, end).trim();
-}
-
-function decodeForm(value: string): string {
-  try {
-    return decodeURIComponent(value.replaceAll('+', ' '));
-  } catch {
-    return value;
-  }
-}
-
-function wordsOf(text: string): string[] {
-  return text.split(/[ \t\r\n]/).filter((word) => word !== '');
-}
-
-function titleOf(text: string): string {
-  const start = text.toLowerCase().indexOf('<title');
-  const open = start === -1 ? -1 : text.indexOf('>', start);
-  if (open === -1) return '';
-  const end = text.indexOf('<', open);
-  return text.slice(open + 1, end === -1 ? open + 200 : end).trim();
 }

@@ -22,7 +22,7 @@ import { rememberKey } from '../../secrets.js';
 import { printable } from '../../text.js';
 import type { Account } from '../account.js';
 import { nvrLocalSeconds } from './nvr-time.js';
-import { MAX_REPLY_BYTES, readPlaybackKey, shapeOf } from './playback-key.js';
+import { isKeyName, MAX_REPLY_BYTES, readPlaybackKey, shapeOf } from './playback-key.js';
 import type { NvrSettings } from '../types.js';
 
 /** A busy service (503) is asked once more, after the seconds it names, or after this time. */
@@ -78,9 +78,20 @@ export async function fetchPlaybackKey(
 }
 
 function readKey(reply: HttpReply, pattern: string): string {
-  const key = readPlaybackKey(reply.body, reply.headers.get('Content-Type') ?? '', pattern);
+  const key =
+    keyInHeaders(reply) ?? readPlaybackKey(reply.body, reply.headers.get('Content-Type') ?? '', pattern);
   rememberKey(key);
   return key;
+}
+
+/** A reply with an empty body may have the key in a header such as `X-PBKey`, or set it as a cookie. */
+function keyInHeaders({ headers, body }: HttpReply): string | undefined {
+  if (body.length > 0) return undefined;
+  for (const [name, value] of headers) {
+    const line = name.toLowerCase() === 'set-cookie' ? value.split(';', 1)[0]! : `${name}=${value}`;
+    if (isKeyName(line.slice(0, line.indexOf('=')).trim())) return readPlaybackKey(Buffer.from(line), '');
+  }
+  return undefined;
 }
 
 function judge(status: number): void {

@@ -3,8 +3,17 @@
 
 import { NvrError } from '../../errors.js';
 import { printable } from '../../text.js';
-import { plainName, readMembers, type Member, type ReplyContent } from './key-members.js';
-import { isGood, isKnownWord, refusalOf, type Refusal } from './key-refusals.js';
+import { plainName, readMembers, type ReplyContent } from './key-members.js';
+import {
+  isGood,
+  isKnownWord,
+  isOnlyWords,
+  refusalOf,
+  meaningOf,
+  statusRefusal,
+  type Refusal,
+} from './key-refusals.js';
+import { textOf, type Member } from './key-text.js';
 
 export const MAX_REPLY_BYTES = 64 * 1024;
 const MAX_KEY_CHARS = 1024;
@@ -21,6 +30,16 @@ const ERROR_NAME =
 const STATUS_NAME =
   /^(?:result|resultcode|ret|retcode|returncode|rc|code|status|statuscode|state|success|ok)$/;
 const WORDS_NAME = /^(?:message|msg|reason|description|detail|statusstring)$/;
+/** With `false` as its value, a member of this name says that the account is not logged in. */
+const LOGIN_NAME = /^(?:login|islogin|loggedin|isloggedin|authenticated|isauthenticated|authorized)$/;
+/** What a key in a URI in the reply stands behind. */
+const IN_URI = /[?&](?:amp;)?(?:pb_?key|playback_?key)=([^&\s"'<>;,]+)/i;
+/** A reply that is one word is no key with one of these in it: it is a piece of a script or a path. */
+const NOT_IN_BARE_KEY = /["'`<>(){}[\]?|\\^]/;
+/** `%s`, `%PBKEY%`, `${key}`, `{{key}}`: what a broken template leaves in the key's place. */
+const PLACEHOLDER = /^(?:%[A-Za-z]{1,32}%?|\$\{.*|\{\{.*)$/;
+
+const NOT_LOGGED_IN: Refusal = { code: 'EAUTH', word: 'not logged in' };
 
 type Refuse = (why: string, word?: string, code?: Refusal['code']) => NvrError;
 
@@ -43,7 +62,7 @@ export function readPlaybackKey(body: Buffer, contentType: string, pattern = '')
     const key = byPattern(text, content.members, pattern);
     if (key !== undefined) return accept(key, refuse);
   }
-  if (content.form === 'HTML') throw refuse('sent an HTML page', content.words[0]);
+  if (content.form === 'HTML') return accept(keyOfPage(content, refuse), refuse);
   if (content.isBroken) throw refuse('sent JSON that cannot be read');
   refuseErrors(content, refuse);
   if (pattern !== '') throw refuse('sent nothing that the setting "keyPattern" fits');
@@ -57,23 +76,40 @@ const ADVICE: Readonly<Record<Refusal['code'], string>> = {
   ENORECORDING: ': nothing is recorded at that time.',
 };
 
-function textOf(body: Buffer): string {
-  const isUtf16 = body[0] === 0xff && body[1] === 0xfe;
-  return body
-    .toString(isUtf16 ? 'utf16le' : 'utf8')
-    .replace(/^\ufeff/, '')
-    .trim();
+/** Whether a member of this name, or a header of the reply, holds the key and nothing else. */
+export function isKeyName(name: string): boolean {
+  const plain = plainName(name);
+  return KEY_NAMES.includes(plain) || plain.endsWith('pbkey');
+}
+
+/** A page that shows nothing but a key, or a named one: some scripts put every reply into a page. */
+function keyOfPage({ members, words, title = '' }: ReplyContent, refuse: Refuse): string {
+  const found = members.find(({ name }) => isKeyName(name));
+  if (found !== undefined) return firstWord(found.value, found, refuse);
+  const [only = ''] = words;
+  if (words.length === 1 && members.length === 0 && /^[\w+/=-]+$/.test(only) && /\d/.test(only)) return only;
+  const shown = words.join(' ');
+  const refusal = refusalOf(shown);
+  throw refuse(
+    'sent an HTML page',
+    title === '' ? (refusal?.word ?? wordsOnly(shown)) : title,
+    refusal?.code,
+  );
 }
 
 /** Throws if the reply's members report an error. A value of 0, "none" or "success" is not an error. */
 function refuseErrors({ form, members, words }: ReplyContent, refuse: Refuse): void {
   const named = members.map(({ name, value }) => ({ name: plainName(name), value }));
-  const hasKey = named.some(({ name, value }) => KEY_NAMES.includes(name) && value !== '');
+  const hasKey = named.some(({ name, value }) => isKeyName(name) && value !== '');
   const wrong = named.find(({ name, value }) => isWrong(name, value));
   if (wrong !== undefined) {
     // Words explain more than a number next to them.
     const beside = named.filter(({ name }) => WORDS_NAME.test(name) || ERROR_NAME.test(name));
-    const refusals = [wrong, ...beside].flatMap(({ value }) => refusalOf(value) ?? []);
+    const refusals = [
+      statusRefusal(wrong.value),
+      LOGIN_NAME.test(wrong.name) ? NOT_LOGGED_IN : undefined,
+      ...[wrong, ...beside].map(({ value }) => refusalOf(value)),
+    ].filter((refusal) => refusal !== undefined);
     const refusal = refusals.find(({ code }) => code !== 'EPLAYBACKKEY');
     if (form === 'XML' && !hasKey)
       throw refuse('sent XML without a key', wordsOnly(wrong.value), refusal?.code);
@@ -86,6 +122,7 @@ function refuseErrors({ form, members, words }: ReplyContent, refuse: Refuse): v
 }
 
 function isWrong(name: string, value: string): boolean {
+  if (LOGIN_NAME.test(name)) return /^(?:false|no|0)$/i.test(value);
   if (ERROR_NAME.test(name)) return !isGood(value) || /^(?:true|yes)$/i.test(value);
   if (name === 'success' || name === 'ok') return /^(?:false|no)$/i.test(value);
   return STATUS_NAME.test(name) && isRefusingStatus(value);
@@ -98,22 +135,37 @@ function isRefusingStatus(value: string): boolean {
 }
 
 function guess({ form, members, words }: ReplyContent, text: string, refuse: Refuse): string {
-  for (const names of [KEY_NAMES, VAGUE_NAMES])
-    for (const name of names) {
-      const found = members.find(
-        (member) => plainName(member.name) === name && (names === KEY_NAMES || isLikely(member.value)),
-      );
-      if (found !== undefined) return firstWord(found.value, found, refuse);
-    }
-  if (form !== 'text') throw refuse(`sent ${form} without a key`);
+  for (const name of KEY_NAMES) {
+    const found = members.find((member) => plainName(member.name) === name);
+    if (found !== undefined) return firstWord(found.value, found, refuse);
+  }
+  const prefixed = members.find(({ name }) => isKeyName(name));
+  if (prefixed !== undefined) return firstWord(prefixed.value, prefixed, refuse);
+  const inUri = IN_URI.exec(text)?.[1];
+  if (inUri !== undefined) return decoded(inUri);
+  for (const name of VAGUE_NAMES) {
+    const found = members.find((member) => plainName(member.name) === name && isLikely(member.value));
+    if (found !== undefined) return firstWord(found.value, found, refuse);
+  }
+  if (form !== 'text') {
+    const said = members.find(({ name, value }) => WORDS_NAME.test(plainName(name)) && refusalOf(value));
+    const refusal = said === undefined ? undefined : refusalOf(said.value);
+    throw refuse(`sent ${form} without a key`, refusal?.word, refusal?.code);
+  }
   // The reply may be `OK`, followed by the key.
   const rest = [...words];
-  while (rest.length > 1 && isGood(rest[0]!.replace(/[:,;]$/, ''))) rest.shift();
+  while (rest.length > 1 && isGood(rest[0]!.replace(/^\+|[:,;]$/g, ''))) rest.shift();
+  // `pbkey aB3`, `pbkey is aB3`
+  if (rest.length > 1 && isKeyName(rest[0]!)) rest.shift();
+  if (rest.length > 1 && /^(?:is|=|:)$/i.test(rest[0]!)) rest.shift();
   const [only] = rest;
+  const all = words.join(' ');
+  if (isOnlyWords(all) && !isGood(all)) throw refuse('sent no key', wordsOnly(all), meaningOf(all));
   if (rest.length !== 1 || only === undefined) throw refuse('sent text that is no key');
-  const bare = only.replace(/^OK[:,;|]/i, '');
+  const bare = withoutQuotes(only.replace(/^(?:\+?OK|SUCCESS|[01]|200)[:,;|=](?=[^=])/i, ''));
   if (members.length > 0 && bare === text) throw refuse('sent text without a key by a name that is known');
-  if (isGood(bare) || /^\d{1,3}$/.test(bare)) throw refuse('sent no key', bare);
+  if (isGood(bare) || /^\d{1,3}$/.test(bare)) throw refuse('sent no key', bare, statusRefusal(bare)?.code);
+  if (NOT_IN_BARE_KEY.test(bare)) throw refuse('sent text that is no key');
   return bare;
 }
 
@@ -122,10 +174,27 @@ function isLikely(value: string): boolean {
   return (
     value.length >= 4 &&
     !isGood(value) &&
+    !isOnlyWords(value) &&
+    !/^\/|\.(?:html?|asp|php|cgi|jsp)\b/i.test(value) &&
     !/^-?\d{1,3}$/.test(value) &&
     !/\s/.test(value) &&
     refusalOf(value) === undefined
   );
+}
+
+/** `'abc'`, and a C program's `abc;` */
+function withoutQuotes(text: string): string {
+  const bare = text.replace(/[;,]$/, '');
+  const isQuoted = bare.length > 1 && '"\'`'.includes(bare[0]!) && bare.endsWith(bare[0]!);
+  return isQuoted ? bare.slice(1, -1) : bare;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** `pbkey=abc expires=60` */
@@ -138,11 +207,14 @@ function firstWord(value: string, { name }: Member, refuse: Refuse): string {
 }
 
 function accept(key: string, refuse: Refuse): string {
-  const bare = /^".*"$/s.test(key) ? key.slice(1, -1) : key;
+  const bare = withoutQuotes(key);
   if (bare === '') throw refuse('sent an empty key');
   const refusal = refusalOf(bare);
   if (refusal !== undefined) throw refuse('refused', refusal.word, refusal.code);
-  if (/\s/.test(bare)) throw refuse('sent text that is no key');
+  if (isOnlyWords(bare)) throw refuse('refused', bare, meaningOf(bare));
+  // A key goes into a URI: it is no word of another language, and neither punctuation nor a template's name.
+  const isKey = /[A-Za-z0-9]/.test(bare) && !/\s|[^\0-\x7f]/.test(bare) && !PLACEHOLDER.test(bare);
+  if (!isKey) throw refuse('sent text that is no key');
   if (bare.length > MAX_KEY_CHARS) throw refuse(`sent a key of more than ${MAX_KEY_CHARS} characters`);
   // eslint-disable-next-line no-control-regex -- a key is put into a request line
   if (/[\x00-\x1f\x7f]/.test(bare)) throw refuse('sent a key with control characters');
