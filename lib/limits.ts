@@ -19,6 +19,8 @@ export const LIMITS = {
    * plus parameter sets and SEI.
    */
   unitNals: 40_000,
+  /** NAL units of one aggregation packet: the handling of a packet is not interrupted. */
+  packetNals: 512,
   /** NAL units kept for reordering if they are sent out of decoding order. */
   waitingNals: 2048,
   /** Audio units, or pictures, in one packet. */

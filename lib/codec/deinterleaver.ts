@@ -155,10 +155,20 @@ export class Deinterleaver implements NalTarget {
     if (counted && this.suspects > 0) this.suspects -= 1;
     if (counted) this.counted += 1;
     this.bytes += data.length;
-    let place = this.waiting.length;
-    while (place > 0 && this.waiting[place - 1]!.don > nal.don) place -= 1;
-    this.waiting.splice(place, 0, nal);
+    this.waiting.splice(this.placeOf(nal.don), 0, nal);
     while (this.mayRelease()) this.release();
+  }
+
+  /** The index behind all waiting NAL units up to `don`, found by halving: a sender may count backwards. */
+  private placeOf(don: number): number {
+    let from = 0;
+    let to = this.waiting.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.waiting[middle]!.don > don) to = middle;
+      else from = middle + 1;
+    }
+    return from;
   }
 
   private mayRelease(): boolean {

@@ -24,6 +24,12 @@ const SLACK_DIVISOR = 3;
 const TINY_BYTES = 64;
 const SLAB_BYTES = 2048;
 
+/**
+ * At most this many times a payload's size is copied ahead with it: payloads that turn out to lie too close
+ * together for their start codes are copied again.
+ */
+const AHEAD = 32;
+
 const EMPTY = Buffer.alloc(0);
 
 export interface FinishedBuffer {
@@ -131,7 +137,8 @@ export class UnitBuffer {
     if (window.read === this.aheadRead && end <= this.aheadEnd && at >= this.filledTo) {
       memory.copyWithin(this.filledTo, at, at + end - start);
     } else {
-      const taken = source.copy(memory, this.filledTo, start, window.end);
+      const ahead = Math.min(window.end, start + AHEAD * (end - start));
+      const taken = source.copy(memory, this.filledTo, start, ahead);
       this.aheadRead = window.read;
       this.aheadEnd = start + taken;
       this.aheadShift = this.filledTo - start;

@@ -99,4 +99,25 @@ describe('UnitBuffer', () => {
       [0, 0, 0, 1, ...new Array<number>(50).fill(2)],
     );
   });
+
+  it('copies a read of thousands of tiny NAL units once or a little more, and not once for each', () => {
+    const window = new ReadWindow();
+    const units = new UnitBuffer(window);
+    const source = Buffer.alloc(100_000, 1);
+    let copied = 0;
+    const copy = source.copy.bind(source);
+    source.copy = (target, ...range) => {
+      const bytes = copy(target, ...range);
+      copied += bytes;
+      return bytes;
+    };
+    window.open(source, source.length, 0);
+    units.open(1, true, 0);
+    units.append(source, 0, 60_000);
+    for (let at = 60_000; at < source.length; at += 4) {
+      units.open(6, true, 0);
+      units.append(source, at, at + 2);
+    }
+    assert.ok(copied < 10 * source.length, `${copied} bytes`);
+  });
 });

@@ -6,6 +6,7 @@ import { CHANGES } from './changes.js';
 import { DIALOGUES } from './dialogues.js';
 import { FLOODS } from './floods.js';
 import { NONSENSE } from './nonsense.js';
+import { ODDITIES } from './oddities.js';
 import { cycle, opening, stapA } from './packets.js';
 import type { Attack, Seen } from './stage.js';
 
@@ -218,7 +219,7 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 /** Further attacks, run with --all. */
-export const FURTHER: readonly Attack[] = [...FLOODS, ...CHANGES, ...DIALOGUES, ...NONSENSE];
+export const FURTHER: readonly Attack[] = [...FLOODS, ...CHANGES, ...DIALOGUES, ...NONSENSE, ...ODDITIES];
 
 const SLICES = 34;
 const ROUND_SECONDS = 8;

@@ -19,5 +19,13 @@ export const LATM = withTrack(
   'a=fmtp:97 cpresent=1',
   'a=control:track2',
 );
+/** The usual video, and a sound track of payload type 97. */
+export const withAudio = (encoding: string, fmtp: string | undefined): string =>
+  withTrack(
+    'm=audio 0 RTP/AVP 97',
+    `a=rtpmap:97 ${encoding}`,
+    ...(fmtp === undefined ? [] : [`a=fmtp:97 ${fmtp}`]),
+    'a=control:track2',
+  );
 export const H265 = onlyVideo('m=video 0 RTP/AVP 99', 'a=rtpmap:99 H265/90000');
 export const JPEG = onlyVideo('m=video 0 RTP/AVP 26', 'a=rtpmap:26 JPEG/90000');

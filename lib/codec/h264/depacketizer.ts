@@ -6,6 +6,7 @@ import { parseSprop } from '../annexb.js';
 import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
 import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../payload-format.js';
 import { fmtpNumber } from '../fmtp.js';
+import { LIMITS } from '../../limits.js';
 import type { RtpPacketView } from '../../rtp/packet.js';
 import type { MediaDescription } from '../../rtsp/sdp.js';
 import type { MediaUnit } from '../unit.js';
@@ -134,15 +135,19 @@ export class H264Depacketizer implements Depacketizer {
   // STAP: repeated size and NAL unit (RFC 6184 5.7.1).
   private aggregate(buffer: Buffer, from: number, end: number): void {
     let at = from;
+    let count = 0;
     while (at + 2 <= end) {
       const size = (buffer[at]! << 8) | buffer[at + 1]!;
       at += 2;
-      if (at + size > end) {
+      if (at + size > end || count === LIMITS.packetNals) {
         this.nals.missing();
         return;
       }
       // Some cameras add padding of size 0.
-      if (size > 0) this.nals.nal(buffer, at, at + size);
+      if (size > 0) {
+        this.nals.nal(buffer, at, at + size);
+        count++;
+      }
       at += size;
     }
   }
@@ -153,11 +158,11 @@ export class H264Depacketizer implements Depacketizer {
     const base = buffer.readUInt16BE(packet.payloadStart + 1);
     const header = 3 + offsetBytes;
     let at = packet.payloadStart + 3;
-    while (at + header <= end) {
+    for (let count = 0; at + header <= end; count++) {
       const size = buffer.readUInt16BE(at);
       const from = at + header;
       at = from + size;
-      if (at > end) {
+      if (at > end || count === LIMITS.packetNals) {
         this.nals.missing();
         return;
       }

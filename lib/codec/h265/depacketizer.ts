@@ -7,6 +7,7 @@ import { parseSprop } from '../annexb.js';
 import { Deinterleaver, type NalTarget } from '../deinterleaver.js';
 import type { Depacketizer, PayloadDescription, DepacketizerOptions } from '../payload-format.js';
 import { fmtpNumber } from '../fmtp.js';
+import { LIMITS } from '../../limits.js';
 import type { RtpPacketView } from '../../rtp/packet.js';
 import type { MediaDescription } from '../../rtsp/sdp.js';
 import type { MediaUnit } from '../unit.js';
@@ -134,14 +135,18 @@ export class H265Depacketizer implements Depacketizer {
       number = buffer.readUInt16BE(at);
       at += 2;
     }
+    let count = 0;
     while (at + 2 <= end) {
       const size = (buffer[at]! << 8) | buffer[at + 1]!;
       at += 2;
-      if (at + size > end) {
+      if (at + size > end || count === LIMITS.packetNals) {
         this.nals.missing();
         return;
       }
-      if (size > 0) this.nals.nal(buffer, at, at + size);
+      if (size > 0) {
+        this.nals.nal(buffer, at, at + size);
+        count++;
+      }
       at += size;
       if (queue !== undefined && at < end) {
         number = (number + buffer[at]! + 1) & 0xffff;

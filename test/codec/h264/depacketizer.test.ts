@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { hexOf, rtpPacket, types } from '../feed.js';
-import { fuA, stapA } from '../packetizers/h264.js';
+import { fuA, mtap, stapA } from '../packetizers/h264.js';
 import { SPROP, h264, hex } from './feed.js';
 import { PPS, RECOVERY_SEI, SPS, USER_SEI, delta, idr } from './nals.js';
 
@@ -293,6 +293,26 @@ describe('H264Depacketizer', () => {
       feed.payload(Buffer.concat([packet, Buffer.alloc(7)]), true);
       assert.deepEqual(hexOf(feed.units[0]), hex(SPS, PPS, idr(), idr({ firstMb: 5 })));
       assert.equal(feed.units[0]!.damaged, false);
+    });
+
+    it('reads 512 NAL units of a packet at most, STAP or MTAP, and flags the unit that lacks the rest', () => {
+      const nals = [idr(), ...new Array<Buffer>(5000).fill(RECOVERY_SEI)];
+      for (const packet of [
+        stapA(nals),
+        mtap(
+          2,
+          0,
+          nals.map((nal) => ({ nal, dond: 0, offset: 0 })),
+        ),
+      ]) {
+        const feed = h264();
+        feed.payload(packet, true);
+        assert.equal(feed.units[0]!.nals.length, 512);
+        assert.equal(feed.units[0]!.damaged, true);
+      }
+      const feed = h264();
+      feed.payload(Buffer.concat([stapA([idr()]), Buffer.alloc(4000)]), true);
+      assert.equal(feed.units[0]!.damaged, false, 'padding is no NAL unit');
     });
 
     it('ignores an aggregate inside an aggregate', () => {

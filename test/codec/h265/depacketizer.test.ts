@@ -88,6 +88,13 @@ describe('H265Depacketizer', () => {
     assert.equal(feed.units[1]!.damaged, true);
   });
 
+  it('reads 512 NAL units of an aggregation packet at most, and flags the unit that lacks the rest', () => {
+    const feed = h265(SPROPS);
+    feed.payload(aggregation([slice(TRAIL), ...new Array<Buffer>(2000).fill(SEI)]), true);
+    assert.equal(feed.units[0]!.nals.length, 512);
+    assert.equal(feed.units[0]!.damaged, true);
+  });
+
   it('quirk h265-aggregates: fragments, whole and with a lost middle', () => {
     const whole = slice(IDR, { size: 1000, fill: 0x43 });
     const parts = fragmentation(whole, 300);
