@@ -89,7 +89,7 @@ function checkFlow(flow: ExampleFlow, options: CheckOptions, begun: number): Pro
         const came = await judge(message, options);
         if (came !== undefined) settle(came, true);
       } catch (error) {
-        const said = error instanceof Error ? error.message : String(error);
+        const said = saidBy(error);
         if (error instanceof NotYet) last = said;
         else settle(said, false);
       }
@@ -99,6 +99,20 @@ function checkFlow(flow: ExampleFlow, options: CheckOptions, begun: number): Pro
     });
     void NUDGES[number]?.(options);
   });
+}
+
+/** What `fetch` fails of stands in the error's cause. */
+function saidBy(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${saidBy(error.cause)}`;
+}
+
+/** On a busy machine a connection that was kept open may be closed by the server as the next request is made. */
+function ask(
+  url: string,
+  more: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Response> {
+  return fetch(url, { ...more, headers: { ...more.headers, connection: 'close' } });
 }
 
 function judgeKeyframe(message: SentMessage): string | undefined {
@@ -142,7 +156,7 @@ async function judgeCameras(
     );
   // The flow keeps the check for its page just after the message.
   for (let looks = 0; looks < 50; looks++) {
-    const page = await (await fetch(`${url}/nvr/cameras`)).text();
+    const page = await (await ask(`${url}/nvr/cameras`)).text();
     if ((page.match(/class="up">up</g) ?? []).length === cameras.length)
       return `${cameras.length} cameras up, in ${payload} ms, and on the page`;
     await wait(100);
@@ -159,13 +173,13 @@ function judgePage(): Judge {
   return async (_message, { url }) => {
     if (begun) return undefined;
     begun = true;
-    const page = await (await fetch(`${url}/nvr/`)).text();
+    const page = await (await ask(`${url}/nvr/`)).text();
     const shown = (page.match(/<nvr-video /g) ?? []).length;
     if (shown !== 4 || page.includes('<!-- ')) throw new Error(`the page shows ${shown} cameras`);
-    const answer = await fetch(`${url}/nvr/demo/alarm`, { method: 'POST' });
+    const answer = await ask(`${url}/nvr/demo/alarm`, { method: 'POST' });
     const clip = (await answer.json()) as { url?: string; preRollMs?: number; message?: string };
     if (!answer.ok || clip.url === undefined) throw new Error(`no clip: ${clip.message ?? answer.status}`);
-    const part = await fetch(url + clip.url, { headers: { range: 'bytes=0-11' } });
+    const part = await ask(url + clip.url, { headers: { range: 'bytes=0-11' } });
     const type = part.headers.get('content-type') ?? 'nothing';
     if (part.status !== 206 || type !== 'video/mp4') throw new Error(`${clip.url} is ${part.status} ${type}`);
     if (Buffer.from(await part.arrayBuffer()).toString('latin1', 4, 8) !== 'ftyp')
@@ -178,11 +192,11 @@ function judgePage(): Judge {
 async function judgeFirstLook(message: SentMessage, { url }: CheckOptions): Promise<string | undefined> {
   const came = judgeSnapshot(message);
   if (came === undefined) return undefined;
-  const picture = await fetch(`${url}/nvr/picture`);
+  const picture = await ask(`${url}/nvr/picture`);
   const size = jpegSize(new Uint8Array(await picture.arrayBuffer()));
   if (picture.headers.get('content-type') !== 'image/jpeg' || size === undefined)
     throw new Error('the picture’s address has no JPEG');
-  const page = await (await fetch(`${url}/nvr/view/first-look/`)).text();
+  const page = await (await ask(`${url}/nvr/view/first-look/`)).text();
   if (!page.includes('nvr-video.js')) throw new Error('the page of moving pictures is not there');
   return `${came}, and the page`;
 }
@@ -221,7 +235,7 @@ function judgeNotification(): Judge {
     if (payload === 'failed') throw new Error(event?.reason ?? 'the clip failed');
     if (!called && port === 1 && payload === 'playing') {
       called = true;
-      const answer = await fetch(`${url}/nvr/notify?reason=fence`, { method: 'POST' });
+      const answer = await ask(`${url}/nvr/notify?reason=fence`, { method: 'POST' });
       if (answer.status !== 200) throw new Error(`the call is answered with ${answer.status}`);
     }
     if (port !== 0) return undefined;
@@ -234,9 +248,9 @@ function judgeNotification(): Judge {
 async function judgeSnapshotPage(message: SentMessage, { url }: CheckOptions): Promise<string | undefined> {
   const came = judgeSnapshot(message);
   if (came === undefined) return undefined;
-  const page = await fetch(`${url}/nvr/snapshot`);
+  const page = await ask(`${url}/nvr/snapshot`);
   if (!(await page.text()).includes('snapshot.jpg')) throw new Error('the page shows no picture');
-  const picture = await fetch(`${url}/nvr/snapshot.jpg`);
+  const picture = await ask(`${url}/nvr/snapshot.jpg`);
   const size = jpegSize(new Uint8Array(await picture.arrayBuffer()));
   if (picture.headers.get('content-type') !== 'image/jpeg' || size === undefined)
     throw new Error('the page’s picture is no JPEG');
