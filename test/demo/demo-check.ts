@@ -142,7 +142,8 @@ async function judgeCameras(
 ): Promise<string | undefined> {
   if (type !== 'nvr-health-ping' || port !== 0) return undefined;
   const cameras = health?.cameras ?? [];
-  if (cameras.length === 0 || typeof payload !== 'number') throw new Error('the check found no camera');
+  if (cameras.length === 0 || typeof payload !== 'number')
+    throw new NotYet(`the check found no camera: ${JSON.stringify(health)}`);
   const missing = cameras.filter(({ state, codec }) => state !== 'up' || codec === undefined);
   // A check at start-up may come before a camera's first keyframe on a busy machine: the next one tells.
   if (missing.length > 0)
@@ -193,9 +194,11 @@ async function judgeFirstLook(message: SentMessage, { url }: CheckOptions): Prom
   const came = judgeSnapshot(message);
   if (came === undefined) return undefined;
   const picture = await ask(`${url}/nvr/picture`);
-  const size = jpegSize(new Uint8Array(await picture.arrayBuffer()));
-  if (picture.headers.get('content-type') !== 'image/jpeg' || size === undefined)
-    throw new Error('the picture’s address has no JPEG');
+  const bytes = Buffer.from(await picture.arrayBuffer());
+  if (picture.headers.get('content-type') !== 'image/jpeg' || jpegSize(bytes) === undefined)
+    throw new NotYet(
+      `the picture’s address has no JPEG, but ${picture.status} ${bytes.toString('latin1', 0, 200)}`,
+    );
   const page = await (await ask(`${url}/nvr/view/first-look/`)).text();
   if (!page.includes('nvr-video.js')) throw new Error('the page of moving pictures is not there');
   return `${came}, and the page`;
