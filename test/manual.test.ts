@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import prettier from 'prettier';
 import { NVR_ERROR_CODES } from '../lib/errors.js';
+import { fillTemplate, STYLES } from '../lib/nvr/fill-template.js';
 import { PAGES } from './docs/pages.js';
 
 const ROOT = path.join(__dirname, '..');
@@ -38,6 +39,16 @@ describe('the manual', () => {
       const options = await prettier.resolveConfig(file);
       assert.equal(read(file), await prettier.format(page(), { ...options, parser: 'markdown' }));
     });
+
+  it('has, in the README’s short table of makers, the paths that the presets ask for', () => {
+    const rows = [...read(path.join(ROOT, 'README.md')).matchAll(/^\| (\S.*?) +\| `(\/[^`]*)` +\|$/gm)];
+    assert.ok(rows.length >= 10, `${rows.length} makers`);
+    const cameras = read(path.join(DOCS, 'cameras.md')).replaceAll(/ +/g, ' ');
+    for (const [, maker, uri] of rows) {
+      if (maker === 'MOBOTIX MOVE NVR') assert.equal(uri, fillTemplate(STYLES.move.live, 0, 'M'));
+      else assert.ok(cameras.includes(`| ${maker!} | \`${uri!}\` |`), maker);
+    }
+  });
 
   it('is linked from the README, page by page', () => {
     const readme = read(path.join(ROOT, 'README.md'));

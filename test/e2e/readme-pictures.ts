@@ -20,10 +20,7 @@ interface FlowNode {
 const exampleOf = (name: string): FlowNode[] =>
   JSON.parse(fs.readFileSync(path.join(ROOT, 'examples', name), 'utf8')) as FlowNode[];
 
-/**
- * The live stream playing, with its keyframes in the sidebar; then its dialog, with the picture of the camera
- * test.
- */
+/** The live stream's dialog, with the picture of the camera test. */
 async function main(): Promise<void> {
   const simulator = await startSimulator({ username: 'demo', password: 'demo-password' });
   const flow = exampleOf('20 - Live keyframes as buffers (advanced).json').map((node) =>
@@ -37,20 +34,6 @@ async function main(): Promise<void> {
   const browser = await launchBrowser();
   try {
     const { page } = await openEditor(browser, nodeRed.url);
-    await page.setViewportSize({ width: 1200, height: 560 });
-    await page.evaluate(() => {
-      const { RED } = window as unknown as { RED: { sidebar: { show(id: string): void } } };
-      RED.sidebar.show('debug');
-      // The nodes of this package are the last of the palette.
-      const palette = document.querySelector('#red-ui-palette-container')!;
-      palette.scrollTop = palette.scrollHeight;
-    });
-    await page.waitForFunction(() => /no\. [3-9]/.test(document.body.innerText), undefined, {
-      timeout: 30_000,
-    });
-    await page.waitForTimeout(1000);
-    await page.screenshot({ path: path.join(ROOT, 'README-flow.png') });
-
     await page.setViewportSize({ width: 1000, height: 860 });
     await page.evaluate((id) => {
       const { RED } = window as unknown as {

@@ -46,6 +46,7 @@ const GUIDE = 'https://github.com/AkashMLodiwiksz/Face-Identifying-Security-syst
 const HANWHA = 'https://support.hanwhavision.eu/hc/en-gb/articles/4414178841746-RTSP-URLs';
 const REALTIME =
   'https://getrealtime.com/blog/how-to-find-your-ip-cameras-rtsp-url-complete-vendor-reference-2026';
+const REOLINK = 'https://support.reolink.com/hc/en-us/articles/900000630706';
 const UNIVIEW = 'https://mofulls.pixnet.net/blog/post/351191279';
 const ABUS = 'https://github.com/ch-bas/cctv-camera-database/releases/tag/v1.12.0';
 
@@ -80,8 +81,12 @@ export const PRESETS: readonly Preset[] = [
     ...DAHUA,
     playback: '',
   }),
-  preset('reolink', 'Reolink', REALTIME, {
+  preset('reolink', 'Reolink', `${REOLINK}-What-is-RTSP`, {
     live: '/h264Preview_{ch:2}_{stream}',
+    codes: { main: 'main', dual: 'sub' },
+  }),
+  preset('reolink-preview', 'Reolink (newer, H.265 too)', `${REOLINK}-Introduction-to-RTSP/`, {
+    live: '/Preview_{ch:2}_{stream}',
     codes: { main: 'main', dual: 'sub' },
   }),
   preset('uniview', 'Uniview (recorders)', UNIVIEW, {

@@ -36,6 +36,7 @@ describe('presets of makers', () => {
     ['hikvision-old', '/h264/ch1/main/av_stream', '/h264/ch1/sub/av_stream'],
     ['dahua', '/cam/realmonitor?channel=1&subtype=0', '/cam/realmonitor?channel=1&subtype=1'],
     ['reolink', '/h264Preview_01_main', '/h264Preview_01_sub'],
+    ['reolink-preview', '/Preview_01_main', '/Preview_01_sub'],
     ['uniview', '/unicast/c1/s0/live', '/unicast/c1/s1/live'],
     ['uniview-camera', '/media/video1', '/media/video2'],
     ['hanwha', '/profile2/media.smp', '/profile3/media.smp'],
