@@ -130,6 +130,22 @@ describe('the texts of the editor', () => {
     }
   });
 
+  it('read as written by a German, and hold no riddle in English', () => {
+    const of = (language: Language): string =>
+      [
+        ...TYPES.flatMap((type) => [...flat(builtCatalog(type, language)).values()]),
+        ...TYPES.map((type) => read('locales', language, `${type}.html`)),
+        ...Object.values(badges(language)),
+        ...Object.values(sentencesOf(language)),
+      ].join('\n');
+    // `NVR` is "der" throughout.
+    const stilted =
+      /auf der Leitung|\b(?:des|die|der|den) Laufs?\b|\bLäufe|Nicht beschreiben|Epochen|\b[Dd]as NVR\b|NVR, das\b|statt dessen/;
+    assert.equal(stilted.exec(of('de'))?.[0], undefined);
+    const riddles = /pulled out|know no fragments|whose word|on the wire|\bone's word/;
+    assert.equal(riddles.exec(of('en-US'))?.[0], undefined);
+  });
+
   it('come with a white icon of 40 x 60 for each node of the palette', () => {
     for (const type of TYPES) {
       const svg = fs.readFileSync(path.join(NODES, '..', 'icons', `${type}.svg`), 'utf8');

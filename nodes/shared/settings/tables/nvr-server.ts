@@ -122,7 +122,7 @@ export const serverSettings = settingsTable({
     label: ['Recorded time', 'Zeit der Aufzeichnung'],
     help: [
       'How the NVR is told which time to play: by what stands in the playback path, or by ONVIF’s replay, whose path names the recording alone.',
-      'Wie das NVR erfährt, welche Zeit es spielen soll: durch den Wiedergabe-Pfad oder mit ONVIF-Replay, bei dem der Pfad nur die Aufzeichnung nennt.',
+      'Wie der NVR erfährt, welche Zeit er abspielen soll: durch den Wiedergabe-Pfad oder mit ONVIF-Replay, bei dem der Pfad nur die Aufzeichnung nennt.',
     ],
     badge: ['bad replay', 'Replay ungültig'],
     when: OF_TEMPLATES,
