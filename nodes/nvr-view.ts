@@ -124,11 +124,13 @@ class ViewNode implements FlowPart {
   }
 }
 
-/** A name as the last part of a path: letters, digits and hyphens. */
+/** A name as the last part of a path: letters without their marks, digits and hyphens. */
 function slug(name: string): string {
   return name
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
+    .replaceAll('ß', 'ss')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
 }

@@ -181,6 +181,12 @@ describe('the live view in a browser', function () {
     );
     await fetch(`${nodeRed.url}/alarm?channel=*`);
     await all();
+    await playing(page);
+    // The buttons of a tile work by keyboard, too.
+    await page.locator('nvr-video').nth(1).getByRole('button', { name: 'Picture in picture' }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.pictureInPictureElement !== null);
+    await all();
     await page.context().close();
   });
 

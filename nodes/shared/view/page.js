@@ -78,6 +78,9 @@
   addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const at = tiles.indexOf(document.activeElement);
+    // A button of the tile takes these itself.
+    if (at >= 0 && event.composedPath()[0] !== tiles[at] && (event.key === 'Enter' || event.key === ' '))
+      return;
     const across = large === undefined ? columns() : 1;
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across };
     if (event.key in steps) {

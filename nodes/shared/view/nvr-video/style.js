@@ -11,6 +11,7 @@ style.replaceSync(`
   .words { position: absolute; inset: auto 0 8px 0; padding: 6px 8px; background: #000b; text-align: center; }
   .tools { position: absolute; inset: 30px 4px auto auto; display: flex; gap: 4px; opacity: 0; transition: opacity .15s; }
   :host(:hover) .tools, :host(:focus-within) .tools { opacity: 1; }
+  @media (hover: none) { .tools { opacity: 1; } }
   button { min-width: 32px; height: 32px; border: 0; border-radius: 4px; background: #000a; color: #fff; font: inherit; cursor: pointer; }
   button:focus-visible { outline: 2px solid #4aa3ff; }
   @container (max-height: 90px) { .tools { display: none; } }
