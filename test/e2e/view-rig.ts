@@ -35,11 +35,14 @@ export function viewFlow(rtspPort: number, channel: string, name = 'Wall'): obje
   ];
 }
 
-/** A page that reads the counters of what it shows. */
-export async function openCounted(browser: Browser, url: string): Promise<Page> {
+/**
+ * A page that reads the counters of what it shows; `prepare`, a script, is run in it before anything else.
+ */
+export async function openCounted(browser: Browser, url: string, prepare = ''): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 960, height: 540 }, locale: 'en-US' });
   // What the compiler leaves in functions, which the page does not know.
   await page.addInitScript('globalThis.__name = (value) => value');
+  await page.addInitScript(prepare);
   const options = { blocks: COUNTER_BLOCKS, bits: COUNTER_BITS, every: 1, tiles: 4 };
   await page.addInitScript(counterProbe, options);
   await page.goto(url);
@@ -56,6 +59,13 @@ export async function showsMore(page: Page, count: number, channel = '1', timeou
     ([key, least]) => ((window as unknown as ProbeWindow).counterProbe[key]?.length ?? 0) >= least,
     [channel, count] as const,
     { timeout },
+  );
+}
+
+/** Whether the tile's pictures come straight from a decoder, without a buffer. */
+export function isDirect(page: Page): Promise<boolean> {
+  return page.evaluate(
+    () => (document.querySelector('nvr-video') as unknown as Tile).video.srcObject !== null,
   );
 }
 

@@ -7,7 +7,16 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
-import { deploy, openCounted, showsMore, shownBy, until, viewFlow, type Tile } from '../e2e/view-rig.js';
+import {
+  deploy,
+  isDirect,
+  openCounted,
+  showsMore,
+  shownBy,
+  until,
+  viewFlow,
+  type Tile,
+} from '../e2e/view-rig.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { RECORD_HEAD } from '../../lib/nvr/view/records.js';
 import { counterArguments, type CounterClip } from '../support/counter-clip.js';
@@ -16,6 +25,8 @@ import { startSlowLine } from '../support/slow-line.js';
 import { GSTREAMER, needs } from '../support/tools.js';
 
 const SECONDS = 40;
+/** For `openCounted`: without WebCodecs, as on a page of plain http from another machine. */
+const INSECURE = 'delete globalThis.VideoDecoder';
 const CLIPS: Readonly<Record<string, CounterClip>> = {
   plain: { width: 640, height: 360, rate: 25, seconds: SECONDS, gop: 50 },
   bFrames: { width: 640, height: 360, rate: 25, seconds: SECONDS, gop: 50, bFrames: 3 },
@@ -45,6 +56,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
 
   before(async function () {
     needs(this, 'ffmpeg', 'chromium', GSTREAMER);
+    this.timeout(400_000);
     for (const [name, clip] of Object.entries(CLIPS))
       execFileSync('ffmpeg', [...counterArguments(clip), path.join(folder, `${name}.mp4`)]);
     gst = await serve(['plain', 'bFrames', 'slow', 'heavy']);
@@ -64,10 +76,10 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  async function open(channel: string, base = nodeRed.url): Promise<Page> {
+  async function open(channel: string, base = nodeRed.url, prepare = ''): Promise<Page> {
     await deploy(nodeRed.url, viewFlow(gst.port, channel));
     await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall/cameras.json`)).status === 200);
-    const page = await openCounted(browser, `${base}/nvr/view/wall/`);
+    const page = await openCounted(browser, `${base}/nvr/view/wall/`, prepare);
     pages.push(page);
     return page;
   }
@@ -84,12 +96,50 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     return numbers as number[];
   }
 
-  it('shows its pictures in order, none twice', async () => {
-    await judgeOrder(await open('1'), '1', 200);
+  it('shows its pictures in order, none twice, straight from the decoder', async () => {
+    const page = await open('1');
+    await judgeOrder(page, '1', 200);
+    assert.equal(await isDirect(page), true);
+  });
+
+  it('does so with a buffer on a page without a secure context', async () => {
+    const page = await open('1', nodeRed.url, INSECURE);
+    await judgeOrder(page, '1', 200);
+    assert.equal(await isDirect(page), false);
+  });
+
+  it('goes on with a buffer where the decoder fails, or is too slow', async () => {
+    for (const failure of ['throw new Error("no decoder")', 'return undefined']) {
+      const page = await open(
+        '1',
+        nodeRed.url,
+        `{ let left = 60; const { decode } = VideoDecoder.prototype;
+           VideoDecoder.prototype.decode = function (chunk) { if (left-- > 0) return decode.call(this, chunk); ${failure}; }; }`,
+      );
+      await showsMore(page, 20);
+      await until(async () => !(await isDirect(page)));
+      await showsMore(page, (await shownBy(page)).length + 10);
+      await judgeOrder(page, '1', 50);
+      assert.equal(await isDirect(page), false);
+    }
+  });
+
+  it('goes on with a buffer when sound is turned on: picture and sound share a clock', async () => {
+    const page = await open('1');
+    await showsMore(page, 20);
+    assert.equal(await isDirect(page), true);
+    await page.locator('nvr-video').focus();
+    await page.keyboard.press('m');
+    await until(async () => !(await isDirect(page)));
+    // It begins with the keyframe before the picture that was shown.
+    await showsMore(page, (await shownBy(page)).length + 10);
+    await judgeOrder(page, '1', 50);
   });
 
   it('shows B-frames in their order of presentation', async () => {
-    const numbers = await judgeOrder(await open('2'), '2', 200);
+    const page = await open('2');
+    const numbers = await judgeOrder(page, '2', 200);
+    assert.equal(await isDirect(page), false);
     // B-frames are among them: without, no more than one in four would come.
     assert.ok(numbers.length / (numbers.at(-1)! - numbers[0]! + 1) > 0.5);
   });
@@ -104,8 +154,15 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     assert.ok(shown.at(-1)!.number! - shown[0]!.number! <= shown.length, 'few are left out');
   });
 
-  it('comes back by itself when its server was killed, in another resolution, without a reload', async () => {
-    const page = await open('1');
+  for (const [way, prepare] of [
+    ['straight from the decoder', ''],
+    ['with a buffer', INSECURE],
+  ] as const)
+    it(`comes back by itself when its server was killed, in another resolution, without a reload, ${way}`, () =>
+      comesBack(prepare));
+
+  async function comesBack(prepare: string): Promise<void> {
+    const page = await open('1', nodeRed.url, prepare);
     await showsMore(page, 20);
     await page.evaluate(() => ((window as unknown as { kept: boolean }).kept = true));
     const { port } = gst;
@@ -126,7 +183,10 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     );
     await until(async () => (await shownBy(page)).some(({ number }) => (number ?? 0) >= 500));
     assert.equal(await page.evaluate(() => (window as unknown as { kept?: boolean }).kept), true);
-  });
+    assert.equal(await isDirect(page), prepare === '');
+    await gst.stop();
+    gst = await serve(['plain', 'bFrames', 'slow', 'heavy'], port);
+  }
 
   it('skips to the next keyframe for a page whose line is too slow, says so in the tile, and others see all', async () => {
     const line = await startSlowLine(Number(new URL(nodeRed.url).port), 4_000_000);

@@ -22,6 +22,7 @@ const ELEMENT_PARTS = [
   'texts',
   'connection',
   'player',
+  'direct-player',
   'replay',
   'clip-replay',
   'style',

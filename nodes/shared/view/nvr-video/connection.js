@@ -4,6 +4,7 @@
 const KINDS = ['', 'hello', 'init', 'picture', 'sound', 'jpeg', 'state', 'show', 'skipped', 'alive'];
 const HEAD = 8;
 /** Bits of a record's flags. */
+const KEY = 1;
 const KEPT = 2;
 const SOUND = 8;
 /** The connection counts as dead after this time without any data, `alive` records included. */
@@ -59,7 +60,8 @@ function initOf(body) {
 /** Passes a `picture` or `sound` record to a player. */
 function give(player, flags, body) {
   const view = new DataView(body.buffer, body.byteOffset);
-  player?.take(view.getFloat64(0), view.getFloat64(8) / 1000, body.subarray(16), (flags & KEPT) === 0);
+  const [live, key] = [(flags & KEPT) === 0, (flags & KEY) !== 0];
+  player?.take(view.getFloat64(0), view.getFloat64(8) / 1000, body.subarray(16), live, key);
 }
 
 class Connection {

@@ -204,8 +204,28 @@ class NvrVideo extends HTMLElement {
       this.asStills();
       return;
     }
-    this.player = new Player(this.video, mime, this.soundOn ? BEHIND_WITH_SOUND : BEHIND, () => this.again());
+    this.player =
+      this.directPlayer(mime) ??
+      new Player(this.video, mime, this.soundOn ? BEHIND_WITH_SOUND : BEHIND, () => this.again());
     this.player.begin(segment);
+  }
+
+  /** Undefined if this browser has none, or sound needs a buffer. */
+  directPlayer(mime) {
+    if (!playsDirectly() || this.soundOn || this.isBuffered) return undefined;
+    try {
+      return new DirectPlayer(this.video, mime, () => this.buffer());
+    } catch {
+      this.isBuffered = true;
+      return undefined;
+    }
+  }
+
+  /** Plays with a buffer from now on. */
+  buffer() {
+    this.isBuffered = true;
+    this.reset();
+    this.rejoin();
   }
 
   /** The player failed: restarts it, and after three failures in a minute requests still pictures instead. */
@@ -318,7 +338,11 @@ class NvrVideo extends HTMLElement {
     this.soundOn = !this.soundOn;
     this.soundButton.textContent = this.soundOn ? '🔊' : '🔇';
     if (this.player !== undefined) this.player.behind = this.soundOn ? BEHIND_WITH_SOUND : BEHIND;
-    if (this.soundOn) this.openSound();
+    if (this.soundOn && this.player instanceof DirectPlayer) {
+      // Sound and picture need a common clock.
+      this.reset();
+      this.rejoin();
+    } else if (this.soundOn) this.openSound();
     else {
       this.soundPlayer?.close();
       this.soundPlayer = undefined;

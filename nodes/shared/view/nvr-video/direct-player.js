@@ -1,0 +1,115 @@
+// Part of nvr-video.js: plays a camera's video with WebCodecs, each picture as soon as it is decoded: half as
+// far behind as `Player`, whose interface it has. Needs a secure context (https, or this machine) and a
+// browser that shows decoded frames in a video element, so that picture in picture goes on working.
+
+/** Of pictures that come later than this, only every few are shown, which leaves time to catch up. */
+const LATE_MS = 250;
+const LATE_SHOWN = 4;
+/** If one is still not decoded then, a buffer serves better: it leaves out pictures that nobody sees. */
+const TOO_LATE_MS = 3_000;
+/** The most frames that wait for the screen. */
+const MOST_WRITING = 4;
+
+const playsDirectly = () =>
+  window.VideoDecoder !== undefined && window.MediaStreamTrackGenerator !== undefined;
+
+/** Content of the decoder's configuration box in an initialization segment; undefined if there is none. */
+function configOf(segment) {
+  for (let at = 4; at + 4 <= segment.length; at++) {
+    const name = String.fromCharCode(...segment.subarray(at, at + 4));
+    if (name !== 'avcC' && name !== 'hvcC') continue;
+    const size = new DataView(segment.buffer, segment.byteOffset + at - 4).getUint32(0);
+    return segment.slice(at + 4, at - 4 + size);
+  }
+  return undefined;
+}
+
+class DirectPlayer {
+  /** `fail` is called if this browser cannot play the stream this way. Throws if it cannot at all. */
+  constructor(media, mime, fail) {
+    this.media = media;
+    this.codec = /codecs="([^"]+)"/.exec(mime)?.[1] ?? '';
+    this.fail = fail;
+    this.edge = -Infinity;
+    /** Frames that the decoder has not given back yet, by timestamp. */
+    this.pending = new Map();
+    this.writing = 0;
+    this.late = 0;
+    this.track = new MediaStreamTrackGenerator({ kind: 'video' });
+    this.writer = this.track.writable.getWriter();
+    this.decoder = new VideoDecoder({ output: (frame) => this.show(frame), error: () => this.end() });
+    media.srcObject = new MediaStream([this.track]);
+  }
+
+  /** Takes an initialization segment. */
+  begin(segment) {
+    const { codec } = this;
+    this.attempt(() =>
+      this.decoder.configure({ codec, description: configOf(segment), optimizeForLatency: true }),
+    );
+  }
+
+  /** As of `Player`. `key`: decoding can begin here. */
+  take(wallTime, shownAt, fragment, live, key) {
+    const came = performance.now();
+    const [oldest] = this.pending.values();
+    // Frames that are not displayed in decoding order need a buffer, too.
+    if (shownAt < this.edge || came - oldest?.came > TOO_LATE_MS) this.end();
+    if (this.over) return;
+    const isFirst = this.edge === -Infinity;
+    this.edge = shownAt;
+    const timestamp = Math.round(shownAt * 1e6);
+    this.pending.set(timestamp, { wallTime, shows: live || isFirst, came });
+    // It pauses when its picture in picture is closed.
+    if (this.media.paused) this.media.play().catch(() => undefined);
+    // A movie fragment of one sample: a moof, then the head of an mdat.
+    const data = fragment.subarray(new DataView(fragment.buffer, fragment.byteOffset).getUint32(0) + 8);
+    this.attempt(() =>
+      this.decoder.decode(new EncodedVideoChunk({ type: key ? 'key' : 'delta', timestamp, data })),
+    );
+  }
+
+  show(frame) {
+    const { wallTime, shows, came } = this.pending.get(frame.timestamp) ?? {};
+    // A decoder may give some frames up, and gives the others in order.
+    for (const timestamp of this.pending.keys()) {
+      if (timestamp > frame.timestamp) break;
+      this.pending.delete(timestamp);
+    }
+    const isLate = performance.now() - came > LATE_MS && ++this.late % LATE_SHOWN !== 0;
+    if (this.over || !shows || isLate || this.writing >= MOST_WRITING) {
+      frame.close();
+      return;
+    }
+    this.shownTime = wallTime;
+    this.writing++;
+    this.writer.write(frame).then(
+      () => this.writing--,
+      () => this.end(),
+    );
+  }
+
+  attempt(run) {
+    try {
+      run();
+    } catch {
+      this.end();
+    }
+  }
+
+  end() {
+    if (!this.over) this.fail();
+  }
+
+  /** Epoch ms of the picture on screen. */
+  wallTime() {
+    return this.shownTime;
+  }
+
+  close() {
+    this.over = true;
+    if (this.decoder.state !== 'closed') this.decoder.close();
+    this.track.stop();
+    this.media.srcObject = null;
+  }
+}
