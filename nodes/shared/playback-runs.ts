@@ -198,8 +198,10 @@ function endOf(
   reached: number,
   { reason, error, missingMs }: RunOutcome,
 ): { word: string; event: object } {
-  if (error === undefined)
-    return { word: reason === 'stopped' ? 'stopped' : 'ended', event: { reason, reached } };
+  if (error === undefined) {
+    const event = { reason, reached, ...(missingMs > 0 && { missingMs }) };
+    return { word: reason === 'stopped' ? 'stopped' : 'ended', event };
+  }
   const { code, message } = error;
   if (missingMs > 0 && (reason !== 'error' || reached > from))
     return { word: 'ended', event: { reason, reached, missingMs, code, message } };

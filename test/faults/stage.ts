@@ -10,6 +10,9 @@ import type { NodeKind, Outcome, Row, Scene } from './row.js';
 import { POST_ROLL, PRE_ROLL, SCENES } from './scenes.js';
 import { SickDisk } from './sick-disk.js';
 
+/** Rows that may be on their way to their first pictures at a time: all at once time out on a busy machine. */
+const STARTING_AT_ONCE = 12;
+
 const OWN_SINKS = ['out', 'event', 'pictures'] as const;
 const SHARED_SINKS = ['catch', 'complete'] as const;
 
@@ -48,14 +51,19 @@ export async function play(
     ];
     const credentials = Object.fromEntries(rows.map((_row, index) => [`nvr${index}`, ACCOUNT]));
     const sink = await loadWith(flow, credentials);
+    const places = new Places(STARTING_AT_ONCE);
     return await Promise.all(
       rows.map(async (row, index) => {
+        const leavePlace = await places.take();
         const scene: Scene = {
           ...{ row, number: index },
           nvr: nvrs[index]!,
           disk: disks[index]!,
           sink: (name) => sink(name === 'catch' || name === 'complete' ? name : `${name}${index}`),
-          together: isShared ? (step, run) => rally.meet(step, run) : async (_step, run) => run(),
+          together: async (step, run) => {
+            leavePlace();
+            await (isShared ? rally.meet(step, run) : run());
+          },
           send: (message) => {
             (helper.getNode(`node${index}`) as { receive(message: object): void }).receive({
               ...message,
@@ -64,6 +72,7 @@ export async function play(
           },
         };
         const outcome = { row, ...(await SCENES[row.node](scene)) };
+        leavePlace();
         rally.leave();
         tell(outcome);
         return outcome;
@@ -78,6 +87,27 @@ export async function play(
       helper.stopServer(resolve);
     });
     await sharedSnapshotPool().close();
+  }
+}
+
+/** A number of places; who comes later waits for one to be left. */
+class Places {
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private free: number) {}
+
+  /** Resolves with what leaves the place, which may be called again. */
+  async take(): Promise<() => void> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      const next = this.waiting.shift();
+      if (next === undefined) this.free++;
+      else next();
+    };
   }
 }
 

@@ -66,6 +66,7 @@ describe('readPlaybackKey', () => {
     ['more behind the key', 'pbkey=aB3 expires 60', 'aB3'],
     ['base64 with padding', 'YWJjZGVmZ2hpag==', 'YWJjZGVmZ2hpag=='],
     ['base64url with words in it', 'no_8fA3-Err7xQ', 'no_8fA3-Err7xQ'],
+    ['characters that a URI must not hold', 'Kq8Zb1t2X&=/+%~ü', 'Kq8Zb1t2X&=/+%~ü'],
     ['a UUID', '3f2504e0-4f89-41d3-9a0c-0305e82c3301', '3f2504e0-4f89-41d3-9a0c-0305e82c3301'],
     ['digits', '1764233441', '1764233441'],
     ['a byte order mark', '\ufeffpbkey=aB3', 'aB3'],

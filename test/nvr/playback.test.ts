@@ -209,7 +209,8 @@ describe('playback', () => {
     const from = Math.floor(ago(3600) / 1000) * 1000;
     const begun = performance.now();
     const played = play({ from, to: from + 30_000, speed: 0 });
-    assert.equal((await played.ended).reason, 'reached');
+    const { reason, error } = await played.ended;
+    assert.deepEqual([reason, error], ['reached', undefined]);
     assert.ok(performance.now() - begun < 5000);
     assert.equal(played.seis.length, 300);
     assert.deepEqual(played.warnings, []);
@@ -369,7 +370,10 @@ describe('playback', () => {
     const from = Math.floor(ago(600) / 1000) * 1000;
     await start({ gaps: [{ start: from + 1000, end: from + 5000 }] });
     const played = play({ from, to: from + 6000 });
-    assert.equal((await played.ended).reason, 'reached');
+    const { reason, error, missingMs } = await played.ended;
+    assert.deepEqual([reason, error], ['reached', undefined]);
+    // From the picture before the gap to the one after it, as `clip.gaps` has it.
+    assert.ok(Math.abs(missingMs - 4100) <= 4, `${missingMs} ms told missing`);
     assert.deepEqual(
       played.seis.map((sei) => sei - from),
       [

@@ -36,6 +36,8 @@ const LOGIN_NAME = /^(?:login|islogin|loggedin|isloggedin|authenticated|isauthen
 const IN_URI = /[?&](?:amp;)?(?:pb_?key|playback_?key)=([^&\s"'<>;,]+)/i;
 /** A reply that is one word is no key with one of these in it: it is a piece of a script or a path. */
 const NOT_IN_BARE_KEY = /["'`<>(){}[\]?|\\^]/;
+/** Letters alone, with one among them that English does not have. */
+const ABROAD = /^(?=.{0,400}[^\0-\x7f])[\p{L}\p{M}\p{P}]+$/u;
 /** `%s`, `%PBKEY%`, `${key}`, `{{key}}`: what a broken template leaves in the key's place. */
 const PLACEHOLDER = /^(?:%[A-Za-z]{1,32}%?|\$\{.*|\{\{.*)$/;
 
@@ -212,8 +214,8 @@ function accept(key: string, refuse: Refuse): string {
   const refusal = refusalOf(bare);
   if (refusal !== undefined) throw refuse('refused', refusal.word, refusal.code);
   if (isOnlyWords(bare)) throw refuse('refused', bare, meaningOf(bare));
-  // A key goes into a URI: it is no word of another language, and neither punctuation nor a template's name.
-  const isKey = /[A-Za-z0-9]/.test(bare) && !/\s|[^\0-\x7f]/.test(bare) && !PLACEHOLDER.test(bare);
+  // Neither white space, punctuation alone and a template's name, nor words of another language.
+  const isKey = !/\s/.test(bare) && /[A-Za-z0-9]/.test(bare) && !PLACEHOLDER.test(bare) && !ABROAD.test(bare);
   if (!isKey) throw refuse('sent text that is no key');
   if (bare.length > MAX_KEY_CHARS) throw refuse(`sent a key of more than ${MAX_KEY_CHARS} characters`);
   // eslint-disable-next-line no-control-regex -- a key is put into a request line

@@ -58,7 +58,8 @@ export interface PlaybackHandlers {
   onInterrupted?(error: NvrError, attempt: number, retryInMs: number): void;
   /**
    * The run has ended; called once. `missingMs` is the part of the requested span that did not arrive; 0 if
-   * all of it did, or if no end was requested. `error` says why something is missing.
+   * all of it did, or if no end was requested. `error` says why the end is missing; without it, the recording
+   * itself has a hole there.
    */
   onEnd(reason: RunEnd | 'error', error: NvrError | undefined, missingMs: number): void;
 }

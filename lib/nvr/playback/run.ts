@@ -7,6 +7,7 @@ import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
 import { SpanEnd } from '../../media/span-end.js';
 import { SessionSlot } from '../session-slot.js';
 import { openRecorded, type RecordedHandlers } from './recorded-session.js';
+import { SpanHoles } from './span-holes.js';
 import type { PlaybackHandlers, PlaybackRequest, RunContext, RunEnd } from './run-types.js';
 
 export type { PlaybackHandlers, PlaybackRequest, RecordedUnit, RunContext, RunEnd } from './run-types.js';
@@ -22,6 +23,7 @@ const RESUME_AFTER_MS = [0, 2_000, 8_000];
 const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EAUTH', 'EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
 /** The span counts as complete if the last picture is this close (ms) to `to`; more for a slow camera. */
 const LAST_PICTURE_MS = 500;
+
 export class PlaybackRun {
   state: 'opening' | 'playing' | 'paused' | 'ended' = 'opening';
   /** The recorded time of the newest unit, in epoch ms. */
@@ -41,6 +43,7 @@ export class PlaybackRun {
    */
   private stepMs = 0;
   private pictureMs = 0;
+  private holes: SpanHoles;
   /** The receiver has asked to pause reading. */
   private held = false;
 
@@ -53,6 +56,7 @@ export class PlaybackRun {
     this.slot = new SessionSlot(context.account.slots);
     this.from = this.reached = request.from;
     this.to = request.to;
+    this.holes = new SpanHoles(request.from);
   }
 
   start(): void {
@@ -80,6 +84,7 @@ export class PlaybackRun {
       throw new NvrError('EINPUT', '"from" lies at or past the end of the run; start another one.');
     this.leave();
     this.from = this.reached = from;
+    this.holes = new SpanHoles(from);
     this.repeatUntil = Number.NEGATIVE_INFINITY;
     void this.open(from);
   }
@@ -137,7 +142,7 @@ export class PlaybackRun {
 
   private take(unit: VideoUnit): void {
     const place = this.end?.place(unit);
-    if (place === 'over') this.finish('reached');
+    if (place === 'over') this.finishWhole();
     if (place === 'over' || place === 'held') return;
     for (const behind of this.end?.takeHeld() ?? []) this.handlers.onUnit({ unit: behind, repeated: false });
     this.give(unit);
@@ -146,6 +151,7 @@ export class PlaybackRun {
   private give(unit: VideoUnit): void {
     const { time } = unit;
     const repeated = time <= this.repeatUntil;
+    this.holes.take(time);
     if (time > this.reached) {
       const step = time - this.reached;
       this.pictureMs = Math.min(step, this.stepMs);
@@ -204,12 +210,22 @@ export class PlaybackRun {
     const missing = this.missingMs;
     if (missing === 0 && reason !== 'error') {
       // At the end of the span, it does not matter who ended the session.
-      this.finish(this.to === undefined ? reason : 'reached');
+      if (this.to === undefined) this.finish(reason);
+      else this.finishWhole();
       return;
     }
     const seconds = Math.round(missing / 100) / 10;
     const words = missing === 0 ? '' : ` The last ${seconds} s of the span are missing.`;
-    this.finish(reason, new NvrError(cause.code, cause.message + words, { cause }), missing);
+    this.finish(
+      reason,
+      new NvrError(cause.code, cause.message + words, { cause }),
+      missing + this.holes.within,
+    );
+  }
+
+  /** The span has been played to its end; what the recording itself leaves out of it is told. */
+  private finishWhole(): void {
+    this.finish('reached', undefined, this.holes.upTo(this.to!));
   }
 
   private warnOfSpeed(session: RtspSession): void {

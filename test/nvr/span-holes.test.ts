@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { SpanHoles } from '../../lib/nvr/playback/span-holes.js';
+
+const FROM = 1_764_233_441_000;
+
+/** What is told missing of ten seconds with pictures at these times, in ms after their beginning. */
+function missing(times: readonly number[]): number {
+  const holes = new SpanHoles(FROM);
+  for (const time of times) holes.take(FROM + time);
+  return holes.upTo(FROM + 10_000);
+}
+
+const every = (ms: number, from: number, to: number): number[] =>
+  Array.from({ length: Math.ceil((to - from) / ms) }, (_, index) => from + index * ms);
+
+describe('what a played span leaves out', () => {
+  for (const [what, times, ms] of [
+    ['nothing of a whole one', every(40, 0, 10_000), 0],
+    ['nothing of one that begins with the keyframe before it', every(40, -900, 10_000), 0],
+    ['nothing of one of keyframes alone', every(2000, 0, 10_000), 0],
+    ['nothing of an uneven camera', [...every(40, 0, 4000), ...every(240, 4000, 10_000)], 0],
+    ['its head', every(40, 3000, 10_000), 3000],
+    ['its tail', every(40, 0, 7000), 3040],
+    ['a tail below half a second', every(40, 0, 9680), 360],
+    ['a hole within', [...every(40, 0, 2000), ...every(40, 5000, 10_000)], 3040],
+    ['two holes within', [...every(40, 0, 2000), ...every(40, 4000, 6000), ...every(40, 8000, 10_000)], 4080],
+    ['a hole before its last picture', [...every(40, 0, 6000), 9990], 4030],
+    ['a hole after its first picture', [0, ...every(40, 6000, 10_000)], 6000],
+    ['head, middle and tail', [...every(40, 1000, 2000), ...every(40, 4000, 6000)], 1000 + 2040 + 4040],
+    ['all of it', [], 10_000],
+    ['all but one picture', [5000], 10_000],
+    ['the head alone where the hole begins before it', [-4000, -3960, ...every(40, 6000, 10_000)], 6000],
+  ] as const)
+    it(`is ${what}`, () => {
+      assert.equal(missing(times), ms);
+    });
+
+  it('counts nothing twice that comes again after an interruption', () => {
+    assert.equal(missing([...every(40, 0, 6000), ...every(40, 5000, 10_000)]), 0);
+  });
+});
