@@ -8,7 +8,9 @@ import { FLOODS } from './floods.js';
 import { NONSENSE } from './nonsense.js';
 import { ODDITIES } from './oddities.js';
 import { cycle, opening, stapA } from './packets.js';
+import { SERVICES } from './services.js';
 import type { Attack, Seen } from './stage.js';
+import { USES } from './uses.js';
 
 const AUDIO_SDP = `${SDP}${['m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MPEG4-GENERIC/16000/1', 'a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408', 'a=control:track2', ''].join('\r\n')}`;
 
@@ -219,7 +221,15 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 /** Further attacks, run with --all. */
-export const FURTHER: readonly Attack[] = [...FLOODS, ...CHANGES, ...DIALOGUES, ...NONSENSE, ...ODDITIES];
+export const FURTHER: readonly Attack[] = [
+  ...FLOODS,
+  ...CHANGES,
+  ...DIALOGUES,
+  ...NONSENSE,
+  ...ODDITIES,
+  ...SERVICES,
+  ...USES,
+];
 
 const SLICES = 34;
 const ROUND_SECONDS = 8;

@@ -36,7 +36,7 @@ export const PLAYBACK: NonNullable<Attack['nodes']> = [
   { id: 'play', type: 'nvr-playback', channel: '2', wires: [['pictures'], ['words']] },
 ];
 
-const keyService = (name: string, http: http.RequestListener): Attack => ({
+export const keyService = (name: string, http: http.RequestListener): Attack => ({
   name: `a key service that ${name}`,
   nodes: PLAYBACK,
   http,
@@ -147,7 +147,7 @@ export const DIALOGUES: readonly Attack[] = [
   }),
   keyService('packs 100 MB into its answer', (_, response) => {
     response.writeHead(200, { 'content-encoding': 'gzip' });
-    response.end(BOMB);
+    response.end((bomb ??= zlib.gzipSync(Buffer.alloc(100 << 20))));
   }),
   keyService('answers with 60,000 spaces', (_, response) => {
     response.end(`key=a${' '.repeat(60_000)}b`);
@@ -188,7 +188,8 @@ export const DIALOGUES: readonly Attack[] = [
   },
 ];
 
-const BOMB = zlib.gzipSync(Buffer.alloc(100 << 20));
+/** Made when it is first sent: making it takes half a second. */
+let bomb: Buffer | undefined;
 
 function comesBackSlowly({ words }: Seen): void {
   assert.ok((words.connecting ?? 0) < 30, `it connects ${words.connecting ?? 0} times`);

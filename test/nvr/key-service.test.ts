@@ -192,6 +192,30 @@ describe('the key service', () => {
     assert.match((await fails()).message, /cannot be unpacked/);
   });
 
+  it('is held to 256 KiB of what surrounds a body: informational replies and chunks with extensions', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';
+    const chunk = `1;${'x'.repeat(8000)}\r\nk\r\n`;
+    for (const [head, endless] of [
+      ['', hints],
+      ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', chunk],
+    ] as const) {
+      let sent = 0;
+      answer = ({ socket }) => {
+        const bytes = Buffer.from(endless.repeat(Math.ceil(16_384 / endless.length)));
+        const more = (): void => {
+          while (!socket.destroyed && sent < 64 << 20 && socket.write(bytes)) sent += bytes.length;
+        };
+        socket.on('error', () => undefined);
+        socket.on('drain', more);
+        socket.write(head);
+        more();
+      };
+      const error = await fails({ username: '', password: '', requestTimeout: 60 });
+      assert.equal(error.code, 'EPLAYBACKKEY');
+      assert.ok(sent < 64 << 20, `${sent} bytes were read`);
+    }
+  });
+
   it('leaves the shape of its reply in the trace, and never the key, wherever that comes back', async () => {
     answer = (_, response) => response.end('{"data":{"ticket":"Kd83jsLq"}}');
     assert.equal(await fetchKey({ keyPattern: 'ticket' }), 'Kd83jsLq');

@@ -28,6 +28,11 @@ import type { NvrSettings } from '../types.js';
 /** A busy service (503) is asked once more, after the seconds it names, or after this time. */
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 5_000;
+/**
+ * Bytes of one reply with all that surrounds its body: informational replies, and the framing of chunks, have
+ * no end of their own.
+ */
+const WIRE_BYTES = 4 * MAX_REPLY_BYTES;
 const MAX_COOKIES = 8;
 const MAX_COOKIE_CHARS = 1024;
 
@@ -290,13 +295,17 @@ function get(
         isOther ? new NvrError('EPLAYBACKKEY', `${where} does not speak HTTP; check the HTTP port.`) : error,
       );
     });
+    const isTooLong = (): boolean => (request.socket?.bytesRead ?? 0) > WIRE_BYTES;
+    request.on('information', () => {
+      if (isTooLong()) fail(tooLong());
+    });
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
       let length = 0;
       response.on('error', fail);
       response.on('data', (chunk: Buffer) => {
         length += chunk.length;
-        if (length > MAX_REPLY_BYTES) fail(tooLong());
+        if (length > MAX_REPLY_BYTES || isTooLong()) fail(tooLong());
         else chunks.push(chunk);
       });
       response.on('end', () => {
