@@ -27,10 +27,10 @@ class NvrVideo extends HTMLElement {
     this.words = make('div', 'words');
     this.words.setAttribute('role', 'status');
     this.tools = make('div', 'tools');
-    this.soundButton = this.tool('🔇', 'sound', () => this.toggleSound());
+    this.soundButton = this.tool(ICONS.mute, 'sound', () => this.toggleSound());
     this.soundButton.hidden = true;
-    if (document.pictureInPictureEnabled) this.tool('⧉', 'pip', () => this.pip());
-    if (document.fullscreenEnabled) this.tool('⛶', 'fullScreen', () => this.fullScreen());
+    if (document.pictureInPictureEnabled) this.tool(ICONS.pip, 'pip', () => this.pip());
+    if (document.fullscreenEnabled) this.tool(ICONS.fullScreen, 'fullScreen', () => this.fullScreen());
     root.append(this.video, this.image, bar, this.words, this.tools, make('slot'));
     this.as = 'video';
     this.inSight = false;
@@ -38,10 +38,10 @@ class NvrVideo extends HTMLElement {
     this.onVisible = () => this.connection?.wish();
   }
 
-  tool(sign, key, run) {
+  tool(icon, key, run) {
     const button = document.createElement('button');
     button.type = 'button';
-    button.textContent = sign;
+    button.innerHTML = icon;
     button.title = text(key);
     button.setAttribute('aria-label', button.title);
     button.addEventListener('click', (event) => {
@@ -336,7 +336,7 @@ class NvrVideo extends HTMLElement {
 
   toggleSound() {
     this.soundOn = !this.soundOn;
-    this.soundButton.textContent = this.soundOn ? '🔊' : '🔇';
+    this.soundButton.innerHTML = this.soundOn ? ICONS.sound : ICONS.mute;
     if (this.player !== undefined) this.player.behind = this.soundOn ? BEHIND_WITH_SOUND : BEHIND;
     if (this.soundOn && this.player instanceof DirectPlayer) {
       // Sound and picture need a common clock.
