@@ -4,6 +4,7 @@ import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { freePort } from '../../lib/simulator/ports.js';
 import { defaultsOf } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
+import { itLong } from '../support/cases.js';
 import { needs } from '../support/tools.js';
 import { launchBrowser, openDialog, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
 
@@ -195,42 +196,45 @@ describe('the dialogs', function () {
     }
   });
 
-  it('are worked by the keyboard alone: each control is named and reached by Tab, and the test runs', async () => {
-    await page.setViewportSize({ width: 1400, height: 1250 });
-    const reached = async (): Promise<string[]> => {
-      const first = page.locator('.red-ui-tray-body').last().locator('input:visible, a:visible').first();
-      await first.focus();
-      return page.evaluate(() => {
-        const body = [...document.querySelectorAll('.red-ui-tray-body form')].at(-1)!;
-        return [...body.querySelectorAll<HTMLElement>('input, select, textarea, button')]
-          .filter((element) => element.checkVisibility() && !element.matches(':disabled'))
-          .filter((element) => element.tabIndex < 0)
-          .map((element) => element.outerHTML.slice(0, 120));
-      });
-    };
-    for (const id of FLOW_TYPES) {
-      await openDialog(page, id);
-      assert.deepEqual(await nameless(page), [], id);
-      assert.deepEqual(await reached(), [], id);
-      const button = page.locator('[id$="-test"] button');
-      for (let steps = 0; steps < 80; steps++) {
-        if (await button.evaluate((element) => element === document.activeElement)) break;
-        await page.keyboard.press('Tab');
+  itLong(
+    'are worked by the keyboard alone: each control is named and reached by Tab, and the test runs',
+    async () => {
+      await page.setViewportSize({ width: 1400, height: 1250 });
+      const reached = async (): Promise<string[]> => {
+        const first = page.locator('.red-ui-tray-body').last().locator('input:visible, a:visible').first();
+        await first.focus();
+        return page.evaluate(() => {
+          const body = [...document.querySelectorAll('.red-ui-tray-body form')].at(-1)!;
+          return [...body.querySelectorAll<HTMLElement>('input, select, textarea, button')]
+            .filter((element) => element.checkVisibility() && !element.matches(':disabled'))
+            .filter((element) => element.tabIndex < 0)
+            .map((element) => element.outerHTML.slice(0, 120));
+        });
+      };
+      for (const id of FLOW_TYPES) {
+        await openDialog(page, id);
+        assert.deepEqual(await nameless(page), [], id);
+        assert.deepEqual(await reached(), [], id);
+        const button = page.locator('[id$="-test"] button');
+        for (let steps = 0; steps < 80; steps++) {
+          if (await button.evaluate((element) => element === document.activeElement)) break;
+          await page.keyboard.press('Tab');
+        }
+        assert.ok(await button.evaluate((element) => element === document.activeElement), id);
+        if (id === 'nvr-record') {
+          await page.keyboard.press('Space');
+          await page.locator('.nvr-test-picture').first().waitFor({ state: 'attached' });
+        }
+        await page.keyboard.press('Control+Enter');
+        await page.locator('.red-ui-tray').waitFor({ state: 'detached' });
       }
-      assert.ok(await button.evaluate((element) => element === document.activeElement), id);
-      if (id === 'nvr-record') {
-        await page.keyboard.press('Space');
-        await page.locator('.nvr-test-picture').first().waitFor({ state: 'attached' });
+      await openDialog(page, 'nvr');
+      for (const tab of ['connection', 'cameras', 'advanced'] as const) {
+        await showTab(page, tab);
+        if (tab === 'cameras') await page.selectOption('#node-config-input-uriStyle', 'custom');
+        assert.deepEqual(await nameless(page), [], tab);
+        assert.deepEqual(await reached(), [], tab);
       }
-      await page.keyboard.press('Control+Enter');
-      await page.locator('.red-ui-tray').waitFor({ state: 'detached' });
-    }
-    await openDialog(page, 'nvr');
-    for (const tab of ['connection', 'cameras', 'advanced'] as const) {
-      await showTab(page, tab);
-      if (tab === 'cameras') await page.selectOption('#node-config-input-uriStyle', 'custom');
-      assert.deepEqual(await nameless(page), [], tab);
-      assert.deepEqual(await reached(), [], tab);
-    }
-  });
+    },
+  );
 });

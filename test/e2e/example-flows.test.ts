@@ -7,6 +7,7 @@ import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { exampleFlows, type FlowNode } from '../examples/flows.js';
 import { startMailSink, type MailSink } from '../support/mail-sink.js';
 import { startMosquitto, type Broker } from '../support/mosquitto.js';
+import { itLong } from '../support/cases.js';
 import { needs } from '../support/tools.js';
 import { startNodeRed, type RunningNodeRed } from './node-red.js';
 
@@ -116,7 +117,7 @@ describe('the examples with what they talk to', function () {
     assert.equal(Buffer.from(encoded, 'base64').toString('latin1', 4, 8), 'ftyp');
   });
 
-  it('09: Telegram is sent the clip as a video, and the chat’s number', async () => {
+  itLong('09: Telegram is sent the clip as a video, and the chat’s number', async () => {
     const asked: { url: string; type: string; body: Buffer }[] = [];
     const telegram = http.createServer((request, response) => {
       const parts: Buffer[] = [];
@@ -147,41 +148,44 @@ describe('the examples with what they talk to', function () {
     assert.match(text, /name="video"; filename="alarm\.mp4"\r\nContent-Type: video\/mp4\r\n\r\n[^]{4}ftyp/i);
   });
 
-  it('11: Home Assistant finds a picture, whether the camera is reachable, and motion, on a real mosquitto', async function () {
-    needs(this, 'mosquitto');
-    const broker: Broker = await startMosquitto();
-    ends.push(() => broker.stop());
-    const { kept } = broker;
-    const edit = (node: FlowNode): FlowNode => {
-      if (node.type === 'mqtt-broker') return { ...node, broker: '127.0.0.1', port: String(broker.port) };
-      // Motion ends sooner.
-      return node.type === 'trigger' ? { ...node, duration: '1' } : node;
-    };
-    await start(example('11'), edit);
-    const config = async (topic: string): Promise<Record<string, unknown>> =>
-      JSON.parse((await until(() => kept.get(topic))).toString()) as Record<string, unknown>;
-    const picture = await config('homeassistant/camera/nvr_gate/picture/config');
-    const reachable = await config('homeassistant/binary_sensor/nvr_gate/reachable/config');
-    const motion = await config('homeassistant/binary_sensor/nvr_gate/motion/config');
-    assert.equal(new Set([picture, reachable, motion].map(({ unique_id: id }) => id)).size, 3);
-    for (const entity of [picture, reachable, motion]) {
-      assert.deepEqual(entity.device, picture.device);
-      assert.equal((await until(() => kept.get(String(entity.availability_topic)))).toString(), 'online');
-    }
-    assert.deepEqual([reachable.device_class, motion.device_class], ['connectivity', 'motion']);
+  itLong(
+    '11: Home Assistant finds a picture, whether the camera is reachable, and motion, on a real mosquitto',
+    async function () {
+      needs(this, 'mosquitto');
+      const broker: Broker = await startMosquitto();
+      ends.push(() => broker.stop());
+      const { kept } = broker;
+      const edit = (node: FlowNode): FlowNode => {
+        if (node.type === 'mqtt-broker') return { ...node, broker: '127.0.0.1', port: String(broker.port) };
+        // Motion ends sooner.
+        return node.type === 'trigger' ? { ...node, duration: '1' } : node;
+      };
+      await start(example('11'), edit);
+      const config = async (topic: string): Promise<Record<string, unknown>> =>
+        JSON.parse((await until(() => kept.get(topic))).toString()) as Record<string, unknown>;
+      const picture = await config('homeassistant/camera/nvr_gate/picture/config');
+      const reachable = await config('homeassistant/binary_sensor/nvr_gate/reachable/config');
+      const motion = await config('homeassistant/binary_sensor/nvr_gate/motion/config');
+      assert.equal(new Set([picture, reachable, motion].map(({ unique_id: id }) => id)).size, 3);
+      for (const entity of [picture, reachable, motion]) {
+        assert.deepEqual(entity.device, picture.device);
+        assert.equal((await until(() => kept.get(String(entity.availability_topic)))).toString(), 'online');
+      }
+      assert.deepEqual([reachable.device_class, motion.device_class], ['connectivity', 'motion']);
 
-    const still = await until(() => kept.get(String(picture.topic)));
-    assert.notEqual(jpegSize(new Uint8Array(still)), undefined);
-    assert.equal((await until(() => kept.get(String(reachable.state_topic)))).toString(), 'ON');
+      const still = await until(() => kept.get(String(picture.topic)));
+      assert.notEqual(jpegSize(new Uint8Array(still)), undefined);
+      assert.equal((await until(() => kept.get(String(reachable.state_topic)))).toString(), 'ON');
 
-    assert.equal((await fetch(`${nodeRed!.url}/nvr/motion`)).status, 200);
-    const state = String(motion.state_topic);
-    await until(() => (kept.get(state)?.toString() === 'ON' ? true : undefined));
-    await until(() => (kept.get(state)?.toString() === 'OFF' ? true : undefined));
-    await nodeRed!.stop();
-    nodeRed = undefined;
-    assert.equal((await until(() => kept.get('nvr/bridge'))).toString() === 'online', false);
-  });
+      assert.equal((await fetch(`${nodeRed!.url}/nvr/motion`)).status, 200);
+      const state = String(motion.state_topic);
+      await until(() => (kept.get(state)?.toString() === 'ON' ? true : undefined));
+      await until(() => (kept.get(state)?.toString() === 'OFF' ? true : undefined));
+      await nodeRed!.stop();
+      nodeRed = undefined;
+      assert.equal((await until(() => kept.get('nvr/bridge'))).toString() === 'online', false);
+    },
+  );
 
   it('16: a worker does the jobs of a real mosquitto, each once, those of a dead worker too, and buries what fails three times', async function () {
     needs(this, 'mosquitto');
@@ -237,53 +241,56 @@ describe('the examples with what they talk to', function () {
     await until(() => (kept.get('nvr/workers/one')?.toString() === 'offline' ? true : undefined));
   });
 
-  it('17: of two instances that claim the cameras the first watches them, and the second as the first is killed', async function () {
-    needs(this, 'mosquitto');
-    const broker: Broker = await startMosquitto();
-    ends.push(() => broker.stop());
-    const { kept } = broker;
-    const json = (topic: string): Record<string, unknown> =>
-      JSON.parse(kept.get(topic)?.toString() ?? '{}') as Record<string, unknown>;
-    const state = (camera: number, wanted: string, instance: string): Promise<true> =>
-      until(() => {
-        const { state: is, by } = json(`nvr/home/${camera}/state`);
-        return is === wanted && by === instance ? true : undefined;
+  itLong(
+    '17: of two instances that claim the cameras the first watches them, and the second as the first is killed',
+    async function () {
+      needs(this, 'mosquitto');
+      const broker: Broker = await startMosquitto();
+      ends.push(() => broker.stop());
+      const { kept } = broker;
+      const json = (topic: string): Record<string, unknown> =>
+        JSON.parse(kept.get(topic)?.toString() ?? '{}') as Record<string, unknown>;
+      const state = (camera: number, wanted: string, instance: string): Promise<true> =>
+        until(() => {
+          const { state: is, by } = json(`nvr/home/${camera}/state`);
+          return is === wanted && by === instance ? true : undefined;
+        });
+      const shared = { NVR_CHANNELS: '*', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) };
+      environment({ ...shared, NVR_INSTANCE: 'one' });
+      await start(example('17'), (node) => node);
+      const first = nodeRed!;
+      ends.push(() => {
+        if (isAlive(first.pid)) process.kill(first.pid, 'SIGKILL');
+        return fs.promises.rm(first.folder, { recursive: true, force: true });
       });
-    const shared = { NVR_CHANNELS: '*', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) };
-    environment({ ...shared, NVR_INSTANCE: 'one' });
-    await start(example('17'), (node) => node);
-    const first = nodeRed!;
-    ends.push(() => {
-      if (isAlive(first.pid)) process.kill(first.pid, 'SIGKILL');
-      return fs.promises.rm(first.folder, { recursive: true, force: true });
-    });
-    for (const camera of [1, 2]) await state(camera, 'playing', 'one');
-    const discovered = json('homeassistant/binary_sensor/nvr_home_1/reachable/config');
-    assert.deepEqual(
-      [discovered.state_topic, discovered.availability_topic],
-      ['nvr/home/1/state', 'nvr/instances/one'],
-    );
-    assert.notEqual(jpegSize(new Uint8Array(await until(() => kept.get('nvr/home/1/picture')))), undefined);
+      for (const camera of [1, 2]) await state(camera, 'playing', 'one');
+      const discovered = json('homeassistant/binary_sensor/nvr_home_1/reachable/config');
+      assert.deepEqual(
+        [discovered.state_topic, discovered.availability_topic],
+        ['nvr/home/1/state', 'nvr/instances/one'],
+      );
+      assert.notEqual(jpegSize(new Uint8Array(await until(() => kept.get('nvr/home/1/picture')))), undefined);
 
-    environment({ ...shared, NVR_INSTANCE: 'two' });
-    await start(example('17'), (node) => node);
-    for (const camera of [1, 2]) {
-      const topic = `nvr/instances/two/standby/${camera}`;
-      await until(() => kept.get(topic));
-      assert.deepEqual([json(topic).owner, json(topic).by], ['one', 'two']);
-      await state(camera, 'playing', 'one');
-    }
-    const page = async (wanted: RegExp): Promise<void> => {
-      for (let tries = 0; tries < 100; tries++) {
-        if (wanted.test(await (await fetch(`${nodeRed!.url}/nvr/status`)).text())) return;
-        await new Promise((resolve) => setTimeout(resolve, 100));
+      environment({ ...shared, NVR_INSTANCE: 'two' });
+      await start(example('17'), (node) => node);
+      for (const camera of [1, 2]) {
+        const topic = `nvr/instances/two/standby/${camera}`;
+        await until(() => kept.get(topic));
+        assert.deepEqual([json(topic).owner, json(topic).by], ['one', 'two']);
+        await state(camera, 'playing', 'one');
       }
-      assert.fail(`the page never shows ${String(wanted)}`);
-    };
-    await page(/2 cameras, 2 instances online/);
-    process.kill(first.pid, 'SIGKILL');
-    await until(() => (kept.get('nvr/instances/one')?.toString() === 'offline' ? true : undefined));
-    for (const camera of [1, 2]) await state(camera, 'playing', 'two');
-    await page(/2 cameras, 1 instances online[^]*<td>playing <td>two/);
-  });
+      const page = async (wanted: RegExp): Promise<void> => {
+        for (let tries = 0; tries < 100; tries++) {
+          if (wanted.test(await (await fetch(`${nodeRed!.url}/nvr/status`)).text())) return;
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        assert.fail(`the page never shows ${String(wanted)}`);
+      };
+      await page(/2 cameras, 2 instances online/);
+      process.kill(first.pid, 'SIGKILL');
+      await until(() => (kept.get('nvr/instances/one')?.toString() === 'offline' ? true : undefined));
+      for (const camera of [1, 2]) await state(camera, 'playing', 'two');
+      await page(/2 cameras, 1 instances online[^]*<td>playing <td>two/);
+    },
+  );
 });

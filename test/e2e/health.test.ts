@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
+import { itLong } from '../support/cases.js';
 import { needs } from '../support/tools.js';
 import { recordRoutes } from '../nodes/routes.js';
 import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
@@ -255,15 +256,15 @@ describe('the test of a connection', function () {
       await page.waitForTimeout(400);
     }
 
-    for (const [type, place, locale] of [
-      ['nvr-server', '#nvr-server-test', 'en-US'],
-      ['nvr-health-ping', '#nvr-health-test', 'de'],
-      ['nvr-live-stream', '#nvr-live-test', 'en-US'],
-      ['nvr-playback', '#nvr-playback-test', 'de'],
-      ['nvr-snapshot', '#nvr-snapshot-test', 'en-US'],
-      ['nvr-record', '#nvr-record-test', 'de'],
+    for (const [type, place, locale, test] of [
+      ['nvr-server', '#nvr-server-test', 'en-US', itLong],
+      ['nvr-health-ping', '#nvr-health-test', 'de', itLong],
+      ['nvr-live-stream', '#nvr-live-test', 'en-US', itLong],
+      ['nvr-playback', '#nvr-playback-test', 'de', it],
+      ['nvr-snapshot', '#nvr-snapshot-test', 'en-US', it],
+      ['nvr-record', '#nvr-record-test', 'de', itLong],
     ] as const) {
-      it(`shows stages, format and picture in ${type}, in ${locale}`, async () => {
+      test(`shows stages, format and picture in ${type}, in ${locale}`, async () => {
         const { page, errors } = await openEditor(browser, nodeRed.url, locale);
         await edit(page, type);
         await page.locator(`${place} button`).first().click();
@@ -302,7 +303,7 @@ describe('the test of a connection', function () {
       });
     }
 
-    it('tests a camera with what was typed into the NVR’s dialog and is not deployed yet', async () => {
+    itLong('tests a camera with what was typed into the NVR’s dialog and is not deployed yet', async () => {
       const { page, errors } = await openEditor(browser, nodeRed.url);
       await edit(page, 'nvr-server');
       await page.fill('#node-config-input-host', 'localhost');
@@ -327,7 +328,7 @@ describe('the test of a connection', function () {
       await page.context().close();
     });
 
-    it('says why it shows no picture, where none can be made or had', async () => {
+    itLong('says why it shows no picture, where none can be made or had', async () => {
       const { page, errors } = await openEditor(browser, nodeRed.url, 'de');
       const health = { state: 'up', stage: 'media', codec: 'h264', width: 1920, height: 1080, channel: 1 };
       for (const last of [{ noPicture: 'EUNSUPPORTED: field pictures' }, { picture: 'gone' }]) {

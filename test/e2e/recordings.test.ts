@@ -14,6 +14,7 @@ import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { judgeClip } from '../media/clip-judge.js';
 import { manifestOf } from '../nvr/evidence/evidence-rig.js';
 import { frameHashes, needs } from '../support/tools.js';
+import { itLong } from '../support/cases.js';
 import { launchBrowser, startNodeRed, type RunningNodeRed } from './node-red.js';
 import type { Tile } from './view-rig.js';
 
@@ -341,32 +342,35 @@ describe('recordings on a page of cameras', function () {
     );
   });
 
-  it('make two MP4s of one inject, which Chromium plays, frame for frame what the NVR has, "from" on screen first', async () => {
-    const asked = Date.now() - 10 * MINUTE_MS;
-    await fetch(`${nodeRed.url}/inject/inject1`, { method: 'POST' });
-    const files = await until(async () => {
-      const answer = await fetch(`${nodeRed.url}/context/global/played`);
-      const { msg } = (await answer.json()) as { msg: string };
-      const clips = msg === '(undefined)' ? [] : (JSON.parse(msg) as ExportedClip[]);
-      return clips.length === 2 ? clips : undefined;
-    });
-    const clip = recordingClip();
-    const source = path.join(__dirname, '..', '..', 'lib', 'simulator', 'clips', 'recording.h264');
-    const whole = frameHashes(source, '-f', 'h264');
-    for (const { file, recordedFrom, recordedTo } of files) {
-      assert.ok(Math.abs(recordedFrom - asked) < 5_000 && recordedTo - recordedFrom >= 120_000 - 2);
-      // The picture that is on screen at `from` began at or before it.
-      const first = Math.floor((recordedFrom * clip.rate) / 1000 + 1e-6);
-      const shown = judgeClip(file);
-      assert.ok(shown.length >= 1200, `${shown.length} pictures`);
-      assert.deepEqual(
-        shown,
-        shown.map((_, index) => whole[(first + index) % whole.length]),
-      );
-      const near = Array.from({ length: 9 }, (_, index) => (first + index - 4) % whole.length);
-      assert.equal(await firstOnScreen(file, source, near), 4);
-    }
-  });
+  itLong(
+    'make two MP4s of one inject, which Chromium plays, frame for frame what the NVR has, "from" on screen first',
+    async () => {
+      const asked = Date.now() - 10 * MINUTE_MS;
+      await fetch(`${nodeRed.url}/inject/inject1`, { method: 'POST' });
+      const files = await until(async () => {
+        const answer = await fetch(`${nodeRed.url}/context/global/played`);
+        const { msg } = (await answer.json()) as { msg: string };
+        const clips = msg === '(undefined)' ? [] : (JSON.parse(msg) as ExportedClip[]);
+        return clips.length === 2 ? clips : undefined;
+      });
+      const clip = recordingClip();
+      const source = path.join(__dirname, '..', '..', 'lib', 'simulator', 'clips', 'recording.h264');
+      const whole = frameHashes(source, '-f', 'h264');
+      for (const { file, recordedFrom, recordedTo } of files) {
+        assert.ok(Math.abs(recordedFrom - asked) < 5_000 && recordedTo - recordedFrom >= 120_000 - 2);
+        // The picture that is on screen at `from` began at or before it.
+        const first = Math.floor((recordedFrom * clip.rate) / 1000 + 1e-6);
+        const shown = judgeClip(file);
+        assert.ok(shown.length >= 1200, `${shown.length} pictures`);
+        assert.deepEqual(
+          shown,
+          shown.map((_, index) => whole[(first + index) % whole.length]),
+        );
+        const near = Array.from({ length: 9 }, (_, index) => (first + index - 4) % whole.length);
+        assert.equal(await firstOnScreen(file, source, near), 4);
+      }
+    },
+  );
 
   it('tell the story of an alarm: found on the time line, watched, half a minute of it saved, exported and proved whole, a flipped bit named to its second', async () => {
     const [alarmed] = (await recorded(1)).filter(({ alarms }) => alarms.length > 0);

@@ -3,7 +3,7 @@ import { fuzz } from './engine.js';
 import { targets } from './targets.js';
 
 /** For all targets together; `npm run test:long` takes more. */
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 24);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 8);
 
 /** The same inputs every time; `FUZZ_SEED` tries others, and `npm run fuzz` new ones each round. */
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_123);

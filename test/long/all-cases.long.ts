@@ -1,0 +1,16 @@
+// The files of `npm test` that leave cases out there, with all of them.
+
+import { createRequire } from 'node:module';
+
+const require = createRequire(__filename);
+for (const file of [
+  'e2e/dialogs',
+  'e2e/example-flows',
+  'e2e/health',
+  'e2e/recordings',
+  'interop/matrix',
+  'media/h264-intra',
+  'media/mp4-writer',
+  'nvr/recorder/kill',
+])
+  require(`../${file}.test.ts`);
