@@ -97,7 +97,7 @@ describe('the editor', function () {
     });
     await page.screenshot({ path: path.join(SHOTS, 'flow.png') });
     assert.deepEqual(errors, []);
-    await page.context().close();
+    await page.close();
   });
 
   it('opens the live-stream dialog, in English and in German', async () => {
@@ -113,7 +113,7 @@ describe('the editor', function () {
       assert.ok(!/\b(label|emit|stream|hint)\.\w+/.test(text), `untranslated: ${text}`);
       await page.screenshot({ path: path.join(SHOTS, `live-stream-${locale}.png`) });
       assert.deepEqual(errors, []);
-      await page.context().close();
+      await page.close();
     }
   });
 
@@ -136,7 +136,7 @@ describe('the editor', function () {
     assert.equal(await page.locator('.nvr-custom').isVisible(), true);
     await page.screenshot({ path: path.join(SHOTS, 'nvr-server-custom.png') });
     assert.deepEqual(errors, []);
-    await page.context().close();
+    await page.close();
   });
 
   it('opens the NVR’s dialog in German, and marks a time zone and a channel that are none', async () => {
@@ -165,7 +165,7 @@ describe('the editor', function () {
     await page.waitForSelector('.nvr-channel.input-error');
     await page.screenshot({ path: path.join(SHOTS, 'nvr-server-de.png') });
     assert.deepEqual(errors, []);
-    await page.context().close();
+    await page.close();
   });
 
   it('tells in the editor’s language which setting a badge is about', async () => {
@@ -177,7 +177,7 @@ describe('the editor', function () {
       timeout: 20_000,
     });
     await page.screenshot({ path: path.join(SHOTS, 'flow-de.png') });
-    await page.context().close();
+    await page.close();
   });
 
   it('marks a channel that is none, and takes a number, a name of the table or a variable', async () => {
@@ -198,7 +198,7 @@ describe('the editor', function () {
         `#node-input-channel + .red-ui-typedInput-container${good ? ':not(.input-error)' : '.input-error'}`,
       );
     }
-    await page.context().close();
+    await page.close();
   });
 
   it('gives the live-stream node its third output with the NVR’s audio setting, and takes it back', async () => {
@@ -226,7 +226,7 @@ describe('the editor', function () {
     });
     assert.deepEqual(await outputs(), [2, 2]);
     assert.deepEqual(errors, []);
-    await page.context().close();
+    await page.close();
   });
 
   it('shows names from a flow as text, never as HTML', async () => {
@@ -259,7 +259,7 @@ describe('the editor', function () {
       '<img src=x onerror="window.ran = true">',
     );
     assert.deepEqual(errors, []);
-    await page.context().close();
+    await page.close();
   });
 
   it('saves what the dialog says: controlled by messages gives the node an input', async () => {
@@ -275,7 +275,7 @@ describe('the editor', function () {
       return Number(value) === 1;
     });
     assert.equal(await inputs.jsonValue(), true);
-    await page.context().close();
+    await page.close();
   });
 
   it('exports a flow without the password', async () => {
@@ -290,6 +290,6 @@ describe('the editor', function () {
     const served = await (await fetch(`${nodeRed!.url}/flows`)).text();
     assert.ok(served.includes('nvr-server') && !served.includes(PASSWORD));
     assert.ok(!nodeRed!.log().includes(PASSWORD));
-    await page.context().close();
+    await page.close();
   });
 });

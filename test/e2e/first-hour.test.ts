@@ -92,6 +92,6 @@ describe('the first hour', function () {
     const told = await page.locator('.red-ui-tray').last().innerText();
     assert.ok(!told.includes(PASSWORD));
     assert.deepEqual(errors, []);
-    await page.context().close();
+    await page.close();
   });
 });

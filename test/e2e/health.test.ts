@@ -299,7 +299,7 @@ describe('the test of a connection', function () {
         await page.locator(type === 'nvr-server' ? `${place} img` : place).scrollIntoViewIfNeeded();
         await page.screenshot({ path: path.join(SHOTS, `test-${type}-${locale}.png`) });
         assert.deepEqual(errors, []);
-        await page.context().close();
+        await page.close();
       });
     }
 
@@ -325,7 +325,7 @@ describe('the test of a connection', function () {
       await button.click();
       await page.waitForSelector('#nvr-live-test img', { timeout: 30_000 });
       assert.deepEqual(errors, []);
-      await page.context().close();
+      await page.close();
     });
 
     itLong('says why it shows no picture, where none can be made or had', async () => {
@@ -347,7 +347,7 @@ describe('the test of a connection', function () {
         await page.waitForSelector('#nvr-snapshot-test', { state: 'detached' });
       }
       assert.deepEqual(errors, []);
-      await page.context().close();
+      await page.close();
     });
 
     it('says what is wrong and what to do, in the editor’s language', async () => {
@@ -369,7 +369,7 @@ describe('the test of a connection', function () {
       await page.locator('.nvr-trace-read').click();
       assert.equal((await download).suggestedFilename(), 'nvr-trace.txt');
       assert.deepEqual(errors, []);
-      await page.context().close();
+      await page.close();
     });
   });
 });

@@ -65,6 +65,6 @@ describe('the help in the sidebar', function () {
         assert.ok(found.headings > 0, type);
       }
       assert.deepEqual(errors, []);
-      await page.context().close();
+      await page.close();
     });
 });

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { freePort } from '../../lib/simulator/ports.js';
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -47,7 +47,8 @@ export async function startNodeRed(
     flowFile: 'flows.json',
     credentialSecret: false,
     telemetry: { enabled: false },
-    editorTheme: { tours: false, palette: { catalogues: [] } },
+    // The simpler editor for functions loads sooner, and no test looks at it.
+    editorTheme: { tours: false, palette: { catalogues: [] }, codeEditor: { lib: 'ace' } },
     ...settings,
   };
   fs.writeFileSync(
@@ -114,14 +115,25 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
+/** One context for each browser and language: the editor's scripts are loaded and compiled once. */
+const contexts = new WeakMap<Browser, Map<string, Promise<BrowserContext>>>();
+
+function contextOf(browser: Browser, locale: string): Promise<BrowserContext> {
+  const byLocale = contexts.get(browser) ?? new Map<string, Promise<BrowserContext>>();
+  contexts.set(browser, byLocale);
+  const context =
+    byLocale.get(locale) ?? browser.newContext({ locale, viewport: { width: 1400, height: 900 } });
+  byLocale.set(locale, context);
+  return context;
+}
+
 /** Opens the editor and waits until it is ready; errors of the page fail the test. */
 export async function openEditor(
   browser: Browser,
   url: string,
   locale = 'en-US',
 ): Promise<{ page: Page; errors: string[] }> {
-  const context = await browser.newContext({ locale, viewport: { width: 1400, height: 900 } });
-  const page = await context.newPage();
+  const page = await (await contextOf(browser, locale)).newPage();
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   await page.goto(url);
