@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { some } from '../support/cases.js';
 import { ATTACKS } from './attacks.js';
 import { runAttack } from './stage.js';
 
@@ -7,7 +8,7 @@ const SHORT = ['keyframes of 3 bytes', 'AAC packets of 64 one-byte units'];
 
 describe('a real Node-RED under attack', function () {
   this.timeout(60_000);
-  for (const name of SHORT) {
+  for (const name of some(SHORT, 1)) {
     it(`answers its web users, keeps its memory and plays other cameras on: ${name}`, async () => {
       const attack = ATTACKS.find((one) => one.name === name);
       assert.ok(attack !== undefined);

@@ -24,7 +24,7 @@ void (async () => {
 })();
 
 function line(outcome: Outcome): string {
-  const { attack, sentBytes, seconds, grownBytes, p99, worst, others, seen, problems } = outcome;
+  const { attack, sentBytes, seconds, grownBytes, p99, idleP99, worst, others, seen, problems } = outcome;
   const megabits = ((sentBytes * 8) / seconds / 1e6).toFixed(0);
   const words = Object.entries({ ...seen.words, ...seen.caught }).map(([word, count]) => `${word} ${count}`);
   return [
@@ -32,7 +32,7 @@ function line(outcome: Outcome): string {
     attack.padEnd(70),
     `${megabits} Mbit/s`.padStart(11),
     `+${(grownBytes / 1048576).toFixed(0)} MB`.padStart(8),
-    `page p99 ${p99.toFixed(0)} ms, worst ${worst.toFixed(0)} ms`.padEnd(34),
+    `page p99 ${p99.toFixed(0)} ms (idle ${idleP99.toFixed(0)}), worst ${worst.toFixed(0)} ms`.padEnd(46),
     `other camera ${(others * 100).toFixed(0)} %`.padEnd(18),
     `${seen.pictures} pictures, ${seen.side} sounds, ${seen.events} events (${words.join(', ')})`,
     ...problems.map((problem) => `\n     ${problem}`),

@@ -8,9 +8,12 @@ for (const file of [
   'e2e/example-flows',
   'e2e/health',
   'e2e/recordings',
+  'hostile/hostile',
   'interop/matrix',
   'media/h264-intra',
   'media/mp4-writer',
+  'nodes/nvr-playback',
+  'nodes/nvr-record',
   'nvr/recorder/kill',
 ])
   require(`../${file}.test.ts`);

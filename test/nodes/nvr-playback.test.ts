@@ -5,6 +5,7 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../lib/simulator/index.js';
+import { itLong } from '../support/cases.js';
 import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
 
 const ACCOUNT = { username: 'admin', password: 'kanarie-playback' };
@@ -123,21 +124,24 @@ describe('nvr-playback', () => {
     assert.equal(sink('complete').messages.length, 0);
   });
 
-  it('an NVR that is gone for good in the middle of a span: ended, with what is missing, and Catch once', async () => {
-    await start();
-    const from = Date.now() - 600_000;
-    send({ from, duration: 30 });
-    await sink('out').first(({ video: of }) => (of as Video).time > from + 500);
-    await simulator!.stop();
-    simulator = undefined;
-    const ended = await sink('event').word('ended');
-    const event = ended.event as { missingMs: number; reached: number; code: string };
-    assert.equal(event.code, 'ECONNREFUSED');
-    assert.equal(event.missingMs, from + 30_000 - event.reached);
-    const fault = await sink('catch').first(() => true);
-    assert.match((fault.error as { message: string }).message, /s of the span are missing\.$/);
-    assert.equal(sink('event').messages.filter(({ payload }) => payload === 'error').length, 0);
-  });
+  itLong(
+    'an NVR that is gone for good in the middle of a span: ended, with what is missing, and Catch once',
+    async () => {
+      await start();
+      const from = Date.now() - 600_000;
+      send({ from, duration: 30 });
+      await sink('out').first(({ video: of }) => (of as Video).time > from + 500);
+      await simulator!.stop();
+      simulator = undefined;
+      const ended = await sink('event').word('ended');
+      const event = ended.event as { missingMs: number; reached: number; code: string };
+      assert.equal(event.code, 'ECONNREFUSED');
+      assert.equal(event.missingMs, from + 30_000 - event.reached);
+      const fault = await sink('catch').first(() => true);
+      assert.match((fault.error as { message: string }).message, /s of the span are missing\.$/);
+      assert.equal(sink('event').messages.filter(({ payload }) => payload === 'error').length, 0);
+    },
+  );
 
   it('an invalid setting: a red badge that names it, EINPUT in Catch, and for each message', async () => {
     await start({ emit: 'pictures' });

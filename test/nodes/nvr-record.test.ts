@@ -5,6 +5,7 @@ import path from 'node:path';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator } from '../../lib/simulator/index.js';
+import { itLong } from '../support/cases.js';
 import { load, statuses, type Message } from './red.js';
 import {
   ACCOUNT,
@@ -113,7 +114,7 @@ describe('nvr-record', function () {
       assert.deepEqual(seen, ['green armed', 'blue recording', 'green armed']);
     });
 
-    it('one longer clip where more alarms come in time, all of them listed', async () => {
+    itLong('one longer clip where more alarms come in time, all of them listed', async () => {
       const sink = await deploy({ postRoll: '2.2' });
       const begun = Date.now();
       send({ payload: 'first', reason: 'first' });
@@ -140,7 +141,7 @@ describe('nvr-record', function () {
       assert.equal(files().length, 1);
     });
 
-    it('a clip that lasts while the alarm is held, and its post-roll', async () => {
+    itLong('a clip that lasts while the alarm is held, and its post-roll', async () => {
       const sink = await deploy({ postRoll: '0.3' });
       send({ payload: true, reason: 'held' });
       await sink('event').word('recording');
@@ -159,7 +160,7 @@ describe('nvr-record', function () {
       assert.equal(judge(clip.file).frames, clip.frames);
     });
 
-    it('no longer clip than the maximum, though it is held', async () => {
+    itLong('no longer clip than the maximum, though it is held', async () => {
       const sink = await deploy({ maxLength: '2', preRoll: '0' });
       send({ payload: true });
       const clip = clipOf(await sink('out').first(() => true));
