@@ -66,6 +66,7 @@ export interface RecordRig {
 /** To be called inside a suite: sets it up and clears it away. */
 export function useRecordRig(): RecordRig {
   let simulator: Simulator;
+  let base: string;
   let folder: string;
 
   before(function () {
@@ -78,13 +79,15 @@ export function useRecordRig(): RecordRig {
 
   beforeEach(async () => {
     simulator = await startSimulator({ ...ACCOUNT, channels: 4 });
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-record-node-'));
+    base = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-record-node-'));
+    folder = path.join(base, 'clips');
+    fs.mkdirSync(folder);
   });
 
   afterEach(async () => {
     await helper.unload();
     await simulator.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(base, { recursive: true, force: true });
     await new Promise<void>((resolve) => {
       helper.stopServer(() => {
         resolve();
