@@ -150,10 +150,13 @@ describe('nvr-record, its files', function () {
 
     it('waits no longer than Node-RED for a disk that hangs, and gives the camera back at once', async () => {
       const sink = await deploy();
+      let giveUp = (_error: Error): void => undefined;
       const opening = new Promise<void>((resolve) => {
         sinon.stub(fs.promises, 'open').callsFake(() => {
           resolve();
-          return new Promise(() => undefined);
+          return new Promise((_resolve, reject) => {
+            giveUp = reject;
+          });
         });
       });
       send({ payload: 'motion' });
@@ -176,6 +179,8 @@ describe('nvr-record, its files', function () {
       } finally {
         clock.restore();
         sinon.restore();
+        // What still waits for the disk would keep the process.
+        giveUp(new Error('the disk is gone'));
       }
       assert.ok(waited > 5000 && waited < 15_000, `${waited} ms`);
       assert.equal(sink('out').messages.length, 0);
