@@ -159,7 +159,9 @@ async function measure(
 ): Promise<Outcome> {
   const ask = new Asker(`${red.url}/seen`);
   const idle = await startIdleServer();
-  stop.signal.addEventListener('abort', () => { idle.kill(); });
+  stop.signal.addEventListener('abort', () => {
+    idle.kill();
+  });
   const askIdle = new Asker(`http://127.0.0.1:${idle.port}/`);
   const early = (await ask.once()) as Seen;
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
