@@ -127,6 +127,31 @@ describe('the dialogs', function () {
     await leave(page, 'cancel');
   });
 
+  it('split what is pasted as an address, or say below it that nothing can be read, and leave no password there', async () => {
+    await openDialog(page, 'down');
+    const address = page.locator('#node-config-input-host');
+    const field = (name: string): Promise<string> => page.locator(`#node-config-input-${name}`).inputValue();
+    for (const [pasted, host, port, account, below] of [
+      ['rtsp://me:a/b?c@10.0.0.2:555/stream1', '10.0.0.2', '555', 'me a/b?c', 'rtsp://10.0.0.2:555/stream1'],
+      ['ffplay "rtsp://you:pw@cam.local/x?token=abc"', 'cam.local', '554', 'you pw', '/x?token=***'],
+      ['http://it:pw2@[fe80::1]:8080/login', 'fe80::1', '554', 'it pw2', 'rtsp://[fe80::1]:554/'],
+      ['rtmp://who:pw3@10.0.0.2/live', 'rtmp://10.0.0.2/live', '554', 'who pw3', 'No address can be read'],
+      ['rtsp://<ip>/x', '<ip>', '554', 'who pw3', 'No address can be read'],
+    ] as const) {
+      await address.fill(pasted);
+      await address.blur();
+      assert.equal(await address.inputValue(), host);
+      assert.equal(await field('rtspPort'), port, pasted);
+      assert.equal(`${await field('username')} ${await field('password')}`, account);
+      const told = await page.locator('#nvr-asks').innerText();
+      assert.ok(told.includes(below), told);
+      const isMarked = await address.evaluate((element) => element.classList.contains('input-error'));
+      assert.equal(isMarked, below.startsWith('No'), pasted);
+    }
+    assert.equal(await field('httpPort'), '8080');
+    await leave(page, 'cancel');
+  });
+
   it('show what a flow of 0.1.0 means by its time zone, and save it so', async () => {
     for (const [id, timeZone, keyTime] of [
       ['old-utc', 'UTC', 'utc'],
