@@ -199,4 +199,11 @@ describe('recordings in step', () => {
     bench.time.to(4_000);
     assert.equal(bench.held[0], false);
   });
+
+  it('count a picture as what it costs in memory: of tiny ones only thousands are kept', () => {
+    const bench = new Bench(2);
+    let kept = 0;
+    while (bench.held[0] !== true && kept < 100_000) bench.lanes[0]!.push(at(FROM + kept++, 6));
+    assert.ok(kept < 7_000, `${kept} pictures`);
+  });
 });

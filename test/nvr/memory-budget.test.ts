@@ -32,6 +32,14 @@ describe('the memory budget', () => {
     assert.equal(budget.units, 0);
   });
 
+  it('counts the memory that a unit owns, unused parts included, and not that which it shares', () => {
+    const own = Buffer.allocUnsafeSlow(100_000);
+    const cost = (data: Buffer): number => unitCost({ data }) - unitCost({ data: Buffer.alloc(0) });
+    assert.equal(cost(own.subarray(0, 75_000)), 100_000);
+    assert.equal(cost(own.subarray(0, 40_000)), 40_000);
+    assert.equal(cost(own.subarray(0, 6)), 6);
+  });
+
   it('has no room beyond the process’s bytes, and some again when others let go', () => {
     const budget = new MemoryBudget({ bytes: 3 * COST });
     const [first, second] = [budget.camera(), budget.camera()];

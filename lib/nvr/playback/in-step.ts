@@ -1,9 +1,11 @@
 // Plays several recordings on one clock: each unit is delivered when the clock reaches its recorded time.
 // Time is an argument, in monotonic ms.
 
+import { unitCost, type Retained } from '../../codec/unit-cost.js';
+
 /** A recorded unit as this module needs it. */
 export interface Timed {
-  readonly unit: { readonly time: number; readonly data: { readonly length: number } };
+  readonly unit: Retained & { readonly time: number };
 }
 
 export interface InStepTimers {
@@ -27,7 +29,7 @@ export interface InStepOptions {
 const LEAD_MS = 500;
 /** A recording that sends nothing for this long (ms) no longer holds up the others. */
 const PATIENCE_MS = 5_000;
-/** The most bytes of one recording to buffer before its server is made to wait. */
+/** The most bytes of memory for one recording to buffer before its server is made to wait. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
 export interface LaneHandlers<T extends Timed> {
@@ -53,7 +55,7 @@ export class Lane<T extends Timed> {
 
   push(recorded: T): void {
     this.queue.push(recorded);
-    this.bytes += recorded.unit.data.length;
+    this.bytes += unitCost(recorded.unit);
     if (this.bytes > AHEAD_BYTES) this.handlers.hold();
     this.changed();
   }
@@ -76,7 +78,7 @@ export class Lane<T extends Timed> {
 
   take(): T {
     const recorded = this.queue.shift()!;
-    this.bytes -= recorded.unit.data.length;
+    this.bytes -= unitCost(recorded.unit);
     if (this.bytes <= AHEAD_BYTES / 2) this.handlers.letGo();
     return recorded;
   }
