@@ -107,7 +107,9 @@ function saidBy(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${saidBy(error.cause)}`;
 }
 
-/** On a busy machine a connection that was kept open may be closed by the server as the next request is made. */
+/**
+ * On a busy machine a connection that was kept open may be closed by the server as the next request is made.
+ */
 function ask(
   url: string,
   more: { method?: string; headers?: Record<string, string> } = {},

@@ -10,7 +10,9 @@ import type { NodeKind, Outcome, Row, Scene } from './row.js';
 import { POST_ROLL, PRE_ROLL, SCENES } from './scenes.js';
 import { SickDisk } from './sick-disk.js';
 
-/** Rows that may be on their way to their first pictures at a time: all at once time out on a busy machine. */
+/**
+ * Rows that may be on their way to their first pictures at a time: all at once time out on a busy machine.
+ */
 const STARTING_AT_ONCE = 12;
 
 const OWN_SINKS = ['out', 'event', 'pictures'] as const;

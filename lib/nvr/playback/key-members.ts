@@ -57,7 +57,10 @@ export function readMembers(reply: string, contentType: string): ReplyContent {
   return { form: 'text', members: fromText(lines, isForm), words: wordsOf(lines), isBroken: false };
 }
 
-/** Normalises a name: without prefixes such as `root.`, `ns:`, `X-` and `g_`, without `_` and `-`, in lower case. */
+/**
+ * Normalises a name: without prefixes such as `root.`, `ns:`, `X-` and `g_`, without `_` and `-`, in lower
+ * case.
+ */
 export function plainName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('.'), name.lastIndexOf(':')) + 1);
   return last

@@ -41,7 +41,9 @@ export class SpanHoles {
     return this.ms + (this.stepBefore === Infinity ? 0 : this.holeOf(this.newest, Infinity));
   }
 
-  /** What is missing of a span that ends at `to`, in ms. The last picture lasts as long as the one before it. */
+  /**
+   * What is missing of a span that ends at `to`, in ms. The last picture lasts as long as the one before it.
+   */
   upTo(to: number): number {
     const { last, newest, stepBefore } = this;
     if (last === undefined) return to - this.from;

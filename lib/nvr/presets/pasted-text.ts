@@ -52,7 +52,9 @@ export function accountIn(rest: string): FoundAccount {
   return { after: rest };
 }
 
-/** Whether a text is an address beyond doubt: an IP address, a name with a dot, or a name with RTSP's port. */
+/**
+ * Whether a text is an address beyond doubt: an IP address, a name with a dot, or a name with RTSP's port.
+ */
 export function isPlainAddress(authority: string): boolean {
   if (!isAuthority(authority)) return false;
   const { host, port } = parseAuthority(authority);
