@@ -67,7 +67,7 @@ interface Screen {
 const at = (values: readonly number[], part: number): number =>
   [...values].sort((a, b) => a - b)[Math.ceil((values.length - 1) * part)] ?? Number.NaN;
 
-/** `every`: how many of the pictures are read; all others are told by the player's clock. */
+/** `every`: how many of the pictures are read: the others only count, for each costs the browser a copy. */
 async function openPage(browser: Browser, every: number): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   // What the compiler leaves in functions, which the page does not know.
@@ -99,28 +99,17 @@ function clockOffset(page: Page): Promise<number> {
 const probed = (page: Page): Promise<Record<string, ShownPicture[]>> =>
   page.evaluate(() => (window as unknown as ProbeWindow).counterProbe);
 
-/** Pictures between those that were read are numbered by the player's clock. */
-function numbered(shown: readonly ShownPicture[]): (ShownPicture & { number: number | null })[] {
-  let known: { number: number; mediaTime: number } | undefined;
-  return shown.flatMap((picture) => {
-    const { number, mediaTime } = picture;
-    if (typeof number === 'number') known = { number, mediaTime };
-    if (number !== undefined) return [{ ...picture, number }];
-    if (known === undefined) return [];
-    return [{ ...picture, number: (known.number + Math.round((mediaTime - known.mediaTime) * RATE)) % GOP }];
-  });
-}
-
 /**
- * For each shown picture, the latest that was sent with its number before: its place among those sent, and
- * how long it took.
+ * For each shown picture that was read, the latest that was sent with its number before: its place among
+ * those sent, and how long it took.
  */
 function match(
   shown: readonly ShownPicture[],
   sent: readonly SentPicture[],
   offset: number,
 ): { index: number; ms: number; presented: number }[] {
-  return numbered(shown).flatMap(({ number, at: shownAt, presented }) => {
+  return shown.flatMap(({ number, at: shownAt, presented }) => {
+    if (typeof number !== 'number') return [];
     const time = shownAt - offset;
     const index = sent.findLastIndex((one) => one.number === number && one.at <= time);
     const ms = time - (sent[index]?.at ?? -Infinity);
@@ -171,7 +160,7 @@ function join(page: Page): Promise<number> {
 }
 
 async function oneTile(server: Server, browser: Browser): Promise<Screen> {
-  const page = await openPage(browser, RATE);
+  const page = await openPage(browser, 5);
   await server.ask({ word: 'read', stream: 'main', cameras: 1 });
   await page.goto(`${server.url}/empty`);
   await join(page);
@@ -182,7 +171,7 @@ async function oneTile(server: Server, browser: Browser): Promise<Screen> {
 }
 
 async function wall(server: Server, browser: Browser): Promise<Screen> {
-  const page = await openPage(browser, RATE);
+  const page = await openPage(browser, 10);
   await server.ask({ word: 'read', stream: 'dual', cameras: TILES });
   await wait(2_000);
   await page.goto(`${server.url}/view/`);

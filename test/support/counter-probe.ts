@@ -7,8 +7,6 @@ export interface ShownPicture {
   readonly number: number | null | undefined;
   /** Expected display time in epoch ms. */
   readonly at: number;
-  /** The player's clock in seconds. */
-  readonly mediaTime: number;
   /** Pictures displayed so far, including those for which no callback ran. */
   readonly presented: number;
 }
@@ -56,10 +54,10 @@ export function counterProbe({ blocks, bits, every, tiles }: ProbeOptions): void
     const { video } = tile as unknown as { video?: HTMLVideoElement };
     if (video === undefined || Object.keys(shown).length >= tiles) return;
     const list = (shown[tile.getAttribute('channel') ?? ''] ??= []);
-    const next: VideoFrameRequestCallback = (_now, { expectedDisplayTime, mediaTime, presentedFrames }) => {
+    const next: VideoFrameRequestCallback = (_now, { expectedDisplayTime, presentedFrames }) => {
       const at = performance.timeOrigin + expectedDisplayTime;
       const number = list.length % every === 0 ? read(video) : undefined;
-      list.push({ number, at, mediaTime, presented: presentedFrames });
+      list.push({ number, at, presented: presentedFrames });
       video.requestVideoFrameCallback(next);
     };
     video.requestVideoFrameCallback(next);
