@@ -181,4 +181,20 @@ export const USES: readonly Attack[] = [
       ),
     ...PLAYED,
   },
+  {
+    name: 'two recordings of tiny pictures, played in step',
+    before: opening,
+    cycle: tinyPictures,
+    server: PLAYED.server,
+    nodes: [
+      PLAYED.nodes[0]!,
+      {
+        id: 'play',
+        type: 'nvr-playback',
+        channel: '2,3',
+        emit: 'nalUnits',
+        wires: [['pictures'], ['words']],
+      },
+    ],
+  },
 ];

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { VideoUnit } from '../../codec/unit.js';
+import { unitCost } from '../../codec/unit-cost.js';
 import type { NvrError } from '../../errors.js';
 import type { PlaybackHandlers, PlaybackRun, RunEnd } from './run.js';
 import type { PlaybackRuns } from './runs.js';
@@ -20,7 +21,7 @@ export interface RecordedSpan {
 /** The further events of the playback run. */
 export type SpanHandlers = Omit<PlaybackHandlers, 'onUnit' | 'onEnd' | 'onPaused'>;
 
-/** The run is paused when more bytes than this wait for the reader. */
+/** The run is paused when units of more memory than this wait for the reader. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -55,7 +56,7 @@ export async function* fetchSpan(
     onUnit: ({ unit, repeated }) => {
       if (repeated) return;
       queue.push(unit);
-      waiting += unit.data.length;
+      waiting += unitCost(unit);
       if (waiting > AHEAD_BYTES) run.hold();
       wake?.();
     },
@@ -70,7 +71,7 @@ export async function* fetchSpan(
     for (;;) {
       const unit = queue.shift();
       if (unit !== undefined) {
-        waiting -= unit.data.length;
+        waiting -= unitCost(unit);
         yield unit;
         if (waiting <= AHEAD_BYTES / 2) run.letGo();
       } else if (end !== undefined) {
