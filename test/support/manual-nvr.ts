@@ -27,6 +27,7 @@ interface Refusal {
   readonly status: number;
   readonly until: number;
   times: number;
+  readonly method: string | undefined;
 }
 
 /** The target of a request URI. */
@@ -122,9 +123,12 @@ export class ManualNvr {
     for (const peer of this.peers) peer.forget();
   }
 
-  /** Answers the next requests with a status, for a number of times or ms. */
-  refuse(status: number, { times = Infinity, ms = Infinity }: { times?: number; ms?: number }): void {
-    this.refusal = { status, until: performance.now() + ms, times };
+  /** Answers the next requests, or those of one method, with a status, for a number of times or ms. */
+  refuse(
+    status: number,
+    { times = Infinity, ms = Infinity, method }: { times?: number; ms?: number; method?: string },
+  ): void {
+    this.refusal = { status, until: performance.now() + ms, times, method };
   }
 
   /** Restarts all streams, as after a restart of the camera. */
@@ -134,13 +138,14 @@ export class ManualNvr {
   }
 
   /** The status to answer with instead, if any. */
-  takeRefusal(): number | undefined {
+  takeRefusal(asked: string): number | undefined {
     const { refusal } = this;
     if (refusal === undefined) return undefined;
     if (refusal.times <= 0 || performance.now() >= refusal.until) {
       this.refusal = undefined;
       return undefined;
     }
+    if (refusal.method !== undefined && refusal.method !== asked) return undefined;
     refusal.times--;
     return refusal.status;
   }
@@ -163,7 +168,7 @@ export class ManualNvr {
   private onHttp(request: http.IncomingMessage, response: http.ServerResponse): void {
     if (this.isSilent) return;
     const url = request.url ?? '';
-    const status = this.takeRefusal();
+    const status = this.takeRefusal(request.method ?? '');
     if (
       status === undefined &&
       !this.login.isAllowed(request.method ?? '', url, request.headers.authorization)
@@ -284,7 +289,7 @@ class Peer {
     const { method, uri, headers } = request;
     this.alive = performance.now();
     this.nvr.requests.push(method);
-    const refusal = this.nvr.takeRefusal();
+    const refusal = this.nvr.takeRefusal(method);
     if (refusal !== undefined) {
       this.reply(request, refusal, refusal === 401 ? [this.challenge()] : []);
       return;

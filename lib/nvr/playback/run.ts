@@ -3,6 +3,7 @@
 
 import type { RtspSession, SessionEnd } from '../../client/session.js';
 import type { VideoUnit } from '../../codec/unit.js';
+import { SECOND_LOGIN_MS } from '../../client/backoff.js';
 import { asNvrError, NvrError, type NvrErrorCode } from '../../errors.js';
 import { SpanEnd } from '../../media/span-end.js';
 import { SessionSlot } from '../session-slot.js';
@@ -20,7 +21,7 @@ const RESUME_AFTER_MS = [0, 2_000, 8_000];
  * Errors that a retry cannot mend. 403 and 404 are not among them: an NVR that restarts may answer them for a
  * recording that it played before.
  */
-const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EAUTH', 'EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
+const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
 /** The span counts as complete if the last picture is this close (ms) to `to`; more for a slow camera. */
 const LAST_PICTURE_MS = 500;
 
@@ -183,8 +184,8 @@ export class PlaybackRun {
    * ends.
    */
   private interrupted(reason: RunEnd | 'error', error: NvrError): void {
-    const retryInMs = RESUME_AFTER_MS[this.interruptions];
-    if (this.missingMs === 0 || retryInMs === undefined || FINAL.has(error.code)) {
+    const retryInMs = this.retryAfter(error);
+    if (this.missingMs === 0 || retryInMs === undefined) {
       this.finishShort(reason, error);
       return;
     }
@@ -196,6 +197,19 @@ export class PlaybackRun {
       this.repeatUntil = this.reached;
       void this.open(this.reached);
     }, retryInMs);
+  }
+
+  /** Milliseconds until the next resume; undefined if none can help, or there were enough. */
+  private retryAfter({ code, status }: NvrError): number | undefined {
+    const usual = RESUME_AFTER_MS[this.interruptions];
+    if (usual === undefined) return undefined;
+    if (code === 'EAUTH') {
+      // The gate lets a log-in that was granted before be tried once more, after a boot's time.
+      const { waitMs } = this.context.account.gate;
+      return waitMs > 0 && waitMs <= SECOND_LOGIN_MS ? Math.max(usual, Math.ceil(waitMs)) : undefined;
+    }
+    // A 404 is the refusal of something that was there a moment ago.
+    return FINAL.has(code) && status !== 404 ? undefined : usual;
   }
 
   /** The part of the requested span that has not arrived, in ms. */
