@@ -3,7 +3,6 @@
 
 import { asNvrError } from '../lib/errors.js';
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
-import type { Health } from '../lib/nvr/health/health.js';
 import { channelList, isOneChannel } from './shared/channel-list.js';
 import { channelName, channelNumber } from './shared/channel.js';
 import {
@@ -14,7 +13,8 @@ import {
   type Outputs,
   type Send,
 } from './shared/flow-node.js';
-import { HealthChecks, type Row } from './shared/health-checks.js';
+import { HealthChecks } from './shared/health-checks.js';
+import { changeOf, statusOf, untilNext } from './shared/health-messages.js';
 import { topicOf, topicOr } from './shared/messages.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
@@ -72,19 +72,14 @@ class HealthPing implements FlowPart {
     clearTimeout(this.timer);
   }
 
-  /**
-   * Nodes of one NVR check at the same moments, so that they share a connection; different NVRs have random
-   * phases. The moments are fixed, so a "down" is detected within one interval.
-   */
   private schedule(isFirst = false): void {
     const { node, nvr, settings, signal } = this.context;
     const intervalMs = settings.interval * 1000;
     if (intervalMs <= 0 || signal.aborted || isFromMessage(this.context, 'channel')) return;
     const { phase } = nvr.health;
-    const past = (performance.now() + (1 - phase) * intervalMs) % intervalMs;
-    // A timer may fire slightly early; do not check again for the same moment.
-    const next = intervalMs - past + (intervalMs - past < intervalMs / 20 ? intervalMs : 0);
-    const wait = isFirst ? phase * Math.min(FIRST_MS, intervalMs) : next;
+    const wait = isFirst
+      ? phase * Math.min(FIRST_MS, intervalMs)
+      : untilNext(intervalMs, phase, performance.now());
     this.timer = setTimeout(
       () => {
         this.schedule();
@@ -155,20 +150,4 @@ class HealthPing implements FlowPart {
     const { node, signal } = this.context;
     if (--this.pending === 0 && !signal.aborted) node.status(status);
   }
-}
-
-function changeOf(row: Row, topic: string): NodeMessage {
-  const { channel, stream, state, code, reason, checkedAt } = row;
-  const cause = { ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
-  const event = { channel, stream, ...cause, time: checkedAt };
-  return { topic, payload: state, event, health: { ...row } };
-}
-
-function statusOf(health: Health & { up?: unknown; cameras?: unknown }): NodeStatus {
-  const { cameras, state, code } = health;
-  const all = Array.isArray(cameras) ? cameras.length : 0;
-  const fill = state === 'up' ? 'green' : state === 'degraded' ? 'yellow' : 'red';
-  if (all > 0) return { fill, shape: state === 'up' ? 'dot' : 'ring', text: `${Number(health.up)}/${all}` };
-  if (state === 'up') return { fill, shape: 'dot', text: 'up' };
-  return { fill, shape: 'ring', text: code ?? state };
 }

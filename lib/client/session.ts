@@ -24,24 +24,16 @@ import {
   type SessionEnd,
   type SessionOptions,
 } from './session-options.js';
-import { requestSetup, type Granted } from './setup.js';
+import { requestSetup } from './setup.js';
+import type { EarlyEnd, Opening, State } from './session-state.js';
 import type { SessionStatistics } from './statistics.js';
 import type { Transport } from './transport/transport.js';
-import { UnitQueue, type UnitsOptions } from './unit-queue.js';
+import { UnitReaders, type UnitsOptions } from './unit-queue.js';
 
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
 
-type EarlyEnd = Pick<SessionEnd, 'reason' | 'error'>;
-
-type State =
-  | { readonly name: 'new' }
-  /**
-   * `settingUp`: a SETUP in flight, whose reply may bring the session that has to be torn down. `end`: the
-   * session ended before PLAY was answered.
-   */
-  | { readonly name: 'opening'; settingUp?: Promise<Granted>; end?: EarlyEnd | undefined }
-  | { readonly name: 'playing'; readonly playing: Playing }
-  | { readonly name: 'ended' };
+const PLAIN_UDP =
+  'RTSP over TLS brings media interleaved (TCP), or not at all: over UDP anybody on the way could see it; choose the transport TCP.';
 
 export class RtspSession {
   playReply: PlayReply = { rtpInfo: [] };
@@ -62,14 +54,12 @@ export class RtspSession {
   private readonly over = new AbortController();
   private readonly memory: ServerMemory;
   private readonly reception: Reception;
-  private readonly queues = new Set<UnitQueue>();
-  /** Keeps the units that arrive before the first reader, if there is no `onUnit`. */
-  private unread: UnitQueue | undefined;
+  private readonly readers: UnitReaders;
 
   constructor(private readonly options: SessionOptions) {
     this.closed = new Promise((resolve) => (this.resolveClosed = resolve));
     this.memory = options.memory ?? new ServerMemory();
-    if (options.onUnit === undefined) this.queues.add((this.unread = new UnitQueue()));
+    this.readers = new UnitReaders(options.onUnit === undefined);
     this.reception = new Reception({
       transport: options.transport,
       readShare: options.readShare,
@@ -125,11 +115,9 @@ export class RtspSession {
    * up to the next keyframe and reported to `onDrop`.
    */
   units(options: UnitsOptions = {}): AsyncIterableIterator<MediaUnit, undefined> {
-    const queue = this.unread ?? new UnitQueue(() => this.queues.delete(queue));
-    this.unread = undefined;
-    this.queues.add(queue);
-    if (this.isOver) queue.end();
-    return queue.bound(options);
+    const reader = this.readers.add(options);
+    if (this.isOver) reader.end();
+    return reader;
   }
 
   /** Sends one request in the session. Resolves to its round trip time in ms. */
@@ -179,7 +167,7 @@ export class RtspSession {
     return this.reception.payloadMismatch;
   }
 
-  private async walk(opening: Extract<State, { name: 'opening' }>): Promise<void> {
+  private async walk(opening: Opening): Promise<void> {
     const { options, memory, reception } = this;
     const account = options.credentials ?? credentialsOf(parseRtspUri(options.uri));
     if (account !== undefined) this.forgetAccount = holdAccount(account);
@@ -198,7 +186,7 @@ export class RtspSession {
     if (this.isOver) described.connection.destroy();
     throwIfGivenUp(this.over.signal);
     this.described = described;
-    if (described.isTls && reception.isUdp) throw plainUdp();
+    if (described.isTls && reception.isUdp) throw new NvrError('EUNSUPPORTED', PLAIN_UDP);
 
     const { tracks, others, refused } = selectTracks(described.description, options);
     for (const choice of tracks)
@@ -231,7 +219,7 @@ export class RtspSession {
   }
 
   private async setup(
-    opening: Extract<State, { name: 'opening' }>,
+    opening: Opening,
     described: Described,
     choice: TrackChoice,
     isWanted: boolean,
@@ -263,11 +251,7 @@ export class RtspSession {
     }
   }
 
-  private async play(
-    opening: Extract<State, { name: 'opening' }>,
-    described: Described,
-    leftOut: number,
-  ): Promise<void> {
+  private async play(opening: Opening, described: Described, leftOut: number): Promise<void> {
     const { options, memory, reception } = this;
     opening.end = undefined;
     const headers = { ...options.playHeaders, ...this.sessionHeader() };
@@ -297,7 +281,7 @@ export class RtspSession {
 
   private onUnit(unit: MediaUnit): void {
     this.options.onUnit?.(unit);
-    for (const queue of this.queues) queue.push(unit);
+    this.readers.push(unit);
   }
 
   private warn(error: NvrError): void {
@@ -336,7 +320,7 @@ export class RtspSession {
   }
 
   private async dismantle(state: State): Promise<void> {
-    for (const queue of this.queues) queue.end();
+    this.readers.end();
     if (state.name === 'playing') state.playing.stop();
     this.reception.close();
     if (this.described !== undefined) {
@@ -358,10 +342,4 @@ export class RtspSession {
   private sessionHeader(): Record<string, string> {
     return this.id === undefined ? {} : { Session: this.id };
   }
-}
-
-function plainUdp(): NvrError {
-  const text =
-    'RTSP over TLS brings media interleaved (TCP), or not at all: over UDP anybody on the way could see it; choose the transport TCP.';
-  return new NvrError('EUNSUPPORTED', text);
 }

@@ -90,3 +90,30 @@ export class UnitQueue implements AsyncIterableIterator<MediaUnit, undefined> {
     return this.dropped === 0 || (unit.kind === 'video' && unit.keyframe);
   }
 }
+
+/** The readers of a session's units. */
+export class UnitReaders {
+  private readonly queues = new Set<UnitQueue>();
+  /** Keeps the units that arrive before the first reader. */
+  private unread: UnitQueue | undefined;
+
+  /** `keepsUnread`: the first reader also gets the units received before. */
+  constructor(keepsUnread: boolean) {
+    if (keepsUnread) this.queues.add((this.unread = new UnitQueue()));
+  }
+
+  add(options: UnitsOptions): UnitQueue {
+    const queue = this.unread ?? new UnitQueue(() => this.queues.delete(queue));
+    this.unread = undefined;
+    this.queues.add(queue);
+    return queue.bound(options);
+  }
+
+  push(unit: MediaUnit): void {
+    for (const queue of this.queues) queue.push(unit);
+  }
+
+  end(): void {
+    for (const queue of this.queues) queue.end();
+  }
+}

@@ -6,19 +6,18 @@ import path from 'node:path';
 import { openBelow, type Place } from './below.js';
 import { codeOf } from './disk.js';
 import { journalName } from './journal-name.js';
+import { JournalEntries, type Left } from './journal-entries.js';
 import {
   readLine,
-  shortStory,
   type CaseEntry,
   type DoneEntry,
-  type FileWord,
   type Line,
   type OpenEntry,
-  type Story,
   type Thinned,
 } from './journal-line.js';
 import type { Alarm, RecorderFs } from './types.js';
 
+export type { Left } from './journal-entries.js';
 export {
   LAPSE,
   SEGMENT,
@@ -28,24 +27,11 @@ export {
   type Story,
 } from './journal-line.js';
 
-/** The most files to remember; beyond that the oldest are forgotten, and stay on the disk. */
-const MAX_ENTRIES = 200_000;
-/** The most alarms that are not done; beyond that the oldest is forgotten. */
-const MAX_CASES = 1000;
-/** The most alarms to list in one entry. */
-const MAX_ALARMS = 1000;
 const MAX_BYTES = 256 * 1024 * 1024;
 /** The journal is rewritten once it has this many obsolete lines. */
 const MAX_STALE = 1000;
 /** Readable by its owner only: it contains messages of a flow. */
 const MODE = 0o600;
-
-/** What an earlier run left to be finished, reported and fetched. */
-export interface Left {
-  readonly cases: readonly CaseEntry[];
-  readonly open: readonly OpenEntry[];
-  readonly untold: readonly DoneEntry[];
-}
 
 /** One of several users of the folder, and the camera that it records there. */
 export interface JournalOf {
@@ -53,19 +39,11 @@ export interface JournalOf {
   readonly camera: string;
 }
 
-export class Journal {
-  /** The recorded camera, if the journal names it. */
-  camera: string | undefined;
-  private readonly open = new Map<string, OpenEntry>();
-  private readonly done = new Map<string, DoneEntry>();
-  private readonly waiting = new Map<string, CaseEntry>();
+export class Journal extends JournalEntries {
   private lines = 0;
   /** The file ends in the middle of a line. */
   private torn = false;
   private work: Promise<void> = Promise.resolve();
-  /** Bytes of all finished files, and of those that are protected from retention. */
-  private total = 0;
-  private kept = 0;
 
   private constructor(
     private readonly fs: RecorderFs,
@@ -74,7 +52,9 @@ export class Journal {
     private readonly name: string,
     /** The camera to write into the journal before the next line. */
     private unsaid?: string,
-  ) {}
+  ) {
+    super();
+  }
 
   /** `of` is undefined if nobody else uses the folder. Rejects with the file system's error. */
   static async load(fs: RecorderFs, folder: string, id: string, of?: JournalOf): Promise<Journal> {
@@ -91,12 +71,6 @@ export class Journal {
     const journal = new Journal(fs, root, name);
     await journal.load();
     return journal;
-  }
-
-  /** What this one says now: what comes later is of this run. */
-  get left(): Left {
-    const untold = [...this.done.values()].filter((entry) => entry.untold !== undefined);
-    return { cases: this.cases, open: this.unfinished, untold };
   }
 
   /**
@@ -119,33 +93,6 @@ export class Journal {
     await this.queue(() => this.rewrite());
     await (await openBelow(this.fs, this.root, name)).remove();
     return left;
-  }
-
-  get unfinished(): OpenEntry[] {
-    return [...this.open.values()];
-  }
-
-  /** Finished files, in the order in which they were finished. */
-  get finished(): IterableIterator<DoneEntry> {
-    return this.done.values();
-  }
-
-  /** Alarms that are not done, the oldest first. */
-  get cases(): CaseEntry[] {
-    return [...this.waiting.values()];
-  }
-
-  get files(): number {
-    return this.done.size;
-  }
-
-  get bytes(): number {
-    return this.total;
-  }
-
-  /** Bytes of the files that retention may delete. */
-  get unkeptBytes(): number {
-    return this.total - this.kept;
   }
 
   alarmed(entry: CaseEntry): Promise<void> {
@@ -181,11 +128,6 @@ export class Journal {
   /** A running flow has received the message of a finished file. */
   told(file: string): Promise<void> {
     return this.done.get(file)?.untold === undefined ? Promise.resolve() : this.note({ op: 'told', file });
-  }
-
-  /** Finds a file, finished or being written; undefined if the journal has no such file. */
-  find(file: string): DoneEntry | OpenEntry | undefined {
-    return this.done.get(file) ?? this.open.get(file);
   }
 
   /** Protects a file from retention, or ends that. */
@@ -248,117 +190,6 @@ export class Journal {
     }
   }
 
-  private apply(line: Line): void {
-    switch (line.op) {
-      case 'of':
-        this.camera = line.camera;
-        return;
-      case 'alarm':
-      case 'more':
-      case 'missing':
-      case 'over':
-        this.applyCase(line);
-        return;
-      case 'open':
-      case 'done':
-        this.applyFile(line);
-        return;
-      case 'thin': {
-        const { op: _op, file, ...thinning } = line;
-        this.change(file, (entry) => ({ ...entry, thinning }));
-        return;
-      }
-      default:
-        this.applyWord(line.op, line.file);
-    }
-  }
-
-  private applyFile({ op, ...entry }: Extract<Line, { op: 'open' | 'done' }>): void {
-    this.forget(entry.file);
-    if (op === 'open') {
-      this.open.set(entry.file, entry as OpenEntry);
-      return;
-    }
-    this.done.set(entry.file, entry as DoneEntry);
-    this.count(entry as DoneEntry, 1);
-    if (this.done.size > MAX_ENTRIES) this.forget(this.done.keys().next().value!);
-  }
-
-  private applyWord(word: FileWord, file: string): void {
-    switch (word) {
-      case 'gone':
-        this.forget(file);
-        return;
-      case 'told':
-        this.change(file, ({ untold, ...entry }) => ({
-          ...entry,
-          ...(untold !== undefined && { story: shortStory(untold) }),
-        }));
-        return;
-      case 'keep':
-      case 'release': {
-        const kept = word === 'keep' && { kept: true as const };
-        this.change(file, ({ kept: _kept, ...entry }) => ({ ...entry, ...kept }));
-        const open = this.open.get(file);
-        if (open === undefined) return;
-        const { kept: _kept, ...entry } = open;
-        this.open.set(file, { ...entry, ...kept });
-        return;
-      }
-      case 'whole':
-        this.change(file, ({ thinning: _thinning, ...entry }) => entry);
-        return;
-      case 'thinned':
-        this.change(file, ({ thinning, ...entry }) =>
-          thinning === undefined ? entry : thinnedTo(entry, thinning),
-        );
-    }
-  }
-
-  /** Replaces the entry in place: the order of the map is that of age. */
-  private change(file: string, changed: (entry: DoneEntry) => DoneEntry): void {
-    const entry = this.done.get(file);
-    if (entry === undefined) return;
-    const next = changed(entry);
-    this.count(entry, -1);
-    this.count(next, 1);
-    this.done.set(file, next);
-  }
-
-  private forget(file: string): void {
-    this.open.delete(file);
-    const entry = this.done.get(file);
-    if (entry !== undefined) this.count(entry, -1);
-    this.done.delete(file);
-  }
-
-  private count({ bytes, kept }: DoneEntry, times: 1 | -1): void {
-    this.total += times * bytes;
-    if (kept) this.kept += times * bytes;
-  }
-
-  private applyCase(line: Extract<Line, { op: 'alarm' | 'more' | 'missing' | 'over' }>): void {
-    const { op, id } = line;
-    if (op === 'over') {
-      this.waiting.delete(id);
-      return;
-    }
-    if (op === 'alarm') {
-      const { op: _op, ...entry } = line;
-      this.waiting.set(id, entry);
-      if (this.waiting.size > MAX_CASES) this.waiting.delete(this.waiting.keys().next().value!);
-      return;
-    }
-    const entry = this.waiting.get(id);
-    if (entry === undefined) return;
-    if (op === 'missing') {
-      this.waiting.set(id, { ...entry, missing: { ms: line.ms, since: line.since } });
-      return;
-    }
-    const more = line.alarm === undefined || entry.alarms.length >= MAX_ALARMS ? [] : [line.alarm];
-    this.waiting.set(id, { ...entry, to: line.to, alarms: [...entry.alarms, ...more] });
-  }
-
   private note(line: Line): Promise<void> {
     this.apply(line);
     return this.queue(() => this.write(line));
@@ -412,12 +243,4 @@ export class Journal {
       await handle.close();
     }
   }
-}
-
-function thinnedTo(entry: DoneEntry, { bytes, sha256, frames }: Thinned): DoneEntry {
-  const thinnedMessage = (story: Story | undefined): Story | undefined =>
-    story && { ...story, bytes, sha256, frames, audio: false, thinned: true };
-  const untold = thinnedMessage(entry.untold);
-  const story = thinnedMessage(entry.story);
-  return { ...entry, bytes, ...(untold && { untold }), ...(story && { story }) };
 }

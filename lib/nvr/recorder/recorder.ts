@@ -1,6 +1,6 @@
 // The recorder of a camera: keeps the pre-roll, and records a clip of each alarm, or segments without end.
 
-import type { AudioUnit, MediaUnit, VideoUnit } from '../../codec/unit.js';
+import type { MediaUnit, VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { GopRing } from '../../media/gop-ring.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../types.js';
@@ -53,6 +53,7 @@ export class Recorder {
   /** The finished recordings. */
   readonly catalog: Catalog;
   private readonly news = new News();
+  private readonly emit: (event: RecorderEvent) => void;
 
   /** Throws EINPUT for invalid options. */
   constructor(
@@ -62,11 +63,11 @@ export class Recorder {
     private readonly listener: RecorderListener,
   ) {
     checkOptions(options);
-    const emit = (event: RecorderEvent): void => {
-      this.emit(event);
+    this.emit = (event) => {
+      listener.onEvent(event);
     };
-    this.cases = new Cases(this.context, hub.channel, listener, emit, (write) => this.store.note(write));
-    this.store = new ClipStore(options, deps, emit, this.cases, (error) => {
+    this.cases = new Cases(this.context, hub.channel, listener, this.emit, (write) => this.store.note(write));
+    this.store = new ClipStore(options, deps, this.emit, this.cases, (error) => {
       if (this.news.remember(error)) this.emit({ type: 'warning', error });
     });
     this.catalog = new Catalog(options, deps, () => this.store.journal());
@@ -273,8 +274,9 @@ export class Recorder {
       if (unit.kind === 'video' && this.lapse.choose(unit)) this.film(unit);
       return;
     }
-    if (unit.kind === 'audio') this.hear(unit);
-    else this.pace.see(unit.arrival, () => this.hub.statistics.fps);
+    const mute = unit.kind === 'audio' ? this.sound.see(unit) : undefined;
+    if (mute !== undefined) this.emit({ type: 'warning', error: mute });
+    if (unit.kind === 'video') this.pace.see(unit.arrival, () => this.hub.statistics.fps);
     if (this.options.mode === 'alarm') this.ring.push(unit);
     const { window } = this;
     if (window !== undefined && timeOf(unit) >= window.end) {
@@ -298,11 +300,6 @@ export class Recorder {
     if (type === 'playing') this.trouble = undefined;
     if (type !== 'format' && type !== 'gap' && type !== 'warning') this.cases.onPlaying(type === 'playing');
     this.listener.onHubEvent?.(event);
-  }
-
-  private hear(unit: AudioUnit): void {
-    const error = this.sound.see(unit);
-    if (error !== undefined) this.emit({ type: 'warning', error });
   }
 
   private get context(): ClipContext {
@@ -348,9 +345,5 @@ export class Recorder {
   /** Converts monotonic ms to epoch ms. */
   private epochOf(monotonic: number): number {
     return Math.round(this.deps.now() + monotonic - this.deps.monotonic());
-  }
-
-  private emit(event: RecorderEvent): void {
-    this.listener.onEvent(event);
   }
 }
