@@ -28,7 +28,7 @@ const SLAB_BYTES = 2048;
  * At most this many times a payload's size is copied ahead with it: payloads that turn out to lie too close
  * together for their start codes are copied again.
  */
-const AHEAD = 32;
+const AHEAD = 64;
 
 const EMPTY = Buffer.alloc(0);
 

@@ -10,10 +10,10 @@ const sizeOf = (node: Node): number =>
   node.selfSize + node.children.reduce((sum, child) => sum + sizeOf(child), 0);
 
 /** The compiler runs in parallel, so the lowest of several measurements counts. */
-const WINDOWS = 8;
+const WINDOWS = 16;
 const UNITS = 10;
 /** Code that runs per unit is compiled later than code that runs per packet. */
-const WARM_UP_UNITS = 150;
+const WARM_UP_UNITS = 200;
 
 async function main(): Promise<void> {
   const wire = new Wire();
