@@ -6,15 +6,13 @@ import { below } from '../recorder/below.js';
 import { Clip } from '../recorder/clip.js';
 import { writeError } from '../recorder/disk.js';
 import { nextOrder } from '../recorder/disk-turns.js';
-import type { CaseEntry, Journal } from '../recorder/journal.js';
+import type { CaseEntry, Journal, Story } from '../recorder/journal.js';
 import { pour } from '../recorder/pour.js';
 import { Sound } from '../recorder/sound.js';
 import type { ClipInfo, RecorderEvent, RecorderOptions } from '../recorder/types.js';
 import type { ExportDeps, ExportedClip, ExportHandlers, ExportRequest } from './types.js';
 
 const PROGRESS_MS = 1000;
-/** The last frame may be this far (ms) before the end without anything counting as missing. */
-const LAST_PICTURE_MS = 500;
 /** Recorded video has no stream counters. */
 const NO_STATISTICS = {} as ReturnType<ConstructorParameters<typeof Clip>[0]['statistics']>;
 
@@ -44,6 +42,15 @@ export class SpanExport {
   private bytes = 0;
   private reportedAt = -Infinity;
   private files = 0;
+  /** What files of before leave out, in ms. */
+  private holesBefore = 0;
+  /** What of the fetched part no file contains, in ms; undefined while it is not fetched. */
+  private missing: number | undefined;
+  /** What a failure has kept. */
+  private kept: Story | undefined;
+  private isBroken = false;
+  /** End of the last file. */
+  private fileEnd: number | undefined;
   /** Resolves when all lines are in the journal. */
   private noted: Promise<void> = Promise.resolve();
   private error: NvrError | undefined;
@@ -74,7 +81,10 @@ export class SpanExport {
   private async export(begin: () => Promise<Begun>): Promise<void> {
     try {
       const { before, rest } = await begin();
-      for (const info of before) this.repeat(info);
+      for (const [index, info] of before.entries()) {
+        this.repeat(info);
+        this.holesBefore += holesIn(info, rest !== undefined || index < before.length - 1);
+      }
       if (rest !== undefined) await this.fetch(rest.entry, rest.from);
       else this.to = this.reached;
     } catch (cause) {
@@ -112,11 +122,17 @@ export class SpanExport {
     this.error ??= cause;
     await clip.end(to);
     await this.noted;
+    this.missing = this.files === before ? to - from : this.leftOut(clip, from, to);
     if (this.files === before && !this.abort.signal.aborted) this.error ??= this.whyNothing();
     // An interrupted export stays in the journal, to be continued; one without a file has nothing to continue
     // from.
     const isOver = this.files === 0 || (this.error === undefined && !this.abort.signal.aborted);
     if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
+  }
+
+  private leftOut({ missingMs }: Clip, from: number, to: number): number {
+    if (!this.isBroken) return missingMs;
+    return missingMs + sumOf(this.kept?.gaps ?? []) + Math.max(0, to - Math.max(from, this.reached));
   }
 
   private whyNothing(): NvrError {
@@ -151,11 +167,14 @@ export class SpanExport {
   private onClipEvent(event: RecorderEvent, entry: CaseEntry, from: number): void {
     if (event.type === 'finished') {
       this.files++;
+      this.fileEnd = event.info.end;
       if (!this.context.isRunning()) return;
       this.handlers.onFile(cutOf(event.info, from));
       this.note((journal) => journal.told(this.nameOf(event.info.file)));
     } else if (event.type === 'failed') {
       this.error = event.error;
+      this.isBroken = true;
+      this.reached = this.fileEnd ?? from;
       if (event.file !== undefined) this.keep(event.file, entry.id);
     } else if (event.type === 'warning') {
       this.handlers.onWarning?.(event.error);
@@ -168,7 +187,10 @@ export class SpanExport {
     const name = this.nameOf(file);
     this.note(async (journal) => {
       const entry = [...journal.finished].find((done) => done.file === name);
-      if (entry !== undefined) await journal.closed(name, { ...entry, id });
+      if (entry === undefined) return;
+      this.kept = entry.story;
+      this.reached = entry.end;
+      await journal.closed(name, { ...entry, id });
     });
   }
 
@@ -198,12 +220,23 @@ export class SpanExport {
   private tellEnd(): void {
     const { error, files, reached } = this;
     this.state = 'ended';
+    const missingMs = this.holesBefore + (this.missing ?? Math.max(0, this.to - reached));
     const isStopped = this.abort.signal.aborted;
-    const left = this.to - reached;
-    const missingMs = left > LAST_PICTURE_MS && (isStopped || error !== undefined) ? left : 0;
     const reason = isStopped ? 'stopped' : error === undefined ? 'reached' : 'error';
     this.handlers.onEnd({ reason, missingMs, reached, files, ...(error !== undefined && { error }) });
   }
+}
+
+/** What a file leaves out, in ms. If another one continues it, its missing end is not counted. */
+function holesIn({ gaps, start, end }: ClipInfo, isContinued: boolean): number {
+  if (!isContinued) return sumOf(gaps);
+  const [first] = gaps;
+  const length = end - start + (first?.at === 0 ? first.ms : 0);
+  return sumOf(gaps.filter(({ at, ms }) => at + ms <= length));
+}
+
+function sumOf(gaps: ClipInfo['gaps']): number {
+  return gaps.reduce((sum, { ms }) => sum + ms, 0);
 }
 
 /** `from` is the start of the requested span in this file. */

@@ -69,7 +69,10 @@ export interface ExportProgress {
   readonly reached: number;
 }
 
-/** `missingMs` is the missing part at the end of the span; `error` gives the reason. */
+/**
+ * `missingMs` is the part of the span that no file contains, as in their `gaps`: at its beginning, within and
+ * at its end. `error` says why the end is missing.
+ */
 export interface ExportEnd {
   readonly reason: 'reached' | 'stopped' | 'error';
   readonly error?: NvrError;

@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { NvrError } from '../../errors.js';
 import { below, openBelow } from './below.js';
-import { writeError } from './disk.js';
+import { codeOf, writeError } from './disk.js';
 import type { DoneEntry, Journal, OpenEntry } from './journal.js';
 import { PART } from './part-file.js';
 import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from './types.js';
@@ -149,6 +149,9 @@ export async function keepClips(
     const open = journal.unfinished.filter((entry) => entry.start < to).map((entry) => entry.file);
     names = [...entriesOf(journal, choice).map((entry) => entry.file), ...open];
     if (names.length === 0) throw new NvrError('ENORECORDING', 'Nothing is recorded in that span.');
+    names = await thereOf(fs, journal, names);
+    if (names.length === 0)
+      throw new NvrError('ENORECORDING', 'The clips of that span are gone: someone has deleted their files.');
   }
   for (const name of names) await journal.keep(name, kept);
   return names.map((name) => path.join(folder, name));
@@ -160,12 +163,31 @@ async function nameOf(fs: RecorderFs, journal: Journal, folder: string, file: st
   const entry = journal.find(name);
   if (entry === undefined)
     throw new NvrError('ENORECORDING', 'That file is no clip of this node, or has been deleted.');
-  const isThere = isOpen(entry) || (await (await openBelow(fs, journal.root, name)).file()) !== undefined;
-  if (!isThere) {
+  if (!isOpen(entry) && !(await isThere(fs, journal, name))) {
     await journal.gone(name);
     throw new NvrError('ENORECORDING', 'That clip is gone: someone has deleted its file.');
   }
   return name;
+}
+
+/** The files that exist or are being written. */
+async function thereOf(fs: RecorderFs, journal: Journal, names: readonly string[]): Promise<string[]> {
+  const there: string[] = [];
+  for (const name of names) {
+    const entry = journal.find(name);
+    if (entry !== undefined && (isOpen(entry) || (await isThere(fs, journal, name)))) there.push(name);
+  }
+  return there;
+}
+
+/** False, too, if its folder is gone, or leads out of the clip folder. */
+async function isThere(fs: RecorderFs, journal: Journal, name: string): Promise<boolean> {
+  try {
+    return (await (await openBelow(fs, journal.root, name)).file()) !== undefined;
+  } catch (error) {
+    if (error instanceof NvrError || codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 function isOpen(entry: DoneEntry | OpenEntry): entry is OpenEntry {

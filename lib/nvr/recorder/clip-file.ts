@@ -13,6 +13,7 @@ import { turnsOf } from './disk-turns.js';
 import { clipPath } from './file-name.js';
 import { LAPSE, type Journal, type Story } from './journal.js';
 import { PartFile, type Finished } from './part-file.js';
+import { readClip } from './read-clip.js';
 import type { Alarm, ClipInfo } from './types.js';
 
 /** The default permissions: the owner may write, and its group may read. */
@@ -136,10 +137,10 @@ export class ClipFile {
   }
 
   /**
-   * Keeps what can be played after a failure, and returns its path as users see it. Stops after 2 s, so that
-   * `failed` is reported even if the disk hangs.
+   * Keeps what can be played after a failure, and returns its path as users see it. `from` is the start of
+   * its part of the requested span. Stops after 2 s, so that `failed` is reported even if the disk hangs.
    */
-  async rescue(): Promise<string | undefined> {
+  async rescue(from: number): Promise<string | undefined> {
     const { timers } = this.context.deps;
     let timer: unknown;
     const late = new Promise<undefined>((resolve) => {
@@ -147,13 +148,13 @@ export class ClipFile {
         resolve(undefined);
       }, RESCUE_MS);
     });
-    const kept = await Promise.race([this.keep().catch(() => undefined), late]);
+    const kept = await Promise.race([this.keep(from).catch(() => undefined), late]);
     timers.clear(timer);
     return kept;
   }
 
-  private async keep(): Promise<string | undefined> {
-    const { writer, part, journal } = this;
+  private async keep(from: number): Promise<string | undefined> {
+    const { context, first, writer, part, journal } = this;
     // Writes the last GOP, too, unless the disk was the cause of the failure.
     await writer.finish().catch(() => undefined);
     const kept = await part.rescue();
@@ -161,16 +162,20 @@ export class ClipFile {
       await journal.gone(part.file);
       return undefined;
     }
-    const { facts } = writer;
     const { file, bytes } = kept;
-    const story = this.storyOf(facts, { coverage: 1, gaps: facts.gaps }, kept, []);
+    // The writer has counted pictures that never reached the disk.
+    const { durationMs, frames, gaps } = await readClip(await openBelow(context.deps.fs, journal.root, file));
+    const start = timeOf(first);
+    const held = { start, end: start + durationMs, frames, gaps };
+    const covered = coverageOf({ from, to: held.end }, held);
+    const story = this.storyOf({ ...writer.facts, durationMs, frames }, covered, kept, []);
     await journal.closed(part.file, { file, bytes, end: story.end, story });
-    return path.join(this.context.options.folder, file);
+    return path.join(context.options.folder, file);
   }
 
   private storyOf(
     facts: ClipFacts,
-    covered: Pick<Story, 'coverage' | 'gaps'>,
+    { coverage, gaps }: Pick<Story, 'coverage' | 'gaps'>,
     { bytes, sha256 }: Finished,
     alarms: readonly Alarm[],
   ): Story {
@@ -187,8 +192,7 @@ export class ClipFile {
         start: first.time + start,
         end: first.time + end,
       })),
-      ...covered,
-      ...{ source: plan.source, timeSource: timeSourceOf(plan, first) },
+      ...{ coverage, gaps, source: plan.source, timeSource: timeSourceOf(plan, first) },
       ...(sha256 !== undefined && { sha256 }),
     };
   }

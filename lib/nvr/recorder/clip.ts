@@ -261,7 +261,7 @@ export class Clip implements Rival, Yielding {
     this.from ??= timeOf(first);
     const file = await ClipFile.open(this.context, this.plan, first, preRollMs, picture);
     if (this.isOver()) {
-      await file.rescue();
+      await file.rescue(this.from);
       return;
     }
     this.keyframe = undefined;
@@ -312,7 +312,7 @@ export class Clip implements Rival, Yielding {
     this.state = 'over';
     leave(this);
     this.queue.clear();
-    const kept = await this.current?.rescue();
+    const kept = await this.current?.rescue(this.from!);
     this.emitFailure(writeError(cause, this.context.options.folder), kept);
     this.settle();
   }

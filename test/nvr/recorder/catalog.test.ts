@@ -142,6 +142,24 @@ describe('what a recorder has recorded', () => {
     );
   });
 
+  it('keeps of a span what is still there, and says of files that are gone, with their folder too, that they are', async () => {
+    const clips = await record({ fileName: '{mm}/{ss}' });
+    const [first, second] = clips;
+    const { catalog } = rig.recorder;
+    fs.rmSync(first!.file);
+    assert.deepEqual(
+      await catalog.keep({ from: 1 }, true),
+      clips.slice(1).map(({ file }) => file),
+    );
+    assert.deepEqual(await catalog.keep({ from: second!.start, to: second!.end }, false), [second!.file]);
+    const gone = { code: 'ENORECORDING', message: /gone: someone has deleted/ };
+    await assert.rejects(catalog.keep({ from: 1, to: first!.end }, true), gone);
+    for (const name of fs.readdirSync(rig.folder))
+      if (!name.startsWith('.')) fs.rmSync(path.join(rig.folder, name), { recursive: true });
+    await assert.rejects(catalog.keep({ from: 1 }, true), gone);
+    await assert.rejects(catalog.keep({ file: second!.file }, true), gone);
+  });
+
   it('says what is wrong with a span or a file that it is asked for', async () => {
     const [first] = await record();
     const { catalog } = rig.recorder;
@@ -157,6 +175,7 @@ describe('what a recorder has recorded', () => {
       code: 'ENORECORDING',
       message: /deleted/,
     });
+    await assert.rejects(catalog.keep({ file: first!.file }, true), { code: 'ENORECORDING' });
     fs.renameSync(rig.folder, `${rig.folder}.away`);
     await assert.rejects(catalog.list({}), { code: 'EDISK' });
     fs.renameSync(`${rig.folder}.away`, rig.folder);
