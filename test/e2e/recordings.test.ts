@@ -24,13 +24,14 @@ const MINUTE_MS = 60_000;
 
 /** What is read of a tile that replays. */
 interface Replaying extends Tile {
-  replay?: { wallTime(): number; paused: boolean; speed: number };
+  replay?: { readonly place: number; wallTime(): number; paused: boolean; speed: number };
   replayFrom(time: number): void;
 }
 
 interface TimeLine {
   read(): Promise<void>;
   play(time: number): void;
+  jump(seconds: number): void;
 }
 
 interface Clip {
@@ -371,6 +372,35 @@ describe('recordings on a page of cameras', function () {
       }
     },
   );
+
+  it('jump and mark from what was asked for, also while that is still loading', async () => {
+    const [clip] = (await recorded(1)).filter(({ alarms }) => alarms.length > 0);
+    await page.locator('nvr-video').first().click();
+    const read = page.waitForResponse(/recordings\.json/);
+    await page.locator('nvr-timeline .hours').first().selectOption('1');
+    await read;
+    await page.waitForSelector('nvr-timeline .alarm');
+    let load = (): void => undefined;
+    const loading = new Promise<void>((resolve) => (load = resolve));
+    await page.route('**/clips/*.mp4', async (route) => {
+      await loading;
+      await route.continue();
+    });
+    const asked = clip!.start + 1500;
+    const places = await page.evaluate((time) => {
+      const tile = document.querySelector('nvr-video') as unknown as Replaying;
+      const line = document.querySelector('nvr-timeline') as unknown as TimeLine;
+      line.play(time);
+      const inClip = tile.replay!.place;
+      line.jump(-10);
+      const before = tile.replay!.place;
+      line.jump(-10);
+      return [inClip, before, tile.replay!.place];
+    }, asked);
+    load();
+    assert.deepEqual(places, [asked, asked - 10_000, asked - 20_000]);
+    await replays();
+  });
 
   it('tell the story of an alarm: found on the time line, watched, half a minute of it saved, exported and proved whole, a flipped bit named to its second', async () => {
     const [alarmed] = (await recorded(1)).filter(({ alarms }) => alarms.length > 0);

@@ -22,6 +22,7 @@ class ClipReplay extends Recorded {
   }
 
   seek(time) {
+    this.asked = time;
     const at = Math.max(0, (time - this.clip.start) / 1000);
     if (this.media.src === '') {
       this.report('connecting');
@@ -34,6 +35,11 @@ class ClipReplay extends Recorded {
   step(by) {
     this.pause(true);
     this.media.currentTime += by * (this.clip.frameMs / 1000);
+  }
+
+  get place() {
+    // The media's position is 0 until enough of the clip has been loaded.
+    return this.media.readyState < HTMLMediaElement.HAVE_CURRENT_DATA ? this.asked : this.wallTime();
   }
 
   wallTime() {

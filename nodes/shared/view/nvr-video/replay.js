@@ -191,7 +191,8 @@ class Replay extends Recorded {
     if (this.shown && !this.isEarly) return;
     const { buffered } = this.buffer;
     const end = buffered.length === 0 ? 0 : buffered.end(buffered.length - 1);
-    const at = this.shownOf(this.from) ?? (this.isWhole ? this.edge() : undefined);
+    const at =
+      this.shownOf(this.from) ?? this.laterThan(this.from) ?? (this.isWhole ? this.edge() : undefined);
     if (at !== undefined && end > at) {
       this.isEarly = false;
       this.present(at);
@@ -236,16 +237,17 @@ class Replay extends Recorded {
     if (wall === undefined || wall.length === 0) return undefined;
     let best;
     let isPast = false;
-    let isBefore = true;
     for (const [shownAt, wallTime] of wall) {
       if (wallTime > time) isPast = true;
-      else {
-        isBefore = false;
-        if (best === undefined || shownAt > best) best = shownAt;
-      }
+      else if (best === undefined || shownAt > best) best = shownAt;
     }
-    if (isBefore && !this.shown) return wall[0][0];
     return isPast ? best : undefined;
+  }
+
+  /** Position of the first picture, if the recording that is read begins after a time. */
+  laterThan(time) {
+    const begins = !this.shown && this.wall.length > 0 && this.wall.every(([, wallTime]) => wallTime > time);
+    return begins ? this.wall[0][0] : undefined;
   }
 
   /** Epoch ms of the picture on screen. */
