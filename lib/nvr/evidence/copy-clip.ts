@@ -1,11 +1,12 @@
 // Copies one clip into an export and computes its hashes, second by second, in the same read.
 
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { Place } from '../recorder/below.js';
+import { sharedThread, type DigestThread } from '../recorder/digest-thread.js';
 import { readBoxes } from '../recorder/read-boxes.js';
-import { byteSpans } from './byte-spans.js';
+import { byteSpans, type ByteSpan } from './byte-spans.js';
 import type { HashedSpan } from './manifest.js';
+import { OwnHashes, ThreadHashes, type PartHashes } from './part-hashes.js';
 
 export interface CopiedClip {
   readonly bytes: number;
@@ -13,8 +14,12 @@ export interface CopiedClip {
   readonly spans: readonly HashedSpan[];
 }
 
-/** Bytes read at once; hashing them takes about half a millisecond. */
+type Write = (piece: Uint8Array, at: number) => Promise<void>;
+
+/** Bytes read at once; hashing them here takes about half a millisecond. */
 const CHUNK = 128 * 1024;
+/** A file of this size is hashed by a thread, which pays off early since an export has many files. */
+const LONG = 1024 * 1024;
 
 /**
  * Copies the first `size` bytes. `write` writes a piece at a position. Rejects with the error of `write`, or
@@ -23,34 +28,66 @@ const CHUNK = 128 * 1024;
 export async function copyClip(
   source: FileHandle,
   size: number,
-  write: (piece: Buffer, at: number) => Promise<void>,
+  write: Write,
+  thread: DigestThread = sharedThread,
 ): Promise<CopiedClip> {
   const clip = await readBoxes(source).catch(() => undefined);
-  const whole = createHash('sha256');
-  const chunk = Buffer.allocUnsafeSlow(CHUNK);
-  const spans: HashedSpan[] = [];
-  for (const span of byteSpans(clip, size)) {
-    const own = createHash('sha256');
+  const spans = byteSpans(clip, size);
+  const byThread = size < LONG ? undefined : await copyByThread(source, spans, write, thread);
+  const copied = byThread ?? (await copyWith(new OwnHashes(), source, spans, write))!;
+  return { bytes: size, ...copied };
+}
+
+/** Undefined: the thread has ended, or there is none to be had. */
+async function copyByThread(
+  source: FileHandle,
+  spans: readonly ByteSpan[],
+  write: Write,
+  thread: DigestThread,
+): Promise<Omit<CopiedClip, 'bytes'> | undefined> {
+  const file = thread.begin();
+  if (file === undefined) return undefined;
+  try {
+    return await copyWith(new ThreadHashes(thread, file), source, spans, write);
+  } finally {
+    thread.end();
+  }
+}
+
+/** Undefined if the hashes are lost. */
+async function copyWith(
+  hashes: PartHashes,
+  source: FileHandle,
+  spans: readonly ByteSpan[],
+  write: Write,
+): Promise<Omit<CopiedClip, 'bytes'> | undefined> {
+  const hashed: HashedSpan[] = [];
+  let memory = new ArrayBuffer(CHUNK);
+  for (const span of spans) {
     const end = span.offset + span.bytes;
+    let part: string | undefined;
     for (let at = span.offset; at < end;) {
-      const { bytesRead } = await source.read(chunk, 0, Math.min(CHUNK, end - at), at);
+      const { bytesRead } = await source.read(new Uint8Array(memory), 0, Math.min(CHUNK, end - at), at);
       if (bytesRead === 0) throw Object.assign(new Error('the file has become shorter'), { code: 'EIO' });
-      const piece = chunk.subarray(0, bytesRead);
-      own.update(piece);
-      whole.update(piece);
+      const piece = new Uint8Array(memory, 0, bytesRead);
+      // Before it goes to the thread, which takes its memory.
       await write(piece, at);
       at += bytesRead;
+      const taken = await hashes.take(piece, at === end);
+      if (taken === undefined) return undefined;
+      ({ memory, part } = taken);
     }
-    spans.push({ ...span, sha256: own.digest('hex') });
+    hashed.push({ ...span, sha256: part! });
   }
-  return { bytes: size, sha256: whole.digest('hex'), spans };
+  const sha256 = await hashes.end();
+  return sha256 === undefined ? undefined : { sha256, spans: hashed };
 }
 
 /** Creates the file and calls `copy` with the function that writes to it. */
 export async function withCopy<T>(
   target: Place,
   mode: number,
-  copy: (write: (piece: Buffer, at: number) => Promise<void>) => Promise<T>,
+  copy: (write: Write) => Promise<T>,
 ): Promise<T> {
   const handle = await target.open('create', mode);
   try {

@@ -147,7 +147,7 @@ class Evidence {
       folder: full,
       manifest: path.join(full, MANIFEST),
       files: this.files.length,
-      bytes: this.bytes,
+      bytes: this.files.reduce((sum, { bytes }) => sum + bytes, 0),
       gone: this.gone.length,
       missingMs: manifest.missing.reduce((sum, hole) => sum + hole.to - hole.from, 0),
       publicKey: this.key.publicKey,
@@ -253,9 +253,9 @@ class Evidence {
 
   /** Writes a piece when no recording is waiting to write. */
   private async turn(
-    piece: Buffer,
+    piece: Uint8Array,
     at: number,
-    write: (piece: Buffer, at: number) => Promise<void>,
+    write: (piece: Uint8Array, at: number) => Promise<void>,
   ): Promise<void> {
     if (this.request.signal?.aborted === true) throw new NvrError('EINPUT', 'The export was stopped.');
     await this.claim(piece.length);

@@ -1,4 +1,4 @@
-// The thread that hashes long files, shared by all recorders. It starts with the first file and ends when it
+// The thread that hashes long files, shared by all recorders and exports. It starts with the first file and ends when it
 // has been idle for a while after the last one.
 
 import path from 'node:path';
@@ -47,14 +47,18 @@ export class DigestThread {
 
   /**
    * Sends the next piece of a file, or its end. Undefined if the thread has ended, and the file's state with
-   * it.
+   * it. `part` is given with every piece of a file whose parts are hashed, too.
    */
-  ask({ worker, file }: ThreadFile, piece?: Uint8Array<ArrayBuffer>): Promise<DigestReply | undefined> {
+  ask(
+    { worker, file }: ThreadFile,
+    piece?: Uint8Array<ArrayBuffer>,
+    part?: DigestJob['part'],
+  ): Promise<DigestReply | undefined> {
     if (worker !== this.worker) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.waiting.set(file, resolve);
       if (piece === undefined) worker.postMessage({ file } satisfies DigestJob);
-      else worker.postMessage({ file, piece } satisfies DigestJob, [piece.buffer]);
+      else worker.postMessage({ file, piece, ...(part && { part }) } satisfies DigestJob, [piece.buffer]);
     });
   }
 
@@ -89,3 +93,5 @@ export class DigestThread {
     void worker?.terminate();
   }
 }
+
+export const sharedThread = new DigestThread();

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { DigestThread } from './digest-thread.js';
+import { sharedThread, type DigestThread } from './digest-thread.js';
 
 /** Hashing this much takes about a quarter of a millisecond. */
 const CHUNK = 64 * 1024;
@@ -11,13 +11,11 @@ const CHUNK = 64 * 1024;
 const LONG = 8 * 1024 * 1024;
 const LONG_CHUNK = 1024 * 1024;
 
-const shared = new DigestThread();
-
 /** Returns the hash in hex. `onRead` is called for each piece. Rejects with the file system's error. */
 export async function sha256Of(
   handle: FileHandle,
   onRead?: () => void,
-  thread: DigestThread = shared,
+  thread: DigestThread = sharedThread,
 ): Promise<string> {
   const { size } = await handle.stat();
   const hashed = size < LONG ? undefined : await byThread(handle, thread, onRead);

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import nodeFs from 'node:fs';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { copyClip, type CopiedClip } from '../../../lib/nvr/evidence/copy-clip.js';
+import { DigestThread, type ThreadFile } from '../../../lib/nvr/recorder/digest-thread.js';
+import type { DigestReply } from '../../../lib/nvr/recorder/digest-worker.js';
+import { EvidenceRig } from './evidence-rig.js';
+
+const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+
+/** Counts what the thread is asked, and is gone after so many pieces. */
+class Counted extends DigestThread {
+  asked = 0;
+
+  constructor(private readonly most = Infinity) {
+    super();
+  }
+
+  override ask(...[file, piece, part]: Parameters<DigestThread['ask']>): Promise<DigestReply | undefined> {
+    return ++this.asked > this.most ? Promise.resolve(undefined) : super.ask(file, piece, part);
+  }
+}
+
+class None extends Counted {
+  override begin(): ThreadFile | undefined {
+    return undefined;
+  }
+}
+
+describe('a clip that is copied into an export', function () {
+  this.timeout(30_000);
+  let rig: EvidenceRig;
+  let short: string;
+  let long: string;
+
+  before(async () => {
+    rig = new EvidenceRig({ segment: 300 });
+    const [first] = await rig.record(2);
+    short = first!.file;
+    const [whole] = (await rig.record(180)).slice(1);
+    long = whole!.file;
+    assert.ok(nodeFs.statSync(long).size > 1024 * 1024, String(nodeFs.statSync(long).size));
+  });
+
+  after(() => rig.close());
+
+  async function copied(file: string, thread: DigestThread): Promise<CopiedClip> {
+    const source = await fs.open(file);
+    const to = path.join(rig.userDir, 'copy.mp4');
+    const target = await fs.open(to, 'w');
+    const { size } = await source.stat();
+    const told = await copyClip(
+      source,
+      size,
+      async (piece, at) => void (await target.write(piece, 0, piece.length, at)),
+      thread,
+    );
+    await Promise.all([source.close(), target.close()]);
+    const bytes = nodeFs.readFileSync(file);
+    assert.deepEqual(nodeFs.readFileSync(to), bytes);
+    assert.deepEqual([told.bytes, told.sha256], [size, sha256(bytes)]);
+    let reached = 0;
+    for (const span of told.spans) {
+      assert.equal(span.offset, reached);
+      reached += span.bytes;
+      assert.equal(span.sha256, sha256(bytes.subarray(span.offset, reached)));
+    }
+    assert.equal(reached, size);
+    return told;
+  }
+
+  it('is hashed by a thread, whole and by its seconds, where it is no short one', async () => {
+    const thread = new Counted();
+    const { spans } = await copied(long, thread);
+    assert.ok(spans.length > 150);
+    assert.ok(thread.asked > spans.length, `${thread.asked} pieces`);
+    const idle = new Counted();
+    await copied(short, idle);
+    assert.equal(idle.asked, 0);
+  });
+
+  it('has the same hashes where there is no thread, and where it breaks at any piece', async () => {
+    const expected = await copied(long, new None());
+    for (const most of [0, 1, 7, expected.spans.length])
+      assert.deepEqual(await copied(long, new Counted(most)), expected);
+  });
+});
