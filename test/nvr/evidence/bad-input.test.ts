@@ -20,7 +20,7 @@ class FullDisk {
     return {
       mkdir: (...args: Parameters<RecorderFs['mkdir']>) => this.guard(() => fsPromises.mkdir(...args)),
       rename: (...args: Parameters<RecorderFs['rename']>) => this.guard(() => fsPromises.rename(...args)),
-      open: (async (...args: Parameters<RecorderFs['open']>) => {
+      open: async (...args: Parameters<RecorderFs['open']>) => {
         const flags = Number(args[1]);
         if ((flags & fs.constants.O_CREAT) === 0) return fsPromises.open(...args);
         const handle = await this.guard(() => fsPromises.open(...args));
@@ -29,7 +29,7 @@ class FullDisk {
           handle[name] = ((...of: unknown[]) => this.guard(() => own(...of))) as never;
         }
         return handle;
-      }) as RecorderFs['open'],
+      },
     } as Partial<RecorderFs>;
   }
 

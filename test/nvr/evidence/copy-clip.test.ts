@@ -54,7 +54,9 @@ describe('a clip that is copied into an export', function () {
     const told = await copyClip(
       source,
       size,
-      async (piece, at) => void (await target.write(piece, 0, piece.length, at)),
+      async (piece, at) => {
+        await target.write(piece, 0, piece.length, at);
+      },
       thread,
     );
     await Promise.all([source.close(), target.close()]);
