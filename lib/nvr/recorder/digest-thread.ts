@@ -1,5 +1,5 @@
-// The thread that hashes long files, shared by all recorders and exports. It starts with the first file and ends when it
-// has been idle for a while after the last one.
+// The thread that hashes long files, shared by all recorders and exports. It starts with the first file and
+// ends when it has been idle for a while after the last one.
 
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
