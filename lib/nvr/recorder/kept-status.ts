@@ -40,15 +40,20 @@ export function keptStatus(
 
 /** The bytes per day, from the last day's recordings or from as much as there is. */
 function bytesPerDay(journal: Journal, now: number): number | undefined {
-  const since = now - DAY_MS;
+  // What is being written has no size yet, so its time does not count either.
+  const live = journal.unfinished.filter(({ timeSource = 'arrival' }) => timeSource === 'arrival');
+  const until = Math.min(now, ...live.map(({ start }) => start));
+  const since = until - DAY_MS;
   let bytes = 0;
   let first = Infinity;
   for (const { end, bytes: own, untold, story } of journal.finished) {
-    if (end <= since || (untold ?? story)?.thinned) continue;
-    bytes += own;
-    first = Math.min(first, (untold ?? story)?.start ?? end);
+    const { start = end, thinned } = untold ?? story ?? {};
+    if (end <= since || thinned) continue;
+    // Of a long file that began earlier, only the part since then.
+    bytes += start < since ? (own * (end - since)) / (end - start) : own;
+    first = Math.min(first, start);
   }
-  const span = now - Math.max(first, since);
+  const span = until - Math.max(first, since);
   return span >= LEAST_MS ? (bytes / span) * DAY_MS : undefined;
 }
 

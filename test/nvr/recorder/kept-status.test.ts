@@ -61,6 +61,63 @@ describe('how long recordings last', () => {
     assert.equal(status({ keepFreeGiB: 2 }).fullAt, undefined);
   });
 
+  /** One file, from so many hours ago until so many hours ago. */
+  async function file(from: number, to: number, gib: number, more: object = {}): Promise<void> {
+    const [start, end] = [NOW - from * HOUR, NOW - to * HOUR];
+    const untold = { start, end, alarms: [], gaps: [], damagedSpans: [], ...more } as never;
+    const name = `${from}.mp4`;
+    await journal.closed(name, { file: name, end, bytes: gib * GIB, untold });
+  }
+
+  it('counts hours of video, not of time: alarm clips with pauses, the oldest whichever was finished first', async () => {
+    await file(2, 1.5, 1);
+    await file(100, 99, 1);
+    await file(1, 0.75, 1);
+    const { hoursKept, oldest, keptFiles } = status();
+    assert.deepEqual([hoursKept, oldest, keptFiles], [1.8, NOW - 100 * HOUR, 0]);
+  });
+
+  it('tells the pace of the last day alone, pauses included, and of none of what was thinned', async () => {
+    await file(48, 47, 500);
+    await file(30, 29, 500);
+    await file(12, 11, 3, { thinned: true });
+    assert.equal(status().bytesPerDay, undefined);
+    await file(10, 9, 2);
+    await file(1, 0, 3);
+    assert.equal(status().bytesPerDay, Math.round(((5 * GIB) / 10) * 24));
+  });
+
+  it('tells the same pace however long the files are, while one is being written too', async () => {
+    await file(48, 24.5, 47);
+    await file(24.5, 6.5, 36);
+    const entry = { reason: 'continuous', codec: 'h264', width: 640, height: 360 };
+    await journal.opened({ file: 'open.mp4', start: NOW - 6.5 * HOUR, ...entry });
+    // One that is fetched from the NVR is of long ago.
+    const fetched = { ...entry, timeSource: 'onvif' } as const;
+    await journal.opened({ file: 'fetched.mp4', start: NOW - 300 * HOUR, ...fetched });
+    assert.equal(status().bytesPerDay, 48 * GIB);
+    await journal.gone('open.mp4');
+    await file(6.5, 0, 13);
+    assert.equal(status().bytesPerDay, 48 * GIB);
+  });
+
+  it('fills the disk at the pace of all that share it, and not at all where what is kept alone is beyond a limit', async () => {
+    await record(24);
+    const second = await Journal.load(fsPromises, folder, 'two');
+    const story = { start: NOW - DAY, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
+    await second.closed('second.mp4', { file: 'second.mp4', end: NOW, bytes: 24 * GIB, untold: story });
+    const limits = { keepDays: 0, keepGiB: 0 };
+    const mates = [journal, second].map((one) => ({ journal: one, limits }));
+    const both = keptStatus(journal, mates, { free: 49 * GIB, reserve: GIB }, NOW);
+    assert.deepEqual([both.bytesPerDay, both.fullAt], [24 * GIB, NOW + DAY]);
+    // Less room than the reserve: it is full now.
+    const full = keptStatus(journal, mates, { free: GIB / 2, reserve: GIB }, NOW);
+    assert.deepEqual([full.freeBytes, full.fullAt], [GIB / 2, NOW]);
+    for (let hour = 24; hour > 0; hour--) await journal.keep(`${hour}.mp4`, true);
+    assert.deepEqual([status().keptFiles, status({ keepGiB: 99 }).fullAt], [24, undefined]);
+    assert.ok(status({ keepGiB: 100 }).fullAt! > NOW, 'kept files are beside the limit');
+  });
+
   it('tells no pace of a few minutes, and nothing of an empty folder or a disk that does not say', async () => {
     assert.deepEqual(status({}, Infinity), { keptFiles: 0, hoursKept: 0 });
     const untold = { start: NOW - 60_000, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
