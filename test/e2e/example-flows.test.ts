@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { exampleFlows, type FlowNode } from '../examples/flows.js';
+import { startS3, startWebdav } from '../support/clip-stores.js';
 import { startMailSink, type MailSink } from '../support/mail-sink.js';
 import { startMosquitto, type Broker } from '../support/mosquitto.js';
 import { itLong } from '../support/cases.js';
@@ -241,6 +243,66 @@ describe('the examples with what they talk to', function () {
     await until(() => (kept.get('nvr/workers/one')?.toString() === 'offline' ? true : undefined));
   });
 
+  for (const [tool, startStore] of [
+    ['rclone', startWebdav],
+    ['s3rver', startS3],
+  ] as const)
+    itLong(
+      `16: a clip is put into a real store by ${tool}, and its job done when it is there; a store that refuses is a failure`,
+      async function () {
+        needs(this, 'mosquitto', tool);
+        const broker: Broker = await startMosquitto();
+        ends.push(() => broker.stop());
+        const store = await startStore();
+        ends.push(() => store.stop());
+        const { kept } = broker;
+        const edit = (node: FlowNode): FlowNode => ({
+          ...node,
+          ...(node.type === 'function' && { func: String(node.func).replace('1000 * 2 ** tries', '100') }),
+        });
+        const shared = { MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port), NVR_INSTANCE: 'one' };
+        const answer = async (topic: string): Promise<Record<string, unknown>> =>
+          JSON.parse((await until(() => kept.get(topic))).toString()) as Record<string, unknown>;
+        const ready = (wanted: string): Promise<true> =>
+          until(() => (kept.get('nvr/workers/one')?.toString() === wanted ? true : undefined));
+        const stored = (): string[] =>
+          fs
+            .readdirSync(store.folder, { recursive: true, encoding: 'utf8' })
+            .filter((name) => /clip 1-\d{6}\.mp4/.test(decodeURIComponent(name)));
+        const clip = { type: 'export', nvr: 'NVR', channel: 1, from: '-10m', duration: '2s' };
+
+        environment({ ...shared, ...store.env });
+        await start(example('16'), edit);
+        await ready('online');
+        broker.publish('nvr/jobs/clip 1', clip, true);
+        const { files } = await answer('nvr/results/clip 1');
+        const [{ url, bytes, sha256, file } = {}] = files as Record<string, string>[];
+        assert.equal(file, undefined);
+        assert.match(url!, /\/clip%201-\d{6}\.mp4$/);
+        const there = stored()
+          .map((name) => fs.readFileSync(`${store.folder}/${name}`))
+          .find((data) => data.length === Number(bytes));
+        assert.equal(createHash('sha256').update(there!).digest('hex'), sha256);
+        const left = fs
+          .readdirSync(nodeRed!.folder, { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.endsWith('.mp4'));
+        assert.deepEqual(left, [], 'the worker’s own copy');
+
+        // Refused, three times; nothing counts as done.
+        await nodeRed!.stop();
+        await ready('offline');
+        environment({ CLIPS_KEY: 'wrong' });
+        await start(example('16'), edit);
+        await ready('online');
+        broker.publish('nvr/jobs/refused', clip, true);
+        const { message, worker } = await answer('nvr/dead/refused');
+        assert.match(String(message), /is not in the store: it answers 40[13]/);
+        assert.equal(worker, 'one');
+        assert.equal(kept.has('nvr/results/refused'), false);
+        assert.doesNotMatch(nodeRed!.log(), /CLIPS_SECRET|store-secret-password/);
+      },
+    );
+
   itLong(
     '17: of two instances that claim the cameras the first watches them, and the second as the first is killed',
     async function () {
@@ -257,7 +319,10 @@ describe('the examples with what they talk to', function () {
         });
       const shared = { NVR_CHANNELS: '*', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) };
       environment({ ...shared, NVR_INSTANCE: 'one' });
-      await start(example('17'), (node) => node);
+      // What was being recorded is missed sooner.
+      const edit = (node: FlowNode): FlowNode =>
+        node.type === 'function' ? { ...node, func: String(node.func).replace('= 60000', '= 3000') } : node;
+      await start(example('17'), edit);
       const first = nodeRed!;
       ends.push(() => {
         if (isAlive(first.pid)) process.kill(first.pid, 'SIGKILL');
@@ -271,8 +336,11 @@ describe('the examples with what they talk to', function () {
       );
       assert.notEqual(jpegSize(new Uint8Array(await until(() => kept.get('nvr/home/1/picture')))), undefined);
 
+      // Two cameras of the first: what is live and what may be recorded.
+      const sessions = 4;
+      await until(() => (simulator!.sessionCount === sessions ? true : undefined));
       environment({ ...shared, NVR_INSTANCE: 'two' });
-      await start(example('17'), (node) => node);
+      await start(example('17'), edit);
       for (const camera of [1, 2]) {
         const topic = `nvr/instances/two/standby/${camera}`;
         await until(() => kept.get(topic));
@@ -287,10 +355,28 @@ describe('the examples with what they talk to', function () {
         assert.fail(`the page never shows ${String(wanted)}`);
       };
       await page(/2 cameras, 2 instances online/);
+      // The second stands by: it costs the NVR no session.
+      await until(() => (simulator!.sessionCount === sessions ? true : undefined));
+      const ringing = setInterval(() => {
+        broker.publish('nvr/home/1/alarm', 'ON');
+      }, 100);
+      ends.push(() => {
+        clearInterval(ringing);
+        return Promise.resolve();
+      });
+      const { file } = await until(() =>
+        json('nvr/home/1/recording').by === 'one' ? json('nvr/home/1/recording') : undefined,
+      );
       process.kill(first.pid, 'SIGKILL');
+      clearInterval(ringing);
       await until(() => (kept.get('nvr/instances/one')?.toString() === 'offline' ? true : undefined));
       for (const camera of [1, 2]) await state(camera, 'playing', 'two');
       await page(/2 cameras, 1 instances online[^]*<td>playing <td>two/);
+
+      // It has another folder than the first, and says so; the first finishes the clip when it is back.
+      await until(() => (json('nvr/home/1/missing').by === 'one' ? true : undefined));
+      assert.equal(json('nvr/home/1/missing').file, file);
+      assert.ok(nodeRed!.log().includes(`one was recording ${String(file)} since`));
     },
   );
 });

@@ -11,6 +11,7 @@ const PROBES: Readonly<Record<string, [program: string, ...args: string[]]>> = {
   openssl: ['openssl', 'version'],
   mosquitto: ['sh', '-c', 'PATH="$PATH:/usr/sbin" command -v mosquitto'],
   chromium: ['chromium', '--version'],
+  rclone: ['rclone', 'version'],
   'GStreamer’s RTSP server (gir1.2-gst-rtsp-server-1.0, python3-gi)': [
     '/usr/bin/python3',
     '-c',
