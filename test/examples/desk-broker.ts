@@ -1,4 +1,5 @@
-// A broker in memory for the desks of the examples 16 and 17: what is retained, who listens to what, last wills.
+// A broker in memory for the desks of the examples 16 and 17: what is retained, who listens to what, last
+// wills.
 
 import { FunctionNode, functionNode, nodesOf, type Msg } from './function-node.js';
 

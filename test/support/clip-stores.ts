@@ -1,5 +1,5 @@
-// Real stores for clips, each with its folder on a free port: Debian's rclone as a WebDAV server, and s3rver as
-// an S3-compatible one (npm install --global s3rver).
+// Real stores for clips, each with its folder on a free port: Debian's rclone as a WebDAV server, and s3rver
+// as an S3-compatible one (npm install --global s3rver).
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
