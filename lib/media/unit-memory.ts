@@ -24,7 +24,7 @@ export interface UnitMemory {
   hold(unit: MediaUnit): boolean;
   /** Whether the last `hold` was refused by this camera's own bound, not by the one for all cameras. */
   readonly isOwnBound: boolean;
-  /** Reverses one `hold`. */
+  /** Reverses one `hold`; does nothing for a unit that was refused. */
   release(unit: MediaUnit): void;
   /** Registers a store, which may be asked to yield from now on, also during its own `hold`. */
   add(store: Yielding): void;

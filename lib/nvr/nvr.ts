@@ -95,14 +95,16 @@ export class Nvr {
     handlers?: SpanHandlers,
   ): AsyncGenerator<VideoUnit, void> {
     const release = await this.account.fetches.acquire();
+    const memory = this.memory.camera();
     try {
-      if (!signal.aborted) yield* fetchSpan(this.playback, span, signal, handlers);
+      if (!signal.aborted) yield* fetchSpan(this.playback, span, signal, handlers, memory);
     } finally {
+      memory.close();
       release();
     }
   }
 
-  /** A memory account for the units of one fetched span that wait for the disk. */
+  /** A memory account for units of a recording that wait: for the disk, or for their time. */
   spanMemory(): UnitMemory {
     return this.memory.camera();
   }

@@ -99,7 +99,7 @@ export class PlaybackRuns {
       );
     const controls = single
       ? start(requests[0]!, handlersOf(requests[0]!))
-      : new PlaybackTogether(requests, start, handlersOf);
+      : new PlaybackTogether(requests, start, handlersOf, () => nvr.spanMemory());
     if (this.outlet.isFull) controls.hold();
     const channels = requests.map(({ channel }) => channel);
     group.controlled = { controls, channel: single ? channels[0]! : channels, stream, from, to };

@@ -1,29 +1,59 @@
 import assert from 'node:assert/strict';
 import { fetchSpan } from '../../lib/nvr/playback/fetch-span.js';
 import type { PlaybackHandlers } from '../../lib/nvr/playback/run.js';
+import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import type { PlaybackRuns } from '../../lib/nvr/playback/runs.js';
 import { videoUnit } from './fake-hub.js';
 
+const SPAN = { channel: 1, stream: 'main', from: 0, to: 1000 };
+
+interface Server {
+  handlers?: PlaybackHandlers;
+  isHeld: boolean;
+}
+
+function serverOf(): { server: Server; runs: PlaybackRuns } {
+  const server: Server = { isHeld: false };
+  const run = {
+    hold: () => (server.isHeld = true),
+    letGo: () => (server.isHeld = false),
+    stop: () => {
+      server.handlers?.onEnd('stopped', undefined, 0);
+      return Promise.resolve();
+    },
+  };
+  const runs = {
+    isFull: false,
+    play: (_: unknown, given: PlaybackHandlers) => {
+      server.handlers = given;
+      return run;
+    },
+  } as unknown as PlaybackRuns;
+  return { server, runs };
+}
+
 describe('a recorded span that is fetched', () => {
+  it('counts in the memory for all cameras what waits, and makes the server wait where that has no room', async () => {
+    const { server, runs } = serverOf();
+    const budget = new MemoryBudget({ bytes: 20_000 });
+    const units = fetchSpan(runs, SPAN, new AbortController().signal, {}, budget.camera());
+    const first = units.next();
+    let given = 0;
+    for (; !server.isHeld && given < 1_000; given++)
+      server.handlers!.onUnit({ unit: videoUnit({ data: Buffer.alloc(1_000) }), repeated: false });
+    assert.ok(given < 20 && budget.used > 15_000, `${given} ${budget.used}`);
+    assert.ok((await first).done === false, 'what there was no room for is not lost');
+    await units.next();
+    assert.equal(server.isHeld, false);
+    for (let i = 2; i < given - 2; i++) assert.equal((await units.next()).done, false);
+    assert.equal(budget.units, 1);
+    await units.return();
+    assert.deepEqual([budget.used, budget.units], [0, 0]);
+  });
+
   it('makes the server wait once what waits for the reader costs 4 MiB of memory, also of tiny pictures', async () => {
-    const server: { handlers?: PlaybackHandlers; isHeld: boolean } = { isHeld: false };
-    const run = {
-      hold: () => (server.isHeld = true),
-      letGo: () => (server.isHeld = false),
-      stop: () => {
-        server.handlers?.onEnd('stopped', undefined, 0);
-        return Promise.resolve();
-      },
-    };
-    const runs = {
-      isFull: false,
-      play: (_: unknown, given: PlaybackHandlers) => {
-        server.handlers = given;
-        return run;
-      },
-    } as unknown as PlaybackRuns;
-    const span = { channel: 1, stream: 'main', from: 0, to: 1000 };
-    const units = fetchSpan(runs, span, new AbortController().signal);
+    const { server, runs } = serverOf();
+    const units = fetchSpan(runs, SPAN, new AbortController().signal);
     const first = units.next();
     const unit = videoUnit({ data: Buffer.alloc(6), keyframe: false });
     let given = 0;

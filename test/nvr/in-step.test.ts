@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
+import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { InStep, type Lane, type Timed } from '../../lib/nvr/playback/in-step.js';
+import { videoUnit } from './fake-hub.js';
 
 const FROM = Date.UTC(2026, 10, 23, 14, 2);
 const FRAME_MS = 40;
@@ -30,7 +33,9 @@ class Time {
   }
 }
 
-const at = (time: number, bytes = 1_000): Timed => ({ unit: { time, data: { length: bytes } } });
+const at = (time: number, bytes = 1_000): Timed => ({
+  unit: { ...videoUnit({ data: Buffer.alloc(bytes) }), time },
+});
 
 class Bench {
   readonly time = new Time();
@@ -40,14 +45,17 @@ class Bench {
   readonly lanes: Lane<Timed>[];
   readonly step: InStep<Timed>;
 
-  constructor(count: number, speed = 1) {
+  constructor(count: number, speed = 1, memory: () => UnitMemory = () => UNCOUNTED) {
     this.step = new InStep({ from: FROM, speed, now: () => this.time.now, timers: this.time });
     this.lanes = Array.from({ length: count }, (_, lane) =>
-      this.step.lane({
-        onUnit: ({ unit }) => this.shown.push({ lane, time: unit.time, at: this.time.now }),
-        hold: () => (this.held[lane] = true),
-        letGo: () => (this.held[lane] = false),
-      }),
+      this.step.lane(
+        {
+          onUnit: ({ unit }) => this.shown.push({ lane, time: unit.time, at: this.time.now }),
+          hold: () => (this.held[lane] = true),
+          letGo: () => (this.held[lane] = false),
+        },
+        memory(),
+      ),
     );
   }
 
@@ -198,6 +206,25 @@ describe('recordings in step', () => {
     bench.push(1, FROM, 100);
     bench.time.to(4_000);
     assert.equal(bench.held[0], false);
+  });
+
+  it('count in the memory for all cameras, make a server wait where that has no room, and play on all the same', () => {
+    const budget = new MemoryBudget({ bytes: 20_000 });
+    const bench = new Bench(2, 1, () => budget.camera());
+    let sent = 0;
+    while (bench.held[0] !== true && sent < 1_000) bench.lanes[0]!.push(at(FROM + sent++ * FRAME_MS));
+    assert.ok(sent < 20 && budget.used > 15_000 && budget.used <= 20_000, `${sent} ${budget.used}`);
+    bench.lanes[1]!.push(at(FROM));
+    assert.equal(bench.shown.length, 2, 'both are full, so the clock does not wait for more');
+    assert.equal(bench.held[0], false, 'it sends again');
+    bench.step.seek(FROM + 60_000);
+    assert.deepEqual([budget.used, budget.units], [0, 0]);
+    bench.push(0, FROM + 60_000, 2);
+    bench.push(1, FROM + 60_000, 2);
+    assert.equal(budget.units, 4);
+    for (const lane of [0, 1]) bench.end(lane);
+    bench.time.to(10_000);
+    assert.deepEqual([budget.used, budget.units, bench.ends.length], [0, 0, 2]);
   });
 
   it('count a picture as what it costs in memory: of tiny ones only thousands are kept', () => {

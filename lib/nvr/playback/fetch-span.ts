@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { VideoUnit } from '../../codec/unit.js';
 import { unitCost } from '../../codec/unit-cost.js';
 import type { NvrError } from '../../errors.js';
+import { UNCOUNTED, type UnitMemory } from '../../media/unit-memory.js';
 import type { PlaybackHandlers, PlaybackRun, RunEnd } from './run.js';
 import type { PlaybackRuns } from './runs.js';
 
@@ -26,13 +27,15 @@ const AHEAD_BYTES = 4 * 1024 * 1024;
 
 /**
  * Waits until the NVR may have another run. Ends at `to` or at the end of the recording; rejects with an
- * NvrError if it broke off. `signal` ends it early.
+ * NvrError if it broke off. `signal` ends it early. `memory` counts the units that wait for the reader: where
+ * it has no room, the run is paused.
  */
 export async function* fetchSpan(
   runs: PlaybackRuns,
   { channel, stream, from, to, group = 0 }: RecordedSpan,
   signal: AbortSignal,
   handlers: SpanHandlers = {},
+  memory: UnitMemory = UNCOUNTED,
 ): AsyncGenerator<VideoUnit, void> {
   const queue: VideoUnit[] = [];
   let waiting = 0;
@@ -57,7 +60,7 @@ export async function* fetchSpan(
       if (repeated) return;
       queue.push(unit);
       waiting += unitCost(unit);
-      if (waiting > AHEAD_BYTES) run.hold();
+      if (!memory.hold(unit) || waiting > AHEAD_BYTES) run.hold();
       wake?.();
     },
     onEnd: (reason, error) => {
@@ -72,6 +75,7 @@ export async function* fetchSpan(
       const unit = queue.shift();
       if (unit !== undefined) {
         waiting -= unitCost(unit);
+        memory.release(unit);
         yield unit;
         if (waiting <= AHEAD_BYTES / 2) run.letGo();
       } else if (end !== undefined) {
@@ -83,6 +87,7 @@ export async function* fetchSpan(
     if (end.error !== undefined) throw end.error;
   } finally {
     signal.removeEventListener('abort', stop);
+    for (const unit of queue.splice(0)) memory.release(unit);
     await run.stop();
   }
 }

@@ -1,11 +1,13 @@
 // Plays several recordings on one clock: each unit is delivered when the clock reaches its recorded time.
 // Time is an argument, in monotonic ms.
 
-import { unitCost, type Retained } from '../../codec/unit-cost.js';
+import { unitCost } from '../../codec/unit-cost.js';
+import type { VideoUnit } from '../../codec/unit.js';
+import { UNCOUNTED, type UnitMemory } from '../../media/unit-memory.js';
 
 /** A recorded unit as this module needs it. */
 export interface Timed {
-  readonly unit: Retained & { readonly time: number };
+  readonly unit: VideoUnit;
 }
 
 export interface InStepTimers {
@@ -45,18 +47,24 @@ export class Lane<T extends Timed> {
   /** Called after the last unit was delivered. */
   end: (() => void) | undefined;
   isOver = false;
+  /** Its server is made to wait, so no more arrives. */
+  private isFull = false;
   /** True if the clock no longer waits for this recording, until it sends again. */
   isLate = false;
 
   constructor(
     readonly handlers: LaneHandlers<T>,
+    private readonly memory: UnitMemory,
     private readonly changed: () => void,
   ) {}
 
   push(recorded: T): void {
     this.queue.push(recorded);
     this.bytes += unitCost(recorded.unit);
-    if (this.bytes > AHEAD_BYTES) this.handlers.hold();
+    if (!this.memory.hold(recorded.unit) || this.bytes > AHEAD_BYTES) {
+      this.isFull = true;
+      this.handlers.hold();
+    }
     this.changed();
   }
 
@@ -79,23 +87,29 @@ export class Lane<T extends Timed> {
   take(): T {
     const recorded = this.queue.shift()!;
     this.bytes -= unitCost(recorded.unit);
-    if (this.bytes <= AHEAD_BYTES / 2) this.handlers.letGo();
+    this.memory.release(recorded.unit);
+    if (this.bytes <= AHEAD_BYTES / 2) this.letGo();
     return recorded;
   }
 
   /** Drops the buffered units after a seek. */
   drop(): void {
-    this.queue.length = 0;
+    for (const { unit } of this.queue.splice(0)) this.memory.release(unit);
     this.bytes = 0;
     this.isLate = false;
-    this.handlers.letGo();
+    this.letGo();
   }
 
   /** Whether enough is buffered to start the clock at a recorded time. A full buffer is always enough. */
   isReady(time: number): boolean {
-    if (this.end !== undefined || this.isLate || this.bytes > AHEAD_BYTES) return true;
+    if (this.end !== undefined || this.isLate || this.isFull) return true;
     const last = this.queue.at(-1);
     return last !== undefined && last.unit.time >= time + LEAD_MS;
+  }
+
+  private letGo(): void {
+    this.isFull = false;
+    this.handlers.letGo();
   }
 }
 
@@ -119,9 +133,12 @@ export class InStep<T extends Timed> {
     return this.since === undefined ? this.at : this.at + (now() - this.since) * speed;
   }
 
-  /** Adds a recording. All must be added before the first unit arrives. */
-  lane(handlers: LaneHandlers<T>): Lane<T> {
-    const lane = new Lane<T>(handlers, () => {
+  /**
+   * Adds a recording; all must be added before the first unit arrives. `memory` counts its units: where it has
+   * no room, the server is made to wait.
+   */
+  lane(handlers: LaneHandlers<T>, memory: UnitMemory = UNCOUNTED): Lane<T> {
+    const lane = new Lane<T>(handlers, memory, () => {
       this.turn();
     });
     this.lanes.push(lane);

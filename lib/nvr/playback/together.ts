@@ -2,6 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { guarded } from '../../guard.js';
+import { UNCOUNTED, type UnitMemory } from '../../media/unit-memory.js';
 import { InStep, type Lane } from './in-step.js';
 import type { PlaybackRun } from './run.js';
 import type { PlaybackHandlers, PlaybackRequest, RecordedUnit } from './run-types.js';
@@ -30,12 +31,14 @@ export class PlaybackTogether implements PlaybackControls {
   /**
    * `requests` has one request for each channel, all for the same span and at the same speed above 0. The
    * clock keeps that speed; each recording is read as fast as its server sends it. `play` starts a run, and
-   * throws if there are too many; then none is started.
+   * throws if there are too many; then none is started. `memory` makes an account for the units of one
+   * recording that wait for their time.
    */
   constructor(
     requests: readonly PlaybackRequest[],
     play: (request: PlaybackRequest, handlers: PlaybackHandlers) => PlaybackRun,
     handlersOf: (request: PlaybackRequest) => PlaybackHandlers,
+    private readonly memory: () => UnitMemory = () => UNCOUNTED,
   ) {
     const [{ from, speed }] = requests as [PlaybackRequest];
     this.step = new InStep({
@@ -137,8 +140,8 @@ export class PlaybackTogether implements PlaybackControls {
     handlers: PlaybackHandlers,
   ): void {
     const own = (): Member | undefined => this.members.find((member) => member.lane === lane);
-    const lane: Lane<RecordedUnit> = this.step.lane({
-      onUnit: (recorded) => {
+    const receiver = {
+      onUnit: (recorded: RecordedUnit) => {
         handlers.onUnit(recorded);
       },
       hold: () => {
@@ -147,7 +150,8 @@ export class PlaybackTogether implements PlaybackControls {
       letGo: () => {
         own()?.run.letGo();
       },
-    });
+    };
+    const lane: Lane<RecordedUnit> = this.step.lane(receiver, this.memory());
     const runHandlers: PlaybackHandlers = {
       ...handlers,
       onPaused: () => undefined,
