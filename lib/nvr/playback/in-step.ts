@@ -134,8 +134,8 @@ export class InStep<T extends Timed> {
   }
 
   /**
-   * Adds a recording; all must be added before the first unit arrives. `memory` counts its units: where it has
-   * no room, the server is made to wait.
+   * Adds a recording; all must be added before the first unit arrives. `memory` counts its units: where it
+   * has no room, the server is made to wait.
    */
   lane(handlers: LaneHandlers<T>, memory: UnitMemory = UNCOUNTED): Lane<T> {
     const lane = new Lane<T>(handlers, memory, () => {
