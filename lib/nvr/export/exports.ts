@@ -7,7 +7,7 @@ import { NvrError } from '../../errors.js';
 import { openBelow } from '../recorder/below.js';
 import { clipInfo } from '../recorder/catalog.js';
 import { checkTemplate } from '../recorder/file-name.js';
-import type { CaseEntry, Journal } from '../recorder/journal.js';
+import type { CaseEntry, DoneEntry, Journal } from '../recorder/journal.js';
 import { ClipStore } from '../recorder/store.js';
 import type { ClipInfo, KeptMessage, RecorderOptions } from '../recorder/types.js';
 import { cutOf, SpanExport, type Begun } from './span-export.js';
@@ -115,7 +115,8 @@ export class Exports {
     for (const entry of journal.cases) {
       if (!entry.id.startsWith(key)) continue;
       const isSame = isJob ? before.length > 0 : entry.from === from && entry.to === to;
-      if (isSame && canGoOn(journal, entry))
+      const files = [...journal.finished].filter(({ id }) => id === entry.id);
+      if (isSame && canGoOn(journal, entry) && (await this.areThere(journal, files)))
         return { before, rest: { entry, from: reachedOf(journal, entry) } };
       await journal.over(entry.id);
     }
@@ -130,11 +131,15 @@ export class Exports {
   private async filesOf(journal: Journal, key: string): Promise<ClipInfo[]> {
     const { folder } = this.options;
     const entries = [...journal.finished].filter(({ id }) => id?.startsWith(key) === true);
+    return (await this.areThere(journal, entries)) ? entries.map((entry) => clipInfo(entry, folder)) : [];
+  }
+
+  private async areThere(journal: Journal, entries: readonly DoneEntry[]): Promise<boolean> {
     for (const { file } of entries) {
       const place = await openBelow(this.deps.fs, journal.root, file).catch(() => undefined);
-      if ((await place?.file()) === undefined) return [];
+      if ((await place?.file()) === undefined) return false;
     }
-    return entries.map((entry) => clipInfo(entry, folder));
+    return true;
   }
 
   private recovered(

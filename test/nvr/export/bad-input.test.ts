@@ -179,6 +179,19 @@ describe('an export of bad input', function () {
     }
   });
 
+  for (const isJob of [false, true])
+    it(`that broke off is made anew where what it had is gone${isJob ? ', a job too' : ''}`, async () => {
+      const rig = new Rig(folder);
+      rig.breakAt = EPOCH + 10_000;
+      await rig.export({ isJob });
+      nodeFs.rmSync(rig.files[0]!.file);
+      rig.breakAt = Infinity;
+      const end = await rig.export({ isJob });
+      assert.deepEqual([end.reason, end.missingMs, end.files], ['reached', 0, 1]);
+      assert.deepEqual(rig.asked, [SPAN.from, SPAN.from]);
+      assert.equal(await picturesOf(rig.files[1]!.file), SPAN_PICTURES);
+    });
+
   it('of which nothing is recorded misses all of it, and leaves no file and no folder', async () => {
     const rig = new Rig(folder, EPOCH, { fileName: '{yyyy}/{HHmmss}' });
     const { error, missingMs, files } = await rig.export({ from: EPOCH + 70_000, to: EPOCH + 80_000 });
