@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
+import { itLong } from '../support/cases.js';
 import { needs } from '../support/tools.js';
 import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
 
@@ -139,7 +140,7 @@ describe('the editor', function () {
     await page.close();
   });
 
-  it('opens the NVR’s dialog in German, and marks a time zone and a channel that are none', async () => {
+  itLong('opens the NVR’s dialog in German, and marks a time zone and a channel that are none', async () => {
     const { page, errors } = await open('de');
     await editNode(page, 'nvr-server');
     let text = '';
@@ -168,7 +169,7 @@ describe('the editor', function () {
     await page.close();
   });
 
-  it('tells in the editor’s language which setting a badge is about', async () => {
+  itLong('tells in the editor’s language which setting a badge is about', async () => {
     const { page } = await open('de');
     await page.waitForFunction(() => document.body.innerText.includes('Kanal ungültig'), undefined, {
       timeout: 20_000,
@@ -201,33 +202,36 @@ describe('the editor', function () {
     await page.close();
   });
 
-  it('gives the live-stream node its third output with the NVR’s audio setting, and takes it back', async () => {
-    const { page, errors } = await open();
-    const outputs = (): Promise<number[]> =>
-      page.evaluate(() => {
-        const { RED } = window as unknown as {
-          RED: { nodes: { filterNodes(f: object): { outputs: number }[] } };
-        };
-        return RED.nodes.filterNodes({ type: 'nvr-live-stream' }).map((node) => node.outputs);
+  itLong(
+    'gives the live-stream node its third output with the NVR’s audio setting, and takes it back',
+    async () => {
+      const { page, errors } = await open();
+      const outputs = (): Promise<number[]> =>
+        page.evaluate(() => {
+          const { RED } = window as unknown as {
+            RED: { nodes: { filterNodes(f: object): { outputs: number }[] } };
+          };
+          return RED.nodes.filterNodes({ type: 'nvr-live-stream' }).map((node) => node.outputs);
+        });
+      assert.deepEqual(await outputs(), [2, 2]);
+      await editNode(page, 'nvr-server');
+      await showTab(page, 'advanced');
+      await page.check('#node-config-input-audio');
+      await page.locator('#node-config-dialog-ok').click();
+      await page.waitForSelector('#node-config-input-audio', { state: 'detached' });
+      assert.deepEqual(await outputs(), [3, 3]);
+      await page.waitForFunction(() => document.querySelectorAll('.red-ui-flow-port-output').length >= 6);
+      await page.screenshot({ path: path.join(SHOTS, 'third-output.png') });
+      await page.evaluate(() => {
+        const { RED } = window as unknown as { RED: { history: { pop(): void } } };
+        RED.history.pop();
+        RED.history.pop();
       });
-    assert.deepEqual(await outputs(), [2, 2]);
-    await editNode(page, 'nvr-server');
-    await showTab(page, 'advanced');
-    await page.check('#node-config-input-audio');
-    await page.locator('#node-config-dialog-ok').click();
-    await page.waitForSelector('#node-config-input-audio', { state: 'detached' });
-    assert.deepEqual(await outputs(), [3, 3]);
-    await page.waitForFunction(() => document.querySelectorAll('.red-ui-flow-port-output').length >= 6);
-    await page.screenshot({ path: path.join(SHOTS, 'third-output.png') });
-    await page.evaluate(() => {
-      const { RED } = window as unknown as { RED: { history: { pop(): void } } };
-      RED.history.pop();
-      RED.history.pop();
-    });
-    assert.deepEqual(await outputs(), [2, 2]);
-    assert.deepEqual(errors, []);
-    await page.close();
-  });
+      assert.deepEqual(await outputs(), [2, 2]);
+      assert.deepEqual(errors, []);
+      await page.close();
+    },
+  );
 
   it('shows names from a flow as text, never as HTML', async () => {
     const { page, errors } = await open();
@@ -262,7 +266,7 @@ describe('the editor', function () {
     await page.close();
   });
 
-  it('saves what the dialog says: controlled by messages gives the node an input', async () => {
+  itLong('saves what the dialog says: controlled by messages gives the node an input', async () => {
     const { page } = await open();
     await editNode(page, 'nvr-live-stream');
     await page.check('#nvr-live-controlled');

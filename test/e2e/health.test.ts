@@ -260,7 +260,7 @@ describe('the test of a connection', function () {
       ['nvr-server', '#nvr-server-test', 'en-US', itLong],
       ['nvr-health-ping', '#nvr-health-test', 'de', itLong],
       ['nvr-live-stream', '#nvr-live-test', 'en-US', itLong],
-      ['nvr-playback', '#nvr-playback-test', 'de', it],
+      ['nvr-playback', '#nvr-playback-test', 'de', itLong],
       ['nvr-snapshot', '#nvr-snapshot-test', 'en-US', it],
       ['nvr-record', '#nvr-record-test', 'de', itLong],
     ] as const) {

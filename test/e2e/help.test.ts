@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
+import { some } from '../support/cases.js';
 import { needs } from '../support/tools.js';
 import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
 
@@ -30,7 +31,7 @@ describe('the help in the sidebar', function () {
     await nodeRed?.stop();
   });
 
-  for (const locale of ['en-US', 'de'])
+  for (const locale of some(['de', 'en-US'], 1))
     it(`fits its width in ${locale}: no code, table or list is cut off, and no text is empty`, async () => {
       const { page, errors } = await openEditor(browser!, nodeRed!.url, locale);
       for (const type of TYPES) {

@@ -5,8 +5,10 @@ import { createRequire } from 'node:module';
 const require = createRequire(__filename);
 for (const file of [
   'e2e/dialogs',
+  'e2e/editor',
   'e2e/example-flows',
   'e2e/health',
+  'e2e/help',
   'e2e/recordings',
   'hostile/hostile',
   'interop/matrix',
@@ -14,6 +16,8 @@ for (const file of [
   'media/mp4-writer',
   'nodes/nvr-playback',
   'nodes/nvr-record',
+  'nvr/playback',
   'nvr/recorder/kill',
+  'nvr/recorder/plain-mp4',
 ])
   require(`../${file}.test.ts`);

@@ -11,6 +11,7 @@ import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { ClipInfo, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { audioTimes, judgeClip, videoTimes } from '../../media/clip-judge.js';
 import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
+import { some } from '../../support/cases.js';
 import { needs } from '../../support/tools.js';
 import { Rig } from './rig.js';
 
@@ -81,7 +82,7 @@ describe('the conversion to a plain file', function () {
     return { info: await rig.clip() };
   }
 
-  for (const sound of [undefined, 'aac', 'pcma'] as const) {
+  for (const sound of some([undefined, 'aac', 'pcma'] as const, 2)) {
     it(`puts the index in front of the media, and keeps every frame and time: ${sound ?? 'no sound'}`, async () => {
       const { info: fragmented } = await record(false, sound);
       const { info: plain } = await record(true, sound);
@@ -141,7 +142,7 @@ describe('the conversion to a plain file', function () {
   it('fills holes of G.711 with silence, and keeps sound of a slow or fast clock beside the pictures', async () => {
     const seconds = 20;
     const video = videoUnits(source({ seconds, gop: 50 }));
-    for (const rate of [1.02, 0.98]) {
+    for (const rate of some([1.02, 0.98], 1)) {
       const packets = audioUnits('pcmu', seconds)
         .map((unit): AudioUnit => ({ ...unit, arrival: 10_000 + (unit.arrival - 10_000) * rate }))
         .filter(({ arrival }, index) => arrival < 10_000 + seconds * 1000 && (index < 200 || index >= 250));
