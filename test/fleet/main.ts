@@ -20,6 +20,8 @@ const EXPORTS = values.short ? 12 : 60;
 /** Jobs are asked over so many seconds. */
 const ASKING_S = values.short ? 15 : 45;
 const CAMERAS = 24;
+/** Of each camera what is live and what may be recorded. */
+const SESSIONS = 2 * CAMERAS;
 /** Each camera is listed by two. */
 const LISTS: Readonly<Record<string, string>> = { a: '1-16', b: '9-24', c: '1-8,17-24' };
 const ACCOUNT = { username: 'demo', password: 'fleet-secret-password' };
@@ -83,7 +85,7 @@ async function main(): Promise<void> {
     ends.push(() => {
       asker.end();
     });
-    await run({ broker, instances, cameras, asker, folder, begun });
+    await run({ broker, simulator, instances, cameras, asker, folder, begun });
   } finally {
     for (const end of ends.reverse()) await end();
   }
@@ -91,6 +93,7 @@ async function main(): Promise<void> {
 
 interface Fleet {
   readonly broker: FleetBroker;
+  readonly simulator: { readonly sessionCount: number };
   readonly instances: ReadonlyMap<string, RunningNodeRed>;
   readonly cameras: Cameras;
   readonly asker: Asker;
@@ -98,7 +101,7 @@ interface Fleet {
   readonly begun: number;
 }
 
-async function run({ broker, instances, cameras, asker, folder, begun }: Fleet): Promise<void> {
+async function run({ broker, simulator, instances, cameras, asker, folder, begun }: Fleet): Promise<void> {
   const watched = (): boolean => cameras.watched.length === CAMERAS;
   const up = await cameras.until(watched, 60_000);
   const share = JSON.stringify(cameras.share);
@@ -111,6 +114,9 @@ async function run({ broker, instances, cameras, asker, folder, begun }: Fleet):
     cameras.standing.size === CAMERAS,
     `${cameras.standing.size} cameras are claimed twice, and told: the second stands by`,
   );
+  const frugal = (): boolean => simulator.sessionCount <= SESSIONS;
+  await cameras.until(frugal, 20_000);
+  judge(frugal(), `${simulator.sessionCount} sessions of the NVR: those that stand by have none`);
 
   const all: [string, Job][] = Array.from({ length: SNAPSHOTS + EXPORTS }, (_, i) => jobOf(i));
   const stepMs = (ASKING_S * 1000) / all.length;
