@@ -77,7 +77,13 @@ export class PartFile implements ClipSink {
     throw namesTaken(name);
   }
 
+  /**
+   * Rejects with the file system's error, or EDISK if the file is gone: a spare finishes the files of a
+   * Node-RED that stood still, and what would be written then is no longer this recording's.
+   */
   async write(data: Uint8Array): Promise<void> {
+    const part = await openBelow(this.fs, this.root, this.file + PART);
+    if (!(await part.exists())) throw goneFrom(this.file);
     for (let at = 0; at < data.length;) {
       const { bytesWritten } = await this.handle.write(data, at, data.length - at, this.bytes);
       this.bytes += bytesWritten;
@@ -241,6 +247,11 @@ async function isTaken(fs: RecorderFs, root: string, file: string): Promise<bool
 
 function numbered(name: string, suffix: number, extension: string): string {
   return `${name}${suffix === 1 ? '' : `-${suffix}`}${extension}`;
+}
+
+function goneFrom(file: string): NvrError {
+  const text = `${file}${PART} is gone from its folder: it was moved or deleted, or another Node-RED finished it, because this one stood still.`;
+  return new NvrError('EDISK', text);
 }
 
 function namesTaken(name: string): NvrError {

@@ -101,6 +101,21 @@ describe('Two Node-REDs that record to one folder', function () {
     assert.equal(judgeClip(info.file).length, info.frames);
   });
 
+  it('write no more to what the other one has finished meanwhile, and say why the clip has ended', async () => {
+    const one = rigOf(owner('one'));
+    const rest = await recording(one);
+    const [part] = parts();
+    const finished = path.join(folder, part!.replace(/\.part$/, ''));
+    fs.renameSync(path.join(folder, part!), finished);
+    const before = fs.readFileSync(finished);
+    one.feed(rest);
+    one.recorder.stop();
+    const { error } = await one.event('failed');
+    assert.equal(error.code, 'EDISK');
+    assert.match(error.message, /another Node-RED finished it, because this one stood still/);
+    assert.deepEqual(fs.readFileSync(finished), before);
+  });
+
   it('finish what the other one began within 40 s of its last beat, and tell it with its message', async () => {
     const one = owner('one');
     await leftBy(one);
