@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
 import { nodeRedProgram } from '../../lib/simulator/node-red-program.js';
+import { itLong } from '../support/cases.js';
 import { ROOT, startDemo, until } from './demo-run.js';
 
 describe('npm run demo', function () {
@@ -46,7 +47,7 @@ describe('npm run demo', function () {
     );
   });
 
-  it('ends cleanly on Ctrl-C', async () => {
+  itLong('ends cleanly on Ctrl-C', async () => {
     const before = fs.readdirSync(ROOT);
     const run = startDemo('--check');
     await until(() => run.output().includes('Node-RED runs on'));

@@ -152,7 +152,7 @@ describe('the dialogs', function () {
     await leave(page, 'cancel');
   });
 
-  it('show what a flow of 0.1.0 means by its time zone, and save it so', async () => {
+  itLong('show what a flow of 0.1.0 means by its time zone, and save it so', async () => {
     for (const [id, timeZone, keyTime] of [
       ['old-utc', 'UTC', 'utc'],
       ['old-zone', 'Asia/Tokyo', 'local'],

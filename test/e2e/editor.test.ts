@@ -101,7 +101,7 @@ describe('the editor', function () {
     await page.close();
   });
 
-  it('opens the live-stream dialog, in English and in German', async () => {
+  itLong('opens the live-stream dialog, in English and in German', async () => {
     for (const [locale, label] of [
       ['en-US', 'every NAL unit'],
       ['de', 'jede NAL-Einheit'],

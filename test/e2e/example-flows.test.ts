@@ -189,59 +189,62 @@ describe('the examples with what they talk to', function () {
     },
   );
 
-  it('16: a worker does the jobs of a real mosquitto, each once, those of a dead worker too, and buries what fails three times', async function () {
-    needs(this, 'mosquitto');
-    const broker: Broker = await startMosquitto();
-    ends.push(() => broker.stop());
-    const { kept } = broker;
-    // It waits less for others, and between its tries.
-    const edit = (node: FlowNode): FlowNode => ({
-      ...node,
-      ...(node.type === 'function' && {
-        func: String(node.func)
-          .replace('GRACE_MS = 20000', 'GRACE_MS = 500')
-          .replace('1000 * 2 ** tries', '100'),
-      }),
-    });
-    environment({ NVR_INSTANCE: 'one', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) });
-    const picture = { type: 'snapshot', nvr: 'NVR', channel: 1 };
-    broker.publish('nvr/workers/dead', 'offline', true);
-    broker.publish('nvr/taken/left', { worker: 'dead', job: picture }, true);
-    await start(example('16'), edit);
-    const at = (topic: string): Promise<Buffer> => until(() => kept.get(topic));
-    const json = async (topic: string): Promise<Record<string, unknown>> =>
-      JSON.parse((await at(topic)).toString()) as Record<string, unknown>;
-    await until(() => (kept.get('nvr/workers/one')?.toString() === 'online' ? true : undefined));
+  itLong(
+    '16: a worker does the jobs of a real mosquitto, each once, those of a dead worker too, and buries what fails three times',
+    async function () {
+      needs(this, 'mosquitto');
+      const broker: Broker = await startMosquitto();
+      ends.push(() => broker.stop());
+      const { kept } = broker;
+      // It waits less for others, and between its tries.
+      const edit = (node: FlowNode): FlowNode => ({
+        ...node,
+        ...(node.type === 'function' && {
+          func: String(node.func)
+            .replace('GRACE_MS = 20000', 'GRACE_MS = 500')
+            .replace('1000 * 2 ** tries', '100'),
+        }),
+      });
+      environment({ NVR_INSTANCE: 'one', MQTT_HOST: '127.0.0.1', MQTT_PORT: String(broker.port) });
+      const picture = { type: 'snapshot', nvr: 'NVR', channel: 1 };
+      broker.publish('nvr/workers/dead', 'offline', true);
+      broker.publish('nvr/taken/left', { worker: 'dead', job: picture }, true);
+      await start(example('16'), edit);
+      const at = (topic: string): Promise<Buffer> => until(() => kept.get(topic));
+      const json = async (topic: string): Promise<Record<string, unknown>> =>
+        JSON.parse((await at(topic)).toString()) as Record<string, unknown>;
+      await until(() => (kept.get('nvr/workers/one')?.toString() === 'online' ? true : undefined));
 
-    const clip = { type: 'export', nvr: 'nvr', channel: 1, from: '-10m', duration: '1s' };
-    broker.publish('nvr/jobs/a', { ...picture, channel: 2, at: '-10m' }, true);
-    broker.publish('nvr/jobs/b', clip, true);
-    broker.publish('nvr/jobs/c', { ...picture, nvr: 'South' }, true);
-    broker.publish('nvr/jobs/e', { type: 'dance' }, true);
-    assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/a'))), undefined);
-    assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/left'))), undefined);
-    const made = await json('nvr/results/b');
-    const [file] = made.files as { file: string }[];
-    assert.deepEqual([made.job, made.worker], ['b', 'one']);
-    assert.ok(fs.existsSync(file!.file));
-    const dead = await json('nvr/dead/c');
-    assert.deepEqual([dead.id, dead.code, dead.worker], ['c', 'EINPUT', 'one']);
-    assert.equal((dead.job as { tries: number }).tries, 3);
-    assert.match(String(dead.message), /it has "NVR"/);
-    assert.match(String((await json('nvr/dead/e')).message), /snapshot or export/);
+      const clip = { type: 'export', nvr: 'nvr', channel: 1, from: '-10m', duration: '1s' };
+      broker.publish('nvr/jobs/a', { ...picture, channel: 2, at: '-10m' }, true);
+      broker.publish('nvr/jobs/b', clip, true);
+      broker.publish('nvr/jobs/c', { ...picture, nvr: 'South' }, true);
+      broker.publish('nvr/jobs/e', { type: 'dance' }, true);
+      assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/a'))), undefined);
+      assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/left'))), undefined);
+      const made = await json('nvr/results/b');
+      const [file] = made.files as { file: string }[];
+      assert.deepEqual([made.job, made.worker], ['b', 'one']);
+      assert.ok(fs.existsSync(file!.file));
+      const dead = await json('nvr/dead/c');
+      assert.deepEqual([dead.id, dead.code, dead.worker], ['c', 'EINPUT', 'one']);
+      assert.equal((dead.job as { tries: number }).tries, 3);
+      assert.match(String(dead.message), /it has "NVR"/);
+      assert.match(String((await json('nvr/dead/e')).message), /snapshot or export/);
 
-    // Asked twice is done once: the next job has its answer, and this one has no further.
-    kept.delete('nvr/results/a');
-    broker.publish('nvr/jobs/a', { ...picture, channel: 2 }, true);
-    broker.publish('nvr/jobs/d', picture, true);
-    await at('nvr/results/d');
-    assert.equal(kept.has('nvr/results/a'), false);
-    for (const id of ['a', 'b', 'c', 'd', 'left'])
-      await until(() => (kept.get(`nvr/taken/${id}`)?.length === 0 ? true : undefined));
-    await nodeRed!.stop();
-    nodeRed = undefined;
-    await until(() => (kept.get('nvr/workers/one')?.toString() === 'offline' ? true : undefined));
-  });
+      // Asked twice is done once: the next job has its answer, and this one has no further.
+      kept.delete('nvr/results/a');
+      broker.publish('nvr/jobs/a', { ...picture, channel: 2 }, true);
+      broker.publish('nvr/jobs/d', picture, true);
+      await at('nvr/results/d');
+      assert.equal(kept.has('nvr/results/a'), false);
+      for (const id of ['a', 'b', 'c', 'd', 'left'])
+        await until(() => (kept.get(`nvr/taken/${id}`)?.length === 0 ? true : undefined));
+      await nodeRed!.stop();
+      nodeRed = undefined;
+      await until(() => (kept.get('nvr/workers/one')?.toString() === 'offline' ? true : undefined));
+    },
+  );
 
   for (const [tool, startStore] of [
     ['rclone', startWebdav],

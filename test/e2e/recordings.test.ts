@@ -211,7 +211,7 @@ describe('recordings on a page of cameras', function () {
     );
   });
 
-  it('saves what is marked as an MP4 that begins with the picture that was marked', async () => {
+  itLong('saves what is marked as an MP4 that begins with the picture that was marked', async () => {
     await bar(0).focus();
     await page.keyboard.press('Home');
     await replays();

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { needs } from '../support/tools.js';
+import { itLong } from '../support/cases.js';
 import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
 
 /** Where screenshots go, for people to look at. */
@@ -309,7 +310,7 @@ describe('the live view in a browser', function () {
     await page.context().close();
   });
 
-  it('has a dialog that names its address and the lines to copy', async () => {
+  itLong('has a dialog that names its address and the lines to copy', async () => {
     const { page, errors } = await openEditor(browser, nodeRed.url);
     await page.evaluate(() => {
       const { RED } = window as unknown as {

@@ -4,18 +4,23 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(__filename);
 for (const file of [
+  'demo/demo',
   'e2e/dialogs',
   'e2e/editor',
   'e2e/example-flows',
+  'e2e/first-hour',
   'e2e/health',
   'e2e/help',
   'e2e/recordings',
+  'e2e/view',
   'hostile/hostile',
   'interop/matrix',
   'media/h264-intra',
   'media/mp4-writer',
+  'nodes/nvr-live-stream',
   'nodes/nvr-playback',
   'nodes/nvr-record',
+  'nodes/nvr-record-files',
   'nvr/playback',
   'nvr/recorder/kill',
   'nvr/recorder/plain-mp4',

@@ -5,6 +5,7 @@ import { splitAnnexB } from '../../lib/codec/annexb.js';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { SDP, startScriptedServer } from '../support/scripted-server.js';
+import { itLong } from '../support/cases.js';
 import { helper, liveFlow, load, statuses, type Message } from './red.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-123' };
@@ -235,49 +236,52 @@ describe('nvr-live-stream', () => {
     await sink('out').first(() => true);
   });
 
-  it('drops to keyframes when the flow blocks the event loop, says so, and comes back', async function () {
-    this.timeout(30_000);
-    const server = await simulate({ channels: 16 });
-    const lives = Array.from({ length: 15 }, (_, index) => ({
-      id: `live${index}`,
-      z: 'tab',
-      type: 'nvr-live-stream',
-      nvr: 'nvr',
-      channel: String(index + 2),
-      emit: 'accessUnits',
-      wires: [['out'], ['event']],
-    }));
-    const sink = await load([...liveFlow(server, { emit: 'accessUnits' }), ...lives], ACCOUNT);
-    const channels = (messages: Message[]): number =>
-      new Set(messages.map((message) => video(message).channel)).size;
-    await sink('out').first(() => channels(sink('out').messages) === 16);
-    const before = process.memoryUsage();
+  itLong(
+    'drops to keyframes when the flow blocks the event loop, says so, and comes back',
+    async function () {
+      this.timeout(30_000);
+      const server = await simulate({ channels: 16 });
+      const lives = Array.from({ length: 15 }, (_, index) => ({
+        id: `live${index}`,
+        z: 'tab',
+        type: 'nvr-live-stream',
+        nvr: 'nvr',
+        channel: String(index + 2),
+        emit: 'accessUnits',
+        wires: [['out'], ['event']],
+      }));
+      const sink = await load([...liveFlow(server, { emit: 'accessUnits' }), ...lives], ACCOUNT);
+      const channels = (messages: Message[]): number =>
+        new Set(messages.map((message) => video(message).channel)).size;
+      await sink('out').first(() => channels(sink('out').messages) === 16);
+      const before = process.memoryUsage();
 
-    const until = performance.now() + 2000;
-    while (performance.now() < until) {
-      // A flow that holds everything up.
-    }
-    const gap = await sink('event').word('gap');
-    assert.equal((gap.event as { code: string }).code, 'EOVERLOAD');
-    const from = sink('out').messages.length;
-    await sink('out').first(() =>
-      sink('out')
-        .messages.slice(from)
-        .some((message) => !video(message).keyframe),
-    );
-    const resumed = sink('out').messages.slice(from);
-    const byChannel = new Map<number, boolean[]>();
-    for (const message of resumed)
-      byChannel.set(video(message).channel, [
-        ...(byChannel.get(video(message).channel) ?? []),
-        video(message).keyframe,
-      ]);
-    for (const [channel, flags] of byChannel)
-      assert.equal(flags[0], true, `channel ${channel} goes on at a keyframe`);
-    const grown = process.memoryUsage().arrayBuffers - before.arrayBuffers;
-    assert.ok(grown < 32 * 1024 * 1024, `${grown} bytes more`);
-    assert.equal(sink('catch').messages.length, 0);
-  });
+      const until = performance.now() + 2000;
+      while (performance.now() < until) {
+        // A flow that holds everything up.
+      }
+      const gap = await sink('event').word('gap');
+      assert.equal((gap.event as { code: string }).code, 'EOVERLOAD');
+      const from = sink('out').messages.length;
+      await sink('out').first(() =>
+        sink('out')
+          .messages.slice(from)
+          .some((message) => !video(message).keyframe),
+      );
+      const resumed = sink('out').messages.slice(from);
+      const byChannel = new Map<number, boolean[]>();
+      for (const message of resumed)
+        byChannel.set(video(message).channel, [
+          ...(byChannel.get(video(message).channel) ?? []),
+          video(message).keyframe,
+        ]);
+      for (const [channel, flags] of byChannel)
+        assert.equal(flags[0], true, `channel ${channel} goes on at a keyframe`);
+      const grown = process.memoryUsage().arrayBuffers - before.arrayBuffers;
+      assert.ok(grown < 32 * 1024 * 1024, `${grown} bytes more`);
+      assert.equal(sink('catch').messages.length, 0);
+    },
+  );
 
   describe('bad input', () => {
     /** Loads, and expects the code in the badge, on output 2 and in Catch. */

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import sinon from 'sinon';
 import { helper, load, statuses } from './red.js';
+import { itLong } from '../support/cases.js';
 import {
   ACCOUNT,
   FRAME_MS,
@@ -124,29 +125,32 @@ describe('nvr-record, its files', function () {
       while (rig.simulator.sessionCount > 0) await new Promise((resolve) => setImmediate(resolve));
     });
 
-    it('alone, sends the clip that it had to finish with the alarm’s message, and nobody’s session is touched', async () => {
-      const sink = await deploy({ postRoll: '60', backfill: false });
-      send({ payload: 'motion', reason: 'door', topic: 'site/door', mine: { kept: 1 }, token: 'geheim' });
-      await sink('event').word('recording');
-      await sink('pictures').next(() => true);
-      await helper.setFlows(flow({ postRoll: '0.4' }), 'nodes');
-      const message = await sink('out').first(() => true);
-      const clip = clipOf(message);
-      assert.equal(judge(clip.file).frames, clip.frames);
-      assert.deepEqual(
-        [message.payload, message.topic, message.mine, message.token],
-        [clip.file, 'site/door', { kept: 1 }, undefined],
-      );
-      assert.deepEqual([clip.recovered, clip.reason, clip.source], [true, 'door', 'live']);
-      assert.ok(clip.coverage < 0.5 && clip.gaps.at(-1)!.ms > 30_000, JSON.stringify(clip.gaps));
-      assert.ok(clip.preRollMs >= 900);
-      await sink('pictures').next(() => true);
-      send({ payload: 'motion', reason: 'again' });
-      const again = await sink('out').first(({ payload }) => String(payload).endsWith('-again.mp4'));
-      assert.equal(judge(clipOf(again).file).frames, clipOf(again).frames);
-      assert.equal(rig.simulator.connectionCount, 1);
-      assert.equal(sink('catch').messages.length, 0);
-    });
+    itLong(
+      'alone, sends the clip that it had to finish with the alarm’s message, and nobody’s session is touched',
+      async () => {
+        const sink = await deploy({ postRoll: '60', backfill: false });
+        send({ payload: 'motion', reason: 'door', topic: 'site/door', mine: { kept: 1 }, token: 'geheim' });
+        await sink('event').word('recording');
+        await sink('pictures').next(() => true);
+        await helper.setFlows(flow({ postRoll: '0.4' }), 'nodes');
+        const message = await sink('out').first(() => true);
+        const clip = clipOf(message);
+        assert.equal(judge(clip.file).frames, clip.frames);
+        assert.deepEqual(
+          [message.payload, message.topic, message.mine, message.token],
+          [clip.file, 'site/door', { kept: 1 }, undefined],
+        );
+        assert.deepEqual([clip.recovered, clip.reason, clip.source], [true, 'door', 'live']);
+        assert.ok(clip.coverage < 0.5 && clip.gaps.at(-1)!.ms > 30_000, JSON.stringify(clip.gaps));
+        assert.ok(clip.preRollMs >= 900);
+        await sink('pictures').next(() => true);
+        send({ payload: 'motion', reason: 'again' });
+        const again = await sink('out').first(({ payload }) => String(payload).endsWith('-again.mp4'));
+        assert.equal(judge(clipOf(again).file).frames, clipOf(again).frames);
+        assert.equal(rig.simulator.connectionCount, 1);
+        assert.equal(sink('catch').messages.length, 0);
+      },
+    );
 
     it('waits no longer than Node-RED for a disk that hangs, and gives the camera back at once', async () => {
       const sink = await deploy();

@@ -13,7 +13,7 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../lib/simulator/index.js';
-import { some } from '../support/cases.js';
+import { itLong, some } from '../support/cases.js';
 import { settingsFor } from '../support/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'playback-pw' };
@@ -250,7 +250,7 @@ describe('playback', () => {
       assert.ok(simulator.keyRequests.length >= 2, 'a key for each PLAY');
     });
 
-  it('ends after three interruptions with the cause, and tells in numbers what is missing', async () => {
+  itLong('ends after three interruptions with the cause, and tells in numbers what is missing', async () => {
     await start();
     const from = Math.floor(ago(600) / 1000) * 1000;
     const played = play({ from, to: from + 60_000 });
