@@ -110,7 +110,7 @@ function adapt(node: FlowNode, { ports, folder, check }: FolderOptions): FlowNod
       channels: CAMERAS.map((name, index) => ({ channel: index + 1, name })),
     };
   // The demo has no MQTT broker, and no environment of its own.
-  if (node.channel === '${NVR_CHANNELS}') return { ...node, channel: '*' };
+  if (node.channelType === 'env') return { ...node, channel: '*', channelType: 'str' };
   if (node.type === 'mqtt out' || node.type === 'mqtt in') return { ...node, d: true };
   if (node.type === 'nvr-record' && node.folder === '')
     return {

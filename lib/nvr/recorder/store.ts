@@ -25,6 +25,8 @@ export class ClipStore {
   private recovering: Promise<void> = Promise.resolve();
   private read = false;
   private timer: unknown;
+  /** Resolves once the last note may be written. */
+  private noting: Promise<void> = Promise.resolve();
   private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
   private closed = true;
@@ -126,10 +128,18 @@ export class ClipStore {
 
   /** Writes to the journal. Never rejects: if the disk fails, the clip that cannot be written reports it. */
   note(write: (journal: Journal) => Promise<void>): Promise<void> {
-    const noted = this.journal()
+    const journal = this.journal();
+    // In the order of the calls: the disk may answer a later one first.
+    const turn = this.noting.then(() => journal);
+    const noted = turn
       .then(write)
       .catch(() => undefined)
       .finally(() => this.notes.delete(noted));
+    this.noting = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    journal.catch(() => undefined);
     this.notes.add(noted);
     return noted;
   }

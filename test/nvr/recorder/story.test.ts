@@ -64,6 +64,34 @@ describe('an alarm’s story', function () {
     assert.equal(fs.statSync(path.join(rig.folder, text)).mode & 0o777, 0o600);
   });
 
+  it('is written in its order, whichever answer of the disk comes first', async () => {
+    let isSlow = false;
+    let answer = (): void => undefined;
+    const rig = new Rig(
+      {},
+      {
+        realpath: (async (name: string) => {
+          if (isSlow) {
+            isSlow = false;
+            await new Promise<void>((resolve) => (answer = resolve));
+          }
+          return fs.promises.realpath(name);
+        }) as typeof fs.promises.realpath,
+      },
+    );
+    rigs.push(rig);
+    rig.recorder.arm();
+    await rig.ready();
+    isSlow = true;
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(20_000);
+    await rig.event('failed');
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    await rig.line('alarm');
+    await rig.line('over');
+  });
+
   it('is over once its clip has been told, and is not told again', async () => {
     const rig = await alarmed();
     rig.to(30_000);
