@@ -1,4 +1,4 @@
-// Recordings on a view's page: a real Node-RED, a simulated NVR that records, and a real browser.
+// Recordings on a view's page, in a real browser.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -10,16 +10,16 @@ import type { Browser, Page } from 'playwright-core';
 import type { EvidenceResult } from '../../lib/nvr/evidence/evidence.js';
 import type { ExportedClip } from '../../lib/nvr/export/types.js';
 import { recordingClip } from '../../lib/simulator/clips.js';
-import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { judgeClip } from '../media/clip-judge.js';
 import { manifestOf } from '../nvr/evidence/evidence-rig.js';
 import { frameHashes, needs } from '../support/tools.js';
 import { itLong } from '../support/cases.js';
-import { launchBrowser, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { firstOnScreen } from './first-on-screen.js';
+import { launchBrowser, type RunningNodeRed } from './node-red.js';
+import { startRecordings } from './recordings-rig.js';
 import type { Tile } from './view-rig.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
-const ACCOUNT = { username: 'demo', password: 'e2e-secret-password' };
 const MINUTE_MS = 60_000;
 
 /** What is read of a tile that replays. */
@@ -45,7 +45,6 @@ interface Clip {
 
 describe('recordings on a page of cameras', function () {
   this.timeout(60_000);
-  let simulator: Simulator;
   let nodeRed: RunningNodeRed;
   let browser: Browser;
   let page: Page;
@@ -54,68 +53,7 @@ describe('recordings on a page of cameras', function () {
   before(async function () {
     needs(this, 'chromium', 'ffprobe');
     fs.mkdirSync(SHOTS, { recursive: true });
-    const clips = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-view-clips-'));
-    ends.push(() => fs.promises.rm(clips, { recursive: true, force: true }));
-    simulator = await startSimulator({ ...ACCOUNT, channels: 2, onvifReplay: true, recordingHours: 12 });
-    ends.push(() => simulator.stop());
-    // Sends its recording more slowly than it was recorded.
-    const slow = await startSimulator({ ...ACCOUNT, channels: 1, pace: 0.5 });
-    ends.push(() => slow.stop());
-    const serverAt = ({ rtspPort, httpPort }: Simulator): object => ({
-      ...{ host: '127.0.0.1', rtspPort: String(rtspPort), httpPort: String(httpPort), linger: '0' },
-    });
-    const server = serverAt(simulator);
-    const channels = [
-      { channel: 1, name: 'Gate' },
-      { channel: 2, name: 'Yard' },
-    ];
-    nodeRed = await startNodeRed(
-      [
-        { id: 'tab', type: 'tab', label: 'tab' },
-        { id: 'nvr1', type: 'nvr-server', name: 'Home', ...server, channels },
-        { id: 'view1', z: 'tab', type: 'nvr-view', name: 'Wall', nvr: 'nvr1', channel: '*', wires: [[]] },
-        { id: 'nvr2', type: 'nvr-server', name: 'Slow', ...serverAt(slow) },
-        { id: 'view2', z: 'tab', type: 'nvr-view', name: 'Slow', nvr: 'nvr2', channel: '1', wires: [[]] },
-        { id: 'in1', z: 'tab', type: 'http in', url: '/alarm', method: 'get', wires: [['rec1', 'out1']] },
-        { id: 'out1', z: 'tab', type: 'http response', wires: [] },
-        {
-          ...{ id: 'rec1', z: 'tab', type: 'nvr-record', nvr: 'nvr1', channel: '1', folder: clips },
-          ...{ mode: 'alarm', preRoll: '2', postRoll: '2', thumbnail: true, wires: [['made'], []] },
-        },
-        {
-          ...{ id: 'made', z: 'tab', type: 'function', wires: [['out1']] },
-          func: 'if (msg.export === undefined) return null; msg.payload = msg.export; return msg;',
-        },
-        { id: 'in2', z: 'tab', type: 'http in', url: '/export', method: 'get', wires: [['asked']] },
-        {
-          ...{ id: 'asked', z: 'tab', type: 'change', wires: [['rec1']] },
-          rules: Object.entries({
-            ...{ action: '"export"', from: '$number(payload.from)', to: '$number(payload.to)' },
-          }).map(([p, to]) => ({ t: 'set', p, pt: 'msg', to, tot: 'jsonata' })),
-        },
-        {
-          ...{ id: 'inject1', z: 'tab', type: 'inject', wires: [['play1']] },
-          props: Object.entries({ from: '-10m', duration: '2m', channel: [1, 2], output: 'file' }).map(
-            ([p, v]) =>
-              typeof v === 'string' ? { p, v, vt: 'str' } : { p, v: JSON.stringify(v), vt: 'json' },
-          ),
-        },
-        {
-          ...{ id: 'play1', z: 'tab', type: 'nvr-playback', nvr: 'nvr1', channel: '1' },
-          ...{ folder: path.join(clips, 'played'), wires: [['played'], []] },
-        },
-        {
-          ...{ id: 'played', z: 'tab', type: 'function', wires: [[]] },
-          func: 'global.set("played", [...(global.get("played") ?? []), msg.clip])',
-        },
-        {
-          ...{ id: 'rec2', z: 'tab', type: 'nvr-record', nvr: 'nvr1', channel: '2', folder: clips },
-          ...{ mode: 'continuous', version: 1, segment: '60', wires: [[], []] },
-        },
-      ],
-      { nvr1: ACCOUNT, nvr2: ACCOUNT },
-    );
-    ends.push(() => nodeRed.stop());
+    nodeRed = await startRecordings(ends);
     browser = await launchBrowser();
     ends.push(() => browser.close());
   });
@@ -368,7 +306,7 @@ describe('recordings on a page of cameras', function () {
           shown.map((_, index) => whole[(first + index) % whole.length]),
         );
         const near = Array.from({ length: 9 }, (_, index) => (first + index - 4) % whole.length);
-        assert.equal(await firstOnScreen(file, source, near), 4);
+        assert.equal(await firstOnScreen(browser, file, source, near), 4);
       }
     },
   );
@@ -459,56 +397,6 @@ describe('recordings on a page of cameras', function () {
     const second = new Intl.DateTimeFormat('sv-SE', options).format(file!.start + span.at!);
     assert.ok(changed.findings.includes(`was changed at ${second}`), `${second}: ${changed.findings}`);
   });
-
-  /** Which of some pictures of a raw stream Chromium shows first of an MP4. */
-  async function firstOnScreen(file: string, source: string, pictures: readonly number[]): Promise<number> {
-    const choice = pictures.map((picture) => `eq(n,${picture})`).join('+');
-    const raw = execFileSync(
-      'ffmpeg',
-      ['-v', 'error', '-f', 'h264', '-i', source, '-vf', `select='${choice}'`].concat(
-        ...[
-          ['-fps_mode', 'passthrough'],
-          ['-pix_fmt', 'gray'],
-          ['-f', 'rawvideo', '-'],
-        ],
-      ),
-      { maxBuffer: 64 << 20 },
-    );
-    const other = await browser.newPage();
-    await other.route('http://first.test/**', (route) =>
-      route.request().url().endsWith('.mp4')
-        ? route.fulfill({ path: file, contentType: 'video/mp4' })
-        : route.fulfill({ body: '<video muted></video>', contentType: 'text/html' }),
-    );
-    await other.goto('http://first.test/');
-    const seen = await other.evaluate(async () => {
-      const video = document.querySelector('video')!;
-      const shown = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
-      video.src = 'clip.mp4';
-      await shown;
-      const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-      const context = canvas.getContext('2d')!;
-      context.drawImage(video, 0, 0);
-      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-      const first = Array.from({ length: data.length / 4 }, (_, at) =>
-        Math.round(0.2126 * data[4 * at]! + 0.7152 * data[4 * at + 1]! + 0.0722 * data[4 * at + 2]!),
-      );
-      await video.play();
-      await new Promise((resolve) => {
-        video.ontimeupdate = () => {
-          if (video.currentTime > 1) resolve(undefined);
-        };
-      });
-      return first;
-    });
-    await other.close();
-    // What `select` lets through comes in the order of the stream.
-    const inOrder = [...pictures].sort((a, b) => a - b);
-    const far = inOrder.map((_, at) =>
-      seen.reduce((sum, value, pixel) => sum + Math.abs(value - raw[at * seen.length + pixel]!), 0),
-    );
-    return pictures.indexOf(inOrder[far.indexOf(Math.min(...far))]!);
-  }
 });
 
 function flipBit(file: string, at: number): void {

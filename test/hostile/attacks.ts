@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
 import { CHANGES } from './changes.js';
-import { DIALOGUES } from './dialogues.js';
+import { BY_URI, DIALOGUES, playback } from './dialogues.js';
 import { FLOODS } from './floods.js';
 import { NONSENSE } from './nonsense.js';
 import { ODDITIES } from './oddities.js';
@@ -192,18 +192,8 @@ export const ATTACKS: readonly Attack[] = [
     name: 'a recording of tiny pictures, to be sent as NAL units',
     before: opening,
     cycle: () => cycle(() => ({ payload: tiny(0x65) })),
-    server: { uriStyle: 'custom', liveTemplate: '/live', playbackTemplate: '/recorded?{start:unix}' },
-    nodes: [
-      {
-        id: 'begin',
-        type: 'inject',
-        once: true,
-        onceDelay: 0.1,
-        props: [{ p: 'from', v: '-5m', vt: 'str' }],
-        wires: [['play']],
-      },
-      { id: 'play', type: 'nvr-playback', channel: '2', emit: 'nalUnits', wires: [['pictures'], ['words']] },
-    ],
+    server: BY_URI,
+    nodes: playback({ emit: 'nalUnits' }),
     judge: ({ pictures }) => {
       assert.ok(pictures > 2000, `${pictures} pictures of the recording`);
     },

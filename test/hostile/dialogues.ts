@@ -22,19 +22,26 @@ const says = (method: string, reply: () => Reply): Script => {
   return (request) => (request.method === method ? reply() : undefined);
 };
 
-/** A flow that plays a recording, and so needs a key, again and again. */
-export const PLAYBACK: NonNullable<Attack['nodes']> = [
-  {
-    id: 'begin',
-    type: 'inject',
-    once: true,
-    onceDelay: 0.1,
-    repeat: '0.5',
-    props: [{ p: 'from', v: '-5m', vt: 'str' }],
-    wires: [['play']],
-  },
-  { id: 'play', type: 'nvr-playback', channel: '2', wires: [['pictures'], ['words']] },
-];
+/** A flow that plays a recording of the last five minutes; what else its two nodes say. */
+export function playback(play: object = {}, inject: object = {}): NonNullable<Attack['nodes']> {
+  return [
+    {
+      ...{ id: 'begin', type: 'inject', once: true, onceDelay: 0.1, wires: [['play']] },
+      ...{ props: [{ p: 'from', v: '-5m', vt: 'str' }], ...inject },
+    },
+    { id: 'play', type: 'nvr-playback', channel: '2', wires: [['pictures'], ['words']], ...play },
+  ];
+}
+
+/** Where the camera is asked for its recording by its own URI, and not by a key. */
+export const BY_URI = {
+  uriStyle: 'custom',
+  liveTemplate: '/live',
+  playbackTemplate: '/recorded?{start:unix}',
+};
+
+/** Plays, and so needs a key, again and again. */
+export const PLAYBACK = playback({}, { repeat: '0.5' });
 
 export const keyService = (name: string, http: http.RequestListener): Attack => ({
   name: `a key service that ${name}`,

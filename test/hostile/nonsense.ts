@@ -6,7 +6,7 @@ import type http from 'node:http';
 import { interleaved, rtp, SDP } from '../support/scripted-server.js';
 import type { Script } from '../support/scripted-server.js';
 import { opening } from './packets.js';
-import { PLAYBACK } from './dialogues.js';
+import { BY_URI, PLAYBACK } from './dialogues.js';
 import type { Attack, Seen } from './stage.js';
 
 const ACCOUNT = { username: 'user', password: 'correct-horse-battery' };
@@ -248,12 +248,7 @@ export const NONSENSE: readonly Attack[] = [
   },
   {
     name: 'runs of 400 names that messages ask for',
-    server: {
-      maxSessions: 16,
-      uriStyle: 'custom',
-      liveTemplate: '/live',
-      playbackTemplate: '/recorded?{start:unix}',
-    },
+    server: { ...BY_URI, maxSessions: 16 },
     nodes: [
       { id: 'ask', type: 'http in', url: '/run', method: 'get', wires: [['name', 'reply']] },
       {

@@ -82,6 +82,20 @@ function longSps(): Buffer {
   return bits.flag(false).flag(false).flag(false).nal(0x67);
 }
 
+const slice = (): Buffer => idrSlice(0x55, 2);
+
+/** Pictures of two packets each, what stands before the slice and the slice itself. */
+function pictures(before: (index: number) => Buffer, of: () => Buffer, count?: number): Buffer {
+  return cycle(
+    (i) => ({
+      payload: i % 2 === 0 ? before(i) : of(),
+      marker: i % 2 === 1,
+      timestamp: (i >> 1) * 3600,
+    }),
+    count === undefined ? {} : { count },
+  );
+}
+
 export const ODDITIES: readonly Attack[] = [
   {
     name: 'packets of other RTCP: thousands of empty reports, APP of 60 KB, 31 sources described and gone',
@@ -164,16 +178,10 @@ export const ODDITIES: readonly Attack[] = [
     name: 'SEI of 60 KB, all one number that never ends, before each keyframe of 3 bytes',
     before: opening,
     cycle: () =>
-      cycle(
-        (i) => ({
-          payload:
-            i % 2 === 0
-              ? Buffer.concat([Buffer.of(6), Buffer.alloc(60_000, 0xff)])
-              : Buffer.of(0x65, 0x88, 0x80),
-          marker: i % 2 === 1,
-          timestamp: (i >> 1) * 3600,
-        }),
-        { count: 2048 },
+      pictures(
+        () => Buffer.concat([Buffer.of(6), Buffer.alloc(60_000, 0xff)]),
+        () => Buffer.of(0x65, 0x88, 0x80),
+        2048,
       ),
     emit: 'accessUnits',
   },
@@ -182,11 +190,7 @@ export const ODDITIES: readonly Attack[] = [
     before: opening,
     cycle: () => {
       const long = longSps();
-      return cycle((i) => ({
-        payload: i % 2 === 1 ? idrSlice(0x55, 2) : i % 4 === 0 ? long : SPS,
-        marker: i % 2 === 1,
-        timestamp: (i >> 1) * 3600,
-      }));
+      return pictures((i) => (i % 4 === 0 ? long : SPS), slice);
     },
     emit: 'accessUnits',
   },
@@ -194,16 +198,10 @@ export const ODDITIES: readonly Attack[] = [
     name: 'parameter sets of 60 KB each',
     before: opening,
     cycle: () =>
-      cycle(
-        (i) => ({
-          payload:
-            i % 2 === 0
-              ? Buffer.concat([i % 4 === 0 ? SPS : Buffer.of(0x68, 0xeb, i & 255), Buffer.alloc(60_000, i)])
-              : idrSlice(0x55, 2),
-          marker: i % 2 === 1,
-          timestamp: (i >> 1) * 3600,
-        }),
-        { count: 1024 },
+      pictures(
+        (i) => Buffer.concat([i % 4 === 0 ? SPS : Buffer.of(0x68, 0xeb, i & 255), Buffer.alloc(60_000, i)]),
+        slice,
+        1024,
       ),
     emit: 'accessUnits',
   },

@@ -6,7 +6,7 @@ import type net from 'node:net';
 import zlib from 'node:zlib';
 import { interleaved, rtp, SDP, type Script } from '../support/scripted-server.js';
 import { withAudio } from './descriptions.js';
-import { keyService, PLAYBACK } from './dialogues.js';
+import { BY_URI, keyService, PLAYBACK } from './dialogues.js';
 import { opening } from './packets.js';
 import type { Attack, Seen } from './stage.js';
 
@@ -51,7 +51,7 @@ const tunnel = (name: string, answer: (socket: net.Socket, method: string) => vo
 
 const plays = (name: string, headers: Record<string, string>): Attack => ({
   name: `a recording ${name}`,
-  server: { uriStyle: 'custom', liveTemplate: '/live', playbackTemplate: '/recorded?{start:unix}' },
+  server: BY_URI,
   before: opening,
   nodes: PLAYBACK,
   script: ({ method }, { connection }) =>

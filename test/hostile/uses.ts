@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { deltaSlice, idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
 import { hugeSps } from './changes.js';
 import { JPEG, withAudio } from './descriptions.js';
+import { BY_URI, playback } from './dialogues.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';
 
@@ -52,21 +53,16 @@ const tinyPictures = (): Buffer =>
   });
 
 const PLAYED = {
-  server: { uriStyle: 'custom', liveTemplate: '/live', playbackTemplate: '/recorded?{start:unix}' },
-  nodes: [
+  server: BY_URI,
+  nodes: playback(
+    { output: 'file', wires: [['side'], ['words']] },
     {
-      id: 'begin',
-      type: 'inject',
-      once: true,
-      onceDelay: 0.1,
       props: [
         { p: 'from', v: '-5m', vt: 'str' },
         { p: 'duration', v: '4m', vt: 'str' },
       ],
-      wires: [['play']],
     },
-    { id: 'play', type: 'nvr-playback', channel: '2', output: 'file', wires: [['side'], ['words']] },
-  ],
+  ),
 };
 
 export const USES: readonly Attack[] = [
