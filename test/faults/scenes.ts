@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
 import type { Message } from '../nodes/red.js';
+import { MANUAL_CLIPS } from '../support/manual-nvr-media.js';
 import {
   answers,
   seconds,
@@ -169,19 +170,17 @@ async function measureNow(
     }
   }
   shown.sort((a, b) => a - b);
-  const ordinary = median(shown.slice(1).map((at, index) => at - shown[index]!));
   if (shown.length === 0) return to - from;
+  // The NVR's own interval, not the clip's usual step: the pictures of a stream's first burst arrive
+  // together.
+  const frame = MANUAL_CLIPS.small().frameMs;
   // A gap as defined in the message contract: from the picture before it to the one after it, if more than
   // two frame intervals apart.
   const bounds = [from, ...shown, to].map((at) => Math.min(Math.max(at, from), to));
   const steps = bounds.slice(1).map((at, index) => at - bounds[index]!);
   // The last picture is assumed to last a normal frame interval.
-  steps.push(steps.pop()! - ordinary);
-  return steps.filter((ms) => ms > 2 * ordinary + UNEVEN_MS).reduce((sum, ms) => sum + ms, 0);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  steps.push(steps.pop()! - frame);
+  return steps.filter((ms) => ms > 2 * frame + UNEVEN_MS).reduce((sum, ms) => sum + ms, 0);
 }
 
 /** Plays a recorded span during the fault, and another one after the recovery. */
@@ -199,23 +198,32 @@ async function playback(scene: Scene): Promise<Omit<Outcome, 'row'>> {
   );
   if (begun === undefined) return { seen: 'no pictures', recovery: undefined, problems: ['never played'] };
   const end = await strike(scene);
+  // The run that was hit goes on by itself, or one that is asked for afterwards plays.
+  let recovery: number | undefined;
+  void out
+    .next(() => true)
+    .then(() => {
+      recovery = seconds(end);
+    });
   if (!(await isAnswered(scene, 'hit', ROUND_MS))) problems.push('hit: no answer');
   const hit = judgeRun(scene, 'hit', from);
   problems.push(...hit.problems);
   const { isLogin, seenWithin = 10 } = scene.row.fault;
-  let recovery: number | undefined;
+  let isWhole = false;
   // Repeating a refused log-in would lock the account out for minutes.
-  for (let round = 1; recovery === undefined && seconds(end) < seenWithin + 10 && isLogin !== true; round++) {
+  for (let round = 1; !isWhole && seconds(end) < seenWithin + 10 && isLogin !== true; round++) {
     const mark = `again ${round}`;
-    const asked = seconds(end);
     ask(mark);
     if (!(await isAnswered(scene, mark, ROUND_MS))) problems.push(`${mark}: no answer`);
     const again = judgeRun(scene, mark, from);
     problems.push(...again.problems);
-    if (again.isWhole) recovery = asked;
-    else await wait(1000);
+    isWhole = again.isWhole;
+    if (!isWhole) await wait(1000);
   }
-  if (isLogin !== true) problems.push(...tooLate(scene, recovery));
+  if (isLogin !== true) {
+    problems.push(...tooLate(scene, recovery));
+    if (!isWhole) problems.push('no whole run after the fault');
+  }
   return { seen: hit.word, recovery: isLogin === true ? 0 : recovery, problems, coverage: hit.coverage };
 }
 
