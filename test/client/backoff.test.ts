@@ -125,6 +125,17 @@ describe('Backoff', () => {
     assert.equal(trial.backoff.attempt, 2);
   });
 
+  it('counts only the media since the last doubling', () => {
+    const trial = new Trial();
+    trial.fail('ETIMEDOUT', 1);
+    // 35 s in all, but less than 30 since the waits grew.
+    const waits = Array.from({ length: 5 }, () => {
+      trial.play(7_000);
+      return trial.fail('ETIMEDOUT', 1)[0];
+    });
+    assert.deepEqual(waits, [2, 4, 5, 5, 5]);
+  });
+
   it('never overflows, however long an outage lasts', () => {
     const trial = new Trial();
     trial.fail('ETIMEDOUT', 5000);

@@ -26,6 +26,11 @@ describe('LossWatch', () => {
     assert.equal(watch((second) => (second < 100 ? 0 : 0.03))[0]!.second <= 170, true);
   });
 
+  it('tells a loss that goes on again after another whole minute, not before', () => {
+    const seconds = watch(() => 0.05, 190).map(({ second }) => second);
+    assert.deepEqual(seconds, [60, 121, 182]);
+  });
+
   it('says nothing of 2 % or less, nor of a bad half minute', () => {
     fc.assert(
       fc.property(

@@ -57,6 +57,15 @@ describe('units to be read one by one', () => {
     assert.deepEqual(await read(queue), [1, 2]);
   });
 
+  it('make room for others as they are read', async () => {
+    const queue = new UnitQueue().bound({ maxBytes: 10_000, onDrop: () => assert.fail('dropped') });
+    for (let time = 1; time <= 10; time++) {
+      queue.push(unit(time, true, 4_000));
+      assert.equal((await queue.next()).value?.rtpTime, time);
+    }
+    queue.end();
+  });
+
   it('are kept no longer once their reader has left', async () => {
     let left = 0;
     const queue = new UnitQueue(() => left++);
