@@ -225,5 +225,10 @@ describe('the recorder and its disk', function () {
     await rig.event('recording');
     await rig.recorder.disarm();
     assert.equal(judgeClip((await rig.event('finished')).info.file).length, 25);
+    // A second outage, after a file that was whole, is news again.
+    broken = true;
+    rig.recorder.arm();
+    rig.feed(later(40_000));
+    assert.equal((await rig.event('failed', 3)).firstOfOutage, true);
   });
 });
