@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import sinon from 'sinon';
+import { NvrError } from '../../../lib/errors.js';
+import { Backfill, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
+import type { CaseEntry } from '../../../lib/nvr/recorder/journal.js';
+
+const HOUR_MS = 3_600_000;
+
+describe('the order of what is fetched', () => {
+  let clock: sinon.SinonFakeTimers;
+  let backfill: Backfill;
+  /** The attempts: of which alarm, when (s), and how to end it. */
+  let attempts: { id: string; at: number; signal: AbortSignal; end: (outcome: FetchOutcome) => void }[];
+  let givenUp: { id: string; at: number; error: NvrError }[];
+  /** The outcome of each attempt, unless the test ends it by itself. */
+  let outcome: FetchOutcome | undefined;
+
+  beforeEach(() => {
+    clock = sinon.useFakeTimers(0);
+    attempts = [];
+    givenUp = [];
+    outcome = undefined;
+    backfill = new Backfill(
+      {
+        now: () => clock.now,
+        timers: {
+          set: (run, ms) => setTimeout(run, ms),
+          clear: (timer) => {
+            clearTimeout(timer as NodeJS.Timeout);
+          },
+        },
+      },
+      ({ id }, signal) =>
+        new Promise((end) => {
+          attempts.push({ id, at: clock.now / 1000, signal, end });
+          if (outcome !== undefined) end(outcome);
+        }),
+      ({ id }, error) => givenUp.push({ id, at: clock.now, error }),
+    );
+  });
+
+  afterEach(() => {
+    clock.restore();
+  });
+
+  const missing = (id: string, to = 0): void => {
+    backfill.add({ id, reason: '', from: 0, to, alarms: [] } as unknown as CaseEntry, clock.now);
+  };
+  const asked = (): [string, number][] => attempts.map(({ id, at }) => [id, at]);
+
+  it('is one after the other, 5 s after the span has ended and the camera plays', async () => {
+    missing('a');
+    missing('b', 20_000);
+    await clock.tickAsync(60_000);
+    assert.deepEqual(asked(), []);
+    backfill.onPlaying(true);
+    await clock.tickAsync(60_000);
+    assert.deepEqual(asked(), [['a', 65]]);
+    attempts[0]!.end({ done: true });
+    await clock.tickAsync(1);
+    assert.deepEqual(asked(), [
+      ['a', 65],
+      ['b', 120],
+    ]);
+    assert.equal(backfill.waiting, 1);
+  });
+
+  it('holds each alarm once, also one that is being fetched', async () => {
+    backfill.onPlaying(true);
+    missing('a');
+    missing('a');
+    assert.equal(backfill.waiting, 1);
+    await clock.tickAsync(5_000);
+    missing('a');
+    attempts[0]!.end({ done: true });
+    await clock.tickAsync(60_000);
+    assert.deepEqual(asked(), [['a', 5]]);
+  });
+
+  it('is tried again after 30 s, doubling to 4 h, for a day, and then given up with the last cause', async () => {
+    outcome = { done: false, error: new NvrError('ENORECORDING', 'Nothing there.') };
+    backfill.onPlaying(true);
+    missing('a');
+    await clock.tickAsync(40 * HOUR_MS);
+    const waits = asked().map(([, at], index) => at - (asked()[index - 1]?.[1] ?? 0));
+    assert.deepEqual(waits.slice(0, 5), [5, 30, 60, 120, 240]);
+    assert.ok(Math.max(...waits) <= 4 * 3600, String(waits));
+    assert.ok(waits.filter((wait) => wait === 4 * 3600).length >= 3, String(waits));
+    const [{ id, at, error }, ...more] = givenUp as [(typeof givenUp)[0]];
+    assert.deepEqual([id, error.code, more.length], ['a', 'ENORECORDING', 0]);
+    assert.ok(at >= 24 * HOUR_MS && at <= 28 * HOUR_MS, String(at));
+    assert.equal(backfill.waiting, 0);
+  });
+
+  it('lets another one go first while one waits for its next try', async () => {
+    backfill.onPlaying(true);
+    missing('a');
+    await clock.tickAsync(5_000);
+    attempts[0]!.end({ done: false });
+    missing('b');
+    await clock.tickAsync(10_000);
+    assert.deepEqual(asked(), [
+      ['a', 5],
+      ['b', 10],
+    ]);
+  });
+
+  it('ends with the recorder: what comes of the try under way is no one’s, and the next opening begins anew', async () => {
+    backfill.onPlaying(true);
+    missing('a');
+    await clock.tickAsync(5_000);
+    const closed = backfill.close();
+    assert.equal(attempts[0]!.signal.aborted, true);
+    missing('b');
+    attempts[0]!.end({ done: false, error: new NvrError('EUNREACHABLE', 'Given up.') });
+    await closed;
+    await clock.tickAsync(48 * HOUR_MS);
+    assert.deepEqual([asked(), givenUp], [[['a', 5]], []]);
+    assert.equal(backfill.waiting, 1);
+    outcome = { done: true };
+    backfill.open();
+    await clock.tickAsync(5_000);
+    assert.equal(backfill.waiting, 0);
+  });
+
+  it('asks nothing while the camera is away, and goes on 5 s after it is back', async () => {
+    outcome = { done: false };
+    backfill.onPlaying(true);
+    missing('a');
+    await clock.tickAsync(6_000);
+    backfill.onPlaying(false);
+    await clock.tickAsync(HOUR_MS);
+    assert.equal(attempts.length, 1);
+    outcome = { done: true };
+    backfill.onPlaying(true);
+    await clock.tickAsync(5_000);
+    assert.equal(attempts.length, 2);
+  });
+});
