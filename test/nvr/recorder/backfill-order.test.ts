@@ -55,14 +55,16 @@ describe('the order of what is fetched', () => {
     assert.deepEqual(asked(), []);
     backfill.onPlaying(true);
     await clock.tickAsync(60_000);
+    missing('c');
+    await clock.tickAsync(60_000);
     assert.deepEqual(asked(), [['a', 65]]);
     attempts[0]!.end({ done: true });
     await clock.tickAsync(1);
     assert.deepEqual(asked(), [
       ['a', 65],
-      ['b', 120],
+      ['b', 180],
     ]);
-    assert.equal(backfill.waiting, 1);
+    assert.equal(backfill.waiting, 2);
   });
 
   it('holds each alarm once, also one that is being fetched', async () => {
