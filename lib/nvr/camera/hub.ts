@@ -32,6 +32,8 @@ export interface HubContext {
   readonly account: Account;
   /** The options that all sessions of this NVR share. */
   readonly session: ServerOptions & Pick<SessionOptions, 'extras'>;
+  /** Opens a session; by default one to the camera. */
+  readonly open?: (uri: string, options: SessionOptions) => Promise<RtspSession>;
   readonly memory: UnitMemory;
   /** Called when the first user comes. Returns the warning to give if too many cameras are in use. */
   readonly crowded?: () => NvrError | undefined;
@@ -202,8 +204,8 @@ export class Hub implements CameraHub {
   }
 
   private openSession(signal: AbortSignal): Promise<RtspSession> {
-    const { settings, account, session, uri } = this.context;
-    return openSession(uri, {
+    const { settings, account, session, uri, open = openSession } = this.context;
+    return open(uri, {
       ...session,
       signal,
       transport: transportsOf(settings),
