@@ -53,6 +53,7 @@ export class PlaybackRun {
     private readonly context: RunContext,
     readonly request: PlaybackRequest,
     private readonly handlers: PlaybackHandlers,
+    private readonly openSession = openRecorded,
   ) {
     this.slot = new SessionSlot(context.account.slots);
     this.from = this.reached = request.from;
@@ -125,7 +126,7 @@ export class PlaybackRun {
       },
     };
     try {
-      const opening = this.slot.open((signal) => openRecorded(this.context, span, handlers, signal));
+      const opening = this.slot.open((signal) => this.openSession(this.context, span, handlers, signal));
       this.handlers.onConnecting?.();
       const session = await opening;
       if (session === undefined) return;
