@@ -56,6 +56,38 @@ describe('the feed of a camera', () => {
     assert.equal(hub.subscribers.size, 0);
   });
 
+  it('asks the camera again for who looks after the last has gone, and shows nothing of before', () => {
+    const hub = new FakeHub();
+    const first = new Page();
+    const feed = feedOf(hub, first);
+    const units = clipUnits('h264', 4);
+    for (const unit of units.slice(0, 2)) hub.emit(unit);
+    feed.remove(first.viewer);
+    const second = new Page();
+    feed.add(second.viewer);
+    assert.deepEqual([hub.joined, hub.subscribers.size], [2, 1]);
+    assert.deepEqual(second.kinds, []);
+    hub.emit(units[2]!);
+    hub.emit(units[0]!);
+    assert.deepEqual(second.kinds, ['init', 'picture']);
+  });
+
+  it('shows a newcomer during an outage no picture of before it, and sets all players up anew after it', () => {
+    const hub = new FakeHub();
+    const page = new Page();
+    const feed = feedOf(hub, page);
+    const units = clipUnits('h264', 3);
+    for (const unit of units) hub.emit(unit);
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE', reason: 'gone' });
+    hub.tell({ type: 'connecting' });
+    const late = new Page();
+    feed.add(late.viewer);
+    assert.deepEqual(late.kinds, ['state']);
+    hub.emit(units[0]!);
+    assert.deepEqual(page.kinds.slice(-2), ['init', 'picture']);
+    assert.deepEqual(late.kinds, ['state', 'init', 'picture']);
+  });
+
   it('makes each picture once, however many look: all get the same bytes', () => {
     const hub = new FakeHub();
     const pages = [new Page(), new Page(), new Page()];
