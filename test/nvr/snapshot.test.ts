@@ -240,6 +240,20 @@ describe('a snapshot', () => {
       assert.equal(decode.callCount, 2);
     });
 
+    it('tries the same keyframe again after an error, and after a picture that could only be passed on', async () => {
+      hub.gop = [videoUnit()];
+      const builtin = { ...OPTIONS, decoder: 'builtin' } as const;
+      await assert.rejects(takeSnapshot(hub, builtin, fakeTools('EDECODE', 'fine').tools));
+      const fine = fakeTools('fine', 'fine');
+      await takeSnapshot(hub, builtin, fine.tools);
+      assert.equal(fine.decode.callCount, 1);
+      const none = fakeTools('EDECODE', 'EUNSUPPORTED');
+      for (let time = 1; time <= 2; time++) {
+        assert.ok((await takeSnapshot(hub, OPTIONS, none.tools)).warning);
+        assert.equal(none.decode.callCount, time);
+      }
+    });
+
     it('hands over a Buffer with its kind and its size', async () => {
       hub.gop = [videoUnit()];
       const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);

@@ -17,7 +17,11 @@ export class ServerClock {
   private asked: Promise<number | undefined> | undefined;
   private askedAt = 0;
 
-  constructor(private readonly settings: NvrSettings) {}
+  /** `clock`: monotonic ms. */
+  constructor(
+    private readonly settings: NvrSettings,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
 
   /**
    * How far the NVR's clock is ahead, in ms, to about a second; undefined if there is no key service, or it
@@ -25,7 +29,7 @@ export class ServerClock {
    */
   offset(): Promise<number | undefined> {
     if (!needsKey(this.settings)) return Promise.resolve(undefined);
-    const now = performance.now();
+    const now = this.clock();
     if (this.asked === undefined || now - this.askedAt > KEEP_MS) {
       this.askedAt = now;
       this.asked = readDate(this.settings);
