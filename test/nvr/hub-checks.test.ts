@@ -8,7 +8,7 @@ import { settingsFor } from '../support/settings.js';
 describe('what a check finds in a running session', () => {
   const checks = (): ((hub: FakeHub, findings?: Findings) => Findings) => {
     const all = new HubChecks(settingsFor(554));
-    return (hub, findings = {} as Findings) => {
+    return (hub, findings = {}) => {
       all.describe(hub as unknown as Hub, findings);
       return findings;
     };

@@ -72,7 +72,7 @@ describe('a camera hub, the second time round', () => {
       settings: settingsFor(554, { linger: 10, ...settings }),
       open: (_uri, options) => {
         if (refusal !== undefined) return Promise.reject(new NvrError(refusal, 'Refused.'));
-        const session = new FakeSession(options, account.memory.transport ?? lower);
+        const session = new FakeSession(options as SessionOptions, account.memory.transport ?? lower);
         sessions.push(session);
         return Promise.resolve(session as unknown as RtspSession);
       },
@@ -193,7 +193,7 @@ describe('a camera hub, the second time round', () => {
     await turn();
     const { type, retryInMs } = user.events.at(-1)!;
     assert.equal(type, 'error');
-    assert.ok(retryInMs! >= waitMs, `${retryInMs} of ${waitMs} ms`);
+    assert.ok(retryInMs >= waitMs, `${retryInMs} of ${waitMs} ms`);
   });
 
   it('goes over to TCP at once, and for good, where UDP brings nothing', async () => {

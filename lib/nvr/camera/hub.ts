@@ -33,7 +33,7 @@ export interface HubContext {
   /** The options that all sessions of this NVR share. */
   readonly session: ServerOptions & Pick<SessionOptions, 'extras'>;
   /** Opens a session; by default one to the camera. */
-  readonly open?: (uri: string, options: SessionOptions) => Promise<RtspSession>;
+  readonly open?: typeof openSession;
   readonly memory: UnitMemory;
   /** Called when the first user comes. Returns the warning to give if too many cameras are in use. */
   readonly crowded?: () => NvrError | undefined;

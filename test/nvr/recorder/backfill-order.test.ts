@@ -44,7 +44,7 @@ describe('the order of what is fetched', () => {
   });
 
   const missing = (id: string, to = 0): void => {
-    backfill.add({ id, reason: '', from: 0, to, alarms: [] } as unknown as CaseEntry, clock.now);
+    backfill.add({ id, reason: '', from: 0, to, alarms: [] }, clock.now);
   };
   const asked = (): [string, number][] => attempts.map(({ id, at }) => [id, at]);
 

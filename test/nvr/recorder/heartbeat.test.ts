@@ -33,7 +33,7 @@ describe('the beat of a Node-RED that records', () => {
   });
 
   async function begin(one = owner): Promise<{ id: string; stop: () => void }> {
-    const beat = await beatIn({ fs, timers } as never, folder, one);
+    const beat = await beatIn({ fs, timers }, folder, one);
     stops.push(beat.stop);
     return beat;
   }
