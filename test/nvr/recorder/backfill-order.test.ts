@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { NvrError } from '../../../lib/errors.js';
 import { Backfill, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
-import type { CaseEntry } from '../../../lib/nvr/recorder/journal.js';
 
 const HOUR_MS = 3_600_000;
 
