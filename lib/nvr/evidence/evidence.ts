@@ -10,7 +10,7 @@ import { FILE_MODE } from '../recorder/clip-file.js';
 import { claimRoom, RESERVE_BYTES } from '../recorder/disk-room.js';
 import { codeOf, writeError } from '../recorder/disk.js';
 import { turnsOf } from '../recorder/disk-turns.js';
-import { LAPSE, type DoneEntry, type Journal, type OpenEntry } from '../recorder/journal.js';
+import { LAPSE, reportOf, type DoneEntry, type Journal, type OpenEntry } from '../recorder/journal.js';
 import { wholeBytes } from '../recorder/part-file.js';
 import { readClip } from '../recorder/read-clip.js';
 import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from '../recorder/types.js';
@@ -197,12 +197,12 @@ class Evidence {
     // Nothing of it can be played yet.
     if (copied === undefined || copied.bytes === 0) return true;
     const { durationMs, frames, audio, gaps } = read;
-    const story = {
+    const report = {
       ...{ start, end: start + durationMs, durationMs, frames, audio, gaps, codec, width, height, reason },
       ...{ preRollMs: 0, alarms: [], damaged: 0, damagedSpans: [], coverage: 1, timeSource },
       ...{ source: timeSource === 'arrival' ? ('live' as const) : ('playback' as const) },
     };
-    this.push(story, copied, ['part', entry.id === LAPSE && 'timelapse']);
+    this.push(report, copied, ['part', entry.id === LAPSE && 'timelapse']);
     return true;
   }
 
@@ -212,10 +212,10 @@ class Evidence {
     marks: readonly (Mark | false)[],
     recorded?: string,
   ): void {
-    const { file: _file, thumbnail: _thumbnail, ...story } = info;
+    const { file: _file, thumbnail: _thumbnail, ...report } = info;
     this.files.push({
       name,
-      ...story,
+      ...report,
       ...copied,
       ...(recorded !== undefined && { recordedSha256: recorded }),
       marks: marks.filter((mark) => mark !== false),
@@ -285,7 +285,7 @@ class Evidence {
 
 /** Length of the video, in ms; a file that is being written counts as 0. */
 function lengthOf(entry: DoneEntry | OpenEntry): number {
-  return 'bytes' in entry ? ((entry.untold ?? entry.story)?.durationMs ?? 0) : 0;
+  return 'bytes' in entry ? (reportOf(entry)?.durationMs ?? 0) : 0;
 }
 
 function openOf(journal: Journal, { from, to }: EvidenceRequest): OpenEntry[] {

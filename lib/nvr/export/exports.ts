@@ -44,7 +44,7 @@ export class Exports {
     const recovery = {
       finished: (...clip: Parameters<Exports['recovered']>) => this.recovered(...clip),
       failed: () => true,
-      settled: (entry: CaseEntry) => {
+      onCaseEnded: (entry: CaseEntry) => {
         // An export without a file cannot be continued.
         void this.store.note(async (journal) => {
           if (!canGoOn(journal, entry)) await journal.over(entry.id);
@@ -127,7 +127,7 @@ export class Exports {
     return { before, rest: { entry, from } };
   }
 
-  /** What a job has finished; nothing where some of it has been deleted since: it is done anew. */
+  /** The files that a job has finished; none if one of them was deleted since, and all are made again. */
   private async filesOf(journal: Journal, key: string): Promise<ClipInfo[]> {
     const { folder } = this.options;
     const entries = [...journal.finished].filter(({ id }) => id?.startsWith(key) === true);

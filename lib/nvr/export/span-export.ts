@@ -6,7 +6,7 @@ import { below } from '../recorder/below.js';
 import { Clip } from '../recorder/clip.js';
 import { writeError } from '../recorder/disk.js';
 import { nextOrder } from '../recorder/disk-turns.js';
-import type { CaseEntry, Journal, Story } from '../recorder/journal.js';
+import type { CaseEntry, ClipReport, Journal } from '../recorder/journal.js';
 import { pour } from '../recorder/pour.js';
 import { Sound } from '../recorder/sound.js';
 import type { ClipInfo, RecorderEvent, RecorderOptions } from '../recorder/types.js';
@@ -27,7 +27,7 @@ export interface SpanContext {
 export interface Begun {
   /** Files that the same job has finished before. */
   readonly before: readonly ClipInfo[];
-  /** The case in the journal, and from when on it is to be fetched; none: all is there. */
+  /** The case in the journal, and the time to fetch from; undefined if all of it is there. */
   readonly rest?: { readonly entry: CaseEntry; readonly from: number };
 }
 
@@ -35,19 +35,19 @@ export class SpanExport {
   reached: number;
   percent = 0;
   state: 'waiting' | 'exporting' | 'ended' = 'waiting';
-  /** What is asked for in all: of a job that is gone on with, what was asked for at first. */
+  /** The whole requested span; for a continued job, the span of its first request. */
   private from: number;
   private to: number;
   private readonly abort = new AbortController();
   private bytes = 0;
   private reportedAt = -Infinity;
   private files = 0;
-  /** What files of before leave out, in ms. */
+  /** The gaps in the files that earlier runs of the job made, in ms. */
   private holesBefore = 0;
-  /** What of the fetched part no file contains, in ms; undefined while it is not fetched. */
+  /** The part of the fetched span that no file contains, in ms; undefined until it is fetched. */
   private missing: number | undefined;
-  /** What a failure has kept. */
-  private kept: Story | undefined;
+  /** The report of the file that a failure left. */
+  private kept: ClipReport | undefined;
   private isBroken = false;
   /** End of the last file. */
   private fileEnd: number | undefined;
@@ -66,7 +66,7 @@ export class SpanExport {
     this.to = request.to;
   }
 
-  /** `begin` answers what is to be done. Once; never rejects. */
+  /** `begin` returns what is to be done. Call this once; it never rejects. */
   run(begin: () => Promise<Begun>): Promise<void> {
     this.done = this.export(begin);
     return this.done;
@@ -90,7 +90,7 @@ export class SpanExport {
     } catch (cause) {
       this.error ??= writeError(cause, this.context.options.folder);
     }
-    this.tellEnd();
+    this.reportEnd();
   }
 
   private repeat(info: ClipInfo): void {
@@ -170,7 +170,7 @@ export class SpanExport {
       this.fileEnd = event.info.end;
       if (!this.context.isRunning()) return;
       this.handlers.onFile(cutOf(event.info, from));
-      this.note((journal) => journal.told(this.nameOf(event.info.file)));
+      this.note((journal) => journal.delivered(this.nameOf(event.info.file)));
     } else if (event.type === 'failed') {
       this.error = event.error;
       this.isBroken = true;
@@ -188,7 +188,7 @@ export class SpanExport {
     this.note(async (journal) => {
       const entry = [...journal.finished].find((done) => done.file === name);
       if (entry === undefined) return;
-      this.kept = entry.story;
+      this.kept = entry.delivered;
       this.reached = entry.end;
       await journal.closed(name, { ...entry, id });
     });
@@ -217,7 +217,7 @@ export class SpanExport {
     this.handlers.onProgress({ percent, bytes, reached });
   }
 
-  private tellEnd(): void {
+  private reportEnd(): void {
     const { error, files, reached } = this;
     this.state = 'ended';
     const missingMs = this.holesBefore + (this.missing ?? Math.max(0, this.to - reached));

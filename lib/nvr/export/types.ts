@@ -29,8 +29,8 @@ export interface ExportRequest extends RecordedSpan {
   /** A name: if an export of this name broke off, the same request continues it. */
   readonly run?: string;
   /**
-   * `run` names a job, which is one however its span is said: what it has finished is answered again, and not
-   * done twice.
+   * `run` names a job, which stays the same job if the span is written differently: files that it has
+   * finished are reported again, and not made twice.
    */
   readonly isJob?: boolean;
   /** An NVR other than that of the options: its name and zone for file names, and its recording. */

@@ -91,19 +91,19 @@ export class Cases implements RecoveryListener {
   onClipEvent(id: string, event: RecorderEvent, missingMs: number): void {
     const entry = this.entries.get(id);
     if (entry === undefined || (event.type !== 'finished' && event.type !== 'failed')) return;
-    const isTold = this.isRunning;
+    const isDelivered = this.isRunning;
     if (event.type === 'finished') {
-      if (isTold) this.tell(event.info);
+      if (isDelivered) this.noteDelivered(event.info);
       if (!event.last) return;
     }
     this.entries.delete(id);
     // If no flow is running, the next start reports it.
-    if (isTold) this.settled(entry, event.type === 'failed' ? entry.to - entry.from : missingMs);
+    if (isDelivered) this.onCaseEnded(entry, event.type === 'failed' ? entry.to - entry.from : missingMs);
   }
 
   onSegmentEvent(event: RecorderEvent): void {
     if (event.type !== 'finished') return;
-    if (this.isRunning) this.tell(event.info);
+    if (this.isRunning) this.noteDelivered(event.info);
     if (this.hasSegmentAlarms) this.over(SEGMENT);
     this.hasSegmentAlarms = false;
   }
@@ -121,7 +121,7 @@ export class Cases implements RecoveryListener {
     return true;
   }
 
-  settled(entry: CaseEntry, missingMs: number): void {
+  onCaseEnded(entry: CaseEntry, missingMs: number): void {
     const { options, deps } = this.context;
     const canFetch = options.backfill === true && deps.fetchSpan !== undefined;
     if (!canFetch || entry.id === SEGMENT || missingMs <= LEAST_MISSING_MS) {
@@ -137,17 +137,17 @@ export class Cases implements RecoveryListener {
     const { deps } = this.context;
     const outcome = await fetchClip(this.context, entry, this.channel, deps.fetchSpan!, signal, (files) => {
       for (const [index, info] of files.entries()) {
-        const isTold = this.finished(info, index === files.length - 1, entry.message);
-        if (isTold) this.tell(info);
+        const isDelivered = this.finished(info, index === files.length - 1, entry.message);
+        if (isDelivered) this.noteDelivered(info);
       }
     });
     if (outcome.done && this.isRunning) this.over(entry.id);
     return outcome;
   }
 
-  private tell({ file }: ClipInfo): void {
+  private noteDelivered({ file }: ClipInfo): void {
     const name = below(this.context.options.folder, file);
-    void this.note((journal) => journal.told(name));
+    void this.note((journal) => journal.delivered(name));
   }
 
   private over(id: string): void {

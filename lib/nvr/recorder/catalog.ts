@@ -5,7 +5,7 @@ import path from 'node:path';
 import { NvrError } from '../../errors.js';
 import { below, openBelow } from './below.js';
 import { codeOf, writeError } from './disk.js';
-import type { DoneEntry, Journal, OpenEntry } from './journal.js';
+import { reportOf, type DoneEntry, type Journal, type OpenEntry } from './journal.js';
 import { PART } from './part-file.js';
 import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from './types.js';
 
@@ -27,7 +27,7 @@ export interface ClipList {
   readonly more: boolean;
 }
 
-/** One that is being written: when it began, and why. */
+/** A file that is being written: when it began, and why. */
 export interface WrittenFile {
   readonly file: string;
   /** Epoch ms. */
@@ -121,7 +121,7 @@ export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
   const { file, end, bytes, thumbnail, kept } = entry;
   const full = (name: string): string => path.join(folder, name);
   return {
-    ...(entry.untold ?? entry.story ?? bare(end)),
+    ...(reportOf(entry) ?? bare(end)),
     ...{ file: full(file), end, bytes },
     ...(thumbnail !== undefined && { thumbnail: full(thumbnail) }),
     ...(kept && { kept }),
@@ -195,8 +195,8 @@ function isOpen(entry: DoneEntry | OpenEntry): entry is OpenEntry {
 }
 
 /** The journal of an earlier version holds only a file's end. */
-function startOf({ untold, story, end }: DoneEntry): number {
-  return (untold ?? story)?.start ?? end;
+function startOf(entry: DoneEntry): number {
+  return reportOf(entry)?.start ?? entry.end;
 }
 
 function bare(end: number): Omit<ClipInfo, 'file' | 'bytes'> {

@@ -11,7 +11,7 @@ import { coverageOf, type Span } from './coverage.js';
 import { claimRoom, RESERVE_BYTES } from './disk-room.js';
 import { turnsOf } from './disk-turns.js';
 import { clipPath } from './file-name.js';
-import { LAPSE, type Journal, type Story } from './journal.js';
+import { LAPSE, type ClipReport, type Journal } from './journal.js';
 import { PartFile, type Finished } from './part-file.js';
 import { readClip } from './read-clip.js';
 import type { Alarm, ClipInfo } from './types.js';
@@ -118,11 +118,11 @@ export class ClipFile {
     const held = { start, end: start + facts.durationMs, frames: facts.frames, gaps: facts.gaps };
     const { missingMs, ...covered } = coverageOf(asked, held);
     const picture = await this.saveThumbnail(file);
-    const untold = this.storyOf(facts, covered, made, plan.takeAlarms());
+    const report = this.reportOf(facts, covered, made, plan.takeAlarms());
     // A full disk may refuse the journal's line. The file itself is complete, and the next start finds it.
     await journal
       .closed(this.part.file, {
-        ...{ file, end: untold.end, bytes, untold },
+        ...{ file, end: report.end, bytes, undelivered: report },
         ...(picture !== undefined && { thumbnail: picture }),
         ...(plan.id !== undefined && { id: plan.id }),
       })
@@ -130,7 +130,7 @@ export class ClipFile {
     const full = (name: string): string => path.join(options.folder, name);
     const info = {
       file: full(file),
-      ...untold,
+      ...report,
       ...(picture !== undefined && { thumbnail: full(picture) }),
     };
     return { info, missingMs, ...(notPlain !== undefined && { notPlain }) };
@@ -168,17 +168,17 @@ export class ClipFile {
     const start = timeOf(first);
     const held = { start, end: start + durationMs, frames, gaps };
     const covered = coverageOf({ from, to: held.end }, held);
-    const story = this.storyOf({ ...writer.facts, durationMs, frames }, covered, kept, []);
-    await journal.closed(part.file, { file, bytes, end: story.end, story });
+    const report = this.reportOf({ ...writer.facts, durationMs, frames }, covered, kept, []);
+    await journal.closed(part.file, { file, bytes, end: report.end, delivered: report });
     return path.join(context.options.folder, file);
   }
 
-  private storyOf(
+  private reportOf(
     facts: ClipFacts,
-    { coverage, gaps }: Pick<Story, 'coverage' | 'gaps'>,
+    { coverage, gaps }: Pick<ClipReport, 'coverage' | 'gaps'>,
     { bytes, sha256 }: Finished,
     alarms: readonly Alarm[],
-  ): Story {
+  ): ClipReport {
     const { first, plan, preRollMs, writer } = this;
     const { codec, width, height } = first.format;
     const { frames, durationMs, damaged, damagedSpans } = facts;

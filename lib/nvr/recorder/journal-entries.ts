@@ -1,13 +1,13 @@
-// What a journal says: its lines, applied one after another.
+// The state that a journal's lines describe, applied one after another.
 
 import {
-  shortStory,
+  shortReport,
   type CaseEntry,
+  type ClipReport,
   type DoneEntry,
   type FileWord,
   type Line,
   type OpenEntry,
-  type Story,
   type Thinned,
 } from './journal-line.js';
 
@@ -19,10 +19,10 @@ const MAX_CASES = 1000;
 const MAX_ALARMS = 1000;
 
 /** What an earlier run left to be finished, reported and fetched. */
-export interface Left {
+export interface Leftovers {
   readonly cases: readonly CaseEntry[];
   readonly open: readonly OpenEntry[];
-  readonly untold: readonly DoneEntry[];
+  readonly undelivered: readonly DoneEntry[];
 }
 
 export class JournalEntries {
@@ -35,10 +35,10 @@ export class JournalEntries {
   private total = 0;
   private kept = 0;
 
-  /** What this one says now: what comes later is of this run. */
-  get left(): Left {
-    const untold = [...this.done.values()].filter((entry) => entry.untold !== undefined);
-    return { cases: this.cases, open: this.unfinished, untold };
+  /** Everything that is not done now. Read before this run adds its own, it is what an earlier run left. */
+  get leftovers(): Leftovers {
+    const undelivered = [...this.done.values()].filter((entry) => entry.undelivered !== undefined);
+    return { cases: this.cases, open: this.unfinished, undelivered };
   }
 
   get unfinished(): OpenEntry[] {
@@ -116,9 +116,9 @@ export class JournalEntries {
         this.forget(file);
         return;
       case 'told':
-        this.change(file, ({ untold, ...entry }) => ({
+        this.change(file, ({ undelivered, ...entry }) => ({
           ...entry,
-          ...(untold !== undefined && { story: shortStory(untold) }),
+          ...(undelivered !== undefined && { delivered: shortReport(undelivered) }),
         }));
         return;
       case 'keep':
@@ -187,9 +187,9 @@ export class JournalEntries {
 }
 
 function thinnedTo(entry: DoneEntry, { bytes, sha256, frames }: Thinned): DoneEntry {
-  const thinnedMessage = (story: Story | undefined): Story | undefined =>
-    story && { ...story, bytes, sha256, frames, audio: false, thinned: true };
-  const untold = thinnedMessage(entry.untold);
-  const story = thinnedMessage(entry.story);
-  return { ...entry, bytes, ...(untold && { untold }), ...(story && { story }) };
+  const thinned = (report: ClipReport | undefined): ClipReport | undefined =>
+    report && { ...report, bytes, sha256, frames, audio: false, thinned: true };
+  const undelivered = thinned(entry.undelivered);
+  const delivered = thinned(entry.delivered);
+  return { ...entry, bytes, ...(undelivered && { undelivered }), ...(delivered && { delivered }) };
 }

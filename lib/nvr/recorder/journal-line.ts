@@ -5,8 +5,8 @@ import type { TimeSource } from '../../codec/unit.js';
 import { pathOf } from './below.js';
 import type { Alarm, ClipInfo, KeptMessage } from './types.js';
 
-/** The contents of a clip's message, without the names of its files. */
-export type Story = Omit<ClipInfo, 'file' | 'thumbnail'>;
+/** What a clip's message says, without the names of its files. */
+export type ClipReport = Omit<ClipInfo, 'file' | 'thumbnail'>;
 
 /** A file that is being written. Paths are from the folder, with / as separator. */
 export interface OpenEntry {
@@ -40,9 +40,9 @@ export interface DoneEntry {
   readonly thumbnail?: string;
   readonly id?: string;
   /** The message that no running flow has received yet. */
-  readonly untold?: Story;
+  readonly undelivered?: ClipReport;
   /** The message that was delivered, with shortened lists. */
-  readonly story?: Story;
+  readonly delivered?: ClipReport;
   /** Protected from retention. */
   readonly kept?: true;
   /** The file is being replaced by its keyframes, which have these properties. */
@@ -73,7 +73,7 @@ export const SEGMENT = 'segment';
 export const LAPSE = 'lapse';
 
 export type Line =
-  /** What the journal's recorder records. */
+  /** The camera that the journal's recorder records. */
   | { readonly op: 'of'; readonly camera: string }
   | ({ readonly op: 'open' } & OpenEntry)
   | ({ readonly op: 'done' } & DoneEntry)
@@ -84,7 +84,11 @@ export type Line =
   | { readonly op: 'missing'; readonly id: string; readonly ms: number; readonly since: number }
   | { readonly op: 'over'; readonly id: string };
 
-/** `thin` begins a replacement by keyframes, `thinned` ends it, `whole` cancels it. */
+/**
+ * `told`: the file's message was delivered. `gone`: the file was deleted, or never finished. `keep` and
+ * `release`: its protection from retention. `thin` begins a replacement by keyframes, `thinned` ends it,
+ * `whole` cancels it.
+ */
 const FILE_WORDS = ['told', 'gone', 'keep', 'release', 'thinned', 'whole'] as const;
 export type FileWord = (typeof FILE_WORDS)[number];
 
@@ -94,19 +98,31 @@ const LISTED_ALARMS = 20;
 const LISTED_SPANS = 100;
 const NONE: readonly never[] = [];
 
-/** Shortens the message of a reported file for keeping. */
-export function shortStory(story: Story): Story {
+/** The file's message, delivered or not; undefined in the journal of an earlier version. */
+export function reportOf({ undelivered, delivered }: DoneEntry): ClipReport | undefined {
+  return undelivered ?? delivered;
+}
+
+/** Shortens the message of a delivered file for keeping. */
+export function shortReport(report: ClipReport): ClipReport {
   const cut = <T>(list: readonly T[] | undefined, length: number): readonly T[] =>
     list === undefined || list.length === 0 ? NONE : list.slice(0, length);
   return {
-    ...story,
-    alarms: cut(story.alarms, LISTED_ALARMS),
-    gaps: cut(story.gaps, LISTED_SPANS),
-    damagedSpans: cut(story.damagedSpans, LISTED_SPANS),
+    ...report,
+    alarms: cut(report.alarms, LISTED_ALARMS),
+    gaps: cut(report.gaps, LISTED_SPANS),
+    damagedSpans: cut(report.damagedSpans, LISTED_SPANS),
   };
 }
 
-/** Parses a line; undefined if it is not valid. `root` is the folder. */
+/** Writes a line. In the file, a report that was not delivered is named `untold`, any other `story`. */
+export function lineText(line: Line): string {
+  if (line.op !== 'done') return `${JSON.stringify(line)}\n`;
+  const { undelivered: untold, delivered: story, ...entry } = line;
+  return `${JSON.stringify({ ...entry, untold, story })}\n`;
+}
+
+/** Parses a line, the reverse of `lineText`; undefined if it is not valid. `root` is the folder. */
 export function readLine(text: string, root: string): Line | undefined {
   if (text === '') return undefined;
   try {
@@ -156,8 +172,8 @@ function fileLine(line: Record<string, unknown>, root: string): Line | undefined
     bytes,
     ...marks,
     ...(typeof thumbnail === 'string' && { thumbnail }),
-    ...(isObject(untold) && { untold: untold as unknown as Story }),
-    ...(isObject(story) && { story: story as unknown as Story }),
+    ...(isObject(untold) && { undelivered: untold as unknown as ClipReport }),
+    ...(isObject(story) && { delivered: story as unknown as ClipReport }),
     ...(thinning !== undefined && { thinning }),
   };
 }

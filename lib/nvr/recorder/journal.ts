@@ -6,8 +6,9 @@ import path from 'node:path';
 import { openBelow, type Place } from './below.js';
 import { codeOf } from './disk.js';
 import { journalName } from './journal-name.js';
-import { JournalEntries, type Left } from './journal-entries.js';
+import { JournalEntries, type Leftovers } from './journal-entries.js';
 import {
+  lineText,
   readLine,
   type CaseEntry,
   type DoneEntry,
@@ -17,14 +18,15 @@ import {
 } from './journal-line.js';
 import type { Alarm, RecorderFs } from './types.js';
 
-export type { Left } from './journal-entries.js';
+export type { Leftovers } from './journal-entries.js';
 export {
   LAPSE,
   SEGMENT,
+  reportOf,
   type CaseEntry,
+  type ClipReport,
   type DoneEntry,
   type OpenEntry,
-  type Story,
 } from './journal-line.js';
 
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -50,23 +52,26 @@ export class Journal extends JournalEntries {
     /** The folder's path with symbolic links resolved. */
     readonly root: string,
     private readonly name: string,
-    /** The camera to write into the journal before the next line. */
-    private unsaid?: string,
+    /** The camera to write into the journal before the next line; undefined once that is done. */
+    private unwrittenCamera?: string,
   ) {
     super();
   }
 
-  /** `of` is undefined if nobody else uses the folder. Rejects with the file system's error. */
+  /**
+   * Loads this recorder's own journal. `of` is undefined if nobody else uses the folder. Rejects with the
+   * file system's error.
+   */
   static async load(fs: RecorderFs, folder: string, id: string, of?: JournalOf): Promise<Journal> {
     const root = await fs.realpath(folder);
     const journal = new Journal(fs, root, journalName(id, of), of?.camera);
-    if (of !== undefined) await journal.inherit(journalName(id));
+    if (of !== undefined) await journal.adoptUnowned(journalName(id));
     await journal.load();
-    if (journal.camera === of?.camera) journal.unsaid = undefined;
+    if (journal.camera === of?.camera) journal.unwrittenCamera = undefined;
     return journal;
   }
 
-  /** A journal of whomever, as it is now. Rejects with what the file system says. */
+  /** Reads a journal of any owner, by its file name. Rejects with the file system's error. */
   static async read(fs: RecorderFs, root: string, name: string): Promise<Journal> {
     const journal = new Journal(fs, root, name);
     await journal.load();
@@ -74,25 +79,25 @@ export class Journal extends JournalEntries {
   }
 
   /**
-   * Takes in what another journal says, all at once, and removes that from the disk under the name it has
-   * there now. Answers what is new.
+   * Adds the entries of another journal in one rewrite, and then deletes that one, whose file is called
+   * `name` now. Returns the entries that this journal did not have yet.
    */
-  async absorb(other: Journal, name: string): Promise<Left> {
+  async absorb(other: Journal, name: string): Promise<Leftovers> {
     const isNew = ({ file }: { file: string }): boolean => this.find(file) === undefined;
-    const left = {
+    const added = {
       cases: other.cases.filter(({ id }) => !this.waiting.has(id)),
       open: other.unfinished.filter(isNew),
-      untold: other.left.untold.filter(isNew),
+      undelivered: other.leftovers.undelivered.filter(isNew),
     };
-    // The order is that of age.
+    // Retention deletes in this order, so it has to be that of age.
     const done = [...this.done.values(), ...[...other.finished].filter(isNew)];
     for (const { file } of done) this.forget(file);
     for (const entry of done.sort((a, b) => a.end - b.end)) this.applyFile({ op: 'done', ...entry });
-    for (const entry of left.open) this.applyFile({ op: 'open', ...entry });
-    for (const entry of left.cases) this.applyCase({ op: 'alarm', ...entry });
+    for (const entry of added.open) this.applyFile({ op: 'open', ...entry });
+    for (const entry of added.cases) this.applyCase({ op: 'alarm', ...entry });
     await this.queue(() => this.rewrite());
     await (await openBelow(this.fs, this.root, name)).remove();
-    return left;
+    return added;
   }
 
   alarmed(entry: CaseEntry): Promise<void> {
@@ -126,8 +131,8 @@ export class Journal extends JournalEntries {
   }
 
   /** A running flow has received the message of a finished file. */
-  told(file: string): Promise<void> {
-    return this.done.get(file)?.untold === undefined ? Promise.resolve() : this.note({ op: 'told', file });
+  delivered(file: string): Promise<void> {
+    return this.done.get(file)?.undelivered === undefined ? Promise.resolve() : this.note({ op: 'told', file });
   }
 
   /** Protects a file from retention, or ends that. */
@@ -153,6 +158,7 @@ export class Journal extends JournalEntries {
     return this.note({ op: 'whole', file });
   }
 
+  /** The file was deleted, or was never finished under this name. */
   gone(file: string): Promise<void> {
     return this.note({ op: 'gone', file });
   }
@@ -161,8 +167,8 @@ export class Journal extends JournalEntries {
     return openBelow(this.fs, this.root, this.name + suffix);
   }
 
-  /** One of before, of no owner. */
-  private async inherit(name: string): Promise<void> {
+  /** Renames the journal of an earlier version, which has no owner in its name, to this one's name. */
+  private async adoptUnowned(name: string): Promise<void> {
     if (await (await this.place()).exists()) return;
     await (await openBelow(this.fs, this.root, name)).rename(this.name).catch((error: unknown) => {
       if (codeOf(error) !== 'ENOENT') throw error;
@@ -206,21 +212,22 @@ export class Journal extends JournalEntries {
       await this.rewrite();
       return;
     }
-    const of = this.unsaid === undefined ? '' : `${JSON.stringify({ op: 'of', camera: this.unsaid })}\n`;
-    const text = `${this.torn ? '\n' : ''}${of}${JSON.stringify(line)}\n`;
+    const camera = this.unwrittenCamera;
+    const of = camera === undefined ? '' : lineText({ op: 'of', camera });
+    const text = `${this.torn ? '\n' : ''}${of}${lineText(line)}`;
     await this.put(await (await this.place()).open('append', MODE), text);
-    this.said();
+    this.onCameraWritten();
   }
 
-  private said(): void {
+  private onCameraWritten(): void {
     this.torn = false;
-    this.camera = this.unsaid ?? this.camera;
-    this.unsaid = undefined;
+    this.camera = this.unwrittenCamera ?? this.camera;
+    this.unwrittenCamera = undefined;
   }
 
   /** Writes a new file next to the old one and renames it, so that a crash leaves one complete journal. */
   private async rewrite(): Promise<void> {
-    const camera = this.unsaid ?? this.camera;
+    const camera = this.unwrittenCamera ?? this.camera;
     const lines: Line[] = [
       ...(camera === undefined ? [] : [{ op: 'of' as const, camera }]),
       ...[...this.waiting.values()].map((entry) => ({ op: 'alarm' as const, ...entry })),
@@ -229,11 +236,11 @@ export class Journal extends JournalEntries {
     ];
     const anew = await this.place('.new');
     await anew.remove();
-    const text = lines.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    const text = lines.map(lineText).join('');
     await this.put(await anew.open('create', MODE), text);
     await anew.rename(path.basename(this.name));
     this.lines = lines.length;
-    this.said();
+    this.onCameraWritten();
   }
 
   private async put(handle: FileHandle, text: string): Promise<void> {

@@ -1,7 +1,7 @@
 // Computes how long recordings last: what there is, how fast it grows, and when that fills the disk. Pure.
 
 import type { Mate } from './folder-mates.js';
-import type { Journal } from './journal.js';
+import { reportOf, type Journal } from './journal.js';
 import { GIB } from './retention.js';
 import type { KeptStatus } from './types.js';
 
@@ -19,9 +19,10 @@ export function keptStatus(
   let keptFiles = 0;
   let ms = 0;
   let oldest = Infinity;
-  for (const { kept, untold, story, end } of journal.finished) {
+  for (const entry of journal.finished) {
+    const { kept, end } = entry;
     if (kept) keptFiles++;
-    const { start = end } = untold ?? story ?? {};
+    const { start = end } = reportOf(entry) ?? {};
     ms += end - start;
     oldest = Math.min(oldest, start);
   }
@@ -46,8 +47,9 @@ function bytesPerDay(journal: Journal, now: number): number | undefined {
   const since = until - DAY_MS;
   let bytes = 0;
   let first = Infinity;
-  for (const { end, bytes: own, untold, story } of journal.finished) {
-    const { start = end, thinned } = untold ?? story ?? {};
+  for (const entry of journal.finished) {
+    const { end, bytes: own } = entry;
+    const { start = end, thinned } = reportOf(entry) ?? {};
     if (end <= since || thinned) continue;
     // Of a long file that began earlier, only the part since then.
     bytes += start < since ? (own * (end - since)) / (end - start) : own;

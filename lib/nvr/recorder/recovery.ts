@@ -9,11 +9,11 @@ import {
   LAPSE,
   SEGMENT,
   type CaseEntry,
+  type ClipReport,
   type DoneEntry,
   type Journal,
-  type Left,
+  type Leftovers,
   type OpenEntry,
-  type Story,
 } from './journal.js';
 import { finishPart, isBeingWritten } from './part-file.js';
 import { readClip } from './read-clip.js';
@@ -25,7 +25,7 @@ export interface RecoveryListener {
   finished(info: ClipInfo, last: boolean, message: KeptMessage | undefined, id?: string): boolean;
   failed(error: NvrError, message: KeptMessage | undefined): boolean;
   /** The alarm's clip has ended, and `missingMs` of it are missing. */
-  settled(entry: CaseEntry, missingMs: number): void;
+  onCaseEnded(entry: CaseEntry, missingMs: number): void;
 }
 
 /**
@@ -37,26 +37,26 @@ export async function recover(
   journal: Journal,
   folder: string,
   listener: RecoveryListener,
-  left: Left,
+  left: Leftovers,
 ): Promise<void> {
   const cases = new Map(left.cases.map((entry) => [entry.id, entry]));
-  const untold = [...left.untold];
+  const undelivered = [...left.undelivered];
   for (const entry of left.open) {
-    const known = entry.id === undefined ? undefined : cases.get(entry.id);
+    const alarm = entry.id === undefined ? undefined : cases.get(entry.id);
     if (isBeingWritten(journal.root, entry.file)) {
       // This process is still writing the file.
-      if (known !== undefined) cases.delete(known.id);
+      if (alarm !== undefined) cases.delete(alarm.id);
       continue;
     }
-    const done = await finish(fs, journal, entry, known);
-    if (done !== undefined) untold.push(done);
+    const done = await finish(fs, journal, entry, alarm);
+    if (done !== undefined) undelivered.push(done);
   }
-  const reached = await tell(journal, untold, cases, folder, listener);
+  const reached = await deliver(journal, undelivered, cases, folder, listener);
   const withFiles = new Set([...journal.finished].map(({ id }) => id));
   for (const entry of cases.values()) {
     const hasFiles = withFiles.has(entry.id);
-    const missing = missingOf(entry, hasFiles, untold);
-    const isTold =
+    const missing = missingOf(entry, hasFiles, undelivered);
+    const isDelivered =
       hasFiles || entry.missing !== undefined || entry.id === SEGMENT
         ? reached.get(entry.id) !== false
         : listener.failed(
@@ -66,16 +66,16 @@ export async function recover(
             ),
             entry.message,
           );
-    if (isTold) listener.settled(entry, missing);
+    if (isDelivered) listener.onCaseEnded(entry, missing);
   }
 }
 
-/** Finishes a file; undefined if nothing of it can be played. */
+/** Finishes a file of `alarm`, if it has one. Returns undefined if nothing of it can be played. */
 async function finish(
   fs: RecorderFs,
   journal: Journal,
   entry: OpenEntry,
-  known: CaseEntry | undefined,
+  alarm: CaseEntry | undefined,
 ): Promise<DoneEntry | undefined> {
   const { root } = journal;
   const found = await finishPart(fs, root, entry.file).catch((error: unknown) => {
@@ -84,9 +84,9 @@ async function finish(
     throw error;
   });
   // A clip that was being fetched is fetched again.
-  if (found !== undefined && known?.missing !== undefined)
+  if (found !== undefined && alarm?.missing !== undefined)
     await (await openBelow(fs, root, found.file)).remove();
-  if (found === undefined || known?.missing !== undefined) {
+  if (found === undefined || alarm?.missing !== undefined) {
     await journal.gone(entry.file);
     return undefined;
   }
@@ -95,57 +95,58 @@ async function finish(
   const { start, reason, codec, width, height, id } = entry;
   // A time-lapse plays shorter than the time it shows: it ends at the file's last write.
   const end = id === LAPSE ? Math.max(start, found.modified ?? start) : start + read.durationMs;
-  const isCase = known !== undefined && id !== SEGMENT;
+  const isCase = alarm !== undefined && id !== SEGMENT;
   const shown = { from: start, to: start + read.durationMs };
   const asked =
     id === LAPSE
       ? shown
-      : { from: isCase && isFirst ? known.from : start, to: isCase ? Math.max(end, known.to) : end };
+      : { from: isCase && isFirst ? alarm.from : start, to: isCase ? Math.max(end, alarm.to) : end };
   const { coverage, gaps } = coverageOf(asked, { ...read, start, end: start + read.durationMs });
-  const alarms = known?.alarms ?? [];
+  const alarms = alarm?.alarms ?? [];
   const preRollMs = isCase && isFirst ? Math.max(0, (alarms[0]?.time ?? start) - start) : 0;
   const picture = { codec, width, height, audio: read.audio, damaged: 0, damagedSpans: [] };
   const { timeSource = 'arrival' } = entry;
   const source = timeSource === 'arrival' ? 'live' : 'playback';
   const { file, bytes, sha256 } = found;
-  const untold: Story = {
+  const undelivered: ClipReport = {
     ...{ start, end, durationMs: read.durationMs, frames: read.frames, bytes },
     ...picture,
     ...{ reason, preRollMs, alarms, coverage, gaps, source, timeSource },
     ...(sha256 !== undefined && { sha256 }),
     recovered: true,
   };
-  const done = { file, bytes, end, untold, ...(id !== undefined && { id }) };
+  const done = { file, bytes, end, undelivered, ...(id !== undefined && { id }) };
   await journal.closed(entry.file, done);
   return done;
 }
 
 /** Reports each file. Returns for each alarm whether all of its files have reached a flow. */
-async function tell(
+async function deliver(
   journal: Journal,
-  untold: readonly DoneEntry[],
+  undelivered: readonly DoneEntry[],
   cases: ReadonlyMap<string, CaseEntry>,
   folder: string,
   listener: RecoveryListener,
 ): Promise<Map<string, boolean>> {
   const reached = new Map<string, boolean>();
-  for (const [index, { id, file, thumbnail, untold: info }] of untold.entries()) {
-    const last = !untold.slice(index + 1).some((later) => later.id !== undefined && later.id === id);
+  for (const [index, entry] of undelivered.entries()) {
+    const { id, file, thumbnail, undelivered: report } = entry;
+    const last = !undelivered.slice(index + 1).some((later) => later.id !== undefined && later.id === id);
     const message = id === undefined ? undefined : cases.get(id)?.message;
     const full = (name: string): string => path.join(folder, name);
     const names = { file: full(file), ...(thumbnail !== undefined && { thumbnail: full(thumbnail) }) };
-    const isTold = listener.finished({ ...names, ...info!, recovered: true }, last, message, id);
-    if (isTold) await journal.told(file).catch(() => undefined);
-    if (id !== undefined) reached.set(id, isTold && reached.get(id) !== false);
+    const isDelivered = listener.finished({ ...names, ...report!, recovered: true }, last, message, id);
+    if (isDelivered) await journal.delivered(file).catch(() => undefined);
+    if (id !== undefined) reached.set(id, isDelivered && reached.get(id) !== false);
   }
   return reached;
 }
 
 /** The part of an alarm's clip that is still to be fetched, in ms. */
-function missingOf(entry: CaseEntry, hasFiles: boolean, untold: readonly DoneEntry[]): number {
-  const mine = untold.filter(({ id }) => id === entry.id);
-  if (mine.some(({ untold: info }) => info!.source === 'playback')) return 0;
+function missingOf(entry: CaseEntry, hasFiles: boolean, undelivered: readonly DoneEntry[]): number {
+  const reports = undelivered.filter(({ id }) => id === entry.id).map((file) => file.undelivered!);
+  if (reports.some(({ source }) => source === 'playback')) return 0;
   if (entry.missing !== undefined) return entry.missing.ms;
   if (!hasFiles) return entry.to - entry.from;
-  return mine.flatMap(({ untold: info }) => info!.gaps).reduce((sum, { ms }) => sum + ms, 0);
+  return reports.flatMap(({ gaps }) => gaps).reduce((sum, { ms }) => sum + ms, 0);
 }

@@ -25,7 +25,7 @@ export class ClipStore {
   private recovering: Promise<void> = Promise.resolve();
   private read = false;
   private timer: unknown;
-  /** Resolves once the last note may be written. */
+  /** Resolves when the next note may be written: notes keep the order of their calls. */
   private noting: Promise<void> = Promise.resolve();
   private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
@@ -33,7 +33,7 @@ export class ClipStore {
   /** Free bytes of the disk when last read. */
   private free: number | undefined;
   private leaveFolder: (() => void) | undefined;
-  /** As long as this one beats in the folder. */
+  /** Set while this recorder keeps a beat file in the folder, which tells other Node-REDs that it lives. */
   private beat: { readonly root: string; readonly id: string; readonly stop: () => void } | undefined;
   private readonly others: TakeOver | undefined;
   private takingOver: Promise<void> = Promise.resolve();
@@ -178,7 +178,7 @@ export class ClipStore {
     this.beat = { root, ...beat };
   }
 
-  /** Finishes what others left that are gone, and looks again while there are those that live. */
+  /** Finishes what stopped Node-REDs left in the folder, again and again while others are alive there. */
   private takeOver(): void {
     this.takingOver = this.takingOver.then(async () => {
       try {
@@ -226,7 +226,7 @@ export class ClipStore {
     const { folder } = this.options;
     try {
       // Recovery goes first: whatever is added later belongs to this run.
-      await recover(fs, journal, folder, this.recovery, journal.left);
+      await recover(fs, journal, folder, this.recovery, journal.leftovers);
       await settleThinning(fs, journal);
     } catch (cause) {
       this.warn(writeError(cause, folder));

@@ -9,10 +9,10 @@ import type { RecorderDeps, RecorderEvent, RecorderOptions } from './types.js';
 
 const DAY_MS = 24 * 3_600_000;
 /** The most files to remember as not worth thinning; beyond that they are checked again. */
-const MAX_LEFT = 100_000;
+const MAX_REMEMBERED = 100_000;
 
 export class Thinning {
-  private readonly left = new Set<string>();
+  private readonly notWorthIt = new Set<string>();
 
   constructor(
     private readonly options: Pick<RecorderOptions, 'thinDays' | 'fileMode' | 'folder'>,
@@ -25,20 +25,20 @@ export class Thinning {
     const { thinDays = 0, folder, fileMode = FILE_MODE } = this.options;
     if (thinDays <= 0) return;
     const before = this.deps.now() - thinDays * DAY_MS;
-    for (const { file, end, id, kept, story } of [...journal.finished]) {
+    for (const { file, end, id, kept, delivered } of [...journal.finished]) {
       if (!isWanted() || end >= before) return;
-      if (id !== SEGMENT || kept || story === undefined || story.thinned || this.left.has(file)) continue;
+      if (id !== SEGMENT || kept || delivered === undefined || delivered.thinned || this.notWorthIt.has(file)) continue;
       const isThinned = await thinFile(this.deps.fs, journal, file, fileMode).catch((error: unknown) => {
         if (codeOf(error) === 'ENOENT') return false;
         throw error;
       });
       const entry = journal.find(file);
       if (isThinned && entry !== undefined && 'bytes' in entry) {
-        const { bytes, story: now } = entry;
-        this.emit({ type: 'thinned', file: path.join(folder, file), bytes, sha256: now?.sha256 ?? '' });
+        const { bytes, delivered: report } = entry;
+        this.emit({ type: 'thinned', file: path.join(folder, file), bytes, sha256: report?.sha256 ?? '' });
       } else {
-        if (this.left.size >= MAX_LEFT) this.left.clear();
-        this.left.add(file);
+        if (this.notWorthIt.size >= MAX_REMEMBERED) this.notWorthIt.clear();
+        this.notWorthIt.add(file);
       }
     }
   }

@@ -29,8 +29,8 @@ describe('how long recordings last', () => {
   async function record(hours: number): Promise<void> {
     for (let hour = hours; hour > 0; hour--) {
       const start = NOW - hour * HOUR;
-      const untold = { start, end: start + HOUR, alarms: [], gaps: [], damagedSpans: [] } as never;
-      await journal.closed(`${hour}.mp4`, { file: `${hour}.mp4`, end: start + HOUR, bytes: GIB, untold });
+      const undelivered = { start, end: start + HOUR, alarms: [], gaps: [], damagedSpans: [] } as never;
+      await journal.closed(`${hour}.mp4`, { file: `${hour}.mp4`, end: start + HOUR, bytes: GIB, undelivered });
     }
   }
 
@@ -64,9 +64,9 @@ describe('how long recordings last', () => {
   /** One file, from so many hours ago until so many hours ago. */
   async function file(from: number, to: number, gib: number, more: object = {}): Promise<void> {
     const [start, end] = [NOW - from * HOUR, NOW - to * HOUR];
-    const untold = { start, end, alarms: [], gaps: [], damagedSpans: [], ...more } as never;
+    const undelivered = { start, end, alarms: [], gaps: [], damagedSpans: [], ...more } as never;
     const name = `${from}.mp4`;
-    await journal.closed(name, { file: name, end, bytes: gib * GIB, untold });
+    await journal.closed(name, { file: name, end, bytes: gib * GIB, undelivered });
   }
 
   it('counts hours of video, not of time: alarm clips with pauses, the oldest whichever was finished first', async () => {
@@ -104,8 +104,8 @@ describe('how long recordings last', () => {
   it('fills the disk at the pace of all that share it, and not at all where what is kept alone is beyond a limit', async () => {
     await record(24);
     const second = await Journal.load(fsPromises, folder, 'two');
-    const story = { start: NOW - DAY, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
-    await second.closed('second.mp4', { file: 'second.mp4', end: NOW, bytes: 24 * GIB, untold: story });
+    const undelivered = { start: NOW - DAY, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
+    await second.closed('second.mp4', { file: 'second.mp4', end: NOW, bytes: 24 * GIB, undelivered });
     const limits = { keepDays: 0, keepGiB: 0 };
     const mates = [journal, second].map((one) => ({ journal: one, limits }));
     const both = keptStatus(journal, mates, { free: 49 * GIB, reserve: GIB }, NOW);
@@ -120,8 +120,8 @@ describe('how long recordings last', () => {
 
   it('tells no pace of a few minutes, and nothing of an empty folder or a disk that does not say', async () => {
     assert.deepEqual(status({}, Infinity), { keptFiles: 0, hoursKept: 0 });
-    const untold = { start: NOW - 60_000, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
-    await journal.closed('1.mp4', { file: '1.mp4', end: NOW, bytes: GIB, untold });
+    const undelivered = { start: NOW - 60_000, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
+    await journal.closed('1.mp4', { file: '1.mp4', end: NOW, bytes: GIB, undelivered });
     assert.equal(status().bytesPerDay, undefined);
     await record(3);
     await journal.keep('1.mp4', true);
