@@ -22,7 +22,7 @@ export class SessionSlot<Session extends Closable> {
    * Resolves when all earlier sessions are closed: a session left open would take one of the few that an NVR
    * allows.
    */
-  private left: Promise<unknown> = Promise.resolve();
+  private earlierClosed: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly places: Slots) {}
 
@@ -33,7 +33,7 @@ export class SessionSlot<Session extends Closable> {
 
   /** Resolves when all earlier sessions are closed. */
   get closed(): Promise<void> {
-    return this.left.then(() => undefined);
+    return this.earlierClosed.then(() => undefined);
   }
 
   /**
@@ -55,7 +55,7 @@ export class SessionSlot<Session extends Closable> {
     if (held.name === 'nothing') return;
     this.held = { name: 'nothing' };
     held.attempt.abort();
-    this.left = Promise.all([this.left, held.name === 'attempt' ? held.over : held.session.close()]);
+    this.earlierClosed = Promise.all([this.earlierClosed, held.name === 'attempt' ? held.over : held.session.close()]);
   }
 
   private async run(
@@ -64,7 +64,7 @@ export class SessionSlot<Session extends Closable> {
   ): Promise<Session | undefined> {
     const { signal } = attempt;
     try {
-      const session = await this.openInTurn(open, this.left, signal);
+      const session = await this.openInTurn(open, this.earlierClosed, signal);
       if (signal.aborted) {
         await session.close();
         return undefined;
@@ -80,12 +80,12 @@ export class SessionSlot<Session extends Closable> {
 
   private async openInTurn(
     open: (signal: AbortSignal) => Promise<Session>,
-    left: Promise<unknown>,
+    earlierClosed: Promise<unknown>,
     signal: AbortSignal,
   ): Promise<Session> {
     const release = await this.places.acquire(signal);
     try {
-      await unlessGivenUp(left, signal);
+      await unlessGivenUp(earlierClosed, signal);
       return await open(signal);
     } finally {
       release();

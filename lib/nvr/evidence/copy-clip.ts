@@ -38,7 +38,7 @@ export async function copyClip(
   return { bytes: size, ...copied };
 }
 
-/** Undefined: the thread has ended, or there is none to be had. */
+/** Returns undefined if the thread has ended, or none can be started. */
 async function copyByThread(
   source: FileHandle,
   spans: readonly ByteSpan[],

@@ -7,7 +7,7 @@ import { Clip } from '../recorder/clip.js';
 import { writeError } from '../recorder/disk.js';
 import { nextOrder } from '../recorder/disk-turns.js';
 import type { CaseEntry, ClipReport, Journal } from '../recorder/journal.js';
-import { pour } from '../recorder/pour.js';
+import { writeUnits } from '../recorder/write-units.js';
 import { Sound } from '../recorder/sound.js';
 import type { ClipInfo, RecorderEvent, RecorderOptions } from '../recorder/types.js';
 import type { ExportDeps, ExportedClip, ExportHandlers, ExportRequest } from './types.js';
@@ -116,7 +116,7 @@ export class SpanExport {
         this.handlers.onPlaying?.(transport);
       },
     });
-    const cause = await pour(units, clip, to, this.abort.signal, (unit) => {
+    const cause = await writeUnits(units, clip, to, this.abort.signal, (unit) => {
       this.progress(unit);
     });
     this.error ??= cause;

@@ -15,7 +15,12 @@ import { ClipFile } from './clip-file.js';
 import { ClipQueue } from './clip-queue.js';
 import { isSystemError, writeError } from './disk.js';
 import { FormatChanges } from './format-changes.js';
-import { enter, leave, makeRoom, type Rival } from './rivals.js';
+import {
+  addRecording,
+  endLaterRecording,
+  removeRecording,
+  type RunningRecording,
+} from './running-recordings.js';
 
 /** The most bytes that may wait for the disk, besides the pre-roll: 64 s at 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
@@ -24,7 +29,7 @@ const FINISH_MS = 30_000;
 /** After a break this long (ms), the units before it are dropped: later ones do not depend on them. */
 const BREAK_MS = 2000;
 
-export class Clip implements Rival, Yielding {
+export class Clip implements RunningRecording, Yielding {
   private readonly queue: ClipQueue;
   private readonly maxWaiting: number;
   /** The stream's counters when the recording began. */
@@ -34,7 +39,7 @@ export class Clip implements Rival, Yielding {
   private pumping = false;
   private files = 0;
   /** A frame within the requested span has arrived. */
-  private begun = false;
+  private hasBegun = false;
   /** The time of the last frame that arrived, in ms. */
   private latest = 0;
   /** Start of the present file's part of the requested span, and end of the whole span. */
@@ -42,12 +47,12 @@ export class Clip implements Rival, Yielding {
   private to = 0;
   private missing = 0;
   private readonly changes: FormatChanges;
-  /** The present units are dropped, since they fit in no file. */
-  private misfits = false;
+  /** The present video is dropped: the file takes no other format, and the next one may not begin yet. */
+  private fitsNoFile = false;
   /** Keyframes came that could have begun a file, but without parameter sets. */
-  private bare = false;
+  private lacksSets = false;
   /** A warning was given that something could not be written. */
-  private surprised = false;
+  private hasWarned = false;
   private endTimer: unknown;
   /** The last keyframe before the alarm, for the thumbnail. */
   private keyframe: VideoUnit | undefined;
@@ -70,7 +75,7 @@ export class Clip implements Rival, Yielding {
     const bytes = preRoll.reduce((sum, unit) => sum + unitCost(unit), 0);
     this.maxWaiting = bytes + (context.options.queueBytes ?? QUEUE_BYTES);
     this.before = context.statistics();
-    enter(this);
+    addRecording(this);
     context.memory.add(this);
     for (const unit of preRoll) this.push(unit);
   }
@@ -97,9 +102,9 @@ export class Clip implements Rival, Yielding {
   /** Takes the next unit in order of arrival. The recording fails if too much waits for the disk. */
   push(unit: ClipUnit): void {
     if (this.state !== 'open') return;
-    if (unit.kind === 'video') this.look(unit);
+    if (unit.kind === 'video') this.noteArrival(unit);
     while (!this.queue.push(unit)) {
-      if (!this.context.memory.isOwnBound && makeRoom(this)) continue;
+      if (!this.context.memory.isOwnBound && endLaterRecording(this)) continue;
       this.giveWay();
       return;
     }
@@ -163,12 +168,12 @@ export class Clip implements Rival, Yielding {
     }, FINISH_MS);
   }
 
-  private look(unit: VideoUnit): void {
+  private noteArrival(unit: VideoUnit): void {
     const { alarmed, from = -Infinity } = this.plan;
     const at = timeOf(unit);
-    if (!this.begun && at >= from) {
-      this.begun = true;
-      if (isEntry(unit) && at - this.latest > BREAK_MS) this.forget();
+    if (!this.hasBegun && at >= from) {
+      this.hasBegun = true;
+      if (isEntry(unit) && at - this.latest > BREAK_MS) this.dropWaiting();
     }
     this.latest = at;
     if (unit.keyframe && !unit.damaged && (alarmed === undefined || at <= alarmed.monotonic))
@@ -183,20 +188,20 @@ export class Clip implements Rival, Yielding {
   }
 
   /** Drops the waiting units, which are from long before the requested span. */
-  private forget(): void {
+  private dropWaiting(): void {
     this.queue.clear();
     this.keyframe = undefined;
   }
 
   private run(): void {
-    if (this.pumping || (!this.begun && this.state === 'open')) return;
+    if (this.pumping || (!this.hasBegun && this.state === 'open')) return;
     this.pumping = true;
     void this.pump().catch((error: unknown) => this.fail(error));
   }
 
   private async pump(): Promise<void> {
     for (;;) {
-      const unit = this.isOver() || !this.begun ? undefined : this.queue.take();
+      const unit = this.isOver() || !this.hasBegun ? undefined : this.queue.take();
       if (unit === undefined) break;
       try {
         await this.take(unit);
@@ -204,29 +209,29 @@ export class Clip implements Rival, Yielding {
         this.queue.letGo(unit);
       }
     }
-    this.tellDrained();
+    this.resolveDrained();
     if (this.state === 'ending') await this.finish();
     this.pumping = false;
   }
 
   private async take(unit: ClipUnit): Promise<void> {
-    if (unit.kind === 'video' && opensFile(unit, this.current === undefined) && this.canBegin(unit)) {
-      const place = this.placeOf(unit);
-      this.misfits = place === 'none';
-      if (place === 'next' && this.current !== undefined) await this.close(timeOf(unit), false);
-      if (place === 'next' && !this.isOver()) await this.open(unit);
-    }
-    if (this.isOver() || (this.misfits && unit.kind === 'video')) return;
+    if (unit.kind === 'video' && opensFile(unit, this.current === undefined)) await this.takeKeyframe(unit);
+    if (this.isOver() || (this.fitsNoFile && unit.kind === 'video')) return;
     if (this.context.options.onLoss === 'skip' && unit.kind === 'video' && unit.damaged)
       this.current?.leaveOut(unit);
     else await this.current?.add(unit).catch((error: unknown) => this.beginAnew(unit, error));
   }
 
-  /** A file has to begin with parameter sets; a keyframe without them can only continue one. */
-  private canBegin(unit: VideoUnit): boolean {
-    const can = hasSets(unit);
-    this.bare ||= !can;
-    return can || this.current !== undefined;
+  /** Opens the next file if it begins here. A keyframe without parameter sets can only continue a file. */
+  private async takeKeyframe(unit: VideoUnit): Promise<void> {
+    const isBare = !hasSets(unit);
+    this.lacksSets ||= isBare;
+    if (isBare && this.current === undefined) return;
+    const place = this.placeOf(unit);
+    this.fitsNoFile = place === 'none';
+    if (place !== 'next') return;
+    if (this.current !== undefined) await this.close(timeOf(unit), false);
+    if (!this.isOver()) await this.open(unit);
   }
 
   /**
@@ -236,9 +241,9 @@ export class Clip implements Rival, Yielding {
   private async beginAnew(unit: ClipUnit, error: unknown): Promise<void> {
     if (isSystemError(error) || error instanceof NvrError) throw error;
     if (this.isOver() || this.current === undefined) return;
-    if (!this.surprised)
+    if (!this.hasWarned)
       this.context.emit({ type: 'warning', error: writeError(error, this.context.options.folder) });
-    this.surprised = true;
+    this.hasWarned = true;
     await this.close(timeOf(unit), false);
   }
 
@@ -249,7 +254,7 @@ export class Clip implements Rival, Yielding {
     const at = timeOf(keyframe);
     if (at - timeOf(file.first) >= (plan.segmentMs ?? Infinity)) return 'next';
     if (file.fits(keyframe)) return 'present';
-    return this.changes.allow(at, timeOf(file.first)) ? 'next' : 'none';
+    return this.changes.admit(at, timeOf(file.first)) ? 'next' : 'none';
   }
 
   private async open(first: VideoUnit): Promise<void> {
@@ -277,13 +282,13 @@ export class Clip implements Rival, Yielding {
       // Continuous recording that is stopped at once has not failed.
       if (this.plan.alarmed !== undefined) this.emitFailure(this.whyNothing());
     }
-    this.settle();
+    this.conclude();
   }
 
   private whyNothing(): NvrError {
     const what = 'came while the clip was to be recorded';
-    if (this.bare) return withoutSets();
-    if (this.begun) {
+    if (this.lacksSets) return withoutSets();
+    if (this.hasBegun) {
       const why = whyNoKeyframe(this.before, this.context.statistics());
       return new NvrError('ENOKEYFRAME', `No whole keyframe ${what}: ${why}`);
     }
@@ -310,11 +315,11 @@ export class Clip implements Rival, Yielding {
   private async fail(cause: unknown): Promise<void> {
     if (this.isOver()) return;
     this.state = 'over';
-    leave(this);
+    removeRecording(this);
     this.queue.clear();
     const kept = await this.current?.rescue(this.from!);
     this.emitFailure(writeError(cause, this.context.options.folder), kept);
-    this.settle();
+    this.conclude();
   }
 
   private emitFailure(error: NvrError, file?: string): void {
@@ -323,17 +328,18 @@ export class Clip implements Rival, Yielding {
     this.context.emit({ type: 'failed', clip: number, error, ...kept, firstOfOutage: true });
   }
 
-  private tellDrained(): void {
+  private resolveDrained(): void {
     this.drained?.();
     this.drained = undefined;
   }
 
-  private settle(): void {
+  /** Releases all memory and resolves `ended`. */
+  private conclude(): void {
     this.state = 'over';
-    leave(this);
+    removeRecording(this);
     this.context.memory.remove(this);
     this.queue.clear();
-    this.tellDrained();
+    this.resolveDrained();
     this.context.deps.timers.clear(this.endTimer);
     this.resolveEnd();
   }

@@ -31,7 +31,7 @@ export async function sha256Of(
   }
 }
 
-/** Undefined: the thread has ended, or there is none to be had. */
+/** Returns undefined if the thread has ended, or none can be started. */
 async function byThread(
   handle: FileHandle,
   thread: DigestThread,

@@ -8,7 +8,7 @@ const MAX_ALARMS = 1000;
 const RETRY_MS = 5000;
 const MAX_RETRY_MS = 60_000;
 /** A file that lasts this long (ms), or half of its segment, counts as a success. */
-const WELL_MS = 30_000;
+const SUCCESS_MS = 30_000;
 
 export class Endless {
   /** The alarms in the present segment. */
@@ -42,11 +42,11 @@ export class Endless {
     if (this.options.mode === 'continuous') this.cases.segmentAlarm(alarm);
   }
 
-  /** Whether a finished file counts as a success, which means that the disk works again. */
-  judge(event: Extract<RecorderEvent, { type: 'finished' }>): boolean {
-    const isWell = event.info.durationMs >= Math.min(this.options.segment * 500, WELL_MS);
-    if (isWell) this.retryMs = RETRY_MS;
-    return isWell;
+  /** Resets the retries if a finished file shows that the disk works again. Returns whether it does. */
+  onFinished(event: Extract<RecorderEvent, { type: 'finished' }>): boolean {
+    const isSuccess = event.info.durationMs >= Math.min(this.options.segment * 500, SUCCESS_MS);
+    if (isSuccess) this.retryMs = RETRY_MS;
+    return isSuccess;
   }
 
   retryLater(): void {

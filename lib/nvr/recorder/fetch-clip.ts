@@ -6,7 +6,7 @@ import { below, openBelow } from './below.js';
 import { Clip } from './clip.js';
 import type { ClipContext } from './clip-context.js';
 import type { CaseEntry } from './journal.js';
-import { pour } from './pour.js';
+import { writeUnits } from './write-units.js';
 import { Sound } from './sound.js';
 import type { ClipInfo, FetchSpan } from './types.js';
 
@@ -15,14 +15,14 @@ const BETTER_MS = 1000;
 /** If the fetch broke off, this part of the span (0 to 1) is enough. */
 const ENOUGH = 0.95;
 
-/** Calls `tell` with the files if the result is worth keeping; otherwise deletes them. Never rejects. */
+/** Calls `report` with the files if the result is worth keeping; otherwise deletes them. Never rejects. */
 export async function fetchClip(
   context: ClipContext,
   entry: CaseEntry,
   channel: number,
   fetchSpan: FetchSpan,
   signal: AbortSignal,
-  tell: (files: readonly ClipInfo[]) => void,
+  report: (files: readonly ClipInfo[]) => void,
 ): Promise<FetchOutcome> {
   const files: ClipInfo[] = [];
   let error: NvrError | undefined;
@@ -39,7 +39,7 @@ export async function fetchClip(
     planOf(entry),
     [],
   );
-  error ??= await pour(fetchSpan(channel, entry.from, entry.to, signal), clip, entry.to, signal);
+  error ??= await writeUnits(fetchSpan(channel, entry.from, entry.to, signal), clip, entry.to, signal);
   await clip.end(entry.to);
   const whole = entry.to - entry.from;
   const missing = files.length === 0 ? whole : clip.missingMs;
@@ -49,7 +49,7 @@ export async function fetchClip(
       ? missing <= LEAST_MISSING_MS || missing < before - BETTER_MS
       : missing <= whole * (1 - ENOUGH);
   if (isWorth && files.length > 0 && !signal.aborted) {
-    tell(files);
+    report(files);
     return { done: true };
   }
   for (const file of files) await forget(context, file).catch(() => undefined);

@@ -18,10 +18,11 @@ export class FormatChanges {
   constructor(private readonly endless: boolean) {}
 
   /**
-   * Whether a file that began at `since` may end at `at` (ms): not if it has only just begun. Throws
-   * EPROTOCOL if the format changes more often than any working camera changes it.
+   * Counts a change at `at` (ms), unless the file, which began at `since`, has only just begun. Returns
+   * whether the file ends here. Throws EPROTOCOL if the format changes more often than any working camera
+   * changes it.
    */
-  allow(at: number, since: number): boolean {
+  admit(at: number, since: number): boolean {
     if (at - since < LEAST_MS) return false;
     this.times = this.times.filter((time) => at - time < MINUTE_MS);
     this.times.push(at);

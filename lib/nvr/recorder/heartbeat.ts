@@ -18,6 +18,7 @@ interface Beat {
   readonly pid: number;
 }
 
+/** The beats of one owner in one folder, for all of its recorders there. */
 interface Beating {
   users: number;
   readonly id: Promise<string>;
@@ -38,22 +39,18 @@ export async function beatIn(
   owner: RecorderOwner,
 ): Promise<{ readonly id: string; readonly stop: () => void }> {
   const key = `${owner.id}\0${root}`;
-  let one = beating.get(key);
-  if (one === undefined) {
-    one = { users: 0, ...begin(fs, timers, root, owner) };
-    beating.set(key, one);
-  }
-  const mine = one;
-  mine.users++;
+  const beats: Beating = beating.get(key) ?? { users: 0, ...begin(fs, timers, root, owner) };
+  beating.set(key, beats);
+  beats.users++;
   let isStopped = false;
   const stop = (): void => {
     if (isStopped) return;
     isStopped = true;
-    if (--mine.users > 0) return;
-    if (beating.get(key) === mine) beating.delete(key);
-    mine.stop();
+    if (--beats.users > 0) return;
+    if (beating.get(key) === beats) beating.delete(key);
+    beats.stop();
   };
-  return { id: await mine.id, stop };
+  return { id: await beats.id, stop };
 }
 
 /** Text of the owner's last beat, which differs from one beat to the next. Undefined if there is none. */

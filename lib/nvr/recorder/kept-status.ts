@@ -1,6 +1,6 @@
 // Computes how long recordings last: what there is, how fast it grows, and when that fills the disk. Pure.
 
-import type { Mate } from './folder-mates.js';
+import type { FolderRecorder } from './folder-recorders.js';
 import { reportOf, type Journal } from './journal.js';
 import { GIB } from './retention.js';
 import type { KeptStatus } from './types.js';
@@ -12,7 +12,7 @@ const LEAST_MS = 10 * 60_000;
 
 export function keptStatus(
   journal: Journal,
-  mates: readonly Mate[],
+  recorders: readonly FolderRecorder[],
   disk: { readonly free: number; readonly reserve: number } | undefined,
   now: number,
 ): KeptStatus {
@@ -28,7 +28,7 @@ export function keptStatus(
   }
   const pace = bytesPerDay(journal, now);
   const isKnown = disk !== undefined && disk.free !== Infinity;
-  const fullAt = isKnown ? whenFull(mates, disk.free - disk.reserve, now) : undefined;
+  const fullAt = isKnown ? whenFull(recorders, disk.free - disk.reserve, now) : undefined;
   return {
     keptFiles,
     hoursKept: Math.round((ms / HOUR_MS) * 10) / 10,
@@ -60,30 +60,31 @@ function bytesPerDay(journal: Journal, now: number): number | undefined {
 }
 
 /** When the disk will be full, in epoch ms; undefined if never, or if it is unknown. */
-function whenFull(mates: readonly Mate[], room: number, now: number): number | undefined {
+function whenFull(recorders: readonly FolderRecorder[], room: number, now: number): number | undefined {
   let pace = 0;
   let growth = 0;
-  for (const { journal, limits } of mates) {
+  for (const { journal, limits } of recorders) {
     const own = bytesPerDay(journal, now) ?? 0;
     pace += own;
     if (own > 0) growth += growthOf(journal, limits, own);
   }
-  const { keepFolderGiB, keepFreeGiB } = leastOf(mates);
-  const together = mates.reduce((sum, { journal }) => sum + journal.unkeptBytes, 0);
+  const { keepFolderGiB, keepFreeGiB } = leastOf(recorders);
+  const together = recorders.reduce((sum, { journal }) => sum + journal.unkeptBytes, 0);
   const most = Math.min(growth, keepFolderGiB * GIB - together);
   if (pace === 0 || keepFreeGiB > 0 || most <= room) return undefined;
   return Math.round(now + (Math.max(0, room) / pace) * DAY_MS);
 }
 
 /** The bytes by which a recorder's files can still grow within its own limits. */
-function growthOf(journal: Journal, { keepDays, keepGiB }: Mate['limits'], pace: number): number {
+function growthOf(journal: Journal, { keepDays, keepGiB }: FolderRecorder['limits'], pace: number): number {
   const bySize = keepGiB > 0 ? keepGiB * GIB - journal.unkeptBytes : Infinity;
   const byAge = keepDays > 0 ? keepDays * pace - journal.unkeptBytes : Infinity;
   return Math.max(0, Math.min(bySize, byAge));
 }
 
-function leastOf(mates: readonly Mate[]): { keepFolderGiB: number; keepFreeGiB: number } {
-  const folder = mates.map(({ limits }) => limits.keepFolderGiB ?? 0).filter((limit) => limit > 0);
-  const free = mates.map(({ limits }) => limits.keepFreeGiB ?? 0);
+/** The strictest limits of the recorders on their common folder and disk, in GiB. */
+function leastOf(recorders: readonly FolderRecorder[]): { keepFolderGiB: number; keepFreeGiB: number } {
+  const folder = recorders.map(({ limits }) => limits.keepFolderGiB ?? 0).filter((limit) => limit > 0);
+  const free = recorders.map(({ limits }) => limits.keepFreeGiB ?? 0);
   return { keepFolderGiB: Math.min(Infinity, ...folder), keepFreeGiB: Math.max(0, ...free) };
 }

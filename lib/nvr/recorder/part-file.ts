@@ -78,8 +78,8 @@ export class PartFile implements ClipSink {
   }
 
   /**
-   * Rejects with the file system's error, or EDISK if the file is gone: a spare finishes the files of a
-   * Node-RED that stood still, and what would be written then is no longer this recording's.
+   * Rejects with the file system's error, or with EDISK if the file is gone: if this process is suspended for
+   * long, another Node-RED takes its file for abandoned and finishes it, and it must not be changed then.
    */
   async write(data: Uint8Array): Promise<void> {
     const part = await openBelow(this.fs, this.root, this.file + PART);

@@ -13,7 +13,7 @@ import { timeOf, type ClipContext } from './clip-context.js';
 import { writeError } from './disk.js';
 import { nextOrder } from './disk-turns.js';
 import { Endless } from './endless.js';
-import { News } from './news.js';
+import { ReportedCauses } from './reported-causes.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
 import { LAPSE } from './journal.js';
@@ -52,7 +52,7 @@ export class Recorder {
   private readonly lapse: TimeLapse;
   /** The finished recordings. */
   readonly catalog: Catalog;
-  private readonly news = new News();
+  private readonly reported = new ReportedCauses();
   private readonly emit: (event: RecorderEvent) => void;
 
   /** Throws EINPUT for invalid options. */
@@ -68,7 +68,7 @@ export class Recorder {
     };
     this.cases = new Cases(this.context, hub.channel, listener, this.emit, (write) => this.store.note(write));
     this.store = new ClipStore(options, deps, this.emit, this.cases, (error) => {
-      if (this.news.remember(error)) this.emit({ type: 'warning', error });
+      if (this.reported.remember(error)) this.emit({ type: 'warning', error });
     });
     this.catalog = new Catalog(options, deps, () => this.store.journal());
     this.endless = new Endless(options, deps, this.cases, () => {
@@ -274,9 +274,9 @@ export class Recorder {
       if (unit.kind === 'video' && this.lapse.choose(unit)) this.film(unit);
       return;
     }
-    const mute = unit.kind === 'audio' ? this.sound.see(unit) : undefined;
-    if (mute !== undefined) this.emit({ type: 'warning', error: mute });
-    if (unit.kind === 'video') this.pace.see(unit.arrival, () => this.hub.statistics.fps);
+    const unwritable = unit.kind === 'audio' ? this.sound.take(unit) : undefined;
+    if (unwritable !== undefined) this.emit({ type: 'warning', error: unwritable });
+    if (unit.kind === 'video') this.pace.take(unit.arrival, () => this.hub.statistics.fps);
     if (this.options.mode === 'alarm') this.ring.push(unit);
     const { window } = this;
     if (window !== undefined && timeOf(unit) >= window.end) {
@@ -322,11 +322,11 @@ export class Recorder {
 
   private onClipEvent(event: RecorderEvent): void {
     if (event.type === 'finished') {
-      if (this.options.mode !== 'continuous' || this.endless.judge(event)) this.news.success();
+      if (this.options.mode !== 'continuous' || this.endless.onFinished(event)) this.reported.clear();
       this.emit(event);
       this.store.retain();
     } else if (event.type === 'failed') {
-      this.emit({ ...event, firstOfOutage: this.news.remember(event.error) });
+      this.emit({ ...event, firstOfOutage: this.reported.remember(event.error) });
       if (this.options.mode !== 'alarm' && this.subscription !== undefined) this.endless.retryLater();
     } else {
       this.emit(event);
@@ -338,7 +338,7 @@ export class Recorder {
     this.store.open().catch((error: unknown) => {
       const failure = writeError(error, this.options.folder);
       if (this.options.mode === 'alarm')
-        this.emit({ type: 'failed', clip: 0, error: failure, firstOfOutage: this.news.remember(failure) });
+        this.emit({ type: 'failed', clip: 0, error: failure, firstOfOutage: this.reported.remember(failure) });
     });
   }
 

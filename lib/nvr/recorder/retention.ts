@@ -40,7 +40,7 @@ export async function retain(
   all: readonly Journal[],
   limits: RetentionLimits,
   now: number,
-  tell: (deleted: Deleted) => void,
+  report: (deleted: Deleted) => void,
 ): Promise<void> {
   const { keepDays, keepGiB, keepFolderGiB = 0, keepFreeGiB = 0 } = limits;
   const before = keepDays > 0 ? now - keepDays * DAY_MS : -Infinity;
@@ -49,15 +49,15 @@ export async function retain(
     if (entry.kept) continue;
     const reason = entry.end < before ? 'age' : journal.unkeptBytes > bytes ? 'size' : undefined;
     if (reason === undefined) break;
-    await remove(fs, journal, entry, reason, tell);
+    await remove(fs, journal, entry, reason, report);
   }
   if (keepFolderGiB > 0) {
     const excess = all.reduce((sum, one) => sum + one.unkeptBytes, 0) - keepFolderGiB * GIB;
-    await removeOldest(fs, all, excess, 'folder', tell);
+    await removeOldest(fs, all, excess, 'folder', report);
   }
   if (keepFreeGiB > 0) {
     const short = keepFreeGiB * GIB - (await freeBytes(fs, journal.root));
-    await removeOldest(fs, all, short, 'free', tell);
+    await removeOldest(fs, all, short, 'free', report);
   }
 }
 
@@ -66,7 +66,7 @@ async function removeOldest(
   all: readonly Journal[],
   bytes: number,
   reason: DeletedReason,
-  tell: (deleted: Deleted) => void,
+  report: (deleted: Deleted) => void,
 ): Promise<void> {
   if (bytes <= 0) return;
   const oldest = all
@@ -76,7 +76,7 @@ async function removeOldest(
   let left = bytes;
   for (const { journal, entry } of oldest) {
     if (left <= 0) return;
-    await remove(fs, journal, entry, reason, tell);
+    await remove(fs, journal, entry, reason, report);
     left -= entry.bytes;
   }
 }
@@ -90,14 +90,14 @@ async function remove(
   journal: Journal,
   { file, thumbnail, bytes }: DoneEntry,
   reason: DeletedReason,
-  tell: (deleted: Deleted) => void,
+  report: (deleted: Deleted) => void,
 ): Promise<void> {
   const { root } = journal;
-  const was = await unlink(fs, root, file);
+  const wasThere = await unlink(fs, root, file);
   if (thumbnail !== undefined) await unlink(fs, root, thumbnail);
   await removeEmpty(fs, root, file);
   await journal.gone(file);
-  if (was) tell({ file, bytes, reason });
+  if (wasThere) report({ file, bytes, reason });
 }
 
 async function unlink(fs: RecorderFs, root: string, file: string): Promise<boolean> {

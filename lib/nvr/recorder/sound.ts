@@ -12,8 +12,8 @@ export class Sound {
   private last: AudioUnit | undefined;
   private reportedCodec: string | undefined;
 
-  /** Returns an error once if the audio has a codec that clip files cannot hold. */
-  see(unit: AudioUnit): NvrError | undefined {
+  /** Takes the next unit. Returns an error once if the audio has a codec that clip files cannot hold. */
+  take(unit: AudioUnit): NvrError | undefined {
     const { codec } = unit.format;
     if (isWritableSound(unit.format)) {
       this.last = unit;

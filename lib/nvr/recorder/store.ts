@@ -7,12 +7,12 @@ import { writeError } from './disk.js';
 import { BEAT_MS, beatIn } from './heartbeat.js';
 import { Journal, type CaseEntry } from './journal.js';
 import { recover, type RecoveryListener } from './recovery.js';
-import { joinFolder, matesOf } from './folder-mates.js';
+import { joinFolder, recordersIn } from './folder-recorders.js';
 import { freeBytes, RESERVE_BYTES } from './disk-room.js';
 import { keptStatus } from './kept-status.js';
 import { retain } from './retention.js';
 import { Thinning } from './thinning.js';
-import { settleThinning } from './thin.js';
+import { finishThinning } from './thin.js';
 import { TakeOver } from './take-over.js';
 import type { NvrError } from '../../errors.js';
 import type { KeptStatus, RecorderDeps, RecorderEvent, RecorderOptions, RecorderStatus } from './types.js';
@@ -62,7 +62,7 @@ export class ClipStore {
       ready: this.read,
       files: loaded?.files ?? 0,
       fileBytes: loaded?.bytes ?? 0,
-      ...(loaded && keptStatus(loaded, matesOf(loaded.root), disk, deps.now())),
+      ...(loaded && keptStatus(loaded, recordersIn(loaded.root), disk, deps.now())),
     };
   }
 
@@ -182,17 +182,17 @@ export class ClipStore {
   private takeOver(): void {
     this.takingOver = this.takingOver.then(async () => {
       try {
-        await this.lookAtOthers(await this.journal());
+        await this.takeOverStopped(await this.journal());
       } catch (cause) {
         this.warn(writeError(cause, this.options.folder));
       }
     });
   }
 
-  private async lookAtOthers(journal: Journal): Promise<void> {
+  private async takeOverStopped(journal: Journal): Promise<void> {
     const { fs, monotonic, timers } = this.deps;
     if (this.closed || this.others === undefined || this.beat === undefined) return;
-    const { taken, isWaiting } = await this.others.look(journal.root, this.beat.id, monotonic());
+    const { taken, isWaiting } = await this.others.takeStopped(journal.root, this.beat.id, monotonic());
     for (const other of taken) {
       const left = await journal.absorb(other.journal, other.name);
       await recover(fs, journal, this.options.folder, this.recovery, left);
@@ -213,7 +213,7 @@ export class ClipStore {
     if (this.closed) return;
     this.leaveFolder?.();
     this.leaveFolder = joinFolder({ journal, limits: options });
-    const all = matesOf(journal.root).map((mate) => mate.journal);
+    const all = recordersIn(journal.root).map((recorder) => recorder.journal);
     await retain(deps.fs, journal, all, options, deps.now(), ({ file, bytes, reason }) => {
       this.emit({ type: 'deleted', file: path.join(options.folder, file), bytes, reason });
     });
@@ -227,7 +227,7 @@ export class ClipStore {
     try {
       // Recovery goes first: whatever is added later belongs to this run.
       await recover(fs, journal, folder, this.recovery, journal.leftovers);
-      await settleThinning(fs, journal);
+      await finishThinning(fs, journal);
     } catch (cause) {
       this.warn(writeError(cause, folder));
     }

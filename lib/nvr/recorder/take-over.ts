@@ -35,7 +35,7 @@ export class TakeOver {
    * when done. `isWaiting`: others remain, whose owner is alive. `now`: monotonic ms. Rejects with the file
    * system's error.
    */
-  async look(root: string, me: string, now: number): Promise<{ taken: Taken[]; isWaiting: boolean }> {
+  async takeStopped(root: string, me: string, now: number): Promise<{ taken: Taken[]; isWaiting: boolean }> {
     const taken: Taken[] = [];
     let isWaiting = false;
     for (const name of await this.fs.readdir(root)) {
@@ -48,10 +48,10 @@ export class TakeOver {
         isWaiting = true;
         continue;
       }
-      const mine = journalName(this.id, { owner: me, from: from ?? owner });
-      if (!(await this.take(root, name, mine))) continue;
-      taken.push({ journal, name: mine });
-      await this.forget(root, owner);
+      const ownName = journalName(this.id, { owner: me, from: from ?? owner });
+      if (!(await this.rename(root, name, ownName))) continue;
+      taken.push({ journal, name: ownName });
+      await this.removeIfLast(root, owner);
     }
     return { taken, isWaiting };
   }
@@ -66,10 +66,10 @@ export class TakeOver {
   }
 
   /** False if another Node-RED renamed it first. */
-  private async take(root: string, name: string, mine: string): Promise<boolean> {
+  private async rename(root: string, name: string, ownName: string): Promise<boolean> {
     const place = await openBelow(this.fs, root, name);
     try {
-      await place.rename(mine);
+      await place.rename(ownName);
       return true;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return false;
@@ -78,7 +78,7 @@ export class TakeOver {
   }
 
   /** Removes an owner's beat file if no journal of that owner is left, of any node. */
-  private async forget(root: string, id: string): Promise<void> {
+  private async removeIfLast(root: string, id: string): Promise<void> {
     this.watched.delete(id);
     const names = await this.fs.readdir(root);
     const isOf = (name: string): boolean => name.split('@').slice(1).join('@') === `${id}.jsonl`;

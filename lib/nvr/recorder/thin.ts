@@ -56,7 +56,7 @@ export async function thinFile(
 }
 
 /** After a crash during thinning, finds out from each file's size whether it was replaced. */
-export async function settleThinning(fs: RecorderFs, journal: Journal): Promise<void> {
+export async function finishThinning(fs: RecorderFs, journal: Journal): Promise<void> {
   for (const { file, thinning } of [...journal.finished]) {
     if (thinning === undefined) continue;
     const found = await openBelow(fs, journal.root, file).then(

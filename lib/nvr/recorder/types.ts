@@ -90,9 +90,9 @@ export type KeptMessage = Record<string, unknown>;
 export interface RecorderOwner {
   /** Of letters, digits and hyphens; the same after each start. */
   readonly id: string;
-  /** What is recorded: of what others left, only the same is taken over. */
+  /** Identifies the recorded stream: of the journals that others left, only those of the same are taken over. */
   readonly camera: string;
-  /** Where process ids mean the same as here. */
+  /** Identifies the machine or container: process ids are compared only within the same one. */
   readonly host: string;
   readonly pid: number;
   readonly isAlive: (pid: number) => boolean;
@@ -107,7 +107,7 @@ export interface RecorderDeps {
   readonly timers: { set(run: () => void, ms: number): unknown; clear(timer: unknown): void };
   /** Makes the JPEG that is stored next to a clip; undefined if none can be made. */
   readonly thumbnail?: (keyframe: VideoUnit) => Promise<Buffer | undefined>;
-  /** Absent: nobody else uses the folder. */
+  /** Undefined if no other Node-RED uses the folder. */
   readonly owner?: RecorderOwner;
   /** Undefined if the NVR has no playback. */
   readonly fetchSpan?: FetchSpan;

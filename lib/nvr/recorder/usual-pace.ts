@@ -11,7 +11,7 @@ export class UsualPace {
   private readAt = -Infinity;
 
   /** Takes the arrival of a frame. `fps` is called now and then. */
-  see(arrival: number, fps: () => number): void {
+  take(arrival: number, fps: () => number): void {
     this.lastPicture = arrival;
     if (arrival < this.readAt + READ_EACH_MS) return;
     this.readAt = arrival;

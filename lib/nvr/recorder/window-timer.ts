@@ -6,10 +6,10 @@ import type { RecorderDeps } from './types.js';
 
 /**
  * If a frame came within this many ms, the stream may only be stalled, or this machine may be late: frames
- * from before the window's end are still awaited,
+ * from before the window's end are still awaited.
  */
 const STALL_MS = 3000;
-/** for at most this long (ms). */
+/** Such frames are awaited for at most this long (ms) after the window's end. */
 const LATE_MS = 30_000;
 
 export class WindowTimer {

@@ -15,7 +15,7 @@ import type {
   ExportProgress,
   ExportRequest,
 } from '../../../lib/nvr/export/types.js';
-import { matesOf } from '../../../lib/nvr/recorder/folder-mates.js';
+import { recordersIn } from '../../../lib/nvr/recorder/folder-recorders.js';
 import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { judgeClip, videoTimes } from '../../media/clip-judge.js';
 import { source, videoUnits, type SourceOptions } from '../../media/recorded-units.js';
@@ -269,7 +269,7 @@ describe('an export', function () {
   it('is deleted by no limit of the recorders that share its folder', async () => {
     const rig = new Rig(folder);
     await rig.export();
-    assert.deepEqual(matesOf(nodeFs.realpathSync(folder)), []);
+    assert.deepEqual(recordersIn(nodeFs.realpathSync(folder)), []);
     assert.equal(rig.timers.size, 0);
   });
 

@@ -107,11 +107,11 @@ describe('how long recordings last', () => {
     const undelivered = { start: NOW - DAY, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
     await second.closed('second.mp4', { file: 'second.mp4', end: NOW, bytes: 24 * GIB, undelivered });
     const limits = { keepDays: 0, keepGiB: 0 };
-    const mates = [journal, second].map((one) => ({ journal: one, limits }));
-    const both = keptStatus(journal, mates, { free: 49 * GIB, reserve: GIB }, NOW);
+    const recorders = [journal, second].map((one) => ({ journal: one, limits }));
+    const both = keptStatus(journal, recorders, { free: 49 * GIB, reserve: GIB }, NOW);
     assert.deepEqual([both.bytesPerDay, both.fullAt], [24 * GIB, NOW + DAY]);
     // Less room than the reserve: it is full now.
-    const full = keptStatus(journal, mates, { free: GIB / 2, reserve: GIB }, NOW);
+    const full = keptStatus(journal, recorders, { free: GIB / 2, reserve: GIB }, NOW);
     assert.deepEqual([full.freeBytes, full.fullAt], [GIB / 2, NOW]);
     for (let hour = 24; hour > 0; hour--) await journal.keep(`${hour}.mp4`, true);
     assert.deepEqual([status().keptFiles, status({ keepGiB: 99 }).fullAt], [24, undefined]);

@@ -12,7 +12,7 @@ const AHEAD_BYTES = 4 * 1024 * 1024;
  * Writes units up to `to`, or until there are no more. Returns the error that ended it early; never rejects.
  * `onUnit` is called for each unit written.
  */
-export async function pour(
+export async function writeUnits(
   units: AsyncIterable<VideoUnit>,
   clip: Clip,
   to: number,

@@ -3,7 +3,7 @@
 import type { NvrError } from '../../errors.js';
 import { codeOf } from './disk.js';
 
-export class News {
+export class ReportedCauses {
   private readonly causes = new Set<string>();
 
   /** Remembers the cause. Returns whether it was not reported since the last success. */
@@ -14,7 +14,8 @@ export class News {
     return isNew;
   }
 
-  success(): void {
+  /** A success: every cause is new again. */
+  clear(): void {
     this.causes.clear();
   }
 }
