@@ -1,21 +1,15 @@
 // Flow node `nvr-health-ping`: checks whether one camera, several, or all cameras of an NVR can be reached,
 // and sends each check and each change of state.
 
-import { asNvrError } from '../lib/errors.js';
 import type { NodeAPI, NodeMessage, NodeStatus } from 'node-red';
+import { asNvrError } from '../lib/errors.js';
 import { channelList, isOneChannel } from './shared/channel-list.js';
 import { channelName, channelNumber } from './shared/channel.js';
-import {
-  flowNode,
-  type FlowContext,
-  type FlowPart,
-  type Input,
-  type Outputs,
-  type Send,
-} from './shared/flow-node.js';
+import { flowNode, type FlowContext, type FlowPart, type Input, type Send } from './shared/flow-node.js';
 import { HealthChecks } from './shared/health-checks.js';
 import { changeOf, statusOf, untilNext } from './shared/health-messages.js';
 import { topicOf, topicOr } from './shared/messages.js';
+import type { Outputs } from './shared/output/outlet.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { healthPingSettings } from './shared/settings/tables/nvr-health-ping.js';
@@ -29,7 +23,7 @@ const FIRST_MS = 1_000;
 const FRESH_MS = 500;
 
 /** The channels to check, and their name in topics. */
-interface Asked {
+interface Target {
   /** Undefined: all cameras of the NVR. */
   readonly channels: readonly number[] | undefined;
   readonly name: string;
@@ -37,7 +31,7 @@ interface Asked {
   readonly isOne: boolean;
 }
 
-const EVERY: Asked = { channels: undefined, name: ALL, isOne: false };
+const ALL_CAMERAS: Target = { channels: undefined, name: ALL, isOne: false };
 
 export = (RED: NodeAPI): void => {
   flowNode(RED, 'nvr-health-ping', healthPingSettings, (context) => new HealthPing(context));
@@ -45,14 +39,15 @@ export = (RED: NodeAPI): void => {
 
 class HealthPing implements FlowPart {
   private readonly checks: HealthChecks;
-  private readonly asked: Asked;
+  /** What is checked without a message. */
+  private readonly target: Target;
   private timer: NodeJS.Timeout | undefined;
   private pending = 0;
 
   constructor(private readonly context: FlowContext<typeof healthPingSettings>) {
     const { nvr, server, settings } = context;
     // If the channel comes from messages, there is none without a message, and timed checks are off.
-    this.asked = isFromMessage(context, 'channel') ? EVERY : this.askedOf(settings.channel);
+    this.target = isFromMessage(context, 'channel') ? ALL_CAMERAS : this.targetOf(settings.channel);
     this.checks = new HealthChecks(nvr, server.settings, settings);
   }
 
@@ -63,9 +58,9 @@ class HealthPing implements FlowPart {
   /** A message may choose the channels and the stream, but not the host. */
   async input(message: Input, send: Send): Promise<void> {
     const { settings } = this.context;
-    const asked = this.askedOf(givenFor(this.context, 'channel', message));
+    const target = this.targetOf(givenFor(this.context, 'channel', message));
     const stream = overridden(healthPingSettings, 'stream', message.stream, settings.stream);
-    for (const outputs of await this.run(asked, stream, message, 0)) send(outputs);
+    for (const outputs of await this.run(target, stream, message, 0)) send(outputs);
   }
 
   close(): void {
@@ -83,7 +78,7 @@ class HealthPing implements FlowPart {
     this.timer = setTimeout(
       () => {
         this.schedule();
-        this.run(this.asked, settings.stream, {}, FRESH_MS).then(
+        this.run(this.target, settings.stream, {}, FRESH_MS).then(
           (messages) => {
             for (const outputs of messages) node.send(outputs);
           },
@@ -101,7 +96,7 @@ class HealthPing implements FlowPart {
    * reports no error.
    */
   private async run(
-    { channels, name, isOne }: Asked,
+    { channels, name, isOne }: Target,
     stream: string,
     message: NodeMessage,
     freshMs: number,
@@ -136,9 +131,9 @@ class HealthPing implements FlowPart {
     return topicOf({ name: settings.name, channels: [{ channel: 0, name }] }, 0, 'health');
   }
 
-  private askedOf(given: unknown): Asked {
+  private targetOf(given: unknown): Target {
     const { settings } = this.context.server;
-    if (given === ALL) return EVERY;
+    if (given === ALL) return ALL_CAMERAS;
     if (!isOneChannel(settings, given) && typeof given === 'string')
       return { channels: channelList(settings, given), name: given.trim(), isOne: false };
     const channel = channelNumber(settings, given);

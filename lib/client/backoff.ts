@@ -40,7 +40,9 @@ const DOUBLING_IS_WORTH_MS = 8_000;
  * minute, so that it is seen within 10 s even if single attempts are slow. Used only if the camera has played
  * before: otherwise the settings are wrong.
  */
-const SECOND_LOOKS_MS: readonly number[] = [2_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 30_000];
+const REFUSED_RETRIES_MS: readonly number[] = [
+  2_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 30_000,
+];
 /**
  * A camera that has played and is refused for longer than a boot takes may grant the request again at any
  * time.
@@ -56,12 +58,13 @@ export class Backoff {
   private kind: Kind | undefined;
   /** The wait before the present attempt, in ms. */
   private waitedMs = 0;
-  private looks = 0;
-  private logins = 0;
+  /** Retries after a refusal, and after a wrong password, since the last media. */
+  private refusedRetries = 0;
+  private loginRetries = 0;
   private hasPlayed = false;
   /** When the present outage began, in monotonic ms. */
   private lostAt: number | undefined;
-  private heardAt: number | undefined;
+  private lastMediaAt: number | undefined;
   /** Milliseconds of media since the last doubling, and since the last failure. */
   private healthyMs = 0;
   private pieceMs = 0;
@@ -72,21 +75,21 @@ export class Backoff {
   constructor(private readonly random: () => number = Math.random) {}
 
   /** Call this when media arrives. */
-  heard(now: number): void {
-    if (this.heardAt !== undefined) {
-      this.healthyMs += now - this.heardAt;
-      this.pieceMs += now - this.heardAt;
+  onMedia(now: number): void {
+    if (this.lastMediaAt !== undefined) {
+      this.healthyMs += now - this.lastMediaAt;
+      this.pieceMs += now - this.lastMediaAt;
     }
-    this.heardAt = now;
+    this.lastMediaAt = now;
     this.hasPlayed = true;
     this.lostAt = undefined;
-    this.looks = this.logins = 0;
+    this.refusedRetries = this.loginRetries = 0;
     if (this.attempt > 0 && this.healthyMs >= HEALTHY_AFTER_MS) this.reset();
   }
 
   /** The session has ended, for whatever reason: the time until the next media does not count as healthy. */
-  left(): void {
-    this.heardAt = undefined;
+  onSessionEnd(): void {
+    this.lastMediaAt = undefined;
   }
 
   /** Counts a failure and returns when to try again. The delays start anew when the kind of cause changes. */
@@ -107,7 +110,7 @@ export class Backoff {
     this.kind = undefined;
     this.waitedMs = 0;
     this.healthyMs = this.pieceMs = 0;
-    this.looks = this.logins = 0;
+    this.refusedRetries = this.loginRetries = 0;
   }
 
   private retryAfter(kind: Kind, code: NvrErrorCode, now: number): Retry {
@@ -133,14 +136,14 @@ export class Backoff {
 
   private afterRefusal(code: NvrErrorCode): Retry {
     if (code === 'EINPUT' || !this.hasPlayed) return { inMs: this.spread(LASTING_MS, 1.2), isLasting: true };
-    const look = SECOND_LOOKS_MS[this.looks++];
-    return look === undefined
+    const wait = REFUSED_RETRIES_MS[this.refusedRetries++];
+    return wait === undefined
       ? { inMs: this.spread(PLAYED_BEFORE_MS, 1.2), isLasting: true }
-      : { inMs: this.spread(look, 1), isLasting: false };
+      : { inMs: this.spread(wait, 1), isLasting: false };
   }
 
   private afterWrongPassword(): Retry {
-    if (this.hasPlayed && this.logins++ === 0) return { inMs: SECOND_LOGIN_MS, isLasting: false };
+    if (this.hasPlayed && this.loginRetries++ === 0) return { inMs: SECOND_LOGIN_MS, isLasting: false };
     this.waitedMs =
       this.waitedMs === 0 ? WRONG_PASSWORD.firstMs : Math.min(this.waitedMs * 2, WRONG_PASSWORD.maxMs);
     return { inMs: this.spread(this.waitedMs, 1.2), isLasting: true };

@@ -19,7 +19,7 @@ export class LossWatch {
    * Called about once a second with the totals so far. Returns the loss in percent once it has lasted for a
    * minute, and then starts a new minute.
    */
-  look(now: number, received: number, lost: number): number | undefined {
+  take(now: number, received: number, lost: number): number | undefined {
     const last = this.parts.at(-1);
     if (last !== undefined && now - last.at < PART_MS) return undefined;
     this.parts.push({ at: now, received, lost });

@@ -118,13 +118,13 @@ export class Playing {
     const { received } = reception;
     if (received > 0 && !endsByItself) learnFromMedia(memory, leftOut);
     if (reception.isUdp) this.watchLosses(now);
-    const silence = this.watchdog.look(now, received, reception.fps);
+    const silence = this.watchdog.check(now, received, reception.fps);
     if (silence !== undefined && !this.isPaused) onEnd('silence', reception.whySilent(silence));
   }
 
   private watchLosses(now: number): void {
     const { packets, lost } = this.options.reception.count;
-    const percent = this.losses.look(now, packets, lost);
+    const percent = this.losses.take(now, packets, lost);
     if (percent !== undefined) this.options.onLossy(percent);
   }
 }

@@ -35,7 +35,7 @@ export class Watchdog {
    * Called about once a second with the number of packets received so far and the frame rate (0 if unknown).
    * Returns the silence in ms once it is too long.
    */
-  look(now: number, received: number, fps: number): number | undefined {
+  check(now: number, received: number, fps: number): number | undefined {
     if (received !== this.received) {
       this.received = received;
       this.lastMediaAt = now;

@@ -115,7 +115,7 @@ export class Nvr {
       settings,
       account: this.account,
       memory: this.memory.camera(),
-      crowded: () => this.hubs.warnIfCrowded(),
+      warnIfCrowded: () => this.hubs.warnIfCrowded(),
       channel,
       stream,
       uri: this.liveUri(channel, stream),

@@ -49,7 +49,10 @@ let tests = 0;
 /** Call once per runtime. */
 export function registerAdmin(RED: NodeAPI): void {
   const mayWrite = RED.auth.needsPermission(PERMISSION);
-  const on = (path: string, handle: (body: Record<string, unknown>, response: Response) => unknown): void => {
+  const route = (
+    path: string,
+    handle: (body: Record<string, unknown>, response: Response) => unknown,
+  ): void => {
     RED.httpAdmin.post(`/nvr-flow/${path}`, mayWrite, (request: Request, response: unknown) => {
       const { body, headers } = request;
       const answer = response as Response;
@@ -69,56 +72,56 @@ export function registerAdmin(RED: NodeAPI): void {
         });
     });
   };
-  on('test', (body, response) => asking(RED, body, (asked) => test(asked, body, response)));
-  on('cameras', (body, response) => asking(RED, body, (asked) => findCameras(asked, response)));
-  on('picture', (body, response) => {
+  route('test', (body, response) => withTarget(RED, body, (target) => test(target, body, response)));
+  route('cameras', (body, response) => withTarget(RED, body, (target) => findCameras(target, response)));
+  route('picture', (body, response) => {
     const picture = typeof body.id === 'string' ? pictures.get(body.id) : undefined;
     if (picture === undefined) throw new NvrError('EINPUT', 'There is no such picture any more.');
     response.type('image/jpeg').set('Cache-Control', 'no-store').send(picture);
   });
-  on('moving', (body, response) => {
+  route('moving', (body, response) => {
     streamMoving(body.id, response as unknown as ServerResponse);
   });
-  on('trace', (body, response) => {
+  route('trace', (body, response) => {
     trace(RED, body, response);
   });
-  on('player', async (_body, response) => {
+  route('player', async (_body, response) => {
     const script = await asset('/nvr-video.js');
     response.type('text/javascript').set('Cache-Control', 'no-store').send(script?.plain);
   });
 }
 
 /** The NVR that a dialog asks about. */
-interface Asked {
+interface Target {
   readonly nvr: Nvr;
   /** Called once it is known what became of the account, so that guessed passwords are counted. */
   readonly onAccount: (outcome: 'taken' | 'refused' | 'unasked') => void;
 }
 
 /**
- * Runs a dialog's request to the NVR; their number is limited. `ask` resolves with the ms for which an NVR
+ * Runs a dialog's request to the NVR; their number is limited. `use` resolves with the ms for which an NVR
  * created for it is still needed.
  */
-async function asking(
+async function withTarget(
   RED: NodeAPI,
   body: Record<string, unknown>,
-  ask: (asked: Asked) => Promise<number>,
+  use: (target: Target) => Promise<number>,
 ): Promise<void> {
   if (tests >= MAX_TESTS) throw new NvrError('EBUSY', `At most ${MAX_TESTS} tests run at once.`);
   const { nvr, isOwn, isGuess } = testedNvr(RED, body);
   let keepMs = 0;
-  let leave: ReturnType<TestGate['enter']> | undefined;
+  let reportOutcome: ReturnType<TestGate['enter']> | undefined;
   tests++;
   try {
-    if (isGuess) leave = gate.enter(nvr.settings.host, nvr.settings.username);
-    keepMs = await ask({
+    if (isGuess) reportOutcome = gate.enter(nvr.settings.host, nvr.settings.username);
+    keepMs = await use({
       nvr,
       onAccount: (outcome) => {
-        leave?.(outcome);
+        reportOutcome?.(outcome);
       },
     });
   } finally {
-    leave?.('unasked');
+    reportOutcome?.('unasked');
     tests--;
     if (keepMs > 0 && isOwn) setTimeout(() => void nvr.close(), keepMs).unref();
     else if (isOwn) await nvr.close();
@@ -127,7 +130,7 @@ async function asking(
 
 /** Streams one line of JSON per stage, and a last one with `health`. */
 async function test(
-  { nvr, onAccount }: Asked,
+  { nvr, onAccount }: Target,
   body: Record<string, unknown>,
   response: Response,
 ): Promise<number> {
@@ -135,28 +138,28 @@ async function test(
   const stream = body.stream === 'dual' ? 'dual' : 'main';
   const hub = nvr.camera(channel, stream);
   response.type('application/x-ndjson').set('Cache-Control', 'no-store').set('X-Accel-Buffering', 'no');
-  const tell = (line: object): void => {
+  const writeLine = (line: object): void => {
     response.write(`${JSON.stringify(line)}\n`);
   };
   const health = await nvr.health.probe(channel, stream, 'media', {
     linger: true,
     onStage: (stage, details) => {
       if (stage === 'auth') onAccount('taken');
-      tell({ stage, ...details });
+      writeLine({ stage, ...details });
     },
   });
   onAccount(health.code === 'EAUTH' ? 'refused' : 'unasked');
-  const isSeen = health.state !== 'down';
-  tell({
+  const isReached = health.state !== 'down';
+  writeLine({
     health: { channel, ...health },
-    ...(isSeen && { ...(await pictureOf(hub)), moving: offerMoving(hub) }),
+    ...(isReached && { ...(await pictureOf(hub)), moving: offerMoving(hub) }),
   });
   response.end();
-  return isSeen ? MOVES_WITHIN_MS : health.code === 'EAUTH' ? REFUSED_MS : 0;
+  return isReached ? MOVES_WITHIN_MS : health.code === 'EAUTH' ? REFUSED_MS : 0;
 }
 
 /** Responds with the channels that the NVR has. */
-async function findCameras({ nvr, onAccount }: Asked, response: Response): Promise<number> {
+async function findCameras({ nvr, onAccount }: Target, response: Response): Promise<number> {
   const { code, reason } = await nvr.health.probe(channelOf(nvr, undefined), 'main', 'auth');
   onAccount(code === 'EAUTH' ? 'refused' : code === undefined || code === 'ECHANNEL' ? 'taken' : 'unasked');
   if (code === 'EAUTH') {

@@ -7,18 +7,18 @@ import type { NodeStatus } from 'node-red';
  * problem.
  */
 const isOff = ({ fill }: NodeStatus): boolean => fill === 'grey';
-const isWell = ({ fill }: NodeStatus): boolean => fill === 'green' || fill === 'blue';
+const works = ({ fill }: NodeStatus): boolean => fill === 'green' || fill === 'blue';
 
 export class CameraBadges {
   private readonly badges = new Map<number, NodeStatus>();
   private shown: string | undefined;
 
-  /** `well`: the word for cameras that work, such as `playing`. */
+  /** `workingWord`: the word for cameras that work, such as `playing`. */
   constructor(
     private readonly show: (badge: NodeStatus) => void,
     channels: readonly number[],
     first: NodeStatus,
-    private readonly well: string,
+    private readonly workingWord: string,
   ) {
     for (const channel of channels) this.badges.set(channel, first);
   }
@@ -40,14 +40,14 @@ export class CameraBadges {
   private ofAll(): NodeStatus {
     const badges = [...this.badges.values()];
     const [first] = badges as [NodeStatus];
-    if (!isWell(first) && badges.every(({ text }) => text === first.text)) return first;
+    if (!works(first) && badges.every(({ text }) => text === first.text)) return first;
     const busy = badges.filter(({ fill }) => fill === 'blue');
     const count = (some: readonly NodeStatus[]): string => `${some.length}/${badges.length}`;
-    const well = badges.filter(isWell);
-    const text = `${count(well)} ${this.well}`;
-    const trouble = badges.filter((badge) => !isWell(badge) && !isOff(badge));
+    const working = badges.filter(works);
+    const text = `${count(working)} ${this.workingWord}`;
+    const trouble = badges.filter((badge) => !works(badge) && !isOff(badge));
     if (trouble.length > 0) {
-      const isLasting = well.length === 0 && trouble.every(({ fill }) => fill === 'red');
+      const isLasting = working.length === 0 && trouble.every(({ fill }) => fill === 'red');
       return { fill: isLasting ? 'red' : 'yellow', shape: 'ring', text };
     }
     if (busy.length > 0) return { fill: 'blue', shape: 'dot', text: `${count(busy)} ${busy[0]!.text}` };

@@ -20,10 +20,10 @@ export interface CameraParts {
   readonly show: (badge: NodeStatus) => void;
 }
 
-/** `well`: the badge's word for cameras that work, such as `playing`. Throws EINPUT as `OwnCameras` does. */
+/** `workingWord`: the badge's word for cameras that work, such as `playing`. Throws EINPUT as `OwnCameras` does. */
 export function camerasOf<Camera>(
   { node, server, settings }: Context,
-  well: string,
+  workingWord: string,
   make: (parts: CameraParts) => Camera,
 ): { own: OwnCameras; cameras: ReadonlyMap<number, Camera> } {
   const own = new OwnCameras(server.settings, settings.channel, settings.channelType);
@@ -34,7 +34,7 @@ export function camerasOf<Camera>(
     },
     channels,
     IDLE,
-    well,
+    workingWord,
   );
   const cameras = channels.map((channel) => {
     const show = (badge: NodeStatus): void => {

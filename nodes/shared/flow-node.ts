@@ -1,9 +1,10 @@
 // Common to all flow nodes: waits until the flows run, reads the settings or shows which one is invalid,
 // answers each input once, closes once.
 
-import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { asNvrError, NvrError } from '../../lib/errors.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
+import type { Outputs } from './output/outlet.js';
 import { refuseSettings } from './refuse.js';
 import { nvrOf, serverOf, whenFlowsRun, type NvrServerNode } from './server-node.js';
 import { migrate } from './settings/migrations.js';
@@ -12,8 +13,6 @@ import type { SettingsOf, SettingsTable } from './settings/setting.js';
 import { IDLE } from './status.js';
 
 export type Saved = NodeDef & Readonly<Record<string, unknown>>;
-/** One message or null for each output. */
-export type Outputs = (NodeMessage | null)[];
 export type Send = (outputs: Outputs) => void;
 
 /** An incoming message; its properties may have any type. */

@@ -90,7 +90,7 @@ export class LiveCamera {
       this.parts.show(status);
       this.lacksKeyframe = event.type === 'warning';
     }
-    this.tell(event.type, eventInfo(event));
+    this.sendEvent(event.type, eventInfo(event));
     if (event.firstOfOutage === true) this.context.node.error(event.error, { ...this.parts.mark });
   }
 
@@ -113,10 +113,10 @@ export class LiveCamera {
       what === 'pictures'
         ? 'The flow cannot keep up; only keyframes are sent until it can.'
         : 'The flow cannot keep up; sound and metadata are left out until it can.';
-    this.tell('gap', { ...this.publisher.own, code: 'EOVERLOAD', reason });
+    this.sendEvent('gap', { ...this.publisher.own, code: 'EOVERLOAD', reason });
   }
 
-  private tell(word: string, event: Record<string, unknown>): void {
+  private sendEvent(word: string, event: Record<string, unknown>): void {
     this.outlet?.event(word, event, (fields) => this.publisher.event(word, fields));
   }
 }

@@ -32,9 +32,9 @@ export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
   readonly channels: readonly number[];
   /** Run name for its events. */
   readonly run: string;
-  /** The message named the run itself: requested again, the run is continued. */
+  /** The message named the run itself: if it is requested again, it is continued. */
   readonly isNamed: boolean;
-  /** The name is a job's: what is done already is answered again, and not done twice. */
+  /** The name is a job's: files that it has finished are sent again, and not made twice. */
   readonly isJob: boolean;
 }
 
@@ -124,7 +124,7 @@ export class PlaybackFiles {
     let left = channels.length;
     let failure: NvrError | undefined;
     const onEnd = (channel: number, end: ExportEnd): void => {
-      this.tellEnd({ server, channel, stream, run }, end);
+      this.sendEnd({ server, channel, stream, run }, end);
       failure ??= end.error;
       if (--left > 0) return;
       this.running.delete(running);
@@ -187,31 +187,31 @@ export class PlaybackFiles {
     message: NodeMessage,
     onEnd: (end: ExportEnd) => void,
   ): ExportHandlers {
-    const tell = (word: string, more: object = {}): void => {
+    const sendEvent = (word: string, more: object = {}): void => {
       if (!this.closing) this.outlet.event({ server, channel, stream, run }, word, more);
     };
     return {
       onConnecting: () => {
-        tell('connecting');
+        sendEvent('connecting');
       },
       onPlaying: (transport) => {
-        tell('playing', { transport });
+        sendEvent('playing', { transport });
       },
       onInterrupted: ({ code, message: reason }, attempt, retryInMs) => {
-        tell('reconnecting', { code, reason, attempt, retryInMs });
+        sendEvent('reconnecting', { code, reason, attempt, retryInMs });
       },
       onWarning: ({ code, message: reason }) => {
-        tell('warning', { code, reason });
+        sendEvent('warning', { code, reason });
       },
       onProgress: (progress) => {
-        tell('progress', progress);
+        sendEvent('progress', progress);
         this.outlet.onProgress(this.percent);
       },
       onFile: (clip, repeated) => {
         const mark = repeated && { repeated };
-        tell('finished', { ...flatClip(clip), ...mark });
+        sendEvent('finished', { ...flatClip(clip), ...mark });
         const tooLarge = notAttached(clip, this.settings.attach);
-        if (tooLarge !== undefined) tell('warning', { code: tooLarge.code, reason: tooLarge.message });
+        if (tooLarge !== undefined) sendEvent('warning', { code: tooLarge.code, reason: tooLarge.message });
         const own = topicOf(server.settings, channel, 'clip');
         this.send({ ...this.RED.util.cloneMessage(message), run, channel, ...mark }, own, clip);
       },
@@ -219,7 +219,7 @@ export class PlaybackFiles {
     };
   }
 
-  private tellEnd(source: RunSource, end: ExportEnd): void {
+  private sendEnd(source: RunSource, end: ExportEnd): void {
     if (this.closing) return;
     const { reason, reached, missingMs, error, files } = end;
     const cause = error === undefined ? {} : { code: error.code, message: error.message };

@@ -7,9 +7,9 @@ import { channelList } from './channel-list.js';
 import { channelNumber } from './channel.js';
 import type { FlowContext, Input } from './flow-node.js';
 import type { FilesRequest } from './playback-files.js';
-import { isEmpty } from './settings/check.js';
 import { namedServer } from './named-server.js';
 import type { NvrServerNode } from './server-node.js';
+import { isEmpty } from './settings/check.js';
 import { givenFor, isFromMessage } from './settings/given.js';
 import { overridden } from './settings/read.js';
 import { playbackSettings } from './settings/tables/nvr-playback.js';
@@ -26,7 +26,7 @@ export class PlaybackRequests {
 
   /** Whether a message without `action` starts a run. */
   isPlay(message: Input): boolean {
-    return isFromMessage(this.context, 'from') || !isEmpty(this.of(message, 'from'));
+    return isFromMessage(this.context, 'from') || !isEmpty(this.given(message, 'from'));
   }
 
   output(message: Input): 'units' | 'file' {
@@ -70,7 +70,7 @@ export class PlaybackRequests {
   }
 
   private channels(message: Input, { settings }: NvrServerNode): number[] {
-    const given = this.of(message, 'channel');
+    const given = this.given(message, 'channel');
     const channels: number[] = Array.isArray(given)
       ? given.map((one) => channelNumber(settings, one))
       : channelList(settings, given);
@@ -80,7 +80,7 @@ export class PlaybackRequests {
 
   /** Target of a `seek`; the node's own start time is not used. */
   seekTime(message: Input): number {
-    const from = isFromMessage(this.context, 'from') ? this.of(message, 'from') : message.from;
+    const from = isFromMessage(this.context, 'from') ? this.given(message, 'from') : message.from;
     return this.time(from, 'from', this.context.server);
   }
 
@@ -91,7 +91,7 @@ export class PlaybackRequests {
   /** `named`: the property that names the run where `run` does not. */
   private span(message: Input, server: NvrServerNode, named = { name: 'run', given: message.run }): Span {
     const { settings } = this.context;
-    const from = this.time(this.of(message, 'from'), 'from', server);
+    const from = this.time(this.given(message, 'from'), 'from', server);
     if (from >= Date.now())
       throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
     const to = this.end(message, from, server);
@@ -106,16 +106,17 @@ export class PlaybackRequests {
 
   /** The first that is given: the message's duration, its end, the node's end, the node's duration. */
   private end(message: Input, from: number, server: NvrServerNode): number | undefined {
-    const isSaid = message.duration !== undefined || isFromMessage(this.context, 'duration');
-    const to = isSaid ? undefined : this.of(message, 'to');
-    const duration = isEmpty(to) ? this.of(message, 'duration') : undefined;
-    if (isEmpty(to) && isEmpty(duration) && !isSaid) return undefined;
+    const comesFromMessage = message.duration !== undefined || isFromMessage(this.context, 'duration');
+    const to = comesFromMessage ? undefined : this.given(message, 'to');
+    const duration = isEmpty(to) ? this.given(message, 'duration') : undefined;
+    if (isEmpty(to) && isEmpty(duration) && !comesFromMessage) return undefined;
     const end = isEmpty(to) ? from + parseDuration(duration, 'duration') : this.time(to, 'to', server);
     if (end <= from) throw new NvrError('EINPUT', '"to" must be later than "from".');
     return end;
   }
 
-  private of(message: Input, property: 'from' | 'to' | 'duration' | 'channel'): unknown {
+  /** The message's value of a property, else the setting. */
+  private given(message: Input, property: 'from' | 'to' | 'duration' | 'channel'): unknown {
     return givenFor(this.context, property, message);
   }
 }

@@ -111,7 +111,7 @@ export class PlaybackRuns {
   /** Sends an event of a run that is written to a file. */
   event({ server, channel, stream, run }: RunSource, word: string, more: object): void {
     const source = { channel, stream, mark: { run } };
-    this.tell(new Publisher(server.settings, source, this.context.settings.emit), run, word, more);
+    this.sendEvent(new Publisher(server.settings, source, this.context.settings.emit), run, word, more);
   }
 
   /** The run named by a message, or the only one. */
@@ -139,8 +139,8 @@ export class PlaybackRuns {
     const { request } = answer;
     const { channel, stream, run } = request;
     const publisher = new Publisher(server.settings, { channel, stream, mark: { run } }, settings.emit);
-    const tell = (word: string, event: object = {}): void => {
-      this.tell(publisher, request.run, word, event);
+    const sendEvent = (word: string, event: object = {}): void => {
+      this.sendEvent(publisher, request.run, word, event);
     };
     const reached = (): number => group.runs.get(request.channel)?.reached ?? request.from;
     return {
@@ -151,29 +151,29 @@ export class PlaybackRuns {
       },
       onConnecting: () => {
         node.status(CONNECTING);
-        tell('connecting');
+        sendEvent('connecting');
       },
       onPlaying: (transport) => {
         node.status(PLAYING);
-        tell('playing', { transport });
+        sendEvent('playing', { transport });
         if (settings.doneWhen === 'playing') answer.resolve();
       },
       onPaused: (at) => {
         node.status(PAUSED);
-        tell('paused', { reached: at });
+        sendEvent('paused', { reached: at });
       },
       onInterrupted: ({ code, message: reason }, attempt, retryInMs) => {
         node.status({ fill: 'yellow', shape: 'ring', text: code });
-        tell('reconnecting', { code, reason, attempt, retryInMs, reached: reached() });
+        sendEvent('reconnecting', { code, reason, attempt, retryInMs, reached: reached() });
       },
       onWarning: ({ code, message: reason }) => {
-        tell('warning', { code, reason });
+        sendEvent('warning', { code, reason });
       },
       onEnd: (reason, error, missingMs) => {
         const isLast = --group.left === 0;
         if (isLast && this.runs.get(request.run) === group.controlled) this.runs.delete(request.run);
         const { word, event } = endOf(request, reached(), { reason, error, missingMs });
-        tell(word, event);
+        sendEvent(word, event);
         if (this.runs.size === 0)
           node.status(error !== undefined ? failed(error.code) : reason === 'stopped' ? STOPPED : IDLE);
         this.outlet.afterwards(() => {
@@ -184,7 +184,7 @@ export class PlaybackRuns {
     };
   }
 
-  private tell(publisher: Publisher, run: string, word: string, more: object): void {
+  private sendEvent(publisher: Publisher, run: string, word: string, more: object): void {
     this.outlet.event(word, { ...publisher.own, ...more }, (event) => publisher.event(word, event), run);
   }
 }

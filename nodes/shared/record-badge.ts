@@ -20,7 +20,7 @@ export class RecordBadge {
   private closed = false;
 
   constructor(
-    private readonly tell: (badge: NodeStatus) => void,
+    private readonly setBadge: (badge: NodeStatus) => void,
     private readonly hub: CameraHub,
     /** Undefined if disarmed. */
     private readonly isRecording: () => boolean | undefined,
@@ -46,7 +46,7 @@ export class RecordBadge {
     const badge = this.badge();
     if (badge.text === this.shown?.text && badge.fill === this.shown?.fill) return;
     this.shown = badge;
-    this.tell(badge);
+    this.setBadge(badge);
   }
 
   close(): void {

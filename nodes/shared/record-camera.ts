@@ -34,7 +34,7 @@ export class RecordCamera {
   private readonly isEndless: boolean;
   private readonly archive: RecordArchive;
   private readonly alarms: HeldAlarms;
-  private readonly takeBack: () => void;
+  private readonly withdrawRecorded: () => void;
   private armed = false;
   /** Undefined until the node closes. `isLast`: no next start will report what remains. */
   private closing: { readonly isLast: boolean } | undefined;
@@ -61,7 +61,10 @@ export class RecordCamera {
       isRunning: () => this.closing === undefined,
     });
     this.archive = new RecordArchive(context, this.recorder, this.output, options, deps, exporting);
-    this.takeBack = offerRecorded(server, { channel: this.hub.channel, catalog: this.recorder.catalog });
+    this.withdrawRecorded = offerRecorded(server, {
+      channel: this.hub.channel,
+      catalog: this.recorder.catalog,
+    });
     this.alarms = new HeldAlarms(node, this.output, (message) => RED.util.cloneMessage(message));
     this.badge = new RecordBadge(show, this.hub, () =>
       this.armed ? this.recorder.status.state === 'recording' : undefined,
@@ -125,7 +128,7 @@ export class RecordCamera {
   /** Finishes the current recording within the time that Node-RED allows. */
   async close(isLast: boolean): Promise<void> {
     this.closing = { isLast };
-    this.takeBack();
+    this.withdrawRecorded();
     const finished = Promise.all([this.recorder.close(), this.archive.close()]);
     this.badge.close();
     let timer: NodeJS.Timeout | undefined;

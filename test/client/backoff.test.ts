@@ -22,8 +22,8 @@ class Trial {
 
   /** Brings media for so long, at 25 frames a second, and is lost. */
   play(ms: number): void {
-    for (const end = this.now + ms; this.now <= end; this.now += 40) this.backoff.heard(this.now);
-    this.backoff.left();
+    for (const end = this.now + ms; this.now <= end; this.now += 40) this.backoff.onMedia(this.now);
+    this.backoff.onSessionEnd();
   }
 }
 
@@ -97,7 +97,7 @@ describe('Backoff', () => {
     );
     const looks = [0, 1].map((random) => {
       const backoff = new Backoff(() => random);
-      backoff.heard(0);
+      backoff.onMedia(0);
       return backoff.next('ECHANNEL', 0).inMs;
     });
     assert.deepEqual(looks, [1600, 2000]);

@@ -9,7 +9,7 @@ function watch(share: (second: number) => number, seconds = 300): { second: numb
   let received = 0;
   let lost = 0;
   for (let second = 0; second <= seconds; second++) {
-    const percent = losses.look(5000 + second * 1000, received, Math.round(lost));
+    const percent = losses.take(5000 + second * 1000, received, Math.round(lost));
     if (percent !== undefined) told.push({ second, percent });
     received += 200 * (1 - share(second));
     lost += 200 * share(second);
@@ -54,6 +54,6 @@ describe('LossWatch', () => {
   it('says nothing of a stream that brings nothing, or takes losses back', () => {
     const losses = new LossWatch();
     for (let second = 0; second < 200; second++)
-      assert.equal(losses.look(second * 1000, 0, second % 20 === 0 ? 5 : 0), undefined);
+      assert.equal(losses.take(second * 1000, 0, second % 20 === 0 ? 5 : 0), undefined);
   });
 });

@@ -14,7 +14,7 @@ function silentAt(
   const watchdog = new Watchdog(options);
   watchdog.begin(1000);
   for (let second = 1; second <= 120; second++) {
-    const silence = watchdog.look(1000 + second * 1000, received(second), fps);
+    const silence = watchdog.check(1000 + second * 1000, received(second), fps);
     if (silence !== undefined) return [second, silence];
   }
   return undefined;
@@ -55,11 +55,11 @@ describe('Watchdog', () => {
   it('begins anew when reading goes on after a pause', () => {
     const watchdog = new Watchdog({ transport: 'tcp' });
     watchdog.begin(0);
-    assert.equal(watchdog.look(1000, 1, 25), undefined);
+    assert.equal(watchdog.check(1000, 1, 25), undefined);
     watchdog.begin(60_000);
-    assert.equal(watchdog.look(61_000, 1, 25), undefined);
+    assert.equal(watchdog.check(61_000, 1, 25), undefined);
     assert.equal(watchdog.mediaFlows(62_000), true);
     assert.equal(watchdog.mediaFlows(62_500), false);
-    assert.equal(watchdog.look(65_000, 1, 25), 5_000);
+    assert.equal(watchdog.check(65_000, 1, 25), 5_000);
   });
 });

@@ -30,7 +30,7 @@ function run(story: string, losses = new LossRun(), from = 0, step = 40): { told
       losses.lose(Number(kind));
       continue;
     }
-    const lost = losses.look(unit(kind, (arrival += step)));
+    const lost = losses.take(unit(kind, (arrival += step)));
     if (lost !== undefined) told.push(lost);
     given += losses.skips ? '-' : kind;
   }

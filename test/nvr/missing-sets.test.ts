@@ -14,24 +14,24 @@ const unit = (arrival: number, keyframe: boolean, types: readonly number[], widt
 describe('a stream without parameter sets', () => {
   it('is told once, at its second keyframe, or five seconds after a first that none follows', () => {
     const often = new MissingSets();
-    assert.equal(often.look(unit(0, true, [5])), undefined);
-    assert.equal(often.look(unit(40, false, [1])), undefined);
-    const error = often.look(unit(1000, true, [5]));
+    assert.equal(often.take(unit(0, true, [5])), undefined);
+    assert.equal(often.take(unit(40, false, [1])), undefined);
+    const error = often.take(unit(1000, true, [5]));
     assert.deepEqual([error?.code, (error?.message ?? '').includes('SPS and PPS')], ['EUNSUPPORTED', true]);
-    assert.equal(often.look(unit(2000, true, [5])), undefined);
+    assert.equal(often.take(unit(2000, true, [5])), undefined);
 
     const seldom = new MissingSets();
-    assert.equal(seldom.look(unit(0, false, [1])), undefined);
-    assert.equal(seldom.look(unit(6000, false, [1])), undefined, 'joined in mid-stream');
-    assert.equal(seldom.look(unit(7000, true, [5])), undefined);
-    assert.equal(seldom.look(unit(11_999, false, [1])), undefined);
-    assert.equal(seldom.look(unit(12_000, false, [1]))?.code, 'EUNSUPPORTED');
+    assert.equal(seldom.take(unit(0, false, [1])), undefined);
+    assert.equal(seldom.take(unit(6000, false, [1])), undefined, 'joined in mid-stream');
+    assert.equal(seldom.take(unit(7000, true, [5])), undefined);
+    assert.equal(seldom.take(unit(11_999, false, [1])), undefined);
+    assert.equal(seldom.take(unit(12_000, false, [1]))?.code, 'EUNSUPPORTED');
   });
 
   it('is none where the sets come in time, with a picture or with the description', () => {
     const late = new MissingSets();
-    late.look(unit(0, true, [5]));
-    assert.equal(late.look(unit(1000, true, [7, 8, 5], 320)), undefined);
-    assert.equal(late.look(unit(2000, true, [5], 320)), undefined);
+    late.take(unit(0, true, [5]));
+    assert.equal(late.take(unit(1000, true, [7, 8, 5], 320)), undefined);
+    assert.equal(late.take(unit(2000, true, [5], 320)), undefined);
   });
 });

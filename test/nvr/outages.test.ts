@@ -9,7 +9,7 @@ function flap(outages: Outages, pieceMs: number, times: number, from = 0): { las
   const told: Outage[] = [];
   let now = from;
   for (let cut = 0; cut < times; cut++) {
-    for (const end = now + pieceMs; now <= end; now += 1000) outages.heard(now);
+    for (const end = now + pieceMs; now <= end; now += 1000) outages.onMedia(now);
     const outage = outages.failed('EUNREACHABLE', now);
     told.push(outage);
     now += outage.inMs;
@@ -18,17 +18,17 @@ function flap(outages: Outages, pieceMs: number, times: number, from = 0): { las
 }
 
 const make = (): Outages => new Outages(new Backoff(() => 0.5));
-const news = (told: readonly Outage[]): number => told.filter(({ isNews }) => isNews).length;
+const news = (told: readonly Outage[]): number => told.filter(({ isNew }) => isNew).length;
 const breaks = (told: readonly Outage[]): (number | undefined)[] =>
   told.map((outage) => outage.breaks).filter((count) => count !== undefined);
 
 describe('Outages', () => {
   it('tell one cause of one outage once, and another cause as well', () => {
     const outages = make();
-    outages.heard(0);
+    outages.onMedia(0);
     const causes = ['EUNREACHABLE', 'ECONNREFUSED', 'ECONNREFUSED', 'EUNREACHABLE'] as const;
     assert.deepEqual(
-      causes.map((code) => outages.failed(code, 1000).isNews),
+      causes.map((code) => outages.failed(code, 1000).isNew),
       [true, true, false, false],
     );
     assert.equal(outages.attempts, 4);
@@ -69,9 +69,9 @@ describe('Outages', () => {
   it('take nothing for media while no session is up', () => {
     const outages = make();
     outages.failed('ETIMEDOUT', 0);
-    outages.heard(1000);
-    outages.left();
-    outages.heard(3_600_000);
+    outages.onMedia(1000);
+    outages.onSessionEnd();
+    outages.onMedia(3_600_000);
     assert.equal(outages.attempts, 1);
     outages.reset();
     assert.equal(outages.attempts, 0);

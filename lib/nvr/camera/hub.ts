@@ -36,7 +36,7 @@ export interface HubContext {
   readonly open?: typeof openSession;
   readonly memory: UnitMemory;
   /** Called when the first user comes. Returns the warning to give if too many cameras are in use. */
-  readonly crowded?: () => NvrError | undefined;
+  readonly warnIfCrowded?: () => NvrError | undefined;
   readonly uri: string;
   readonly channel: number;
   readonly stream: string;
@@ -59,8 +59,8 @@ export class Hub implements CameraHub {
   private playingSince: number | undefined;
   private warnedOfLosses = false;
   private readonly pictures = new PictureWatch({
-    emit: (news) => {
-      this.emit(news);
+    emit: (event) => {
+      this.emit(event);
     },
     count: () => this.count,
     mismatch: () => this.slot.session?.payloadMismatch,
@@ -116,7 +116,7 @@ export class Hub implements CameraHub {
     const leave = this.subscribers.join(subscriber, this.kept.units, this.kept.isWhole);
     if (this.state === 'idle') {
       this.connect();
-      const crowded = this.context.crowded?.();
+      const crowded = this.context.warnIfCrowded?.();
       if (crowded !== undefined) this.warn(crowded);
     }
     return {
@@ -157,7 +157,7 @@ export class Hub implements CameraHub {
       this.abandon();
       this.state = 'idle';
       this.emit({ type: 'stopped' });
-      this.subscribers.forget();
+      this.subscribers.clearHistory();
     }
     return this.slot.closed;
   }
@@ -174,7 +174,7 @@ export class Hub implements CameraHub {
     clearTimeout(this.retryTimer);
     clearTimeout(this.lingerTimer);
     this.leave();
-    this.outages.left();
+    this.outages.onSessionEnd();
   }
 
   /** Resets everything that belonged to the session that ended. */
@@ -189,7 +189,7 @@ export class Hub implements CameraHub {
 
   private connect(): void {
     this.state = 'connecting';
-    this.subscribers.forget();
+    this.subscribers.clearHistory();
     this.emit({ type: 'connecting', attempt: this.outages.attempts + 1 });
     void this.open();
   }
@@ -265,14 +265,14 @@ export class Hub implements CameraHub {
    */
   private onLossy(percent: number): void {
     const { settings, account } = this.context;
-    const leaves = settings.transport === 'udp-first' && mayLeaveUdp(settings, account.memory);
-    const isNews = !this.warnedOfLosses && account.memory.transport !== 'tcp';
-    if (leaves || !this.warnedOfLosses) {
-      const reason = `${percent} % of the packets were lost over UDP within the last minute; ${leaves ? 'going over to TCP' : whyOnUdp(settings)}.`;
-      this.warn(new NvrError('ETIMEDOUT', reason), { firstOfOutage: isNews });
+    const changesToTcp = settings.transport === 'udp-first' && mayLeaveUdp(settings, account.memory);
+    const isNew = !this.warnedOfLosses && account.memory.transport !== 'tcp';
+    if (changesToTcp || !this.warnedOfLosses) {
+      const reason = `${percent} % of the packets were lost over UDP within the last minute; ${changesToTcp ? 'going over to TCP' : whyOnUdp(settings)}.`;
+      this.warn(new NvrError('ETIMEDOUT', reason), { firstOfOutage: isNew });
     }
     this.warnedOfLosses = true;
-    if (!leaves) return;
+    if (!changesToTcp) return;
     account.memory.learn('transport', 'tcp');
     this.abandon();
     this.connect();
@@ -284,22 +284,22 @@ export class Hub implements CameraHub {
     if (!this.isUsed) {
       clearTimeout(this.lingerTimer);
       this.state = 'idle';
-      this.subscribers.forget();
+      this.subscribers.clearHistory();
       return;
     }
-    const { inMs, isLasting, attempt, isNews, breaks } = this.outages.failed(error.code, performance.now());
+    const { inMs, isLasting, attempt, isNew, breaks } = this.outages.failed(error.code, performance.now());
     const retryInMs = error.code === 'EAUTH' ? Math.max(inMs, this.context.account.gate.waitMs) : inMs;
     this.state = isLasting ? 'failed' : 'waiting';
     this.ledger.reconnects++;
-    this.subscribers.forget();
-    if (breaks !== undefined) this.tellFlapping(error, breaks);
+    this.subscribers.clearHistory();
+    if (breaks !== undefined) this.warnOfFlapping(error, breaks);
     this.emit({
       type: isLasting ? 'error' : 'reconnecting',
       code: error.code,
       reason: error.message,
       attempt,
       retryInMs,
-      firstOfOutage: isNews,
+      firstOfOutage: isNew,
       error,
     });
     this.retryTimer = setTimeout(() => {
@@ -308,21 +308,21 @@ export class Hub implements CameraHub {
   }
 
   /** Warns only once: a camera that keeps breaking off must not fill a mailbox. */
-  private tellFlapping(last: NvrError, breaks: number): void {
+  private warnOfFlapping(last: NvrError, breaks: number): void {
     const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time so: ${last.message} Its further breaks are told on the second output alone, until it has been calm for a while.`;
     this.warn(new NvrError(last.code, reason, { cause: last }), { breaks, firstOfOutage: true });
   }
 
   private onUnit(unit: MediaUnit): void {
-    this.outages.heard(unit.arrival);
+    this.outages.onMedia(unit.arrival);
     if (unit.kind !== 'video') {
-      this.subscribers.give(unit);
+      this.subscribers.deliver(unit);
       return;
     }
-    this.pictures.look(unit);
+    this.pictures.take(unit);
     const plain = withoutCuts(unit);
     if (plain !== undefined) this.kept.add(plain);
-    this.subscribers.giveVideo(unit, plain, this.pictures.skips);
+    this.subscribers.deliverVideo(unit, plain, this.pictures.skips);
   }
 
   /** The packet counters of the present session. */
@@ -336,7 +336,7 @@ export class Hub implements CameraHub {
     this.emit({ type: 'warning', code: error.code, reason: error.message, error, ...more });
   }
 
-  private emit(news: HubNews): void {
-    this.subscribers.tell({ ...news, channel: this.channel, stream: this.stream, time: Date.now() });
+  private emit(event: HubNews): void {
+    this.subscribers.emit({ ...event, channel: this.channel, stream: this.stream, time: Date.now() });
   }
 }

@@ -17,33 +17,33 @@ export class LossRun {
   /** The last unit is left out for subscribers with `onLoss: 'skip'`. */
   skips = false;
   private unreported = 0;
-  private isHit = false;
+  private isNextHit = false;
   private isRunning = false;
-  private isNews = false;
+  private hasNewRun = false;
   private isBroken = false;
   private reportedAt = -Infinity;
 
   /** Packets are missing before the end of the next unit. */
   lose(packets: number): void {
     this.unreported += packets;
-    this.isHit = true;
+    this.isNextHit = true;
   }
 
   /** Takes the next unit. Returns the number of packets lost since the last report if a new report is due. */
-  look(unit: VideoUnit): number | undefined {
+  take(unit: VideoUnit): number | undefined {
     const isWhole = !unit.damaged && unit.reference === undefined;
-    const isHit = this.isHit || unit.damaged;
-    this.isHit = false;
+    const isHit = this.isNextHit || unit.damaged;
+    this.isNextHit = false;
     this.began = isHit && !this.isRunning;
     this.isRunning = (isHit || this.isRunning) && !isWhole;
-    this.isNews ||= this.began;
-    this.judge(unit, isWhole, isHit);
+    this.hasNewRun ||= this.began;
+    this.markBroken(unit, isWhole, isHit);
     const since = unit.arrival - this.reportedAt;
-    const isDue = (this.isNews && since >= APART_MS) || (this.unreported > 0 && since >= AGAIN_MS);
+    const isDue = (this.hasNewRun && since >= APART_MS) || (this.unreported > 0 && since >= AGAIN_MS);
     if (!isDue) return undefined;
     const { unreported } = this;
     this.unreported = 0;
-    this.isNews = false;
+    this.hasNewRun = false;
     this.reportedAt = unit.arrival;
     return unreported;
   }
@@ -52,7 +52,7 @@ export class LossRun {
    * Units are broken from a loss until the stream is whole again or reaches a recovery point. The unit that
    * the loss itself damaged is still delivered.
    */
-  private judge(unit: VideoUnit, isWhole: boolean, isHit: boolean): void {
+  private markBroken(unit: VideoUnit, isWhole: boolean, isHit: boolean): void {
     const mends = unit.recoveryFrames !== undefined && !unit.damaged;
     this.isBroken = !isWhole && !mends && (isHit || this.isBroken);
     this.skips = this.isBroken && unit.reference === 'lost';

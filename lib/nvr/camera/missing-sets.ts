@@ -16,7 +16,7 @@ export class MissingSets {
   private hasWarned = false;
 
   /** Takes the next unit. Returns the error once, when it is certain that the sets are missing. */
-  look(unit: VideoUnit): NvrError | undefined {
+  take(unit: VideoUnit): NvrError | undefined {
     if (this.hasWarned || unit.format.width > 0 || hasSets(unit)) return undefined;
     if (unit.keyframe && this.keyframes++ === 0) this.since = unit.arrival;
     const isLong = this.keyframes > 0 && unit.arrival - this.since >= WAIT_MS;

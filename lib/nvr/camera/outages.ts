@@ -8,7 +8,7 @@ export interface Outage extends Retry {
   /** The number of failed attempts, including this one. */
   readonly attempt: number;
   /** This cause has not been reported yet in this outage. */
-  readonly isNews: boolean;
+  readonly isNew: boolean;
   /**
    * How often the stream broke within the last minutes, if it has begun to flap. Set once, until the stream
    * has been calm.
@@ -38,36 +38,36 @@ export class Outages {
   }
 
   /** Call this when media arrives. */
-  heard(now: number): void {
+  onMedia(now: number): void {
     this.mediaSince ??= now;
-    this.backoff.heard(now);
+    this.backoff.onMedia(now);
     if (now - this.mediaSince > OVER_AFTER_MS && this.causes.size > 0) this.causes.clear();
   }
 
   /** The stream broke off, or could not be opened. */
   failed(code: NvrErrorCode, now: number): Outage {
     const breaks = this.mediaSince === undefined ? undefined : this.countBreak(now);
-    this.left();
-    const isNews = !this.isFlapping && !this.causes.has(code);
+    this.onSessionEnd();
+    const isNew = !this.isFlapping && !this.causes.has(code);
     this.causes.add(code);
     const retry = this.backoff.next(code, now);
     return {
       ...retry,
       attempt: this.backoff.attempt,
-      isNews,
+      isNew,
       ...(breaks === undefined ? {} : { breaks }),
     };
   }
 
   /** The session has ended without a failure. */
-  left(): void {
+  onSessionEnd(): void {
     this.mediaSince = undefined;
-    this.backoff.left();
+    this.backoff.onSessionEnd();
   }
 
   /** Starts anew, for a restart by the user. */
   reset(): void {
-    this.left();
+    this.onSessionEnd();
     this.backoff.reset();
   }
 

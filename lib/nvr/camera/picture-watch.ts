@@ -1,4 +1,4 @@
-// Watches a stream's video for what users are told about: the format, losses, missing parameter sets, and
+// Watches a stream's video and reports to its users: the format, losses, missing parameter sets, and
 // keyframes that do not come.
 
 import { isEntry } from '../../codec/entry.js';
@@ -22,6 +22,7 @@ export interface PictureWatchOptions {
 export class PictureWatch {
   format: VideoFormat | undefined;
   private isPlaying = false;
+  /** The format that users were given last. */
   private announced: VideoFormat | undefined;
   private losses = new LossRun();
   private missingSets = new MissingSets();
@@ -31,7 +32,7 @@ export class PictureWatch {
 
   constructor(private readonly options: PictureWatchOptions) {}
 
-  /** True if the last unit is left out for subscribers with `onLoss: 'skip'`. */
+  /** Whether the last unit is left out for subscribers with `onLoss: 'skip'`. */
   get skips(): boolean {
     return this.losses.skips;
   }
@@ -57,16 +58,17 @@ export class PictureWatch {
     this.announced = undefined;
   }
 
+  /** That many packets are missing before the end of the next unit. */
   lose(missing: number): void {
     this.losses.lose(missing);
   }
 
-  look(unit: VideoUnit): void {
+  take(unit: VideoUnit): void {
     const { emit } = this.options;
     if (unit.format !== this.format || this.announced === undefined) this.onFormat(unit.format);
-    const bare = this.missingSets.look(unit);
-    if (bare !== undefined) emit({ type: 'warning', code: bare.code, reason: bare.message, error: bare });
-    const lost = this.losses.look(unit);
+    const unset = this.missingSets.take(unit);
+    if (unset !== undefined) emit({ type: 'warning', code: unset.code, reason: unset.message, error: unset });
+    const lost = this.losses.take(unit);
     if (lost !== undefined)
       emit({
         type: 'gap',

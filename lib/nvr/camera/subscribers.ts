@@ -15,7 +15,7 @@ interface Subscribed {
 
 export class Subscribers {
   private readonly all = new Set<Subscribed>();
-  /** The events since the last attempt began, which a new subscriber is told. */
+  /** The events since the last attempt began; a new subscriber gets them, too. */
   private history: HubEvent[] = [];
 
   get count(): number {
@@ -31,9 +31,9 @@ export class Subscribers {
     this.all.add(joined);
     // Report the outage as new to a subscriber that joins during it.
     for (const event of this.history)
-      tell(joined, event.error === undefined ? event : { ...event, firstOfOutage: true });
+      emitTo(joined, event.error === undefined ? event : { ...event, firstOfOutage: true });
     if (subscriber.fromKept === true) {
-      for (const unit of kept) deliver(joined, unit);
+      for (const unit of kept) deliverTo(joined, unit);
       joined.started = isWhole;
     }
     return () => this.all.delete(joined);
@@ -47,38 +47,47 @@ export class Subscribers {
     }
   }
 
-  /** Forgets past events, which new subscribers need not be told after a new attempt, a failure or a stop. */
-  forget(): void {
+  /** Drops the past events: after a new attempt, a failure or a stop they no longer concern new subscribers. */
+  clearHistory(): void {
     this.history = [];
   }
 
-  tell(event: HubEvent): void {
+  /** Sends an event to all subscribers, and keeps it for later ones if it tells how the stream is now. */
+  emit(event: HubEvent): void {
     const { type } = event;
     if (type === 'connecting' || type === 'playing' || type === 'reconnecting' || type === 'error')
       this.history.push(event);
     if (type === 'format') this.history = [...this.history.filter((past) => past.type !== type), event];
-    for (const subscribed of this.all) tell(subscribed, event);
+    for (const subscribed of this.all) emitTo(subscribed, event);
   }
 
   /** Delivers audio or metadata. */
-  give(unit: MediaUnit): void {
-    for (const subscribed of this.all) deliver(subscribed, unit);
+  deliver(unit: MediaUnit): void {
+    for (const subscribed of this.all) deliverTo(subscribed, unit);
   }
 
   /**
    * `plain` is the unit without slices that were cut off; undefined if nothing else is left. `skips`: the
    * unit is left out for subscribers with `onLoss: 'skip'`.
    */
-  giveVideo(unit: VideoUnit, plain: VideoUnit | undefined, skips: boolean): void {
+  deliverVideo(unit: VideoUnit, plain: VideoUnit | undefined, skips: boolean): void {
     const full = withCuts(unit);
     for (const subscribed of this.all) {
       const wantsCuts = subscribed.subscriber.cutSlices === true;
-      this.hand(subscribed, unit, wantsCuts ? full : plain, skips);
+      this.deliverFrom(subscribed, unit, wantsCuts ? full : plain, skips);
     }
   }
 
-  /** `given` is the unit as this subscriber wants it; undefined if nothing of it is left. */
-  private hand(subscribed: Subscribed, unit: VideoUnit, given: VideoUnit | undefined, skips: boolean): void {
+  /**
+   * Delivers `given`, the unit as this subscriber wants it, from the first unit on that it can begin at;
+   * undefined if nothing is left of the unit.
+   */
+  private deliverFrom(
+    subscribed: Subscribed,
+    unit: VideoUnit,
+    given: VideoUnit | undefined,
+    skips: boolean,
+  ): void {
     const { subscriber } = subscribed;
     if (!subscribed.started) {
       // A recording prefers a damaged keyframe to a gap.
@@ -90,7 +99,7 @@ export class Subscribers {
     const { recovery } = subscribed;
     if (recovery !== undefined && (unit.keyframe || !recovery.take(unit))) subscribed.recovery = undefined;
     const isPartial = subscribed.recovery !== undefined && given.reference === undefined;
-    deliver(subscribed, isPartial ? { ...given, reference: 'lost' } : given);
+    deliverTo(subscribed, isPartial ? { ...given, reference: 'lost' } : given);
   }
 }
 
@@ -108,7 +117,7 @@ function withCuts(unit: VideoUnit): VideoUnit {
 }
 
 /** An error in one subscriber must not affect the others or the socket's callback. */
-function deliver({ subscriber }: Subscribed, unit: MediaUnit): void {
+function deliverTo({ subscriber }: Subscribed, unit: MediaUnit): void {
   try {
     subscriber.onUnit?.(unit);
   } catch {
@@ -116,10 +125,10 @@ function deliver({ subscriber }: Subscribed, unit: MediaUnit): void {
   }
 }
 
-function tell({ subscriber }: Subscribed, event: HubEvent): void {
+function emitTo({ subscriber }: Subscribed, event: HubEvent): void {
   try {
     subscriber.onEvent?.(event);
   } catch {
-    // As above.
+    // As in `deliverTo`.
   }
 }

@@ -8,6 +8,7 @@ import { OutputGate, type Moment, type PictureOffer } from './gate.js';
 import { loopDelay } from './loop-delay.js';
 import { TurnBudget } from './turn.js';
 
+/** One message or null for each output. */
 export type Outputs = (NodeMessage | null)[];
 
 /** A queued unit; its messages are created only when they are sent. */
@@ -57,8 +58,8 @@ export class Outlet {
   private bytes = 0;
   private eventTimer: NodeJS.Timeout | undefined;
   private closed = false;
-
-  private isWatching = false;
+  /** Takes part in measuring the event loop's delay. */
+  private isMeasuring = false;
 
   constructor(private readonly options: OutletOptions) {}
 
@@ -106,7 +107,7 @@ export class Outlet {
     if (this.closed) return;
     this.closed = true;
     clearTimeout(this.eventTimer);
-    if (this.isWatching) loopDelay.release();
+    if (this.isMeasuring) loopDelay.release();
     pump.remove(this);
     const waiting = this.queue.slice(this.front);
     this.queue = [];
@@ -164,8 +165,8 @@ export class Outlet {
   }
 
   private moment(): Moment {
-    if (!this.isWatching) loopDelay.acquire();
-    this.isWatching = true;
+    if (!this.isMeasuring) loopDelay.acquire();
+    this.isMeasuring = true;
     const now = performance.now();
     return { now, loopDelay: loopDelay.delay(now), isFull: this.isFull };
   }

@@ -1,11 +1,21 @@
 // Helpers for answering requests to a view's site.
 
 import type { ServerResponse } from 'node:http';
-import { asNvrError } from '../../../lib/errors.js';
+import { asNvrError, type NvrErrorCode } from '../../../lib/errors.js';
 
 export function sendJson(response: ServerResponse, status: number, value: object): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** An error as pages get it; `code` and `reason` are for one that is no NvrError. */
+export function errorBody(
+  error: unknown,
+  code?: NvrErrorCode,
+  reason?: string,
+): { code: string; reason: string } {
+  const found = asNvrError(error, code, reason);
+  return { code: found.code, reason: found.message };
 }
 
 /**
@@ -24,9 +34,9 @@ export async function answerUntilGone(
     await run(gone.signal);
   } catch (error) {
     if (gone.signal.aborted) return;
-    const { code, message } = asNvrError(error, 'EDECODE', 'It could not be made.');
+    const body = errorBody(error, 'EDECODE', 'It could not be made.');
     if (response.headersSent) response.end();
-    else sendJson(response, code === 'EINPUT' ? 400 : 503, { code, reason: message });
+    else sendJson(response, body.code === 'EINPUT' ? 400 : 503, body);
   }
 }
 

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
-import { asNvrError, NvrError } from '../../../lib/errors.js';
+import { NvrError } from '../../../lib/errors.js';
 import { guardedTimers } from '../../../lib/guard.js';
 import { Exports } from '../../../lib/nvr/export/exports.js';
 import type { ExportedClip, ExportEnd } from '../../../lib/nvr/export/types.js';
@@ -15,8 +15,8 @@ import type { Nvr } from '../../../lib/nvr/nvr.js';
 import { replay } from '../../../lib/nvr/view/replay.js';
 import type { ViewCamera } from '../../../lib/nvr/view/view.js';
 import type { RecordedCamera } from '../recorded-cameras.js';
-import { Clips } from './clips.js';
 import { answerUntilGone, sendJson, written } from './answers.js';
+import { Clips } from './clips.js';
 
 /** Most pages that play a recording through this node at a time, because an NVR allows few sessions. */
 const MAX_REPLAYS = 3;
@@ -222,10 +222,4 @@ function timeOf(given: unknown, name: string): number {
   if (!Number.isFinite(time) || Math.abs(time) > 8.64e15)
     throw new NvrError('EINPUT', `${name} must be epoch milliseconds.`);
   return Math.round(time);
-}
-
-/** An error in the form sent to a page. */
-export function toldOf(error: unknown): { code: string; reason: string } {
-  const { code, message } = asNvrError(error, 'EINPUT', 'That cannot be read.');
-  return { code, reason: message };
 }

@@ -2,13 +2,13 @@
 // to see, and still pictures for other uses.
 
 import type { ServerResponse } from 'node:http';
-import { asNvrError, NvrError } from '../../../lib/errors.js';
+import { NvrError } from '../../../lib/errors.js';
 import type { StillPicture } from '../../../lib/nvr/view/still-feed.js';
 import type { View, ViewCamera, Wish } from '../../../lib/nvr/view/view.js';
-import { sendJson } from './answers.js';
+import { errorBody, sendJson } from './answers.js';
 import { asset } from './assets.js';
 import { Pictures, type PictureWish, type TakePicture } from './pictures.js';
-import { toldOf, type Recordings } from './recordings.js';
+import type { Recordings } from './recordings.js';
 import type { Site, SiteRequest } from './sites.js';
 
 export interface ViewSiteOptions {
@@ -24,6 +24,7 @@ export interface ViewSiteOptions {
 
 const MAX_BODY = 16 * 1024;
 const MAX_WISHES = 256;
+const UNREADABLE = 'That cannot be read.';
 
 /** The site of one view node. */
 export function viewSite(options: ViewSiteOptions): Site {
@@ -106,8 +107,7 @@ function stream(response: ServerResponse, { view, hello }: ViewSiteOptions): voi
       hello,
     );
   } catch (error) {
-    const { code, message } = asNvrError(error);
-    sendJson(response, 503, { code, reason: message });
+    sendJson(response, 503, errorBody(error));
     return;
   }
   response.once('close', () => {
@@ -132,7 +132,8 @@ function save(request: SiteRequest, response: ServerResponse, recordings: Record
         sendJson(response, 200, saved);
       },
       (error: unknown) => {
-        sendJson(response, asNvrError(error).code === 'EINPUT' ? 400 : 503, toldOf(error));
+        const isInvalid = error instanceof NvrError && error.code === 'EINPUT';
+        sendJson(response, isInvalid ? 400 : 503, errorBody(error, 'EINPUT', UNREADABLE));
       },
     );
   });
@@ -157,7 +158,7 @@ function readJson(
         const given: unknown = JSON.parse(text);
         take(typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : {});
       } catch (error) {
-        sendJson(response, 400, toldOf(error));
+        sendJson(response, 400, errorBody(error, 'EINPUT', UNREADABLE));
       }
     },
     () => {
