@@ -57,63 +57,46 @@ export function flowNode<const T extends SettingsTable>(
   function Constructor(this: Node, saved: Saved): void {
     RED.nodes.createNode(this, saved);
     this.status(IDLE);
-    const ending = new AbortController();
-    let server: NvrServerNode | undefined;
-    let part: FlowPart | undefined;
-    let flowsRun = false;
-    let isRefused = false;
-    let isStarted = false;
+    new FlowNode({ RED, type, table, create }, this, saved);
+  }
+  RED.nodes.registerType(type, Constructor as never);
+}
 
-    /**
-     * Try again with each message: what failed at the start, such as invalid settings of the NVR, may be
-     * fixed by then.
-     */
-    const open = (): FlowPart => {
-      if (ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');
-      part ??= make();
-      if (flowsRun && !isStarted) {
-        isStarted = true;
-        part.start?.();
-      }
-      return part;
-    };
+interface NodeType<T extends SettingsTable> {
+  readonly RED: NodeAPI;
+  readonly type: string;
+  readonly table: T;
+  readonly create: (context: FlowContext<T>) => FlowPart;
+}
 
-    const make = (): FlowPart => {
-      const config = serverOf(RED, saved.nvr);
-      const variable = (name: string): unknown => RED.util.evaluateNodeProperty(name, 'env', this, {});
-      const context = {
-        RED,
-        node: this,
-        server: config,
-        nvr: nvrOf(config),
-        settings: readSettings(table, withVariables(table, migrate(type, saved), variable), config.settings),
-        savedVersion: Number(saved.version ?? 0),
-        signal: ending.signal,
-      };
-      const made = create(context);
-      if (isRefused) this.status(IDLE);
-      server = config;
-      server.register(this);
-      return made;
-    };
+/** One node, from its creation to its close. */
+class FlowNode<T extends SettingsTable> {
+  private readonly ending = new AbortController();
+  private server: NvrServerNode | undefined;
+  private part: FlowPart | undefined;
+  private isStarted = false;
+  private isRefused = false;
+  /** Resolves when the flows run, which `flowsRun` says without waiting. */
+  private readonly whenRunning: Promise<void>;
+  private flowsRun = false;
+  private readonly cancelStart: () => void;
+  private closed: Promise<void> | undefined;
 
-    let begin!: () => void;
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
+  constructor(
+    private readonly nodeType: NodeType<T>,
+    private readonly node: Node,
+    private readonly saved: Saved,
+  ) {
+    let resolveRunning!: () => void;
+    this.whenRunning = new Promise((resolve) => {
+      resolveRunning = resolve;
     });
-    const cancel = whenFlowsRun(RED, () => {
-      flowsRun = true;
-      try {
-        open();
-      } catch (error) {
-        isRefused = true;
-        refuseSettings(this, error);
-      }
-      begin();
+    this.cancelStart = whenFlowsRun(nodeType.RED, () => {
+      this.onFlowsRun();
+      resolveRunning();
     });
-    this.on('input', (message, send, done) => {
-      const take = (): unknown => open().input?.(message, send);
-      answer(() => (flowsRun ? take() : begun.then(take))).then(
+    node.on('input', (message, send, done) => {
+      this.input(message, send).then(
         () => {
           done();
         },
@@ -122,27 +105,75 @@ export function flowNode<const T extends SettingsTable>(
         },
       );
     });
-
-    let closed: Promise<void> | undefined;
-    this.on('close', (removed: boolean, done: () => void) => {
-      cancel();
-      ending.abort();
-      closed ??= answer(() => part?.close?.(removed)).then(
-        () => undefined,
-        (error: unknown) => {
-          this.warn(asNvrError(error, 'EINPUT', 'The node could not be closed properly.').message);
-        },
-      );
-      void closed.then(() => {
-        server?.deregister(this);
-        done();
-      });
+    node.on('close', (removed: boolean, done: () => void) => {
+      void this.close(removed).then(done);
     });
   }
-  RED.nodes.registerType(type, Constructor as never);
-}
 
-/** Turns a synchronous exception into a rejection. */
-async function answer(work: () => unknown): Promise<void> {
-  await work();
+  private onFlowsRun(): void {
+    this.flowsRun = true;
+    try {
+      this.open();
+    } catch (error) {
+      this.isRefused = true;
+      refuseSettings(this.node, error);
+    }
+  }
+
+  /** Messages that come before the flows run wait for that. */
+  private async input(message: Input, send: Send): Promise<void> {
+    if (!this.flowsRun) await this.whenRunning;
+    await this.open().input?.(message, send);
+  }
+
+  /** Idempotent; never rejects. */
+  private async close(removed: boolean): Promise<void> {
+    this.cancelStart();
+    this.ending.abort();
+    this.closed ??= this.closePart(removed);
+    await this.closed;
+    this.server?.deregister(this.node);
+  }
+
+  private async closePart(removed: boolean): Promise<void> {
+    try {
+      await this.part?.close?.(removed);
+    } catch (error) {
+      this.node.warn(asNvrError(error, 'EINPUT', 'The node could not be closed properly.').message);
+    }
+  }
+
+  /**
+   * Makes the node's own part, and starts it once the flows run. Tries again with each message: what failed
+   * before, such as invalid settings of the NVR, may be mended by then.
+   */
+  private open(): FlowPart {
+    if (this.ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');
+    this.part ??= this.make();
+    if (this.flowsRun && !this.isStarted) {
+      this.isStarted = true;
+      this.part.start?.();
+    }
+    return this.part;
+  }
+
+  private make(): FlowPart {
+    const { node, saved } = this;
+    const { RED, type, table, create } = this.nodeType;
+    const server = serverOf(RED, saved.nvr);
+    const variable = (name: string): unknown => RED.util.evaluateNodeProperty(name, 'env', node, {});
+    const part = create({
+      RED,
+      node,
+      server,
+      nvr: nvrOf(server),
+      settings: readSettings(table, withVariables(table, migrate(type, saved), variable), server.settings),
+      savedVersion: Number(saved.version ?? 0),
+      signal: this.ending.signal,
+    });
+    if (this.isRefused) node.status(IDLE);
+    this.server = server;
+    server.register(node);
+    return part;
+  }
 }

@@ -64,108 +64,144 @@ const READ_BUFFER_BYTES = 128 * 1024;
 
 /** Connects. Rejects with EDNS, ECONNREFUSED, EUNREACHABLE (also if `signal` aborts), ETIMEDOUT or ETLS. */
 export function openPipe(options: PipeOptions): Promise<SocketPipe> {
-  const where = printable(`${options.host}:${options.port}`);
-  const { signal } = options;
-  if (signal?.aborted === true) return Promise.reject(givenUp());
-  return new Promise((resolve, reject) => {
-    let settled = false;
-    let closed = false;
-    const giveUp = (): void => {
-      fail(givenUp());
-    };
+  if (options.signal?.aborted === true) return Promise.reject(givenUp());
+  return new SocketInUse(options).opened;
+}
 
-    const fail = (error: NvrError | undefined): void => {
-      if (closed) return;
-      closed = true;
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', giveUp);
-      socket.destroy();
-      if (!settled) {
-        settled = true;
-        reject(error ?? new NvrError('EUNREACHABLE', `${where} closed the connection at once.`));
-      } else {
-        try {
-          options.onClose(error);
-        } catch {
-          // The pipe is closed in any case, and there is nobody to report an error of `onClose` to.
-        }
-      }
-    };
+/** One socket, from the attempt to connect until it is closed. */
+class SocketInUse implements SocketPipe {
+  localAddress = '';
+  remoteAddress = '';
+  /** Resolves when the socket is connected, with TLS if requested; rejects as `openPipe` does. */
+  readonly opened: Promise<SocketPipe>;
+  private state: 'connecting' | 'open' | 'closed' = 'connecting';
+  private readonly where: string;
+  private readonly socket: net.Socket;
+  /** Resolves when the socket has closed. */
+  private readonly gone: Promise<void>;
+  private readonly timer: NodeJS.Timeout;
+  private resolveOpened!: () => void;
+  private rejectOpened!: (error: NvrError) => void;
+  private readonly giveUp = (): void => {
+    this.fail(givenUp());
+  };
 
+  constructor(private readonly options: PipeOptions) {
+    const { host, port, tls: tlsSettings, connectTimeoutMs, signal } = options;
+    this.where = printable(`${host}:${port}`);
+    this.opened = new Promise((resolve, reject) => {
+      this.resolveOpened = () => {
+        resolve(this);
+      };
+      this.rejectOpened = reject;
+    });
     const onread = {
       buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
-      callback: (length: number, buffer: Uint8Array): boolean => {
-        if (closed) return false;
-        try {
-          options.onData(buffer as Buffer, length);
-        } catch (error) {
-          fail(
-            error instanceof NvrError
-              ? error
-              : new NvrError('EPROTOCOL', `What ${where} sent could not be read.`, { cause: error }),
-          );
-        }
-        return !closed;
-      },
+      callback: (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer),
     };
-
-    const ready = options.tls === undefined ? 'connect' : 'secureConnect';
-    const socket = connect(options, onread, (error) => {
-      fail(errorOfSocket(error, where));
+    const onError = (error: unknown): void => {
+      this.fail(errorOfSocket(error, this.where));
+    };
+    this.socket = connect(options, onread, onError);
+    this.timer = setTimeout(() => {
+      const text = `${this.where} does not answer; check the address, the network and the firewall.`;
+      this.fail(new NvrError('ETIMEDOUT', text));
+    }, connectTimeoutMs);
+    signal?.addEventListener('abort', this.giveUp, { once: true });
+    this.socket.on('error', onError);
+    this.gone = new Promise((resolve) => {
+      this.socket.on('close', () => {
+        this.fail(undefined);
+        resolve();
+      });
     });
-    const timer = setTimeout(() => {
-      fail(
-        new NvrError(
-          'ETIMEDOUT',
-          `${where} does not answer; check the address, the network and the firewall.`,
-        ),
+    this.socket.once(tlsSettings === undefined ? 'connect' : 'secureConnect', () => {
+      this.onConnected();
+    });
+  }
+
+  get unsent(): number {
+    return this.socket.writableLength;
+  }
+
+  write(data: Buffer): void {
+    if (this.state !== 'closed') this.socket.write(data);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  end(): Promise<void> {
+    this.state = 'closed';
+    this.socket.destroySoon();
+    return this.gone;
+  }
+
+  destroy(): void {
+    this.state = 'closed';
+    this.socket.destroy();
+  }
+
+  private onConnected(): void {
+    if (this.state === 'closed') return;
+    this.state = 'open';
+    this.stopWaiting();
+    this.socket.setNoDelay(true);
+    this.socket.setKeepAlive(true, 30_000);
+    this.localAddress = this.socket.localAddress ?? '';
+    this.remoteAddress = this.socket.remoteAddress ?? '';
+    this.resolveOpened();
+  }
+
+  /** Returns false to stop reading. */
+  private onRead(length: number, buffer: Buffer): boolean {
+    if (this.isClosed()) return false;
+    try {
+      this.options.onData(buffer, length);
+    } catch (cause) {
+      this.fail(
+        cause instanceof NvrError
+          ? cause
+          : new NvrError('EPROTOCOL', `What ${this.where} sent could not be read.`, { cause }),
       );
-    }, options.connectTimeoutMs);
-    signal?.addEventListener('abort', giveUp, { once: true });
+    }
+    return !this.isClosed();
+  }
 
-    socket.on('error', (error) => {
-      fail(errorOfSocket(error, where));
-    });
-    const gone = new Promise<void>((done) => {
-      socket.on('close', () => {
-        fail(undefined);
-        done();
-      });
-    });
-    socket.once(ready, () => {
-      if (closed) return;
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', giveUp);
-      settled = true;
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, 30_000);
-      resolve({
-        localAddress: socket.localAddress ?? '',
-        remoteAddress: socket.remoteAddress ?? '',
-        get unsent() {
-          return socket.writableLength;
-        },
-        write: (data) => {
-          if (!closed) socket.write(data);
-        },
-        pause: () => {
-          socket.pause();
-        },
-        resume: () => {
-          socket.resume();
-        },
-        end: () => {
-          closed = true;
-          socket.destroySoon();
-          return gone;
-        },
-        destroy: () => {
-          closed = true;
-          socket.destroy();
-        },
-      });
-    });
-  });
+  /** The socket has failed; or the peer has closed it, without an error. */
+  private fail(error: NvrError | undefined): void {
+    if (this.isClosed()) return;
+    const wasOpen = this.state === 'open';
+    this.state = 'closed';
+    this.stopWaiting();
+    this.socket.destroy();
+    if (!wasOpen) {
+      this.rejectOpened(
+        error ?? new NvrError('EUNREACHABLE', `${this.where} closed the connection at once.`),
+      );
+      return;
+    }
+    try {
+      this.options.onClose(error);
+    } catch {
+      // The pipe is closed in any case, and there is nobody to report an error of `onClose` to.
+    }
+  }
+
+  private stopWaiting(): void {
+    clearTimeout(this.timer);
+    this.options.signal?.removeEventListener('abort', this.giveUp);
+  }
+
+  /** A method, because a call in between may close the pipe and the compiler would not expect that. */
+  private isClosed(): boolean {
+    return this.state === 'closed';
+  }
 }
 
 function connect(

@@ -6,6 +6,7 @@ import type { VideoUnit } from '../../codec/unit.js';
 import { NvrError } from '../../errors.js';
 import { guarded } from '../../guard.js';
 import { LIMITS } from '../../limits.js';
+import type { CameraMemory } from '../memory-budget.js';
 import { playbackTransportsOf } from '../transport.js';
 import { needsKey, playbackPath, type PlaybackSpan } from '../uri-template.js';
 import { fetchPlaybackKey } from './key-service.js';
@@ -74,26 +75,10 @@ async function openOnce(
   if (needsKey(settings)) {
     const { logger } = session;
     const { onWarning } = handlers;
-    const { key } = await fetchPlaybackKey(settings, account, {
-      group,
-      startMs: at,
-      logger,
-      onWarning,
-      signal,
-    });
-    span.key = key;
+    const asked = { group, startMs: at, logger, onWarning, signal };
+    span.key = (await fetchPlaybackKey(settings, account, asked)).key;
   }
-  const timing: { clock?: RecordedClock; end?: SessionEnd } = {};
-  const early: VideoUnit[] = [];
-  const memory = context.memory.camera(LIMITS.gopBytes);
-  const take = (unit: VideoUnit, clock: RecordedClock): void => {
-    const { time, exact, source } = clock.timeOf(unit, Date.now());
-    // The time of the recording, not of the arrival.
-    unit.time = time;
-    unit.mediaTime = exact;
-    unit.timeSource = source;
-    handlers.onUnit(unit);
-  };
+  const units = new RecordedUnits(handlers, context.memory.camera(LIMITS.gopBytes), signal);
   const opened = await openSession(context.uriOf(playbackPath(settings, channel, stream, span)), {
     ...session,
     signal,
@@ -104,27 +89,18 @@ async function openOnce(
     requestTimeoutMs: settings.requestTimeout * 1000,
     silenceMs: settings.silence * 1000,
     readShare: PLAYBACK_SHARE,
-    ...(isOnvif
-      ? onvifReplay(at, to, speed)
-      : {
-          playHeaders: speed === 0 ? { 'Rate-Control': 'no' } : speed === 1 ? {} : { Scale: String(speed) },
-        }),
+    ...(isOnvif ? onvifReplay(at, to, speed) : { playHeaders: speedHeaders(speed) }),
     onUnit: (unit) => {
-      if (unit.kind !== 'video') return;
-      // Units may arrive before PLAY's reply, which determines their speed and time.
-      if (timing.clock !== undefined) take(unit, timing.clock);
-      else if (memory.hold(unit)) early.push(unit);
+      if (unit.kind === 'video') units.take(unit);
     },
     onWarning: (error) => {
       handlers.onWarning(error);
     },
     onEnd: (end) => {
-      // A short span may end before its first units were delivered.
-      if (timing.clock === undefined) timing.end = end;
-      else handlers.onEnd(end);
+      units.onEnd(end);
     },
   }).catch((error: unknown) => {
-    memory.close();
+    units.drop();
     throw error;
   });
   const { rtpInfo, scale } = opened.playReply;
@@ -133,13 +109,7 @@ async function openOnce(
   const rate = speed > 0 && speed !== 1 ? (scale ?? 1) : 1;
   const clock = new RecordedClock(startMs, rtpInfo[0]?.rtptime, rate, isOnvif);
   const begin = (): void => {
-    timing.clock = clock;
-    memory.close();
-    for (const unit of early) {
-      if (signal.aborted) return;
-      take(unit, clock);
-    }
-    if (timing.end !== undefined && !signal.aborted) handlers.onEnd(timing.end);
+    units.begin(clock);
   };
   // Deferred, so that the caller can first report that the run plays.
   setImmediate(
@@ -148,6 +118,64 @@ async function openOnce(
     }),
   );
   return opened;
+}
+
+/** PLAY's headers for a speed: 0 is as fast as the reader takes it, without rate control. */
+function speedHeaders(speed: number): Record<string, string> {
+  if (speed === 0) return { 'Rate-Control': 'no' };
+  return speed === 1 ? {} : { Scale: String(speed) };
+}
+
+/**
+ * Delivers a session's units with their recorded time. PLAY's reply determines that time, so units and an end
+ * that come before it are kept until `begin`.
+ */
+class RecordedUnits {
+  private clock: RecordedClock | undefined;
+  private readonly early: VideoUnit[] = [];
+  private earlyEnd: SessionEnd | undefined;
+
+  /** `memory` counts the early units; beyond it they are dropped. */
+  constructor(
+    private readonly handlers: RecordedHandlers,
+    private readonly memory: CameraMemory,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  take(unit: VideoUnit): void {
+    if (this.clock !== undefined) this.deliver(unit, this.clock);
+    else if (this.memory.hold(unit)) this.early.push(unit);
+  }
+
+  /** A short span may end before its first units were delivered. */
+  onEnd(end: SessionEnd): void {
+    if (this.clock === undefined) this.earlyEnd = end;
+    else this.handlers.onEnd(end);
+  }
+
+  begin(clock: RecordedClock): void {
+    this.clock = clock;
+    this.memory.close();
+    for (const unit of this.early) {
+      if (this.signal.aborted) return;
+      this.deliver(unit, clock);
+    }
+    if (this.earlyEnd !== undefined && !this.signal.aborted) this.handlers.onEnd(this.earlyEnd);
+  }
+
+  /** The session could not be opened. */
+  drop(): void {
+    this.memory.close();
+  }
+
+  private deliver(unit: VideoUnit, clock: RecordedClock): void {
+    const { time, exact, source } = clock.timeOf(unit, Date.now());
+    // The time of the recording, not of the arrival.
+    unit.time = time;
+    unit.mediaTime = exact;
+    unit.timeSource = source;
+    this.handlers.onUnit(unit);
+  }
 }
 
 async function whyNothing(
