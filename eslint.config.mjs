@@ -24,7 +24,7 @@ const ROOMS = {
   recorder: ['camera'],
   view: ['camera'],
   export: ['camera', 'playback', 'recorder'],
-  evidence: ['camera', 'recorder', 'export'],
+  evidence: ['camera', 'recorder'],
 };
 
 /** Floors that are fed bytes and the time: they open no socket, start no timer and read no clock. */
