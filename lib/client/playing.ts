@@ -102,7 +102,7 @@ export class Playing {
       reason,
       withoutMedia,
       leftOut,
-      livedMs: (reason === 'silence' ? this.watchdog.heardAt : now) - this.playedAt,
+      livedMs: (reason === 'silence' ? this.watchdog.lastMediaTime : now) - this.playedAt,
       timeoutMs,
       keepAlive: this.keepAlive.account(now),
     });

@@ -56,9 +56,12 @@ export interface SessionOptions {
   playHeaders?: Readonly<Record<string, string>>;
   /** The stream ends by itself, as a recording does, so its end teaches nothing about the server. */
   endsByItself?: boolean;
-  /** Time limit for connecting, and for each reply, in ms. */
+  /** Time limit for connecting, and for each reply, in ms; 10,000 by default. */
   requestTimeoutMs?: number;
-  /** Milliseconds without media, while playing, after which the session ends with ETIMEDOUT. */
+  /**
+   * Milliseconds without media, while playing, after which the session ends with ETIMEDOUT: 5,000 by default,
+   * and at least five frame times of a slow stream.
+   */
   silenceMs?: number;
   /**
    * The part of the event loop's time that reading may take, 0 to 1. Above it TCP is read more slowly, and
@@ -70,6 +73,7 @@ export interface SessionOptions {
   /** Asked before credentials are sent. */
   gate?: LoginGate | undefined;
   logger?: Logger | undefined;
+  /** Receives each unit; without it, `units()` gives them. Must not write to `unit.data`. */
   onUnit?(unit: MediaUnit): void;
   /** Video packets are missing. Called before the unit that they were lost in, or that follows them. */
   onLoss?(missing: number): void;
@@ -90,10 +94,17 @@ export type ServerOptions = Pick<
   'credentials' | 'tls' | 'logger' | 'allowBasic' | 'redirects'
 >;
 
+/**
+ * `eof`: the server closed the connection. `bye`: RTCP BYE of the video (RFC 3550 6.6). `teardown`,
+ * `redirect`: that request of the server (RFC 2326 10.7, 10.10). `silence`: no media for too long. `expired`:
+ * the server no longer knows the session (454), or refused the credentials in it. `error`: the connection
+ * failed.
+ */
 export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
 
 export interface SessionEnd {
   reason: EndReason;
+  /** The cause, as a sentence with a code. */
   error: NvrError;
   /** No RTP packet arrived during the session. */
   withoutMedia: boolean;
@@ -107,6 +118,7 @@ export interface PlayReply {
   scale?: number;
   /** ONVIF replay: `no` if the server sends as fast as it can. */
   rateControl?: string;
+  /** The tracks' first packets (RFC 2326 12.33); empty if the server does not name them. */
   rtpInfo: readonly RtpInfoEntry[];
 }
 
@@ -128,6 +140,7 @@ export function rtpInfoOf(
   return entries.find(({ url }) => url === uri) ?? (entries.length === count ? entries[index] : undefined);
 }
 
+/** Reads what can be read; headers that cannot are left out. */
 export function readPlayReply(reply: RtspResponse): PlayReply {
   const scale = Number.parseFloat(reply.headers.get('Scale') ?? '');
   const range = parseRange(reply.headers.get('Range') ?? '');

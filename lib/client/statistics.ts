@@ -7,9 +7,13 @@ import type { Track } from './track.js';
 export interface SessionStatistics {
   /** RTP payload and header bytes, all tracks. */
   bytes: number;
+  /** RTP packets received, all tracks. */
   packets: number;
+  /** RTP packets that never came, as the gaps in their sequence numbers show. */
   lost: number;
+  /** RTP packets that came after their turn, and so were of no use. */
   late: number;
+  /** RTP packets that came more than once. */
   duplicates: number;
   /** Interarrival jitter of the first (video) track, ms (RFC 3550 6.4.1). */
   jitterMs: number;
@@ -19,11 +23,14 @@ export interface SessionStatistics {
   clockRate?: number;
   /** Jumps of the tracks' RTP clocks that were corrected. */
   clockSteps: number;
+  /** Video units with a complete slice at least. */
   frames: number;
   keyframes: number;
+  /** Video units with a part of their own data missing. */
   damaged: number;
-  /** Measured over about the last 5 s. */
+  /** Frames per second, measured over about the last 5 s. */
   fps: number;
+  /** RTP bytes of all tracks in kbit/s, measured over about the last 5 s. */
   bitrateKbps: number;
 }
 

@@ -45,10 +45,11 @@ export class Watchdog {
   }
 
   /** When media last came, in monotonic ms; before the first packet, when waiting for it began. */
-  get heardAt(): number {
+  get lastMediaTime(): number {
     return this.lastMediaAt;
   }
 
+  /** Whether media came within the last seconds. */
   mediaFlows(now: number): boolean {
     return now - this.lastMediaAt < FLOW_MS;
   }

@@ -13,27 +13,40 @@ import type { TlsSettings } from '../client/transport/socket.js';
  */
 export type TransportSetting = 'auto' | 'udp-first' | 'tcp' | 'udp' | 'multicast' | 'http';
 
+/** The defaults are those of a MOVE NVR; only `host` has none. */
 export interface NvrSettings {
+  /** For topics, file names and messages; the host by default. */
   name: string;
+  /** A host name or an IP address, without a port. */
   host: string;
+  /** 554 by default. */
   rtspPort: number;
+  /** The port of the key service; 80 by default. */
   httpPort: number;
   /** RTSP over TLS. */
   tls: boolean;
   /** The key service over HTTPS. */
   httpTls: boolean;
+  /** Certificates and keys for both; by default the server's certificate is verified against the system's CAs. */
   tlsSettings?: TlsSettings;
+  /** `auto` by default. */
   transport: TransportSetting;
+  /** `move` (the default) and `legacy` have templates of their own; `custom` uses the two below. */
   uriStyle: 'move' | 'legacy' | 'custom';
+  /** Path and query of a live stream, with placeholders such as `{ch}` and `{stream}`; for style `custom`. */
   liveTemplate: string;
+  /** Path and query of a recording; empty if there is none. For style `custom`. */
   playbackTemplate: string;
   /**
    * How a recording is requested: `uri`, by its path alone (the default), or `onvif`, by ONVIF replay
    * (Profile G).
    */
   replay?: 'uri' | 'onvif';
+  /** What stands for `{stream}` in a template, by the stream's name: `{ main: 'M', dual: 'D' }` by default. */
   streamCodes: Readonly<Record<string, string>>;
+  /** The number of the first camera in URIs: 0 by default. Everywhere else channels count from 1. */
   firstChannel: 0 | 1;
+  /** Names of channels, which count from 1. */
   channels: readonly { channel: number; name: string }[];
   /** IANA name of the time zone for times without a zone, URI templates and file names; empty means UTC. */
   timeZone: string;
@@ -42,13 +55,13 @@ export interface NvrSettings {
    * time in `timeZone`, counted as if it were UTC.
    */
   keyTime?: 'utc' | 'local';
-  /** Seconds. */
+  /** Seconds to wait for a connection, and for each reply; 10 by default. */
   requestTimeout: number;
-  /** Seconds without media after which a playing stream counts as dead. */
+  /** Seconds without media after which a playing stream counts as dead; 5 by default. */
   silence: number;
-  /** Seconds that a session stays open after its last user has left. */
+  /** Seconds that a session stays open after its last user has left; 5 by default. */
   linger: number;
-  /** Set up audio and metadata tracks too. */
+  /** Set up audio and metadata tracks too; false by default. */
   audio: boolean;
   /** The most cameras in use at which a message may still open another; 64 by default. */
   maxSessions?: number;
@@ -78,6 +91,7 @@ export interface Trouble {
 
 /** There is no session; the next attempt follows after `retryInMs`. */
 export interface Failure extends Trouble {
+  /** Number of failed attempts, from 1; it starts anew once the stream is healthy. */
   readonly attempt: number;
   readonly retryInMs: number;
 }
@@ -88,6 +102,7 @@ export interface Failure extends Trouble {
  */
 export type HubNews =
   | { readonly type: 'connecting'; readonly attempt: number }
+  /** `transport`: the name of a `Transport`, such as `tcp`. */
   | { readonly type: 'playing'; readonly transport: string }
   | {
       readonly type: 'format';
@@ -97,6 +112,7 @@ export type HubNews =
       readonly frameRate?: number;
       readonly profile?: string;
     }
+  /** `lost`: packets since the last such event. */
   | { readonly type: 'gap'; readonly lost: number; readonly reason: string }
   /** `breaks`: how often a flapping stream broke within the last minutes. */
   | (Trouble & { readonly type: 'warning'; readonly breaks?: number })
@@ -155,9 +171,13 @@ export interface HubSubscription {
 
 /** Reading them costs the hot path nothing. Counters are totals over all sessions of the hub. */
 export interface StreamStatistics extends SessionStatistics {
+  /** `waiting`: for the next attempt; `failed`: as well, but an early one could not help. */
   state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
+  /** The name of the present session's transport, such as `tcp`. */
   transport?: string;
+  /** Sessions and attempts that failed. */
   reconnects: number;
+  /** Present users of the stream. */
   subscribers: number;
   /** Epoch ms at which the present session began to play. */
   playingSince?: number;
@@ -165,8 +185,11 @@ export interface StreamStatistics extends SessionStatistics {
 
 /** One shared session per camera and stream. */
 export interface CameraHub {
+  /** From 1. */
   readonly channel: number;
+  /** A name in the settings' `streamCodes`, such as `main`. */
   readonly stream: string;
+  /** The format of the last video unit; undefined before the first one. */
   readonly format: VideoFormat | undefined;
   readonly statistics: StreamStatistics;
   /**
@@ -177,6 +200,7 @@ export interface CameraHub {
   readonly gop: readonly VideoUnit[];
   /** The memory account for users that keep units of this camera. */
   readonly memory: UnitMemory;
+  /** Adds a user. The first one opens the session. Never throws: failures are events. */
   subscribe(subscriber: HubSubscriber): HubSubscription;
   /** Ends the present session and starts another at once (action `restart`, changed credentials). */
   restart(): void;

@@ -11,8 +11,10 @@ import type { NvrSettings } from '../types.js';
  * session.
  */
 export const DEPTHS = ['reach', 'rtsp', 'auth', 'media', 'session'] as const;
+/** How deep a check goes: one of its stages. */
 export type Depth = (typeof DEPTHS)[number];
 
+/** `degraded`: it can be reached, but loses packets or has a wrong clock. */
 export type HealthState = 'up' | 'degraded' | 'down';
 
 /**
@@ -23,20 +25,28 @@ export interface Health {
   state: HealthState;
   /** The stage that failed, or the last one that passed. */
   stage: Depth;
+  /** The cause of a state other than `up`. */
   code?: NvrErrorCode;
   reason?: string;
+  /** Round trip of the last RTSP request; with depth `reach`, the same as `connectMs`. */
   rttMs?: number;
+  /** From the look-up of the host's name to the open connection, TLS included. */
   connectMs?: number;
+  /** From the reply to OPTIONS to that to DESCRIBE, log-in included. */
   describeMs?: number;
+  /** The wait for a unit that decoding can begin at. */
   keyframeMs?: number;
   codec?: string;
+  /** In pixels. */
   width?: number;
   height?: number;
   fps?: number;
   bitrateKbps?: number;
+  /** Of the packets since the last check, with one decimal. */
   lossPercent?: number;
   /** How far the NVR's clock is ahead of this machine's, in ms; negative if it is behind. */
   clockOffsetMs?: number;
+  /** When the check ended. */
   checkedAt: number;
 }
 
@@ -53,7 +63,7 @@ export interface ProbeOptions {
   /** A result up to this old (ms) may be reused; with 0 only a check that is still running is shared. */
   freshMs?: number;
   /** Called for each stage that passes, with the findings so far. Such a check is not shared. */
-  onStage?: (stage: Depth, known: Partial<Health>) => void;
+  onStage?: (stage: Depth, findings: Partial<Health>) => void;
   /** Keep the session that the check opened for the NVR's linger time, for the next user. */
   linger?: boolean;
 }

@@ -49,10 +49,15 @@ export type RunEnd =
   | 'replaced';
 
 export interface PlaybackHandlers {
+  /** Called for each picture, in the order of decoding. Must not write to `unit.data`. */
   onUnit(recorded: RecordedUnit): void;
+  /** A session is being opened: at the start, and after each seek, resume and interruption. */
   onConnecting?(): void;
+  /** `transport`: its name, such as `tcp`. */
   onPlaying?(transport: string): void;
+  /** `at`: the recorded time reached, in epoch ms. */
   onPaused?(at: number): void;
+  /** A problem that does not end the run, such as a speed that was not granted. */
   onWarning?(error: NvrError): void;
   /** The stream broke off before `to`; the run continues from the time reached, after `retryInMs`. */
   onInterrupted?(error: NvrError, attempt: number, retryInMs: number): void;
