@@ -32,7 +32,8 @@ const DATAGRAM_MS = 0.005;
 const LONGEST_PAUSE_MS = 1000;
 
 export class ReadPace {
-  private hand = BURST_MS;
+  /** Milliseconds of reading that are paid for; negative after a read that took more. */
+  private credit = BURST_MS;
   private filledAt = Number.NEGATIVE_INFINITY;
   private units = 0;
   private nals = 0;
@@ -72,9 +73,9 @@ export class ReadPace {
     this.cpu -= took;
     this.spent += ended - begun;
     this.charge(took, ended);
-    if (this.hand < 0) {
+    if (this.credit < 0) {
       this.spent = 0;
-      return Math.min(-this.hand / this.share, LONGEST_PAUSE_MS);
+      return Math.min(-this.credit / this.share, LONGEST_PAUSE_MS);
     }
     if (this.spent < TURN_MS) return undefined;
     this.spent = 0;
@@ -84,7 +85,7 @@ export class ReadPace {
   /** Charges the pace for one datagram. Returns whether to take it; one that is not taken counts as lost. */
   admit(now: number): boolean {
     this.charge(DATAGRAM_MS, now);
-    return this.hand >= 0;
+    return this.credit >= 0;
   }
 
   private charge(took: number, now: number): void {
@@ -94,6 +95,6 @@ export class ReadPace {
     const filled = Math.max(0, now - this.filledAt) * this.share;
     this.filledAt = now;
     // The debt is bounded too, so that reading resumes soon after a flood of datagrams ends.
-    this.hand = Math.max(Math.min(this.hand + filled, BURST_MS) - cost, -LONGEST_PAUSE_MS * this.share);
+    this.credit = Math.max(Math.min(this.credit + filled, BURST_MS) - cost, -LONGEST_PAUSE_MS * this.share);
   }
 }

@@ -58,8 +58,8 @@ export class Reception {
   private readonly pace: ReadPace;
   private readonly ssrc = randomBytes(4).readUInt32BE(0);
   private readonly cname = randomBytes(8).toString('hex');
-  private farewell: NodeJS.Timeout | undefined;
-  private holding: NodeJS.Timeout | undefined;
+  private byeTimer: NodeJS.Timeout | undefined;
+  private holdTimer: NodeJS.Timeout | undefined;
   private isSlow = false;
 
   constructor(private readonly options: ReceptionOptions) {
@@ -210,8 +210,8 @@ export class Reception {
 
   /** Idempotent. */
   close(): void {
-    clearTimeout(this.holding);
-    clearTimeout(this.farewell);
+    clearTimeout(this.holdTimer);
+    clearTimeout(this.byeTimer);
     for (const { transport } of this.tracks) transport.close();
   }
 
@@ -259,10 +259,10 @@ export class Reception {
    * timer releases them.
    */
   private watchHeldUnits(): void {
-    if (this.holding !== undefined || !this.isHolding()) return;
-    this.holding = setTimeout(
+    if (this.holdTimer !== undefined || !this.isHolding()) return;
+    this.holdTimer = setTimeout(
       this.guarded(() => {
-        this.holding = undefined;
+        this.holdTimer = undefined;
         const now = performance.now();
         for (const { track } of this.tracks) {
           track.releaseHeld();
@@ -280,7 +280,7 @@ export class Reception {
    */
   private onBye(): void {
     const { onBye } = this.options;
-    if (this.isUdp) this.farewell ??= setTimeout(this.guarded(onBye), LIMITS.reorderMs);
+    if (this.isUdp) this.byeTimer ??= setTimeout(this.guarded(onBye), LIMITS.reorderMs);
     else onBye();
   }
 

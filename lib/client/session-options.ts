@@ -98,7 +98,7 @@ export type ServerOptions = Pick<
  * `eof`: the server closed the connection. `bye`: RTCP BYE of the video (RFC 3550 6.6). `teardown`,
  * `redirect`: that request of the server (RFC 2326 10.7, 10.10). `silence`: no media for too long. `expired`:
  * the server no longer knows the session (454), or refused the credentials in it. `error`: the connection
- * failed.
+ * failed, or the receiver of the units threw.
  */
 export type EndReason = 'eof' | 'bye' | 'teardown' | 'redirect' | 'silence' | 'expired' | 'error';
 

@@ -94,7 +94,7 @@ export class RtspSession {
       signal?.addEventListener('abort', giveUp, { once: true });
       void this.closed.then(() => signal?.removeEventListener('abort', giveUp));
       this.state = { name: 'opening' };
-      await unlessGivenUp(this.walk(this.state), this.over.signal);
+      await unlessGivenUp(this.openInSteps(this.state), this.over.signal);
     } catch (error) {
       await this.close();
       throw asNvrError(error, 'EPROTOCOL', 'The session could not be opened.');
@@ -167,7 +167,7 @@ export class RtspSession {
     return this.reception.payloadMismatch;
   }
 
-  private async walk(opening: Opening): Promise<void> {
+  private async openInSteps(opening: Opening): Promise<void> {
     const { options, memory, reception } = this;
     const account = options.credentials ?? credentialsOf(parseRtspUri(options.uri));
     if (account !== undefined) this.forgetAccount = holdAccount(account);

@@ -166,7 +166,7 @@ export class AccessUnitAssembler<Info> {
     const facts = this.facts;
     this.rules.inspect(memory, lastNal, end, facts);
     if (!facts.slice) return;
-    this.unit.look(facts);
+    this.unit.noteSlice(facts);
     this.cuts?.keep(memory, lastNal, end, facts.type, count - 1);
   }
 
@@ -306,7 +306,7 @@ export class AccessUnitAssembler<Info> {
   private takeSlice(facts: NalFacts): void {
     if (this.unit.slices === 0) {
       if (!facts.first) this.firstSliceMissing();
-      this.unit.startSound = !this.unit.damaged;
+      this.unit.isStartWhole = !this.unit.damaged;
       this.boundary.forgetLast();
     } else if (this.boundary.isHeld) {
       // More slices of the picture follow, so the marker before them did not end it.
@@ -315,7 +315,7 @@ export class AccessUnitAssembler<Info> {
     if (facts.first) this.unit.field = facts.field;
     this.unit.fieldEnded = false;
     this.unit.slices += 1;
-    this.unit.look(facts);
+    this.unit.noteSlice(facts);
   }
 
   private firstSliceMissing(): void {
@@ -358,7 +358,7 @@ export class AccessUnitAssembler<Info> {
   // IDR or IRAP; or all-intra with a recovery point SEI or parameter sets in front.
   private isKeyframe(): boolean {
     if (this.unit.sync) return true;
-    if (!this.unit.looked || !this.unit.allIntra) return false;
+    if (!this.unit.hasSlice || !this.unit.allIntra) return false;
     return this.unit.recovery >= 0 || this.rules.sets.carries(this.unit.ppsId, this.unit.number);
   }
 
@@ -370,7 +370,7 @@ export class AccessUnitAssembler<Info> {
 
   private forget(): void {
     this.boundary.isHeld = false;
-    this.unit.forget();
+    this.unit.reset();
   }
 
   private end(sequence: number, byMarker: boolean): void {
@@ -425,7 +425,7 @@ export class AccessUnitAssembler<Info> {
   private startMissing(entry: boolean): boolean {
     const begins = this.buffer.firstType;
     if (this.unit.afterGap) return this.beginnings.isOdd(begins, entry);
-    if (this.unit.startSound) this.beginnings.see(begins, entry);
+    if (this.unit.isStartWhole) this.beginnings.learn(begins, entry);
     return false;
   }
 }

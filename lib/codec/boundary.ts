@@ -70,7 +70,7 @@ export class Beginnings {
     return usual >= 0 && type !== usual;
   }
 
-  see(type: number, isEntry: boolean): void {
+  learn(type: number, isEntry: boolean): void {
     if (isEntry) this.entry = type;
     else this.other = type;
   }

@@ -20,8 +20,8 @@ export class UnitInProgress {
 
   /** Number of whole slices. */
   slices = 0;
-  /** A slice, whole or cut, was inspected. */
-  looked = false;
+  /** A slice, whole or cut, was noted. */
+  hasSlice = false;
   sync = false;
   allIntra = true;
   /** Recovery count from an SEI of the unit; -1 without one. */
@@ -32,7 +32,7 @@ export class UnitInProgress {
 
   damaged = false;
   /** Nothing was missing before the first slice. */
-  startSound = false;
+  isStartWhole = false;
   /** The unit is too large, and the rest of it is ignored. */
   overflow = false;
 
@@ -61,9 +61,9 @@ export class UnitInProgress {
   }
 
   /** Notes a slice, whole or cut. */
-  look(facts: NalFacts): void {
-    if (!this.looked) this.ppsId = facts.ppsId;
-    this.looked = true;
+  noteSlice(facts: NalFacts): void {
+    if (!this.hasSlice) this.ppsId = facts.ppsId;
+    this.hasSlice = true;
     const ids = this.ppsIds;
     if (ids.length < PPS_IDS && !ids.includes(facts.ppsId)) ids.push(facts.ppsId);
     this.sync ||= facts.sync;
@@ -82,18 +82,18 @@ export class UnitInProgress {
   }
 
   /** Resets the object for the next unit. */
-  forget(): void {
+  reset(): void {
     this.number += 1;
     this.begun = false;
     this.afterGap = false;
     this.slices = 0;
-    this.looked = false;
+    this.hasSlice = false;
     this.sync = false;
     this.allIntra = true;
     this.recovery = -1;
     this.ppsIds.length = 0;
     this.damaged = false;
-    this.startSound = false;
+    this.isStartWhole = false;
     this.overflow = false;
     this.field = 0;
     this.fieldEnded = false;

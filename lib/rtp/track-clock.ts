@@ -131,7 +131,7 @@ export class TrackClock {
     this.units = 1;
     this.misfits = this.hasty = 0;
     this.line.begin(this.ticks, this.arrival);
-    this.look(0);
+    this.rememberTop(0);
     return this.place(this.arrival);
   }
 
@@ -178,7 +178,7 @@ export class TrackClock {
     }
     line.add(this.ticks, this.arrival, this.jitter.ms);
     this.proved = line.isProved(this.units, this.jitter.ms);
-    this.look(this.arrival - ms);
+    this.rememberTop(this.arrival - ms);
     return this.place(ms);
   }
 
@@ -235,7 +235,7 @@ export class TrackClock {
     // afterwards.
     this.paceNow = this.paceBefore;
     this.stall.begin(this.media, delay, this.topArrival);
-    this.look(delay);
+    this.rememberTop(delay);
     // Stall or clock step is still open. For a small delay, a time between the two is within tolerance either
     // way.
     const isSmall = delay < 2 * TOLERANCE_MS && !this.isTrusted;
@@ -249,7 +249,7 @@ export class TrackClock {
     const isNext = this.isLate(delay);
     const isHeldUp = delay > jitter && delay <= STALL_MS;
     if (isHeldUp && !stall.judge(this.media, delay, this.arrival, isNext, this.isTrusted)) {
-      this.look(delay);
+      this.rememberTop(delay);
       return this.append(at);
     }
     stall.end();
@@ -290,7 +290,7 @@ export class TrackClock {
     this.misfits = 0;
     const likely = this.likely(delay);
     this.line.step(this.ticks, this.arrival - likely, this.arrival);
-    this.look(likely);
+    this.rememberTop(likely);
     return this.place(this.arrival - likely);
   }
 
@@ -298,11 +298,12 @@ export class TrackClock {
   private take(at: number, delay: number): number {
     this.clearDoubt();
     if (!this.stall.isOn) this.line.add(this.ticks, this.arrival, this.jitter.ms);
-    this.look(delay);
+    this.rememberTop(delay);
     return this.place(at);
   }
 
-  private look(delay: number): void {
+  /** The RTP time of the current unit continues the stream; `delay` is how late it came. */
+  private rememberTop(delay: number): void {
     this.topTicks = this.ticks;
     this.topArrival = this.arrival;
     this.topDelay = delay;

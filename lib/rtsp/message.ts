@@ -11,12 +11,12 @@ export class Headers {
   /** The first field with that name. */
   get(name: string): string | undefined {
     const key = name.toLowerCase();
-    return this.fields.find(([known]) => known.toLowerCase() === key)?.[1];
+    return this.fields.find(([field]) => field.toLowerCase() === key)?.[1];
   }
 
   getAll(name: string): string[] {
     const key = name.toLowerCase();
-    return this.fields.filter(([known]) => known.toLowerCase() === key).map(([, value]) => value);
+    return this.fields.filter(([field]) => field.toLowerCase() === key).map(([, value]) => value);
   }
 
   has(name: string): boolean {

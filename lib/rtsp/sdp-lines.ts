@@ -90,8 +90,8 @@ function withPayloadType(value: string, read: (rest: string) => string | undefin
   const type = /^\d{1,3}(?!\d)/.exec(value)?.[0];
   if (type === undefined) return undefined;
   const rest = trimBytes(value.slice(type.length));
-  const told = read(rest.startsWith(':') || rest.startsWith(';') ? trimBytes(rest.slice(1)) : rest);
-  return told === undefined ? undefined : `${type} ${told}`;
+  const parameters = read(rest.startsWith(':') || rest.startsWith(';') ? trimBytes(rest.slice(1)) : rest);
+  return parameters === undefined ? undefined : `${type} ${parameters}`;
 }
 
 function unquoted(value: string): string {

@@ -159,9 +159,9 @@ function byPayloadType(entries: unknown): Map<number, Record<string, unknown>[]>
   const found = new Map<number, Record<string, unknown>[]>();
   for (const entry of asArray(entries).map(asRecord)) {
     const type = Number(entry.payload);
-    const known = found.get(type);
-    if (known === undefined) found.set(type, [entry]);
-    else known.push(entry);
+    const entries = found.get(type);
+    if (entries === undefined) found.set(type, [entry]);
+    else entries.push(entry);
   }
   return found;
 }

@@ -8,9 +8,13 @@ import type { MemoryBudget } from '../memory-budget.js';
 import type { NvrSettings } from '../types.js';
 
 export interface PlaybackRequest {
+  /** Names the run: another one of this name replaces it. */
   readonly run: string;
+  /** From 1. */
   readonly channel: number;
+  /** A name in the settings' `streamCodes`, such as `main`. */
   readonly stream: string;
+  /** The recording group; usually 0. */
   readonly group: number;
   /** Epoch ms. */
   readonly from: number;

@@ -147,10 +147,10 @@ export class PlaybackRun {
     if (place === 'over') this.finishWhole();
     if (place === 'over' || place === 'held') return;
     for (const behind of this.end?.takeHeld() ?? []) this.handlers.onUnit({ unit: behind, repeated: false });
-    this.give(unit);
+    this.deliver(unit);
   }
 
-  private give(unit: VideoUnit): void {
+  private deliver(unit: VideoUnit): void {
     const { time } = unit;
     const repeated = time <= this.repeatUntil;
     this.holes.take(time);
@@ -205,11 +205,11 @@ export class PlaybackRun {
     const usual = RESUME_AFTER_MS[this.interruptions];
     if (usual === undefined) return undefined;
     if (code === 'EAUTH') {
-      // The gate lets a log-in that was granted before be tried once more, after a boot's time.
+      // After a log-in that was accepted before, the gate permits one more try: the NVR may be booting.
       const { waitMs } = this.context.account.gate;
       return waitMs > 0 && waitMs <= SECOND_LOGIN_MS ? Math.max(usual, Math.ceil(waitMs)) : undefined;
     }
-    // A 404 is the refusal of something that was there a moment ago.
+    // A 404 is retried, because the recording was there a moment ago.
     return FINAL.has(code) && status !== 404 ? undefined : usual;
   }
 
@@ -220,7 +220,7 @@ export class PlaybackRun {
     return missing > Math.max(LAST_PICTURE_MS, 2 * this.pictureMs) ? missing : 0;
   }
 
-  /** Ends the run, with the cause as the error if a part of the span is missing. */
+  /** Ends the run; `cause` becomes its error if a part of the span is missing. */
   private finishShort(reason: RunEnd | 'error', cause: NvrError): void {
     const missing = this.missingMs;
     if (missing === 0 && reason !== 'error') {
@@ -238,7 +238,7 @@ export class PlaybackRun {
     );
   }
 
-  /** The span has been played to its end; what the recording itself leaves out of it is told. */
+  /** The span has been played to its end. Holes in the recording itself count as missing. */
   private finishWhole(): void {
     this.finish('reached', undefined, this.holes.upTo(this.to!));
   }

@@ -1,4 +1,5 @@
-// Adds up what of a requested span the pictures of a run leave out: at its beginning, within and at its end.
+// Measures the holes in a recorded span, from the times of its pictures: at its beginning, within it and at
+// its end.
 
 /** A shorter step between pictures, in ms, is no hole, whatever the pace: cameras may be uneven. */
 const LEAST_MS = 500;
@@ -36,13 +37,13 @@ export class SpanHoles {
     }
   }
 
-  /** What is missing within the span so far, in ms. */
+  /** The holes so far, in ms, without one at the end. */
   get within(): number {
     return this.ms + (this.stepBefore === Infinity ? 0 : this.holeOf(this.newest, Infinity));
   }
 
   /**
-   * What is missing of a span that ends at `to`, in ms. The last picture lasts as long as the one before it.
+   * All holes of a span that ends at `to`, in ms. The last picture lasts as long as the one before it.
    */
   upTo(to: number): number {
     const { last, newest, stepBefore } = this;

@@ -90,9 +90,9 @@ function splitRtsp(scheme: string, rest: string): SplitAddress | undefined {
   if (path === '/') return base;
   const recognised = recognise(path, port);
   if (recognised === undefined) return { ...base, template: literally(path) };
-  const { channel, stream, ...known } = recognised;
+  const { channel, stream, ...settings } = recognised;
   return {
-    ...{ ...base, ...known },
+    ...{ ...base, ...settings },
     ...(channel === undefined ? {} : { channel }),
     ...(stream === undefined ? {} : { stream }),
   };

@@ -32,8 +32,8 @@ export class LiveFeed {
   private init: ViewRecord | undefined;
   private clock = new LiveClock();
   private order = new ShownOrder();
-  /** The players were told that frames are displayed in decoding order. */
-  private toldInOrder = false;
+  /** The last `init` record tells decoders that frames are displayed in decoding order. */
+  private isSetUpInOrder = false;
   private kept: ViewRecord[] = [];
   private keptBytes = 0;
   private soundInit: ViewRecord | undefined;
@@ -89,7 +89,7 @@ export class LiveFeed {
     if (this.viewers.size > 0) return;
     this.subscription?.unsubscribe();
     this.subscription = undefined;
-    this.forget();
+    this.reset();
     this.state = undefined;
   }
 
@@ -99,7 +99,7 @@ export class LiveFeed {
     const record = jsonRecord('state', this.camera, { state, code, reason, retryInMs });
     // A warning does not change the state: the stream goes on.
     if (state !== 'warning') this.state = record;
-    if (state === 'connecting') this.forget();
+    if (state === 'connecting') this.reset();
     this.send(record);
   }
 
@@ -112,15 +112,15 @@ export class LiveFeed {
   private onPicture(given: VideoUnit): void {
     const { arrival, mediaTime = arrival, format } = given;
     // The kept GOP was examined as a whole in `begin`.
-    if (!this.joining) this.order.see(mediaTime);
+    if (!this.joining) this.order.take(mediaTime);
     // Frames are reordered after all, so the players are set up anew.
-    if (this.toldInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
-    if (given.recoveryFrames !== undefined) this.tellRefreshed();
+    if (this.isSetUpInOrder && given.keyframe && this.order.isReordered) this.format = undefined;
+    if (given.recoveryFrames !== undefined) this.warnOfRefresh();
     if (format !== this.format && !this.begin(given)) return;
-    if (given.keyframe && !this.toldInOrder && this.order.isInOrder(format) && hasSets(given))
+    if (given.keyframe && !this.isSetUpInOrder && this.order.isInOrder(format) && hasSets(given))
       this.init = this.initOf(given);
-    const unit = this.toldInOrder && given.keyframe ? withoutReordering(given) : given;
-    const reorderDepth = this.toldInOrder ? 0 : (format.reorderDepth ?? 0);
+    const unit = this.isSetUpInOrder && given.keyframe ? withoutReordering(given) : given;
+    const reorderDepth = this.isSetUpInOrder ? 0 : (format.reorderDepth ?? 0);
     const times = this.clock.next({ mediaTime, reorderDepth });
     const { shownAt } = this.clock;
     this.playerOffset = shownAt - mediaTime;
@@ -134,7 +134,7 @@ export class LiveFeed {
    * At a recovery point of intra refresh, where a decoder could begin, but no browser does: they insist on a
    * keyframe.
    */
-  private tellRefreshed(): void {
+  private warnOfRefresh(): void {
     const waiting = [...this.viewers].filter((viewer) => viewer.awaitsKeyframe(this.camera));
     if (waiting.length === 0) return;
     const warning = { state: 'warning', code: 'ENOKEYFRAME', reason: REFRESHED } as const;
@@ -164,12 +164,12 @@ export class LiveFeed {
   }
 
   /**
-   * A decoder may wait for B-frames unless it is told that there are none. It is told as soon as that is
-   * known; running players learn it from the stream.
+   * A decoder may wait for B-frames unless its set-up says that there are none. New players get that as soon
+   * as it is certain; running players find it out from the stream.
    */
   private initOf(given: VideoUnit): ViewRecord {
-    this.toldInOrder = this.order.isInOrder(given.format);
-    return pictureInit(this.camera, this.toldInOrder ? withoutReordering(given) : given);
+    this.isSetUpInOrder = this.order.isInOrder(given.format);
+    return pictureInit(this.camera, this.isSetUpInOrder ? withoutReordering(given) : given);
   }
 
   private onJpeg(unit: VideoUnit): void {
@@ -226,7 +226,7 @@ export class LiveFeed {
     for (const viewer of this.viewers) viewer.take(this.camera, record);
   }
 
-  private forget(): void {
+  private reset(): void {
     this.format = undefined;
     this.init = this.soundInit = undefined;
     this.soundFormat = undefined;

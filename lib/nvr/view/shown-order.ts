@@ -17,10 +17,10 @@ export class ShownOrder {
 
   /** `earlier` are frames that came before, in decoding order. */
   constructor(earlier: readonly Pick<VideoUnit, 'mediaTime' | 'arrival'>[] = []) {
-    for (const { arrival, mediaTime = arrival } of earlier) this.see(mediaTime);
+    for (const { arrival, mediaTime = arrival } of earlier) this.take(mediaTime);
   }
 
-  see(mediaTime: number): void {
+  take(mediaTime: number): void {
     if (mediaTime < this.latest) this.isReordered = true;
     this.latest = Math.max(this.latest, mediaTime);
     this.pictures++;

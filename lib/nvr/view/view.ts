@@ -66,7 +66,7 @@ export class View {
     const id = randomUUID();
     const viewer = new Viewer(id, sink, () => performance.now());
     this.pages.set(id, { viewer, feeds: new Map(), turn: -Infinity });
-    viewer.tell(jsonRecord('hello', 0, { ...hello, viewer: id, cameras }));
+    viewer.send(jsonRecord('hello', 0, { ...hello, viewer: id, cameras }));
     this.ticker ??= setInterval(
       guarded(
         () => {
@@ -122,7 +122,7 @@ export class View {
   /** Makes all open pages show one camera, or all of them again. */
   show(camera: number | undefined, layout?: string): void {
     const record = jsonRecord('show', 0, { camera, layout });
-    for (const { viewer } of this.pages.values()) viewer.tell(record);
+    for (const { viewer } of this.pages.values()) viewer.send(record);
   }
 
   close(): void {

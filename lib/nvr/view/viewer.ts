@@ -109,7 +109,7 @@ export class Viewer {
       this.write(record);
       return;
     }
-    this.judge();
+    this.updateBehind();
     const isCaughtUp = state.backlog.length === 0;
     if (record.kind === 'sound') {
       if (!this.behind && !state.awaitsKeyframe && isCaughtUp) this.write(record);
@@ -145,7 +145,7 @@ export class Viewer {
   }
 
   /** Sends a record that concerns no single camera. */
-  tell(record: ViewRecord): void {
+  send(record: ViewRecord): void {
     if (!this.over) this.write(record);
   }
 
@@ -175,7 +175,8 @@ export class Viewer {
     this.draining = false;
   }
 
-  private judge(): void {
+  /** Falling behind begins above a bound, and ends at a quarter of it. */
+  private updateBehind(): void {
     const { waitingBytes, waitingMs } = this.bounds;
     const [oldest] = this.waiting;
     const age = oldest === undefined ? 0 : this.clock() - oldest.since;
