@@ -57,7 +57,7 @@ export async function fetchPlaybackKey(
 ): Promise<KeyReply> {
   const conversation = new Conversation(settings, account, request);
   const reply = await unlessGivenUp(conversation.run(), request.signal);
-  judge(reply.status);
+  checkStatus(reply.status);
   const key = readKey(reply, settings.keyPattern ?? '');
   const date = Date.parse(reply.headers.get('Date') ?? '');
   return { key, ...(Number.isNaN(date) ? {} : { serverTime: date }) };
@@ -80,7 +80,8 @@ function keyInHeaders({ headers, body }: HttpReply): string | undefined {
   return undefined;
 }
 
-function judge(status: number): void {
+/** Throws for a status other than success. */
+function checkStatus(status: number): void {
   if (status >= 200 && status < 300) return;
   if (status === 401)
     throw new NvrError('EAUTH', 'The NVR’s key service refused the user name or the password.', { status });
