@@ -155,7 +155,7 @@ describe('the ffmpeg fallback', () => {
       );
     });
 
-    it('tells the first line of what one complains of', async () => {
+    it('reports the first line that ffmpeg writes to stderr', async () => {
       const file = await program(
         'fails',
         `process.stderr.write('no such codec\\nmore'); process.exitCode = 1;`,

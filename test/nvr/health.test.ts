@@ -23,7 +23,7 @@ describe('the health probe', function () {
   const nvrOf = (simulator: Simulator, settings: Partial<NvrSettings> = {}): Nvr =>
     open(simulator.rtspPort, { httpPort: simulator.httpPort, ...settings });
 
-  it('goes as deep as it is asked, tells each stage as it passes, and leaves nothing open', async () => {
+  it('goes as deep as requested, reports each stage that passes, and leaves nothing open', async () => {
     const simulator = await simulate();
     const nvr = nvrOf(simulator);
     for (const [index, depth] of DEPTHS.entries()) {
@@ -71,7 +71,7 @@ describe('the health probe', function () {
     assert.deepEqual([simulator.connectionCount, describes(), simulator.sessionCount], [1, before, 1]);
   });
 
-  it('tells a loss of half a percent and more, counted since the last check, however often a check looks', async () => {
+  it('reports a loss of half a percent and more, counted since the last check, even if a check reads the counters twice', async () => {
     const simulator = await simulate({ pace: 60 });
     const nvr = nvrOf(simulator);
     const hub = nvr.camera(1, 'main');
@@ -137,7 +137,7 @@ describe('the health probe', function () {
     assert.equal(simulator.sessionCount, 0);
   });
 
-  it('tells of a dead host once: 64 cameras of it cost no 64 time-outs', async () => {
+  it('waits for a dead host once: its 64 cameras do not cost 64 time-outs', async () => {
     const port = await rig.listen(() => undefined);
     const nvr = open(port, { requestTimeout: 0.3 });
     const begun = performance.now();
@@ -222,7 +222,7 @@ describe('the hysteresis of health', () => {
     assert.deepEqual([verdicts[10]!.state, verdicts[10]!.since], ['up', 9000]);
   });
 
-  it('tells the first state only where it is not "up"', () => {
+  it('reports the first state only if it is not "up"', () => {
     assert.equal(new Hysteresis(2, 1).judge('up', 0).changed, false);
     assert.equal(new Hysteresis(1, 1).judge('down', 0).changed, true);
     assert.equal(new Hysteresis(1, 1).judge('degraded', 0).changed, true);

@@ -143,7 +143,7 @@ describe('CameraHub', () => {
 
   const sessions = (): number => server.requests.filter(({ method }) => method === 'PLAY').length;
 
-  it('holds one session for ten users, and tells each of them the whole story', async () => {
+  it('holds one session for ten users, and each gets all events', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
     assert.equal(nvr.camera(1, 'main'), hub);
@@ -301,7 +301,7 @@ describe('CameraHub', () => {
     assert.ok(most <= 4 && most >= 2, `${most} at once`);
   });
 
-  it('hands on every whole unit after a loss, with what is wrong with it, and tells of the loss once; who skips gets none up to the next keyframe', async () => {
+  it('delivers every whole unit after a loss, marked, and reports the loss once; with `skip`, delivers none up to the next keyframe', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
     const watcher = new Watcher(hub);

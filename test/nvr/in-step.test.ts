@@ -152,7 +152,7 @@ describe('recordings in step', () => {
     assert.ok(after[0]!.time - bench.shown[before - 1]!.time <= FRAME_MS);
   });
 
-  it('go to another time together: nothing of before is shown', () => {
+  it('seek together: nothing that was buffered before is shown', () => {
     const bench = new Bench(2);
     for (const lane of [0, 1]) bench.push(lane, FROM, 250);
     bench.time.to(1_000);
@@ -168,7 +168,7 @@ describe('recordings in step', () => {
     assert.ok(bench.shown.slice(before).every(({ time }) => time >= to));
   });
 
-  it('wait for one that stalls, for five seconds, then go on without it, and with it when it is back', () => {
+  it('wait five seconds for one that stalls, continue without it, and with it when it is back', () => {
     const bench = new Bench(2);
     bench.push(0, FROM, 25 * 60);
     bench.push(1, FROM, 25);
@@ -186,7 +186,7 @@ describe('recordings in step', () => {
     assert.ok(skew(bench.shown.slice(-20), 2) <= FRAME_MS);
   });
 
-  it('tell the end of each behind its last picture, and stand in nobody’s way when they are over', () => {
+  it('report the end of each after its last picture, and do not hold up the others then', () => {
     const bench = new Bench(2);
     bench.push(0, FROM, 25);
     bench.end(0);

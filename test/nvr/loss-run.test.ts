@@ -38,7 +38,7 @@ function run(story: string, losses = new LossRun(), from = 0, step = 40): { told
 }
 
 describe('a run of losses', () => {
-  it('is told at its first unit, and once', () => {
+  it('is reported at its first unit, and once', () => {
     assert.deepEqual(run('pp2dl3lxlpp'), { told: [2], given: 'ppd----pp' });
   });
 
@@ -48,12 +48,12 @@ describe('a run of losses', () => {
     assert.deepEqual(run('p2dlp', losses, 5000).told, [7]);
   });
 
-  it('is told together with others in quick succession, as of a stream of keyframes alone', () => {
+  it('is reported together with others that follow quickly, as in a stream of keyframes alone', () => {
     const { told } = run('1p'.repeat(100));
     assert.deepEqual(told, [1, 25, 25, 25]);
   });
 
-  it('is told again each 10 s, with what was lost since, as long as it lasts and more is lost', () => {
+  it('is reported again every 10 s, with the packets lost since, while it lasts and more are lost', () => {
     const losses = new LossRun();
     assert.deepEqual(run(`1d${'9l'.repeat(900)}`, losses).told, [1, 2250, 2250, 2250]);
     assert.deepEqual(run('l'.repeat(1000), losses, 41_000).told, [1350]);

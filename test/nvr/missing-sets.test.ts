@@ -12,7 +12,7 @@ const unit = (arrival: number, keyframe: boolean, types: readonly number[], widt
   }) as unknown as VideoUnit;
 
 describe('a stream without parameter sets', () => {
-  it('is told once, at its second keyframe, or five seconds after a first that none follows', () => {
+  it('is reported once, at the second keyframe, or five seconds after the first if none follows', () => {
     const often = new MissingSets();
     assert.equal(often.take(unit(0, true, [5])), undefined);
     assert.equal(often.take(unit(40, false, [1])), undefined);

@@ -83,7 +83,7 @@ describe('a picture of a past moment', () => {
     assert.equal(unit.time, EPOCH + 2_000);
   });
 
-  it('is there though the run breaks off behind its keyframe, and told as what it is before it', async () => {
+  it('is taken although the run breaks off after its keyframe; a break before it is the error', async () => {
     const at = EPOCH + 3_000;
     const gone = new NvrError('EUNREACHABLE', 'gone');
     assert.equal((await take(at, () => sent(recording(at).slice(0, 3), gone))).unit.time, EPOCH + 2_000);

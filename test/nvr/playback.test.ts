@@ -267,7 +267,7 @@ describe('playback', () => {
     assert.equal(missingMs, from + 60_000 - played.run.reached);
   });
 
-  it('tells what is missing where the NVR says that the recording ends before the span does', async () => {
+  it('reports what is missing if the NVR ends the recording before the end of the span', async () => {
     await start();
     const from = Math.floor(ago(600) / 1000) * 1000;
     const played = play({ from, to: from + 30_000 });

@@ -57,7 +57,7 @@ describe('RecordedClock', () => {
     assert.deepEqual([report.time - START, report.source], [180, 'sr']);
   });
 
-  it('goes on where it got to when the stream starts anew from another source, whatever its RTP times are', () => {
+  it('continues where it was when the stream starts again from another source, whatever its RTP times are', () => {
     const clock = new RecordedClock(START, 1000, 1);
     const times = [
       unit(1000),

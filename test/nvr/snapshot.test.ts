@@ -64,7 +64,7 @@ describe('a snapshot', () => {
   });
 
   describe('finding the keyframe', () => {
-    it('takes the kept one when it is young, and tells its age', async () => {
+    it('takes the kept keyframe if it is recent, and reports its age', async () => {
       hub.gop = [videoUnit({ age: 1500 }), videoUnit({ keyframe: false })];
       const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
       assert.equal(snapshot.unit, hub.gop[0]);
@@ -330,7 +330,7 @@ describe('a snapshot', () => {
       );
     });
 
-    it('uses the one decoder that is chosen, and tells its error', async () => {
+    it('uses only the chosen decoder, and rejects with its error', async () => {
       hub.gop = [videoUnit()];
       const builtin = fakeTools('EDECODE', 'fine');
       await assert.rejects(

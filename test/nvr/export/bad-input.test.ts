@@ -121,7 +121,7 @@ describe('an export of bad input', function () {
   const sum = (files: readonly ExportedClip[]): number =>
     files.flatMap(({ gaps }) => gaps).reduce((all, { ms }) => all + ms, 0);
 
-  describe('over holes of the recording tells the same in its files and at its end', () => {
+  describe('over holes of the recording reports the same in its files and at its end', () => {
     const at = (seconds: number): number => EPOCH + seconds * 1000;
     for (const [where, holes, expected] of [
       ['nowhere', [], []],
@@ -162,7 +162,7 @@ describe('an export of bad input', function () {
       });
   });
 
-  it('that broke off over a hole counts the hole and the rest, and is told the hole alone once it is whole', async () => {
+  it('that broke off behind a hole reports the hole and the rest as missing, and the hole alone once it is complete', async () => {
     const rig = new Rig(folder);
     rig.holes = [[EPOCH + 4_000, EPOCH + 6_000]];
     rig.breakAt = EPOCH + 10_000;

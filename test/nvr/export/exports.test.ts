@@ -193,7 +193,7 @@ describe('an export', function () {
       assert.deepEqual([rig.repeated, rig.asked.length, names().length], [[false, false], 2, 1]);
     });
 
-    it('goes on where it broke off, and answers what it has before', async () => {
+    it('continues where it broke off, and reports the files that it has already', async () => {
       const rig = new Rig(folder);
       rig.breakAt = EPOCH + 3_000;
       const first = await rig.export(job);
@@ -273,7 +273,7 @@ describe('an export', function () {
     assert.equal(rig.timers.size, 0);
   });
 
-  it('tells how far it is at most once a second', async () => {
+  it('reports its progress at most once a second', async () => {
     const rig = new Rig(folder);
     await rig.export();
     // 90 pictures, 0.3 s each.
@@ -286,7 +286,7 @@ describe('an export', function () {
     assert.ok(percents.at(-1)! > 80 && rig.progress.at(-1)!.bytes > 0);
   });
 
-  it('keeps what it has where the NVR goes away, says what is missing, and goes on from there under the same name', async () => {
+  it('keeps what it has when the NVR goes away, reports what is missing, and continues from there under the same name', async () => {
     const rig = new Rig(folder);
     rig.breakAt = EPOCH + 3_000;
     const broken = await rig.export();
@@ -339,7 +339,7 @@ describe('an export', function () {
     assert.deepEqual([empty.error?.code, empty.files], ['ENORECORDING', 0]);
   });
 
-  it('keeps what a disk that fills in the middle has taken, under its name, and goes on behind it', async () => {
+  it('keeps the file that a full disk cut short, under its name, and continues after it', async () => {
     let left = 60_000;
     const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     const changes: Partial<RecorderFs> = {
@@ -393,7 +393,7 @@ describe('an export', function () {
     assert.deepEqual([end.reason, end.error, rig.files.length], ['reached', undefined, 1]);
   });
 
-  it('what a kill has cut short is told at the next start with the message that asked for it, and gone on with', async () => {
+  it('reports at the next start what a kill cut short, with the message that requested it, and continues it', async () => {
     const message = { topic: 'site/door' };
     const rig = new Rig(folder, { plain: false });
     // What a kill leaves: the part as it is, and no line behind it.

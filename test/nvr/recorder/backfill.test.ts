@@ -79,7 +79,7 @@ describe('what was missed of an alarm', function () {
     return rig;
   }
 
-  it('is fetched when the NVR is back, and told with the alarm’s message', async () => {
+  it('is fetched when the NVR is back, and delivered with the alarm’s message', async () => {
     const rig = await missed();
     rig.to(60_000);
     assert.equal(nvr.asked.length, 0, 'nothing is asked of an NVR that is away');

@@ -45,7 +45,7 @@ describe('what is the camera’s fault and not the disk’s', function () {
     assert.deepEqual(rig.files(), []);
   });
 
-  it('begins a clip with the first keyframe that brings its parameter sets, and goes on with those that do not', async () => {
+  it('begins a clip with the first keyframe that has parameter sets, and continues it with keyframes that have none', async () => {
     rig = new Rig({ postRoll: 10 });
     const from = source();
     const units = videoUnits(from).map((unit, index) => (index < 25 || index >= 50 ? bare(unit) : unit));
@@ -82,7 +82,7 @@ describe('what is the camera’s fault and not the disk’s', function () {
     assert.ok(!rig.words().includes('failed'));
   });
 
-  it('is told from the disk’s by the system’s own codes', () => {
+  it('is distinguished from the disk’s faults by the system’s error codes', () => {
     rig = new Rig();
     const codeOf = (cause: unknown): string => writeError(cause, '/clips').code;
     for (const code of ['ENOSPC', 'EIO', 'E2BIG', 'EROFS']) assert.equal(codeOf(systemError(code)), 'EDISK');

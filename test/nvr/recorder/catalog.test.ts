@@ -142,7 +142,7 @@ describe('what a recorder has recorded', () => {
     );
   });
 
-  it('keeps of a span what is still there, and says of files that are gone, with their folder too, that they are', async () => {
+  it('protects the files of a span that still exist, and rejects with ENORECORDING for deleted ones, also if their folder was deleted', async () => {
     const clips = await record({ fileName: '{mm}/{ss}' });
     const [first, second] = clips;
     const { catalog } = rig.recorder;

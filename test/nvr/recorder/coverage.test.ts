@@ -19,12 +19,12 @@ const pictures = (from: number, to: number): number[] =>
   Array.from({ length: (to - from) / FRAME }, (_, index) => from + index * FRAME);
 
 describe('the coverage of what was asked for', () => {
-  it('is whole for a file that begins before and ends behind it, and no hole is told of what lies outside', () => {
+  it('is 1 for a file that begins before the span and ends after it, and lists no gap outside the span', () => {
     const held = heldOf([...pictures(-3000, -2000), ...pictures(0, 12_000)]);
     assert.deepEqual(coverageOf(asked, held), { coverage: 1, gaps: [], missingMs: 0 });
   });
 
-  it('tells a missing head and a missing tail, and takes two frame times for none', () => {
+  it('lists a missing beginning and a missing end, but none of up to two frame times', () => {
     assert.deepEqual(coverageOf(asked, heldOf(pictures(3000, 9000))), {
       coverage: 0.6,
       gaps: [
@@ -36,7 +36,7 @@ describe('the coverage of what was asked for', () => {
     assert.equal(coverageOf(asked, heldOf(pictures(1080, 10_920))).coverage, 1);
   });
 
-  it('tells a hole within where it lies in the asked time, cut at its ends', () => {
+  it('lists a gap inside by its place in the requested span, cut at the ends of the span', () => {
     const held = heldOf([...pictures(0, 400), ...pictures(3000, 6000), ...pictures(8000, 11_000)]);
     assert.deepEqual(coverageOf(asked, held).gaps, [
       { at: 0, ms: 2000 },
@@ -44,7 +44,7 @@ describe('the coverage of what was asked for', () => {
     ]);
   });
 
-  it('is nothing without a picture, or with none of the time that was asked for', () => {
+  it('is 0 without a frame, and without a frame of the requested span', () => {
     for (const held of [undefined, heldOf(pictures(-5000, 0)), heldOf(pictures(20_000, 21_000))])
       assert.deepEqual(coverageOf(asked, held), {
         coverage: 0,
@@ -57,7 +57,7 @@ describe('the coverage of what was asked for', () => {
     assert.equal(coverageOf({ from: 5, to: 5 }, heldOf(pictures(0, 400))).coverage, 1);
   });
 
-  it('is one minus the gaps it tells, which lie within, in order and apart, whatever pictures are missing', () => {
+  it('is 1 minus the listed gaps, which are inside the span, in order and apart, whichever frames are missing', () => {
     const lost = fc.array(fc.record({ at: fc.nat(300), count: fc.nat(60) }), { maxLength: 8 });
     fc.assert(
       fc.property(

@@ -110,7 +110,7 @@ describe('the recorder and its disk', function () {
     assert.equal((await rig.event('failed')).error.code, 'EDISK');
   });
 
-  it('does not make a folder anew that has vanished, as its disk may be unmounted, and goes on when it is back', async () => {
+  it('does not create a vanished folder again, since its disk may be unmounted, and continues when it is back', async () => {
     rig = new Rig();
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(from()), 11_000);
@@ -204,7 +204,7 @@ describe('the recorder and its disk', function () {
     assert.match((await rig.event('failed')).error.message, /does not answer/);
   });
 
-  it('tells an outage of the disk once, and tries again, in continuous mode', async () => {
+  it('reports an outage of the disk once, and tries again, in continuous mode', async () => {
     let broken = true;
     rig = new Rig(
       { mode: 'continuous', segment: 1 },

@@ -39,7 +39,7 @@ describe('how long recordings last', () => {
     return keptStatus(journal, [mate], { free, reserve: GIB }, NOW);
   }
 
-  it('tells hours, the oldest, bytes a day, and when the disk will be full', async () => {
+  it('gives hours, the oldest time, bytes per day, and when the disk will be full', async () => {
     await record(48);
     assert.deepEqual(status(), {
       keptFiles: 0,
@@ -51,7 +51,7 @@ describe('how long recordings last', () => {
     });
   });
 
-  it('tells of no full disk where limits keep from it', async () => {
+  it('gives no time of a full disk if the limits prevent that', async () => {
     await record(48);
     assert.equal(status({ keepGiB: 147 }).fullAt, undefined);
     assert.ok(status({ keepGiB: 148 }).fullAt! > NOW);
@@ -69,7 +69,7 @@ describe('how long recordings last', () => {
     await journal.closed(name, { file: name, end, bytes: gib * GIB, undelivered });
   }
 
-  it('counts hours of video, not of time: alarm clips with pauses, the oldest whichever was finished first', async () => {
+  it('counts hours of video without the pauses between clips, and finds the oldest in whatever order they were finished', async () => {
     await file(2, 1.5, 1);
     await file(100, 99, 1);
     await file(1, 0.75, 1);
@@ -77,7 +77,7 @@ describe('how long recordings last', () => {
     assert.deepEqual([hoursKept, oldest, keptFiles], [1.8, NOW - 100 * HOUR, 0]);
   });
 
-  it('tells the pace of the last day alone, pauses included, and of none of what was thinned', async () => {
+  it('measures bytes per day over the last day, pauses included and thinned files left out', async () => {
     await file(48, 47, 500);
     await file(30, 29, 500);
     await file(12, 11, 3, { thinned: true });
@@ -87,7 +87,7 @@ describe('how long recordings last', () => {
     assert.equal(status().bytesPerDay, Math.round(((5 * GIB) / 10) * 24));
   });
 
-  it('tells the same pace however long the files are, while one is being written too', async () => {
+  it('measures the same bytes per day for long and short files, and while one is being written', async () => {
     await file(48, 24.5, 47);
     await file(24.5, 6.5, 36);
     const entry = { reason: 'continuous', codec: 'h264', width: 640, height: 360 };
@@ -101,7 +101,7 @@ describe('how long recordings last', () => {
     assert.equal(status().bytesPerDay, 48 * GIB);
   });
 
-  it('fills the disk at the pace of all that share it, and not at all where what is kept alone is beyond a limit', async () => {
+  it('adds up the bytes per day of all recorders that share the disk; none of them fills it if protected files alone exceed a limit', async () => {
     await record(24);
     const second = await Journal.load(fsPromises, folder, 'two');
     const undelivered = { start: NOW - DAY, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
@@ -118,7 +118,7 @@ describe('how long recordings last', () => {
     assert.ok(status({ keepGiB: 100 }).fullAt! > NOW, 'kept files are beside the limit');
   });
 
-  it('tells no pace of a few minutes, and nothing of an empty folder or a disk that does not say', async () => {
+  it('gives no bytes per day from a few minutes, and nothing for an empty folder or a disk of unknown size', async () => {
     assert.deepEqual(status({}, Infinity), { keptFiles: 0, hoursKept: 0 });
     const undelivered = { start: NOW - 60_000, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
     await journal.closed('1.mp4', { file: '1.mp4', end: NOW, bytes: GIB, undelivered });

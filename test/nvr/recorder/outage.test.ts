@@ -66,7 +66,7 @@ describe('an alarm while the camera is away', function () {
     assert.equal(info.preRollMs, 0);
   });
 
-  it('judges a clip of two pictures by the pace of before where the stream does not say its rate', async () => {
+  it('measures the gaps of a clip of two pictures by the frame rate before the outage if the stream does not declare one', async () => {
     rig = new Rig({ preRoll: 1, postRoll: 2 });
     rig.recorder.arm();
     const silent = (units: VideoUnit[]): VideoUnit[] =>
@@ -119,7 +119,7 @@ describe('an alarm while the camera is away', function () {
     assert.equal(judgeClip(info.file).length, 100);
   });
 
-  it('goes on in a GOP that began long before, as its pictures need it', async () => {
+  it('keeps a GOP that began long before the alarm, since its pictures depend on it', async () => {
     rig = new Rig({ maxLength: 5 });
     rig.recorder.arm();
     const units = videoUnits(from()).map((unit, index) => (index > 0 ? { ...unit, keyframe: false } : unit));

@@ -245,7 +245,7 @@ describe('the recorder', function () {
     assert.equal(rig.recorder.status.state, 'armed');
   });
 
-  it('begins another file when the picture’s format changes, and tells of both', async () => {
+  it('begins another file when the video format changes, and reports both files', async () => {
     rig = new Rig({ postRoll: 5 });
     const small = source();
     const large = source({ size: '640x360', seconds: 2 });
@@ -284,7 +284,7 @@ describe('the recorder', function () {
     assert.match(warnings[0]!.message, /without sound.*G726/);
   });
 
-  it('keeps a damaged unit and what builds on it, and tells where; asked to skip, leaves the unit out and says that it was there', async () => {
+  it('writes a damaged unit and those that depend on it, and lists their span; with `skip`, leaves the unit out and still counts it', async () => {
     const from = source({ seconds: 8 });
     for (const onLoss of ['keep', 'skip'] as const) {
       rig = new Rig({ onLoss });

@@ -10,7 +10,7 @@ import { EPOCH, Rig } from './rig.js';
 
 const MESSAGE = { topic: 'site/door', payload: { zone: 3 } };
 
-describe('an alarm’s story', function () {
+describe('an alarm in the journal', function () {
   this.timeout(30_000);
   const rigs: Rig[] = [];
 
@@ -92,7 +92,7 @@ describe('an alarm’s story', function () {
     await rig.line('over');
   });
 
-  it('is over once its clip has been told, and is not told again', async () => {
+  it('is done once its clip was delivered, and is not delivered again', async () => {
     const rig = await alarmed();
     rig.to(30_000);
     await rig.event('finished');
@@ -104,7 +104,7 @@ describe('an alarm’s story', function () {
     assert.deepEqual(next.words(), ['armed']);
   });
 
-  it('goes on after a kill: the clip is finished and told with its message, pre-roll, alarms and what is missing', async () => {
+  it('continues after a kill: the clip is finished and delivered with its message, pre-roll, alarms and gaps', async () => {
     const rig = await alarmed({ postRoll: 4 });
     const rest = videoUnits(source({ seconds: 8 })).filter(({ arrival }) => arrival > 13_500);
     rig.feed(rest, 14_000);
@@ -134,7 +134,7 @@ describe('an alarm’s story', function () {
     await next.line('over');
   });
 
-  it('is told as a failure after a kill that left no picture, with its message', async () => {
+  it('is reported as a failure, with its message, after a kill that left no picture', async () => {
     const rig = rigOf();
     rig.recorder.arm();
     await rig.ready();
@@ -153,7 +153,7 @@ describe('an alarm’s story', function () {
     assert.deepEqual(third.words(), ['armed']);
   });
 
-  it('is told at the next start where no flow ran when its clip was finished', async () => {
+  it('is delivered by the next start if no flow ran when its clip was finished', async () => {
     const rig = await alarmed({ postRoll: 10 });
     await rig.event('recording');
     rig.running = false;

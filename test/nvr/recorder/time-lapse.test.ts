@@ -26,7 +26,7 @@ describe('a time-lapse', function () {
     rig.feed(Array.from({ length: keyframes * GOP }, (_, index) => clipUnit(from + index, EPOCH)));
   }
 
-  it('shows every n-th keyframe for 40 ms, and tells when it was', async () => {
+  it('shows every n-th keyframe for 40 ms, and reports the real times', async () => {
     rig = new Rig({ mode: 'timelapse', every: 3, segment: 86_400, fileName: '{HHmmss}' });
     rig.recorder.arm();
     feed(30);
