@@ -103,7 +103,7 @@ describe('Backoff', () => {
     assert.deepEqual(looks, [1600, 2000]);
   });
 
-  it('begins anew after a reset, and for another kind of cause', () => {
+  it('starts again after a reset, and for another kind of cause', () => {
     const backoff = new Backoff(middle);
     backoff.next('ETIMEDOUT', 0);
     assert.equal(backoff.next('ECONNREFUSED', 0).inMs, 2000);
@@ -113,7 +113,7 @@ describe('Backoff', () => {
     assert.deepEqual([backoff.attempt, backoff.next('ETIMEDOUT', 0).inMs], [0, 1000]);
   });
 
-  it('begins anew after 30 s of media in all since the last doubling', () => {
+  it('starts again after 30 s of media in all since the last doubling', () => {
     const trial = new Trial();
     trial.fail('ETIMEDOUT', 12);
     const waits = Array.from({ length: 7 }, () => {

@@ -57,7 +57,7 @@ describe('the HTTP tunnel', () => {
     pipe.destroy();
   });
 
-  it('tells once that the server has closed the GET, and closes the POST', async () => {
+  it('reports once that the server has closed the GET, and closes the POST', async () => {
     http = await startHttp();
     const { pipe, closed, closes } = await open(http.port);
     pipe.write(Buffer.from('hello'));
@@ -68,7 +68,7 @@ describe('the HTTP tunnel', () => {
     assert.deepEqual(closes, [undefined]);
   });
 
-  it('closes both connections when it is destroyed, twice if need be, and calls nobody after', async () => {
+  it('closes both connections when it is destroyed, once or twice, and calls no handler afterwards', async () => {
     http = await startHttp();
     const { pipe, read, closes } = await open(http.port);
     pipe.write(Buffer.from('hello'));
@@ -112,7 +112,7 @@ describe('the HTTP tunnel', () => {
     assert.equal(read().length, written);
   });
 
-  it('fails to open, and throws at nobody, where junk without end comes with the answer itself', async () => {
+  it('fails to open, without an uncaught exception, if endless junk follows the answer', async () => {
     http = await startHttp(() => OPEN + 'RTSP/1.0 '.repeat(12_000));
     await assert.rejects(
       RtspConnection.open({

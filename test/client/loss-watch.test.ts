@@ -18,7 +18,7 @@ function watch(share: (second: number) => number, seconds = 300): { second: numb
 }
 
 describe('LossWatch', () => {
-  it('tells a loss above 2 % once it has lasted for a minute, with its figure', () => {
+  it('reports a loss above 2 % once it has lasted for a minute, with its percentage', () => {
     assert.deepEqual(
       watch(() => 0.05, 60),
       [{ second: 60, percent: 5 }],

@@ -42,7 +42,7 @@ describe('a reader of one connection', () => {
     assert.deepEqual(handedOn, frames(0, 200));
   });
 
-  it('stops within a read when it is paused from there, and goes on with the rest', () => {
+  it('stops within a read when a handler pauses it, and continues with the rest', () => {
     const { reader, handedOn, calls } = rig((frame) => {
       if (frame === 5 || frame === 100) reader.pause();
     });

@@ -149,7 +149,7 @@ describe('the pace of reading', () => {
     assert.ok(pace.admit(12_000));
   });
 
-  it('pauses a connection that floods, says so once, and goes on by itself', async () => {
+  it('pauses a connection that floods, reports that once, and resumes by itself', async () => {
     const server = await startScriptedServer();
     const warnings: NvrError[] = [];
     let units = 0;

@@ -58,7 +58,7 @@ describe('quirk redirects: redirects', () => {
     assert.ok(other.requests.every(({ headers }) => !headers.has('Authorization')));
   });
 
-  it('lead to no other host where the settings say `same`, and nobody there is asked anything', async () => {
+  it('are not followed to another host with the setting `same`, and nothing is sent there', async () => {
     location = `rtsp://localhost:${other.port}/moved`;
     const error = await failure(`rtsp://127.0.0.1:${first.port}/live`, { credentials, redirects: 'same' });
     assert.equal(error.code, 'EUNSUPPORTED');
@@ -66,7 +66,7 @@ describe('quirk redirects: redirects', () => {
     assert.equal(other.requests.length, 0);
   });
 
-  it('lead to any host, account and all, where the settings say `any`; the password goes in clear to none of them', async () => {
+  it('are followed to any host, with the account, with the setting `any`; the password goes to none in clear text', async () => {
     location = `rtsp://localhost:${other.port}/moved`;
     const error = await failure(`rtsp://127.0.0.1:${first.port}/live`, { credentials, redirects: 'any' });
     assert.equal(error.code, 'EUNSUPPORTED');

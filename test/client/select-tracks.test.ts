@@ -70,7 +70,7 @@ describe('the choice of tracks', () => {
       assert.throws(() => choose(TALK), unsupported(/audio as "sendonly": a back-channel/));
     });
 
-    it('heeds the direction that is said of all media, where one says none of its own', () => {
+    it('applies the session’s direction to media that have none of their own', () => {
       assert.deepEqual(controls(choose('a=sendonly', VIDEO, SOUND, 'a=recvonly')), ['video', 'sound']);
       assert.deepEqual(controls(choose('a=sendonly', VIDEO, SOUND)), ['video']);
     });

@@ -27,14 +27,14 @@ describe('a session’s statistics of the camera’s clock', () => {
     await wire?.session.close();
   });
 
-  it('tell the rate it declares, and no correction, where it keeps both', async () => {
+  it('give the declared clock rate, and no correction, for a camera that keeps to it', async () => {
     wire = await play(300, (n) => n * 3600);
     const { clockRate, clockSteps } = wire.session.statistics;
     assert.ok(Math.abs(clockRate! - 90_000) < 450, `${clockRate} a second`);
     assert.equal(clockSteps, 0);
   });
 
-  it('tell the rate at which it comes where it declares another', async () => {
+  it('give the measured clock rate if it differs from the declared one', async () => {
     wire = await play(300, (n) => n * 40);
     const { clockRate } = wire.session.statistics;
     assert.ok(Math.abs(clockRate! - 1000) < 10, `${clockRate} a second`);

@@ -210,7 +210,7 @@ describe('strangers in the stream', () => {
     assert.equal(end?.reason, 'eof');
   });
 
-  it('says so where the packets have another payload type than the description announces', async () => {
+  it('reports packets whose payload type the description does not announce', async () => {
     const { units, end } = await play(
       on(0, pictures(OURS, 5, { payloadType: 97 })),
       ['interleaved=0-1'],

@@ -15,7 +15,7 @@ async function read(queue: UnitQueue): Promise<number[]> {
 }
 
 describe('units to be read one by one', () => {
-  it('come in order, those that waited and those that are waited for, and end with the session', async () => {
+  it('come in order, whether queued or awaited, and end with the session', async () => {
     const queue = new UnitQueue();
     queue.push(unit(1, true));
     queue.push(unit(2));

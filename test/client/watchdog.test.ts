@@ -52,7 +52,7 @@ describe('Watchdog', () => {
     );
   });
 
-  it('begins anew when reading goes on after a pause', () => {
+  it('restarts when reading resumes after a pause', () => {
     const watchdog = new Watchdog({ transport: 'tcp' });
     watchdog.begin(0);
     assert.equal(watchdog.check(1000, 1, 25), undefined);

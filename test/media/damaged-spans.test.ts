@@ -13,7 +13,7 @@ describe('where a clip cannot be trusted', () => {
     ]);
   });
 
-  it('is told in a bounded list, whose last span then covers the rest', () => {
+  it('is listed in a bounded number of spans, of which the last one covers the rest', () => {
     const spans = new DamagedSpans();
     for (let index = 0; index < 5000; index++) spans.add(index * 40, index % 2 === 0);
     const told = spans.until(200_000);

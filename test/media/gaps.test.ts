@@ -64,14 +64,14 @@ describe('where pictures are missing', () => {
     assert.equal(find(after(...steps), 25, lossy).gaps.length, lossy.length);
   });
 
-  it('is told by what the stream says of its rate where there are but two pictures', () => {
+  it('is found by the declared frame rate if there are only two pictures', () => {
     assert.deepEqual(find([0, 120_000], 25).gaps, [{ at: 0, ms: 120_000 }]);
     assert.deepEqual(find([0, 120_000]).gaps, []);
     assert.equal(find([0], 5).frameMs, 200);
     assert.equal(find([0]).frameMs, 40);
   });
 
-  it('is told in the midst of things as well, eight pictures later', () => {
+  it('is found during the recording, too, eight pictures later', () => {
     const finder = new GapFinder();
     for (const time of after(...steady(20, 40), 3000, ...steady(8, 40))) finder.add(time);
     assert.deepEqual(finder.gaps, [{ at: 800, ms: 3000 }]);

@@ -87,7 +87,7 @@ describe('the ring of GOPs before an alarm', () => {
     assert.equal(ring.bytes, 4 * cost(10));
   });
 
-  it('shrinks to its bytes, and says so once', () => {
+  it('shrinks to its bytes, and reports that once', () => {
     const told: number[] = [];
     const ring = new GopRing({ seconds: 100, maxBytes: 10 * cost(100), onShrink: (ms) => told.push(ms) });
     fill(ring, 'Kppp'.repeat(50), 0, 100);
@@ -211,7 +211,7 @@ describe('the ring of GOPs before an alarm', () => {
     assert.equal(ring.since(200).length, 2);
   });
 
-  it('gives its oldest GOPs up for others, says so once, and keeps the one at hand', () => {
+  it('gives up its oldest GOPs for others, reports that once, and keeps the current one', () => {
     const budget = new MemoryBudget({ bytes: 12 * cost(10) });
     const told: number[] = [];
     const ring = new GopRing({

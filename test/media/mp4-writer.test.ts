@@ -166,7 +166,7 @@ describe('the MP4 writer', function () {
     assert.deepEqual(judgeClip(file), from.hashes);
   });
 
-  it('keeps what is damaged and what builds on it, counts it, and tells where it lies', async () => {
+  it('writes damaged pictures and those that depend on them, counts them, and lists their spans', async () => {
     const from = source();
     const units = videoUnits(from).map((unit, index): VideoUnit => {
       if (index === 30) return { ...unit, damaged: true };
@@ -202,7 +202,7 @@ describe('the MP4 writer', function () {
     assert.deepEqual(judgeClip(without.file), from.hashes);
   });
 
-  it('goes on with sound of which frames were lost', async () => {
+  it('continues with audio of which frames were lost', async () => {
     const from = source();
     const sound = audioUnits('aac', 4).filter((_, index) => index % 10 !== 4 || index < 20);
     const { file } = await write(interleave(videoUnits(from), sound), sound[0]!.format);

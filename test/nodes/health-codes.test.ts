@@ -87,7 +87,7 @@ describe('nvr-health-ping, at a real socket,', function () {
     });
   }
 
-  it('has told every code that a connection can end in, each with a badge and a sentence of its own', () => {
+  it('has reported every code that a connection can end with, each with a badge and a sentence of its own', () => {
     const codes = NVR_ERROR_CODES.filter((code) => !ELSEWHERE.includes(code));
     assert.deepEqual([...told.keys()].sort(), [...codes].sort());
     for (const language of ['en-US', 'de']) {

@@ -208,7 +208,7 @@ describe('nvr-live-stream on its hub', () => {
     assert.equal(statuses('live').at(-1)!.text, 'bad onLoss');
   });
 
-  it('drops to keyframes when units are old, says so once, and counts what it dropped', async () => {
+  it('drops to keyframes when units are old, reports that once, and counts what it dropped', async () => {
     const sink = await start({ emit: 'accessUnits' });
     hub.deliver(picture());
     hub.deliver(picture({ keyframe: false, age: 800 }));

@@ -118,7 +118,7 @@ describe('nvr-health-ping', () => {
     assert.equal(simulator!.connectionCount, 1);
   });
 
-  it('tells "down" within interval x failures and a time-out, and "up" once the camera is back', async () => {
+  it('reports "down" within interval x failures and a time-out, and "up" once the camera is back', async () => {
     const interval = 0.4;
     const sink = await deploy({ interval: String(interval), failures: '2', successes: '1' });
     await sink('out').first(() => true);
@@ -140,7 +140,7 @@ describe('nvr-health-ping', () => {
     assert.ok(simulator!.connectionCount <= 4, `${simulator!.connectionCount} connections for 36 checks`);
   });
 
-  it('checks every camera of the table as one message with a row for each, and tells each change on its own', async () => {
+  it('checks every camera of the table as one message with a row for each, and reports each change separately', async () => {
     const channels = [1, 2, 3].map((channel) => ({ channel, name: `Camera ${channel}` }));
     const sink = await deploy({ channel: '*', failures: '1' }, {}, { channels });
     const first = healthOf(await ask(sink));

@@ -55,7 +55,7 @@ describe('nvr-live-stream', () => {
     };
   }
 
-  it('sends keyframes with their parameter sets in front, and tells the session’s story', async () => {
+  it('sends keyframes with their parameter sets in front, and the events of the session in order', async () => {
     const sink = await load(liveFlow(await simulate()), ACCOUNT);
     const keyframe = await sink('out').first(() => true);
     assert.ok(Buffer.isBuffer(keyframe.payload));

@@ -132,7 +132,7 @@ describe('nvr-playback to a file', function () {
     assert.ok(Math.abs(rest.at(-1)!.recordedTo - from - 30_000) <= 2);
   });
 
-  it('tells what a deploy cut short at the next start, with its message', async () => {
+  it('reports at the next start what a deploy cut short, with its message', async () => {
     await start();
     send({ from: secondsAgo(600), duration: 120, topic: 'site/door' });
     await underWay();

@@ -85,7 +85,7 @@ describe('nvr-playback of several channels', function () {
     assert.ok(sink('out').messages.every(({ run }) => run === 'alarm'));
   });
 
-  it('stops, goes on, seeks and ends them together by the run’s name', async () => {
+  it('pauses, resumes, seeks and ends them together by the run’s name', async () => {
     await start({ doneWhen: 'playing' });
     const from = Date.now() - 300_000;
     send({ from, channel: [1, 2], run: 'both' });
@@ -126,7 +126,7 @@ describe('nvr-playback of several channels', function () {
     await until(() => words().filter((word) => word.startsWith('stopped')).length === 2);
   });
 
-  it('goes on with the others where one has no recording, and says so in the end', async () => {
+  it('continues with the others if one has no recording, and reports that at the end', async () => {
     await start();
     const from = Date.now() - 60_000;
     send({ from, to: from + 1_000, channel: [1, 9] });

@@ -102,7 +102,7 @@ describe('nvr-record, its files', function () {
   });
 
   describe('of a flow that was saved by the first release', () => {
-    it('keeps everything without end, and says so once', async () => {
+    it('keeps everything without a limit, and warns of that once', async () => {
       const sink = await deploy({ mode: 'continuous', keepGiB: '0' }, 1);
       const warned = eventOf(await sink('event').word('warning'));
       assert.match(String(warned.reason), /"keepGiB"/);
@@ -221,7 +221,7 @@ describe('nvr-record, its files', function () {
       assert.equal(judge(file).frames, clip.frames);
     });
 
-    it('tells of an alarm that was waiting for its camera, with its message, at the next start', async () => {
+    it('reports at the next start an alarm that was waiting for its camera, with its message', async () => {
       const nvr = { rtspPort: String(rig.simulator.rtspPort) };
       await rig.simulator.stop();
       const waiting = await load(flow({ postRoll: '60', backfill: false }, nvr), ACCOUNT);

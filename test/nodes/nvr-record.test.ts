@@ -231,7 +231,7 @@ describe('nvr-record', function () {
     assert.equal(files().length, 2);
   });
 
-  it('takes a reason that is no text for none', async () => {
+  it('ignores a reason that is not text', async () => {
     const sink = await deploy({ preRoll: '0', postRoll: '0.2' }, 1);
     send({ payload: { toString: 'x' }, reason: { toString: null }, topic: ['../x'] });
     assert.equal(clipOf(await sink('out').first(() => true)).reason, 'alarm');
@@ -277,7 +277,7 @@ describe('nvr-record', function () {
       assert.equal(files().length, 2);
     });
 
-    it('tells its state and the stream’s', async () => {
+    it('reports its own state and that of the stream', async () => {
       const sink = await deploy();
       send({ action: 'status', mine: 'kept' });
       const answer = await sink('event').word('status');
@@ -307,7 +307,7 @@ describe('nvr-record', function () {
     }
   });
 
-  it('tells Catch of a wrong password once, and of a clip without a picture each time', async () => {
+  it('sends Catch a wrong password once, and a clip without a picture each time', async () => {
     const sink = await load(flow({ preRoll: '0', postRoll: '0.1' }), { ...ACCOUNT, password: 'wrong' });
     const mine = (): Message[] => sink('catch').messages.filter(({ error }) => isOf(error, 'record'));
     await sink('catch').first(({ error }) => isOf(error, 'record'));

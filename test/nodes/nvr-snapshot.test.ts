@@ -245,14 +245,14 @@ describe('the nvr-snapshot node', () => {
     });
   }
 
-  it('tells a wrong password at once, as EAUTH', async () => {
+  it('reports a wrong password at once, as EAUTH', async () => {
     const node = await deploy({}, {}, { ...account, password: 'wrong' });
     const caught = next<Fault>('fault');
     node.receive({});
     assert.equal((await caught).error.code, 'EAUTH');
   });
 
-  it('tells a camera that refuses connections at once, by its code and on the badge', async () => {
+  it('reports a camera that refuses connections at once, by its code and on the badge', async () => {
     const unused = net.createServer().listen(0, '127.0.0.1');
     await once(unused, 'listening');
     const { port } = unused.address() as net.AddressInfo;
@@ -278,7 +278,7 @@ describe('the nvr-snapshot node', () => {
     assert.equal((await own).filename, 'mine.bin');
   });
 
-  it('sets the content type for http response, and nothing where nobody waits for one', async () => {
+  it('sets the content type for http response, and no headers if the message has no response', async () => {
     const node = await deploy();
     const asked = next<Answer>('out');
     node.receive({ res: { _res: {} }, headers: { 'Content-Type': 'text/plain', 'x-mine': 'kept' } });

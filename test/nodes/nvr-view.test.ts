@@ -98,7 +98,7 @@ describe('the nvr-view node', () => {
     return { next, close: () => reader.cancel() };
   }
 
-  it('serves its page at its path, else below its name, else below its id, and leaves none of them behind', async () => {
+  it('serves its page at its path, else below its name, else below its id, and removes it when it closes', async () => {
     const { app } = await load(viewFlow({ name: 'Süd & Straße' }, { path: '/cams/' }, { name: '' }));
     const url = await serve(app);
     const paths = ['/nvr/view/sud-strasse', '/cams', '/nvr/view/view3'];
@@ -110,7 +110,7 @@ describe('the nvr-view node', () => {
     assert.equal(await statusOf(`${url}/cams/`), 200);
   });
 
-  it('is red where its path is another node’s, and that one goes on', async () => {
+  it('gets a red badge if its path is another node’s, whose page stays', async () => {
     const { app } = await load(viewFlow({ path: '/wall' }, { path: '/Wall/' }, { path: '/taken' }), (its) => {
       its.get('/taken', (_request, response) => response.end('mine'));
     });
@@ -172,7 +172,7 @@ describe('the nvr-view node', () => {
     assert.deepEqual(warnings(), []);
   });
 
-  it('tells who joined and left, by message and badge, and the page beyond the bound that there are too many', async () => {
+  it('reports who joined and left, by message and badge, and refuses a page beyond the maximum number', async () => {
     const { app, sink } = await load(viewFlow({ name: 'Wall', maxViewers: '2' }));
     const url = `${await serve(app)}/nvr/view/wall`;
     const pages = [await openPage(url), await openPage(url)];

@@ -147,7 +147,7 @@ describe('a node of several cameras', function () {
       assert.ok(!sink('event').messages.some(word('stopped')));
     });
 
-    it('counts and tells the one that is lost, and no other', async () => {
+    it('counts and reports the lost camera, and no other', async () => {
       const sink = await live();
       await each(sink, 'event', word('playing'));
       simulator.unplugCamera(4);
@@ -271,7 +271,7 @@ describe('a node of several cameras', function () {
     const ping = (settings: object = {}): Promise<Sinks> =>
       deploy({ type: 'nvr-health-ping', interval: '0', failures: '1', ...settings });
 
-    it('checks those of its list, with a row for each, and tells the changes of each', async () => {
+    it('checks the cameras of its list, with a row for each, and reports the changes of each', async () => {
       const sink = await ping();
       simulator.unplugCamera(4);
       send({ mine: 1 }, 'node');

@@ -75,7 +75,7 @@ describe('a flow node', () => {
     assert.deepEqual(told, ['start', 'input']);
   });
 
-  it('is told as it closes whether it is deleted, and answers no more than once', async () => {
+  it('closes its part once, and passes on whether the node was deleted', async () => {
     const closed: boolean[] = [];
     await load(() => ({
       close: (removed) => {

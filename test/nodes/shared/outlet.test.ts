@@ -50,7 +50,7 @@ describe('a node’s way out', () => {
     outlet.close();
   });
 
-  it('sends no more than so much in one turn, of all nodes together, and the rest in order in those that follow', async () => {
+  it('sends a bounded number of messages of all nodes together per turn, and the rest in order in later turns', async () => {
     const nodes = [outletWith(), outletWith()];
     const each = 1500;
     for (let i = 0; i < each; i++)
@@ -67,7 +67,7 @@ describe('a node’s way out', () => {
     }
   });
 
-  it('asks its source to pause while much waits, and to go on when less does', async () => {
+  it('asks its source to pause when the queue is full, and to resume as it drains', async () => {
     const asked: boolean[] = [];
     const { outlet, sent } = outletWith({ onFull: (isFull) => asked.push(isFull) });
     for (let i = 0; i < 4000; i++) outlet.recorded(1, 100, message('unit'));
@@ -78,7 +78,7 @@ describe('a node’s way out', () => {
     outlet.close();
   });
 
-  it('drops live pictures instead, says so once, and counts them', async () => {
+  it('drops live pictures instead, reports that once, and counts them', async () => {
     const { outlet, sent, overloads } = outletWith();
     for (let i = 0; i < 3000; i++) outlet.picture(picture(i === 0), message('picture'));
     await allSent(outlet);
@@ -87,7 +87,7 @@ describe('a node’s way out', () => {
     outlet.close();
   });
 
-  it('goes on where making or sending a message throws', async () => {
+  it('continues after making or sending a message has thrown', async () => {
     const { outlet, sent } = outletWith();
     outlet.recorded(1, 1, () => {
       throw new Error('not sent');
@@ -110,7 +110,7 @@ describe('a node’s way out', () => {
     assert.ok(sent.length <= 1000);
   });
 
-  it('tells of repeated events later, with their number, and of nothing once it is closed', async () => {
+  it('sends repeated events later, with their number, and nothing once it is closed', async () => {
     const events: unknown[] = [];
     let heard = (): void => undefined;
     const fifth = new Promise<void>((resolve) => (heard = resolve));

@@ -54,7 +54,7 @@ describe('the gate of a node’s outputs', () => {
     assert.deepEqual(offer(gate, 2080), SEND);
   });
 
-  it('starts the 2 s anew with every late unit', () => {
+  it('restarts the 2 s with every late unit', () => {
     const gate = new OutputGate();
     offer(gate, 0, { keyframe: true, age: 600 });
     assert.deepEqual(offer(gate, 1500, { age: 600 }), DROP);
@@ -64,7 +64,7 @@ describe('the gate of a node’s outputs', () => {
     assert.deepEqual(offer(gate, 3540), SEND);
   });
 
-  it('says so again in the second overload, also while it waits for the keyframe to go on from', () => {
+  it('reports the second overload, too, even while it still waits for a keyframe after the first', () => {
     const gate = new OutputGate();
     offer(gate, 0, { age: 600 });
     assert.deepEqual(offer(gate, 2500), DROP);
@@ -136,7 +136,7 @@ describe('the gate of a node’s outputs', () => {
     );
   });
 
-  it('judges sound apart: it goes on while pictures are dropped, and a flood of it is cut to its rate and told once', () => {
+  it('judges audio separately: it passes while pictures are dropped, and a flood of it is cut to its rate and reported once', () => {
     const gate = new OutputGate();
     offer(gate, 0, { age: 600 });
     const moment = (now: number): { now: number; loopDelay: number; isFull: boolean } => ({
@@ -159,7 +159,7 @@ describe('the gate of a node’s outputs', () => {
 });
 
 describe('the pace of events', () => {
-  it('tells the first few of a word at once, then two a second with how many each stands for', () => {
+  it('sends the first few events of a word at once, then two a second, each with the number that it stands for', () => {
     const gate = new EventGate();
     let told = 0;
     let stoodFor = 0;
@@ -182,7 +182,7 @@ describe('the pace of events', () => {
     assert.ok(told <= 30, `${told} told`);
   });
 
-  it('tells words of a session’s course at once, each, and what was held back before them', () => {
+  it('sends each event of the session’s course at once, after those that were held back', () => {
     const gate = new EventGate();
     for (let i = 0; i < 10; i++) gate.offer({ word: 'format', event: { width: i } }, 0);
     const told = gate.offer({ word: 'reconnecting', event: {} }, 1);
@@ -201,7 +201,7 @@ describe('the pace of events', () => {
     assert.equal(gate.offer({ word: 'warning', event: { code: 'ENOKEYFRAME' } }, 0).length, 1);
   });
 
-  it('tells what was held back half a second later, and then all as it comes', () => {
+  it('sends what was held back after half a second, and later events as they come', () => {
     const gate = new EventGate();
     for (let i = 0; i < 5; i++) gate.offer({ word: 'gap', event: { lost: 1 } }, 0);
     assert.equal(gate.dueInMs, 500);

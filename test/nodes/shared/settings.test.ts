@@ -90,7 +90,7 @@ describe('the NVR’s settings', () => {
       assert.deepEqual([settings.host, settings.rtspPort, settings.name], [host, rtspPort, host]);
     });
 
-  it('says so where host and port contradict each other', () => {
+  it('refuses a host and a port that contradict each other, and says why', () => {
     assert.deepEqual(readServer({ host: '10.0.0.9:8554', rtspPort: '5540' }).problems, ['host']);
   });
 

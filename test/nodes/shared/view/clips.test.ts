@@ -105,7 +105,7 @@ describe('the clips of a view’s page', () => {
     assert.deepEqual(told.map(({ frameMs }) => frameMs).slice(0, 1), [100]);
   });
 
-  it('are told however many they are, once each', async () => {
+  it('are listed completely, once each, however many there are', async () => {
     const many = Array.from({ length: 25 }, (_, index) => clip(`/a/${index}.mp4`, index * 9_000));
     const told = await of(new Shelf(1, many, [], 10)).list(1, 0, 600_000);
     assert.deepEqual(
@@ -121,13 +121,13 @@ describe('the clips of a view’s page', () => {
     assert.deepEqual(told, []);
   });
 
-  it('are told without those of a folder that cannot be read', async () => {
+  it('are listed without those of a folder that cannot be read', async () => {
     const [whole, broken] = [new Shelf(1, [clip('/a/1.mp4', 1000)]), new Shelf(1, [clip('/b/2.mp4', 2000)])];
     broken.broken = true;
     assert.equal((await of(whole, broken).list(1, 0, 60_000)).length, 1);
   });
 
-  it('are served by an id that tells nothing of where they lie, their picture too where they have one', async () => {
+  it('are served by an id that does not reveal their path, with their picture if they have one', async () => {
     const shelf = new Shelf(1, [clip('/a/1.mp4', 1000, { thumbnail: '/a/1.jpg' }), clip('/a/2.mp4', 2000)]);
     const clips = of(shelf);
     const [first, second] = await clips.list(1, 0, 60_000);
@@ -140,7 +140,7 @@ describe('the clips of a view’s page', () => {
     assert.deepEqual([none.sent, codeOf(none)], [undefined, 'ENORECORDING']);
   });
 
-  it('are looked for after a restart, by the link of before, and not again and again for one that is none', async () => {
+  it('are found by an old link after a restart, and a link to no clip does not cause a search each time', async () => {
     const shelf = new Shelf(1, [clip('/a/1.mp4', 1000)]);
     const [told] = await of(shelf).list(1, 0, 60_000);
     let now = 0;

@@ -145,7 +145,7 @@ describe('the recordings of a view node', () => {
     assert.deepEqual(nvr.asked, []);
   });
 
-  it('tell the cause where nothing could be saved', async () => {
+  it('report the cause if nothing could be saved', async () => {
     const nvr = new FakeNvr(async function* broken() {
       await Promise.resolve();
       yield* [];

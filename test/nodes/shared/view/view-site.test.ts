@@ -116,7 +116,7 @@ describe('the site of a view node', () => {
     assert.deepEqual([answer.status, answer.headers.get('location')], [302, 'v/']);
   });
 
-  it('serves its page and scripts with a policy that runs nothing foreign and lets nobody else frame it', async () => {
+  it('serves its page and scripts with a policy that runs no foreign scripts and forbids framing by others', async () => {
     const { url } = await serve();
     for (const [path, type] of [
       ['/', 'text/html'],
@@ -163,7 +163,7 @@ describe('the site of a view node', () => {
     assert.equal((await from('https://evil.example')).headers.get('access-control-allow-origin'), null);
   });
 
-  it('greets a page with its cameras and an id, and tells who has joined and left', async () => {
+  it('sends a page its cameras and an id first, and reports who has joined and left', async () => {
     const { url, counts } = await serve();
     const { hello, close } = await open(url);
     assert.deepEqual(hello.cameras, CAMERAS);
@@ -200,7 +200,7 @@ describe('the site of a view node', () => {
     close();
   });
 
-  it('takes no id of another node’s page, and none of a page that is gone', async () => {
+  it('refuses the id of another node’s page, and that of a closed page', async () => {
     const [one, other] = [await serve(), await serve()];
     const page = await open(one.url);
     const wishes = [{ camera: 0, stream: 'dual', as: 'video' }];
@@ -235,7 +235,7 @@ describe('the site of a view node', () => {
     close();
   });
 
-  it('tells the page beyond the number that is served at once', async () => {
+  it('refuses a page beyond the maximum number, and says why', async () => {
     const { url } = await serve([], 1);
     const { close } = await open(url);
     const answer = await fetch(`${url}/stream`);
@@ -260,7 +260,7 @@ describe('the site of a view node', () => {
     assert.deepEqual(await missing.json(), { code: 'ECHANNEL', reason: 'No such camera.' });
   });
 
-  it('answers a still of a past moment, two at once, tells when it was, and moves none of them', async () => {
+  it('serves stills of past moments with their time, two at once, but no MJPEG of one', async () => {
     const bench = await serve();
     let answerAll = (): void => undefined;
     bench.past = new Promise((resolve) => (answerAll = resolve));
