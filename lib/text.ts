@@ -4,7 +4,7 @@
 import { secrets } from './secrets.js';
 
 /** The most characters of server text that an error, an event or a badge shows. */
-export const SHOWN_CHARS = 200;
+const SHOWN_CHARS = 200;
 
 /**
  * Secrets are struck out of this many characters before the text is cut, so that a secret across the cut is

@@ -3,7 +3,7 @@
 
 import type { NvrErrorCode } from '../errors.js';
 
-export interface BackoffRule {
+interface BackoffRule {
   readonly firstMs: number;
   readonly maxMs: number;
 }

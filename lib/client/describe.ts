@@ -35,7 +35,7 @@ export interface Described {
 }
 
 /** The session options that OPTIONS and DESCRIBE need. */
-export type DescribeOptions = Pick<
+type DescribeOptions = Pick<
   SessionOptions,
   'credentials' | 'tls' | 'allowBasic' | 'redirects' | 'requestTimeoutMs' | 'gate' | 'logger' | 'onWarning'
 > & {
@@ -52,7 +52,7 @@ export type DescribeOptions = Pick<
   readonly isAnonymous?: boolean;
 };
 
-export type DescribeStep =
+type DescribeStep =
   | { readonly name: 'connected'; readonly connection: RtspConnection }
   /** OPTIONS was answered, with any status. */
   | { readonly name: 'answered'; readonly connection: RtspConnection }

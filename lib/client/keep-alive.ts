@@ -7,7 +7,7 @@ import type { RtspResponse } from '../rtsp/message.js';
 import type { Ending } from './learning.js';
 import { keepAliveOrder, type KeepAlivePolicy, type ServerMemory } from './quirks.js';
 
-export interface KeepAliveOptions {
+interface KeepAliveOptions {
   memory: ServerMemory;
   hasGetParameter: boolean;
   /** The session's timeout, ms. */

@@ -30,7 +30,7 @@ interface Refusable {
   readonly headers: Pick<Headers, 'getAll'>;
 }
 
-export interface LoginRequest<T> {
+interface LoginRequest<T> {
   /** Names the request in the error that says why its challenge cannot be answered. */
   readonly what: string;
   /** Sends the request again, with credentials; `ask` by default. */

@@ -12,7 +12,7 @@ const SLICE_MS = 4;
 
 const EMPTY = Buffer.alloc(0);
 
-export interface ReaderOptions {
+interface ReaderOptions {
   /** Limits the part of the event loop's time that reading may take; unlimited by default. */
   readonly pace?: ReadPace | undefined;
   /** Hands on at most `frames` frames, starting at `at`. Returns where the next frame starts. */

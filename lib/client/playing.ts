@@ -13,7 +13,7 @@ import type { Reception } from './reception.js';
 import type { EndReason } from './session-options.js';
 import { Watchdog } from './watchdog.js';
 
-export interface PlayingOptions {
+interface PlayingOptions {
   readonly described: Described;
   readonly reception: Reception;
   readonly memory: ServerMemory;

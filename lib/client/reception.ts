@@ -18,7 +18,7 @@ import { Track } from './track.js';
 import { ChannelTable } from './transport/channels.js';
 import type { TrackTransport, Transport } from './transport/transport.js';
 
-export interface ReceptionOptions {
+interface ReceptionOptions {
   readonly transport: Transport;
   readonly readShare?: number | undefined;
   readonly onUnit: (unit: MediaUnit) => void;
@@ -32,7 +32,7 @@ export interface ReceptionOptions {
 }
 
 /** A track that is ready for its SETUP. */
-export interface PreparedTrack {
+interface PreparedTrack {
   readonly choice: TrackChoice;
   /** False: the track is set up only because the server requires it, and its packets are dropped. */
   readonly isWanted: boolean;

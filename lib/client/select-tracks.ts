@@ -33,7 +33,7 @@ export interface Selection {
   refused: NvrError[];
 }
 
-export interface SelectOptions {
+interface SelectOptions {
   /** Select audio and metadata too. */
   extras?: boolean | undefined;
   parameterSets?: ParameterSetPolicy | undefined;

@@ -11,7 +11,7 @@ import { RtpReceiver } from '../rtp/receiver.js';
 import { buildReceiverReport, buildSdes, parseRtcp } from '../rtp/rtcp.js';
 import { SessionClock, type SessionTrack } from '../rtp/session-clock.js';
 
-export interface TrackOptions {
+interface TrackOptions {
   /** The payload type of the SDP; packets of any other type are counted and ignored (quirk: odd-rtp). */
   payloadType: number;
   /** Other payload types that the SDP announces for the track. */

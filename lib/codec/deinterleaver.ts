@@ -15,7 +15,7 @@ export interface NalTarget {
   missing(): void;
 }
 
-export interface DeinterleaverOptions {
+interface DeinterleaverOptions {
   /**
    * Number of counted NAL units held before the first in decoding order is released:
    * sprop-interleaving-depth, sprop-depack-buf-nalus.

@@ -24,7 +24,7 @@ export interface QuantTables {
   readonly wide: boolean;
 }
 
-export interface FrameShape {
+interface FrameShape {
   /** Pixels. */
   readonly width: number;
   readonly height: number;

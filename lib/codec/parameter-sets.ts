@@ -4,7 +4,7 @@
 import { joinAnnexB, START_CODE_BYTES } from './annexb.js';
 
 /** In stream order. H.264 has no VPS. */
-export type SetKind = 'vps' | 'sps' | 'pps';
+type SetKind = 'vps' | 'sps' | 'pps';
 
 /** The parsed properties of a parameter set. `refersTo`: id of the set it depends on (PPS -> SPS -> VPS). */
 export interface SetFacts<Info> {
@@ -17,7 +17,7 @@ export interface SetFacts<Info> {
   readonly info?: Info;
 }
 
-export interface ParameterSet<Info> extends SetFacts<Info> {
+interface ParameterSet<Info> extends SetFacts<Info> {
   readonly nal: Buffer;
   /** Number of the last access unit that contained the set; 0 for the SDP. */
   seenIn: number;

@@ -32,7 +32,7 @@ const AHEAD = 64;
 
 const EMPTY = Buffer.alloc(0);
 
-export interface FinishedBuffer {
+interface FinishedBuffer {
   readonly data: Buffer;
   readonly nals: NalRange[];
 }

@@ -1,7 +1,7 @@
 // Memory that a retained unit takes: its data with what is unused of their memory, objects, ranges and the
 // Buffer header, as measured.
 
-export interface Retained {
+interface Retained {
   readonly data: { readonly length: number; readonly buffer?: { readonly byteLength: number } };
   readonly nals?: readonly unknown[];
 }

@@ -4,7 +4,7 @@ import type { RtpPacketView } from '../rtp/packet.js';
 import type { TimeSource } from './unit.js';
 
 /** The times of a unit before the session clock has set `time`. */
-export interface UnitTimes {
+interface UnitTimes {
   readonly rtpTime: number;
   readonly rtpSequence: number;
   readonly arrival: number;

@@ -3,7 +3,7 @@
 import type { ColourDescription, SampleAspect } from './unit.js';
 
 /** The bit reader used; each decoder has its own. */
-export interface VuiBits {
+interface VuiBits {
   flag(): boolean;
   /** Up to 24 bits. */
   bits(count: number): number;

@@ -10,7 +10,7 @@ import { UNCOUNTED, type UnitMemory, type Yielding } from './unit-memory.js';
 
 export type ClipUnit = AudioUnit | VideoUnit;
 
-export interface GopRingOptions {
+interface GopRingOptions {
   /** Seconds kept before the newest unit, 0 to 120; with 0, the current GOP. */
   readonly seconds: number;
   /** Most bytes of memory. */
@@ -22,7 +22,7 @@ export interface GopRingOptions {
 }
 
 /** 32 MB: 64 s at 4 Mbit/s. */
-export const RING_BYTES = 32 * 1024 * 1024;
+const RING_BYTES = 32 * 1024 * 1024;
 /** Dropped GOPs at the front of the list before it is compacted. */
 const COMPACT_AT = 64;
 /** Share of a too large GOP that is dropped at a time. */

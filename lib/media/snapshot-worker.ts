@@ -10,7 +10,7 @@ import type { SnapshotJob } from './snapshot-job.js';
 /** The answer to a SnapshotJob: one message per job, in order. */
 export type SnapshotReply = SnapshotDone | { readonly code: NvrErrorCode; readonly message: string };
 
-export interface SnapshotDone {
+interface SnapshotDone {
   /** Length in bytes of the JPEG at the start of the shared memory. It stays valid until the next job. */
   readonly length: number;
   readonly width: number;

@@ -17,7 +17,7 @@ interface Frame extends Sample {
   readonly at: number;
 }
 
-export interface SoundRun {
+interface SoundRun {
   readonly run: TrackRun;
   readonly samples: readonly Sample[];
 }

@@ -7,7 +7,7 @@ import type { VideoUnit } from '../codec/unit.js';
  * `in`: belongs to the span, after those returned by `takeHeld`. `held`: undecided until later pictures
  * arrive. `over`: neither this picture nor any later one belongs to it.
  */
-export type PlaceInSpan = 'in' | 'held' | 'over';
+type PlaceInSpan = 'in' | 'held' | 'over';
 
 /** Deepest reordering of any stream (H.264 A.3.1, H.265 A.4.1). */
 const MAX_HELD = 16;

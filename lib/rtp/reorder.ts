@@ -13,7 +13,7 @@ const FIXED_HEADER = 12;
  */
 const SEEN = 128;
 
-export interface ReorderOptions {
+interface ReorderOptions {
   /**
    * Called before a packet that follows missing ones, with their number (1 if the sequence restarted and the
    * number is unknown).

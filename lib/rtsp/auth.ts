@@ -16,7 +16,7 @@ function declareUtf8(values: readonly string[]): boolean {
   );
 }
 
-export interface AuthenticatorOptions {
+interface AuthenticatorOptions {
   /** Makes a client nonce; random by default, fixed in tests. */
   cnonce?: () => string;
   /** Which challenges may be answered; all by default. */

@@ -9,7 +9,7 @@ import { trimBytes } from '../text.js';
  */
 export type ControlUriPolicy = 'append' | 'resolve' | 'query-last';
 
-export interface ControlBaseSources {
+interface ControlBaseSources {
   requestUri: string;
   contentBase?: string | undefined;
   contentLocation?: string | undefined;

@@ -7,7 +7,7 @@ import { trimBytes } from '../text.js';
 import { endOfHead, HEAD_END_BYTES, linesOf, readHeaderLines } from './head.js';
 import type { Headers, RtspRequest, RtspResponse } from './message.js';
 
-export interface FramerHandler {
+interface FramerHandler {
   /** One interleaved packet, in `buffer` from `start` up to `end`; valid during the call only. */
   onPacket(channel: number, buffer: Buffer, start: number, end: number): void;
   onResponse(response: RtspResponse): void;

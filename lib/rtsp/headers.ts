@@ -132,7 +132,7 @@ function withoutTail(text: string): string {
 }
 
 /** npt in seconds, clock in epoch ms. An open or `now` end is absent. smpte values are not parsed. */
-export interface MediaRange {
+interface MediaRange {
   unit: 'npt' | 'clock' | 'smpte';
   start?: number;
   end?: number;

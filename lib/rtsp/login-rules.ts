@@ -38,7 +38,7 @@ export interface LoginRules {
   readonly allowBasic: boolean;
 }
 
-export type Choice =
+type Choice =
   | { readonly challenge: Challenge; readonly inClear: boolean }
   /** `none`: no challenge is supported; `weaker`: answering would be a downgrade. */
   | { readonly refused: 'none' | 'weaker' };
@@ -46,7 +46,7 @@ export type Choice =
 const BASIC = 1;
 
 /** Strength of a challenge; 0 if it is not supported. */
-export function strengthOf({ scheme, nonce, qop, algorithm }: Challenge): number {
+function strengthOf({ scheme, nonce, qop, algorithm }: Challenge): number {
   if (scheme === 'basic') return BASIC;
   if (nonce === undefined) return 0;
   if (qop !== undefined && qop.length > 0 && !qop.includes('auth')) return 0;

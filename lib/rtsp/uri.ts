@@ -4,7 +4,7 @@
 import { NvrError } from '../errors.js';
 
 export const RTSP_PORT = 554;
-export const RTSPS_PORT = 322;
+const RTSPS_PORT = 322;
 
 export interface RtspUri {
   tls: boolean;

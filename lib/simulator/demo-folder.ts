@@ -22,7 +22,7 @@ interface FlowNode {
   [property: string]: unknown;
 }
 
-export interface FolderOptions {
+interface FolderOptions {
   root: string;
   folder: string;
   ports: DemoPorts;

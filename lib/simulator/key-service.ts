@@ -10,7 +10,7 @@ import type { KeyBook } from './recordings.js';
 const MAX_LOG = 1000;
 const HUGE_BYTES = 64 * 1024 * 1024;
 
-export interface KeyServiceLog {
+interface KeyServiceLog {
   /** Requests seen, without their Authorization. */
   readonly requests: string[];
 }

@@ -8,7 +8,7 @@ export type AuthScheme = 'digest' | 'digest-qop' | 'digest-sha256' | 'basic' | '
 export type KeyForm = 'plain' | 'lines' | 'json' | 'xml' | 'html' | 'empty' | 'error' | 'huge' | 'hang';
 
 /** PEM certificate and key. */
-export interface TlsFiles {
+interface TlsFiles {
   cert: string;
   key: string;
 }

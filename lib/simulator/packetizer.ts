@@ -5,7 +5,7 @@ const NTP_TO_UNIX_SECONDS = 2_208_988_800;
 const ONVIF_REPLAY = 0xabac;
 
 /** Content of a unit's replay extension. */
-export interface ReplayMark {
+interface ReplayMark {
   /** Epoch ms. */
   readonly recordedMs: number;
   readonly isKeyframe: boolean;

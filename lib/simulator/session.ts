@@ -16,7 +16,7 @@ export interface SessionTarget {
   readonly recordedFrom?: number;
 }
 
-export interface PlayOptions {
+interface PlayOptions {
   /** Granted Scale of a recording. */
   scale: number;
   /** Send as fast as the socket accepts data. */

@@ -3,7 +3,7 @@
 import type { Settings } from './options.js';
 import type { SessionTarget } from './session.js';
 
-export interface NamedTarget {
+interface NamedTarget {
   readonly target: SessionTarget;
   /** Decoded key of a playback; empty if missing. */
   readonly key?: string;

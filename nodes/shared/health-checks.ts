@@ -21,7 +21,7 @@ export interface Checked {
   readonly changes: readonly Row[];
 }
 
-export interface CheckRules {
+interface CheckRules {
   readonly depth: Depth;
   readonly failures: number;
   readonly successes: number;

@@ -6,7 +6,7 @@ import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import { channelName } from './channel.js';
 
 /** `msg.video` of the message contract. */
-export interface VideoInfo {
+interface VideoInfo {
   codec: string;
   keyframe: boolean;
   nalType?: number;

@@ -6,7 +6,7 @@ import { parseTime } from '../../lib/nvr/playback/nvr-time.js';
 import type { Nvr } from '../../lib/nvr/nvr.js';
 import type { Snapshot, SnapshotOptions } from '../../lib/nvr/snapshot/snapshot.js';
 
-export interface PastPicture {
+interface PastPicture {
   readonly channel: number;
   readonly stream: string;
   /** A time in any form that `parseTime` reads. */

@@ -18,7 +18,7 @@ import { ownerOf } from './instance.js';
 import { flatClip, topicOf } from './messages.js';
 import { nvrOf, type NvrServerNode } from './server-node.js';
 
-export interface FileSettings {
+interface FileSettings {
   readonly folder: string;
   readonly fileName: string;
   readonly plain: boolean;
@@ -47,7 +47,7 @@ export interface RunSource {
 }
 
 /** Callbacks to the node. */
-export interface FilesOutlet {
+interface FilesOutlet {
   event(source: RunSource, word: string, more: object): void;
   /**
    * Progress in percent over all exports; undefined when all have ended, with `error` if the last one failed.

@@ -7,7 +7,7 @@ import { contentTypeOf, sideInfo, topicOf, videoInfo } from './messages.js';
 import type { Outputs } from './output/outlet.js';
 import type { CameraMark } from './own-cameras.js';
 
-export type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
+type Emit = 'keyframes' | 'accessUnits' | 'nalUnits';
 
 export interface Source {
   readonly channel: number;

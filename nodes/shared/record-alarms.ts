@@ -9,7 +9,7 @@ import type { RecordOutput } from './record-output.js';
 type Finished = RecorderEvent & { type: 'finished' };
 type Failed = RecorderEvent & { type: 'failed' };
 
-export interface HeldAlarm {
+interface HeldAlarm {
   readonly message: Input;
   readonly send: Send;
   /**

@@ -16,7 +16,7 @@ import type { RecordContext } from './record-options.js';
 import type { RecordOutput } from './record-output.js';
 
 export const ARCHIVE_ACTIONS = ['keep', 'release', 'list', 'export'] as const;
-export type ArchiveAction = (typeof ARCHIVE_ACTIONS)[number];
+type ArchiveAction = (typeof ARCHIVE_ACTIONS)[number];
 
 const KEY_FILE = 'nvr-signing-key.pem';
 /** Running exports of a node, for all its cameras. */

@@ -19,7 +19,7 @@ import { offerRecorded } from './recorded-cameras.js';
 const CLOSE_MS = 12_000;
 
 /** What the node's cameras share, and what belongs to this one. */
-export interface RecordCameraParts extends CameraParts {
+interface RecordCameraParts extends CameraParts {
   /** Distinguishes its files from those of others in the same folder. */
   readonly id: string;
   readonly exporting: Exporting;

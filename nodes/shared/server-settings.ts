@@ -15,7 +15,7 @@ interface TlsConfigNode extends Node {
   addTLSOptions?(options: TlsSettings): TlsSettings;
 }
 
-export interface ReadServer<T> {
+interface ReadServer<T> {
   /** Invalid values are replaced by their defaults. */
   readonly settings: T;
   readonly problems: readonly SettingProblem[];

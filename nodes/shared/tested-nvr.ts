@@ -10,7 +10,7 @@ import { migrate } from './settings/migrations.js';
 import { defaultsOf } from './settings/read.js';
 import { serverSettings } from './settings/tables/nvr-server.js';
 
-export interface TestedNvr {
+interface TestedNvr {
   readonly nvr: Nvr;
   /** Created for this test, and to be closed after it. */
   readonly isOwn: boolean;

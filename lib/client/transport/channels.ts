@@ -3,7 +3,7 @@
 
 import type { Track } from '../track.js';
 
-export type ChannelPair = [rtp: number, rtcp: number];
+type ChannelPair = [rtp: number, rtcp: number];
 
 /**
  * The tracks whose packets come on one channel: usually one, more if a server sends everything on the same

@@ -38,7 +38,7 @@ class TurnClock {
 const clock = new TurnClock();
 
 /** The addresses of a multicast group, if packets do not come from and go to the RTSP server. */
-export interface UdpGroup {
+interface UdpGroup {
   /** The group's address, to which reports are sent. */
   readonly address: string;
   readonly rtcpPort: number;

@@ -26,7 +26,7 @@ const INTRA_PROFILES: ReadonlySet<number> = new Set([44, 86, 100, 110, 122, 244]
 /** Profile without B slices. */
 const BASELINE = 66;
 
-export interface ReorderFacts {
+interface ReorderFacts {
   readonly profileIdc: number;
   readonly constraints: number;
   readonly levelIdc: number;

@@ -12,7 +12,7 @@ import { DEFAULT_4X4_INTRA, DEFAULT_8X8_INTRA } from './tables.js';
  * Scaling lists of intra blocks in zigzag order: 4x4 of Y, Cb and Cr, and 8x8 of Y. Undefined: the fall-back
  * rule applies.
  */
-export type ScalingLists = readonly [
+type ScalingLists = readonly [
   y4: Uint8Array | undefined,
   cb4: Uint8Array | undefined,
   cr4: Uint8Array | undefined,

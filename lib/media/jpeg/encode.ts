@@ -8,7 +8,7 @@ import type { PlanarPicture } from './picture.js';
 import { CHROMA_AC, CHROMA_DC, headers, LUMA_AC, LUMA_DC, quantTables, ZIGZAG } from './tables.js';
 import type { HuffmanCodes } from './tables.js';
 
-export interface EncodeOptions {
+interface EncodeOptions {
   /** 1..100, with the same meaning as in libjpeg; clamped and rounded. */
   readonly quality: number;
   /** False: luma 16..235 and chroma 16..240 are stretched to the 0..255 of JFIF. */

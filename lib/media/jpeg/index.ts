@@ -7,7 +7,7 @@ import { shownMatrix } from './matrix.js';
 import type { PlanarPicture } from './picture.js';
 import { resize, shownSize } from './scale.js';
 
-export interface JpegOptions {
+interface JpegOptions {
   /** 1..100. */
   readonly quality: number;
   /** Samples use 0..255 (VUI video_full_range_flag). */

@@ -40,7 +40,7 @@ export interface HeaderTrack {
 
 /** Names of sample entries. The last three exist in MOV only. */
 const SOUND_NAMES = { aac: 'mp4a', opus: 'Opus', pcmu: 'ulaw', pcma: 'alaw', l16: 'twos' } as const;
-export type SoundCodec = keyof typeof SOUND_NAMES;
+type SoundCodec = keyof typeof SOUND_NAMES;
 const MOV_ONLY: ReadonlySet<string> = new Set(['pcmu', 'pcma', 'l16']);
 
 const MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);

@@ -5,7 +5,7 @@
 import { LIVE_TIMESCALE, type LiveTimes } from './live-mp4.js';
 
 /** The fields read from a unit. */
-export interface LivePicture {
+interface LivePicture {
   /** Monotonic ms, in display order. */
   readonly mediaTime: number;
   /** How many pictures may precede another in decode order and follow it in display order. */

@@ -27,7 +27,7 @@ import { FLAPPING_MS, Outages } from './outages.js';
 import { PictureWatch } from './picture-watch.js';
 import { Subscribers, withoutCuts } from './subscribers.js';
 
-export interface HubContext {
+interface HubContext {
   readonly settings: NvrSettings;
   readonly account: Account;
   /** The options that all sessions of this NVR share. */

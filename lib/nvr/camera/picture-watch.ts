@@ -11,7 +11,7 @@ import { whyNoKeyframe, type Count } from './no-keyframe.js';
 
 const KEYFRAME_WAIT_MS = 15_000;
 
-export interface PictureWatchOptions {
+interface PictureWatchOptions {
   readonly emit: (news: HubNews) => void;
   /** The packet counters of the present session. */
   readonly count: () => Count & { transport?: string };

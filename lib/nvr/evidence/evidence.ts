@@ -41,7 +41,7 @@ export interface EvidenceRequest {
   readonly onProgress?: (progress: EvidenceProgress) => void;
 }
 
-export interface EvidenceProgress {
+interface EvidenceProgress {
   readonly percent: number;
   readonly bytes: number;
   readonly files: number;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { NvrError } from '../../errors.js';
 import { codeOf, writeError } from '../recorder/disk.js';
 
-export type KeyFs = Pick<typeof fsPromises, 'open' | 'rename' | 'unlink'>;
+type KeyFs = Pick<typeof fsPromises, 'open' | 'rename' | 'unlink'>;
 
 export interface SigningKey {
   /** The 32 bytes of the public key, in base64. */

@@ -16,7 +16,7 @@ const PROGRESS_MS = 1000;
 /** Recorded video has no stream counters. */
 const NO_STATISTICS = {} as ReturnType<ConstructorParameters<typeof Clip>[0]['statistics']>;
 
-export interface SpanContext {
+interface SpanContext {
   readonly options: RecorderOptions;
   readonly deps: ExportDeps;
   readonly journal: () => Promise<Journal>;

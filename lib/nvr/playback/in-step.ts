@@ -10,12 +10,12 @@ export interface Timed {
   readonly unit: VideoUnit;
 }
 
-export interface InStepTimers {
+interface InStepTimers {
   set(run: () => void, ms: number): unknown;
   clear(timer: unknown): void;
 }
 
-export interface InStepOptions {
+interface InStepOptions {
   /** The recorded time to begin at, in epoch ms. */
   readonly from: number;
   /** The speed as a multiple of real time. */
@@ -34,7 +34,7 @@ const PATIENCE_MS = 5_000;
 /** The most bytes of memory for one recording to buffer before its server is made to wait. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
-export interface LaneHandlers<T extends Timed> {
+interface LaneHandlers<T extends Timed> {
   onUnit(recorded: T): void;
   hold(): void;
   letGo(): void;

@@ -3,7 +3,7 @@
 
 import { fromText, isPage, readPage, unescapeXml, unwrapped, wordsOf, type Member } from './key-text.js';
 
-export type ReplyForm = 'JSON' | 'XML' | 'HTML' | 'text';
+type ReplyForm = 'JSON' | 'XML' | 'HTML' | 'text';
 
 export interface ReplyContent {
   readonly form: ReplyForm;

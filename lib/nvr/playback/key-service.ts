@@ -33,7 +33,7 @@ export interface KeyReply {
   serverTime?: number;
 }
 
-export interface KeyRequest {
+interface KeyRequest {
   /** The recording group. */
   readonly group: number;
   /** Epoch ms; the service uses whole seconds. */

@@ -12,7 +12,7 @@ const BELIEVED_MS = 10 * 60_000;
 const NOW_MS = 2_000;
 const CLOCK_RATE = 90_000;
 
-export interface RecordedTime {
+interface RecordedTime {
   /** The recorded time in epoch ms: rounded, and exact. */
   readonly time: number;
   readonly exact: number;

@@ -21,7 +21,7 @@ export function urlIn(text: string): string {
   return /rtsps?:\/\/[^\s"'`<>]+/i.exec(bare)?.[0] ?? bare;
 }
 
-export interface FoundAccount {
+interface FoundAccount {
   /** Only of an account that a URL could not hold as it stands: then it is literal. */
   readonly account?: { readonly username: string; readonly password: string };
   /** What is left to parse. */

@@ -104,7 +104,7 @@ export function checkSpan({ from, to }: TimeSpan, now: number): void {
 }
 
 /** `folder` is the path as users see it. */
-export function listClips(journal: Journal, folder: string, span: TimeSpan): ClipList {
+function listClips(journal: Journal, folder: string, span: TimeSpan): ClipList {
   const found = entriesOf(journal, span);
   const clips = found.slice(0, MAX_LISTED).map((entry) => clipInfo(entry, folder));
   return { clips, more: found.length > clips.length };
@@ -132,7 +132,7 @@ export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
  * Protects files from retention, or ends that; returns their paths. Rejects with ENORECORDING if there are
  * none, and with EINPUT if the choice names none.
  */
-export async function keepClips(
+async function keepClips(
   fs: RecorderFs,
   journal: Journal,
   folder: string,

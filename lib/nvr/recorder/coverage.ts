@@ -17,7 +17,7 @@ export interface Held {
   readonly gaps: readonly ClipGap[];
 }
 
-export interface Coverage {
+interface Coverage {
   /** 0 to 1, with three decimals; 1 only if nothing is missing. */
   readonly coverage: number;
   /**

@@ -4,7 +4,7 @@
 import { DateTime } from 'luxon';
 import { NvrError } from '../../errors.js';
 
-export interface NameFields {
+interface NameFields {
   readonly nvr: string;
   readonly channel: string;
   readonly stream: string;

@@ -4,7 +4,7 @@ import { safeName } from './file-name.js';
 
 const OWNER = /^@([\w-]+)(?:@([\w-]+))?\.jsonl$/;
 
-export interface JournalOwner {
+interface JournalOwner {
   readonly owner: string;
   /** The previous owner, if the journal was taken over and is not finished yet. */
   readonly from?: string;

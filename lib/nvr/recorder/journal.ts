@@ -36,7 +36,7 @@ const MAX_STALE = 1000;
 const MODE = 0o600;
 
 /** One of several users of the folder, and the camera that it records there. */
-export interface JournalOf {
+interface JournalOf {
   readonly owner: string;
   readonly camera: string;
 }

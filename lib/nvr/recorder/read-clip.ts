@@ -5,7 +5,7 @@ import { readTimes, type ClipTrack } from '../../media/mp4/clip-reader.js';
 import type { Place } from './below.js';
 import { readBoxes, type ClipBoxes } from './read-boxes.js';
 
-export interface ReadClip {
+interface ReadClip {
   readonly durationMs: number;
   readonly frames: number;
   /** `at` is in ms from the start of the clip. */

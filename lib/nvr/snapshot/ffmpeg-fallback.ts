@@ -34,7 +34,7 @@ export interface FfmpegJob {
   readonly ffmpegPath: string;
 }
 
-export interface FfmpegBounds {
+interface FfmpegBounds {
   /** Milliseconds. */
   timeBound?: number;
   /** Bytes of the picture. */

@@ -9,7 +9,7 @@ import { pictureInit } from './picture-init.js';
 import { FLAGS, jsonRecord, mediaRecord } from './records.js';
 
 /** Resolves when the page can take more; rejects if it is gone. */
-export type ReplaySink = (bytes: Buffer) => Promise<void>;
+type ReplaySink = (bytes: Buffer) => Promise<void>;
 
 /**
  * Ends with a `state` record: `ended`, or `error` with the code and advice. Rejects as the sink does. Gaps in

@@ -16,7 +16,7 @@ export interface ViewCamera {
   readonly name: string;
 }
 
-export interface ViewOptions {
+interface ViewOptions {
   readonly cameras: readonly ViewCamera[];
   /** The most open pages. */
   readonly maxViewers: number;

@@ -10,7 +10,7 @@ export interface ViewSink {
   destroy(): void;
 }
 
-export interface ViewerBounds {
+interface ViewerBounds {
   /** The most bytes that may wait for the page. */
   readonly waitingBytes: number;
   /** The most ms that a record may wait. */
@@ -19,7 +19,7 @@ export interface ViewerBounds {
   readonly stalledMs: number;
 }
 
-export const VIEWER_BOUNDS: ViewerBounds = {
+const VIEWER_BOUNDS: ViewerBounds = {
   waitingBytes: 2 * 1024 * 1024,
   waitingMs: 2_000,
   stalledMs: 15_000,

@@ -21,7 +21,7 @@ interface Parcel {
   readonly isTask?: true;
 }
 
-export interface OutletOptions {
+interface OutletOptions {
   /** The node's `send`. */
   readonly send: (outputs: Outputs) => void;
   /** Called once when overload begins, with what is dropped. */

@@ -5,7 +5,7 @@
 import type { Setting, TextRule, TextSetting } from './setting.js';
 
 /** What is wrong with a value: the key of a sentence, and the values to fill in. */
-export interface Problem {
+interface Problem {
   readonly sentence: keyof typeof SENTENCES;
   readonly words?: Readonly<Record<string, number | string>>;
 }

@@ -11,7 +11,7 @@ interface Asset {
   readonly files: readonly string[];
 }
 
-export interface Served {
+interface Served {
   readonly type: string;
   readonly plain: Buffer;
   readonly gzipped: Buffer;

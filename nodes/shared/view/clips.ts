@@ -9,7 +9,7 @@ import type { RecordedCamera } from '../recorded-cameras.js';
 import { answerUntilGone } from './answers.js';
 
 /** A clip as described to the page. Times are in epoch ms. */
-export interface ListedClip {
+interface ListedClip {
   readonly id: string;
   readonly start: number;
   readonly end: number;

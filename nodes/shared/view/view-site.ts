@@ -11,7 +11,7 @@ import { Pictures, type PictureWish, type TakePicture } from './pictures.js';
 import type { Recordings } from './recordings.js';
 import type { Site, SiteRequest } from './sites.js';
 
-export interface ViewSiteOptions {
+interface ViewSiteOptions {
   readonly view: View;
   readonly cameras: readonly ViewCamera[];
   /** Sent to the page first: layout, stream, audio. */
