@@ -6,7 +6,7 @@ import path from 'node:path';
 import ts from 'typescript';
 import { SENTENCES } from '../../nodes/shared/settings/check.js';
 import { SETTINGS_VERSION } from '../../nodes/shared/settings/migrations.js';
-import { catalogOf, helpOf, rowsOf, type Language } from '../../nodes/shared/settings/pages.js';
+import { catalogOf, helpOf, rowsOf, type Language } from './settings-pages.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
 
 const NODES = path.join(__dirname, '..', '..', 'nodes');

@@ -1,6 +1,6 @@
 // docs/settings.md: every setting of every node, from the settings tables.
 
-import { referenceOf } from '../../nodes/shared/settings/pages.js';
+import { referenceOf } from '../build/settings-pages.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
 
 export function settingsPage(): string {

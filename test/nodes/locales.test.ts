@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { NVR_ERROR_CODES } from '../../lib/errors.js';
 import { SENTENCES } from '../../nodes/shared/settings/check.js';
-import type { Language } from '../../nodes/shared/settings/pages.js';
+import type { Language } from '../build/settings-pages.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
 import { catalog as builtCatalog, editorPages, sentencesOf } from '../build/pages.js';
 

@@ -1,7 +1,12 @@
 // Generates from a settings table, at build time: the dialog's rows, the editor's catalogs, the list in the
 // help, and the reference.
 
-import { sourceOf, type Setting, type SettingsTable, type Words } from './setting.js';
+import {
+  sourceOf,
+  type Setting,
+  type SettingsTable,
+  type Words,
+} from '../../nodes/shared/settings/setting.js';
 
 export type Language = 'en-US' | 'de';
 

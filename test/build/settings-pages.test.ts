@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { catalogOf, helpOf, referenceOf, rowsOf } from '../../../../nodes/shared/settings/pages.js';
-import { settingsTable } from '../../../../nodes/shared/settings/setting.js';
+import { catalogOf, helpOf, referenceOf, rowsOf } from './settings-pages.js';
+import { settingsTable } from '../../nodes/shared/settings/setting.js';
 
 const table = settingsTable({
   preRoll: {
