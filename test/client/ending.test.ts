@@ -151,6 +151,6 @@ describe('the end of a session', () => {
       });
       void session.open();
     });
-    assert.deepEqual([end.reason, end.error.code], ['error', 'EPROTOCOL']);
+    assert.deepEqual({ reason: end.reason, code: end.error.code }, { reason: 'error', code: 'EPROTOCOL' });
   });
 });

@@ -241,7 +241,7 @@ describe('a session and the one after it', () => {
     }, `${SDP}m=audio 0 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=control:track2\r\nm=audio 0 RTP/AVP 8\r\na=sendonly\r\na=control:back\r\n`);
     const first = await open();
     const { reason, withoutMedia } = await first.ended;
-    assert.deepEqual([reason, withoutMedia], ['silence', true]);
+    assert.deepEqual({ reason, withoutMedia }, { reason: 'silence', withoutMedia: true });
     await open();
     await new Promise<void>((resolve) => {
       const look = (): void => {

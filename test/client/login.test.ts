@@ -208,7 +208,7 @@ describe('logging in', () => {
       );
       const gate = new PasswordGate(() => 0);
       const error = await refused({ gate });
-      assert.deepEqual([error.code, gate.waitMs, told()], ['EUNSUPPORTED', 0, false]);
+      assert.deepEqual({ code: error.code, waitMs: gate.waitMs, told: told() }, { code: 'EUNSUPPORTED', waitMs: 0, told: false });
       assert.match(error.message, /weaker.*allow Basic/);
     });
 
@@ -222,7 +222,7 @@ describe('logging in', () => {
       assert.equal((await refused()).code, 'EUNSUPPORTED');
       assert.equal(told(), false);
       assert.equal(await play({ allowBasic: true }), 'playing');
-      assert.deepEqual([told(), warnings.length], [true, 0]);
+      assert.deepEqual({ told: told(), warnings: warnings.length }, { told: true, warnings: 0 });
     });
 
     it('where MD5 is offered after SHA-256', async () => {

@@ -109,7 +109,7 @@ describe('UDP multicast', () => {
       await send(friend, buildBye(0x1234), group.rtcpPort, group.address);
       assert.equal((await second.ended).reason, 'bye');
       assert.equal(first.isEnded(), false, 'nothing is told after close');
-      assert.deepEqual([first.count(), second.count()], [1, 1]);
+      assert.deepEqual({ firstCount: first.count(), secondCount: second.count() }, { firstCount: 1, secondCount: 1 });
       for (const socket of [friend, stranger]) socket.close();
       await server.close();
     });
@@ -150,7 +150,7 @@ describe('UDP multicast', () => {
       const server = await grants(`RTP/AVP;multicast;destination=${group.address};port=${ports(group)}`);
       const playing = await play(server, 50);
       const { error, reason, withoutMedia } = await playing.ended;
-      assert.deepEqual([reason, error.code, withoutMedia], ['silence', 'ETIMEDOUT', true]);
+      assert.deepEqual({ reason, code: error.code, withoutMedia }, { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: true });
       assert.match(error.message, /multicast.*switches/);
       assert.equal(server.requests.filter(({ method }) => method === 'SETUP').length, 1);
       await server.close();
@@ -192,7 +192,7 @@ describe('UDP multicast', () => {
     });
     await assert.rejects(opening, (error) => {
       assert.ok(error instanceof NvrError);
-      assert.deepEqual([error.code, error.status], ['EUNSUPPORTED', 461]);
+      assert.deepEqual({ code: error.code, status: error.status }, { code: 'EUNSUPPORTED', status: 461 });
       assert.match(error.message, /461 Unsupported Transport/);
       return true;
     });

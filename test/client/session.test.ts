@@ -374,14 +374,14 @@ describe('RtspSession', () => {
     );
     await bench.open();
     const end = await bench.ended;
-    assert.deepEqual([end.reason, end.withoutMedia, bench.units.length], ['bye', false, 1]);
+    assert.deepEqual({ reason: end.reason, withoutMedia: end.withoutMedia, units: bench.units.length }, { reason: 'bye', withoutMedia: false, units: 1 });
   });
 
   it('quirk silent-with-open-socket: ends when the stream goes silent with the socket left open', async () => {
     await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined));
     await bench.open({ silenceMs: 1000 });
     const end = await bench.ended;
-    assert.deepEqual([end.reason, end.error.code, end.withoutMedia], ['silence', 'ETIMEDOUT', false]);
+    assert.deepEqual({ reason: end.reason, code: end.error.code, withoutMedia: end.withoutMedia }, { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: false });
     await bench.session.close();
   });
 
@@ -398,7 +398,7 @@ describe('RtspSession', () => {
     });
     await bench.open({ silenceMs: 60_000 });
     const end = await bench.ended;
-    assert.deepEqual([end.reason, expired], ['expired', true]);
+    assert.deepEqual({ reason: end.reason, expired }, { reason: 'expired', expired: true });
   });
 
   it('quirk keep-alive-refused: falls back from GET_PARAMETER to OPTIONS while media flows, in the session', async () => {

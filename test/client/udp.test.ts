@@ -110,7 +110,7 @@ describe('UDP transport', () => {
     });
     friend.send(packet, pair.rtpPort);
     await done;
-    assert.deepEqual([got.length, pair.strangers], [1, 1]);
+    assert.deepEqual({ got: got.length, strangers: pair.strangers }, { got: 1, strangers: 1 });
     pair.close();
     friend.socket.close();
     stranger.socket.close();

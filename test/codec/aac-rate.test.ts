@@ -97,6 +97,6 @@ describe('AAC whose configuration and description tell different rates', () => {
     const times = { rtpTime: 0, rtpSequence: 0, arrival: 0, time: 0, timeSource: 'arrival' } as const;
     for (let index = 0; index < 5000; index++)
       guard.take({ kind: 'audio', codec: 'aac', data: Buffer.alloc(1), damaged: false, format, ...times });
-    assert.deepEqual([units.length, warnings.length], [0, 1]);
+    assert.deepEqual({ units: units.length, warnings: warnings.length }, { units: 0, warnings: 1 });
   });
 });

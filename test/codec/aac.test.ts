@@ -46,7 +46,7 @@ describe('AacDepacketizer', () => {
     const packets = capture('aac-ffmpeg.rtp');
     feed(aac, packets);
     // The capture ends before the file does.
-    assert.deepEqual([packets.length, units.length], [2, 8]);
+    assert.deepEqual({ packets: packets.length, units: units.length }, { packets: 2, units: 8 });
     assert.deepEqual(contents(units), hex(adtsFrames('aac-ffmpeg.adts').slice(0, units.length)));
     assert.ok(
       units.every(

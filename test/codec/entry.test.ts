@@ -242,7 +242,7 @@ describe('slices that a loss cuts off', () => {
     feed.payload(delta(), true).next().payload(idr(), true);
     assert.equal(flags(feed.units), 'Kdl pl K');
     const [unit] = feed.units;
-    assert.deepEqual([unit!.data.length, unit!.nals.length], [0, 0]);
+    assert.deepEqual({ data: unit!.data.length, nals: unit!.nals.length }, { data: 0, nals: 0 });
     assert.deepEqual(
       unit!.cut?.nals.map(({ type }) => type),
       [7, 8, 5],

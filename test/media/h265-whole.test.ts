@@ -79,7 +79,7 @@ describe('an H.265 keyframe read to its last bit', () => {
       ] as const) {
         const nals = encode(params, 'mandelbrot', format);
         const { sps } = checkPicture(nals, NOTHING);
-        assert.deepEqual([sps.width, sps.height], [320, 192], params);
+        assert.deepEqual({ width: sps.width, height: sps.height }, { width: 320, height: 192 }, params);
       }
     });
 

@@ -99,7 +99,7 @@ describe('H.265 keyframes in wasm', () => {
 
   it('gives luma alone for a grey stream', () => {
     const grey = decode(encode({ width: 320, height: 240, format: 'gray' }));
-    assert.deepEqual([grey.width, grey.height], [320, 240]);
+    assert.deepEqual({ width: grey.width, height: grey.height }, { width: 320, height: 240 });
     assert.equal(grey.cb, undefined);
   });
 
@@ -107,9 +107,9 @@ describe('H.265 keyframes in wasm', () => {
     const { fullRange, matrixCoefficients } = decode(
       encode({ width: 64, height: 64, params: ':range=full:colormatrix=bt709' }),
     );
-    assert.deepEqual([fullRange, matrixCoefficients], [true, 1]);
+    assert.deepEqual({ fullRange, matrixCoefficients }, { fullRange: true, matrixCoefficients: 1 });
     const silent = decode(encode({ width: 64, height: 64 }));
-    assert.deepEqual([silent.fullRange, silent.matrixCoefficients], [false, 2]);
+    assert.deepEqual({ fullRange: silent.fullRange, matrixCoefficients: silent.matrixCoefficients }, { fullRange: false, matrixCoefficients: 2 });
   });
 
   it('refuses 4:4:4 with EUNSUPPORTED', () => {

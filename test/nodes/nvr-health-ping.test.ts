@@ -74,7 +74,7 @@ describe('nvr-health-ping', () => {
     const sink = await deploy({});
     const answer = await ask(sink, { mine: 7 });
     assert.ok(typeof answer.payload === 'number' && answer.payload > 0);
-    assert.deepEqual([answer.mine, answer.topic], [7, 'nvr/Home/1/health']);
+    assert.deepEqual({ mine: answer.mine, topic: answer.topic }, { mine: 7, topic: 'nvr/Home/1/health' });
     const { state, stage, code, rttMs, since, checkedAt } = healthOf(answer);
     assert.deepEqual([state, stage, code, rttMs], ['up', 'auth', undefined, answer.payload]);
     assert.ok(since === checkedAt && Math.abs(checkedAt - Date.now()) < 2000);
@@ -88,7 +88,7 @@ describe('nvr-health-ping', () => {
     const sink = await deploy({ failures: '1' }, {}, { channels: [{ channel: 2, name: 'Gate' }] });
     simulator!.unplugCamera(2);
     const answer = await ask(sink, { channel: 'gate', topic: 'mine' });
-    assert.deepEqual([answer.payload, answer.topic], [false, 'mine']);
+    assert.deepEqual({ payload: answer.payload, topic: answer.topic }, { payload: false, topic: 'mine' });
     assert.deepEqual([healthOf(answer).state, healthOf(answer).code], ['down', 'ECHANNEL']);
     const change = await sink('change').first(() => true);
     assert.deepEqual(
@@ -150,9 +150,9 @@ describe('nvr-health-ping', () => {
     );
     simulator!.unplugCamera(2);
     const second = await ask(sink);
-    assert.deepEqual([second.payload, second.topic], [false, 'nvr/Home/*/health']);
+    assert.deepEqual({ payload: second.payload, topic: second.topic }, { payload: false, topic: 'nvr/Home/*/health' });
     const health = healthOf(second);
-    assert.deepEqual([health.state, health.code, health.up, health.down], ['down', 'ECHANNEL', 2, 1]);
+    assert.deepEqual({ state: health.state, code: health.code, up: health.up, down: health.down }, { state: 'down', code: 'ECHANNEL', up: 2, down: 1 });
     assert.equal((await sink('change').first(() => true)).topic, 'nvr/Home/Camera 2/health');
     assert.equal(statuses('ping').at(-1)?.text, '2/3');
   });

@@ -88,9 +88,7 @@ describe('nvr-live-stream', () => {
     const format = sink('event').messages[2]!;
     assert.equal(format.topic, 'nvr/Home/1/event');
     const event = format.event as Record<string, unknown>;
-    assert.deepEqual(
-      [event.channel, event.stream, event.codec, event.width, event.height, event.frameRate],
-      [1, 'main', 'h264', 640, 360, 12.5],
+    assert.deepEqual({ channel: event.channel, stream: event.stream, codec: event.codec, width: event.width, height: event.height, frameRate: event.frameRate }, { channel: 1, stream: 'main', codec: 'h264', width: 640, height: 360, frameRate: 12.5 }
     );
     assert.deepEqual(
       statuses('live').map(({ fill, shape, text }) => `${fill} ${shape} ${text}`),
@@ -187,7 +185,7 @@ describe('nvr-live-stream', () => {
     const sink = await load(flow, ACCOUNT);
     await sink('out').first(() => sink('out').messages.length >= 10);
     const plays = (): number => simulator!.requests.filter((line) => line.startsWith('PLAY')).length;
-    assert.deepEqual([simulator!.sessionCount, plays()], [1, 1]);
+    assert.deepEqual({ sessionCount: simulator!.sessionCount, plays: plays() }, { sessionCount: 1, plays: 1 });
 
     const changed = flow.map((node) =>
       (node as { id: string }).id === 'live' ? { ...node, name: 'renamed' } : node,
@@ -196,7 +194,7 @@ describe('nvr-live-stream', () => {
     const newcomer = (helper.getNode('live') as { name: string }).name;
     assert.equal(newcomer, 'renamed');
     await sink('out').next(() => true);
-    assert.deepEqual([simulator!.sessionCount, plays()], [1, 1]);
+    assert.deepEqual({ sessionCount: simulator!.sessionCount, plays: plays() }, { sessionCount: 1, plays: 1 });
 
     await helper.unload();
     assert.equal(simulator!.sessionCount, 0);

@@ -116,7 +116,7 @@ describe('nvr-playback', () => {
     simulator!.sendBye();
     const ended = await sink('event').word('ended');
     const event = ended.event as { reason: string; missingMs: number; reached: number; code: string };
-    assert.deepEqual([event.reason, event.code], ['bye', 'ENORECORDING']);
+    assert.deepEqual({ reason: event.reason, code: event.code }, { reason: 'bye', code: 'ENORECORDING' });
     assert.equal(event.missingMs, from + 30_000 - event.reached);
     const fault = await sink('catch').first(() => true);
     assert.match((fault.error as { message: string }).message, /s of the span are missing\.$/);

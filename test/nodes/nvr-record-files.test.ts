@@ -140,7 +140,7 @@ describe('nvr-record, its files', function () {
           [message.payload, message.topic, message.mine, message.token],
           [clip.file, 'site/door', { kept: 1 }, undefined],
         );
-        assert.deepEqual([clip.recovered, clip.reason, clip.source], [true, 'door', 'live']);
+        assert.deepEqual({ recovered: clip.recovered, reason: clip.reason, source: clip.source }, { recovered: true, reason: 'door', source: 'live' });
         assert.ok(clip.coverage < 0.5 && clip.gaps.at(-1)!.ms > 30_000, JSON.stringify(clip.gaps));
         assert.ok(clip.preRollMs >= 900);
         await sink('pictures').next(() => true);
@@ -236,7 +236,7 @@ describe('nvr-record, its files', function () {
       while (!journal().includes('"alarm"')) await new Promise((resolve) => setImmediate(resolve));
       await helper.setFlows(flow({ postRoll: '0.4', backfill: false }, nvr), 'nodes');
       const told = await waiting('catch').first((message) => codeOf(message) === 'EUNREACHABLE');
-      assert.deepEqual([told.payload, told.mine], ['motion', 'kept']);
+      assert.deepEqual({ payload: told.payload, mine: told.mine }, { payload: 'motion', mine: 'kept' });
       assert.deepEqual(files(), []);
     });
 

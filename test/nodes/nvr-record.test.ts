@@ -125,7 +125,7 @@ describe('nvr-record', function () {
       send({ payload: 'second', reason: 'second' });
       assert.equal((await done).payload, 'second', 'it has not to wait for the clip');
       const extended = eventOf(await sink('event').word('extended'));
-      assert.deepEqual([extended.reason, extended.alarms], ['second', 2]);
+      assert.deepEqual({ reason: extended.reason, alarms: extended.alarms }, { reason: 'second', alarms: 2 });
       const message = await sink('out').first(() => true);
       const clip = clipOf(message);
       assert.match(clip.file, /-first\.mp4$/);
@@ -175,7 +175,7 @@ describe('nvr-record', function () {
       const sink = await deploy({ thumbnail: 'true' }, 2, { audio: true });
       send({ payload: 'motion' });
       const clip = clipOf(await sink('out').first(() => true));
-      assert.deepEqual([clip.codec, clip.audio], ['h265', 'aac']);
+      assert.deepEqual({ codec: clip.codec, audio: clip.audio }, { codec: 'h265', audio: 'aac' });
       assert.equal(judge(clip.file).frames, clip.frames);
       assert.deepEqual(jpegSize(fs.readFileSync(clip.thumbnail!)), { width: 640, height: 360 });
     });
@@ -283,9 +283,7 @@ describe('nvr-record', function () {
       const answer = await sink('event').word('status');
       const { state, streamState, channel, stream, preRollMs, preRollBytes, clips, ready, packets } =
         eventOf(answer);
-      assert.deepEqual(
-        [answer.mine, state, streamState, channel, stream, clips, ready],
-        ['kept', 'armed', 'playing', 2, 'main', 0, true],
+      assert.deepEqual({ mine: answer.mine, state, streamState, channel, stream, clips, ready }, { mine: 'kept', state: 'armed', streamState: 'playing', channel: 2, stream: 'main', clips: 0, ready: true }
       );
       assert.ok(Number(preRollMs) >= 900 && Number(preRollBytes) > 0 && Number(packets) > 0);
       send({ action: 'disarm' });

@@ -120,11 +120,9 @@ describe('the nvr-snapshot node', () => {
     await completed;
     assert.deepEqual(jpegSize(answer.payload), { width: answer.video.width, height: answer.video.height });
     assert.ok(Buffer.isBuffer(answer.payload));
-    assert.deepEqual([answer.contentType, answer.mine, answer.topic], ['image/jpeg', 'kept', 'own']);
+    assert.deepEqual({ contentType: answer.contentType, mine: answer.mine, topic: answer.topic }, { contentType: 'image/jpeg', mine: 'kept', topic: 'own' });
     const { codec, keyframe, channel, stream, sequence, damaged, ageMs, timeSource } = answer.video;
-    assert.deepEqual(
-      [codec, keyframe, channel, stream, sequence, damaged],
-      ['h264', true, 1, 'main', 1, false],
+    assert.deepEqual({ codec, keyframe, channel, stream, sequence, damaged }, { codec: 'h264', keyframe: true, channel: 1, stream: 'main', sequence: 1, damaged: false }
     );
     assert.ok(Number(ageMs) >= 0 && Number.isInteger(ageMs) && typeof timeSource === 'string');
   });
@@ -137,7 +135,7 @@ describe('the nvr-snapshot node', () => {
     const { payload, video } = await keyframe;
     assert.ok(Number(video.time) <= at && Number(video.time) > at - 3000, String(Number(video.time) - at));
     assert.ok(Math.abs(readTimeSei(payload)! - Number(video.time)) <= 2);
-    assert.deepEqual([video.keyframe, video.channel], [true, 3]);
+    assert.deepEqual({ keyframe: video.keyframe, channel: video.channel }, { keyframe: true, channel: 3 });
     assert.ok(Math.abs(Date.now() - Number(video.time) - Number(video.ageMs)) < 5000);
     // The field's own, as a JPEG.
     const jpeg = next<Answer>('out');
@@ -191,7 +189,7 @@ describe('the nvr-snapshot node', () => {
     const answer = await taken;
     assert.equal(answer.contentType, 'video/h264');
     assert.deepEqual([...answer.payload.subarray(0, 4)], [0, 0, 0, 1]);
-    assert.deepEqual([answer.video.channel, answer.video.stream], [2, 'dual']);
+    assert.deepEqual({ channel: answer.video.channel, stream: answer.video.stream }, { channel: 2, stream: 'dual' });
     assert.equal(answer.topic, 'nvr/site/Yard_North/snapshot');
   });
 

@@ -117,7 +117,7 @@ describe('the nvr-view node', () => {
     const url = await serve(app);
     for (const id of ['view2', 'view3']) {
       const last = statuses(id).at(-1);
-      assert.deepEqual([last?.fill, last?.shape], ['red', 'ring'], id);
+      assert.deepEqual({ fill: last?.fill, shape: last?.shape }, { fill: 'red', shape: 'ring' }, id);
     }
     assert.equal(await statusOf(`${url}/wall/`), 200);
     assert.equal(await (await fetch(`${url}/taken`)).text(), 'mine');
@@ -182,7 +182,7 @@ describe('the nvr-view node', () => {
     assert.deepEqual(statuses('view1').at(-1), { fill: 'green', shape: 'dot', text: '2' });
     for (const page of pages) await page.close();
     const left = await sink('out').first(({ event }) => (event as { viewers: number }).viewers === 0);
-    assert.deepEqual([left.payload, left.topic], ['viewer', 'nvr/Home/0/event']);
+    assert.deepEqual({ payload: left.payload, topic: left.topic }, { payload: 'viewer', topic: 'nvr/Home/0/event' });
     const told = sink('out').messages.map(({ event }) => event as { change: string; viewers: number });
     assert.deepEqual(
       told.map(({ change, viewers }) => `${change} ${viewers}`),

@@ -19,7 +19,7 @@ describe('the settings of the record node', () => {
 
   it('fetch what was missed, and let the group read, where nothing else is set', () => {
     const { backfill, fileMode } = read({});
-    assert.deepEqual([backfill, fileMode], [true, '0640']);
+    assert.deepEqual({ backfill, fileMode }, { backfill: true, fileMode: '0640' });
     for (const good of ['664', '0666 ', '0600']) assert.equal(read({ fileMode: good }).fileMode, good.trim());
     for (const bad of ['0400', '0750', '06400', '8', 'x'])
       assert.deepEqual(

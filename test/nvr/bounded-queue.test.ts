@@ -30,7 +30,7 @@ describe('a bounded queue', () => {
     for (const name of ['a', 'b', 'c', 'd']) void queue.run(jobOf(10, name, order));
     await clock.tickAsync(100);
     assert.deepEqual(order, ['a', 'b', 'c', 'd']);
-    assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+    assert.deepEqual({ running: queue.running, waiting: queue.waiting }, { running: 0, waiting: 0 });
   });
 
   it('takes whoever has used the least time of late, so that a costly camera delays another by one job at most', async () => {

@@ -48,7 +48,7 @@ describe('a recorded span that is fetched', () => {
     for (let i = 2; i < given - 2; i++) assert.equal((await units.next()).done, false);
     assert.equal(budget.units, 1);
     await units.return();
-    assert.deepEqual([budget.used, budget.units], [0, 0]);
+    assert.deepEqual({ used: budget.used, units: budget.units }, { used: 0, units: 0 });
   });
 
   it('makes the server wait once what waits for the reader costs 4 MiB of memory, also of tiny pictures', async () => {

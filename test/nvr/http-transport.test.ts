@@ -81,9 +81,9 @@ describe('an NVR whose transport is HTTP', () => {
   it('says EAUTH where the tunnel refuses the account, and asks once for all cameras', async () => {
     await start({}, 'admin:another');
     const [event] = (await watch()).slice(-1);
-    assert.deepEqual([event?.type, event?.code], ['error', 'EAUTH']);
+    assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'error', code: 'EAUTH' });
     const health = await nvr.health.probe(2, 'main', 'auth');
-    assert.deepEqual([health.stage, health.code], ['auth', 'EAUTH']);
+    assert.deepEqual({ stage: health.stage, code: health.code }, { stage: 'auth', code: 'EAUTH' });
     assert.equal(front!.asked.filter(({ authorized }) => authorized).length, 1);
   });
 
@@ -95,11 +95,11 @@ describe('an NVR whose transport is HTTP', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     nvr = new Nvr(settingsFor((server.address() as AddressInfo).port, { ...ACCOUNT, transport: 'http' }));
     const [event] = (await watch()).slice(-1);
-    assert.deepEqual([event?.type, event?.code], ['error', 'EUNSUPPORTED'], event?.reason);
+    assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'error', code: 'EUNSUPPORTED' }, event?.reason);
     assert.match(event?.reason ?? '', /RTSP\/1.0 405 Method Not Allowed.*another transport/);
     assert.equal((await nvr.health.probe(1, 'main', 'reach')).state, 'up');
     const health = await nvr.health.probe(1, 'main', 'auth');
-    assert.deepEqual([health.stage, health.code], ['rtsp', 'EUNSUPPORTED']);
+    assert.deepEqual({ stage: health.stage, code: health.code }, { stage: 'rtsp', code: 'EUNSUPPORTED' });
     await nvr.close();
     await new Promise((resolve) => server.close(resolve));
   });
@@ -108,7 +108,7 @@ describe('an NVR whose transport is HTTP', () => {
     simulator = await startSimulator(ACCOUNT);
     nvr = new Nvr(settingsFor(simulator.rtspPort, { ...ACCOUNT, transport: 'http' }));
     const [event] = (await watch()).slice(-1);
-    assert.deepEqual([event?.type, event?.code], ['reconnecting', 'EUNREACHABLE']);
+    assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'reconnecting', code: 'EUNREACHABLE' });
     assert.match(event?.reason ?? '', /another transport/);
   });
 
@@ -151,7 +151,7 @@ describe('an NVR whose transport is HTTP', () => {
       front = await startHttpFront(server.port);
       nvr = new Nvr(settingsFor(front.port, { ...ACCOUNT, transport: 'http', redirects }));
       const [event] = (await watch()).slice(-1);
-      assert.deepEqual([event?.type, event?.code], ['error', 'EUNSUPPORTED'], event?.reason);
+      assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'error', code: 'EUNSUPPORTED' }, event?.reason);
       assert.deepEqual(elsewhere.asked, []);
       await elsewhere.close();
       await server.close();

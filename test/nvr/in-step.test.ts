@@ -218,13 +218,13 @@ describe('recordings in step', () => {
     assert.equal(bench.shown.length, 2, 'both are full, so the clock does not wait for more');
     assert.equal(bench.held[0], false, 'it sends again');
     bench.step.seek(FROM + 60_000);
-    assert.deepEqual([budget.used, budget.units], [0, 0]);
+    assert.deepEqual({ used: budget.used, units: budget.units }, { used: 0, units: 0 });
     bench.push(0, FROM + 60_000, 2);
     bench.push(1, FROM + 60_000, 2);
     assert.equal(budget.units, 4);
     for (const lane of [0, 1]) bench.end(lane);
     bench.time.to(10_000);
-    assert.deepEqual([budget.used, budget.units, bench.ends.length], [0, 0, 2]);
+    assert.deepEqual({ used: budget.used, units: budget.units, ends: bench.ends.length }, { used: 0, units: 0, ends: 2 });
   });
 
   it('count a picture as what it costs in memory: of tiny ones only thousands are kept', () => {

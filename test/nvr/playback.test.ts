@@ -191,7 +191,7 @@ describe('playback', () => {
     const fast = play({ from, to: from + 3000, speed: 2 });
     assert.equal((await fast.ended).reason, 'reached');
     assert.ok(performance.now() - begun < 2400);
-    assert.deepEqual([fast.seis.length, fast.warnings.length], [30, 0]);
+    assert.deepEqual({ seis: fast.seis.length, warnings: fast.warnings.length }, { seis: 30, warnings: 0 });
     assert.ok(fast.units.every(({ unit }, index) => Math.abs(unit.time - fast.seis[index]!) <= 2));
     await nvr.close();
     await simulator.stop();
@@ -211,7 +211,7 @@ describe('playback', () => {
     const begun = performance.now();
     const played = play({ from, to: from + 30_000, speed: 0 });
     const { reason, error } = await played.ended;
-    assert.deepEqual([reason, error], ['reached', undefined]);
+    assert.deepEqual({ reason, error }, { reason: 'reached', error: undefined });
     assert.ok(performance.now() - begun < 5000);
     assert.equal(played.seis.length, 300);
     assert.deepEqual(played.warnings, []);
@@ -239,7 +239,7 @@ describe('playback', () => {
       await played.until(() => played.units.length === 12);
       interrupt();
       const { reason, error, missingMs } = await played.ended;
-      assert.deepEqual([reason, error, missingMs], ['reached', undefined, 0]);
+      assert.deepEqual({ reason, error, missingMs }, { reason: 'reached', error: undefined, missingMs: 0 });
       assert.equal(played.interruptions.length, 1);
       const fresh = played.seis.filter((_, index) => !played.units[index]!.repeated);
       assert.deepEqual(
@@ -274,7 +274,7 @@ describe('playback', () => {
     await played.until(() => played.units.length === 5);
     simulator.sendBye();
     const { reason, error, missingMs } = await played.ended;
-    assert.deepEqual([reason, error?.code, played.interruptions.length], ['bye', 'ENORECORDING', 0]);
+    assert.deepEqual({ reason, code: error?.code, interruptions: played.interruptions.length }, { reason: 'bye', code: 'ENORECORDING', interruptions: 0 });
     assert.equal(missingMs, from + 30_000 - played.run.reached);
   });
 
@@ -299,7 +299,7 @@ describe('playback', () => {
     for (let round = 0; round < 5; round++) {
       const played = play({ from, to: from + 30_000, speed: 0 });
       const { reason, error } = await played.ended;
-      assert.deepEqual([reason, error, played.seis.length], ['reached', undefined, 300]);
+      assert.deepEqual({ reason, error, seis: played.seis.length }, { reason: 'reached', error: undefined, seis: 300 });
     }
   });
 
@@ -321,7 +321,7 @@ describe('playback', () => {
         );
       },
     );
-    assert.deepEqual([reason, error?.code], ['error', 'EPROTOCOL']);
+    assert.deepEqual({ reason, code: error?.code }, { reason: 'error', code: 'EPROTOCOL' });
   });
 
   it('ends with `bye` at the end of the recordings', async () => {
@@ -373,7 +373,7 @@ describe('playback', () => {
     await start({ gaps: [{ start: from + 1000, end: from + 5000 }] });
     const played = play({ from, to: from + 6000 });
     const { reason, error, missingMs } = await played.ended;
-    assert.deepEqual([reason, error], ['reached', undefined]);
+    assert.deepEqual({ reason, error }, { reason: 'reached', error: undefined });
     // From the picture before the gap to the one after it, as `clip.gaps` has it.
     assert.ok(Math.abs(missingMs - 4100) <= 4, `${missingMs} ms told missing`);
     assert.deepEqual(

@@ -258,7 +258,7 @@ describe('a snapshot', () => {
       hub.gop = [videoUnit()];
       const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
       assert.ok(Buffer.isBuffer(snapshot.data));
-      assert.deepEqual([snapshot.contentType, snapshot.width, snapshot.height], ['image/jpeg', 64, 36]);
+      assert.deepEqual({ contentType: snapshot.contentType, width: snapshot.width, height: snapshot.height }, { contentType: 'image/jpeg', width: 64, height: 36 });
     });
 
     it('passes the keyframe through when that is what is asked for', async () => {
@@ -279,9 +279,7 @@ describe('a snapshot', () => {
       it(`asks ffmpeg after the built-in decoder's ${code}, then passes the keyframe on with advice`, async () => {
         hub.gop = [videoUnit()];
         const byFfmpeg = await takeSnapshot(hub, OPTIONS, fakeTools(code, 'fine').tools);
-        assert.deepEqual(
-          [byFfmpeg.contentType, byFfmpeg.width, byFfmpeg.warning],
-          ['image/jpeg', 32, undefined],
+        assert.deepEqual({ contentType: byFfmpeg.contentType, width: byFfmpeg.width, warning: byFfmpeg.warning }, { contentType: 'image/jpeg', width: 32, warning: undefined }
         );
 
         hub.gop = [videoUnit()];
@@ -368,14 +366,14 @@ describe('a snapshot', () => {
           tools,
         );
         assert.equal(snapshot.data, hub.gop[0]!.data);
-        assert.deepEqual([snapshot.width, snapshot.height, snapshot.warning], [64, 36, undefined]);
+        assert.deepEqual({ width: snapshot.width, height: snapshot.height, warning: snapshot.warning }, { width: 64, height: 36, warning: undefined });
         assert.equal(decode.callCount + run.callCount, 0);
       }
     });
 
     it('is made smaller by ffmpeg, else passed through with a warning', async () => {
       const smaller = await takeSnapshot(hub, { ...OPTIONS, width: 32 }, fakeTools('fine', 'fine').tools);
-      assert.deepEqual([smaller.width, smaller.height], [32, 18]);
+      assert.deepEqual({ width: smaller.width, height: smaller.height }, { width: 32, height: 18 });
       for (const decoder of ['auto', 'builtin'] as const) {
         const same = await takeSnapshot(
           hub,

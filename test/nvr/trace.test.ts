@@ -16,7 +16,7 @@ describe('the trace of an NVR', () => {
     now += 1;
     assert.equal(trace.isOn, false);
     trace.debug('> OPTIONS late');
-    assert.deepEqual([trace.length, trace.endsAt], [2, 601_000]);
+    assert.deepEqual({ length: trace.length, endsAt: trace.endsAt }, { length: 2, endsAt: 601_000 });
     assert.ok(!/early|late/.test(trace.text()));
     assert.match(trace.text(), /^1970-01-01T00:00:01\.000Z\n> OPTIONS in time\n\n/);
     trace.start(1_000);
@@ -32,7 +32,7 @@ describe('the trace of an NVR', () => {
     });
     trace.start(1_000);
     for (let n = 0; n < 1000; n++) trace.debug(`line ${n} ${'x'.repeat(n === 999 ? 1_000_000 : 1)}`);
-    assert.deepEqual([trace.length, next.length], [400, 1000]);
+    assert.deepEqual({ kept: trace.length, passedOn: next.length }, { kept: 400, passedOn: 1000 });
     assert.ok(trace.text().startsWith('1970-01-01T00:00:00.000Z\nline 600 '));
     assert.ok(trace.text().length < 400 * 50 + 5000);
   });

@@ -32,7 +32,7 @@ describe('ReorderBuffer', () => {
     const { out, push, buffer } = recorder();
     for (const sequence of [65533, 0, 65535, 0, 65533, 1, 65534, 2]) push(sequence);
     assert.deepEqual(out, [65533, 65534, 65535, 0, 1, 2]);
-    assert.deepEqual([buffer.duplicates, buffer.late], [2, 0]);
+    assert.deepEqual({ duplicates: buffer.duplicates, late: buffer.late }, { duplicates: 2, late: 0 });
   });
 
   it('quirk odd-rtp: reorders up to 64 packets, then gives the missing one up', () => {
@@ -46,7 +46,7 @@ describe('ReorderBuffer', () => {
     push(1001);
     assert.equal(out.length, 2 + LIMITS.reorderPackets, 'now it is late');
     push(1000);
-    assert.deepEqual([buffer.duplicates, buffer.late], [1, 1]);
+    assert.deepEqual({ duplicates: buffer.duplicates, late: buffer.late }, { duplicates: 1, late: 1 });
   });
 
   it('gives a missing packet up after 100 ms, at the deadline or with the next packet', () => {

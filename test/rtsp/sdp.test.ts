@@ -330,10 +330,10 @@ describe('parseSdp', () => {
   ] as const)
     it(`reads a video track with ${odd}`, () => {
       const [media] = parseSdp(sdp(...lines)).media;
-      assert.deepEqual([media!.type, media!.control], ['video', 'track1']);
+      assert.deepEqual({ type: media!.type, control: media!.control }, { type: 'video', control: 'track1' });
       assert.equal(media!.protocol, 'RTP/AVP');
       const [format] = media!.payloads;
-      assert.deepEqual([format!.type, format!.encoding, format!.clockRate], [96, 'H264', 90_000]);
+      assert.deepEqual({ type: format!.type, encoding: format!.encoding, clockRate: format!.clockRate }, { type: 96, encoding: 'H264', clockRate: 90_000 });
       assert.equal(format!.fmtp.get('packetization-mode'), '1');
     });
 

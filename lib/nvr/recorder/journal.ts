@@ -216,10 +216,10 @@ export class Journal extends JournalEntries {
     const of = camera === undefined ? '' : lineText({ op: 'of', camera });
     const text = `${this.torn ? '\n' : ''}${of}${lineText(line)}`;
     await this.put(await (await this.place()).open('append', MODE), text);
-    this.onCameraWritten();
+    this.onWritten();
   }
 
-  private onCameraWritten(): void {
+  private onWritten(): void {
     this.torn = false;
     this.camera = this.unwrittenCamera ?? this.camera;
     this.unwrittenCamera = undefined;
@@ -240,7 +240,7 @@ export class Journal extends JournalEntries {
     await this.put(await anew.open('create', MODE), text);
     await anew.rename(path.basename(this.name));
     this.lines = lines.length;
-    this.onCameraWritten();
+    this.onWritten();
   }
 
   private async put(handle: FileHandle, text: string): Promise<void> {

@@ -143,7 +143,7 @@ describe('parseH264Sps', () => {
     const sps = parseH264Sps(
       handMade({ profile: 100, chroma }).flag(true).ue(0).ue(4).ue(0).ue(2).flag(false).nal(0x67),
     );
-    assert.deepEqual([sps?.width, sps?.height], [312, 236]);
+    assert.deepEqual({ width: sps?.width, height: sps?.height }, { width: 312, height: 236 });
   });
 
   it('reads twelve scaling lists and separate planes with 4:4:4', () => {
@@ -154,7 +154,7 @@ describe('parseH264Sps', () => {
     const sps = parseH264Sps(
       handMade({ profile: 244, chroma }).flag(true).ue(1).ue(0).ue(0).ue(0).flag(false).nal(0x67),
     );
-    assert.deepEqual([sps?.width, sps?.height, sps?.profile], [319, 240, 'High 4:4:4 Predictive']);
+    assert.deepEqual({ width: sps?.width, height: sps?.height, profile: sps?.profile }, { width: 319, height: 240, profile: 'High 4:4:4 Predictive' });
   });
 
   it('names what it can: Constrained High, and an unknown profile by its number', () => {

@@ -311,7 +311,7 @@ describe('the JPEG encoder', () => {
         matrixCoefficients: 6,
         width: 500,
       });
-      assert.deepEqual([jpeg.width, jpeg.height], [500, 282]);
+      assert.deepEqual({ width: jpeg.width, height: jpeg.height }, { width: 500, height: 282 });
       assert.ok(psnr(planesOf(theirs, 500, 282), decodeJpeg(jpeg.data, 500, 282)) > 35);
     });
   });

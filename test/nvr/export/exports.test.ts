@@ -152,7 +152,7 @@ describe('an export', function () {
     it(`shows the picture of "from" first, though the file begins with the keyframe before it${plain ? '' : ', in fragments'}`, async () => {
       const rig = new Rig(folder, { plain });
       const end = await rig.export();
-      assert.deepEqual([end.reason, end.missingMs, end.files, end.error], ['reached', 0, 1, undefined]);
+      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files, error: end.error }, { reason: 'reached', missingMs: 0, files: 1, error: undefined });
       const [clip] = rig.files;
       assert.deepEqual(
         [clip!.start, clip!.recordedFrom, clip!.recordedTo],
@@ -176,8 +176,8 @@ describe('an export', function () {
       const later = new Rig(folder);
       const shifted = { from: SPAN.from + 200, to: SPAN.to + 200 };
       const end = await later.export({ ...job, ...shifted });
-      assert.deepEqual([again.reason, again.missingMs, again.files], ['reached', 0, 1]);
-      assert.deepEqual([end.reason, end.missingMs, end.files], ['reached', 0, 1]);
+      assert.deepEqual({ reason: again.reason, missingMs: again.missingMs, files: again.files }, { reason: 'reached', missingMs: 0, files: 1 });
+      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files }, { reason: 'reached', missingMs: 0, files: 1 });
       assert.deepEqual([rig.repeated, later.repeated], [[false, true], [true]]);
       const [first, second] = rig.files;
       assert.deepEqual(second, first);
@@ -200,7 +200,7 @@ describe('an export', function () {
       assert.equal(first.error?.code, 'EUNREACHABLE');
       rig.breakAt = Infinity;
       const end = await rig.export({ ...job, from: SPAN.from + 100, to: SPAN.to + 100 });
-      assert.deepEqual([end.reason, end.missingMs, end.files], ['reached', 0, 2]);
+      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files }, { reason: 'reached', missingMs: 0, files: 2 });
       assert.deepEqual(rig.repeated, [false, true, false]);
       assert.deepEqual(rig.files.at(-1)!.recordedTo, SPAN.to);
       // And then it is done.
@@ -225,7 +225,7 @@ describe('an export', function () {
     const rig = new Rig(folder, { fileName: '{nvr}-{channel}-{HHmmss}' });
     const other = new Rig(folder);
     await rig.export({ source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan: other.fetch } });
-    assert.deepEqual([rig.asked.length, other.asked.length], [0, 1]);
+    assert.deepEqual({ rigAsked: rig.asked.length, otherAsked: other.asked.length }, { rigAsked: 0, otherAsked: 1 });
     assert.deepEqual(names(), ['North-Gate-175321.mp4']);
   });
 
@@ -290,7 +290,7 @@ describe('an export', function () {
     const rig = new Rig(folder);
     rig.breakAt = EPOCH + 3_000;
     const broken = await rig.export();
-    assert.deepEqual([broken.reason, broken.error?.code], ['error', 'EUNREACHABLE']);
+    assert.deepEqual({ reason: broken.reason, code: broken.error?.code }, { reason: 'error', code: 'EUNREACHABLE' });
     const [first] = rig.files;
     assert.equal(first!.recordedTo, EPOCH + 3_000);
     assert.deepEqual(first!.gaps, [{ at: 1_400, ms: 1_600 }]);
@@ -332,11 +332,11 @@ describe('an export', function () {
     rig.breakAt = 0;
     rig.fault = new NvrError('ENORECORDING', 'Nothing is recorded at that time.');
     const end = await rig.export();
-    assert.deepEqual([end.reason, end.error?.code, end.files], ['error', 'ENORECORDING', 0]);
+    assert.deepEqual({ reason: end.reason, code: end.error?.code, files: end.files }, { reason: 'error', code: 'ENORECORDING', files: 0 });
     assert.deepEqual(names(), []);
     rig.breakAt = Infinity;
     const empty = await rig.export({ from: EPOCH + 20_000, to: EPOCH + 30_000 });
-    assert.deepEqual([empty.error?.code, empty.files], ['ENORECORDING', 0]);
+    assert.deepEqual({ code: empty.error?.code, files: empty.files }, { code: 'ENORECORDING', files: 0 });
   });
 
   it('keeps the file that a full disk cut short, under its name, and continues after it', async () => {
@@ -356,7 +356,7 @@ describe('an export', function () {
     };
     const rig = new Rig(folder, { reserveBytes: 0 }, changes);
     const end = await rig.export();
-    assert.deepEqual([end.reason, end.error?.code], ['error', 'EDISK']);
+    assert.deepEqual({ reason: end.reason, code: end.error?.code }, { reason: 'error', code: 'EDISK' });
     assert.match(end.error!.message, /disk is full/);
     assert.deepEqual(
       names().map((name) => path.extname(name)),
@@ -390,7 +390,7 @@ describe('an export', function () {
     const rig = new Rig(folder, {}, changes);
     const end = await rig.export();
     assert.ok(copied > 1);
-    assert.deepEqual([end.reason, end.error, rig.files.length], ['reached', undefined, 1]);
+    assert.deepEqual({ reason: end.reason, error: end.error, files: rig.files.length }, { reason: 'reached', error: undefined, files: 1 });
   });
 
   it('reports at the next start what a kill cut short, with the message that requested it, and continues it', async () => {
@@ -414,7 +414,7 @@ describe('an export', function () {
     await later.exports.recover();
     const [told] = later.recovered;
     assert.equal(told!.message?.topic, 'site/door');
-    assert.deepEqual([told!.clip.recovered, told!.clip.source], [true, 'playback']);
+    assert.deepEqual({ recovered: told!.clip.recovered, source: told!.clip.source }, { recovered: true, source: 'playback' });
     assert.equal(told!.clip.recordedFrom, SPAN.from);
     assert.equal(told!.clip.gaps.at(-1)!.ms, SPAN.to - told!.clip.recordedTo);
     assert.equal((await later.export()).reason, 'reached');

@@ -113,7 +113,7 @@ export async function killPlayback(plain: boolean, afterMs: number): Promise<num
           onEnd: resolve,
         });
       });
-      assert.deepEqual([end.reason, end.missingMs], ['reached', 0]);
+      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs }, { reason: 'reached', missingMs: 0 });
     }
     await exports.close();
     const left = named(folder).filter((name) => name.endsWith('.mp4'));

@@ -35,7 +35,7 @@ describe('what people paste as an address', () => {
 
     it('is read where the host has neither a dot nor a port', () => {
       const { host, username, password } = splitAddress('rtsp://admin:a/b@c@nvr/x')!;
-      assert.deepEqual([host, username, password], ['nvr', 'admin', 'a/b@c']);
+      assert.deepEqual({ host, username, password }, { host: 'nvr', username: 'admin', password: 'a/b@c' });
     });
 
     it('is decoded where it was, an empty password and an account with a domain included', () => {
@@ -71,7 +71,7 @@ describe('what people paste as an address', () => {
 
   it('may lack the scheme where it is an address beyond doubt', () => {
     const { host, username, password } = splitAddress('admin:a/b@10.0.0.2:554/stream1')!;
-    assert.deepEqual([host, username, password], [CAMERA, 'admin', 'a/b']);
+    assert.deepEqual({ host, username, password }, { host: CAMERA, username: 'admin', password: 'a/b' });
     assert.equal(splitAddress('admin:pw@cam.local')?.host, 'cam.local');
     assert.equal(splitAddress('10.0.0.2:554/h264Preview_01_main')?.preset?.id, 'reolink');
     for (const text of ['cam/stream1', 'a word', '//10.0.0.2/x', 'me@home'])

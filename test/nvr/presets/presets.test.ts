@@ -109,7 +109,7 @@ describe('a pasted path', () => {
     const known = recognise('/Streaming/channels/1202?transportmode=unicast');
     assert.equal(known?.preset.id, 'hikvision');
     assert.equal(known.template, '/Streaming/channels/{ch}0{stream}?transportmode=unicast');
-    assert.deepEqual([known.channel, known.stream], [12, 'dual']);
+    assert.deepEqual({ channel: known.channel, stream: known.stream }, { channel: 12, stream: 'dual' });
   });
 
   it('that nobody is known to have is nobody’s', () => {

@@ -28,7 +28,7 @@ describe('the recorder', function () {
     const { clip, began } = rig.recorder.alarm({ reason: 'door' });
     rig.feed(rest);
     const info = await rig.clip();
-    assert.deepEqual([clip, began], [1, true]);
+    assert.deepEqual({ clip, began }, { clip: 1, began: true });
     // The alarm is at 3.5 s of the source: the keyframe at or before 1.5 s is that of 1 s; the end lies at
     // 5.5 s.
     const hashes = judgeClip(info.file);
@@ -38,7 +38,7 @@ describe('the recorder', function () {
     assert.equal(info.frames, 113);
     assert.ok(Math.abs(info.durationMs - 4520) <= 1 && Math.abs(duration(info.file) - 4.52) < 0.001);
     assert.equal(info.end, info.start + info.durationMs);
-    assert.deepEqual([info.codec, info.width, info.height, info.audio], ['h264', 320, 180, false]);
+    assert.deepEqual({ codec: info.codec, width: info.width, height: info.height, audio: info.audio }, { codec: 'h264', width: 320, height: 180, audio: false });
     assert.deepEqual(info.alarms, [{ time: EPOCH + 13_500, reason: 'door' }]);
     assert.equal(info.bytes, fs.statSync(info.file).size);
     assert.equal(
@@ -258,7 +258,7 @@ describe('the recorder', function () {
     const [one, two] = [await rig.clip(1), await rig.clip(2)];
     assert.deepEqual(judgeClip(one.file), small.hashes);
     assert.deepEqual(judgeClip(two.file), large.hashes);
-    assert.deepEqual([two.width, two.preRollMs], [640, 0]);
+    assert.deepEqual({ width: two.width, preRollMs: two.preRollMs }, { width: 640, preRollMs: 0 });
     assert.match(two.file, /door-2\.mp4$/);
     const finished = rig.events.filter((event) => event.type === 'finished');
     assert.deepEqual(

@@ -119,7 +119,7 @@ describe('an alarm in the journal', function () {
     const next = killed(rig);
     next.recorder.arm();
     const { info, message, last } = await next.event('finished');
-    assert.deepEqual([message, last, info.recovered, info.reason], [MESSAGE, true, true, 'door']);
+    assert.deepEqual({ message, last, recovered: info.recovered, reason: info.reason }, { message: MESSAGE, last: true, recovered: true, reason: 'door' });
     assert.deepEqual(info.alarms, [
       { time: EPOCH + 13_500, reason: 'door' },
       { time: EPOCH + 14_000, reason: 'window' },
@@ -162,7 +162,7 @@ describe('an alarm in the journal', function () {
     const next = killed(rig);
     next.recorder.arm();
     const { info, message } = await next.event('finished');
-    assert.deepEqual([message, info.recovered, info.preRollMs], [MESSAGE, true, 2500]);
+    assert.deepEqual({ message, recovered: info.recovered, preRollMs: info.preRollMs }, { message: MESSAGE, recovered: true, preRollMs: 2500 });
     assert.equal(judgeClip(info.file).length, info.frames);
     // Nobody wanted it to end: the rest of its post-roll is missing.
     assert.deepEqual(info.gaps, [{ at: 2020, ms: 9980 }]);
@@ -209,7 +209,7 @@ describe('an alarm in the journal', function () {
       info.alarms.map(({ reason }) => reason),
       ['door', 'window'],
     );
-    assert.deepEqual([info.coverage, info.preRollMs], [1, 0]);
+    assert.deepEqual({ coverage: info.coverage, preRollMs: info.preRollMs }, { coverage: 1, preRollMs: 0 });
     await next.line('over');
     assert.equal(next.words().includes('failed'), false);
   });

@@ -131,7 +131,7 @@ describe('Two Node-REDs that record to one folder', function () {
     assert.deepEqual(other.words(), ['armed'], 'it may still live');
     await pass(20_000, other);
     const { info, message } = await other.event('finished');
-    assert.deepEqual([message, info.recovered, info.reason], [MESSAGE, true, 'door']);
+    assert.deepEqual({ message, recovered: info.recovered, reason: info.reason }, { message: MESSAGE, recovered: true, reason: 'door' });
     assert.equal(judgeClip(info.file).length, info.frames);
     assert.deepEqual(parts(), []);
     await other.line('over');
@@ -152,7 +152,7 @@ describe('Two Node-REDs that record to one folder', function () {
     again.now = -3_600_000;
     again.recorder.arm();
     const { info, message } = await again.event('finished');
-    assert.deepEqual([message, info.recovered], [MESSAGE, true]);
+    assert.deepEqual({ message, recovered: info.recovered }, { message: MESSAGE, recovered: true });
   });
 
   it('leave to each other what is of another camera', async () => {

@@ -244,7 +244,7 @@ describe('the feed of a camera', () => {
     for (const unit of [point, other, other]) hub.emit(unit);
     assert.deepEqual(first.kinds, ['state']);
     const { state, code, reason } = first.state(0);
-    assert.deepEqual([state, code], ['warning', 'ENOKEYFRAME']);
+    assert.deepEqual({ state, code }, { state: 'warning', code: 'ENOKEYFRAME' });
     assert.match(String(reason), /intra refresh/);
     feed.add(late.viewer);
     hub.emit(point);

@@ -132,9 +132,9 @@ describe('the clips of a view’s page', () => {
     const clips = of(shelf);
     const [first, second] = await clips.list(1, 0, 60_000);
     assert.match(first!.id, /^[0-9a-f]{32}$/);
-    assert.deepEqual([first!.thumbnail, second!.thumbnail], [true, false]);
+    assert.deepEqual({ firstThumbnail: first!.thumbnail, secondThumbnail: second!.thumbnail }, { firstThumbnail: true, secondThumbnail: false });
     const answer = await serve(clips, first!.id);
-    assert.deepEqual([answer.sent, answer.type], ['/real/a/1.mp4', 'video/mp4']);
+    assert.deepEqual({ sent: answer.sent, type: answer.type }, { sent: '/real/a/1.mp4', type: 'video/mp4' });
     assert.equal((await serve(clips, first!.id, 'jpg')).sent, '/real/a/1.jpg');
     const none = await serve(clips, second!.id, 'jpg');
     assert.deepEqual([none.sent, codeOf(none)], [undefined, 'ENORECORDING']);
