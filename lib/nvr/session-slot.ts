@@ -55,7 +55,10 @@ export class SessionSlot<Session extends Closable> {
     if (held.name === 'nothing') return;
     this.held = { name: 'nothing' };
     held.attempt.abort();
-    this.earlierClosed = Promise.all([this.earlierClosed, held.name === 'attempt' ? held.over : held.session.close()]);
+    this.earlierClosed = Promise.all([
+      this.earlierClosed,
+      held.name === 'attempt' ? held.over : held.session.close(),
+    ]);
   }
 
   private async run(

@@ -27,7 +27,9 @@ export interface NvrSettings {
   tls: boolean;
   /** The key service over HTTPS. */
   httpTls: boolean;
-  /** Certificates and keys for both; by default the server's certificate is verified against the system's CAs. */
+  /**
+   * Certificates and keys for both; by default the server's certificate is verified against the system's CAs.
+   */
   tlsSettings?: TlsSettings;
   /** `auto` by default. */
   transport: TransportSetting;
@@ -42,7 +44,9 @@ export interface NvrSettings {
    * (Profile G).
    */
   replay?: 'uri' | 'onvif';
-  /** What stands for `{stream}` in a template, by the stream's name: `{ main: 'M', dual: 'D' }` by default. */
+  /**
+   * What stands for `{stream}` in a template, by the stream's name: `{ main: 'M', dual: 'D' }` by default.
+   */
   streamCodes: Readonly<Record<string, string>>;
   /** The number of the first camera in URIs: 0 by default. Everywhere else channels count from 1. */
   firstChannel: 0 | 1;

@@ -20,7 +20,10 @@ export interface CameraParts {
   readonly show: (badge: NodeStatus) => void;
 }
 
-/** `workingWord`: the badge's word for cameras that work, such as `playing`. Throws EINPUT as `OwnCameras` does. */
+/**
+ * `workingWord`: the badge's word for cameras that work, such as `playing`. Throws EINPUT as `OwnCameras`
+ * does.
+ */
 export function camerasOf<Camera>(
   { node, server, settings }: Context,
   workingWord: string,

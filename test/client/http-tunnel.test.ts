@@ -18,7 +18,10 @@ describe('the HTTP tunnel', () => {
     pipe.write(Buffer.from('OPTIONS * RTSP/1.0\r\n\r\n'));
     await http.until(() => http!.heard().length > 0);
     const [get, post] = http.asked as [Asked, Asked];
-    assert.deepEqual({ getMethod: get.method, getPath: get.path, postMethod: post.method, postPath: post.path }, { getMethod: 'GET', getPath: PATH, postMethod: 'POST', postPath: PATH });
+    assert.deepEqual(
+      { getMethod: get.method, getPath: get.path, postMethod: post.method, postPath: post.path },
+      { getMethod: 'GET', getPath: PATH, postMethod: 'POST', postPath: PATH },
+    );
     const cookie = get.headers.get('x-sessioncookie')!;
     assert.match(cookie, /^[0-9a-z]{1,22}$/i);
     assert.equal(post.headers.get('x-sessioncookie'), cookie);

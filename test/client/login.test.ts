@@ -208,7 +208,10 @@ describe('logging in', () => {
       );
       const gate = new PasswordGate(() => 0);
       const error = await refused({ gate });
-      assert.deepEqual({ code: error.code, waitMs: gate.waitMs, told: told() }, { code: 'EUNSUPPORTED', waitMs: 0, told: false });
+      assert.deepEqual(
+        { code: error.code, waitMs: gate.waitMs, told: told() },
+        { code: 'EUNSUPPORTED', waitMs: 0, told: false },
+      );
       assert.match(error.message, /weaker.*allow Basic/);
     });
 

@@ -109,7 +109,10 @@ describe('UDP multicast', () => {
       await send(friend, buildBye(0x1234), group.rtcpPort, group.address);
       assert.equal((await second.ended).reason, 'bye');
       assert.equal(first.isEnded(), false, 'nothing is told after close');
-      assert.deepEqual({ firstCount: first.count(), secondCount: second.count() }, { firstCount: 1, secondCount: 1 });
+      assert.deepEqual(
+        { firstCount: first.count(), secondCount: second.count() },
+        { firstCount: 1, secondCount: 1 },
+      );
       for (const socket of [friend, stranger]) socket.close();
       await server.close();
     });
@@ -150,7 +153,10 @@ describe('UDP multicast', () => {
       const server = await grants(`RTP/AVP;multicast;destination=${group.address};port=${ports(group)}`);
       const playing = await play(server, 50);
       const { error, reason, withoutMedia } = await playing.ended;
-      assert.deepEqual({ reason, code: error.code, withoutMedia }, { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: true });
+      assert.deepEqual(
+        { reason, code: error.code, withoutMedia },
+        { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: true },
+      );
       assert.match(error.message, /multicast.*switches/);
       assert.equal(server.requests.filter(({ method }) => method === 'SETUP').length, 1);
       await server.close();

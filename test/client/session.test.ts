@@ -374,14 +374,20 @@ describe('RtspSession', () => {
     );
     await bench.open();
     const end = await bench.ended;
-    assert.deepEqual({ reason: end.reason, withoutMedia: end.withoutMedia, units: bench.units.length }, { reason: 'bye', withoutMedia: false, units: 1 });
+    assert.deepEqual(
+      { reason: end.reason, withoutMedia: end.withoutMedia, units: bench.units.length },
+      { reason: 'bye', withoutMedia: false, units: 1 },
+    );
   });
 
   it('quirk silent-with-open-socket: ends when the stream goes silent with the socket left open', async () => {
     await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined));
     await bench.open({ silenceMs: 1000 });
     const end = await bench.ended;
-    assert.deepEqual({ reason: end.reason, code: end.error.code, withoutMedia: end.withoutMedia }, { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: false });
+    assert.deepEqual(
+      { reason: end.reason, code: end.error.code, withoutMedia: end.withoutMedia },
+      { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: false },
+    );
     await bench.session.close();
   });
 

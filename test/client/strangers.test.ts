@@ -218,7 +218,10 @@ describe('strangers in the stream', () => {
       { close: false },
     );
     assert.equal(units.length, 0);
-    assert.deepEqual({ reason: end?.reason, code: end?.error.code, withoutMedia: end?.withoutMedia }, { reason: 'silence', code: 'EPROTOCOL', withoutMedia: false });
+    assert.deepEqual(
+      { reason: end?.reason, code: end?.error.code, withoutMedia: end?.withoutMedia },
+      { reason: 'silence', code: 'EPROTOCOL', withoutMedia: false },
+    );
     assert.match(end!.error.message, /payload type 97, and its description announces 99/);
   });
 });

@@ -109,7 +109,10 @@ describe('H.265 keyframes in wasm', () => {
     );
     assert.deepEqual({ fullRange, matrixCoefficients }, { fullRange: true, matrixCoefficients: 1 });
     const silent = decode(encode({ width: 64, height: 64 }));
-    assert.deepEqual({ fullRange: silent.fullRange, matrixCoefficients: silent.matrixCoefficients }, { fullRange: false, matrixCoefficients: 2 });
+    assert.deepEqual(
+      { fullRange: silent.fullRange, matrixCoefficients: silent.matrixCoefficients },
+      { fullRange: false, matrixCoefficients: 2 },
+    );
   });
 
   it('refuses 4:4:4 with EUNSUPPORTED', () => {

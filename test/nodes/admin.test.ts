@@ -11,7 +11,11 @@ describe('what the package adds to the admin API', () => {
   it('is asked for by POST alone, and every route begins with the permission nvr.write', () => {
     assert.ok(routes.length >= 3);
     for (const { on, method, route, permission, handlers } of routes) {
-      assert.deepEqual({ on, method, permission }, { on: 'httpAdmin', method: 'post', permission: 'nvr.write' }, route);
+      assert.deepEqual(
+        { on, method, permission },
+        { on: 'httpAdmin', method: 'post', permission: 'nvr.write' },
+        route,
+      );
       assert.match(route, /^\/nvr-flow\/[a-z-]+$/);
       assert.equal(handlers, 2, 'the permission, then the work');
     }

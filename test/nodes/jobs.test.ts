@@ -108,10 +108,16 @@ describe('a job by message', function () {
     it('makes a file of the recording of the NVR that the message names', async () => {
       send({ job: 'a', nvr: 'North', channel: 'Gate', ...span }, 'job');
       const message = await answer('a');
-      assert.deepEqual({ topic: message.topic, channel: message.channel, run: message.run }, { topic: 'nvr/North/Gate/clip', channel: 2, run: 'a' });
+      assert.deepEqual(
+        { topic: message.topic, channel: message.channel, run: message.run },
+        { topic: 'nvr/North/Gate/clip', channel: 2, run: 'a' },
+      );
       assert.match(path.relative(folder, String(message.payload)), /^North\/Gate-\d{6}\.mp4$/);
       const finished = await sink('event').word('finished');
-      assert.deepEqual({ topic: finished.topic, run: finished.run }, { topic: 'nvr/North/Gate/event', run: 'a' });
+      assert.deepEqual(
+        { topic: finished.topic, run: finished.run },
+        { topic: 'nvr/North/Gate/event', run: 'a' },
+      );
     });
 
     it('answers a job that it has done with the same file and a mark, and asks the NVR no more', async () => {
@@ -121,7 +127,10 @@ describe('a job by message', function () {
       send({ job: 'once', ...span, mine: 2 }, 'job');
       const second = await sink('out').first(({ mine }) => mine === 2);
       await sink('complete').first(({ mine }) => mine === 2);
-      assert.deepEqual({ firstRepeated: first.repeated, secondRepeated: second.repeated }, { firstRepeated: undefined, secondRepeated: true });
+      assert.deepEqual(
+        { firstRepeated: first.repeated, secondRepeated: second.repeated },
+        { firstRepeated: undefined, secondRepeated: true },
+      );
       assert.deepEqual([second.payload, clipOf(second).sha256], [first.payload, clipOf(first).sha256]);
       assert.equal(sink('event').messages.filter(({ payload }) => payload === 'playing').length, 1);
       assert.equal(sink('catch').messages.length, 0);

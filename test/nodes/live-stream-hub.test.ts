@@ -102,7 +102,10 @@ describe('nvr-live-stream on its hub', () => {
       ['nvr/Home/1/audio', 'audio/pcma', AUDIO.data],
     );
     assert.equal((sound!.audio as { sampleRate: number }).sampleRate, 8000);
-    assert.deepEqual({ topic: document!.topic, contentType: document!.contentType }, { topic: 'nvr/Home/1/metadata', contentType: 'application/xml' });
+    assert.deepEqual(
+      { topic: document!.topic, contentType: document!.contentType },
+      { topic: 'nvr/Home/1/metadata', contentType: 'application/xml' },
+    );
     assert.equal(sink('out').messages.length, 1);
     assert.equal(sink('event').messages.length, 0);
   });

@@ -150,9 +150,15 @@ describe('nvr-health-ping', () => {
     );
     simulator!.unplugCamera(2);
     const second = await ask(sink);
-    assert.deepEqual({ payload: second.payload, topic: second.topic }, { payload: false, topic: 'nvr/Home/*/health' });
+    assert.deepEqual(
+      { payload: second.payload, topic: second.topic },
+      { payload: false, topic: 'nvr/Home/*/health' },
+    );
     const health = healthOf(second);
-    assert.deepEqual({ state: health.state, code: health.code, up: health.up, down: health.down }, { state: 'down', code: 'ECHANNEL', up: 2, down: 1 });
+    assert.deepEqual(
+      { state: health.state, code: health.code, up: health.up, down: health.down },
+      { state: 'down', code: 'ECHANNEL', up: 2, down: 1 },
+    );
     assert.equal((await sink('change').first(() => true)).topic, 'nvr/Home/Camera 2/health');
     assert.equal(statuses('ping').at(-1)?.text, '2/3');
   });

@@ -88,7 +88,16 @@ describe('nvr-live-stream', () => {
     const format = sink('event').messages[2]!;
     assert.equal(format.topic, 'nvr/Home/1/event');
     const event = format.event as Record<string, unknown>;
-    assert.deepEqual({ channel: event.channel, stream: event.stream, codec: event.codec, width: event.width, height: event.height, frameRate: event.frameRate }, { channel: 1, stream: 'main', codec: 'h264', width: 640, height: 360, frameRate: 12.5 }
+    assert.deepEqual(
+      {
+        channel: event.channel,
+        stream: event.stream,
+        codec: event.codec,
+        width: event.width,
+        height: event.height,
+        frameRate: event.frameRate,
+      },
+      { channel: 1, stream: 'main', codec: 'h264', width: 640, height: 360, frameRate: 12.5 },
     );
     assert.deepEqual(
       statuses('live').map(({ fill, shape, text }) => `${fill} ${shape} ${text}`),
@@ -185,7 +194,10 @@ describe('nvr-live-stream', () => {
     const sink = await load(flow, ACCOUNT);
     await sink('out').first(() => sink('out').messages.length >= 10);
     const plays = (): number => simulator!.requests.filter((line) => line.startsWith('PLAY')).length;
-    assert.deepEqual({ sessionCount: simulator!.sessionCount, plays: plays() }, { sessionCount: 1, plays: 1 });
+    assert.deepEqual(
+      { sessionCount: simulator!.sessionCount, plays: plays() },
+      { sessionCount: 1, plays: 1 },
+    );
 
     const changed = flow.map((node) =>
       (node as { id: string }).id === 'live' ? { ...node, name: 'renamed' } : node,
@@ -194,7 +206,10 @@ describe('nvr-live-stream', () => {
     const newcomer = (helper.getNode('live') as { name: string }).name;
     assert.equal(newcomer, 'renamed');
     await sink('out').next(() => true);
-    assert.deepEqual({ sessionCount: simulator!.sessionCount, plays: plays() }, { sessionCount: 1, plays: 1 });
+    assert.deepEqual(
+      { sessionCount: simulator!.sessionCount, plays: plays() },
+      { sessionCount: 1, plays: 1 },
+    );
 
     await helper.unload();
     assert.equal(simulator!.sessionCount, 0);

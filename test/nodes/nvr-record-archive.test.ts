@@ -39,7 +39,10 @@ describe('nvr-record, what it has recorded', function () {
     send({ action: 'list', from: '-1h', mine: 'list' });
     const listed = await answer(sink, 'list');
     assert.deepEqual((listed.payload as ClipInfo[]).slice(0, 2), clips.slice(0, 2));
-    assert.deepEqual({ more: listed.more, topic: listed.topic }, { more: false, topic: 'nvr/Home/Gate/clips' });
+    assert.deepEqual(
+      { more: listed.more, topic: listed.topic },
+      { more: false, topic: 'nvr/Home/Gate/clips' },
+    );
 
     send({ action: 'keep', clip: { file: first!.file }, mine: 'keep' });
     const kept = await answer(sink, 'keep', 'event');

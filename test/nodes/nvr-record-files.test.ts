@@ -140,7 +140,10 @@ describe('nvr-record, its files', function () {
           [message.payload, message.topic, message.mine, message.token],
           [clip.file, 'site/door', { kept: 1 }, undefined],
         );
-        assert.deepEqual({ recovered: clip.recovered, reason: clip.reason, source: clip.source }, { recovered: true, reason: 'door', source: 'live' });
+        assert.deepEqual(
+          { recovered: clip.recovered, reason: clip.reason, source: clip.source },
+          { recovered: true, reason: 'door', source: 'live' },
+        );
         assert.ok(clip.coverage < 0.5 && clip.gaps.at(-1)!.ms > 30_000, JSON.stringify(clip.gaps));
         assert.ok(clip.preRollMs >= 900);
         await sink('pictures').next(() => true);

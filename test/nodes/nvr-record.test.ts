@@ -283,7 +283,17 @@ describe('nvr-record', function () {
       const answer = await sink('event').word('status');
       const { state, streamState, channel, stream, preRollMs, preRollBytes, clips, ready, packets } =
         eventOf(answer);
-      assert.deepEqual({ mine: answer.mine, state, streamState, channel, stream, clips, ready }, { mine: 'kept', state: 'armed', streamState: 'playing', channel: 2, stream: 'main', clips: 0, ready: true }
+      assert.deepEqual(
+        { mine: answer.mine, state, streamState, channel, stream, clips, ready },
+        {
+          mine: 'kept',
+          state: 'armed',
+          streamState: 'playing',
+          channel: 2,
+          stream: 'main',
+          clips: 0,
+          ready: true,
+        },
       );
       assert.ok(Number(preRollMs) >= 900 && Number(preRollBytes) > 0 && Number(packets) > 0);
       send({ action: 'disarm' });

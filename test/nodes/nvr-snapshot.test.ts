@@ -120,9 +120,14 @@ describe('the nvr-snapshot node', () => {
     await completed;
     assert.deepEqual(jpegSize(answer.payload), { width: answer.video.width, height: answer.video.height });
     assert.ok(Buffer.isBuffer(answer.payload));
-    assert.deepEqual({ contentType: answer.contentType, mine: answer.mine, topic: answer.topic }, { contentType: 'image/jpeg', mine: 'kept', topic: 'own' });
+    assert.deepEqual(
+      { contentType: answer.contentType, mine: answer.mine, topic: answer.topic },
+      { contentType: 'image/jpeg', mine: 'kept', topic: 'own' },
+    );
     const { codec, keyframe, channel, stream, sequence, damaged, ageMs, timeSource } = answer.video;
-    assert.deepEqual({ codec, keyframe, channel, stream, sequence, damaged }, { codec: 'h264', keyframe: true, channel: 1, stream: 'main', sequence: 1, damaged: false }
+    assert.deepEqual(
+      { codec, keyframe, channel, stream, sequence, damaged },
+      { codec: 'h264', keyframe: true, channel: 1, stream: 'main', sequence: 1, damaged: false },
     );
     assert.ok(Number(ageMs) >= 0 && Number.isInteger(ageMs) && typeof timeSource === 'string');
   });
@@ -189,7 +194,10 @@ describe('the nvr-snapshot node', () => {
     const answer = await taken;
     assert.equal(answer.contentType, 'video/h264');
     assert.deepEqual([...answer.payload.subarray(0, 4)], [0, 0, 0, 1]);
-    assert.deepEqual({ channel: answer.video.channel, stream: answer.video.stream }, { channel: 2, stream: 'dual' });
+    assert.deepEqual(
+      { channel: answer.video.channel, stream: answer.video.stream },
+      { channel: 2, stream: 'dual' },
+    );
     assert.equal(answer.topic, 'nvr/site/Yard_North/snapshot');
   });
 

@@ -182,7 +182,10 @@ describe('the nvr-view node', () => {
     assert.deepEqual(statuses('view1').at(-1), { fill: 'green', shape: 'dot', text: '2' });
     for (const page of pages) await page.close();
     const left = await sink('out').first(({ event }) => (event as { viewers: number }).viewers === 0);
-    assert.deepEqual({ payload: left.payload, topic: left.topic }, { payload: 'viewer', topic: 'nvr/Home/0/event' });
+    assert.deepEqual(
+      { payload: left.payload, topic: left.topic },
+      { payload: 'viewer', topic: 'nvr/Home/0/event' },
+    );
     const told = sink('out').messages.map(({ event }) => event as { change: string; viewers: number });
     assert.deepEqual(
       told.map(({ change, viewers }) => `${change} ${viewers}`),

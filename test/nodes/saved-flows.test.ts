@@ -121,6 +121,9 @@ describe('a flow that 0.1.0 saved', () => {
     assert.equal(keepGiB(readSettings(recordSettings, record), 0), 0);
     const { settings, problems } = readServerSettings({ ...SERVER, name: 'Home', host: '10.0.0.9' });
     assert.deepEqual(problems, []);
-    assert.deepEqual({ timeZone: settings.timeZone, keyTime: settings.keyTime }, { timeZone: 'UTC', keyTime: 'utc' });
+    assert.deepEqual(
+      { timeZone: settings.timeZone, keyTime: settings.keyTime },
+      { timeZone: 'UTC', keyTime: 'utc' },
+    );
   });
 });

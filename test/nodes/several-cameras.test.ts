@@ -277,7 +277,10 @@ describe('a node of several cameras', function () {
       send({ mine: 1 }, 'node');
       const answer = await sink('out').first(() => true);
       const { cameras, up, down } = answer.health as { cameras: Message[]; up: number; down: number };
-      assert.deepEqual({ payload: answer.payload, up, down, topic: answer.topic }, { payload: false, up: 2, down: 1, topic: 'nvr/Home/1,Gate,4/health' });
+      assert.deepEqual(
+        { payload: answer.payload, up, down, topic: answer.topic },
+        { payload: false, up: 2, down: 1, topic: 'nvr/Home/1,Gate,4/health' },
+      );
       assert.deepEqual(
         cameras.map(({ channel, name, state }) => [channel, name, state]),
         [

@@ -35,7 +35,10 @@ describe('the health probe', function () {
       assert.equal(health.describeMs !== undefined, index >= 2);
       assert.equal(health.keyframeMs !== undefined, index >= 3);
       if (index >= 3)
-        assert.deepEqual({ codec: health.codec, width: health.width, height: health.height, fps: health.fps }, { codec: 'h264', width: 640, height: 360, fps: 12.5 });
+        assert.deepEqual(
+          { codec: health.codec, width: health.width, height: health.height, fps: health.fps },
+          { codec: 'h264', width: 640, height: 360, fps: 12.5 },
+        );
       if (index < 2)
         assert.equal(
           simulator.requests.some((line) => line.startsWith('DESCRIBE')),
@@ -58,7 +61,10 @@ describe('the health probe', function () {
     });
     // While it connects, the check waits for it.
     const early = await nvr.health.probe(1, 'main', 'auth');
-    assert.deepEqual({ state: early.state, codec: early.codec, fps: early.fps }, { state: 'up', codec: 'h264', fps: 12.5 });
+    assert.deepEqual(
+      { state: early.state, codec: early.codec, fps: early.fps },
+      { state: 'up', codec: 'h264', fps: 12.5 },
+    );
     await playing;
     const describes = (): number => simulator.requests.filter((line) => line.startsWith('DESCRIBE')).length;
     const before = describes();
@@ -66,7 +72,10 @@ describe('the health probe', function () {
       const health = await nvr.health.probe(1, 'main', depth);
       assert.deepEqual([health.state, health.stage], ['up', depth]);
       assert.ok(health.rttMs! > 0);
-      assert.deepEqual({ codec: health.codec, width: health.width, height: health.height }, { codec: 'h264', width: 640, height: 360 });
+      assert.deepEqual(
+        { codec: health.codec, width: health.width, height: health.height },
+        { codec: 'h264', width: 640, height: 360 },
+      );
     }
     assert.deepEqual([simulator.connectionCount, describes(), simulator.sessionCount], [1, before, 1]);
   });

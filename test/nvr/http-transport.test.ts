@@ -95,7 +95,11 @@ describe('an NVR whose transport is HTTP', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     nvr = new Nvr(settingsFor((server.address() as AddressInfo).port, { ...ACCOUNT, transport: 'http' }));
     const [event] = (await watch()).slice(-1);
-    assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'error', code: 'EUNSUPPORTED' }, event?.reason);
+    assert.deepEqual(
+      { type: event?.type, code: event?.code },
+      { type: 'error', code: 'EUNSUPPORTED' },
+      event?.reason,
+    );
     assert.match(event?.reason ?? '', /RTSP\/1.0 405 Method Not Allowed.*another transport/);
     assert.equal((await nvr.health.probe(1, 'main', 'reach')).state, 'up');
     const health = await nvr.health.probe(1, 'main', 'auth');
@@ -108,7 +112,10 @@ describe('an NVR whose transport is HTTP', () => {
     simulator = await startSimulator(ACCOUNT);
     nvr = new Nvr(settingsFor(simulator.rtspPort, { ...ACCOUNT, transport: 'http' }));
     const [event] = (await watch()).slice(-1);
-    assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'reconnecting', code: 'EUNREACHABLE' });
+    assert.deepEqual(
+      { type: event?.type, code: event?.code },
+      { type: 'reconnecting', code: 'EUNREACHABLE' },
+    );
     assert.match(event?.reason ?? '', /another transport/);
   });
 
@@ -151,7 +158,11 @@ describe('an NVR whose transport is HTTP', () => {
       front = await startHttpFront(server.port);
       nvr = new Nvr(settingsFor(front.port, { ...ACCOUNT, transport: 'http', redirects }));
       const [event] = (await watch()).slice(-1);
-      assert.deepEqual({ type: event?.type, code: event?.code }, { type: 'error', code: 'EUNSUPPORTED' }, event?.reason);
+      assert.deepEqual(
+        { type: event?.type, code: event?.code },
+        { type: 'error', code: 'EUNSUPPORTED' },
+        event?.reason,
+      );
       assert.deepEqual(elsewhere.asked, []);
       await elsewhere.close();
       await server.close();

@@ -281,7 +281,10 @@ describe('CameraHub', () => {
     for (const watcher of watchers) {
       await watcher.until(() => watcher.words.includes('error'));
       const error = watcher.events.at(-1)!;
-      assert.deepEqual({ code: error.code, firstOfOutage: error.firstOfOutage }, { code: 'EAUTH', firstOfOutage: true });
+      assert.deepEqual(
+        { code: error.code, firstOfOutage: error.firstOfOutage },
+        { code: 'EAUTH', firstOfOutage: true },
+      );
       assert.ok(error.retryInMs! >= 240_000);
       assert.ok(!JSON.stringify(watcher.events).includes('wrong-password'));
     }

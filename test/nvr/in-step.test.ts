@@ -224,7 +224,10 @@ describe('recordings in step', () => {
     assert.equal(budget.units, 4);
     for (const lane of [0, 1]) bench.end(lane);
     bench.time.to(10_000);
-    assert.deepEqual({ used: budget.used, units: budget.units, ends: bench.ends.length }, { used: 0, units: 0, ends: 2 });
+    assert.deepEqual(
+      { used: budget.used, units: budget.units, ends: bench.ends.length },
+      { used: 0, units: 0, ends: 2 },
+    );
   });
 
   it('count a picture as what it costs in memory: of tiny ones only thousands are kept', () => {

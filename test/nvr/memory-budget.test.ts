@@ -85,7 +85,15 @@ describe('the memory budget', () => {
     store.add(unit(10, true));
     memory.hold(unit());
     memory.close();
-    assert.deepEqual({ budgetUsed: budget.used, budgetUnits: budget.units, memoryUsed: memory.used, budgetStores: budget.stores.size }, { budgetUsed: 0, budgetUnits: 0, memoryUsed: 0, budgetStores: 0 });
+    assert.deepEqual(
+      {
+        budgetUsed: budget.used,
+        budgetUnits: budget.units,
+        memoryUsed: memory.used,
+        budgetStores: budget.stores.size,
+      },
+      { budgetUsed: 0, budgetUnits: 0, memoryUsed: 0, budgetStores: 0 },
+    );
   });
 
   it('never counts past its bounds, and ends at nothing, whatever stores do', () => {
@@ -123,7 +131,10 @@ describe('the memory budget', () => {
           ring.clear();
           for (const old of queue) memory.release(old);
         }
-        assert.deepEqual({ used: budget.used, units: budget.units, stores: budget.stores.size }, { used: 0, units: 0, stores: 0 });
+        assert.deepEqual(
+          { used: budget.used, units: budget.units, stores: budget.stores.size },
+          { used: 0, units: 0, stores: 0 },
+        );
       }),
     );
   });

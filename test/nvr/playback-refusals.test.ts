@@ -33,7 +33,10 @@ describe('a playback run whose NVR restarts', () => {
           );
         },
       );
-      assert.deepEqual({ reason: end.reason, error: end.error, missingMs: end.missingMs }, { reason: 'reached', error: undefined, missingMs: 0 });
+      assert.deepEqual(
+        { reason: end.reason, error: end.error, missingMs: end.missingMs },
+        { reason: 'reached', error: undefined, missingMs: 0 },
+      );
       assert.equal(codes.at(-1), 'ENORECORDING');
     } finally {
       await nvr.close();

@@ -274,7 +274,10 @@ describe('playback', () => {
     await played.until(() => played.units.length === 5);
     simulator.sendBye();
     const { reason, error, missingMs } = await played.ended;
-    assert.deepEqual({ reason, code: error?.code, interruptions: played.interruptions.length }, { reason: 'bye', code: 'ENORECORDING', interruptions: 0 });
+    assert.deepEqual(
+      { reason, code: error?.code, interruptions: played.interruptions.length },
+      { reason: 'bye', code: 'ENORECORDING', interruptions: 0 },
+    );
     assert.equal(missingMs, from + 30_000 - played.run.reached);
   });
 
@@ -299,7 +302,10 @@ describe('playback', () => {
     for (let round = 0; round < 5; round++) {
       const played = play({ from, to: from + 30_000, speed: 0 });
       const { reason, error } = await played.ended;
-      assert.deepEqual({ reason, error, seis: played.seis.length }, { reason: 'reached', error: undefined, seis: 300 });
+      assert.deepEqual(
+        { reason, error, seis: played.seis.length },
+        { reason: 'reached', error: undefined, seis: 300 },
+      );
     }
   });
 

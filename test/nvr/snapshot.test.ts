@@ -258,7 +258,10 @@ describe('a snapshot', () => {
       hub.gop = [videoUnit()];
       const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
       assert.ok(Buffer.isBuffer(snapshot.data));
-      assert.deepEqual({ contentType: snapshot.contentType, width: snapshot.width, height: snapshot.height }, { contentType: 'image/jpeg', width: 64, height: 36 });
+      assert.deepEqual(
+        { contentType: snapshot.contentType, width: snapshot.width, height: snapshot.height },
+        { contentType: 'image/jpeg', width: 64, height: 36 },
+      );
     });
 
     it('passes the keyframe through when that is what is asked for', async () => {
@@ -279,7 +282,9 @@ describe('a snapshot', () => {
       it(`asks ffmpeg after the built-in decoder's ${code}, then passes the keyframe on with advice`, async () => {
         hub.gop = [videoUnit()];
         const byFfmpeg = await takeSnapshot(hub, OPTIONS, fakeTools(code, 'fine').tools);
-        assert.deepEqual({ contentType: byFfmpeg.contentType, width: byFfmpeg.width, warning: byFfmpeg.warning }, { contentType: 'image/jpeg', width: 32, warning: undefined }
+        assert.deepEqual(
+          { contentType: byFfmpeg.contentType, width: byFfmpeg.width, warning: byFfmpeg.warning },
+          { contentType: 'image/jpeg', width: 32, warning: undefined },
         );
 
         hub.gop = [videoUnit()];
@@ -366,7 +371,10 @@ describe('a snapshot', () => {
           tools,
         );
         assert.equal(snapshot.data, hub.gop[0]!.data);
-        assert.deepEqual({ width: snapshot.width, height: snapshot.height, warning: snapshot.warning }, { width: 64, height: 36, warning: undefined });
+        assert.deepEqual(
+          { width: snapshot.width, height: snapshot.height, warning: snapshot.warning },
+          { width: 64, height: 36, warning: undefined },
+        );
         assert.equal(decode.callCount + run.callCount, 0);
       }
     });

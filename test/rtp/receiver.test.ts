@@ -34,7 +34,10 @@ describe('RtpReceiver', () => {
       DUPLICATE,
       0,
     ]);
-    assert.deepEqual({ lost: receiver.lost, late: receiver.late, duplicates: receiver.duplicates }, { lost: 0, late: 1, duplicates: 2 });
+    assert.deepEqual(
+      { lost: receiver.lost, late: receiver.late, duplicates: receiver.duplicates },
+      { lost: 0, late: 1, duplicates: 2 },
+    );
   });
 
   it('does not make the loss negative for packets from before the first one', () => {

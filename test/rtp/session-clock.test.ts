@@ -229,7 +229,10 @@ describe('SessionClock, live times', () => {
   it('takes the rounding of the clocks, read once a second, for no step', () => {
     const clock = new SessionClock(EPOCH);
     for (let i = 0; i < 100; i++) clock.setWallOffset(EPOCH + (i % 3) - 1);
-    assert.deepEqual({ wallOffset: clock.wallOffset, wallSteps: clock.wallSteps }, { wallOffset: EPOCH, wallSteps: 0 });
+    assert.deepEqual(
+      { wallOffset: clock.wallOffset, wallSteps: clock.wallSteps },
+      { wallOffset: EPOCH, wallSteps: 0 },
+    );
   });
 
   it('never goes back and never gives anything but a whole number, whatever RTP times come', () => {

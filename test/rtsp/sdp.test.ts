@@ -333,7 +333,10 @@ describe('parseSdp', () => {
       assert.deepEqual({ type: media!.type, control: media!.control }, { type: 'video', control: 'track1' });
       assert.equal(media!.protocol, 'RTP/AVP');
       const [format] = media!.payloads;
-      assert.deepEqual({ type: format!.type, encoding: format!.encoding, clockRate: format!.clockRate }, { type: 96, encoding: 'H264', clockRate: 90_000 });
+      assert.deepEqual(
+        { type: format!.type, encoding: format!.encoding, clockRate: format!.clockRate },
+        { type: 96, encoding: 'H264', clockRate: 90_000 },
+      );
       assert.equal(format!.fmtp.get('packetization-mode'), '1');
     });
 

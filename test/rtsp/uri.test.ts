@@ -38,12 +38,18 @@ describe('parseRtspUri', () => {
 
   it('quirk odd-control-and-password: reads a # or an @ in a password, where new URL() throws', () => {
     const uri = parseRtspUri('rtsp://u:p#1@2@h/');
-    assert.deepEqual({ username: uri.username, password: uri.password, host: uri.host }, { username: 'u', password: 'p#1@2', host: 'h' });
+    assert.deepEqual(
+      { username: uri.username, password: uri.password, host: uri.host },
+      { username: 'u', password: 'p#1@2', host: 'h' },
+    );
   });
 
   it('takes broken percent-encoding as it stands, and a name alone', () => {
     const uri = parseRtspUri('rtsp://50%:100%zz@h/');
-    assert.deepEqual({ username: uri.username, password: uri.password }, { username: '50%', password: '100%zz' });
+    assert.deepEqual(
+      { username: uri.username, password: uri.password },
+      { username: '50%', password: '100%zz' },
+    );
     assert.equal(parseRtspUri('rtsp://u@h/').password, '');
   });
 

@@ -194,7 +194,10 @@ describe('the simulator’s faults', () => {
     const late = await RawClient.connect(simulator.rtspPort);
     await late.ask('OPTIONS', simulator.url(1));
     // The test's own first client never played.
-    assert.deepEqual({ peakConcurrentSetups: simulator.peakConcurrentSetups, peakConnections: simulator.peakConnections }, { peakConcurrentSetups: 4, peakConnections: 5 });
+    assert.deepEqual(
+      { peakConcurrentSetups: simulator.peakConcurrentSetups, peakConnections: simulator.peakConnections },
+      { peakConcurrentSetups: 4, peakConnections: 5 },
+    );
     for (const one of [...clients, late]) one.close();
   });
 });

@@ -202,7 +202,10 @@ describe('the simulator’s recordings', () => {
       const setup = await client.ask('SETUP', `${uri}/track1`, { Transport: transport(0) });
       const Session = setup.headers.get('Session')!.split(';')[0]!;
       const second = await client.ask('SETUP', `${uri}/track2`, { Session, Transport: transport(2) });
-      assert.deepEqual({ setupStatus: setup.status, secondStatus: second.status }, { setupStatus: 200, secondStatus: 200 });
+      assert.deepEqual(
+        { setupStatus: setup.status, secondStatus: second.status },
+        { setupStatus: 200, secondStatus: 200 },
+      );
       const play = await client.ask('PLAY', uri, { Session });
       assert.equal(play.headers.get('RTP-Info')!.split('url=').length, 3);
       await client.packets(2, 3);

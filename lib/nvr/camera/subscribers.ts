@@ -47,7 +47,9 @@ export class Subscribers {
     }
   }
 
-  /** Drops the past events: after a new attempt, a failure or a stop they no longer concern new subscribers. */
+  /**
+   * Drops the past events: after a new attempt, a failure or a stop they no longer concern new subscribers.
+   */
   clearHistory(): void {
     this.history = [];
   }

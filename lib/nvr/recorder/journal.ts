@@ -132,7 +132,9 @@ export class Journal extends JournalEntries {
 
   /** A running flow has received the message of a finished file. */
   delivered(file: string): Promise<void> {
-    return this.done.get(file)?.undelivered === undefined ? Promise.resolve() : this.note({ op: 'told', file });
+    return this.done.get(file)?.undelivered === undefined
+      ? Promise.resolve()
+      : this.note({ op: 'told', file });
   }
 
   /** Protects a file from retention, or ends that. */

@@ -338,7 +338,12 @@ export class Recorder {
     this.store.open().catch((error: unknown) => {
       const failure = writeError(error, this.options.folder);
       if (this.options.mode === 'alarm')
-        this.emit({ type: 'failed', clip: 0, error: failure, firstOfOutage: this.reported.remember(failure) });
+        this.emit({
+          type: 'failed',
+          clip: 0,
+          error: failure,
+          firstOfOutage: this.reported.remember(failure),
+        });
     });
   }
 

@@ -19,7 +19,9 @@ export function removeRecording(recording: RunningRecording): void {
   recordings.delete(recording);
 }
 
-/** Ends the last of the recordings that began later than `asking`. Returns false if none of them holds memory. */
+/**
+ * Ends the last of the recordings that began later than `asking`. Returns false if none of them holds memory.
+ */
 export function endLaterRecording(asking: RunningRecording): boolean {
   let last: RunningRecording | undefined;
   for (const recording of recordings)

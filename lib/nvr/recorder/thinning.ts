@@ -27,7 +27,8 @@ export class Thinning {
     const before = this.deps.now() - thinDays * DAY_MS;
     for (const { file, end, id, kept, delivered } of [...journal.finished]) {
       if (!isWanted() || end >= before) return;
-      if (id !== SEGMENT || kept || delivered === undefined || delivered.thinned || this.notWorthIt.has(file)) continue;
+      if (id !== SEGMENT || kept || delivered === undefined || delivered.thinned || this.notWorthIt.has(file))
+        continue;
       const isThinned = await thinFile(this.deps.fs, journal, file, fileMode).catch((error: unknown) => {
         if (codeOf(error) === 'ENOENT') return false;
         throw error;

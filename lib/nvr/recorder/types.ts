@@ -90,7 +90,9 @@ export type KeptMessage = Record<string, unknown>;
 export interface RecorderOwner {
   /** Of letters, digits and hyphens; the same after each start. */
   readonly id: string;
-  /** Identifies the recorded stream: of the journals that others left, only those of the same are taken over. */
+  /**
+   * Identifies the recorded stream: of the journals that others left, only those of the same are taken over.
+   */
   readonly camera: string;
   /** Identifies the machine or container: process ids are compared only within the same one. */
   readonly host: string;

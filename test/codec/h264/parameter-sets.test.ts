@@ -50,7 +50,9 @@ describe('H264Depacketizer', () => {
       feed.payload(idr(), true);
       const [first, same, other, later] = feed.units;
       assert.equal(first!.format, same!.format);
-      assert.deepEqual({ width: other!.format.width, height: other!.format.height, frameRate: other!.format.frameRate }, { width: 722, height: 406, frameRate: 29.97 }
+      assert.deepEqual(
+        { width: other!.format.width, height: other!.format.height, frameRate: other!.format.frameRate },
+        { width: 722, height: 406, frameRate: 29.97 },
       );
       assert.equal(other!.format, later!.format);
       assert.deepEqual(hexOf(later), hex(OTHER_SPS, OTHER_PPS, idr()));

@@ -154,7 +154,10 @@ describe('parseH264Sps', () => {
     const sps = parseH264Sps(
       handMade({ profile: 244, chroma }).flag(true).ue(1).ue(0).ue(0).ue(0).flag(false).nal(0x67),
     );
-    assert.deepEqual({ width: sps?.width, height: sps?.height, profile: sps?.profile }, { width: 319, height: 240, profile: 'High 4:4:4 Predictive' });
+    assert.deepEqual(
+      { width: sps?.width, height: sps?.height, profile: sps?.profile },
+      { width: 319, height: 240, profile: 'High 4:4:4 Predictive' },
+    );
   });
 
   it('names what it can: Constrained High, and an unknown profile by its number', () => {

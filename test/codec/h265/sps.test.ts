@@ -209,7 +209,10 @@ describe('parseH265Sps', () => {
       writer.u(0, 32).u(0, 32).u(0, 24).u(60, 8).u(63, 8);
     };
     const sps = parseH265Sps(start({ maxSubLayersMinus1: 2, subLayers }).nal(...HEADER));
-    assert.deepEqual({ width: sps?.width, height: sps?.height, levelIdc: sps?.levelIdc }, { width: 640, height: 360, levelIdc: 93 });
+    assert.deepEqual(
+      { width: sps?.width, height: sps?.height, levelIdc: sps?.levelIdc },
+      { width: 640, height: 360, levelIdc: 93 },
+    );
   });
 
   it('measures the conformance window in chroma samples', () => {

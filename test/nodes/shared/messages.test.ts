@@ -35,7 +35,10 @@ describe('msg.video', () => {
       damaged: false,
     });
     const told = videoInfo({ ...unit, captureTime: 1_700_000_000_500 }, 1, 3, 'main', 5);
-    assert.deepEqual({ captureTime: told.captureTime, nalType: told.nalType }, { captureTime: 1_700_000_000_500, nalType: 5 });
+    assert.deepEqual(
+      { captureTime: told.captureTime, nalType: told.nalType },
+      { captureTime: 1_700_000_000_500, nalType: 5 },
+    );
     assert.equal(videoInfo({ ...unit, reference: 'lost' }, 1, 3, 'main').reference, 'lost');
     assert.equal('reference' in first, false);
   });

@@ -68,7 +68,14 @@ describe('the NVR’s settings', () => {
     assert.equal(settings.host, 'fe80::1');
     assert.deepEqual(settings.streamCodes, { main: '1', dual: '2' });
     assert.deepEqual(settings.channels, [{ channel: 3, name: 'Gate' }]);
-    assert.deepEqual({ firstChannel: settings.firstChannel, silence: settings.silence, linger: settings.linger, audio: settings.audio }, { firstChannel: 1, silence: 7.5, linger: 0, audio: true }
+    assert.deepEqual(
+      {
+        firstChannel: settings.firstChannel,
+        silence: settings.silence,
+        linger: settings.linger,
+        audio: settings.audio,
+      },
+      { firstChannel: 1, silence: 7.5, linger: 0, audio: true },
     );
     assert.deepEqual([settings.redirects, settings.allowBasic, settings.keyPattern], ['any', true, 'id=[*]']);
   });

@@ -187,7 +187,10 @@ describe('an export of bad input', function () {
       nodeFs.rmSync(rig.files[0]!.file);
       rig.breakAt = Infinity;
       const end = await rig.export({ isJob });
-      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files }, { reason: 'reached', missingMs: 0, files: 1 });
+      assert.deepEqual(
+        { reason: end.reason, missingMs: end.missingMs, files: end.files },
+        { reason: 'reached', missingMs: 0, files: 1 },
+      );
       assert.deepEqual(rig.asked, [SPAN.from, SPAN.from]);
       assert.equal(await picturesOf(rig.files[1]!.file), SPAN_PICTURES);
     });
@@ -195,7 +198,10 @@ describe('an export of bad input', function () {
   it('of which nothing is recorded misses all of it, and leaves no file and no folder', async () => {
     const rig = new Rig(folder, EPOCH, { fileName: '{yyyy}/{HHmmss}' });
     const { error, missingMs, files } = await rig.export({ from: EPOCH + 70_000, to: EPOCH + 80_000 });
-    assert.deepEqual({ code: error?.code, missingMs, files }, { code: 'ENORECORDING', missingMs: 10_000, files: 0 });
+    assert.deepEqual(
+      { code: error?.code, missingMs, files },
+      { code: 'ENORECORDING', missingMs: 10_000, files: 0 },
+    );
     assert.deepEqual(
       nodeFs.readdirSync(folder).filter((name) => !name.startsWith('.')),
       [],
@@ -224,7 +230,10 @@ describe('an export of bad input', function () {
         assert.equal((await rig.export(span)).reason, 'error');
         rig.breakAt = Infinity;
         const end = await rig.export(span);
-        assert.deepEqual({ reason: end.reason, missingMs: end.missingMs }, { reason: 'reached', missingMs: 0 });
+        assert.deepEqual(
+          { reason: end.reason, missingMs: end.missingMs },
+          { reason: 'reached', missingMs: 0 },
+        );
         assert.deepEqual(
           rig.files.map(({ file }) => path.basename(file, '.mp4')),
           expected,
@@ -243,7 +252,8 @@ describe('an export of bad input', function () {
     const rig = new Rig(folder, EPOCH, { fileName: 'span' });
     const other = new Rig(folder, EPOCH, { fileName: 'span', id: 'other' });
     const all = [rig.export({ channel: 1 }), rig.export({ channel: 2 }), other.export({ channel: 3 })];
-    for (const end of await Promise.all(all)) assert.deepEqual({ reason: end.reason, files: end.files }, { reason: 'reached', files: 1 });
+    for (const end of await Promise.all(all))
+      assert.deepEqual({ reason: end.reason, files: end.files }, { reason: 'reached', files: 1 });
     assert.deepEqual(names(), ['span-2.mp4', 'span-3.mp4', 'span.mp4']);
     const told = [...rig.files, ...other.files].map(({ file }) => path.basename(file));
     assert.deepEqual(told.sort(), names());
@@ -291,7 +301,11 @@ describe('an export of bad input', function () {
         room = true;
         writes = -Infinity;
         const rest = await rig.export();
-        assert.deepEqual({ reason: rest.reason, missingMs: rest.missingMs }, { reason: 'reached', missingMs: 0 }, what);
+        assert.deepEqual(
+          { reason: rest.reason, missingMs: rest.missingMs },
+          { reason: 'reached', missingMs: 0 },
+          what,
+        );
         // Where all pictures are on the disk, there is nothing to go on with: it is made anew.
         const isRest = end.files > 0 && end.reached > SPAN.from && end.reached < SPAN.to;
         assert.equal(rig.asked.at(-1), isRest ? end.reached : SPAN.from, what);

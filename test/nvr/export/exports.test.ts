@@ -152,7 +152,10 @@ describe('an export', function () {
     it(`shows the picture of "from" first, though the file begins with the keyframe before it${plain ? '' : ', in fragments'}`, async () => {
       const rig = new Rig(folder, { plain });
       const end = await rig.export();
-      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files, error: end.error }, { reason: 'reached', missingMs: 0, files: 1, error: undefined });
+      assert.deepEqual(
+        { reason: end.reason, missingMs: end.missingMs, files: end.files, error: end.error },
+        { reason: 'reached', missingMs: 0, files: 1, error: undefined },
+      );
       const [clip] = rig.files;
       assert.deepEqual(
         [clip!.start, clip!.recordedFrom, clip!.recordedTo],
@@ -176,8 +179,14 @@ describe('an export', function () {
       const later = new Rig(folder);
       const shifted = { from: SPAN.from + 200, to: SPAN.to + 200 };
       const end = await later.export({ ...job, ...shifted });
-      assert.deepEqual({ reason: again.reason, missingMs: again.missingMs, files: again.files }, { reason: 'reached', missingMs: 0, files: 1 });
-      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files }, { reason: 'reached', missingMs: 0, files: 1 });
+      assert.deepEqual(
+        { reason: again.reason, missingMs: again.missingMs, files: again.files },
+        { reason: 'reached', missingMs: 0, files: 1 },
+      );
+      assert.deepEqual(
+        { reason: end.reason, missingMs: end.missingMs, files: end.files },
+        { reason: 'reached', missingMs: 0, files: 1 },
+      );
       assert.deepEqual([rig.repeated, later.repeated], [[false, true], [true]]);
       const [first, second] = rig.files;
       assert.deepEqual(second, first);
@@ -200,7 +209,10 @@ describe('an export', function () {
       assert.equal(first.error?.code, 'EUNREACHABLE');
       rig.breakAt = Infinity;
       const end = await rig.export({ ...job, from: SPAN.from + 100, to: SPAN.to + 100 });
-      assert.deepEqual({ reason: end.reason, missingMs: end.missingMs, files: end.files }, { reason: 'reached', missingMs: 0, files: 2 });
+      assert.deepEqual(
+        { reason: end.reason, missingMs: end.missingMs, files: end.files },
+        { reason: 'reached', missingMs: 0, files: 2 },
+      );
       assert.deepEqual(rig.repeated, [false, true, false]);
       assert.deepEqual(rig.files.at(-1)!.recordedTo, SPAN.to);
       // And then it is done.
@@ -225,7 +237,10 @@ describe('an export', function () {
     const rig = new Rig(folder, { fileName: '{nvr}-{channel}-{HHmmss}' });
     const other = new Rig(folder);
     await rig.export({ source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan: other.fetch } });
-    assert.deepEqual({ rigAsked: rig.asked.length, otherAsked: other.asked.length }, { rigAsked: 0, otherAsked: 1 });
+    assert.deepEqual(
+      { rigAsked: rig.asked.length, otherAsked: other.asked.length },
+      { rigAsked: 0, otherAsked: 1 },
+    );
     assert.deepEqual(names(), ['North-Gate-175321.mp4']);
   });
 
@@ -290,7 +305,10 @@ describe('an export', function () {
     const rig = new Rig(folder);
     rig.breakAt = EPOCH + 3_000;
     const broken = await rig.export();
-    assert.deepEqual({ reason: broken.reason, code: broken.error?.code }, { reason: 'error', code: 'EUNREACHABLE' });
+    assert.deepEqual(
+      { reason: broken.reason, code: broken.error?.code },
+      { reason: 'error', code: 'EUNREACHABLE' },
+    );
     const [first] = rig.files;
     assert.equal(first!.recordedTo, EPOCH + 3_000);
     assert.deepEqual(first!.gaps, [{ at: 1_400, ms: 1_600 }]);
@@ -332,7 +350,10 @@ describe('an export', function () {
     rig.breakAt = 0;
     rig.fault = new NvrError('ENORECORDING', 'Nothing is recorded at that time.');
     const end = await rig.export();
-    assert.deepEqual({ reason: end.reason, code: end.error?.code, files: end.files }, { reason: 'error', code: 'ENORECORDING', files: 0 });
+    assert.deepEqual(
+      { reason: end.reason, code: end.error?.code, files: end.files },
+      { reason: 'error', code: 'ENORECORDING', files: 0 },
+    );
     assert.deepEqual(names(), []);
     rig.breakAt = Infinity;
     const empty = await rig.export({ from: EPOCH + 20_000, to: EPOCH + 30_000 });
@@ -390,7 +411,10 @@ describe('an export', function () {
     const rig = new Rig(folder, {}, changes);
     const end = await rig.export();
     assert.ok(copied > 1);
-    assert.deepEqual({ reason: end.reason, error: end.error, files: rig.files.length }, { reason: 'reached', error: undefined, files: 1 });
+    assert.deepEqual(
+      { reason: end.reason, error: end.error, files: rig.files.length },
+      { reason: 'reached', error: undefined, files: 1 },
+    );
   });
 
   it('reports at the next start what a kill cut short, with the message that requested it, and continues it', async () => {
@@ -414,7 +438,10 @@ describe('an export', function () {
     await later.exports.recover();
     const [told] = later.recovered;
     assert.equal(told!.message?.topic, 'site/door');
-    assert.deepEqual({ recovered: told!.clip.recovered, source: told!.clip.source }, { recovered: true, source: 'playback' });
+    assert.deepEqual(
+      { recovered: told!.clip.recovered, source: told!.clip.source },
+      { recovered: true, source: 'playback' },
+    );
     assert.equal(told!.clip.recordedFrom, SPAN.from);
     assert.equal(told!.clip.gaps.at(-1)!.ms, SPAN.to - told!.clip.recordedTo);
     assert.equal((await later.export()).reason, 'reached');

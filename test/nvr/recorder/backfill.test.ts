@@ -86,7 +86,10 @@ describe('what was missed of an alarm', function () {
     rig.hub.tell({ type: 'playing' });
     rig.to(66_000);
     const { info, message, last } = await rig.event('finished');
-    assert.deepEqual({ message, last, source: info.source, reason: info.reason }, { message: MESSAGE, last: true, source: 'playback', reason: 'door' });
+    assert.deepEqual(
+      { message, last, source: info.source, reason: info.reason },
+      { message: MESSAGE, last: true, source: 'playback', reason: 'door' },
+    );
     assert.deepEqual([info.coverage, info.gaps], [1, []]);
     assert.deepEqual(info.alarms, [{ time: EPOCH + 9000, reason: 'door' }]);
     assert.equal(info.start, EPOCH + 7000);
@@ -195,7 +198,10 @@ describe('what was missed of an alarm', function () {
     assert.deepEqual(next.words(), ['armed'], 'its failure has been told');
     next.to(60_000);
     const { info, message } = await next.event('finished');
-    assert.deepEqual({ message, source: info.source, coverage: info.coverage }, { message: MESSAGE, source: 'playback', coverage: 1 });
+    assert.deepEqual(
+      { message, source: info.source, coverage: info.coverage },
+      { message: MESSAGE, source: 'playback', coverage: 1 },
+    );
     await next.line('over');
   });
 });

@@ -30,7 +30,12 @@ describe('how long recordings last', () => {
     for (let hour = hours; hour > 0; hour--) {
       const start = NOW - hour * HOUR;
       const undelivered = { start, end: start + HOUR, alarms: [], gaps: [], damagedSpans: [] } as never;
-      await journal.closed(`${hour}.mp4`, { file: `${hour}.mp4`, end: start + HOUR, bytes: GIB, undelivered });
+      await journal.closed(`${hour}.mp4`, {
+        file: `${hour}.mp4`,
+        end: start + HOUR,
+        bytes: GIB,
+        undelivered,
+      });
     }
   }
 

@@ -129,7 +129,10 @@ describe('an alarm while the camera is away', function () {
     const info = await rig.clip();
     // The maximum length counts from the alarm minus the pre-roll, wherever the camera's keyframe lies.
     assert.deepEqual(judgeClip(info.file), from().hashes.slice(0, 175));
-    assert.deepEqual({ coverage: info.coverage, preRollMs: info.preRollMs, durationMs: info.durationMs }, { coverage: 1, preRollMs: 5000, durationMs: 7000 });
+    assert.deepEqual(
+      { coverage: info.coverage, preRollMs: info.preRollMs, durationMs: info.durationMs },
+      { coverage: 1, preRollMs: 5000, durationMs: 7000 },
+    );
   });
 
   it('says what the maximum length leaves out', async () => {

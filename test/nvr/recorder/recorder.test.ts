@@ -38,7 +38,10 @@ describe('the recorder', function () {
     assert.equal(info.frames, 113);
     assert.ok(Math.abs(info.durationMs - 4520) <= 1 && Math.abs(duration(info.file) - 4.52) < 0.001);
     assert.equal(info.end, info.start + info.durationMs);
-    assert.deepEqual({ codec: info.codec, width: info.width, height: info.height, audio: info.audio }, { codec: 'h264', width: 320, height: 180, audio: false });
+    assert.deepEqual(
+      { codec: info.codec, width: info.width, height: info.height, audio: info.audio },
+      { codec: 'h264', width: 320, height: 180, audio: false },
+    );
     assert.deepEqual(info.alarms, [{ time: EPOCH + 13_500, reason: 'door' }]);
     assert.equal(info.bytes, fs.statSync(info.file).size);
     assert.equal(

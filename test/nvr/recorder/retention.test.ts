@@ -98,7 +98,10 @@ describe('the journal and retention', () => {
         ['a.mp4', 'folder'],
       ],
     );
-    assert.deepEqual({ firstFiles: first.files, journalFiles: journal.files }, { firstFiles: 0, journalFiles: 1 });
+    assert.deepEqual(
+      { firstFiles: first.files, journalFiles: journal.files },
+      { firstFiles: 0, journalFiles: 1 },
+    );
   });
 
   it('deletes as many of the oldest as the disk must have free, and no more', async () => {

@@ -119,7 +119,10 @@ describe('an alarm in the journal', function () {
     const next = killed(rig);
     next.recorder.arm();
     const { info, message, last } = await next.event('finished');
-    assert.deepEqual({ message, last, recovered: info.recovered, reason: info.reason }, { message: MESSAGE, last: true, recovered: true, reason: 'door' });
+    assert.deepEqual(
+      { message, last, recovered: info.recovered, reason: info.reason },
+      { message: MESSAGE, last: true, recovered: true, reason: 'door' },
+    );
     assert.deepEqual(info.alarms, [
       { time: EPOCH + 13_500, reason: 'door' },
       { time: EPOCH + 14_000, reason: 'window' },
@@ -162,7 +165,10 @@ describe('an alarm in the journal', function () {
     const next = killed(rig);
     next.recorder.arm();
     const { info, message } = await next.event('finished');
-    assert.deepEqual({ message, recovered: info.recovered, preRollMs: info.preRollMs }, { message: MESSAGE, recovered: true, preRollMs: 2500 });
+    assert.deepEqual(
+      { message, recovered: info.recovered, preRollMs: info.preRollMs },
+      { message: MESSAGE, recovered: true, preRollMs: 2500 },
+    );
     assert.equal(judgeClip(info.file).length, info.frames);
     // Nobody wanted it to end: the rest of its post-roll is missing.
     assert.deepEqual(info.gaps, [{ at: 2020, ms: 9980 }]);

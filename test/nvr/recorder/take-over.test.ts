@@ -131,7 +131,10 @@ describe('Two Node-REDs that record to one folder', function () {
     assert.deepEqual(other.words(), ['armed'], 'it may still live');
     await pass(20_000, other);
     const { info, message } = await other.event('finished');
-    assert.deepEqual({ message, recovered: info.recovered, reason: info.reason }, { message: MESSAGE, recovered: true, reason: 'door' });
+    assert.deepEqual(
+      { message, recovered: info.recovered, reason: info.reason },
+      { message: MESSAGE, recovered: true, reason: 'door' },
+    );
     assert.equal(judgeClip(info.file).length, info.frames);
     assert.deepEqual(parts(), []);
     await other.line('over');

@@ -38,7 +38,10 @@ describe('a time-lapse', function () {
       videoTimes(info.file).map((time) => Math.round(time * 1000)),
       Array.from({ length: 10 }, (_, index) => index * 40),
     );
-    assert.deepEqual({ frames: info.frames, durationMs: info.durationMs, audio: info.audio, coverage: info.coverage }, { frames: 10, durationMs: 400, audio: false, coverage: 1 });
+    assert.deepEqual(
+      { frames: info.frames, durationMs: info.durationMs, audio: info.audio, coverage: info.coverage },
+      { frames: 10, durationMs: 400, audio: false, coverage: 1 },
+    );
     assert.deepEqual(info.gaps, []);
     assert.equal(info.start, EPOCH + 10 * gopMs);
     assert.equal(info.end, info.start + 27 * gopMs);

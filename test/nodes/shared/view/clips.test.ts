@@ -132,7 +132,10 @@ describe('the clips of a view’s page', () => {
     const clips = of(shelf);
     const [first, second] = await clips.list(1, 0, 60_000);
     assert.match(first!.id, /^[0-9a-f]{32}$/);
-    assert.deepEqual({ firstThumbnail: first!.thumbnail, secondThumbnail: second!.thumbnail }, { firstThumbnail: true, secondThumbnail: false });
+    assert.deepEqual(
+      { firstThumbnail: first!.thumbnail, secondThumbnail: second!.thumbnail },
+      { firstThumbnail: true, secondThumbnail: false },
+    );
     const answer = await serve(clips, first!.id);
     assert.deepEqual({ sent: answer.sent, type: answer.type }, { sent: '/real/a/1.mp4', type: 'video/mp4' });
     assert.equal((await serve(clips, first!.id, 'jpg')).sent, '/real/a/1.jpg');
