@@ -44,9 +44,9 @@ describe('continuous recording that fails', () => {
     ] as const) {
       const recording = endless('continuous', segment);
       for (let i = 0; i < 3; i++) recording.retryLater();
-      assert.equal(recording.judge(finished(short)), false);
+      assert.equal(recording.onFinished(finished(short)), false);
       recording.retryLater();
-      assert.equal(recording.judge(finished(long)), true);
+      assert.equal(recording.onFinished(finished(long)), true);
       recording.retryLater();
       assert.deepEqual(waits, [5, 10, 20, 40, 5]);
     }
