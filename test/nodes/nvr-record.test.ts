@@ -277,6 +277,21 @@ describe('nvr-record', function () {
       assert.equal(files().length, 2);
     });
 
+    it('does not say that it has stopped where it was armed again meanwhile', async () => {
+      const sink = await deploy();
+      send({ payload: true, reason: 'held' });
+      await sink('event').word('recording');
+      const answered = sink('complete').first(() => sink('complete').messages.length === 2);
+      send({ action: 'disarm' });
+      send({ action: 'arm' });
+      await answered;
+      await sink('out').first(() => true);
+      send({ action: 'status' });
+      const { state } = eventOf(await sink('event').word('status'));
+      assert.equal(state, 'armed');
+      assert.ok(!words(sink).includes('stopped'), words(sink).join());
+    });
+
     it('reports its own state and that of the stream', async () => {
       const sink = await deploy();
       send({ action: 'status', mine: 'kept' });

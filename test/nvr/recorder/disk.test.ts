@@ -182,6 +182,47 @@ describe('the recorder and its disk', function () {
     release();
   });
 
+  it('waits at the end for a slow disk, as long as writes come through', async () => {
+    let isSlow = false;
+    let writes = 0;
+    let next = (): void => undefined;
+    rig = new Rig(
+      { postRoll: 4 },
+      {
+        open: async (...args) => {
+          const handle = await fsPromises.open(...args);
+          const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
+          handle.write = (async (...of: unknown[]) => {
+            if (isSlow) await new Promise<void>((resolve) => (next = resolve));
+            return write(...of).finally(() => writes++);
+          }) as FileHandle['write'];
+          return handle;
+        },
+      },
+    );
+    rig.recorder.arm();
+    const rest = rig.feed(videoUnits(from()), 12_500);
+    rig.recorder.alarm({ reason: 'door' });
+    await rig.event('recording');
+    isSlow = true;
+    const before = writes;
+    rig.feed(rest);
+    rig.to(17_000);
+    // 25 s for each write; a disk that takes 30 s for one hangs.
+    const isOver = (): boolean => rig.words().includes('finished') || rig.words().includes('failed');
+    while (!isOver()) {
+      const written = writes;
+      while (writes === written && !isOver()) {
+        next();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!isOver()) rig.to(rig.now + 25_000);
+    }
+    assert.deepEqual(rig.words().slice(-1), ['finished']);
+    assert.ok(writes - before >= 2, `${writes - before} slow writes`);
+  });
+
   it('does not wait for ever for a disk that hangs at the end', async () => {
     rig = new Rig(
       {},

@@ -49,6 +49,18 @@ describe('an alarm while the camera is away', function () {
     assert.equal((await rig.event('failed', 2)).error.code, 'EUNREACHABLE');
   });
 
+  it('waits for no picture of before it was disarmed', async () => {
+    rig = new Rig({ postRoll: 1 });
+    rig.recorder.arm();
+    rig.feed(videoUnits(from()), 13_500);
+    await rig.recorder.disarm();
+    rig.recorder.arm();
+    away();
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(14_600);
+    assert.equal((await rig.event('failed')).error.code, 'ECONNREFUSED');
+  });
+
   it('takes what comes when the camera is back in time, says what is missing, and leaves out what is of long ago', async () => {
     rig = new Rig({ postRoll: 6 });
     rig.recorder.arm();
