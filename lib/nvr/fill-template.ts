@@ -11,6 +11,9 @@ export const STYLES: Readonly<Record<'move' | 'legacy', { live: string; playback
   legacy: { live: '/CH{ch:2}{stream}', playback: '' },
 };
 
+/** The signs that a path may hold as they are (RFC 3986 3.3), except `;` and `&`, which end a parameter. */
+const PLAIN = /%(?:24|2B|2C|3A|3D|40)/g;
+
 /**
  * `wire` replaces `{ch}` and `{ch:n}` (n digits), `code` replaces `{stream}`. The further `values` are
  * percent-encoded. Throws EINPUT for an unknown placeholder.
@@ -30,7 +33,11 @@ export function fillTemplate(
       const value = Object.hasOwn(values, name) ? values[name] : undefined;
       if (value === undefined)
         throw new NvrError('EINPUT', `The URI template has an unknown placeholder ${whole}.`);
-      return encodeURIComponent(value(format ?? ''));
+      const encoded = encodeURIComponent(value(format ?? ''));
+      // Cameras that read the account from the path may not decode what a path can hold as it is.
+      return name === 'password' || name === 'username'
+        ? encoded.replace(PLAIN, decodeURIComponent)
+        : encoded;
     });
   return filled.startsWith('/') ? filled : `/${filled}`;
 }

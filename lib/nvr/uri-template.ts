@@ -21,8 +21,8 @@ export function templatesOf(settings: NvrSettings): Templates {
 
 /**
  * Path and query from a template. `{ch}` and `{ch:n}` (n digits) become the channel number on the wire,
- * `{stream}` its code by `streamCodes`; further `values` (`pbkey`, …) are percent-encoded. Throws EINPUT for
- * an unknown placeholder, channel or stream.
+ * `{stream}` its code by `streamCodes`; `{username}`, `{password}` and further `values` (`pbkey`, …) are
+ * percent-encoded. Throws EINPUT for an unknown placeholder, channel or stream.
  */
 export function expandTemplate(
   template: string,
@@ -43,7 +43,11 @@ export function expandTemplate(
   }
   if (template.trim() === '')
     throw new NvrError('EINPUT', 'The URI template is empty; give one in the NVR settings.');
-  const filled = fillTemplate(template, channel - 1 + settings.firstChannel, code, values);
+  const filled = fillTemplate(template, channel - 1 + settings.firstChannel, code, {
+    username: () => settings.username,
+    password: () => settings.password,
+    ...values,
+  });
   // eslint-disable-next-line no-control-regex -- a request line must stay one line
   if (/[\x00-\x20\x7f]/.test(filled))
     throw new NvrError('EINPUT', 'The URI template must not contain spaces or control characters.');

@@ -36,6 +36,14 @@ RED.nvrAddress.dialog = function (node, lists) {
         template,
         channel - 1 + Number($(at + 'firstChannel').val()),
         lists().streamCodes.main,
+        {
+          username: function () {
+            return $(at + 'username').val();
+          },
+          password: function () {
+            return '***';
+          },
+        },
       );
     } catch {
       path = template;
@@ -80,7 +88,11 @@ RED.nvrAddress.dialog = function (node, lists) {
       $(at + 'username').val(address.username);
       $(at + 'password').val(address.password);
     }
-    if (address.preset) usePreset(address.preset, address.template);
+    if (address.style) {
+      $(at + 'uriStyle').val(address.style);
+      $(at + 'firstChannel').val('0');
+      $('#nvr-preset').val('');
+    } else if (address.preset) usePreset(address.preset, address.template);
     else if (address.template) {
       $(at + 'uriStyle').val('custom');
       $(at + 'liveTemplate').val(address.template);
@@ -133,13 +145,15 @@ RED.nvrAddress.dialog = function (node, lists) {
       useAddress(text);
       asks();
     });
-    // Of a recording's URL only the path is wanted: the address is that of the live pictures.
+    // Of a recording's URL only the path is wanted: the address is that of the live pictures. A known maker's
+    // has placeholders for the times.
     $('#node-config-input-playbackTemplate').on('change', function () {
       const address = /^\s*rtsps?:\/\//i.test($(this).val()) && RED.nvrAddress.split($(this).val());
-      if (address)
-        $(this)
-          .val(address.template || '')
-          .trigger('change');
+      if (!address) return;
+      const maker = RED.nvrAddress.styles[address.style] || address.preset || {};
+      $(this)
+        .val(maker.playback || address.template || '')
+        .trigger('change');
     });
     $('#node-config-input-liveTemplate')
       .closest('.red-ui-tray-body')

@@ -43,7 +43,8 @@ export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   const raw = deployed === undefined ? undefined : rawOf(RED, deployed.id);
   const isKept = (property: string): boolean =>
     raw !== undefined && same(raw[property] ?? DEFAULTS[property], given[property] ?? DEFAULTS[property]);
-  const isBound = BOUND.every(isKept);
+  // A path with the password in it would show it to whoever reads what was asked for.
+  const isBound = BOUND.every(isKept) && (isKept('liveTemplate') || !asksForPassword(given.liveTemplate));
   const values: Record<string, unknown> = {};
   for (const property of PROPERTIES) {
     // A variable's value is as secret as a password, so it is only sent to the stored target.
@@ -85,7 +86,7 @@ function accountOf(
   if (!isBound || (stored === 'password' && own.username !== username)) {
     throw new NvrError(
       'EINPUT',
-      'The stored password is used only with the stored host, ports, TLS, redirect and Basic settings and user name: type the password again, or deploy first.',
+      'The stored password is used only with the stored host, ports, TLS, redirect and Basic settings and user name, and in no new path: type the password again, or deploy first.',
     );
   }
   return { username, password, isGuess: false };
@@ -103,6 +104,10 @@ function textOf(property: string, value: unknown): string {
   if (typeof value !== 'string' || value.length > 1024)
     throw new NvrError('EINPUT', `The setting "${property}" must be text.`);
   return String(plain(property, value));
+}
+
+function asksForPassword(template: unknown): boolean {
+  return typeof template === 'string' && template.includes('{password');
 }
 
 /** The node's properties in the flow file. */

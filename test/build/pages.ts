@@ -120,6 +120,7 @@ function addressScript(): string {
     'rtsp/uri',
     'nvr/fill-template',
     'nvr/presets/makers',
+    'nvr/presets/account-in-path',
     'nvr/presets/recognise',
     'nvr/presets/pasted-text',
     'nvr/presets/address',

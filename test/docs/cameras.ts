@@ -32,5 +32,7 @@ function dualOf(preset: Preset): string {
 }
 
 function pathOf({ live, codes, firstChannel, port }: Preset, stream: string): string {
-  return expandTemplate(live, settingsFor(port, { streamCodes: codes, firstChannel }), 1, stream);
+  const account = { username: 'admin', password: 'secret' };
+  const settings = settingsFor(port, { streamCodes: codes, firstChannel, ...account });
+  return expandTemplate(live, settings, 1, stream);
 }

@@ -141,6 +141,13 @@ describe('the dialog’s test', () => {
       assert.equal(server.requests.length + other.requests.length, 0);
     });
 
+  it('puts the stored password into no path that the dialog does not have from the flow file', async () => {
+    const { status, lines } = await test({ liveTemplate: '/x?name={username}&secret={password}' });
+    assert.deepEqual([status, lines[0]!.code], [400, 'EINPUT']);
+    assert.match(String(lines[0]!.reason), /in no new path: type the password again/);
+    assert.equal(server.requests.length, 0);
+  });
+
   it('takes a node that was saved before there were settings of access for one with their defaults', async () => {
     await test({ redirects: 'same', allowBasic: false, keyPattern: '' });
     assert.ok(server.requests.length > 0);

@@ -2,9 +2,10 @@
 // settings.
 
 import { parseAuthority, parseRtspUri } from '../../rtsp/uri.js';
+import { asTemplate } from './account-in-path.js';
 import type { Preset } from './makers.js';
 import { accountIn, isPlainAddress, urlIn } from './pasted-text.js';
-import { literally, recognise } from './recognise.js';
+import { recognise, recogniseStyle } from './recognise.js';
 
 /** The parts of an address; those that it does not contain are undefined. */
 export interface SplitAddress {
@@ -16,6 +17,8 @@ export interface SplitAddress {
   readonly httpTls?: boolean;
   readonly username?: string;
   readonly password?: string;
+  /** The URI style of a MOBOTIX recorder; then there is no template. */
+  readonly style?: 'move' | 'legacy';
   /** Path and query as a template. */
   readonly template?: string;
   readonly preset?: Preset;
@@ -30,23 +33,28 @@ export interface SplitAddress {
 export function splitAddress(text: string): SplitAddress | undefined {
   const typed = urlIn(text);
   try {
-    const [, scheme, rest] = /^([a-z][a-z+]{0,20}):\/\/(.*)$/i.exec(typed) ?? [];
+    const [, scheme, rest = ''] = /^([a-z][a-z+]{0,20}):\/\/(.*)$/i.exec(typed) ?? [];
+    // Pasted behind a scheme that was in the field already.
+    if (/^(?:rtsps?|https?|onvif):\/\//i.test(rest)) return splitAddress(rest);
     switch (scheme?.toLowerCase()) {
       case undefined:
         return splitWithoutScheme(typed);
       case 'http':
-      case 'https':
-        return splitWebAddress(typed);
       case 'onvif':
-        return splitWebAddress(`http://${rest!}`);
-      // GStreamer's schemes for one transport or another.
+        return splitWebAddress(rest, false);
+      case 'https':
+        return splitWebAddress(rest, true);
+      // Those with a letter more are GStreamer's for one transport or another.
+      case 'rtsp':
       case 'rtspt':
       case 'rtspu':
       case 'rtsph':
-        return splitRtsp('rtsp', rest!);
-      case 'rtsp':
+        return splitRtsp('rtsp', rest);
       case 'rtsps':
-        return splitRtsp(scheme, rest!);
+      case 'rtspst':
+      case 'rtspsu':
+      case 'rtspsh':
+        return splitRtsp('rtsps', rest);
       default:
         return undefined;
     }
@@ -62,22 +70,21 @@ function splitWithoutScheme(typed: string): SplitAddress | undefined {
   const [head = ''] = after.split(/[/?]/, 1);
   if (!isPlainAddress(head.slice(head.lastIndexOf('@') + 1))) return undefined;
   // A page of the camera's own web server.
-  if (/\.(?:asp|aspx|cgi|htm|html|php|shtml)(?:$|[?#])/i.test(after))
-    return splitWebAddress(`http://${typed}`);
+  if (/\.(?:asp|aspx|cgi|htm|html|php|shtml)(?:$|[?#])/i.test(after)) return splitWebAddress(typed, false);
   return splitRtsp('rtsp', typed);
 }
 
-function splitWebAddress(typed: string): SplitAddress {
-  const { protocol, hostname, port, username, password } = new URL(typed);
-  const tls = protocol === 'https:';
+function splitWebAddress(rest: string, tls: boolean): SplitAddress {
+  const { account, after } = accountIn(rest);
+  const [head = ''] = after.split(/[/?\s]/, 1);
+  const { username, password } = account ?? parseRtspUri(`rtsp://${head}`);
+  const [authority = ''] = head.slice(head.lastIndexOf('@') + 1).split('#', 1);
+  const { host, port } = parseAuthority(authority);
   return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    ...(port !== '' && { httpPort: Number(port) }),
-    ...(tls && { httpTls: true, httpPort: Number(port || '443') }),
-    ...(username !== '' && {
-      username: decodeURIComponent(username),
-      password: decodeURIComponent(password),
-    }),
+    host,
+    ...(port !== undefined && { httpPort: port }),
+    ...(tls && { httpTls: true, httpPort: port ?? 443 }),
+    ...(username !== undefined && username !== '' && { username, password: password ?? '' }),
   };
 }
 
@@ -86,14 +93,15 @@ function splitRtsp(scheme: string, rest: string): SplitAddress | undefined {
   const { path, tls, host, port, ...login } = parseRtspUri(`${scheme}://${after}`);
   // Several URLs that were pasted as one line.
   if (/rtsps?:\/\//i.test(path)) return undefined;
-  const base = { tls, host, port, ...(account ?? login) };
+  const { template, account: inPath } = asTemplate(path);
+  const base = { tls, host, port, ...(inPath ?? account ?? login) };
   if (path === '/') return base;
-  const recognised = recognise(path, port);
-  if (recognised === undefined) return { ...base, template: literally(path) };
-  const { channel, stream, ...settings } = recognised;
-  return {
-    ...{ ...base, ...settings },
-    ...(channel === undefined ? {} : { channel }),
-    ...(stream === undefined ? {} : { stream }),
-  };
+  return { ...base, ...known(recogniseStyle(path) ?? recognise(path, port) ?? { template }) };
+}
+
+/** Without the properties that are undefined. */
+function known(parts: {
+  readonly [K in keyof SplitAddress]: SplitAddress[K] | undefined;
+}): Partial<SplitAddress> {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
 }

@@ -48,6 +48,9 @@ const REALTIME =
   'https://getrealtime.com/blog/how-to-find-your-ip-cameras-rtsp-url-complete-vendor-reference-2026';
 const REOLINK = 'https://support.reolink.com/hc/en-us/articles/900000630706';
 const UNIVIEW = 'https://mofulls.pixnet.net/blog/post/351191279';
+const MOBOTIX =
+  'https://github.com/visioforge/help/blob/2754a35ce4991b55f8855c87fd0038cedc22b521/dotnet/camera-brands/mobotix.md';
+const BRAZIL = 'https://gist.github.com/denoww/43b0f055c85ac8c22672d230d4fb2cad';
 const ABUS = 'https://github.com/ch-bas/cctv-camera-database/releases/tag/v1.12.0';
 
 type Given = Pick<Preset, 'live'> & Partial<Preset>;
@@ -62,6 +65,8 @@ function preset(id: string, maker: string, source: string, given: Given): Preset
 
 /** If several makers share a path, the first one in this list is recognised. */
 export const PRESETS: readonly Preset[] = [
+  preset('mobotix', 'MOBOTIX (cameras)', MOBOTIX, { live: '/mobotix.h264' }),
+  preset('mobotix-mjpeg', 'MOBOTIX (cameras, MJPEG)', MOBOTIX, { live: '/mobotix.mjpeg' }),
   preset('hikvision', 'Hikvision', ZWPLAYER, HIKVISION),
   preset('hikvision-old', 'Hikvision (before 2012)', CSDN, {
     live: '/h264/ch{ch}/{stream}/av_stream',
@@ -77,7 +82,7 @@ export const PRESETS: readonly Preset[] = [
   preset('lorex', 'Lorex', ROBOCAM, { ...DAHUA, playback: '' }),
   preset('imou', 'IMOU', ROBOCAM, { ...DAHUA, playback: '' }),
   preset('flir-nvr', 'FLIR (recorders)', CAMIO, { ...DAHUA, playback: '' }),
-  preset('intelbras', 'Intelbras', 'https://gist.github.com/denoww/43b0f055c85ac8c22672d230d4fb2cad', {
+  preset('intelbras', 'Intelbras', BRAZIL, {
     ...DAHUA,
     playback: '',
   }),
@@ -224,5 +229,9 @@ export const PRESETS: readonly Preset[] = [
   preset('avigilon', 'Avigilon', ROBOCAM, { live: '/defaultPrimary?streamType=u' }),
   preset('arecont', 'Arecont Vision', ROBOCAM, { live: '/h264.sdp' }),
   preset('acti', 'ACTi', ROBOCAM, { live: '/track1' }),
+  preset('luxvision', 'Luxvision, XMEye', BRAZIL, {
+    live: '/user={username}&password={password}&channel={ch}&stream={stream}.sdp',
+    codes: { main: '0', dual: '1' },
+  }),
   preset('zavio', 'Zavio', ROBOCAM, { live: '/video.pro{stream}' }),
 ];

@@ -6,19 +6,42 @@ import { parseAuthority } from '../../rtsp/uri.js';
 /** The ports that RTSP servers use. */
 const RTSP_PORTS = [554, 322, 8554];
 
+/** What stands around a URL in a chat, a manual or a command line. */
+const OPENING = '"\'`<([“”„‘’‚«»';
+const CLOSING = '"\'`“”‘’«».,;';
+const BRACKETS: Readonly<Record<string, string>> = { ')': '(', ']': '[', '>': '<' };
+
 /**
- * The text without quotes or brackets around it and characters that nobody sees; of a longer text, such as a
- * command line, its RTSP URL.
+ * The text without quotes, brackets or punctuation around it and characters that nobody sees; of a longer
+ * text, such as a command line, its RTSP URL.
  */
 export function urlIn(text: string): string {
   const seen = text
     .replace(/\p{Cf}/gu, '')
     .replaceAll('&amp;', '&')
     .trim();
-  const isQuoted = /^["'`<(“”„‘’‚«»]/.test(seen) && /["'`>)“”‘’«»]$/.test(seen) && seen.includes('://');
-  const bare = isQuoted ? seen.slice(1, -1).trim() : seen;
+  if (!seen.includes('://')) return seen;
+  const bare = unwrapped(seen);
   if (/^[a-z][a-z+]{0,20}:\/\//i.test(bare)) return bare;
-  return /rtsps?:\/\/[^\s"'`<>]+/i.exec(bare)?.[0] ?? bare;
+  return unwrapped(/rtsps?:\/\/[^\s"'`<>]+/i.exec(bare)?.[0] ?? bare);
+}
+
+function unwrapped(text: string): string {
+  let from = 0;
+  while (from < text.length && isAround(text[from]!, OPENING)) from++;
+  let to = text.length;
+  while (to > from && (isAround(text[to - 1]!, CLOSING) || closesNothing(text, from, to))) to--;
+  return text.slice(from, to);
+}
+
+function isAround(letter: string, signs: string): boolean {
+  return signs.includes(letter) || letter.trim() === '';
+}
+
+/** Whether the text ends with a bracket that was not opened in it. */
+function closesNothing(text: string, from: number, to: number): boolean {
+  const opening = BRACKETS[text[to - 1]!];
+  return opening !== undefined && !text.slice(from, to).includes(opening);
 }
 
 interface FoundAccount {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { splitAddress } from '../../../lib/nvr/presets/address.js';
+import { expandTemplate } from '../../../lib/nvr/uri-template.js';
+import { settingsFor } from '../../support/settings.js';
 
 const CAMERA = '10.0.0.2';
 
@@ -69,6 +71,19 @@ describe('what people paste as an address', () => {
       assert.deepEqual(splitAddress(text), { tls: false, host: CAMERA, port: 554, template: '/x' }, text);
   });
 
+  it('may be torn out of a sentence, or stand behind a scheme that was there already', () => {
+    for (const text of [
+      ...['rtsp://10.0.0.2/x "', "rtsp://10.0.0.2/x'", 'See rtsp://10.0.0.2/x.', '[Gate](rtsp://10.0.0.2/x)'],
+      ...['[rtsp://10.0.0.2/x]', 'rtsp://10.0.0.2/x,', 'rtsp://rtsp://10.0.0.2/x'],
+    ])
+      assert.deepEqual(splitAddress(text), { tls: false, host: CAMERA, port: 554, template: '/x' }, text);
+    for (const text of ['rtspst://10.0.0.2/x', 'rtspsu://10.0.0.2/x', 'RTSPS://10.0.0.2/x'])
+      assert.deepEqual(splitAddress(text), { tls: true, host: CAMERA, port: 322, template: '/x' }, text);
+    assert.deepEqual(splitAddress('rtsp://http://10.0.0.2/x'), { host: CAMERA });
+    assert.equal(splitAddress('rtsp://10.0.0.2/x(1)')?.template, '/x(1)');
+    assert.equal(splitAddress('rtsp://[::1]')?.host, '::1');
+  });
+
   it('may lack the scheme where it is an address beyond doubt', () => {
     const { host, username, password } = splitAddress('admin:a/b@10.0.0.2:554/stream1')!;
     assert.deepEqual({ host, username, password }, { host: CAMERA, username: 'admin', password: 'a/b' });
@@ -88,6 +103,11 @@ describe('what people paste as an address', () => {
     assert.deepEqual(splitAddress('onvif://10.0.0.2/x'), { host: CAMERA });
     assert.deepEqual(splitAddress('10.0.0.2/doc/page/login.asp?_16'), { host: CAMERA });
     assert.deepEqual(splitAddress('http://[fe80::1]/x'), { host: 'fe80::1' });
+    for (const password of ['p#w', 'p/w', 'p@w', '100%'])
+      assert.deepEqual(splitAddress(`http://admin:${password}@10.0.0.2/x y#z`), {
+        ...{ host: CAMERA, username: 'admin', password },
+      });
+    assert.deepEqual(splitAddress('http://10.0.0.2#top'), { host: CAMERA });
   });
 
   it('may name an IPv6 address, with a zone and without brackets', () => {
@@ -110,6 +130,82 @@ describe('what people paste as an address', () => {
       '/cam/realmonitor?channel={ch}&subtype={stream}',
     );
     for (const path of ['', '/']) assert.equal(template(path), undefined);
+  });
+
+  describe('of a MOBOTIX recorder', () => {
+    it('is its URI style, for all its channels, and leaves no key in the settings', () => {
+      const base = { tls: false, host: CAMERA, port: 554 };
+      for (const [path, style, channel] of [
+        ['/live?ch=0000&stype=M', 'move', 1],
+        ['/live?ch=0011&stype=D', 'move', 12],
+        ['/playback?ch=0001&stype=M&pbkey=secret', 'move', 2],
+        ['/CH00M', 'legacy', 1],
+        ['/CH03D/', 'legacy', 4],
+      ] as const)
+        assert.deepEqual(splitAddress(`rtsp://${CAMERA}${path}`), { ...base, style, channel }, path);
+      assert.deepEqual(splitAddress(`rtsp://${CAMERA}/live?ch=%d&stype=<D/M>`), { ...base, style: 'move' });
+    });
+
+    it('is a path like any other where more or less is said', () => {
+      for (const path of ['/live?ch=0&stype=M', '/live?ch=0000', '/CH1M', '/live?ch=0000&stype=M&x=1'])
+        assert.equal(splitAddress(`rtsp://${CAMERA}${path}`)?.template, path);
+    });
+  });
+
+  describe('with the account in its path', () => {
+    const split = (path: string): unknown[] => {
+      const { username, password, template, preset } = splitAddress(`rtsp://${CAMERA}${path}`)!;
+      return [username, password, template, preset?.id];
+    };
+
+    it('leaves none in the template', () => {
+      assert.deepEqual(split('/user=admin&password=abc&channel=3&stream=1.sdp?real_stream'), [
+        ...['admin', 'abc'],
+        '/user={username}&password={password}&channel={ch}&stream={stream}.sdp?real_stream',
+        'luxvision',
+      ]);
+      assert.deepEqual(split('/user=admin_password=a_b_channel=1_stream=0.sdp'), [
+        ...['admin', 'a_b', '/user={username}_password={password}_channel=1_stream=0.sdp', undefined],
+      ]);
+      assert.deepEqual(split('/x?pwd=a%2Fb&usr=me'), [
+        ...['me', 'a/b', '/x?pwd={password}&usr={username}', undefined],
+      ]);
+      assert.deepEqual(split('/user=admin&password=&channel=1&stream=0.sdp').slice(0, 2), ['admin', '']);
+    });
+
+    it('takes that one, which the camera asks for, and not the one in front of the host', () => {
+      const { username, password } = splitAddress(`rtsp://me:pw@${CAMERA}/x?user=admin&pwd=abc`)!;
+      assert.deepEqual([username, password], ['admin', 'abc']);
+    });
+
+    it('is asked for as it was pasted', () => {
+      for (const path of [
+        '/x?user=me&password=a@b:c+$=',
+        '/x?user=a%2Fb&password=%C3%A4%26',
+        '/user=_password=_ch=1',
+      ]) {
+        const { template, username, password } = splitAddress(`rtsp://${CAMERA}${path}`)!;
+        const settings = settingsFor(554, { username: username!, password: password! });
+        assert.equal(expandTemplate(template!, settings, 1, 'main'), path);
+      }
+    });
+  });
+
+  it('of a recording is that of the live pictures, with none of its times', () => {
+    for (const [path, template, channel] of [
+      ['/Streaming/tracks/201?starttime=20260329T140200Z', '/Streaming/Channels/{ch}0{stream}', 2],
+      [
+        '/cam/playback?channel=3&subtype=1&starttime=2026_03',
+        '/cam/realmonitor?channel={ch}&subtype={stream}',
+        3,
+      ],
+      ['/c4/b1494208846/e1494209026/replay/', '/unicast/c{ch}/s{stream}/live', 4],
+    ] as const) {
+      const split = splitAddress(`rtsp://${CAMERA}${path}`);
+      assert.deepEqual([split?.template, split?.channel], [template, channel], path);
+      assert.notEqual(split?.preset?.playback, '');
+    }
+    assert.equal(splitAddress(`rtsp://${CAMERA}/c4/barn`)?.template, '/c4/barn');
   });
 
   it('is none where nobody could tell what is meant', () => {

@@ -32,6 +32,7 @@ describe('presets of makers', () => {
   });
 
   for (const [id, main, dual] of [
+    ['mobotix', '/mobotix.h264', '/mobotix.h264'],
     ['hikvision', '/Streaming/Channels/101', '/Streaming/Channels/102'],
     ['hikvision-old', '/h264/ch1/main/av_stream', '/h264/ch1/sub/av_stream'],
     ['dahua', '/cam/realmonitor?channel=1&subtype=0', '/cam/realmonitor?channel=1&subtype=1'],

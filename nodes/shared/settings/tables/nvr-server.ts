@@ -91,8 +91,8 @@ export const serverSettings = settingsTable({
     label: ['Live path', 'Live-Pfad'],
     placeholder: ['/Streaming/Channels/{ch}0{stream}', '/Streaming/Channels/{ch}0{stream}'],
     help: [
-      '`{ch}` is the channel number, `{ch:4}` with four digits, `{stream}` the stream’s code.',
-      '`{ch}` ist die Kanalnummer, `{ch:4}` mit vier Stellen, `{stream}` das Kürzel des Streams.',
+      '`{ch}` is the channel number, `{ch:4}` with four digits, `{stream}` the stream’s code; `{username}` and `{password}` are the account, where a camera wants it in the path.',
+      '`{ch}` ist die Kanalnummer, `{ch:4}` mit vier Stellen, `{stream}` das Kürzel des Streams; `{username}` und `{password}` sind das Konto, wenn die Kamera es im Pfad verlangt.',
     ],
     badge: ['bad live path', 'Live-Pfad ungültig'],
     when: OF_TEMPLATES,
