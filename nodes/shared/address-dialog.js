@@ -50,7 +50,13 @@ RED.nvrAddress.dialog = function (node, lists) {
     }
     const scheme = $(at + 'tls').prop('checked') ? 'rtsps://' : 'rtsp://';
     const uri = scheme + (/:/.test(named.host) ? '[' + named.host + ']' : named.host) + ':' + port + path;
-    $('#nvr-asks').text(node._('asks') + ' ' + uri.replace(RED.nvrAddress.secretParameters, '$1=***'));
+    const isOne = rows.length > 1 && !/\{ch[:}]/.test(template);
+    $('#nvr-asks').text(
+      node._('asks') +
+        ' ' +
+        uri.replace(RED.nvrAddress.secretParameters, '$1=***') +
+        (isOne ? '. ' + node._('oneCamera') : ''),
+    );
   };
   /** Applies a preset, which sets everything that is needed. */
   const usePreset = function (preset, template) {

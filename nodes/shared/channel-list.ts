@@ -3,12 +3,13 @@
 
 import { NvrError } from '../../lib/errors.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
-import { channelRanges } from './settings/check.js';
+import { channelRanges, listParts } from './settings/check.js';
 
 type ChannelTable = Pick<NvrSettings, 'channels'>;
 
 /** A longer list is a mistake: no NVR has this many channels. */
 export const MAX_LISTED = 1024;
+const MAX_LIST_TEXT = 100 * MAX_LISTED;
 
 /**
  * The channels of a list without duplicates, in the given order. Names in the table take precedence over list
@@ -17,6 +18,7 @@ export const MAX_LISTED = 1024;
  */
 export function channelList(settings: ChannelTable, given: unknown): number[] {
   const text = textOf(given);
+  if (text.length > MAX_LIST_TEXT) throw refusal();
   const whole = named(settings, text);
   if (whole !== undefined) return [whole];
   if (text === '*') {
@@ -24,7 +26,8 @@ export function channelList(settings: ChannelTable, given: unknown): number[] {
     return all.length === 0 ? [1] : [...new Set(all)];
   }
   const found = new Set<number>();
-  for (const part of text.split(',')) {
+  const isName = (part: string): boolean => named(settings, part.trim()) !== undefined;
+  for (const part of listParts(text, isName)) {
     const own = named(settings, part.trim());
     const ranges: [number, number][] | undefined = own === undefined ? channelRanges(part) : [[own, own]];
     if (ranges === undefined) throw refusal();

@@ -137,6 +137,14 @@ describe('the dialogs', function () {
       ['http://it:pw2@[fe80::1]:8080/login', 'fe80::1', '554', 'it pw2', 'rtsp://[fe80::1]:554/'],
       ['rtmp://who:pw3@10.0.0.2/live', 'rtmp://10.0.0.2/live', '554', 'who pw3', 'No address can be read'],
       ['rtsp://<ip>/x', '<ip>', '554', 'who pw3', 'No address can be read'],
+      ['rtsp://an:pw4@10.0.0.3/live?ch=0002&stype=D', '10.0.0.3', '554', 'an pw4', '/live?ch=0002&stype=M'],
+      [
+        'rtsp://10.0.0.4/user=xm&password=pw5&channel=3&stream=0.sdp',
+        '10.0.0.4',
+        '554',
+        'xm pw5',
+        '=xm&password=***&channel=3',
+      ],
     ] as const) {
       await address.fill(pasted);
       await address.blur();
@@ -149,6 +157,13 @@ describe('the dialogs', function () {
       assert.equal(isMarked, below.startsWith('No'), pasted);
     }
     assert.equal(await field('httpPort'), '8080');
+    assert.equal(
+      await field('liveTemplate'),
+      '/user={username}&password={password}&channel={ch}&stream={stream}.sdp',
+    );
+    await address.fill('rtsp://10.0.0.3/playback?ch=0002&stype=M&pbkey=abc');
+    await address.blur();
+    assert.equal(await field('uriStyle'), 'move');
     await leave(page, 'cancel');
   });
 

@@ -134,14 +134,21 @@ describe('the texts of the editor', () => {
     const of = (language: Language): string =>
       [
         ...TYPES.flatMap((type) => [...flat(builtCatalog(type, language)).values()]),
-        ...TYPES.map((type) => read('locales', language, `${type}.html`)),
+        ...TYPES.map((type) => pages.get(`locales/${language}/${type}.html`)!),
         ...Object.values(badges(language)),
         ...Object.values(sentencesOf(language)),
+        // Both languages, in what pages say.
+        ...['nvr-video/texts.js', 'timeline.js'].map((name) => read('shared', 'view', name)),
+        fs.readFileSync(path.join(NODES, '..', 'lib', 'nvr', 'evidence', 'verify.html'), 'utf8'),
       ].join('\n');
     // `NVR` is "der" throughout.
     const stilted =
       /auf der Leitung|\b(?:des|die|der|den) Laufs?\b|\bLäufe|Nicht beschreiben|Epochen|\b[Dd]as NVR\b|NVR, das\b|statt dessen/;
     assert.equal(stilted.exec(of('de'))?.[0], undefined);
+    // One word for one thing: Standbild, dekodieren, Kennwort, Rechner, Eingang und Ausgang.
+    const others =
+      /Schnappsch|[Dd]ecodier|Passw(?:o|ö)rt|\bMaschine|Eingaben\b|Ausgaben\b|Näheres|\bheil(?:e|es|en)?\b|Fragt:/;
+    assert.equal(others.exec(of('de'))?.[0], undefined);
     const riddles = /pulled out|know no fragments|whose word|on the wire|\bone's word/;
     assert.equal(riddles.exec(of('en-US'))?.[0], undefined);
   });

@@ -123,6 +123,23 @@ export function sentenceOf({ sentence, words = {} }: Problem): string {
   return text;
 }
 
+/** A name in a channel list may contain this many commas. */
+const MAX_COMMAS = 8;
+
+/** The parts of a channel list, which commas separate; those in a name of the table do not. */
+export function listParts(text: string, isName: (part: string) => boolean): string[] {
+  const pieces = text.split(',');
+  const parts: string[] = [];
+  let at = 0;
+  while (at < pieces.length) {
+    let end = Math.min(pieces.length, at + MAX_COMMAS + 1);
+    while (end > at + 1 && !isName(pieces.slice(at, end).join(','))) end--;
+    parts.push(pieces.slice(at, end).join(','));
+    at = end;
+  }
+  return parts;
+}
+
 /** The numbers and ranges of a channel list; undefined if it is not one. */
 export function channelRanges(text: string): [from: number, to: number][] | undefined {
   const ranges: [number, number][] = [];
@@ -163,13 +180,14 @@ function channelProblem(
 ): Problem | undefined {
   const text = textOf(value);
   if (text.includes('://')) return { sentence: 'url' };
+  const isName = (part: string): boolean =>
+    channels.some(({ name }) => name.trim().toLowerCase() === part.trim().toLowerCase());
   const isKnown = (part: string): boolean =>
-    channels.some(({ name }) => name.trim().toLowerCase() === part.trim().toLowerCase()) ||
-    (/^\d{1,4}$/.test(part.trim()) && Number(part) > 0);
+    isName(part) || (/^\d{1,4}$/.test(part.trim()) && Number(part) > 0);
   if (isKnown(text)) return undefined;
   if (list !== true) return { sentence: 'channel' };
   const fits = (part: string): boolean => isKnown(part) || channelRanges(part) !== undefined;
-  return text === '*' || text.split(',').every(fits) ? undefined : { sentence: 'channelList' };
+  return text === '*' || listParts(text, isName).every(fits) ? undefined : { sentence: 'channelList' };
 }
 
 function isChannelRow(row: unknown): boolean {

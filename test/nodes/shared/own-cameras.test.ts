@@ -7,12 +7,14 @@ const table = {
   channels: [
     { channel: 2, name: 'Gate' },
     { channel: 5, name: '1-4' },
+    { channel: 9, name: 'Yard, north' },
+    { channel: 8, name: '6,7' },
   ],
 };
 const of = (given: unknown): OwnCameras => new OwnCameras(table, given);
 
 describe('the cameras of a node', () => {
-  for (const one of ['3', 3, 'gate', ' 1-4 '])
+  for (const one of ['3', 3, 'gate', ' 1-4 ', 'Yard, north'])
     it(`are one, which its messages do not name, for ${JSON.stringify(one)}`, () => {
       const own = of(one);
       assert.equal(own.channels.length, 1);
@@ -21,7 +23,9 @@ describe('the cameras of a node', () => {
 
   for (const [list, channels] of [
     ['1-3,Gate', [1, 2, 3]],
-    ['*', [2, 5]],
+    ['*', [2, 5, 9, 8]],
+    ['2,yard, NORTH,7', [2, 9, 7]],
+    ['6,6,7', [6, 8]],
     ['7,7', [7]],
   ] as const)
     it(`are named by their messages for the list ${list}`, () => {
@@ -55,6 +59,22 @@ describe('the cameras of a node', () => {
         message: 'msg.channel names a camera that this node does not have; it has 1, 2 (Gate), 3.',
       });
     assert.throws(() => of('1-64').named(65), /, 16 and 48 more\.$/);
+  });
+
+  it('are not looked for in a text that is no list', () => {
+    for (const given of [
+      '8-1',
+      '1-',
+      '-4',
+      '1-4-7',
+      '1;2',
+      'Yard',
+      '1,,2',
+      '0-3',
+      '1-10000',
+      '1,'.repeat(1e6),
+    ])
+      assert.throws(() => of(given), { code: 'EINPUT' }, given.slice(0, 20));
   });
 
   it('are told to a message that must name one and does not', () => {

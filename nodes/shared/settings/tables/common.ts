@@ -132,7 +132,7 @@ export const EMIT = {
     accessUnits: ['every access unit (frame)', 'jede Access Unit (jedes Bild)'],
     nalUnits: ['every NAL unit', 'jede NAL-Einheit'],
   },
-  label: ['Send', 'Sendet'],
+  label: ['Send', 'Senden'],
   help: ['What a message holds on output 1.', 'Was eine Nachricht an Ausgang 1 enthält.'],
   icon: 'fa-sign-out',
 } as const satisfies ChoiceSetting;
@@ -168,7 +168,7 @@ export const ATTACH = {
   label: ['attach the clip for e-mail', 'Clip für E-Mail anhängen'],
   help: [
     '`msg.attachments` as the e-mail node takes it, up to 18 MiB; a warning tells what is too large.',
-    '`msg.attachments`, wie der E-Mail-Node es nimmt, bis 18 MiB; eine Warnung nennt, was zu groß ist.',
+    '`msg.attachments`, wie der E-Mail-Node sie erwartet, bis 18 MiB; ist ein Clip zu groß, sagt es eine Warnung.',
   ],
   badge: ['bad attachment', 'Anhang ungültig'],
 } as const satisfies BooleanSetting;

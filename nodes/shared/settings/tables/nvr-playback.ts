@@ -128,7 +128,7 @@ export const playbackSettings = settingsTable({
       playing: ['the run plays', 'die Wiedergabe läuft'],
     },
     label: ['Done when', 'Fertig, wenn'],
-    help: ['When Complete nodes hear of the message.', 'Wann Complete-Nodes von der Nachricht hören.'],
+    help: ['When Complete nodes hear of the message.', 'Wann Complete-Nodes die Nachricht bekommen.'],
     badge: ['bad done when', 'Ende ungültig'],
     when: OF_UNITS,
   },

@@ -87,7 +87,7 @@ export const recordSettings = settingsTable({
     unit: ['keyframes', 'Schlüsselbilder'],
     help: [
       'Keyframes for one picture of the film, which has 25 a second: with a keyframe a second, 58 make a minute of a day.',
-      'Schlüsselbilder für ein Bild des Films, der 25 je Sekunde hat: bei einem Schlüsselbild je Sekunde machen 58 aus einem Tag eine Minute.',
+      'So viele Schlüsselbilder ergeben ein Bild des Films mit 25 Bildern je Sekunde: Bei einem Schlüsselbild je Sekunde machen 58 aus einem Tag eine Minute.',
     ],
     badge: ['bad keyframes', 'Bilder ungültig'],
     when: { mode: ['timelapse'] },
@@ -169,7 +169,7 @@ export const recordSettings = settingsTable({
     unit: ['of the files, as chmod takes them', 'der Dateien, wie bei chmod'],
     help: [
       'Of the files, as chmod takes them; who may read them may enter their folders.',
-      'Der Dateien, wie bei chmod; wer sie lesen darf, darf auch in ihre Ordner.',
+      'Rechte der Dateien, wie bei chmod; wer die Dateien lesen darf, darf auch in ihre Ordner.',
     ],
     narrow: true,
     icon: 'fa-lock',

@@ -30,7 +30,7 @@ export const snapshotSettings = settingsTable({
     integer: true,
     label: ['Quality', 'Qualität'],
     unit: ['1 to 100', '1 bis 100'],
-    help: ['Of the JPEG.', 'Des JPEG.'],
+    help: ['Quality of the JPEG.', 'Qualität des JPEG.'],
     when: OF_JPEGS,
   },
   width: {
@@ -52,8 +52,8 @@ export const snapshotSettings = settingsTable({
     default: false,
     label: ['make pixels square', 'Pixel quadratisch machen'],
     help: [
-      'For cameras such as D1 ones, whose pixels are not: the picture gets the width it is to be shown in.',
-      'Für Kameras wie D1, deren Pixel es nicht sind: Das Bild bekommt die Breite, in der es zu zeigen ist.',
+      'For cameras whose pixels are not square, such as those of 704 x 576: the picture gets the width that it is meant to be shown in.',
+      'Für Kameras, deren Pixel nicht quadratisch sind, etwa mit 704 x 576: Das Bild bekommt die Breite, in der es gezeigt werden soll.',
     ],
     badge: ['bad pixel shape', 'Pixelform ungültig'],
     when: OF_JPEGS,

@@ -71,8 +71,8 @@ export const viewSettings = settingsTable({
     label: ['Pages', 'Seiten'],
     unit: ['open at once, at most', 'zugleich offen, höchstens'],
     help: [
-      'Open pages at once; a further one is told so.',
-      'Offene Seiten zugleich; eine weitere erfährt es.',
+      'At most so many pages are open at once; a further one says that there are too many.',
+      'So viele Seiten dürfen zugleich offen sein; auf jeder weiteren steht, dass es zu viele sind.',
     ],
     icon: 'fa-users',
   },

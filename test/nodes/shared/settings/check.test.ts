@@ -6,7 +6,8 @@ import type { Setting, TextRule } from '../../../../nodes/shared/settings/settin
 const said = { label: ['Label', 'Wort'], help: ['Help.', 'Hilfe.'] } as const;
 const channels = [
   { channel: 3, name: 'Gate' },
-  { channel: 4, name: '7-9' },
+  { channel: 4, name: 'Yard, north' },
+  { channel: 5, name: '7-9' },
 ];
 
 function sentence(setting: Setting, value: unknown): string | undefined {
@@ -64,19 +65,19 @@ describe('the check of a setting', () => {
     const one: Setting = { ...said, kind: 'channel', default: '1' };
     const list: Setting = { ...one, list: true };
 
-    for (const value of ['1', 1, '9999', 'Gate', ' gate ', '7-9'])
+    for (const value of ['1', 1, '9999', 'Gate', ' gate ', 'yard, north', '7-9'])
       it(`takes ${JSON.stringify(value)} for one and in a list`, () => {
         assert.equal(sentence(one, value), undefined);
         assert.equal(sentence(list, value), undefined);
       });
 
-    for (const value of ['1-4,7', '*', 'Gate, 2', '1 - 3'])
+    for (const value of ['1-4,7', '*', 'Gate, 2', '1 - 3', '1,Yard, north,2'])
       it(`takes ${JSON.stringify(value)} in a list alone`, () => {
         assert.match(sentence(one, value)!, /a number from 1 to 9999/);
         assert.equal(sentence(list, value), undefined);
       });
 
-    for (const value of ['0', '-1', '10000', 'Door', '4-1', '1,', '1,,2', {}, true])
+    for (const value of ['0', '-1', '10000', 'Door', 'Yard', '4-1', '1-', '1,', '1,,2', {}, true])
       it(`refuses ${JSON.stringify(value)} for one and in a list`, () => {
         assert.match(sentence(one, value)!, /^must be a number/);
         assert.match(sentence(list, value)!, /^must be channel numbers/);
