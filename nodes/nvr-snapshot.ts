@@ -11,6 +11,7 @@ import { namedServer } from './shared/named-server.js';
 import { takePast } from './shared/past-picture.js';
 import { pictureName, responseHeaders } from './shared/picture-message.js';
 import { nvrOf, type NvrServerNode } from './shared/server-node.js';
+import { isEmpty } from './shared/settings/check.js';
 import { givenFor, isFromMessage } from './shared/settings/given.js';
 import { overridden } from './shared/settings/read.js';
 import { snapshotSettings } from './shared/settings/tables/nvr-snapshot.js';
@@ -96,7 +97,9 @@ class SnapshotNode implements FlowPart {
     const video = { ...videoInfo(unit, ++this.sequence, channel, stream), width, height, ageMs };
     return Object.assign(message, {
       topic: topicOr(message, topicOf(settings, channel, 'snapshot')),
-      filename: message.filename ?? pictureName(settings, channel, stream, unit.time, contentType),
+      filename: isEmpty(message.filename)
+        ? pictureName(settings, channel, stream, unit.time, contentType)
+        : message.filename,
       ...responseHeaders(message, contentType),
       payload: data,
       contentType,

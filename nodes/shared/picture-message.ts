@@ -31,9 +31,12 @@ export function pictureName(
   return `${clipPath(NAME, fields, settings.timeZone).join('-')}.${ENDINGS[contentType] ?? 'bin'}`;
 }
 
+/** Headers that describe a body. `http request` leaves those of its reply in the message. */
+const OF_BODY = /^(?:content-(?:type|length|encoding|range|md5)|transfer-encoding|etag|last-modified)$/i;
+
 /**
- * `msg.headers` for a flow that ends in `http response`. Other headers are kept; the content type is that of
- * the picture, not of the request.
+ * `msg.headers` for a flow that ends in `http response`. Other headers are kept; those of a body are the
+ * picture's.
  */
 export function responseHeaders(
   { res, headers }: Input,
@@ -41,6 +44,6 @@ export function responseHeaders(
 ): { headers?: Record<string, unknown> } {
   if (res === undefined || res === null) return {};
   const given = typeof headers === 'object' && headers !== null ? Object.entries(headers) : [];
-  const others = given.filter(([name]) => name.toLowerCase() !== 'content-type');
+  const others = given.filter(([name]) => !OF_BODY.test(name));
   return { headers: { ...Object.fromEntries(others), 'content-type': contentType } };
 }

@@ -282,6 +282,9 @@ describe('the nvr-snapshot node', () => {
     const own = next<Answer>('out');
     node.receive({ filename: 'mine.bin' });
     assert.equal((await own).filename, 'mine.bin');
+    const empty = next<Answer>('out');
+    node.receive({ filename: '' });
+    assert.match((await empty).filename!, /\.h264$/);
   });
 
   it('sets the content type for http response, and no headers if the message has no response', async () => {
