@@ -101,7 +101,8 @@ function splitRtsp(scheme: string, rest: string): SplitAddress | undefined {
 
 /** Without the properties that are undefined. */
 function known(parts: {
-  readonly [K in keyof SplitAddress]: SplitAddress[K] | undefined;
+  readonly [K in keyof SplitAddress]?: SplitAddress[K] | undefined;
 }): Partial<SplitAddress> {
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
+  const defined = Object.entries(parts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(defined) as Partial<SplitAddress>;
 }
