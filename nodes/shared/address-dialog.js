@@ -129,6 +129,7 @@ RED.nvrAddress.dialog = function (node, lists) {
       return preset.live === now;
     });
     if (node.uriStyle === 'custom' && saved) $('#nvr-preset').val(saved.id);
+    let presetPort = '554';
     $('#nvr-preset').on('change', function () {
       const id = $(this).val();
       const preset = RED.nvrAddress.presets.find(function (one) {
@@ -136,7 +137,10 @@ RED.nvrAddress.dialog = function (node, lists) {
       });
       if (!preset) return;
       usePreset(preset);
-      $('#node-config-input-rtspPort').val(String(preset.port));
+      // A port that was typed or pasted stays.
+      const port = $('#node-config-input-rtspPort');
+      if (['', '554', presetPort].includes(port.val().trim())) port.val(String(preset.port));
+      presetPort = String(preset.port);
       $('#node-config-input-uriStyle, #node-config-input-liveTemplate, #node-config-input-rtspPort').trigger(
         'change',
       );

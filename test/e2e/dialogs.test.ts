@@ -164,6 +164,21 @@ describe('the dialogs', function () {
     await address.fill('rtsp://10.0.0.3/playback?ch=0002&stype=M&pbkey=abc');
     await address.blur();
     assert.equal(await field('uriStyle'), 'move');
+    // A maker's port takes the place of the usual one and of another maker's, not of one that was pasted.
+    await showTab(page, 'cameras');
+    for (const [maker, expected] of [
+      ['eufy', '8554'],
+      ['hikvision', '554'],
+    ] as const) {
+      await page.selectOption('#nvr-preset', maker);
+      assert.equal(await field('rtspPort'), expected);
+    }
+    await showTab(page, 'connection');
+    await address.fill('rtsp://10.0.0.3:8555/x');
+    await address.blur();
+    await showTab(page, 'cameras');
+    await page.selectOption('#nvr-preset', 'eufy');
+    assert.equal(await field('rtspPort'), '8555');
     await leave(page, 'cancel');
   });
 
