@@ -68,6 +68,18 @@ RED.nvrAddress.dialog = function (node, lists) {
     $('#node-config-input-firstChannel').val(String(preset.firstChannel));
     $('#nvr-preset').val(preset.id);
   };
+  /** Sets what a maker's template needs besides, if it was typed and the fields still have the MOVE NVR's values. */
+  const complete = function (template) {
+    const preset = RED.nvrAddress.presets.find(function (one) {
+      return one.live === template;
+    });
+    const codes = lists().streamCodes;
+    const isUsual = codes.main === 'M' && codes.dual === 'D';
+    if (!preset || !isUsual || template === node.liveTemplate) return;
+    const playback = $('#node-config-input-playbackTemplate').val();
+    usePreset(preset);
+    if (playback) $('#node-config-input-playbackTemplate').val(playback);
+  };
   /** Moves the account of a text that is no address out of the address field, which flow files contain. */
   const keepAccount = function (text) {
     const begin = text.indexOf('://') === -1 ? 0 : text.indexOf('://') + 3;
@@ -149,7 +161,7 @@ RED.nvrAddress.dialog = function (node, lists) {
     // this template.
     $('#node-config-input-liveTemplate').on('change', function () {
       const text = $(this).val();
-      if (!/^\s*rtsps?:\/\//i.test(text)) return;
+      if (!/^\s*rtsps?:\/\//i.test(text)) return void complete(text.trim());
       $(this).val('');
       $('#node-config-input-host').val(text);
       useAddress(text);

@@ -179,6 +179,15 @@ describe('the dialogs', function () {
     await showTab(page, 'cameras');
     await page.selectOption('#nvr-preset', 'eufy');
     assert.equal(await field('rtspPort'), '8555');
+    // A maker's template that is typed, over the values of a MOVE NVR, needs nothing else.
+    await page.selectOption('#node-config-input-uriStyle', 'custom');
+    await page.fill('#nvr-code-main', '');
+    await page.fill('#nvr-code-dual', '');
+    await page.fill('#node-config-input-liveTemplate', '/Streaming/Channels/{ch}0{stream}');
+    await page.locator('#node-config-input-liveTemplate').blur();
+    assert.equal(await page.locator('#nvr-code-dual').inputValue(), '2');
+    assert.equal(await field('firstChannel'), '1');
+    assert.match(await field('playbackTemplate'), /^\/Streaming\/tracks\//);
     await leave(page, 'cancel');
   });
 
