@@ -75,6 +75,7 @@ RED.nvrAddress.dialog = function (node, lists) {
     });
     const codes = lists().streamCodes;
     const isUsual = codes.main === 'M' && codes.dual === 'D';
+    if ($('#node-config-input-uriStyle').val() !== 'custom') return;
     if (!preset || !isUsual || template === node.liveTemplate) return;
     const playback = $('#node-config-input-playbackTemplate').val();
     usePreset(preset);
