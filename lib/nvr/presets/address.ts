@@ -104,5 +104,5 @@ function known(parts: {
   readonly [K in keyof SplitAddress]?: SplitAddress[K] | undefined;
 }): Partial<SplitAddress> {
   const defined = Object.entries(parts).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(defined) as Partial<SplitAddress>;
+  return Object.fromEntries(defined);
 }
