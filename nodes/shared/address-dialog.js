@@ -68,7 +68,10 @@ RED.nvrAddress.dialog = function (node, lists) {
     $('#node-config-input-firstChannel').val(String(preset.firstChannel));
     $('#nvr-preset').val(preset.id);
   };
-  /** Sets what a maker's template needs besides, if it was typed and the fields still have the MOVE NVR's values. */
+  /**
+   * Sets what a maker's template needs besides, if it was typed and the fields still have the MOVE NVR's
+   * values.
+   */
   const complete = function (template) {
     const preset = RED.nvrAddress.presets.find(function (one) {
       return one.live === template;

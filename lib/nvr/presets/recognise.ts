@@ -64,7 +64,10 @@ function recording(preset: Preset, path: string): Recognised | undefined {
   return match === undefined ? undefined : { ...match, template: preset.live };
 }
 
-/** `behind`: what may follow the form; by default parameters or a final slash, as anything else is another path. */
+/**
+ * `behind`: what may follow the form; by default parameters or a final slash, as anything else is another
+ * path.
+ */
 function matching(
   preset: Preset,
   form: string,
