@@ -8,7 +8,7 @@ const PASSWORD = /(?<![a-z0-9])(?:password|passwd|pass|pwd)=/i;
 /** Ends a value: the next parameter, or the end of the last one's file name. */
 const END = /[&?#/;]|_[a-z]{1,20}=/i;
 
-export interface PathAsTemplate {
+interface PathAsTemplate {
   readonly template: string;
   /** If the path names one. */
   readonly account?: { readonly username: string; readonly password: string };

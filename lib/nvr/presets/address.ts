@@ -96,13 +96,13 @@ function splitRtsp(scheme: string, rest: string): SplitAddress | undefined {
   const { template, account: inPath } = asTemplate(path);
   const base = { tls, host, port, ...(inPath ?? account ?? login) };
   if (path === '/') return base;
-  return { ...base, ...known(recogniseStyle(path) ?? recognise(path, port) ?? { template }) };
+  return { ...base, ...defined(recogniseStyle(path) ?? recognise(path, port) ?? { template }) };
 }
 
 /** Without the properties that are undefined. */
-function known(parts: {
+function defined(parts: {
   readonly [K in keyof SplitAddress]?: SplitAddress[K] | undefined;
 }): Partial<SplitAddress> {
-  const defined = Object.entries(parts).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(defined);
+  const entries = Object.entries(parts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries);
 }

@@ -24,7 +24,7 @@ const STYLES = [
   { style: 'legacy', form: /^\/CH(\d{2})[MD]\/?$/i },
 ] as const;
 
-export interface RecognisedStyle {
+interface RecognisedStyle {
   readonly style: 'move' | 'legacy';
   /** From 1; undefined if the path names no channel. */
   readonly channel: number | undefined;
