@@ -64,10 +64,13 @@ export class RateMeter {
     for (const { receiver } of tracks) bytes += receiver.bytes;
     this.samples.push({ at: now, frames: this.frames, bytes });
     if (this.samples.length > WINDOW) this.samples.shift();
+    // The rate of a stream that has just begun must not count the time before its first picture.
+    const begun = this.samples.find(({ frames }) => frames > 0);
+    if (begun !== undefined && now > begun.at)
+      this.fps = ((this.frames - begun.frames) * 1000) / (now - begun.at);
     const first = this.samples[0]!;
     const seconds = (now - first.at) / 1000;
     if (seconds <= 0) return;
-    this.fps = (this.frames - first.frames) / seconds;
     this.bitrateKbps = ((bytes - first.bytes) * 8) / 1000 / seconds;
   }
 

@@ -26,6 +26,8 @@ interface Step {
 }
 
 export class GapFinder {
+  /** Length of the gaps that are not in the list, because it is full. */
+  unlistedMs = 0;
   private readonly found: ClipGap[] = [];
   /** Steps still to be judged, or still needed to judge others. */
   private readonly steps: Step[] = [];
@@ -47,7 +49,7 @@ export class GapFinder {
     this.next--;
   }
 
-  /** The gaps found so far. */
+  /** The first gaps found so far. */
   get gaps(): readonly ClipGap[] {
     return this.found;
   }
@@ -69,9 +71,10 @@ export class GapFinder {
   }
 
   private judge(index: number): void {
-    if (!this.isHole(index) || this.found.length >= MAX_GAPS) return;
+    if (!this.isHole(index)) return;
     const { from, ms } = this.steps[index]!;
-    this.found.push({ at: Math.round(from), ms: Math.round(ms) });
+    if (this.found.length < MAX_GAPS) this.found.push({ at: Math.round(from), ms: Math.round(ms) });
+    else this.unlistedMs += ms;
   }
 
   private isHole(index: number): boolean {

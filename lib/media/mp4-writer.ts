@@ -36,6 +36,8 @@ export interface ClipFacts {
   /** Spans with damaged pictures and those that depend on them. */
   readonly damagedSpans: readonly DamagedSpan[];
   readonly gaps: readonly ClipGap[];
+  /** Length of further gaps, which are too many to be listed. */
+  readonly unlistedMs: number;
 }
 
 const PICTURES = 1;
@@ -86,9 +88,9 @@ export class Mp4Writer {
   }
 
   get facts(): ClipFacts {
-    const { frames, damaged, damagedSpans, gaps, endMs } = this.pictures;
+    const { frames, damaged, damagedSpans, gaps, unlistedMs, endMs } = this.pictures;
     const { bytes } = this.file;
-    return { frames, bytes, damaged, damagedSpans, gaps, durationMs: Math.round(endMs) };
+    return { frames, bytes, damaged, damagedSpans, gaps, unlistedMs, durationMs: Math.round(endMs) };
   }
 
   /** Codec of the file's audio track. */

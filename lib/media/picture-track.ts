@@ -71,6 +71,10 @@ export class PictureTrack {
     return this.gapFinder.gaps;
   }
 
+  get unlistedMs(): number {
+    return this.gapFinder.unlistedMs;
+  }
+
   get damagedSpans(): readonly DamagedSpan[] {
     return this.damage.until(this.endMs);
   }

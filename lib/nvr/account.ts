@@ -96,6 +96,11 @@ export class Account {
    * playback by users.
    */
   readonly fetches = new Slots(3);
+  /**
+   * Those among them that alarms missed: after an outage there may be one of each camera, and users must not
+   * wait for all.
+   */
+  readonly missed = new Slots(1);
   readonly memory: ServerMemory;
   readonly gate: PasswordGate;
 

@@ -17,6 +17,7 @@ import { askDescription } from '../client/describe.js';
 import type { ServerOptions } from '../client/session-options.js';
 import { fetchSpan, type RecordedSpan, type SpanHandlers } from './playback/fetch-span.js';
 import { PlaybackRuns } from './playback/runs.js';
+import type { Slots } from './slots.js';
 import { describeTransportOf } from './transport.js';
 import type { CameraHub, NvrSettings } from './types.js';
 import { expandTemplate, templatesOf } from './uri-template.js';
@@ -94,12 +95,24 @@ export class Nvr {
     signal: AbortSignal,
     handlers?: SpanHandlers,
   ): AsyncGenerator<VideoUnit, void> {
-    const release = await this.account.fetches.acquire();
+    const release = await inTurn(this.account.fetches, signal);
+    if (release === undefined) return;
     const memory = this.memory.camera();
     try {
-      if (!signal.aborted) yield* fetchSpan(this.playback, span, signal, handlers, memory);
+      yield* fetchSpan(this.playback, span, signal, handlers, memory);
     } finally {
       memory.close();
+      release();
+    }
+  }
+
+  /** Reads a recorded span that was missed of an alarm: as `fetchSpan` does, but one at a time. */
+  async *fetchMissed(span: RecordedSpan, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+    const release = await inTurn(this.account.missed, signal);
+    if (release === undefined) return;
+    try {
+      yield* this.fetchSpan(span, signal);
+    } finally {
       release();
     }
   }
@@ -174,4 +187,9 @@ export class Nvr {
       );
     return formatRtspUri({ tls, host, port: rtspPort, path });
   }
+}
+
+/** Resolves to the function that frees the place; to undefined if `signal` aborts first. */
+function inTurn(places: Slots, signal: AbortSignal): Promise<(() => void) | undefined> {
+  return places.acquire(signal).catch(() => undefined);
 }

@@ -27,7 +27,7 @@ export class HeldAlarms {
   constructor(
     private readonly node: Node,
     private readonly output: RecordOutput,
-    private readonly copy: (message: Input) => Input,
+    private readonly copy: <T extends NodeMessage>(message: T) => T,
   ) {}
 
   /**
@@ -48,13 +48,13 @@ export class HeldAlarms {
 
   /**
    * Sends a finished file. The original message goes with the last file of its clip, copies with those
-   * before. Without a waiting message, sends one made from the stored alarm.
+   * before. Without a waiting message, sends a copy of the stored one, which the journal keeps.
    */
-  finished({ info, last, message: kept = {}, holder }: Finished): void {
+  finished({ info, last, message: kept, holder }: Finished): void {
     const filled = (message: NodeMessage): NodeMessage => this.output.clip(message, info);
     const alarm = holder as HeldAlarm | undefined;
     if (alarm === undefined) {
-      this.node.send([filled(kept), null]);
+      this.node.send([filled(this.copy<NodeMessage>({ ...kept })), null]);
       return;
     }
     alarm.send([filled(last ? alarm.message : this.copy(alarm.message)), null]);

@@ -66,7 +66,7 @@ export function recorderDeps(context: RecordContext, hub: CameraHub): RecorderDe
     }),
     ...(thumbnail && { thumbnail: (unit: VideoUnit) => jpegOf(unit, hub) }),
     ...(nvr.canPlayBack && {
-      fetchSpan: (channel, from, to, signal) => nvr.fetchSpan({ channel, stream, from, to }, signal),
+      fetchSpan: (channel, from, to, signal) => nvr.fetchMissed({ channel, stream, from, to }, signal),
     }),
   };
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import sinon from 'sinon';
+import { RateMeter } from '../../lib/client/statistics.js';
+import { videoUnit } from '../nvr/fake-hub.js';
 import { deltaSlice, idrSlice, interleaved, rtp } from '../support/scripted-server.js';
 import { PARAMETER_SETS, Wire } from '../support/wire.js';
 
@@ -18,6 +20,36 @@ async function play(pictures: number, stamp: (n: number) => number): Promise<Wir
   }
   return wire;
 }
+
+describe('a session’s frame rate', () => {
+  /** What is told each second, of pictures that come `fps` times a second from `from` ms on. */
+  function told(fps: number, from: number, seconds: number): number[] {
+    const meter = new RateMeter();
+    let pictures = 0;
+    return Array.from({ length: seconds }, (_, index) => {
+      const now = (index + 1) * 1000;
+      for (; from + (pictures * 1000) / fps < now; pictures++) meter.count(videoUnit());
+      meter.sample(now, []);
+      return meter.fps;
+    });
+  }
+
+  it('is that of the pictures from the first one on, however late it comes', () => {
+    for (const from of [0, 500, 960, 1920, 4500]) {
+      const rates = told(25, from, 12).filter((fps) => fps > 0);
+      assert.ok(rates.length >= 6);
+      for (const fps of rates)
+        assert.ok(Math.abs(fps - 25) <= 1, `${fps} where the first came at ${from} ms`);
+    }
+  });
+
+  it('falls to nothing where no more come', () => {
+    const meter = new RateMeter();
+    for (let n = 0; n < 50; n++) meter.count(videoUnit());
+    for (let now = 1000; now <= 8000; now += 1000) meter.sample(now, []);
+    assert.equal(meter.fps, 0);
+  });
+});
 
 describe('a session’s statistics of the camera’s clock', () => {
   let wire: Wire | undefined;

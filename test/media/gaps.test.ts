@@ -71,6 +71,14 @@ describe('where pictures are missing', () => {
     assert.equal(find([0]).frameMs, 40);
   });
 
+  it('is listed a thousand times at most; what is more is told by its length', () => {
+    const times = after(...Array.from({ length: 1500 }, () => [...steady(10, 40), 200]).flat(), 40);
+    const finder = new GapFinder();
+    for (const time of times) finder.add(time);
+    finder.finish();
+    assert.deepEqual([finder.gaps.length, finder.unlistedMs], [1000, 500 * 200]);
+  });
+
   it('is found during the recording, too, eight pictures later', () => {
     const finder = new GapFinder();
     for (const time of after(...steady(20, 40), 3000, ...steady(8, 40))) finder.add(time);

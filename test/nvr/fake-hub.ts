@@ -26,6 +26,7 @@ export class FakeHub implements CameraHub {
   packets = 0;
   lost = 0;
   fps = 0;
+  frames = 0;
   transport = 'tcp';
   readonly subscribers = new Set<HubSubscriber>();
   private readonly timeLine = new TimeLine();
@@ -39,7 +40,7 @@ export class FakeHub implements CameraHub {
       duplicates: 0,
       jitterMs: 0,
       clockSteps: 0,
-      frames: 0,
+      frames: this.frames,
       keyframes: 0,
       damaged: 0,
       fps: this.fps,

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { fetchSpan } from '../../lib/nvr/playback/fetch-span.js';
 import type { PlaybackHandlers } from '../../lib/nvr/playback/run.js';
 import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
+import { Nvr } from '../../lib/nvr/nvr.js';
 import type { PlaybackRuns } from '../../lib/nvr/playback/runs.js';
+import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
+import { settingsFor } from '../support/settings.js';
 import { videoUnit } from './fake-hub.js';
 
 const SPAN = { channel: 1, stream: 'main', from: 0, to: 1000 };
@@ -63,5 +66,50 @@ describe('a recorded span that is fetched', () => {
     for (let i = 0; server.isHeld && i < given; i++) await units.next();
     assert.equal(server.isHeld, false, 'it goes on once half of them were read');
     await units.return();
+  });
+});
+
+describe('recorded spans of an NVR that does not answer', () => {
+  let over: AbortController;
+  let server: ScriptedServer;
+  let nvr: Nvr;
+
+  beforeEach(async () => {
+    over = new AbortController();
+    server = await startScriptedServer(undefined, { silent: true });
+    nvr = new Nvr(
+      settingsFor(server.port, {
+        ...{ uriStyle: 'custom', liveTemplate: '/live', playbackTemplate: '/replay/{ch}' },
+        requestTimeout: 60,
+      }),
+    );
+  });
+
+  afterEach(async () => {
+    over.abort();
+    await nvr.close();
+    await server.close();
+  });
+
+  const asked = (): string[] => [...new Set(server.requests.map(({ uri }) => uri.slice(-1)))];
+  const until = async (channel: number): Promise<void> => {
+    while (!asked().includes(String(channel - 1))) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+
+  it('are given up at once also where they wait for their turn', async () => {
+    for (const channel of [1, 2, 3]) void nvr.fetchSpan({ ...SPAN, channel }, over.signal).next();
+    const abort = new AbortController();
+    const fourth = nvr.fetchSpan({ ...SPAN, channel: 4 }, abort.signal).next();
+    await until(3);
+    abort.abort();
+    assert.equal((await fourth).done, true);
+  });
+
+  it('are asked for one at a time where they are of alarms, so that users need not wait for many', async () => {
+    for (const channel of [1, 2, 3, 4]) void nvr.fetchMissed({ ...SPAN, channel }, over.signal).next();
+    await until(1);
+    void nvr.fetchSpan({ ...SPAN, channel: 9 }, over.signal).next();
+    await until(9);
+    assert.deepEqual(asked(), ['0', '8']);
   });
 });

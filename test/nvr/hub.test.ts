@@ -198,6 +198,20 @@ describe('CameraHub', () => {
     assert.equal(hub.statistics.state, 'idle');
   });
 
+  it('begins no session anew for losses over UDP once its last user has left', async () => {
+    await start(undefined, { linger: 0.2, transport: 'udp-first' });
+    const hub = nvr.camera(1, 'main');
+    const first = new Watcher(hub);
+    await first.until(() => first.words.includes('playing'));
+    const torn = server.waitFor('TEARDOWN');
+    first.subscription.unsubscribe();
+    // What the session tells after a minute of losses.
+    (hub as unknown as { onLossy(percent: number): void }).onLossy(5);
+    await torn;
+    assert.equal(hub.statistics.state, 'idle');
+    assert.equal(sessions(), 1);
+  });
+
   it('keeps the attempt while its only user is replaced before it plays', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
@@ -267,6 +281,28 @@ describe('CameraHub', () => {
     const [, refused] = watcher.events.filter(({ type }) => type === 'reconnecting');
     assert.equal(refused?.code, 'ECHANNEL');
     assert.ok(refused.retryInMs! <= 2000);
+  });
+
+  it('looks again as soon as the gate for passwords opens, where another camera’s log-in has closed it for a boot’s time', async () => {
+    await start(
+      ({ method, headers }, { connection, socket }) => {
+        if (method === 'PLAY' && connection === 1) setTimeout(() => void socket.end(), 100);
+        if (method === 'PLAY') return { headers: { Session: 'x' }, after: keyframe() };
+        if (method !== 'DESCRIBE' || connection === 1 || headers.has('Authorization')) return undefined;
+        if (connection === 2) {
+          // As if the other one had been refused nearly 10 s ago.
+          const { gate } = (nvr as unknown as { account: { gate: object } }).account;
+          Object.assign(gate, { blockedUntil: performance.now() + 500 });
+        }
+        return { status: 401, headers: { 'WWW-Authenticate': 'Digest realm="NVR", nonce="n"' } };
+      },
+      { username: 'admin', password: 'right-password' },
+    );
+    const watcher = new Watcher(nvr.camera(1, 'main'));
+    await watcher.until(() => watcher.words.filter((word) => word === 'playing').length === 2);
+    assert.ok(!watcher.words.includes('error'), watcher.words.join());
+    const refused = watcher.events.find(({ code }) => code === 'EAUTH');
+    assert.ok(refused?.type === 'reconnecting' && refused.retryInMs <= 500, JSON.stringify(refused));
   });
 
   it('lets 32 channels with a wrong password log in once, and tells each of them EAUTH', async () => {

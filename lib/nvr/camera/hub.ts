@@ -261,9 +261,10 @@ export class Hub implements CameraHub {
 
   /**
    * UDP has been losing packets for a minute: changes to TCP if the settings and the server permit. The
-   * warning is given only once.
+   * warning is given only once. A session that only lingers is left to its end.
    */
   private onLossy(percent: number): void {
+    if (!this.isUsed) return;
     const { settings, account } = this.context;
     const changesToTcp = settings.transport === 'udp-first' && mayLeaveUdp(settings, account.memory);
     const isNew = !this.warnedOfLosses && account.memory.transport !== 'tcp';
@@ -288,7 +289,7 @@ export class Hub implements CameraHub {
       return;
     }
     const { inMs, isLasting, attempt, isNew, breaks } = this.outages.failed(error.code, performance.now());
-    const retryInMs = error.code === 'EAUTH' ? Math.max(inMs, this.context.account.gate.waitMs) : inMs;
+    const retryInMs = error.code === 'EAUTH' ? this.untilLogin(inMs, isLasting) : inMs;
     this.state = isLasting ? 'failed' : 'waiting';
     this.ledger.reconnects++;
     this.subscribers.clearHistory();
@@ -305,6 +306,15 @@ export class Hub implements CameraHub {
     this.retryTimer = setTimeout(() => {
       this.connect();
     }, retryInMs);
+  }
+
+  /**
+   * Another camera's log-in may have closed the gate: for long, or for a boot's time of which a part has
+   * passed. In ms.
+   */
+  private untilLogin(inMs: number, isLasting: boolean): number {
+    const waitMs = Math.ceil(this.context.account.gate.waitMs);
+    return isLasting || waitMs === 0 ? Math.max(inMs, waitMs) : waitMs;
   }
 
   /** Warns only once: a camera that keeps breaking off must not fill a mailbox. */

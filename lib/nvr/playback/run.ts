@@ -25,6 +25,12 @@ const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EUNSUPPORTED', 'EINPUT', 'ENO
 /** The span counts as complete if the last picture is this close (ms) to `to`; more for a slow camera. */
 const LAST_PICTURE_MS = 500;
 
+/** Throws EINPUT for a time at or past the end of a run. */
+export function checkSeek(from: number, { to }: Pick<PlaybackRequest, 'to'>): void {
+  if (to !== undefined && to <= from)
+    throw new NvrError('EINPUT', '"from" lies at or past the end of the run; start another one.');
+}
+
 export class PlaybackRun {
   state: 'opening' | 'playing' | 'paused' | 'ended' = 'opening';
   /** The recorded time of the newest unit, in epoch ms. */
@@ -82,8 +88,7 @@ export class PlaybackRun {
   /** Continues from another time. Throws EINPUT for a time at or past `to`. */
   seek(from: number): void {
     if (this.state === 'ended') return;
-    if (this.to !== undefined && this.to <= from)
-      throw new NvrError('EINPUT', '"from" lies at or past the end of the run; start another one.');
+    checkSeek(from, this.request);
     this.leave();
     this.from = this.reached = from;
     this.holes = new SpanHoles(from);

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { guarded } from '../../guard.js';
 import { UNCOUNTED, type UnitMemory } from '../../media/unit-memory.js';
 import { InStep, type Lane } from './in-step.js';
-import type { PlaybackRun } from './run.js';
+import { checkSeek, type PlaybackRun } from './run.js';
 import type { PlaybackHandlers, PlaybackRequest, RecordedUnit } from './run-types.js';
 
 /** The controls that a single run and synchronised runs have in common. */
@@ -24,6 +24,8 @@ interface Member {
 export class PlaybackTogether implements PlaybackControls {
   private readonly step: InStep<RecordedUnit>;
   private readonly members: Member[] = [];
+  /** All requests are for the same span. */
+  private readonly span: Pick<PlaybackRequest, 'to'>;
   private isPaused = false;
   private isHeld = false;
   private isStopped = false;
@@ -40,7 +42,9 @@ export class PlaybackTogether implements PlaybackControls {
     handlersOf: (request: PlaybackRequest) => PlaybackHandlers,
     private readonly memory: () => UnitMemory = () => UNCOUNTED,
   ) {
-    const [{ from, speed }] = requests as [PlaybackRequest];
+    const [span] = requests as [PlaybackRequest];
+    const { from, speed } = span;
+    this.span = span;
     this.step = new InStep({
       ...{ from, speed },
       now: () => performance.now(),
@@ -96,6 +100,7 @@ export class PlaybackTogether implements PlaybackControls {
    * their end are requested again.
    */
   seek(from: number): void {
+    checkSeek(from, this.span);
     const playing = this.members.filter(({ lane }) => !lane.isOver);
     for (const member of playing) if (member.run.state !== 'ended') member.run.seek(from);
     this.step.seek(from);

@@ -16,10 +16,10 @@ const GIVE_UP_MS = 24 * 3_600_000;
 /** `done: false`: to be tried again; `error` says why, if there is a reason. */
 export type FetchOutcome = { readonly done: true } | { readonly done: false; readonly error?: NvrError };
 
+/** Times are monotonic ms: the clock may be set while a fetch is waiting. */
 interface Pending {
   readonly entry: CaseEntry;
-  /** Epoch ms. */
-  readonly since: number;
+  readonly giveUpAt: number;
   due: number;
   retryMs: number;
 }
@@ -32,7 +32,7 @@ export class Backfill {
   private closed = false;
 
   constructor(
-    private readonly deps: Pick<RecorderDeps, 'now' | 'timers'>,
+    private readonly deps: Pick<RecorderDeps, 'now' | 'monotonic' | 'timers'>,
     /** Makes one attempt; never rejects. */
     private readonly fetch: (entry: CaseEntry, signal: AbortSignal) => Promise<FetchOutcome>,
     /** Called after a day of failed attempts; `error` is that of the last one. */
@@ -47,8 +47,12 @@ export class Backfill {
   /** `since` is the end of the alarm's recording, in epoch ms. */
   add(entry: CaseEntry, since: number): void {
     if (this.pending.some(({ entry: { id } }) => id === entry.id)) return;
-    const due = Math.max(this.deps.now(), entry.to) + SETTLE_MS;
-    this.pending.push({ entry, since, due, retryMs: RETRY_MS });
+    const { now, monotonic } = this.deps;
+    const passed = within(now() - since, GIVE_UP_MS);
+    // A clip that has failed early may end later than now, but never by more than its length.
+    const ahead = within(entry.to - now(), entry.to - entry.from);
+    const due = monotonic() + ahead + SETTLE_MS;
+    this.pending.push({ entry, giveUpAt: monotonic() + GIVE_UP_MS - passed, due, retryMs: RETRY_MS });
     this.schedule();
   }
 
@@ -59,7 +63,7 @@ export class Backfill {
   onPlaying(playing: boolean): void {
     if (this.playing === playing) return;
     this.playing = playing;
-    const soon = this.deps.now() + SETTLE_MS;
+    const soon = this.deps.monotonic() + SETTLE_MS;
     if (playing) for (const one of this.pending) one.due = Math.max(one.due, soon);
     this.schedule();
   }
@@ -69,17 +73,19 @@ export class Backfill {
     this.schedule();
   }
 
-  /** Aborts a running fetch, which the journal remembers. Never rejects. */
+  /**
+   * Aborts a running fetch; what is missing is fetched after `open`, or after the next start, by the journal.
+   * Never rejects.
+   */
   async close(): Promise<void> {
     this.closed = true;
-    this.pending.length = 0;
     this.schedule();
     this.running?.abort.abort();
     await this.running?.done;
   }
 
   private schedule(): void {
-    const { timers, now } = this.deps;
+    const { timers, monotonic } = this.deps;
     timers.clear(this.timer);
     const next = this.pending.reduce<Pending | undefined>(
       (first, one) => (first === undefined || one.due < first.due ? one : first),
@@ -95,15 +101,15 @@ export class Backfill {
         });
         this.running = { abort, done };
       },
-      Math.max(0, next.due - now()),
+      Math.max(0, next.due - monotonic()),
     );
   }
 
   private async attempt(one: Pending, signal: AbortSignal): Promise<void> {
     const outcome = await this.fetch(one.entry, signal);
-    if (this.closed) return;
-    const now = this.deps.now();
-    if (!outcome.done && now - one.since < GIVE_UP_MS) {
+    if (!outcome.done && this.closed) return;
+    const now = this.deps.monotonic();
+    if (!outcome.done && now < one.giveUpAt) {
       one.due = now + one.retryMs;
       one.retryMs = Math.min(one.retryMs * 2, MAX_RETRY_MS);
       return;
@@ -120,4 +126,9 @@ export class Backfill {
       ),
     );
   }
+}
+
+/** The number, but at least 0 and at most `most`. */
+function within(value: number, most: number): number {
+  return Math.min(Math.max(0, value), most);
 }

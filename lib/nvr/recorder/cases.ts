@@ -10,6 +10,7 @@ import { fetchClip } from './fetch-clip.js';
 import { SEGMENT, type CaseEntry, type Journal } from './journal.js';
 import type { RecoveryListener } from './recovery.js';
 import type { Alarm, ClipInfo, KeptMessage, RecorderEvent, RecorderListener } from './types.js';
+import { ofAnother } from './warnings.js';
 
 /** The most alarms to list in one entry. */
 const MAX_ALARMS = 1000;
@@ -61,7 +62,8 @@ export class Cases implements RecoveryListener {
 
   /** Adds an alarm that begins a clip. `noted` resolves when it is in the journal, and never rejects. */
   begin(alarm: Omit<CaseEntry, 'id'>, message?: KeptMessage): { id: string; noted: Promise<void> } {
-    const entry = { id: randomUUID(), ...alarm, ...(message !== undefined && { message }) };
+    const camera = this.camera !== undefined && { camera: this.camera };
+    const entry = { id: randomUUID(), ...alarm, ...camera, ...(message !== undefined && { message }) };
     this.entries.set(entry.id, entry);
     return { id: entry.id, noted: this.note((journal) => journal.alarmed(entry)) };
   }
@@ -124,7 +126,10 @@ export class Cases implements RecoveryListener {
   onCaseEnded(entry: CaseEntry, missingMs: number): void {
     const { options, deps } = this.context;
     const canFetch = options.backfill === true && deps.fetchSpan !== undefined;
-    if (!canFetch || entry.id === SEGMENT || missingMs <= LEAST_MISSING_MS) {
+    const isWanted = canFetch && entry.id !== SEGMENT && missingMs > LEAST_MISSING_MS;
+    const isOwn = entry.camera === undefined || entry.camera === this.camera;
+    if (isWanted && !isOwn) this.emit({ type: 'warning', error: ofAnother(entry.from) });
+    if (!isWanted || !isOwn) {
       this.over(entry.id);
       return;
     }
@@ -152,6 +157,10 @@ export class Cases implements RecoveryListener {
 
   private over(id: string): void {
     void this.note((journal) => journal.over(id));
+  }
+
+  private get camera(): string | undefined {
+    return this.context.deps.owner?.camera;
   }
 
   private get isRunning(): boolean {

@@ -19,8 +19,8 @@ export interface ClipContext {
   readonly usualRate?: () => number | undefined;
   readonly journal: () => Promise<Journal>;
   readonly emit: (event: RecorderEvent) => void;
-  /** The reason why the stream does not play, while it does not. */
-  readonly trouble: () => NvrError | undefined;
+  /** The reason why the stream does not play, or did not at a time after `since` (monotonic ms). */
+  readonly trouble: (since: number) => NvrError | undefined;
 }
 
 export interface ClipPlan {

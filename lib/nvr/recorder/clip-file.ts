@@ -115,7 +115,7 @@ export class ClipFile {
     const { notPlain, ...made } = await this.part.finish(options.plain ?? false);
     const { file, bytes } = made;
     const start = timeOf(first);
-    const held = { start, end: start + facts.durationMs, frames: facts.frames, gaps: facts.gaps };
+    const held = { ...facts, start, end: start + facts.durationMs };
     const { missingMs, ...covered } = coverageOf(asked, held);
     const picture = await this.saveThumbnail(file);
     const report = this.reportOf(facts, covered, made, plan.takeAlarms());
@@ -164,9 +164,10 @@ export class ClipFile {
     }
     const { file, bytes } = kept;
     // The writer has counted pictures that never reached the disk.
-    const { durationMs, frames, gaps } = await readClip(await openBelow(context.deps.fs, journal.root, file));
+    const read = await readClip(await openBelow(context.deps.fs, journal.root, file));
     const start = timeOf(first);
-    const held = { start, end: start + durationMs, frames, gaps };
+    const { durationMs, frames } = read;
+    const held = { ...read, start, end: start + durationMs };
     const covered = coverageOf({ from, to: held.end }, held);
     const report = this.reportOf({ ...writer.facts, durationMs, frames }, covered, kept, []);
     await journal.closed(part.file, { file, bytes, end: report.end, delivered: report });

@@ -288,11 +288,13 @@ export class Clip implements RunningRecording, Yielding {
   private whyNothing(): NvrError {
     const what = 'came while the clip was to be recorded';
     if (this.lacksSets) return withoutSets();
-    if (this.hasBegun) {
-      const why = whyNoKeyframe(this.before, this.context.statistics());
-      return new NvrError('ENOKEYFRAME', `No whole keyframe ${what}: ${why}`);
-    }
-    const trouble = this.context.trouble();
+    const trouble = this.hasBegun
+      ? undefined
+      : this.context.trouble(this.plan.alarmed?.monotonic ?? Infinity);
+    const now = this.context.statistics();
+    // Pictures that no decoder can begin with are not passed on.
+    if (this.hasBegun || (trouble === undefined && now.frames > this.before.frames))
+      return new NvrError('ENOKEYFRAME', `No whole keyframe ${what}: ${whyNoKeyframe(this.before, now)}`);
     if (trouble === undefined) return new NvrError('EUNREACHABLE', `No video ${what}.`);
     const { code, message, status } = trouble;
     return new NvrError(code, `No video ${what}: ${message}`, { ...(status !== undefined && { status }) });

@@ -15,17 +15,19 @@ export interface Held {
   readonly frames: number;
   /** Gaps inside the file; `at` is in ms from `start`. */
   readonly gaps: readonly ClipGap[];
+  /** Length of further gaps, which are too many to be listed. */
+  readonly unlistedMs: number;
 }
 
 interface Coverage {
   /** 0 to 1, with three decimals; 1 only if nothing is missing. */
   readonly coverage: number;
   /**
-   * Every gap of more than two frames, in order; `at` is in ms from the start of the span. A gap at 0 is a
-   * missing beginning, one that reaches the span's end a missing end.
+   * Every gap of more than two frames, in order, but a thousand within the file at most; `at` is in ms from
+   * the start of the span. A gap at 0 is a missing beginning, one that reaches the span's end a missing end.
    */
   readonly gaps: readonly ClipGap[];
-  /** The length of all gaps together. */
+  /** The length of all gaps together, of those as well that are too many to be listed. */
   readonly missingMs: number;
 }
 
@@ -42,7 +44,8 @@ export function coverageOf(asked: Span, held: Held | undefined): Coverage {
     const ms = Math.min(to, asked.to) - start;
     if (ms > 0 && ms > least) gaps.push({ at: Math.round(start - asked.from), ms: Math.round(ms) });
   }
-  const missingMs = gaps.reduce((sum, { ms }) => sum + ms, 0);
+  const listedMs = gaps.reduce((sum, { ms }) => sum + ms, 0);
+  const missingMs = listedMs + Math.round(held?.unlistedMs ?? 0);
   const coverage =
     length === 0 ? 1 : Math.min(1, Math.max(0, Math.floor((1 - missingMs / length) * 1000) / 1000));
   return { coverage, gaps, missingMs };
@@ -55,7 +58,7 @@ function holesOf(asked: Span, { start, end, gaps }: Held): Span[] {
 }
 
 /** The average duration of a frame, in ms. */
-function frameMs({ start, end, frames, gaps }: Held): number {
-  const missing = gaps.reduce((sum, { ms }) => sum + ms, 0);
+function frameMs({ start, end, frames, gaps, unlistedMs }: Held): number {
+  const missing = gaps.reduce((sum, { ms }) => sum + ms, unlistedMs);
   return Math.max(0, end - start - missing) / frames;
 }

@@ -25,34 +25,44 @@ export async function fetchClip(
   report: (files: readonly ClipInfo[]) => void,
 ): Promise<FetchOutcome> {
   const files: ClipInfo[] = [];
-  let error: NvrError | undefined;
+  /** What was kept of a file that the disk ended. */
+  const broken: Pick<ClipInfo, 'file'>[] = [];
+  let failure: NvrError | undefined;
+  // Those of the live stream say nothing about a recording, so they stand still.
+  const statistics = context.statistics();
   const clip = new Clip(
     {
       ...context,
       sound: new Sound(),
+      statistics: () => statistics,
       trouble: () => undefined,
       emit: (event) => {
         if (event.type === 'finished') files.push(event.info);
-        if (event.type === 'failed') error ??= event.error;
+        if (event.type !== 'failed') return;
+        failure = event.error;
+        if (event.file !== undefined) broken.push({ file: event.file });
       },
     },
     planOf(entry),
     [],
   );
-  error ??= await writeUnits(fetchSpan(channel, entry.from, entry.to, signal), clip, entry.to, signal);
+  const units = fetchSpan(channel, entry.from, entry.to, signal);
+  const broke = await writeUnits(units, clip, entry.to, signal);
   await clip.end(entry.to);
   const whole = entry.to - entry.from;
   const missing = files.length === 0 ? whole : clip.missingMs;
   const before = entry.missing?.ms ?? whole;
   const isWorth =
-    error === undefined
+    broke === undefined
       ? missing <= LEAST_MISSING_MS || missing < before - BETTER_MS
       : missing <= whole * (1 - ENOUGH);
-  if (isWorth && files.length > 0 && !signal.aborted) {
+  // What a clip that has failed lacks is not counted.
+  if (failure === undefined && isWorth && !signal.aborted) {
     report(files);
     return { done: true };
   }
-  for (const file of files) await forget(context, file).catch(() => undefined);
+  for (const file of [...files, ...broken]) await forget(context, file).catch(() => undefined);
+  const error = broke ?? failure;
   return { done: false, ...(error !== undefined && { error }) };
 }
 
@@ -71,7 +81,10 @@ function planOf({ id, reason, from, alarms }: CaseEntry): Clip['plan'] {
   };
 }
 
-async function forget(context: ClipContext, { file, thumbnail }: ClipInfo): Promise<void> {
+async function forget(
+  context: ClipContext,
+  { file, thumbnail }: Pick<ClipInfo, 'file' | 'thumbnail'>,
+): Promise<void> {
   const { fs } = context.deps;
   const journal = await context.journal();
   const nameOf = (full: string): string => below(context.options.folder, full);

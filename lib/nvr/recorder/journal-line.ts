@@ -63,6 +63,8 @@ export interface CaseEntry {
   readonly alarms: readonly Alarm[];
   /** The first alarm's message, for a clip that is reported after a restart. */
   readonly message?: KeptMessage;
+  /** The recorded camera, as its owner names it: the recorder may be set to another one meanwhile. */
+  readonly camera?: string;
   /** Its recording has ended with this many ms missing, which are to be fetched; `since` is that time. */
   readonly missing?: { readonly ms: number; readonly since: number };
 }
@@ -206,6 +208,7 @@ function caseLine(line: Record<string, unknown>): Line | undefined {
     to,
     alarms: alarmsOf(line.alarms),
     ...(isObject(message) && { message }),
+    ...(typeof line.camera === 'string' && { camera: line.camera }),
     ...(isMissing && { missing: { ms: missing.ms as number, since: missing.since as number } }),
   };
 }

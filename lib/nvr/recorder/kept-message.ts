@@ -55,6 +55,8 @@ function copy(value: unknown, budget: Budget, above: readonly object[]): unknown
       return value;
     case 'object':
       if (value === null) return value;
+      // Its answers are code that runs, and that may throw.
+      if (types.isProxy(value)) return NOTHING;
       if (types.isDate(value)) return Number.isNaN(value.getTime()) ? NOTHING : value.toISOString();
       if (above.length > MAX_DEPTH || above.includes(value)) return NOTHING;
       return Array.isArray(value) ? copyList(value, budget, above) : copyObject(value, budget, above);

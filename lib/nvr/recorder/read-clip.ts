@@ -10,6 +10,8 @@ interface ReadClip {
   readonly frames: number;
   /** `at` is in ms from the start of the clip. */
   readonly gaps: readonly ClipGap[];
+  /** Length of further gaps, which are too many to be listed. */
+  readonly unlistedMs: number;
   /** Codec of the sound, or false. */
   readonly audio: string | false;
 }
@@ -38,10 +40,11 @@ export async function readClip(place: Place): Promise<ReadClip> {
       durationMs: times.length === 0 ? 0 : Math.round(times.at(-1)! + finder.frameMs),
       frames: times.length,
       gaps: finder.gaps,
+      unlistedMs: finder.unlistedMs,
       audio: AUDIO[audio?.entry ?? ''] ?? false,
     };
   } catch {
-    return { durationMs: 0, frames: 0, gaps: [], audio: false };
+    return { durationMs: 0, frames: 0, gaps: [], unlistedMs: 0, audio: false };
   } finally {
     await handle.close();
   }

@@ -9,7 +9,7 @@ import { Cases } from './cases.js';
 import { Catalog } from './catalog.js';
 import { checkOptions } from './check-options.js';
 import { Clip } from './clip.js';
-import { timeOf, type ClipContext } from './clip-context.js';
+import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
 import { writeError } from './disk.js';
 import { nextOrder } from './disk-turns.js';
 import { Endless } from './endless.js';
@@ -41,8 +41,8 @@ export class Recorder {
   private window: AlarmWindow | undefined;
   private readonly windowTimer: WindowTimer;
   private readonly pace = new UsualPace();
-  /** The reason why the stream does not play. */
-  private trouble: NvrError | undefined;
+  /** The reason why the stream does not play, or did not `until` it played again, in monotonic ms. */
+  private trouble: { readonly error: NvrError; readonly until: number } | undefined;
   /** All unfinished clips, including the present one. */
   private readonly clips = new Set<Clip>();
   private numbers = 0;
@@ -156,7 +156,7 @@ export class Recorder {
     if (window === undefined || clip?.isOpen !== true || now >= window.end)
       return { clip: this.beginClip(now, alarm, request), began: true };
     window.alarm(now, alarm, held);
-    this.cases.extend(clip.plan.id!, this.epochOf(window.least), alarm);
+    this.extend(clip, window.least, alarm);
     this.windowTimer.set(window);
     this.emit({ type: 'extended', clip: clip.plan.number, reason, alarms: window.alarms.length });
     return { clip: clip.plan.number, began: false };
@@ -167,7 +167,7 @@ export class Recorder {
     const { window, clip } = this;
     if (window === undefined) return;
     window.release(this.deps.monotonic());
-    if (clip?.plan.id !== undefined) this.cases.extend(clip.plan.id, this.epochOf(window.least));
+    if (clip !== undefined) this.extend(clip, window.least);
     this.windowTimer.set(window);
   }
 
@@ -199,9 +199,9 @@ export class Recorder {
     this.window = window;
     const number = ++this.numbers;
     const { reason, time } = alarm;
-    const to = this.epochOf(window.least);
+    const alarmed = { monotonic: now, time };
     const { id, noted } = this.cases.begin(
-      { reason, from: time - preRoll * 1000, to, alarms: [alarm] },
+      { reason, from: epochOf(from, alarmed), to: epochOf(window.least, alarmed), alarms: [alarm] },
       message,
     );
     const context = {
@@ -216,7 +216,7 @@ export class Recorder {
       context,
       {
         ...{ number, id, reason, from, noted, source: 'live', order: nextOrder() },
-        alarmed: { monotonic: now, time },
+        alarmed,
         takeAlarms: () => window.alarms,
       },
       this.ring.since(from),
@@ -257,15 +257,20 @@ export class Recorder {
     const { clip, window } = this;
     this.window = this.clip = undefined;
     if (clip === undefined) return;
-    if (window !== undefined && clip.plan.id !== undefined) {
+    if (window !== undefined) {
       const end = Math.min(to, window.end);
-      this.cases.extend(clip.plan.id, this.epochOf(end));
+      this.extend(clip, end);
       if (to >= window.end && window.cutMs > 0)
         this.emit({ type: 'warning', error: cutOff(this.options.maxLength, window.cutMs) });
       void clip.end(end);
     } else {
       void clip.end(this.options.mode === 'timelapse' ? this.lapse.end : to);
     }
+  }
+
+  /** The alarm's clip now ends at `to`, in monotonic ms. */
+  private extend({ plan: { id, alarmed } }: Clip, to: number, alarm?: Alarm): void {
+    if (id !== undefined && alarmed !== undefined) this.cases.extend(id, epochOf(to, alarmed), alarm);
   }
 
   private onUnit(unit: MediaUnit): void {
@@ -295,9 +300,10 @@ export class Recorder {
   }
 
   private onHubEvent(event: HubEvent): void {
-    const { type } = event;
-    if (type === 'reconnecting' || type === 'error') this.trouble = event.error;
-    if (type === 'playing') this.trouble = undefined;
+    const { type, error } = event;
+    if (type === 'reconnecting' || type === 'error') this.trouble = { error, until: Infinity };
+    if (type === 'playing' && this.trouble?.until === Infinity)
+      this.trouble = { ...this.trouble, until: this.deps.monotonic() };
     if (type !== 'format' && type !== 'gap' && type !== 'warning') this.cases.onPlaying(type === 'playing');
     this.listener.onHubEvent?.(event);
   }
@@ -313,7 +319,10 @@ export class Recorder {
       usualRate: () => this.pace.rate,
       stream: hub.stream,
       journal: () => this.store.journal(),
-      trouble: () => this.trouble,
+      trouble: (since) => {
+        const { error, until = -Infinity } = this.trouble ?? {};
+        return until > since ? error : undefined;
+      },
       emit: (event) => {
         this.onClipEvent(event);
       },
@@ -346,9 +355,12 @@ export class Recorder {
         });
     });
   }
+}
 
-  /** Converts monotonic ms to epoch ms. */
-  private epochOf(monotonic: number): number {
-    return Math.round(this.deps.now() + monotonic - this.deps.monotonic());
-  }
+/**
+ * Converts monotonic ms to epoch ms by the clock as it was at the alarm: it may be set before the clip ends,
+ * and the span must keep its length.
+ */
+function epochOf(monotonic: number, alarmed: NonNullable<ClipPlan['alarmed']>): number {
+  return Math.round(alarmed.time + monotonic - alarmed.monotonic);
 }

@@ -40,7 +40,7 @@ export async function recover(
   left: Leftovers,
 ): Promise<void> {
   const cases = new Map(left.cases.map((entry) => [entry.id, entry]));
-  const undelivered = [...left.undelivered];
+  const undelivered = await dropFetched(fs, journal, left, cases);
   for (const entry of left.open) {
     const alarm = entry.id === undefined ? undefined : cases.get(entry.id);
     if (isBeingWritten(journal.root, entry.file)) {
@@ -68,6 +68,34 @@ export async function recover(
           );
     if (isDelivered) listener.onCaseEnded(entry, missing);
   }
+}
+
+/**
+ * Deletes the finished files of a fetch that a kill ended, since the whole is fetched again. Returns the
+ * other files to report.
+ */
+async function dropFetched(
+  fs: RecorderFs,
+  journal: Journal,
+  { open, undelivered }: Leftovers,
+  cases: ReadonlyMap<string, CaseEntry>,
+): Promise<DoneEntry[]> {
+  const begun = open.filter(({ file }) => !isBeingWritten(journal.root, file)).map(({ id }) => id);
+  const rest: DoneEntry[] = [];
+  for (const entry of undelivered) {
+    const { id, file, thumbnail } = entry;
+    const isPart = id !== undefined && begun.includes(id) && cases.get(id)?.missing !== undefined;
+    if (!isPart || entry.undelivered?.source !== 'playback') {
+      rest.push(entry);
+      continue;
+    }
+    for (const name of thumbnail === undefined ? [file] : [thumbnail, file])
+      await openBelow(fs, journal.root, name)
+        .then((place) => place.remove())
+        .catch(() => false);
+    await journal.gone(file);
+  }
+  return rest;
 }
 
 /** Finishes a file of `alarm`, if it has one. Returns undefined if nothing of it can be played. */

@@ -15,3 +15,9 @@ export function cutOff(maxLength: number, cutMs: number): NvrError {
   const reason = `The clip of the alarm has its maximum length of ${maxLength} s, and ${what}; set a longer "maxLength" to keep more.`;
   return new NvrError('EINPUT', reason);
 }
+
+/** `from` is the beginning of the alarm's span, in epoch ms. */
+export function ofAnother(from: number): NvrError {
+  const reason = `What is missing of an alarm's span from ${new Date(from).toISOString()} on is not fetched from the NVR: the recorder has been set to another camera, stream or NVR since.`;
+  return new NvrError('EINPUT', reason);
+}

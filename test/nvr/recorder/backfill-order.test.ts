@@ -22,6 +22,7 @@ describe('the order of what is fetched', () => {
     backfill = new Backfill(
       {
         now: () => clock.now,
+        monotonic: () => clock.now,
         timers: {
           set: (run, ms) => setTimeout(run, ms),
           clear: (timer) => {

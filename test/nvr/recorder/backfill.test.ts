@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
-import type { FetchSpan, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import type {
+  FetchSpan,
+  RecorderDeps,
+  RecorderFs,
+  RecorderOptions,
+} from '../../../lib/nvr/recorder/types.js';
 import { judgeClip } from '../../media/clip-judge.js';
 import { source, videoUnits } from '../../media/recorded-units.js';
 import { needs } from '../../support/tools.js';
-import { EPOCH, Rig } from './rig.js';
+import { EPOCH, Rig, systemError } from './rig.js';
 
 const MESSAGE = { topic: 'site/door' };
 const HOUR = 3_600_000;
@@ -17,8 +23,9 @@ const HOUR = 3_600_000;
 class Recording {
   readonly asked: { channel: number; from: number; to: number; signal: AbortSignal }[] = [];
   fault: Error | undefined;
-  /** What it waits for behind each picture. */
+  /** What it waits for behind each picture, from the `pauseAfter`th on. */
   pause: Promise<void> = Promise.resolve();
+  pauseAfter = 0;
   units: (from: number) => VideoUnit[] = (from) => {
     const begin = Math.floor(from / 1000) * 1000;
     return videoUnits(source({ seconds: 8 }), { begin: 0, epoch: begin });
@@ -30,10 +37,11 @@ class Recording {
   };
 
   private async *play(from: number, to: number, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+    let given = 0;
     for (const unit of this.units(from)) {
       if (unit.time >= to || signal.aborted) return;
       yield unit;
-      await this.pause;
+      if (++given >= this.pauseAfter) await this.pause;
     }
     if (this.fault !== undefined) throw this.fault;
   }
@@ -56,8 +64,8 @@ describe('what was missed of an alarm', function () {
     for (const rig of rigs.splice(0)) await rig.close();
   });
 
-  function rigOf(options: Partial<RecorderOptions> = {}): Rig {
-    const rig = new Rig({ backfill: true, ...options }, {}, { fetchSpan: nvr.fetch });
+  function rigOf(options: Partial<RecorderOptions> = {}, deps: Partial<RecorderDeps> = {}): Rig {
+    const rig = new Rig({ backfill: true, ...options }, {}, { fetchSpan: nvr.fetch, ...deps });
     rigs.push(rig);
     return rig;
   }
@@ -67,8 +75,11 @@ describe('what was missed of an alarm', function () {
   };
 
   /** An alarm at 9 s, asked for from 7 s to 11 s, of which nothing comes. */
-  async function missed(options: Partial<RecorderOptions> = {}): Promise<Rig> {
-    const rig = rigOf(options);
+  async function missed(
+    options: Partial<RecorderOptions> = {},
+    deps: Partial<RecorderDeps> = {},
+  ): Promise<Rig> {
+    const rig = rigOf(options, deps);
     rig.recorder.arm();
     await rig.ready();
     away(rig);
@@ -101,6 +112,37 @@ describe('what was missed of an alarm', function () {
     assert.equal(rig.recorder.status.toFetch, 0);
     assert.deepEqual(rig.words(), ['armed', 'failed', 'finished']);
   });
+
+  for (const [way, step] of [
+    ['forward', HOUR],
+    ['back', -HOUR],
+  ] as const) {
+    it(`is the span of the alarm and no other, and in time, where this machine’s clock is set ${way} by an hour meanwhile`, async () => {
+      let set = 0;
+      let wall = (): number => 0;
+      const rig = rigOf({}, { now: () => wall() });
+      wall = () => EPOCH + rig.now + set;
+      rig.recorder.arm();
+      await rig.ready();
+      away(rig);
+      rig.recorder.alarm({ reason: 'door', message: MESSAGE });
+      rig.to(10_000);
+      set = step;
+      rig.recorder.alarm({ reason: 'window' });
+      rig.to(20_000);
+      await rig.event('failed');
+      assert.equal((await rig.line('missing')).ms, 5000);
+      rig.hub.tell({ type: 'playing' });
+      rig.to(21_000);
+      set = -step;
+      rig.hub.tell({ type: 'reconnecting' });
+      rig.hub.tell({ type: 'playing' });
+      rig.to(30_000);
+      const { from, to } = nvr.asked[0]!;
+      assert.deepEqual([from, to], [EPOCH + 7000, EPOCH + 12_000]);
+      assert.equal((await rig.event('finished')).info.coverage, 1);
+    });
+  }
 
   it('is fetched as a whole beside a clip that lacks more than two seconds, and not for less', async () => {
     for (const [lacking, fetched] of [
@@ -162,6 +204,107 @@ describe('what was missed of an alarm', function () {
     await new Promise((resolve) => setTimeout(resolve, 20));
     rig.to(70_000);
     assert.equal((await rig.event('finished')).info.coverage, 1);
+  });
+
+  it('is still fetched after the recorder was disarmed and armed again, also in the midst of a try', async () => {
+    const rig = await missed();
+    await rig.recorder.disarm();
+    rig.recorder.arm();
+    let goOn = (): void => undefined;
+    nvr.pause = new Promise((resolve) => (goOn = resolve));
+    rig.to(30_000);
+    while (nvr.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const disarmed = rig.recorder.disarm();
+    rig.recorder.arm();
+    goOn();
+    await disarmed;
+    rig.to(70_000);
+    assert.equal((await rig.event('finished')).info.coverage, 1);
+    await rig.line('over');
+    assert.equal(rig.recorder.status.toFetch, 0);
+  });
+
+  /** A file system that is full once `isFull` says so of a file, after `length` more bytes. */
+  function filling(isFull: (file: string, length: number) => boolean): RecorderFs {
+    const open: RecorderFs['open'] = async (...args) => {
+      const handle = await fsPromises.open(...args);
+      const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
+      handle.write = (async (data: Uint8Array, at: number, length: number, position: number) => {
+        if (isFull(String(args[0]), length)) throw systemError('ENOSPC');
+        return write(data, at, length, position);
+      }) as typeof handle.write;
+      return handle;
+    };
+    return { ...fsPromises, open };
+  }
+
+  it('leaves nothing behind where the disk fills up in the midst of a try', async () => {
+    let left = Infinity;
+    const rig = await missed({}, { fs: filling((_, length) => (left -= length) < 0) });
+    left = 100_000;
+    rig.hub.tell({ type: 'playing' });
+    rig.to(30_000);
+    await rig.line('done');
+    await rig.line('gone');
+    assert.deepEqual(rig.files(), []);
+    assert.equal(rig.recorder.status.toFetch, 1);
+  });
+
+  /** Two seconds of one size, and two of another: two files. */
+  const twoSizes = (from: number): VideoUnit[] =>
+    [{}, { size: '640x360' }].flatMap((more, index) =>
+      videoUnits(source({ seconds: 2, ...more }), { begin: index * 2000, epoch: from + index * 2000 }),
+    );
+
+  it('is not done where the disk fills up behind the first of its files', async () => {
+    const rig = await missed({}, { fs: filling((file) => file.endsWith('-2.mp4.part')) });
+    nvr.units = twoSizes;
+    rig.hub.tell({ type: 'playing' });
+    rig.to(30_000);
+    await rig.line('gone', 2);
+    assert.deepEqual([rig.words(), rig.files()], [['armed', 'failed'], []]);
+    assert.equal(rig.recorder.status.toFetch, 1);
+  });
+
+  it('is fetched anew as a whole after a kill in the midst of a try, whose files are told to nobody', async () => {
+    const rig = await missed();
+    const whole = nvr.units;
+    let goOn = (): void => undefined;
+    nvr.pause = new Promise((resolve) => (goOn = resolve));
+    nvr.pauseAfter = 80;
+    nvr.units = twoSizes;
+    rig.hub.tell({ type: 'playing' });
+    rig.to(30_000);
+    await rig.line('open', 2);
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
+    fs.cpSync(rig.folder, folder, { recursive: true });
+    goOn();
+    nvr.units = whole;
+    const next = rigOf({ folder });
+    next.recorder.arm();
+    await next.ready();
+    assert.deepEqual([next.words(), next.files()], [['armed'], []]);
+    next.to(60_000);
+    const { info, last } = await next.event('finished');
+    assert.deepEqual([last, info.source, info.coverage, info.recovered], [true, 'playback', 1, undefined]);
+  });
+
+  it('is not fetched from another camera, to which the recorder was set meanwhile, and that is told', async () => {
+    const owner = { id: 'one', camera: 'gate', host: 'here', pid: process.pid, isAlive: () => true };
+    const rig = await missed({}, { owner });
+    rig.running = false;
+    await rig.recorder.close();
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
+    fs.cpSync(rig.folder, folder, { recursive: true });
+    const next = rigOf({ folder }, { owner: { ...owner, camera: 'yard' } });
+    next.recorder.arm();
+    await next.line('over');
+    next.to(60_000);
+    assert.equal(nvr.asked.length, 0);
+    const { error } = await next.event('warning');
+    assert.equal(error.code, 'EINPUT');
+    assert.match(error.message, /^What is missing .* 2025-10-09T08:53:17.000Z .* set to another camera/);
+    assert.deepEqual(next.words(), ['armed', 'warning'], 'its failure has been told');
   });
 
   it('is not fetched where that is not wanted', async () => {

@@ -12,7 +12,7 @@ function heldOf(times: readonly number[]): Held {
     const ms = time - times[index]!;
     return ms > 2 * FRAME ? [{ at: times[index]! - start, ms }] : [];
   });
-  return { start, end: times.at(-1)! + FRAME, frames: times.length, gaps };
+  return { start, end: times.at(-1)! + FRAME, frames: times.length, gaps, unlistedMs: 0 };
 }
 
 const pictures = (from: number, to: number): number[] =>
@@ -51,6 +51,11 @@ describe('the coverage of what was asked for', () => {
         gaps: [{ at: 0, ms: 10_000 }],
         missingMs: 10_000,
       });
+  });
+
+  it('counts the holes that are too many to be listed', () => {
+    const held = { ...heldOf(pictures(0, 12_000)), unlistedMs: 4000 };
+    assert.deepEqual(coverageOf(asked, held), { coverage: 0.6, gaps: [], missingMs: 4000 });
   });
 
   it('is whole where no time was asked for', () => {

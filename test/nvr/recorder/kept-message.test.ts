@@ -67,6 +67,17 @@ describe('what is kept of an alarm’s message', () => {
     });
   });
 
+  it('leaves out a proxy, whose answers are code that runs', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const list = Proxy.revocable([], {});
+    list.revoke();
+    assert.deepEqual(keepMessage({ topic: 'x', proxy, payload: { deep: [list.proxy] } }), {
+      topic: 'x',
+      payload: { deep: [null] },
+    });
+  });
+
   it('does not take long for a message that is large', () => {
     const payload = Array.from({ length: 200_000 }, () => ({ a: 1 }));
     // The garbage collector works beside it: the fastest of five runs is its own.

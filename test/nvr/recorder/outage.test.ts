@@ -61,6 +61,30 @@ describe('an alarm while the camera is away', function () {
     assert.equal((await rig.event('failed')).error.code, 'ECONNREFUSED');
   });
 
+  it('fails with the connection’s own code also where it plays again at the very end and nothing came by then', async () => {
+    rig = new Rig({ postRoll: 4 });
+    rig.recorder.arm();
+    away();
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(12_900);
+    rig.hub.tell({ type: 'playing' });
+    rig.to(20_000);
+    const { error } = await rig.event('failed');
+    assert.equal(error.code, 'ECONNREFUSED');
+  });
+
+  it('fails for want of a keyframe, and with the loss, where pictures come that no clip can begin with', async () => {
+    rig = new Rig({ onLoss: 'skip' });
+    rig.recorder.arm();
+    rig.recorder.alarm({ reason: 'door' });
+    // The hub holds them back.
+    Object.assign(rig.hub, { frames: 50, packets: 950, lost: 50, transport: 'udp' });
+    rig.to(20_000);
+    const { error } = await rig.event('failed');
+    assert.equal(error.code, 'ENOKEYFRAME');
+    assert.match(error.message, /5 % of the packets are lost .* over UDP/);
+  });
+
   it('takes what comes when the camera is back in time, says what is missing, and leaves out what is of long ago', async () => {
     rig = new Rig({ postRoll: 6 });
     rig.recorder.arm();

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import type { Node, NodeMessage } from 'node-red';
+import type { ClipInfo } from '../../../lib/nvr/recorder/types.js';
+import { HeldAlarms } from '../../../nodes/shared/record-alarms.js';
+import type { RecordOutput } from '../../../nodes/shared/record-output.js';
+
+describe('an alarm’s clip that is told without the message that began it', () => {
+  it('has a message of its own for each of its files, and leaves what is kept of the alarm as it is', () => {
+    const sent: NodeMessage[] = [];
+    // As Node-RED does, which hands messages on later, and does not copy them for the first node.
+    const node = { send: ([message]: [NodeMessage]) => void sent.push(message) } as unknown as Node;
+    const output = {
+      clip: (message: NodeMessage, { file }: ClipInfo) => Object.assign(message, { payload: file }),
+    } as unknown as RecordOutput;
+    const alarms = new HeldAlarms(node, output, (message) => structuredClone(message));
+    const message = { topic: 'door', payload: { zone: 3 }, place: { floor: 1 } };
+    for (const [file, last] of [
+      ['/clips/door.mp4', false],
+      ['/clips/door-2.mp4', true],
+    ] as const) {
+      const info = { file } as unknown as ClipInfo;
+      alarms.finished({ type: 'finished', clip: 0, info, last, message });
+    }
+    Object.assign((sent[0] as unknown as typeof message).place, { floor: 'changed by a flow' });
+    assert.deepEqual(
+      sent.map(({ payload }) => payload),
+      ['/clips/door.mp4', '/clips/door-2.mp4'],
+    );
+    assert.deepEqual(message, { topic: 'door', payload: { zone: 3 }, place: { floor: 1 } });
+  });
+});
