@@ -21,7 +21,7 @@ export const FILE_MODE = 0o640;
 const RESCUE_MS = 2000;
 
 export class ClipFile {
-  /** The time of the last frame that arrived. */
+  /** The latest time of a frame. */
   private latest = 0;
 
   private constructor(
@@ -95,7 +95,7 @@ export class ClipFile {
   }
 
   add(unit: ClipUnit): Promise<void> {
-    if (unit.kind === 'video') this.latest = unit.time;
+    if (unit.kind === 'video') this.latest = Math.max(this.latest, unit.time);
     return this.writer.add(unit);
   }
 

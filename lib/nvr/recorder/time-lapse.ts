@@ -9,7 +9,7 @@ const FILM_FRAME_MS = 40;
 export class TimeLapse {
   private keyframes = 0;
   private pictures = 0;
-  /** The time of the file's first frame. */
+  /** The arrival of the file's first frame, in monotonic ms: the clock may be set. */
   private begun: number | undefined;
 
   /**
@@ -33,8 +33,8 @@ export class TimeLapse {
   }
 
   /** Whether a frame belongs to the next file. */
-  isOver({ time }: VideoUnit): boolean {
-    return this.begun !== undefined && time - this.begun >= this.segmentMs;
+  isOver({ arrival }: VideoUnit): boolean {
+    return this.begun !== undefined && arrival - this.begun >= this.segmentMs;
   }
 
   /**
@@ -47,7 +47,7 @@ export class TimeLapse {
 
   /** The frame with its time in the film; `time` stays the real one. */
   place(unit: VideoUnit): VideoUnit {
-    this.begun ??= unit.time;
+    this.begun ??= unit.arrival;
     const at = this.pictures++ * FILM_FRAME_MS;
     return { ...unit, arrival: at, mediaTime: at };
   }

@@ -60,6 +60,20 @@ describe('a time-lapse', function () {
     );
   });
 
+  it('ends its files in time, and no file before its beginning, where this machine’s clock is set back', async () => {
+    rig = new Rig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
+    rig.recorder.arm();
+    const units = Array.from({ length: 12 * GOP }, (_, index) => clipUnit(10 * GOP + index, EPOCH));
+    rig.feed(units.map((unit, index) => (index < 3 * GOP ? unit : { ...unit, time: unit.time - 3_600_000 })));
+    await rig.recorder.disarm();
+    const infos = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    assert.deepEqual(
+      infos.map(({ frames }) => frames),
+      [6, 6],
+    );
+    for (const { start, end } of infos) assert.ok(end >= start, `${end - start} ms`);
+  });
+
   it('lists the alarms of its hours, and is not begun by them', async () => {
     rig = new Rig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
     rig.recorder.arm();
