@@ -28,7 +28,7 @@ describe('a recording that is killed', function () {
     assert.ok(frames > (100 * runs) / 8, `${frames} frames were saved`);
   });
 
-  it('within 50 ms of an alarm finds the alarm in the journal, and the next start reports message, pre-roll, reason and alarms', async function () {
+  it('has an alarm in the journal within 50 ms, and the next start reports its message, pre-roll, reason and alarms', async function () {
     this.timeout(90_000);
     const took: number[] = [];
     for (let run = 0; run < 3; run++) {
