@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import sinon from 'sinon';
+import type { VideoUnit } from '../../lib/codec/unit.js';
+import { nextKeyframe, type KeyframeOptions } from '../../lib/nvr/camera/next-keyframe.js';
+import type { NvrError } from '../../lib/errors.js';
+import { FakeHub, videoUnit } from './fake-hub.js';
+
+describe('the next keyframe of a camera', () => {
+  let clock: sinon.SinonFakeTimers;
+  let hub: FakeHub;
+
+  beforeEach(() => {
+    clock = sinon.useFakeTimers({ now: 1_700_000_000_000 });
+    hub = new FakeHub();
+  });
+
+  afterEach(() => {
+    clock.restore();
+  });
+
+  /** The keyframe, the code of the error, or `waits`. */
+  class Waiting {
+    outcome: VideoUnit | string = 'waits';
+
+    constructor(options: Partial<KeyframeOptions> = {}) {
+      nextKeyframe(hub, { timeout: 10, ...options }).then(
+        (unit) => (this.outcome = unit),
+        (error: unknown) => (this.outcome = (error as NvrError).code),
+      );
+    }
+
+    async after(ms = 0): Promise<VideoUnit | string> {
+      await clock.tickAsync(ms);
+      return this.outcome;
+    }
+  }
+
+  it('is awaited through one break of a stream that plays, and not through a second attempt that fails', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE' });
+    assert.equal(await waiting.after(), 'waits');
+    hub.tell({ type: 'connecting' });
+    hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
+    assert.equal(await waiting.after(), 'ECONNREFUSED');
+    assert.equal(hub.subscribers.size, 0);
+  });
+
+  it('is awaited where the camera broke off before, and is tried again by now; not where it is not', async () => {
+    const replay = (...words: ('reconnecting' | 'connecting')[]): void => {
+      const subscribe = hub.subscribe.bind(hub);
+      hub.subscribe = (subscriber) => {
+        const subscription = subscribe(subscriber);
+        for (const type of words) hub.tell({ type, code: 'ECONNREFUSED' });
+        return subscription;
+      };
+    };
+    replay('reconnecting', 'connecting');
+    assert.equal(await new Waiting().after(), 'waits');
+    hub = new FakeHub();
+    replay('reconnecting');
+    assert.equal(await new Waiting().after(), 'ECONNREFUSED');
+  });
+
+  it('is awaited through no break where none is to be outlasted', async () => {
+    const waiting = new Waiting({ outlastsOutages: false });
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE' });
+    assert.equal(await waiting.after(), 'EUNREACHABLE');
+  });
+
+  it('comes after a break, too, and is not taken for late because of it', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE' });
+    hub.tell({ type: 'connecting' });
+    hub.tell({ type: 'playing' });
+    const unit = videoUnit();
+    hub.emit(unit);
+    assert.equal(await waiting.after(), unit);
+  });
+
+  it('that does not come is told by the time limit, not by an outage that is over', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
+    hub.tell({ type: 'connecting' });
+    hub.tell({ type: 'playing' });
+    assert.equal(await waiting.after(9_999), 'waits');
+    assert.equal(await waiting.after(1), 'ETIMEDOUT');
+    const other = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.packets = 100;
+    assert.equal(await other.after(10_000), 'ENOKEYFRAME');
+  });
+
+  it('is a damaged one only where no whole one comes in time', async () => {
+    const damaged = videoUnit({ damaged: true });
+    const waiting = new Waiting();
+    hub.emit(damaged);
+    assert.equal(await waiting.after(9_999), 'waits');
+    assert.equal(await waiting.after(1), damaged);
+    const other = new Waiting();
+    hub.emit(damaged);
+    const whole = videoUnit();
+    hub.emit(whole);
+    assert.equal(await other.after(), whole);
+  });
+
+  it('is called off by its signal, before or while it is awaited, and leaves no one subscribed', async () => {
+    const ending = new AbortController();
+    const waiting = new Waiting({ signal: ending.signal });
+    ending.abort();
+    const late = new Waiting({ signal: ending.signal });
+    assert.deepEqual([await waiting.after(), await late.after()], ['EUNREACHABLE', 'EUNREACHABLE']);
+    assert.equal(hub.subscribers.size, 0);
+    assert.equal(clock.countTimers(), 0);
+  });
+
+  it('that was kept is taken at once, and joins the camera all the same', async () => {
+    const kept = videoUnit();
+    assert.equal(await new Waiting({ kept }).after(), kept);
+    assert.deepEqual([hub.joined, hub.subscribers.size], [1, 0]);
+  });
+});
