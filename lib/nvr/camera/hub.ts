@@ -23,7 +23,7 @@ import type {
 import { GopStore } from './gop-store.js';
 import { Ledger } from './ledger.js';
 import type { Count } from './no-keyframe.js';
-import { FLAPPING_MS, Outages } from './outages.js';
+import { flapping, Outages } from './outages.js';
 import { PictureWatch } from './picture-watch.js';
 import { Subscribers, withoutCuts } from './subscribers.js';
 
@@ -293,7 +293,7 @@ export class Hub implements CameraHub {
     this.state = isLasting ? 'failed' : 'waiting';
     this.ledger.reconnects++;
     this.subscribers.clearHistory();
-    if (breaks !== undefined) this.warnOfFlapping(error, breaks);
+    if (breaks !== undefined) this.warn(flapping(error, breaks), { breaks, firstOfOutage: true });
     this.emit({
       type: isLasting ? 'error' : 'reconnecting',
       code: error.code,
@@ -315,12 +315,6 @@ export class Hub implements CameraHub {
   private untilLogin(inMs: number, isLasting: boolean): number {
     const waitMs = Math.ceil(this.context.account.gate.waitMs);
     return isLasting || waitMs === 0 ? Math.max(inMs, waitMs) : waitMs;
-  }
-
-  /** Warns only once: a camera that keeps breaking off must not fill a mailbox. */
-  private warnOfFlapping(last: NvrError, breaks: number): void {
-    const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time so: ${last.message} Its further breaks are told on the second output alone, until it has been calm for a while.`;
-    this.warn(new NvrError(last.code, reason, { cause: last }), { breaks, firstOfOutage: true });
   }
 
   private onUnit(unit: MediaUnit): void {

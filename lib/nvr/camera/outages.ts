@@ -2,7 +2,7 @@
 // monotonic ms are arguments.
 
 import { Backoff, type Retry } from '../../client/backoff.js';
-import type { NvrErrorCode } from '../../errors.js';
+import { NvrError, type NvrErrorCode } from '../../errors.js';
 
 export interface Outage extends Retry {
   /** The number of failed attempts, including this one. */
@@ -20,7 +20,7 @@ export interface Outage extends Retry {
 const OVER_AFTER_MS = 30_000;
 /** A stream flaps after FLAPS breaks within FLAPPING_MS, until CALM_MS have passed without a break. */
 const FLAPS = 4;
-export const FLAPPING_MS = 300_000;
+const FLAPPING_MS = 300_000;
 const CALM_MS = 600_000;
 
 export class Outages {
@@ -79,4 +79,13 @@ export class Outages {
     this.isFlapping = true;
     return this.breaks.length;
   }
+}
+
+/**
+ * The warning of a stream that begins to flap, given once: it must not fill a mailbox. `last` is the last
+ * cause.
+ */
+export function flapping(last: NvrError, breaks: number): NvrError {
+  const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time so: ${last.message} Its further breaks are told on the second output alone, until it has been calm for a while.`;
+  return new NvrError(last.code, reason, { cause: last });
 }

@@ -55,3 +55,11 @@ export interface ClipPlan {
 export function timeOf(unit: ClipUnit): number {
   return unit.mediaTime ?? unit.arrival;
 }
+
+/**
+ * Converts monotonic ms to epoch ms by the clock as it was at the alarm: it may be set before the clip ends,
+ * and the span must keep its length.
+ */
+export function epochOf(monotonic: number, alarmed: NonNullable<ClipPlan['alarmed']>): number {
+  return Math.round(alarmed.time + monotonic - alarmed.monotonic);
+}

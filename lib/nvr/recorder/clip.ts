@@ -21,6 +21,7 @@ import {
   removeRecording,
   type RunningRecording,
 } from './running-recordings.js';
+import { memoryFull, preRollDropped } from './warnings.js';
 
 /** The most bytes that may wait for the disk, besides the pre-roll: 64 s at 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
@@ -134,9 +135,7 @@ export class Clip implements RunningRecording, Yielding {
   }
 
   giveWay(): void {
-    const reason =
-      'The memory that this camera, or all cameras together, may use is full: the disk is too slow for them, or nvrMemoryMB in settings.js too small.';
-    void this.fail(new NvrError('EOVERLOAD', reason));
+    void this.fail(memoryFull());
   }
 
   /** Resolves when nothing waits for the disk any more. */
@@ -183,8 +182,7 @@ export class Clip implements RunningRecording, Yielding {
   private warnOfYielding(leftMs: number): void {
     if (this.hasYielded) return;
     this.hasYielded = true;
-    const reason = `The memory for all cameras together (nvrMemoryMB in settings.js) is full, and the disk does not keep up: less than ${Math.ceil(leftMs / 1000)} s before the alarm are recorded.`;
-    this.context.emit({ type: 'warning', error: new NvrError('EOVERLOAD', reason) });
+    this.context.emit({ type: 'warning', error: preRollDropped(leftMs) });
   }
 
   /** Drops the waiting units, which are from long before the requested span. */

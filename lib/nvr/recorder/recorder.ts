@@ -9,13 +9,14 @@ import { Cases } from './cases.js';
 import { Catalog } from './catalog.js';
 import { checkOptions } from './check-options.js';
 import { Clip } from './clip.js';
-import { timeOf, type ClipContext, type ClipPlan } from './clip-context.js';
+import { epochOf, timeOf, type ClipContext } from './clip-context.js';
 import { writeError } from './disk.js';
 import { nextOrder } from './disk-turns.js';
 import { Endless } from './endless.js';
 import { ReportedCauses } from './reported-causes.js';
 import { Sound } from './sound.js';
 import { ClipStore } from './store.js';
+import { StreamTrouble } from './stream-trouble.js';
 import { LAPSE } from './journal.js';
 import { TimeLapse } from './time-lapse.js';
 import type {
@@ -41,8 +42,7 @@ export class Recorder {
   private window: AlarmWindow | undefined;
   private readonly windowTimer: WindowTimer;
   private readonly pace = new UsualPace();
-  /** The reason why the stream does not play, or did not `until` it played again, in monotonic ms. */
-  private trouble: { readonly error: NvrError; readonly until: number } | undefined;
+  private readonly trouble = new StreamTrouble();
   /** All unfinished clips, including the present one. */
   private readonly clips = new Set<Clip>();
   private numbers = 0;
@@ -300,10 +300,8 @@ export class Recorder {
   }
 
   private onHubEvent(event: HubEvent): void {
-    const { type, error } = event;
-    if (type === 'reconnecting' || type === 'error') this.trouble = { error, until: Infinity };
-    if (type === 'playing' && this.trouble?.until === Infinity)
-      this.trouble = { ...this.trouble, until: this.deps.monotonic() };
+    const { type } = event;
+    this.trouble.onHubEvent(event, this.deps.monotonic());
     if (type !== 'format' && type !== 'gap' && type !== 'warning') this.cases.onPlaying(type === 'playing');
     this.listener.onHubEvent?.(event);
   }
@@ -319,10 +317,7 @@ export class Recorder {
       usualRate: () => this.pace.rate,
       stream: hub.stream,
       journal: () => this.store.journal(),
-      trouble: (since) => {
-        const { error, until = -Infinity } = this.trouble ?? {};
-        return until > since ? error : undefined;
-      },
+      trouble: (since) => this.trouble.since(since),
       emit: (event) => {
         this.onClipEvent(event);
       },
@@ -346,21 +341,9 @@ export class Recorder {
   private openStore(): void {
     this.store.open().catch((error: unknown) => {
       const failure = writeError(error, this.options.folder);
-      if (this.options.mode === 'alarm')
-        this.emit({
-          type: 'failed',
-          clip: 0,
-          error: failure,
-          firstOfOutage: this.reported.remember(failure),
-        });
+      if (this.options.mode !== 'alarm') return;
+      const firstOfOutage = this.reported.remember(failure);
+      this.emit({ type: 'failed', clip: 0, error: failure, firstOfOutage });
     });
   }
-}
-
-/**
- * Converts monotonic ms to epoch ms by the clock as it was at the alarm: it may be set before the clip ends,
- * and the span must keep its length.
- */
-function epochOf(monotonic: number, alarmed: NonNullable<ClipPlan['alarmed']>): number {
-  return Math.round(alarmed.time + monotonic - alarmed.monotonic);
 }

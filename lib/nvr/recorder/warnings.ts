@@ -21,3 +21,16 @@ export function ofAnother(from: number): NvrError {
   const reason = `What is missing of an alarm's span from ${new Date(from).toISOString()} on is not fetched from the NVR: the recorder has been set to another camera, stream or NVR since.`;
   return new NvrError('EINPUT', reason);
 }
+
+/** `leftMs` is what is left of the pre-roll. */
+export function preRollDropped(leftMs: number): NvrError {
+  const reason = `The memory for all cameras together (nvrMemoryMB in settings.js) is full, and the disk does not keep up: less than ${Math.ceil(leftMs / 1000)} s before the alarm are recorded.`;
+  return new NvrError('EOVERLOAD', reason);
+}
+
+/** Ends the recording. */
+export function memoryFull(): NvrError {
+  const reason =
+    'The memory that this camera, or all cameras together, may use is full: the disk is too slow for them, or nvrMemoryMB in settings.js too small.';
+  return new NvrError('EOVERLOAD', reason);
+}
