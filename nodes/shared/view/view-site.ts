@@ -36,10 +36,13 @@ export function viewSite(options: ViewSiteOptions): Site {
     const saved = /^\/saved\/([0-9a-f-]{36})$/.exec(rest);
     const clip = /^\/clips\/([0-9a-f]{32})\.(mp4|jpg)$/.exec(rest);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
+    // Their response ends with the connection only, so a request for the headers alone would never be done.
+    const isEndless = rest === '/stream' || rest === '/replay' || picture?.[2] === 'mjpeg';
     if (request.method === 'POST' && rest === '/want') want(request, response, options);
     else if (request.method === 'POST' && rest === '/save') save(request, response, recordings);
     else if (request.method === 'OPTIONS') response.writeHead(204).end();
     else if (!isRead) response.writeHead(405, { Allow: 'GET, POST' }).end();
+    else if (request.method === 'HEAD' && isEndless) response.writeHead(405, { Allow: 'GET' }).end();
     else if (rest === '') redirect(request, response);
     else if (rest === '/stream') stream(response, options);
     else if (rest === '/cameras.json') sendJson(response, 200, { cameras: options.cameras });

@@ -98,6 +98,21 @@ describe('the feed of a camera', () => {
       assert.equal(new Set(pages.map(({ records }) => records[index]!.bytes)).size, 1);
   });
 
+  it('costs one write of shared bytes for each picture and page, however many look', () => {
+    const hub = new FakeHub();
+    const pages = Array.from({ length: 32 }, () => new Page());
+    feedOf(hub, ...pages);
+    const [first, ...others] = clipUnits('h264', 5);
+    hub.emit(first!);
+    for (const unit of others) {
+      const before = pages.map(({ records }) => records.length);
+      hub.emit(unit);
+      const written = pages.map(({ records }, index) => records.slice(before[index]));
+      assert.ok(written.every((records) => records.length === 1));
+      assert.equal(new Set(written.map(([record]) => record!.bytes)).size, 1);
+    }
+  });
+
   it('shows a newcomer the present GOP at once, marked as kept, and then what comes', () => {
     const hub = new FakeHub();
     const feed = feedOf(hub, new Page());

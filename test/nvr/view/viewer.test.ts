@@ -104,6 +104,21 @@ describe('a viewer of the live view', () => {
       assert.equal(page.kinds.length, 12, 'and then what comes, as it comes');
     });
 
+    it('of many cameras at once is handed one portion of them all in a turn, so that nobody else waits for it', () => {
+      const page = new SlowPage();
+      const cameras = Array.from({ length: 16 }, (_, index) => index);
+      for (const camera of cameras) page.viewer.begin(camera);
+      for (const camera of cameras) page.viewer.catchUp(camera, gop);
+      assert.deepEqual(page.kinds, ['keyframe']);
+      let most = 0;
+      for (let turn = 0; turn < 200; turn++) {
+        const before = page.kinds.length;
+        page.drain();
+        most = Math.max(most, page.kinds.length - before);
+      }
+      assert.deepEqual([most, page.kinds.length], [1, 160]);
+    });
+
     it('leaves the rest of it for the next keyframe, and is told of no picture that it missed', () => {
       const page = new SlowPage();
       page.viewer.begin(CAMERA);

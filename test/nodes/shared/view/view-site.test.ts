@@ -283,6 +283,14 @@ describe('the site of a view node', () => {
     assert.equal((await fetch(`${bench.url}/3.mjpeg?at=-3m`)).status, 400);
   });
 
+  for (const path of ['stream', 'replay?channel=3&from=1', '3.mjpeg'])
+    it(`asks nothing of a camera for the headers alone of what has no end: ${path}`, async () => {
+      const { url, view, wishes } = await serve();
+      const answer = await fetch(`${url}/${path}`, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
+      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET']);
+      assert.deepEqual([view.viewers, wishes.length], [0, 0]);
+    });
+
   it('answers pictures without end for an <img>, until it is gone', async () => {
     const bench = await serve();
     const stop = new AbortController();
