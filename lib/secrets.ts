@@ -147,37 +147,91 @@ export function rememberResponse(response: string): void {
 }
 
 export function rememberKey(key: string): void {
-  keys.add(formsOf(key));
+  // Only the first characters of a form are looked at, and no form is shorter than the key.
+  keys.add(formsOf(key.slice(0, MARK_CHARS)));
 }
 
 /**
- * The forms in which a secret may appear: as it is, quoted, percent-encoded, escaped for XML, and in base64;
- * in UTF-8 and in Latin-1.
+ * The forms in which a secret may appear: as it is, quoted, percent-encoded (twice too), escaped for JSON and
+ * XML, and in base64; in UTF-8 and in Latin-1.
  */
 export function formsOf(secret: string): string[] {
-  const encoded = encode(secret);
-  const strict = encoded.replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
-  const percent = [encoded, strict, encodeLatin1(secret)];
   return [
     secret,
     Buffer.from(secret, 'utf8').toString('latin1'),
     secret.replace(/["\\]/g, '\\$&'),
-    JSON.stringify(secret).slice(1, -1),
-    secret.replace(/[&<>"']/g, (one) => `&${XML[one]!};`),
-    ...percent,
-    ...percent.map((form) => form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())),
-    ...percent.map((form) => form.replaceAll('%20', '+')),
+    ...jsonOf(secret),
+    ...xmlOf(secret),
+    ...percentOf(secret),
     ...base64Of(secret),
   ];
 }
 
+/** Encoders differ in what they leave as it is, in the case of the digits, and in what a space becomes. */
+function percentOf(secret: string): string[] {
+  const encoded = encode(secret);
+  const strict = encoded.replace(/[!'()*]/g, percentByte);
+  const all = Buffer.from(secret, 'utf8').toString('latin1').replace(/[^]/g, percentByte);
+  const once = [encoded, strict, strict.replaceAll('~', '%7E'), encodeLatin1(secret), all];
+  const either = once.flatMap((form) => [form, inLowerCase(form)]);
+  const withPlus = either.map((form) => form.replaceAll('%20', '+'));
+  return [...either, ...withPlus, ...either.map((form) => form.replaceAll('%', '%25'))];
+}
+
+/** What JSON allows to be escaped: `/` (PHP), all beyond ASCII (Python), or every character. */
+function jsonOf(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const inAscii = [json, json.replaceAll('/', '\\/')].flatMap((form) => [
+    form,
+    form.replace(/[^\x20-\x7e]/g, jsonUnit), // eslint-disable-line no-control-regex -- no control is left
+  ]);
+  const all = secret.replace(/[^]/g, jsonUnit);
+  return [...inAscii, all].flatMap((form) => [
+    form,
+    form.replace(/\\u[0-9a-f]{4}/g, (unit) => `\\u${unit.slice(2).toUpperCase()}`),
+  ]);
+}
+
 const XML: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };
 
-/** Base64 without its padding, which a server may leave out. */
+/** XML with names or numbers for its own characters, and with numbers for what is beyond ASCII. */
+function xmlOf(secret: string): string[] {
+  const named = secret.replace(/[&<>"']/g, (one) => `&${XML[one]!};`);
+  const numbers = [
+    (one: string) => `&#${one.codePointAt(0)!};`,
+    (one: string) => `&#x${one.codePointAt(0)!.toString(16)};`,
+    (one: string) => `&#x${one.codePointAt(0)!.toString(16).toUpperCase()};`,
+  ];
+  return [
+    named,
+    ...numbers.flatMap((number) => [
+      named.replace(/[^\x00-\x7f]/gu, number), // eslint-disable-line no-control-regex -- all of ASCII
+      named.replaceAll('&apos;', number("'")),
+      named.replaceAll('&apos;', number("'")).replace(/[^\x00-\x7f]/gu, number), // eslint-disable-line no-control-regex -- all of ASCII
+      secret.replace(/[&<>"']|[^\x00-\x7f]/gu, number), // eslint-disable-line no-control-regex -- all of ASCII
+    ]),
+  ];
+}
+
+function percentByte(one: string): string {
+  return `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function inLowerCase(percent: string): string {
+  return percent.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
+}
+
+function jsonUnit(one: string): string {
+  return `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Base64 without its padding, which a server may leave out; percent-encoded too, as in a query. */
 function base64Of(text: string): string[] {
   return (['utf8', 'latin1'] as const).flatMap((encoding) => {
     const bytes = Buffer.from(text, encoding);
-    return [bytes.toString('base64').replace(/={1,2}$/, ''), bytes.toString('base64url')];
+    const plain = bytes.toString('base64').replace(/={1,2}$/, '');
+    const inQuery = encodeURIComponent(plain);
+    return [plain, inQuery, inLowerCase(inQuery), bytes.toString('base64url')];
   });
 }
 
@@ -188,8 +242,7 @@ function encode(text: string): string {
 
 function encodeLatin1(text: string): string {
   return text.replace(/[^A-Za-z0-9._~-]/g, (one) => {
-    const code = one.charCodeAt(0);
-    return code > 0xff ? one : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
+    return one.charCodeAt(0) > 0xff ? one : percentByte(one);
   });
 }
 

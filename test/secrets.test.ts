@@ -34,6 +34,42 @@ describe('live secrets', () => {
     assert.equal(redact(forms[0]!), forms[0]);
   });
 
+  it('are struck out in forms upon forms, as programs of other languages write them', () => {
+    const password = 'Ab/~ü? (47)';
+    const forget = holdAccount({ username: 'wächter', password });
+    const utf8 = Buffer.from(password);
+    const plain = utf8.toString('base64');
+    const basic = Buffer.from(`wächter:${password}`).toString('base64');
+    const hex = [...utf8].map((byte) => byte.toString(16).padStart(2, '0'));
+    const forms = {
+      'a form of the web': new URLSearchParams({ p: password }).toString().slice(2),
+      'lower case with + for a space': 'Ab%2f%7e%c3%bc%3f+%2847%29',
+      'every character in percent': hex.map((one) => `%${one}`).join(''),
+      'every character in percent, upper case': hex.map((one) => `%${one.toUpperCase()}`).join(''),
+      'percent twice': encodeURIComponent(encodeURIComponent(password)),
+      'JSON in ASCII': 'Ab/~\\u00fc? (47)',
+      'JSON in ASCII, upper case': 'Ab/~\\u00FC? (47)',
+      'JSON with \\/': 'Ab\\/~ü? (47)',
+      'JSON with \\/ in ASCII': 'Ab\\/~\\u00fc? (47)',
+      'JSON, every character escaped': [...password]
+        .map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+        .join(''),
+      'XML in decimals': 'Ab/~&#252;? (47)',
+      'XML in hexadecimals': 'Ab/~&#xfc;? (47)',
+      'base64 in a query': encodeURIComponent(plain),
+      'Basic in a query': encodeURIComponent(basic),
+      'Basic in a query, lower case': encodeURIComponent(basic).replace(/%../g, (code) => code.toLowerCase()),
+    };
+    for (const [name, form] of Object.entries(forms))
+      for (const said of [
+        new NvrError('EPROTOCOL', `<${form}>`).message,
+        printable(`<${form}>`),
+        redact(`<${form}>`),
+      ])
+        assert.match(said, /^<\*\*\*(?:=|%3D|%3d)*>$/, name);
+    forget();
+  });
+
   it('stay struck out while another holds them', () => {
     const [one, other] = [holdAccount(ACCOUNT), holdAccount(ACCOUNT)];
     one();
