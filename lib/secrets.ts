@@ -183,7 +183,7 @@ function jsonOf(secret: string): string[] {
   const json = JSON.stringify(secret).slice(1, -1);
   const inAscii = [json, json.replaceAll('/', '\\/')].flatMap((form) => [
     form,
-    form.replace(/[^\x20-\x7e]/g, jsonUnit), // eslint-disable-line no-control-regex -- no control is left
+    form.replace(/[^\x20-\x7e]/g, jsonUnit),
   ]);
   const all = secret.replace(/[^]/g, jsonUnit);
   return [...inAscii, all].flatMap((form) => [
