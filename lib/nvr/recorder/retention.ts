@@ -45,7 +45,9 @@ export async function retain(
   const { keepDays, keepGiB, keepFolderGiB = 0, keepFreeGiB = 0 } = limits;
   const before = keepDays > 0 ? now - keepDays * DAY_MS : -Infinity;
   const bytes = keepGiB > 0 ? keepGiB * GIB : Infinity;
-  for (const entry of [...journal.finished]) {
+  // What was fetched after an outage is finished behind what is newer than it.
+  const oldestFirst = [...journal.finished].sort((a, b) => a.end - b.end);
+  for (const entry of oldestFirst) {
     if (entry.kept) continue;
     const reason = entry.end < before ? 'age' : journal.unkeptBytes > bytes ? 'size' : undefined;
     if (reason === undefined) break;

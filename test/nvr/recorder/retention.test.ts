@@ -56,6 +56,20 @@ describe('the journal and retention', () => {
     assert.equal((await reload()).files, 1);
   });
 
+  it('goes by the time of the recording, by age and by size, where an older one was finished later', async () => {
+    for (const [name, days] of [
+      ['new', 1],
+      ['expired', 9],
+      ['old', 3],
+    ] as const)
+      await clip(`${name}.mp4`, NOW - days * DAY, 300 * MIB);
+    const deleted = await limit({ keepDays: 7, keepGiB: 300 / 1024 });
+    assert.deepEqual(
+      deleted.map(({ file, reason }) => `${file} ${reason}`),
+      ['expired.mp4 age', 'old.mp4 size'],
+    );
+  });
+
   it('deletes the oldest until the rest is small enough', async () => {
     for (let i = 0; i < 5; i++) await clip(`${i}.mp4`, NOW - DAY + i, 300 * MIB);
     const told = await limit({ keepGiB: 1 });
