@@ -26,9 +26,10 @@ export class Thinning {
     if (thinDays <= 0) return;
     const before = this.deps.now() - thinDays * DAY_MS;
     for (const { file, end, id, kept, delivered } of [...journal.finished]) {
-      if (!isWanted() || end >= before) return;
-      if (id !== SEGMENT || kept || delivered === undefined || delivered.thinned || this.notWorthIt.has(file))
-        continue;
+      if (!isWanted()) return;
+      // Files are in the order in which they were finished, which need not be that of their times.
+      if (end >= before || id !== SEGMENT || kept || this.notWorthIt.has(file)) continue;
+      if (delivered === undefined || delivered.thinned) continue;
       const isThinned = await thinFile(this.deps.fs, journal, file, fileMode).catch((error: unknown) => {
         if (codeOf(error) === 'ENOENT') return false;
         throw error;
