@@ -106,10 +106,10 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
     // Wait until the previous clip has ended.
     await wait(3000);
   }
-  const sent = Date.now();
+  const sent = realTime();
   await red.send({ payload: 'motion', reason: 'motion', mark: MARK });
   // A busy Node-RED takes the message some time after it was sent.
-  const taken = Date.now();
+  const taken = realTime();
   await wait(row.afterMs);
   await row.strike(red);
   if (row.isAway === true) {
@@ -146,6 +146,9 @@ async function judge(row: ProcessRow, red: RedProcess, nvr: ManualNvr): Promise<
   ];
   return { seen: words.join('; '), problems };
 }
+
+/** Epoch ms. Rows of a clock that is set may run in this process at the same time. */
+const realTime = (): number => performance.timeOrigin + performance.now();
 
 const isBetween = (time: number, from: number, to: number): boolean =>
   time >= from - LEAST_MS && time <= to + LEAST_MS;

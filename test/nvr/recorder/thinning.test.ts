@@ -22,7 +22,7 @@ describe('which segments are thinned', () => {
     };
     const finished = Object.entries(ages).map(
       ([file, age]) =>
-        ({ file, id: SEGMENT, kept: false, end: NOW - age * DAY_MS, delivered: {} }) as DoneEntry,
+        ({ file, id: SEGMENT, kept: false, end: NOW - age * DAY_MS, delivered: {} }) as unknown as DoneEntry,
     );
     const journal = { root: '/clips', finished, find: () => undefined } as unknown as Journal;
     const options = { thinDays: 5, fileMode: 0o640, folder: '/clips' };
