@@ -186,6 +186,47 @@ describe('recordings in step', () => {
     assert.ok(skew(bench.shown.slice(-20), 2) <= FRAME_MS);
   });
 
+  it('wait five seconds again after a seek, also for one that was given up before it', () => {
+    const bench = new Bench(2);
+    bench.push(0, FROM, 25 * 60);
+    bench.push(1, FROM, 25);
+    bench.time.to(9_000);
+    const to = FROM + 3_600_000;
+    bench.step.seek(to);
+    const before = bench.shown.length;
+    bench.push(0, to, 250);
+    bench.time.to(13_900);
+    assert.equal(bench.shown.length, before, 'the one that was given up may play at the other time');
+    bench.push(1, to, 250);
+    bench.time.to(15_000);
+    const lanes = new Set(bench.shown.slice(before).map(({ lane }) => lane));
+    assert.equal(lanes.size, 2);
+  });
+
+  it('wait five seconds from the seek on, not from a wait that it cut short', () => {
+    const bench = new Bench(2);
+    bench.push(0, FROM, 250);
+    bench.time.to(4_000);
+    const to = FROM + 3_600_000;
+    bench.step.seek(to);
+    bench.push(0, to, 250);
+    bench.time.to(8_900);
+    assert.deepEqual(bench.shown, []);
+    bench.time.to(9_600);
+    assert.ok(bench.shown.length > 0);
+  });
+
+  it('let a server go on only when half of what may be buffered is shown', () => {
+    const bench = new Bench(1);
+    const bytes = 60_000;
+    let sent = 0;
+    while (bench.held[0] !== true) bench.lanes[0]!.push(at(FROM + sent++ * FRAME_MS, bytes));
+    bench.time.to((sent / 4) * FRAME_MS);
+    assert.equal(bench.held[0], true, 'three quarters are left');
+    bench.time.to((sent / 2 + 2) * FRAME_MS);
+    assert.equal(bench.held[0], false);
+  });
+
   it('report the end of each after its last picture, and do not hold up the others then', () => {
     const bench = new Bench(2);
     bench.push(0, FROM, 25);

@@ -78,6 +78,26 @@ describe('the memory budget', () => {
     assert.ok(greedy.bytes >= 70 * COST && greedy.bytes <= 80 * COST);
   });
 
+  it('takes from the recording that began last where nothing else is left', () => {
+    const budget = new MemoryBudget({ bytes: 3 * COST });
+    const memory = budget.camera();
+    const gaveUp: number[] = [];
+    for (const order of [1, 2, 3]) {
+      const held = unit();
+      memory.hold(held);
+      memory.add({
+        ...{ bytes: COST, order },
+        yield: () => {
+          gaveUp.push(order);
+          memory.release(held);
+          return true;
+        },
+      });
+    }
+    assert.ok(memory.hold(unit()));
+    assert.deepEqual(gaveUp, [3]);
+  });
+
   it('gives everything back at once', () => {
     const budget = new MemoryBudget({ bytes: 10 * COST });
     const memory = budget.camera();

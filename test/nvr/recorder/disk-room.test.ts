@@ -38,6 +38,16 @@ describe('what is left free on a disk', () => {
     assert.equal(it.asked, 3);
   });
 
+  it('is asked for at once after a refusal: something may have been deleted meanwhile', async () => {
+    let free = 1030 * MIB;
+    const fs = {
+      statfs: () => Promise.resolve({ bavail: free / 4096, bsize: 4096, blocks: 1e9 }),
+    } as unknown as RecorderFs;
+    await assert.rejects(claimRoom(fs, '/room/e', 10 * MIB, 1024 * MIB, 0), { code: 'EDISK' });
+    free = 5000 * MIB;
+    await claimRoom(fs, '/room/e', 10 * MIB, 1024 * MIB, 1);
+  });
+
   it('has no end where the file system does not say, and no bound where none is asked for', async () => {
     await claimRoom(disk(undefined).fs, '/room/c', 1e12, 1024 * MIB, 0);
     await claimRoom(disk(0).fs, '/room/d', 1e12, 0, 0);
