@@ -51,7 +51,8 @@ export function counterArguments(clip: CounterClip): string[] {
     megabits === undefined
       ? []
       : ['-b:v', `${megabits}M`, '-maxrate', `${megabits}M`, '-bufsize', `${megabits / 2}M`];
-  const common = `keyint=${gop}:min-keyint=${gop}:scenecut=0:bframes=${bFrames}`;
+  // An encoder that chooses by itself uses no B-frames for pictures as noisy as these.
+  const common = `keyint=${gop}:min-keyint=${gop}:scenecut=0:bframes=${bFrames}:b-adapt=0`;
   const encoder =
     codec === 'h264'
       ? ['libx264', '-x264-params', `${common}:aud=1:sliced-threads=0`]

@@ -22,6 +22,15 @@ const MAX_FRAME_MS = 5_000;
 const MAX_STEP = 1.9;
 const SMOOTHING = 0.2;
 
+/** A step of display time that was shortened. */
+interface ShortenedGap {
+  /** Media time of the picture displayed before it, in ms. */
+  readonly from: number;
+  /** Its length in media time, and on the player's clock, in ms. */
+  readonly ms: number;
+  readonly shownMs: number;
+}
+
 /** One instance per camera and format; takes every picture, in decode order. */
 export class LiveClock {
   private sequence = 0;
@@ -31,6 +40,7 @@ export class LiveClock {
   /** Total time by which gaps were shortened, relative to the start of the stream. */
   private shift: number | undefined;
   private latest = 0;
+  private gap: ShortenedGap | undefined;
   private lastDecode: number | undefined;
   private pictures = 0;
   /** Display times that have not been used as a decode time yet, sorted. */
@@ -50,11 +60,14 @@ export class LiveClock {
     const step = mediaTime - this.shift - this.latest;
     if (this.pictures > 0 && step > 0) {
       const allowed = this.lastDurationMs * MAX_STEP * (depth + 1);
-      if (step > allowed) this.shift += step - allowed;
+      if (step > allowed) {
+        this.gap = { from: mediaTime - step, ms: step, shownMs: allowed };
+        this.shift += step - allowed;
+      }
       const own = Math.min(Math.max(step / (depth + 1), MIN_FRAME_MS), MAX_FRAME_MS);
       this.frameMs += (own - this.frameMs) * (this.pictures === 1 ? 1 : SMOOTHING);
     }
-    const shown = mediaTime - this.shift;
+    const shown = mediaTime - this.shift + this.lostBefore(mediaTime);
     this.latest = Math.max(this.latest, shown);
     const decode = this.decodeTime(shown, depth);
     this.pictures++;
@@ -67,6 +80,17 @@ export class LiveClock {
       offset: ticks(shown + LEAD_MS) - ticks(decode + LEAD_MS),
       duration: Math.max(1, ticks(this.frameMs)),
     };
+  }
+
+  /**
+   * By how much the last gap is shortened behind this media time, in ms. Pictures displayed within the gap,
+   * or before it, may come after the one that ends it in decode order, and stay between their neighbours.
+   */
+  private lostBefore(mediaTime: number): number {
+    if (this.gap === undefined) return 0;
+    const { from, ms, shownMs } = this.gap;
+    const left = Math.min(Math.max(1 - (mediaTime - from) / ms, 0), 1);
+    return left * (ms - shownMs);
   }
 
   private decodeTime(shown: number, depth: number): number {

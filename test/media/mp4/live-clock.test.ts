@@ -80,6 +80,37 @@ describe('the clock of a live player', () => {
     );
   });
 
+  it('keeps the order of display across a gap that it shortens: B-frames come after the picture that ends it', () => {
+    // A stream that begins with a burst, whose pictures come closer together than they were taken.
+    const burst = [0, 8, 4, 2, 6, 16, 12, 10, 14];
+    const live = [0, 1, 2].flatMap((gop) => [160, 80, 40, 120].map((ms) => 16 + gop * 160 + ms));
+    const mediaTimes = [...burst, ...live];
+    const shown = run(mediaTimes, 2).map(({ decode, offset }) => decode + offset);
+    const order = (times: readonly number[]): number[] =>
+      times.map((_, index) => index).sort((a, b) => times[a]! - times[b]!);
+    assert.deepEqual(order(shown), order(mediaTimes));
+    assert.ok(Math.min(...shown) === shown[0], 'none before the keyframe');
+  });
+
+  it('keeps the order of display of any stream with B-frames, however unevenly it comes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 4_000 }), { minLength: 2, maxLength: 40 }), (steps) => {
+        let at = 0;
+        // P B b b, with steps of any length.
+        const mediaTimes = [0];
+        for (const step of steps) {
+          mediaTimes.push(...[4, 2, 1, 3].map((quarter) => at + step * quarter));
+          at += step * 4;
+        }
+        const shown = run(mediaTimes, 2).map(({ decode, offset }) => decode + offset);
+        const inOrder = mediaTimes.map((time, index) => ({ time, shown: shown[index]! }));
+        inOrder.sort((a, b) => a.time - b.time);
+        for (const [index, one] of inOrder.entries())
+          assert.ok(index === 0 || one.shown >= inOrder[index - 1]!.shown, `picture ${index}`);
+      }),
+    );
+  });
+
   it('gives rising times of decoding for times of presentation that jump anyhow', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -5_000, max: 5_000 }), { maxLength: 60 }), (mediaTimes) => {
