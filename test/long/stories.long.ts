@@ -164,7 +164,7 @@ describe('the stories of a new user', function () {
       await page?.screenshot({
         path: path.join(SHOTS, `story that failed ${this.currentTest.title.slice(0, 14)}.png`),
       });
-    for (const context of browser.contexts()) await context.close();
+    for (const context of browser.contexts()) for (const page of context.pages()) await page.close();
     await nodeRed?.stop();
     nodeRed = undefined;
   });
