@@ -3,6 +3,7 @@
 
 import { SECRET_PARAMETERS } from './secret-parameters.js';
 import { formsOf, SecretRegister, secrets as register } from './secrets.js';
+import { printable } from './text.js';
 
 const STRUCK = '***';
 
@@ -23,4 +24,11 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   const further = new SecretRegister();
   for (const secret of secrets) further.hold(formsOf(secret));
   return further.strike(struck);
+}
+
+/**
+ * Text of a server, or a URI, as an error quotes it: printable, at most `chars` characters, without secrets.
+ */
+export function quotable(text: string, chars?: number): string {
+  return printable(redact(text), chars);
 }

@@ -3,7 +3,7 @@
 
 import { NvrError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { redact } from '../redact.js';
+import { quotable } from '../redact.js';
 import { Authenticator } from '../rtsp/auth.js';
 import { LoginMemory } from '../rtsp/login-rules.js';
 import { controlBase } from '../rtsp/control-uri.js';
@@ -214,6 +214,6 @@ function withoutAccount({ host, port }: RtspUri): NvrError {
 }
 
 function withinTunnel(location: string): NvrError {
-  const text = `The server redirects to "${printable(redact(location))}", which is not followed inside an HTTP tunnel: give that address in the NVR’s settings.`;
+  const text = `The server redirects to "${quotable(location)}", which is not followed inside an HTTP tunnel: give that address in the NVR’s settings.`;
   return new NvrError('EUNSUPPORTED', text);
 }

@@ -2,7 +2,7 @@
 // direct our connections or our password to hosts of its choice.
 
 import { NvrError } from '../errors.js';
-import { redact } from '../redact.js';
+import { quotable } from '../redact.js';
 import { printable } from '../text.js';
 
 /**
@@ -26,7 +26,7 @@ export interface RedirectRules {
 
 /** The error for a Location that is not a valid URI. */
 export function notALocation(location: string, cause: unknown): NvrError {
-  const text = `The server redirects to something that is no URI it could serve ("${printable(redact(location))}").`;
+  const text = `The server redirects to something that is no URI it could serve ("${quotable(location)}").`;
   return new NvrError('EPROTOCOL', text, { cause });
 }
 

@@ -2,7 +2,7 @@
 // what to do.
 
 import { NvrError, type NvrErrorCode } from '../errors.js';
-import { redact } from '../redact.js';
+import { quotable } from '../redact.js';
 import { printable } from '../text.js';
 import type { RtspResponse } from '../rtsp/message.js';
 
@@ -14,7 +14,7 @@ const URI_CHARS = 300;
  * requested, without credentials.
  */
 export function errorOfStatus(status: number, reason: string, what: string, uri = ''): NvrError {
-  const said = `${what} was answered ${status} ${printable(redact(reason))}`.trimEnd();
+  const said = `${what} was answered ${status} ${quotable(reason)}`.trimEnd();
   const make = (code: NvrErrorCode, advice: string): NvrError =>
     new NvrError(code, `${said}: ${advice}`, { status });
   switch (status) {
@@ -30,7 +30,7 @@ export function errorOfStatus(status: number, reason: string, what: string, uri 
     case 410:
       return make(
         'ECHANNEL',
-        `there is no such channel or stream${uri === '' ? '' : ` as ${printable(redact(uri), URI_CHARS)}`}; check the channel number and the URI style.`,
+        `there is no such channel or stream${uri === '' ? '' : ` as ${quotable(uri, URI_CHARS)}`}; check the channel number and the URI style.`,
       );
     case 453:
     case 503:

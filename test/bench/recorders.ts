@@ -7,6 +7,7 @@ import { Nvr } from '../../lib/nvr/nvr.js';
 import { DEFAULT_FILE_NAME } from '../../lib/nvr/recorder/file-name.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
 import { settingsFor } from '../support/settings.js';
+import { systemTimers } from '../support/system-timers.js';
 
 const PRE_ROLL = 10;
 const POST_ROLL = 5;
@@ -55,12 +56,7 @@ const recorders = Array.from({ length: Number(count) }, (_, i) => {
     fs,
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    timers: {
-      set: (run: () => void, ms: number) => setTimeout(run, ms),
-      clear: (timer: unknown) => {
-        clearTimeout(timer as NodeJS.Timeout | undefined);
-      },
-    },
+    timers: systemTimers,
   };
   return new Recorder(hub, options, deps, {
     onEvent: (event) => {

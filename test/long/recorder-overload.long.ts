@@ -11,6 +11,7 @@ import type { RecorderEvent, RecorderFs } from '../../lib/nvr/recorder/types.js'
 import { source, videoUnits } from '../media/recorded-units.js';
 import { FakeHub } from '../nvr/fake-hub.js';
 import { needs } from '../support/tools.js';
+import { systemTimers } from '../support/system-timers.js';
 
 const CAMERAS = Number(process.env.OVERLOAD_CAMERAS ?? 256);
 const PRE_ROLL = 10;
@@ -78,12 +79,7 @@ describe('an alarm on all cameras at once', function () {
           fs: disk,
           now: () => Date.now(),
           monotonic: () => performance.now(),
-          timers: {
-            set: (run, ms) => setTimeout(run, ms),
-            clear: (timer) => {
-              clearTimeout(timer as NodeJS.Timeout | undefined);
-            },
-          },
+          timers: systemTimers,
         },
         { onEvent: (event) => events.push(event) },
       );

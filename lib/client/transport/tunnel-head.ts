@@ -1,7 +1,7 @@
 // The requests of an HTTP tunnel, and the errors for their replies. Errors never quote secrets in the path.
 
 import { NvrError } from '../../errors.js';
-import { redact } from '../../redact.js';
+import { quotable } from '../../redact.js';
 import type { HttpAnswer, HttpHead } from '../../rtsp/http-head.js';
 import { authorityOnWire } from '../../rtsp/uri.js';
 import { printable } from '../../text.js';
@@ -104,6 +104,6 @@ export class TunnelErrors {
    */
   shown(said: string): string {
     const at = this.path.length < 3 ? -1 : said.indexOf(this.path.slice(0, 8));
-    return printable(redact(at === -1 ? said : `${said.slice(0, at)}***`), 80);
+    return quotable(at === -1 ? said : `${said.slice(0, at)}***`, 80);
   }
 }

@@ -19,6 +19,7 @@ import type { ExportedClip, ExportEnd, ExportRequest } from '../../../lib/nvr/ex
 import { judgeClip } from '../../media/clip-judge.js';
 import { clipUnit } from '../recorder/clip-units.js';
 import { expected } from '../recorder/killing.js';
+import { systemTimers } from '../../support/system-timers.js';
 
 const EPOCH = 1_760_000_000_000;
 const FRAME_MS = 80;
@@ -44,12 +45,7 @@ export function exportsOf(
       fs,
       now: () => EPOCH + 3_600_000,
       monotonic: () => performance.now(),
-      timers: {
-        set: (run, ms) => setTimeout(run, ms),
-        clear: (timer) => {
-          clearTimeout(timer as NodeJS.Timeout);
-        },
-      },
+      timers: systemTimers,
       fetchSpan: ({ from, to }) => deliver(recorded(from, to)),
       memory: () => UNCOUNTED,
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { NvrError } from '../../../lib/errors.js';
 import { Backfill, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
+import { systemTimers } from '../../support/system-timers.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -23,12 +24,7 @@ describe('the order of what is fetched', () => {
       {
         now: () => clock.now,
         monotonic: () => clock.now,
-        timers: {
-          set: (run, ms) => setTimeout(run, ms),
-          clear: (timer) => {
-            clearTimeout(timer as NodeJS.Timeout);
-          },
-        },
+        timers: systemTimers,
       },
       ({ id }, signal) =>
         new Promise((end) => {

@@ -7,6 +7,7 @@ import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { Recorder } from '../../../lib/nvr/recorder/recorder.js';
 import { FakeHub } from '../fake-hub.js';
 import { clipUnit } from './clip-units.js';
+import { systemTimers } from '../../support/system-timers.js';
 
 const [folder = ''] = process.argv.slice(2);
 const EPOCH = 1_760_000_000_000;
@@ -33,12 +34,7 @@ const recorder = new Recorder(
     fs,
     now: () => EPOCH + at,
     monotonic: () => at,
-    timers: {
-      set: (run, ms) => setTimeout(run, ms),
-      clear: (timer) => {
-        clearTimeout(timer as NodeJS.Timeout);
-      },
-    },
+    timers: systemTimers,
   },
   { onEvent: (event) => process.send?.(event.type) },
 );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { AlarmWindow } from '../../../lib/nvr/recorder/alarm-window.js';
 import { WindowTimer } from '../../../lib/nvr/recorder/window-timer.js';
+import { systemTimers } from '../../support/system-timers.js';
 
 const POST_ROLL_MS = 10_000;
 
@@ -18,12 +19,7 @@ describe('the timer of an alarm’s window', () => {
     over = [];
     timer = new WindowTimer(
       {
-        timers: {
-          set: (run, ms) => setTimeout(run, ms),
-          clear: (set) => {
-            clearTimeout(set as NodeJS.Timeout);
-          },
-        },
+        timers: systemTimers,
         monotonic: () => clock.now,
       },
       () => lastPicture,
