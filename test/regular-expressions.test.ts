@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { analyse } from 'scslre';
 import ts from 'typescript';
-import { attacksOn } from './support/regex-attacks.js';
+import { attacksOn } from './kit/regex-attacks.js';
 
 const ROOT = path.join(__dirname, '..');
 

@@ -11,8 +11,8 @@ import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { DEFAULT_FILE_NAME } from '../../lib/nvr/recorder/file-name.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
-import { lossyPackets, startLossyCamera, type LossyStream } from '../support/lossy-camera.js';
-import { settingsFor } from '../support/settings.js';
+import { lossyPackets, startLossyCamera, type LossyStream } from '../kit/lossy-camera.js';
+import { settingsFor } from '../kit/settings.js';
 import { meanSsim, type Frames } from './ssim.js';
 
 const FPS = 25;

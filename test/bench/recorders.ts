@@ -6,8 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { DEFAULT_FILE_NAME } from '../../lib/nvr/recorder/file-name.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
-import { settingsFor } from '../support/settings.js';
-import { systemTimers } from '../support/system-timers.js';
+import { settingsFor } from '../kit/settings.js';
+import { systemTimers } from '../kit/system-timers.js';
 
 const PRE_ROLL = 10;
 const POST_ROLL = 5;

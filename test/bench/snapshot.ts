@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type * as JpegModule from '../../lib/media/jpeg/index.js';
 import type * as FfmpegModule from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import type * as PoolModule from '../../lib/nvr/snapshot/snapshot-pool.js';
-import { ffmpeg, lavfiFrame, planesOf } from '../media/ffmpeg-judge.js';
+import { ffmpeg, lavfiFrame, planesOf } from '../kit/ffmpeg-judge.js';
 
 /**
  * What is installed is measured, the built files: compiled on the fly for tests, the same code takes half as

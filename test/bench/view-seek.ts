@@ -3,7 +3,7 @@
 
 import type { Browser } from 'playwright-core';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { startNodeRed } from '../e2e/node-red.js';
+import { startNodeRed } from '../kit/node-red.js';
 
 const ACCOUNT = { username: 'demo', password: 'bench-seek' };
 /** Not measured: code and connections are warm then, as they are for who looks for something. */

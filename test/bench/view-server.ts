@@ -11,7 +11,7 @@ import type * as ViewModule from '../../lib/nvr/view/view.js';
 import type { SiteRequest } from '../../nodes/shared/view/sites.js';
 import type * as RecordingsModule from '../../nodes/shared/view/recordings.js';
 import type * as SiteModule from '../../nodes/shared/view/view-site.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 /** What is installed is measured: the built files. */
 const built = (file: string): unknown => createRequire(__filename)(`../../dist/${file}`);

@@ -3,7 +3,7 @@ import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
-import { startScriptedServer, type Reply, type ScriptedServer } from '../support/scripted-server.js';
+import { startScriptedServer, type Reply, type ScriptedServer } from '../kit/scripted-server.js';
 
 const CHALLENGE = 'Digest realm="cam", nonce="5f2c0a11d9"';
 const refused = (more: Reply = {}): Reply => ({

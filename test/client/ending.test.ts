@@ -13,7 +13,7 @@ import {
   usualReply,
   type Script,
   type ScriptedServer,
-} from '../support/scripted-server.js';
+} from '../kit/scripted-server.js';
 
 describe('the end of a session', () => {
   let server: ScriptedServer;

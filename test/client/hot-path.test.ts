@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import sinon from 'sinon';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { Random } from '../fuzz/random.js';
-import { deltaSlice, idrSlice, interleaved, PPS, rtp } from '../support/scripted-server.js';
-import { largeUnits, PACKETS_OF_A_UNIT, PARAMETER_SETS, Wire } from '../support/wire.js';
+import { deltaSlice, idrSlice, interleaved, PPS, rtp } from '../kit/scripted-server.js';
+import { largeUnits, PACKETS_OF_A_UNIT, PARAMETER_SETS, Wire } from '../kit/wire.js';
 import { fuA } from '../codec/packetizers/h264.js';
 
 const run = promisify(execFile);

@@ -14,7 +14,7 @@ import {
   startScriptedServer,
   type Script,
   type ScriptedServer,
-} from '../support/scripted-server.js';
+} from '../kit/scripted-server.js';
 
 const DAY = 86_400_000;
 

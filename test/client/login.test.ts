@@ -7,12 +7,7 @@ import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
 import type { RtspRequest } from '../../lib/rtsp/message.js';
-import {
-  startScriptedServer,
-  type Reply,
-  type Script,
-  type ScriptedServer,
-} from '../support/scripted-server.js';
+import { startScriptedServer, type Reply, type Script, type ScriptedServer } from '../kit/scripted-server.js';
 
 const ACCOUNT = { username: 'admin', password: 'secret99' };
 const md5 = (...parts: (string | Buffer)[]): string =>

@@ -11,8 +11,8 @@ import { Nvr } from '../../lib/nvr/nvr.js';
 import { buildBye } from '../../lib/rtp/rtcp.js';
 import { parseTransport } from '../../lib/rtsp/headers.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { keyframePackets, startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { keyframePackets, startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 const LOCAL = '127.0.0.1';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';
-import { deltaSlice, idrSlice, interleaved, rtp } from '../support/scripted-server.js';
-import { PARAMETER_SETS, Wire } from '../support/wire.js';
+import { deltaSlice, idrSlice, interleaved, rtp } from '../kit/scripted-server.js';
+import { PARAMETER_SETS, Wire } from '../kit/wire.js';
 
 describe('disorder over TCP', () => {
   let wire: Wire;

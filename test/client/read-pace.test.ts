@@ -10,7 +10,7 @@ import {
   keyframePackets,
   rtp,
   startScriptedServer,
-} from '../support/scripted-server.js';
+} from '../kit/scripted-server.js';
 
 /** Reads one after the other from `from` on: `units` each and so much time. Answers the time at the end. */
 function read(

@@ -5,7 +5,7 @@ import { accountGoesAlong, type Origin, type RedirectRules } from '../../lib/cli
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
-import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
+import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
 
 const credentials = { username: 'admin', password: 'secret99' };
 

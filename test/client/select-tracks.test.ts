@@ -5,7 +5,7 @@ import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 import { NvrError } from '../../lib/errors.js';
 import { parseSdp } from '../../lib/rtsp/sdp.js';
-import { startScriptedServer } from '../support/scripted-server.js';
+import { startScriptedServer } from '../kit/scripted-server.js';
 
 const HEAD = ['v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=x', 't=0 0'];
 const VIDEO = ['m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=control:video'];

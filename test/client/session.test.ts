@@ -19,7 +19,7 @@ import {
   startScriptedServer,
   type Script,
   type ScriptedServer,
-} from '../support/scripted-server.js';
+} from '../kit/scripted-server.js';
 
 const media = (sequence = 1, timestamp = 0): Buffer =>
   Buffer.concat(keyframePackets(sequence, timestamp).map((packet) => interleaved(0, packet)));

@@ -7,8 +7,8 @@ import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
 import type { Transport } from '../../lib/client/transport/transport.js';
 import { tcp, udp } from '../../lib/client/transport/transports.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
-import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 const mute = { raw: Buffer.alloc(0) };
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import sinon from 'sinon';
 import { RateMeter } from '../../lib/client/statistics.js';
-import { videoUnit } from '../nvr/fake-hub.js';
-import { deltaSlice, idrSlice, interleaved, rtp } from '../support/scripted-server.js';
-import { PARAMETER_SETS, Wire } from '../support/wire.js';
+import { videoUnit } from '../kit/fake-hub.js';
+import { deltaSlice, idrSlice, interleaved, rtp } from '../kit/scripted-server.js';
+import { PARAMETER_SETS, Wire } from '../kit/wire.js';
 
 /** Pictures come every 40 ms; `stamp` answers the RTP time of the nth. */
 async function play(pictures: number, stamp: (n: number) => number): Promise<Wire> {

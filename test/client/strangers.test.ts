@@ -14,7 +14,7 @@ import {
   SDP,
   startScriptedServer,
   type ScriptedServer,
-} from '../support/scripted-server.js';
+} from '../kit/scripted-server.js';
 
 const SOUND = `${SDP}m=audio 0 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=control:track2\r\n`;
 const OURS = 0xaaaa;

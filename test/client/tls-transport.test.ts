@@ -4,7 +4,7 @@ import { ServerMemory } from '../../lib/client/quirks.js';
 import { openPipe, type PipeOptions } from '../../lib/client/transport/socket.js';
 import { multicast, tcp, udp } from '../../lib/client/transport/transports.js';
 import { NvrError } from '../../lib/errors.js';
-import { startScriptedServer, type Script } from '../support/scripted-server.js';
+import { startScriptedServer, type Script } from '../kit/scripted-server.js';
 
 // What is encrypted is not the point here.
 const inClear = { connect: (options: PipeOptions) => openPipe({ ...options, tls: undefined }) };

@@ -5,8 +5,8 @@ import { UdpPair } from '../../lib/client/transport/udp.js';
 import { buildBye, parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { keyframePackets, startScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { keyframePackets, startScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 import { RtspSession } from '../../lib/client/session.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 

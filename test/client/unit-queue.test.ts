@@ -3,7 +3,7 @@ import { openSession } from '../../lib/client/open-session.js';
 import { UnitQueue } from '../../lib/client/unit-queue.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { buildBye } from '../../lib/rtp/rtcp.js';
-import { interleaved, keyframePackets, startScriptedServer } from '../support/scripted-server.js';
+import { interleaved, keyframePackets, startScriptedServer } from '../kit/scripted-server.js';
 
 const unit = (rtpTime: number, keyframe = false, bytes = 1): MediaUnit =>
   ({ kind: 'video', keyframe, rtpTime, data: Buffer.alloc(bytes), nals: [] }) as unknown as MediaUnit;

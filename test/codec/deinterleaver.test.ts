@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { H264Depacketizer } from '../../lib/codec/h264/depacketizer.js';
 import { LIMITS } from '../../lib/limits.js';
 import { PPS, SPS, delta, idr } from './h264/nals.js';
-import { Feed, hexOf, videoMedia } from './feed.js';
+import { Feed, hexOf, videoMedia } from '../kit/depacketizer-feed.js';
 import { fuA, mtap, packetizeH264Interleaved, stapB } from './packetizers/h264.js';
 
 function interleaved(

@@ -12,7 +12,7 @@ import { OnvifMetadataDepacketizer } from '../../lib/codec/onvif-metadata.js';
 import { OpusDepacketizer } from '../../lib/codec/opus.js';
 import { NvrError } from '../../lib/errors.js';
 import { PPS, SPS, idr } from './h264/nals.js';
-import { Feed, types, videoMedia } from './feed.js';
+import { Feed, types, videoMedia } from '../kit/depacketizer-feed.js';
 
 describe('createDepacketizer', () => {
   const cases = [

@@ -4,7 +4,7 @@ import { H265Depacketizer } from '../../lib/codec/h265/depacketizer.js';
 import { isEntry, isKeyframe, Recovery } from '../../lib/codec/entry.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { BitWriter } from './bit-writer.js';
-import { Feed, nalsOf, types, videoMedia } from './feed.js';
+import { Feed, nalsOf, types, videoMedia } from '../kit/depacketizer-feed.js';
 import * as avc from './h264/nals.js';
 import * as hevc from './h265/nals.js';
 import { fuA } from './packetizers/h264.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { PictureOrder } from '../../lib/codec/picture-order.js';
-import { source, videoUnits } from '../media/recorded-units.js';
+import { source, videoUnits } from '../kit/recorded-units.js';
 
 describe('PictureOrder', () => {
   for (const codec of ['h264', 'h265'] as const) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createDepacketizer } from '../../lib/codec/depacketizer.js';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
-import { Feed, videoMedia } from './feed.js';
+import { Feed, videoMedia } from '../kit/depacketizer-feed.js';
 import { packetizeH264 } from './packetizers/h264.js';
 import { packetizeH265 } from './packetizers/h265.js';
 import type { SourcePicture } from './packetizers/packets.js';

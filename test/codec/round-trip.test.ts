@@ -8,7 +8,7 @@ import { H265Depacketizer } from '../../lib/codec/h265/depacketizer.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { ReorderBuffer } from '../../lib/rtp/reorder.js';
 import { escape } from './bit-writer.js';
-import { Feed, hexOf, videoMedia } from './feed.js';
+import { Feed, hexOf, videoMedia } from '../kit/depacketizer-feed.js';
 import * as avc from './h264/nals.js';
 import * as hevc from './h265/nals.js';
 import { packetizeH264 } from './packetizers/h264.js';

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
 import { nodeRedProgram } from '../../lib/simulator/node-red-program.js';
-import { itLong } from '../support/cases.js';
+import { itLong } from '../kit/cases.js';
 import { ROOT, startDemo, until } from './demo-run.js';
 
 describe('npm run demo', function () {

@@ -2,7 +2,7 @@
 
 import { PRESETS, type Preset } from '../../lib/nvr/presets/makers.js';
 import { expandTemplate } from '../../lib/nvr/uri-template.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 /** The page, in Markdown. */
 export function camerasPage(): string {

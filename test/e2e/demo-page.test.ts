@@ -4,8 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { startDemo, type Demo } from '../../lib/simulator/demo.js';
-import { needs } from '../support/tools.js';
-import { launchBrowser } from './node-red.js';
+import { needs } from '../kit/tools.js';
+import { launchBrowser } from '../kit/node-red.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 

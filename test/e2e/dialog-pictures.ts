@@ -11,7 +11,7 @@ import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { SETTINGS_VERSION } from '../../nodes/shared/settings/migrations.js';
 import { defaultsOf } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
-import { launchBrowser, openDialog, openEditor, startNodeRed } from './node-red.js';
+import { launchBrowser, openDialog, openEditor, startNodeRed } from '../kit/node-red.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 const ACCOUNT = { username: 'demo', password: 'demo-password' };

@@ -4,9 +4,9 @@ import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { freePort } from '../../lib/simulator/ports.js';
 import { defaultsOf } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
-import { itLong } from '../support/cases.js';
-import { needs } from '../support/tools.js';
-import { launchBrowser, openDialog, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { itLong } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
+import { launchBrowser, openDialog, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 const ACCOUNT = { username: 'demo', password: 'dialogs-secret' };
 const FLOW_TYPES = Object.keys(TABLES).filter((type) => type !== 'nvr-server');

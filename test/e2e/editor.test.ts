@@ -4,9 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { itLong } from '../support/cases.js';
-import { needs } from '../support/tools.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { itLong } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');

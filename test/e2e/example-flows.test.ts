@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { exampleFlows, type FlowNode } from '../examples/flows.js';
-import { startS3, startWebdav } from '../support/clip-stores.js';
-import { startMailSink, type MailSink } from '../support/mail-sink.js';
-import { startMosquitto, type Broker } from '../support/mosquitto.js';
-import { itLong } from '../support/cases.js';
-import { needs } from '../support/tools.js';
-import { startNodeRed, type RunningNodeRed } from './node-red.js';
+import { startS3, startWebdav } from '../kit/clip-stores.js';
+import { startMailSink, type MailSink } from '../kit/mail-sink.js';
+import { startMosquitto, type Broker } from '../kit/mosquitto.js';
+import { itLong } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
+import { startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 const ACCOUNT = { username: 'demo', password: 'e2e-secret-password' };
 const NVR = 'a1f0c0de000000aa';

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { demoFlow, exampleFlows } from '../examples/flows.js';
-import { needs } from '../support/tools.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { needs } from '../kit/tools.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 /** Where screenshots go, for people to look at; none without it. */
 const SHOTS = process.env.NVR_SCREENSHOTS;

@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Locator } from 'playwright-core';
-import { startGst, type GstServer } from '../support/gst.js';
-import { GSTREAMER, needs } from '../support/tools.js';
-import { takesAll } from '../support/cases.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { startGst, type GstServer } from '../kit/gst.js';
+import { GSTREAMER, needs } from '../kit/tools.js';
+import { takesAll } from '../kit/cases.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 const PASSWORD = 'first-hour-secret';

@@ -5,10 +5,10 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { itLong } from '../support/cases.js';
-import { needs } from '../support/tools.js';
+import { itLong } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
 import { recordRoutes } from '../nodes/routes.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
-import { some } from '../support/cases.js';
-import { needs } from '../support/tools.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from './node-red.js';
+import { some } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 const TYPES = fs
   .readdirSync(path.join(__dirname, '..', '..', 'nodes'))

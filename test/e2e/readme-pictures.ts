@@ -8,7 +8,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { startDemo } from '../../lib/simulator/demo.js';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { launchBrowser, openEditor, startNodeRed } from './node-red.js';
+import { launchBrowser, openEditor, startNodeRed } from '../kit/node-red.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 

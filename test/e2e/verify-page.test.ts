@@ -5,9 +5,9 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { EvidenceResult } from '../../lib/nvr/evidence/evidence.js';
-import { EPOCH, EvidenceRig, manifestOf } from '../nvr/evidence/evidence-rig.js';
-import { needs } from '../support/tools.js';
-import { launchBrowser } from './node-red.js';
+import { EPOCH, EvidenceRig, manifestOf } from '../kit/evidence-rig.js';
+import { needs } from '../kit/tools.js';
+import { launchBrowser } from '../kit/node-red.js';
 
 /** Seconds in Berlin, of the tests' year. */
 const clock = (time: number): string =>

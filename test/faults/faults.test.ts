@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { needs } from '../support/tools.js';
+import { needs } from '../kit/tools.js';
 import { lineOf, playMatrix } from './matrix.js';
 
 /** A few short rows of the matrix; `npm run test:faults` runs all. */

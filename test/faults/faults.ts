@@ -1,6 +1,6 @@
 // The faults between a node and its NVR, or on this machine: each begins, and ends after a time.
 
-import type { ManualNvr } from '../support/manual-nvr.js';
+import type { ManualNvr } from '../kit/manual-nvr.js';
 import type { SickDisk } from './sick-disk.js';
 
 export interface Place {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Nvr } from '../../lib/nvr/nvr.js';
-import { ACCOUNT, startManualNvr, type ManualNvr } from '../support/manual-nvr.js';
-import { settingsFor } from '../support/settings.js';
-import { needs } from '../support/tools.js';
+import { ACCOUNT, startManualNvr, type ManualNvr } from '../kit/manual-nvr.js';
+import { settingsFor } from '../kit/settings.js';
+import { needs } from '../kit/tools.js';
 
 describe('the NVR written from the manual’s text', () => {
   let nvr: ManualNvr;

@@ -2,7 +2,7 @@
 // receives before and after.
 
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
-import { ACCOUNT, startManualNvr, type ManualNvr } from '../support/manual-nvr.js';
+import { ACCOUNT, startManualNvr, type ManualNvr } from '../kit/manual-nvr.js';
 import { RedProcess, type Heard } from './red-process.js';
 import { wait } from './row.js';
 

@@ -1,7 +1,7 @@
 // One row of the matrix: a node, a fault, what the user saw of it, and which rules were broken.
 
 import { NVR_ERROR_CODES } from '../../lib/errors.js';
-import type { Message, Sink } from '../nodes/red.js';
+import type { Message, Sink } from '../kit/red.js';
 import type { Fault, Place } from './faults.js';
 
 export type NodeKind = 'record' | 'playback' | 'snapshot' | 'health';

@@ -3,8 +3,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
-import type { Message } from '../nodes/red.js';
-import { MANUAL_CLIPS } from '../support/manual-nvr-media.js';
+import type { Message } from '../kit/red.js';
+import { MANUAL_CLIPS } from '../kit/manual-nvr-media.js';
 import {
   answers,
   seconds,

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
+import { startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 import { exampleFlows, type FlowNode } from '../examples/flows.js';
 import { Asker, type Job } from './asker.js';
 import { FleetBroker } from './broker.js';

@@ -1,7 +1,7 @@
 // The attacks, one entry each. The stage checks the rules that hold for all of them; an entry adds its own.
 
 import assert from 'node:assert/strict';
-import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../support/scripted-server.js';
+import { deltaSlice, interleaved, PPS, rtp, SDP, SPS } from '../kit/scripted-server.js';
 import { CHANGES } from './changes.js';
 import { BY_URI, DIALOGUES, playback } from './dialogues.js';
 import { FLOODS } from './floods.js';

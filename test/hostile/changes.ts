@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { BitWriter } from '../codec/bit-writer.js';
 import { muxConfig, packetizeLatm, toBits } from '../codec/packetizers/latm.js';
-import { deltaSlice, idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
+import { deltaSlice, idrSlice, interleaved, PPS, rtp, SPS } from '../kit/scripted-server.js';
 import { H265, JPEG, LATM, METADATA } from './descriptions.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';

@@ -1,6 +1,6 @@
 // Session descriptions for the attacks: the usual video track, alone or with another.
 
-import { SDP } from '../support/scripted-server.js';
+import { SDP } from '../kit/scripted-server.js';
 
 /** The usual video track, and another described by `lines`. */
 const withTrack = (...lines: string[]): string => `${SDP}${lines.join('\r\n')}\r\n`;

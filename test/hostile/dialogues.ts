@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type http from 'node:http';
 import zlib from 'node:zlib';
-import type { Reply, Script } from '../support/scripted-server.js';
+import type { Reply, Script } from '../kit/scripted-server.js';
 import type { Attack, Seen } from './stage.js';
 
 const VIDEO = ['m=video 0 RTP/AVP 99', 'a=rtpmap:99 H264/90000', 'a=control:track1'];

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
-import { idrSlice, interleaved, PPS, rtp, SPS, deltaSlice } from '../support/scripted-server.js';
+import { idrSlice, interleaved, PPS, rtp, SPS, deltaSlice } from '../kit/scripted-server.js';
 import { PPS as H265_PPS, SPS as H265_SPS, VPS } from '../codec/h265/nals.js';
 import { H265, JPEG, METADATA, OPUS } from './descriptions.js';
 import { cycle, opening } from './packets.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { some } from '../support/cases.js';
+import { some } from '../kit/cases.js';
 import { ATTACKS } from './attacks.js';
 import { runAttack } from './stage.js';
 

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import type http from 'node:http';
-import { interleaved, rtp, SDP } from '../support/scripted-server.js';
-import type { Script } from '../support/scripted-server.js';
+import { interleaved, rtp, SDP } from '../kit/scripted-server.js';
+import type { Script } from '../kit/scripted-server.js';
 import { opening } from './packets.js';
 import { BY_URI, PLAYBACK } from './dialogues.js';
 import type { Attack, Seen } from './stage.js';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { BitWriter } from '../codec/bit-writer.js';
-import { deltaSlice, idrSlice, interleaved, rtp, SDP, SPS } from '../support/scripted-server.js';
+import { deltaSlice, idrSlice, interleaved, rtp, SDP, SPS } from '../kit/scripted-server.js';
 import { H265, JPEG, LATM, withAudio } from './descriptions.js';
 import { cycle, opening } from './packets.js';
 import type { Attack } from './stage.js';

@@ -1,6 +1,6 @@
 // Bytes of hostile streams: short cycles that are repeated, with continuing sequence numbers.
 
-import { idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
+import { idrSlice, interleaved, PPS, rtp, SPS } from '../kit/scripted-server.js';
 
 /** Sequence numbers wrap after this many packets, so a cycle of this length can be repeated seamlessly. */
 const ROUND = 65_536;

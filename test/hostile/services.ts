@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import zlib from 'node:zlib';
-import { interleaved, rtp, SDP, type Script } from '../support/scripted-server.js';
+import { interleaved, rtp, SDP, type Script } from '../kit/scripted-server.js';
 import { withAudio } from './descriptions.js';
 import { BY_URI, keyService, PLAYBACK } from './dialogues.js';
 import { opening } from './packets.js';

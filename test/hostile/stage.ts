@@ -9,13 +9,8 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
-import {
-  startScriptedServer,
-  type Peer,
-  type Script,
-  type ScriptedServer,
-} from '../support/scripted-server.js';
+import { startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
+import { startScriptedServer, type Peer, type Script, type ScriptedServer } from '../kit/scripted-server.js';
 
 export interface Attack {
   readonly name: string;

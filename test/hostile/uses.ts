@@ -2,7 +2,7 @@
 // files, taken for pictures.
 
 import assert from 'node:assert/strict';
-import { deltaSlice, idrSlice, interleaved, PPS, rtp, SPS } from '../support/scripted-server.js';
+import { deltaSlice, idrSlice, interleaved, PPS, rtp, SPS } from '../kit/scripted-server.js';
 import { hugeSps } from './changes.js';
 import { JPEG, withAudio } from './descriptions.js';
 import { BY_URI, playback } from './dialogues.js';

@@ -10,9 +10,9 @@ import type { TlsSettings } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent } from '../../lib/nvr/types.js';
-import { startGst, type GstServer } from '../support/gst.js';
-import { settingsFor } from '../support/settings.js';
-import { GSTREAMER, needs } from '../support/tools.js';
+import { startGst, type GstServer } from '../kit/gst.js';
+import { settingsFor } from '../kit/settings.js';
+import { GSTREAMER, needs } from '../kit/tools.js';
 import { makeCertificate, type Certificate } from './certificate.js';
 import { ACCOUNT } from './receive.js';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Lower } from '../../lib/client/quirks.js';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { startSimulator, type AuthScheme, type Simulator } from '../../lib/simulator/index.js';
-import { needs } from '../support/tools.js';
+import { needs } from '../kit/tools.js';
 import { itHolds, type Auth, type Transport } from './cells.js';
 import { makeCertificate, type Certificate } from './certificate.js';
 import { ACCOUNT, receive } from './receive.js';

@@ -6,10 +6,10 @@ import path from 'node:path';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { takeSnapshot, type SnapshotOptions } from '../../lib/nvr/snapshot/snapshot.js';
-import { decodeJpeg, ffmpeg, planesOf, psnr } from '../media/ffmpeg-judge.js';
-import { startGst } from '../support/gst.js';
-import { settingsFor } from '../support/settings.js';
-import { GSTREAMER, needs } from '../support/tools.js';
+import { decodeJpeg, ffmpeg, planesOf, psnr } from '../kit/ffmpeg-judge.js';
+import { startGst } from '../kit/gst.js';
+import { settingsFor } from '../kit/settings.js';
+import { GSTREAMER, needs } from '../kit/tools.js';
 
 const OPTIONS: SnapshotOptions = {
   format: 'jpeg',

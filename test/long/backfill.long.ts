@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { ACCOUNT, clipOf, codeOf, judge, send, useRecordRig } from '../nodes/record-rig.js';
+import { ACCOUNT, clipOf, codeOf, judge, send, useRecordNodeRig } from '../kit/record-node-rig.js';
 
 describe('an alarm while the NVR is away, in a real flow', function () {
   this.timeout(90_000);
-  const rig = useRecordRig();
+  const rig = useRecordNodeRig();
 
   it('fails with the connection’s own code, and its clip is fetched from the recording once the NVR is back', async () => {
     const { rtspPort, httpPort } = rig.simulator;

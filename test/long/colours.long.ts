@@ -1,7 +1,7 @@
 // Every matrix and every shape of pixels, in both codecs, by both decoders: test/media/colours.test.ts has a
 // few of each.
 import { COLOURS, judgeColours, judgeShape } from '../media/looks.js';
-import { needs } from '../support/tools.js';
+import { needs } from '../kit/tools.js';
 
 describe('pictures that look right, all of them', () => {
   before(function () {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { decodeMutated, mutationClips } from '../media/h264-intra-clips.js';
-import { needs } from '../support/tools.js';
+import { needs } from '../kit/tools.js';
 
 const COUNT = 100_000;
 const SHARE = 5000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { NvrError } from '../../lib/errors.js';
 import { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
-import { source } from '../media/recorded-units.js';
-import { needs } from '../support/tools.js';
+import { source } from '../kit/recorded-units.js';
+import { needs } from '../kit/tools.js';
 
 /** What the process may grow by, whatever pictures come. */
 const MOST = 150 * 1024 * 1024;

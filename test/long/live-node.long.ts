@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { helper, loadWith, type Message } from '../nodes/red.js';
-import { startGst, type GstServer } from '../support/gst.js';
-import { GSTREAMER, needs } from '../support/tools.js';
+import { helper, loadWith, type Message } from '../kit/red.js';
+import { startGst, type GstServer } from '../kit/gst.js';
+import { GSTREAMER, needs } from '../kit/tools.js';
 import { frameHashes, receivedHashes } from '../interop/judge.js';
 import { makeLongSource } from '../interop/sources.js';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
+import { startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-many' };

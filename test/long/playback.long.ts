@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { readTimeSei, startSimulator } from '../../lib/simulator/index.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'playback-pw' };
 

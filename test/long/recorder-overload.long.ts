@@ -8,10 +8,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
 import type { RecorderEvent, RecorderFs } from '../../lib/nvr/recorder/types.js';
-import { source, videoUnits } from '../media/recorded-units.js';
-import { FakeHub } from '../nvr/fake-hub.js';
-import { needs } from '../support/tools.js';
-import { systemTimers } from '../support/system-timers.js';
+import { source, videoUnits } from '../kit/recorded-units.js';
+import { FakeHub } from '../kit/fake-hub.js';
+import { needs } from '../kit/tools.js';
+import { systemTimers } from '../kit/system-timers.js';
 
 const CAMERAS = Number(process.env.OVERLOAD_CAMERAS ?? 256);
 const PRE_ROLL = 10;

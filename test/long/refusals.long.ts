@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
-import { ACCOUNT, startManualNvr, type ManualNvr } from '../support/manual-nvr.js';
-import { settingsFor } from '../support/settings.js';
+import { ACCOUNT, startManualNvr, type ManualNvr } from '../kit/manual-nvr.js';
+import { settingsFor } from '../kit/settings.js';
 
 const METHODS = ['DESCRIBE', 'SETUP', 'PLAY'] as const;
 const STATUSES = [401, 403, 404, 453, 454, 500, 503] as const;

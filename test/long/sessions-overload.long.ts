@@ -10,8 +10,8 @@ import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { Recorder } from '../../lib/nvr/recorder/recorder.js';
 import type { RecorderEvent } from '../../lib/nvr/recorder/types.js';
-import { settingsFor } from '../support/settings.js';
-import { needs } from '../support/tools.js';
+import { settingsFor } from '../kit/settings.js';
+import { needs } from '../kit/tools.js';
 
 const CAMERAS = Number(process.env.OVERLOAD_CAMERAS ?? 256);
 const PRE_ROLL = 10;
@@ -26,7 +26,7 @@ interface Wall {
 }
 
 async function startWall(bitrate: string, size: string): Promise<Wall> {
-  const child = fork(path.join(__dirname, '../support/camera-wall.ts'), [bitrate, size], {
+  const child = fork(path.join(__dirname, '../kit/camera-wall.ts'), [bitrate, size], {
     execArgv: ['--require', 'tsx/cjs'],
   });
   const told = await new Promise<Omit<Wall, 'child'>>((resolve, reject) => {

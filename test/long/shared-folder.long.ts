@@ -6,10 +6,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
+import { startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { judgeClip } from '../media/clip-judge.js';
-import { needs } from '../support/tools.js';
+import { judgeClip } from '../kit/clip-judge.js';
+import { needs } from '../kit/tools.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-shared' };
 const TAKE_OVER_MS = 15_000;

@@ -7,9 +7,9 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
-import { startMailSink } from '../support/mail-sink.js';
-import { needs } from '../support/tools.js';
+import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
+import { startMailSink } from '../kit/mail-sink.js';
+import { needs } from '../kit/tools.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 const ACCOUNT = { username: 'demo', password: 'stories/secret?' };

@@ -10,8 +10,8 @@ import {
   rtp,
   startScriptedServer,
   type ScriptedServer,
-} from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+} from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 /** Sends 100 packets a second to a port, one in twenty left out. */
 function send(socket: dgram.Socket, port: number): NodeJS.Timeout {

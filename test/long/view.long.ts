@@ -6,7 +6,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser, startNodeRed, type RunningNodeRed } from '../e2e/node-red.js';
+import { launchBrowser, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 import {
   deploy,
   isDirect,
@@ -16,13 +16,13 @@ import {
   until,
   viewFlow,
   type Tile,
-} from '../e2e/view-rig.js';
+} from '../kit/view-rig.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { RECORD_HEAD } from '../../lib/nvr/view/records.js';
-import { counterArguments, type CounterClip } from '../support/counter-clip.js';
-import { startGst, type GstServer } from '../support/gst.js';
-import { startSlowLine } from '../support/slow-line.js';
-import { GSTREAMER, needs } from '../support/tools.js';
+import { counterArguments, type CounterClip } from '../kit/counter-clip.js';
+import { startGst, type GstServer } from '../kit/gst.js';
+import { startSlowLine } from '../kit/slow-line.js';
+import { GSTREAMER, needs } from '../kit/tools.js';
 
 const SECONDS = 40;
 /** For `openCounted`: without WebCodecs, as on a page of plain http from another machine. */

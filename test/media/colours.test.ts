@@ -8,8 +8,8 @@ import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import { ffmpegSnapshot } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
 import { BitWriter } from '../codec/bit-writer.js';
-import { needs } from '../support/tools.js';
-import { ffmpeg, planesOf } from './ffmpeg-judge.js';
+import { needs } from '../kit/tools.js';
+import { ffmpeg, planesOf } from '../kit/ffmpeg-judge.js';
 import { COLOURS, combs, distance, judgeColours, judgeShape, stripes } from './looks.js';
 
 describe('pictures that look right', () => {

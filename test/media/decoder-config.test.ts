@@ -8,8 +8,8 @@ import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { decoderConfig, sequenceSets } from '../../lib/media/decoder-config.js';
 import { BitWriter } from '../codec/bit-writer.js';
-import { needs } from '../support/tools.js';
-import { source, videoUnits, type SourceOptions } from './recorded-units.js';
+import { needs } from '../kit/tools.js';
+import { source, videoUnits, type SourceOptions } from '../kit/recorded-units.js';
 
 /** The record as ffmpeg makes it of the same bytes. */
 function ffmpegRecord(options: SourceOptions): Buffer {

@@ -7,7 +7,7 @@ import { joinAnnexB, splitAnnexB } from '../../lib/codec/annexb.js';
 import { NvrError } from '../../lib/errors.js';
 import { IntraDecoder } from '../../lib/media/h264-intra/index.js';
 import type { DecodedPicture } from '../../lib/media/h264-intra/index.js';
-import { ffmpeg } from './ffmpeg-judge.js';
+import { ffmpeg } from '../kit/ffmpeg-judge.js';
 
 export interface Clip {
   readonly source?: string;

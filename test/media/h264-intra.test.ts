@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { joinAnnexB, splitAnnexB } from '../../lib/codec/annexb.js';
 import { NvrError } from '../../lib/errors.js';
 import { IntraDecoder, decodeIntraPicture } from '../../lib/media/h264-intra/index.js';
-import { some, times } from '../support/cases.js';
-import { needs } from '../support/tools.js';
+import { some, times } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
 import {
   compare,
   decodeMutated,

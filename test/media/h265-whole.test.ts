@@ -9,8 +9,8 @@ import { newLibDe265 } from '../../lib/media/h265-library.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import { H265Decoder } from '../../lib/media/h265.js';
 import { BitWriter } from '../codec/bit-writer.js';
-import { needs } from '../support/tools.js';
-import { ffmpeg, planesOf } from './ffmpeg-judge.js';
+import { needs } from '../kit/tools.js';
+import { ffmpeg, planesOf } from '../kit/ffmpeg-judge.js';
 import { writePicture } from './h265-writer.js';
 import type { Layout } from './h265-writer.js';
 

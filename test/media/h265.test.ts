@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { NvrError } from '../../lib/errors.js';
 import { H265Decoder } from '../../lib/media/h265.js';
 import type { H265Picture } from '../../lib/media/h265.js';
-import { ffmpeg, planesOf, psnr } from './ffmpeg-judge.js';
-import { needs } from '../support/tools.js';
+import { ffmpeg, planesOf, psnr } from '../kit/ffmpeg-judge.js';
+import { needs } from '../kit/tools.js';
 
 interface Clip {
   source?: string;

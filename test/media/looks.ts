@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import { ffmpegSnapshot } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
-import { ffmpeg } from './ffmpeg-judge.js';
+import { ffmpeg } from '../kit/ffmpeg-judge.js';
 
 export type Codec = 'h264' | 'h265';
 

@@ -9,11 +9,11 @@ import type { AudioFormat, AudioUnit, VideoUnit } from '../../lib/codec/unit.js'
 import type { ClipUnit } from '../../lib/media/gop-ring.js';
 import { Mp4Writer } from '../../lib/media/mp4-writer.js';
 import type { ClipFacts } from '../../lib/media/mp4-writer.js';
-import { itLong, some } from '../support/cases.js';
-import { needs } from '../support/tools.js';
-import { audioTimes, duration, judgeClip, packets, videoTimes } from './clip-judge.js';
-import * as recorded from './recorded-units.js';
-import { interleave, opusUnits, source, type Source, type Timing } from './recorded-units.js';
+import { itLong, some } from '../kit/cases.js';
+import { needs } from '../kit/tools.js';
+import { audioTimes, duration, judgeClip, packets, videoTimes } from '../kit/clip-judge.js';
+import * as recorded from '../kit/recorded-units.js';
+import { interleave, opusUnits, source, type Source, type Timing } from '../kit/recorded-units.js';
 
 interface Written {
   file: string;

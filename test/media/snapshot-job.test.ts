@@ -7,8 +7,8 @@ import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { SnapshotMaker } from '../../lib/media/snapshot-job.js';
 import type { SnapshotJob } from '../../lib/media/snapshot-job.js';
 import { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
-import { needs } from '../support/tools.js';
-import { decodeJpeg, ffmpeg, planesOf, psnr } from './ffmpeg-judge.js';
+import { needs } from '../kit/tools.js';
+import { decodeJpeg, ffmpeg, planesOf, psnr } from '../kit/ffmpeg-judge.js';
 
 type Codec = SnapshotJob['codec'];
 

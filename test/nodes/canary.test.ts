@@ -5,8 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { startSimulator, type SimulatorOptions } from '../../lib/simulator/index.js';
 import type { NvrServerNode } from '../../nodes/shared/server-node.js';
-import { startScriptedServer } from '../support/scripted-server.js';
-import { flowWith, helper, liveFlow, load, type Message, type Sink } from './red.js';
+import { startScriptedServer } from '../kit/scripted-server.js';
+import { flowWith, helper, liveFlow, load, type Message, type Sink } from '../kit/red.js';
 
 /** Long, and with characters that URIs, JSON and base64 spell differently. */
 const CANARY = 'kanarie/vogel%&"+ ü 7Q';

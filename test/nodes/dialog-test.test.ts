@@ -4,8 +4,8 @@ import type { NvrSettings } from '../../lib/nvr/types.js';
 import { registerAdmin } from '../../nodes/shared/admin.js';
 import { TestGate } from '../../nodes/shared/test-gate.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 interface Answer {
   status: number;

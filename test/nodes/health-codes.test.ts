@@ -4,7 +4,7 @@ import path from 'node:path';
 import { NVR_ERROR_CODES } from '../../lib/errors.js';
 import type { Simulator } from '../../lib/simulator/index.js';
 import { ACCOUNT, CAUSES, Rig } from '../nvr/health-causes.js';
-import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
+import { flowWith, helper, load, statuses, type Message, type Sink } from '../kit/red.js';
 
 /** Codes that belong to recordings, decoders, disks and messages: no check of a connection ends in one. */
 const ELSEWHERE = ['EPLAYBACKKEY', 'ENORECORDING', 'EDECODE', 'EBUSY', 'EOVERLOAD', 'EDISK', 'EINPUT'];

@@ -6,8 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import type { ExportedClip } from '../../lib/nvr/export/types.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, loadWith, type Message } from './red.js';
-import { codeOf, send, type Sinks } from './record-rig.js';
+import { flowWith, helper, loadWith, type Message } from '../kit/red.js';
+import { codeOf, send, type Sinks } from '../kit/record-node-rig.js';
 
 const ACCOUNT = { username: 'admin', password: 'kanarie-job' };
 

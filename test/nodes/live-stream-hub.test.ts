@@ -6,8 +6,8 @@ import sinon from 'sinon';
 import type { AudioUnit, MediaUnit, MetadataUnit, VideoUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
-import { FakeHub, videoUnit } from '../nvr/fake-hub.js';
-import { flowWith, helper, liveFlow, load, statuses, type Message, type Sink } from './red.js';
+import { FakeHub, videoUnit } from '../kit/fake-hub.js';
+import { flowWith, helper, liveFlow, load, statuses, type Message, type Sink } from '../kit/red.js';
 
 class LiveHub extends FakeHub {
   restarts = 0;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
+import { flowWith, helper, load, statuses, type Message, type Sink } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 

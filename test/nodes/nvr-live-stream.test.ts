@@ -4,9 +4,9 @@ import net, { type AddressInfo } from 'node:net';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { SDP, startScriptedServer } from '../support/scripted-server.js';
-import { itLong } from '../support/cases.js';
-import { helper, liveFlow, load, statuses, type Message } from './red.js';
+import { SDP, startScriptedServer } from '../kit/scripted-server.js';
+import { itLong } from '../kit/cases.js';
+import { helper, liveFlow, load, statuses, type Message } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 

@@ -4,9 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import type { ExportedClip } from '../../lib/nvr/export/types.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { judgeClip } from '../media/clip-judge.js';
-import { frameHashes, needs } from '../support/tools.js';
-import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
+import { judgeClip } from '../kit/clip-judge.js';
+import { frameHashes, needs } from '../kit/tools.js';
+import { flowWith, helper, load, statuses, type Message, type Sink } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'kanarie-export' };
 const FRAME_MS = 100;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, load, type Message, type Sink } from './red.js';
+import { flowWith, helper, load, type Message, type Sink } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'in-step-password' };
 /** The simulated recordings have ten pictures a second. */

@@ -5,8 +5,8 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../lib/simulator/index.js';
-import { itLong } from '../support/cases.js';
-import { flowWith, helper, load, statuses, type Message, type Sink } from './red.js';
+import { itLong } from '../kit/cases.js';
+import { flowWith, helper, load, statuses, type Message, type Sink } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'kanarie-playback' };
 

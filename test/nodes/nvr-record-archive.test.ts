@@ -4,12 +4,20 @@ import os from 'node:os';
 import path from 'node:path';
 import type { EvidenceResult } from '../../lib/nvr/evidence/evidence.js';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
-import { helper, type Message } from './red.js';
-import { clipOf, codeOf, eventOf, judge, send, useRecordRig, type Sinks } from './record-rig.js';
+import { helper, type Message } from '../kit/red.js';
+import {
+  clipOf,
+  codeOf,
+  eventOf,
+  judge,
+  send,
+  useRecordNodeRig,
+  type Sinks,
+} from '../kit/record-node-rig.js';
 
 describe('nvr-record, what it has recorded', function () {
   this.timeout(30_000);
-  const rig = useRecordRig();
+  const rig = useRecordNodeRig();
   const { deploy } = rig;
   let userDir: string;
 

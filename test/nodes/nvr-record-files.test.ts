@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import sinon from 'sinon';
-import { helper, load, statuses } from './red.js';
-import { itLong } from '../support/cases.js';
+import { helper, load, statuses } from '../kit/red.js';
+import { itLong } from '../kit/cases.js';
 import {
   ACCOUNT,
   FRAME_MS,
@@ -12,13 +12,13 @@ import {
   eventOf,
   judge,
   send,
-  useRecordRig,
+  useRecordNodeRig,
   words,
-} from './record-rig.js';
+} from '../kit/record-node-rig.js';
 
 describe('nvr-record, its files', function () {
   this.timeout(30_000);
-  const rig = useRecordRig();
+  const rig = useRecordNodeRig();
   const { deploy, files, flow } = rig;
 
   describe('when the disk refuses', () => {

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { splitAnnexB } from '../../lib/codec/annexb.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { itLong } from '../support/cases.js';
-import { load, statuses, type Message } from './red.js';
+import { itLong } from '../kit/cases.js';
+import { load, statuses, type Message } from '../kit/red.js';
 import {
   ACCOUNT,
   GOP_MS,
@@ -16,10 +16,10 @@ import {
   eventOf,
   judge,
   send,
-  useRecordRig,
+  useRecordNodeRig,
   words,
   type Fault,
-} from './record-rig.js';
+} from '../kit/record-node-rig.js';
 
 /** Whether a node is where an error came from. */
 const isOf = (error: unknown, id: string): boolean => (error as { source: { id: string } }).source.id === id;
@@ -32,7 +32,7 @@ function firstPicture(file: string): Buffer {
 
 describe('nvr-record', function () {
   this.timeout(30_000);
-  const rig = useRecordRig();
+  const rig = useRecordNodeRig();
   const { deploy, files, flow, keyframesOf } = rig;
 
   describe('makes of an alarm', () => {

@@ -8,8 +8,8 @@ import liveStreamNode from '../../nodes/nvr-live-stream.js';
 import serverNode from '../../nodes/nvr-server.js';
 import { processMemory } from '../../lib/nvr/memory-budget.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { needs } from '../support/tools.js';
-import { helper, liveFlow, load, NODE_RED_HOME, Sink, statuses } from './red.js';
+import { needs } from '../kit/tools.js';
+import { helper, liveFlow, load, NODE_RED_HOME, Sink, statuses } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 

@@ -8,7 +8,7 @@ import type { Node, NodeAPI } from 'node-red';
 import { RECORD_HEAD, RECORD_KINDS } from '../../lib/nvr/view/records.js';
 import serverNode from '../../nodes/nvr-server.js';
 import viewNode from '../../nodes/nvr-view.js';
-import { flowWith, helper, NODE_RED_HOME, serveNodes, Sink, statuses } from './red.js';
+import { flowWith, helper, NODE_RED_HOME, serveNodes, Sink, statuses } from '../kit/red.js';
 
 type Next = () => void;
 type Middleware = (request: { url: string }, response: http.ServerResponse, next: Next) => void;

@@ -11,7 +11,7 @@ import { readSettings } from '../../nodes/shared/settings/read.js';
 import { TABLES } from '../../nodes/shared/settings/tables/index.js';
 import { recordSettings } from '../../nodes/shared/settings/tables/nvr-record.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, load, serveNodes, statuses } from './red.js';
+import { flowWith, helper, load, serveNodes, statuses } from '../kit/red.js';
 
 const SERVER = {
   rtspPort: '554',

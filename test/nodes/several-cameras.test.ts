@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { flowWith, helper, load, statuses, type Message } from './red.js';
-import { ACCOUNT, clipOf, codeOf, eventOf, send, type Sinks } from './record-rig.js';
+import { flowWith, helper, load, statuses, type Message } from '../kit/red.js';
+import { ACCOUNT, clipOf, codeOf, eventOf, send, type Sinks } from '../kit/record-node-rig.js';
 
 const CHANNELS = [1, 2, 4];
 const GATE = { channels: [{ channel: 2, name: 'Gate' }] };

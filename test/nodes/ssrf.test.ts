@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import type { NvrServerNode } from '../../nodes/shared/server-node.js';
-import { flowWith, helper, load, type Sink } from './red.js';
+import { flowWith, helper, load, type Sink } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 

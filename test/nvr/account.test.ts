@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PasswordGate, shareAccount } from '../../lib/nvr/account.js';
 import { Slots } from '../../lib/nvr/slots.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 const MINUTE = 60_000;
 

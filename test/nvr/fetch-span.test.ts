@@ -4,9 +4,9 @@ import type { PlaybackHandlers } from '../../lib/nvr/playback/run.js';
 import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { PlaybackRuns } from '../../lib/nvr/playback/runs.js';
-import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
-import { videoUnit } from './fake-hub.js';
+import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
+import { videoUnit } from '../kit/fake-hub.js';
 
 const SPAN = { channel: 1, stream: 'main', from: 0, to: 1000 };
 

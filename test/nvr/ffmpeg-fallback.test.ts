@@ -6,8 +6,8 @@ import path from 'node:path';
 import { NvrError } from '../../lib/errors.js';
 import { jpegSize } from '../../lib/media/jpeg/size.js';
 import { ffmpegSnapshot, findFfmpeg } from '../../lib/nvr/snapshot/ffmpeg-fallback.js';
-import { ffmpeg } from '../media/ffmpeg-judge.js';
-import { needs } from '../support/tools.js';
+import { ffmpeg } from '../kit/ffmpeg-judge.js';
+import { needs } from '../kit/tools.js';
 
 const rejectsWith = (code: string, words: RegExp) => (error: unknown) =>
   error instanceof NvrError && error.code === code && words.test(error.message);

@@ -6,7 +6,7 @@ import type { NvrErrorCode } from '../../lib/errors.js';
 import type { Depth, Health } from '../../lib/nvr/health/health.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { startScriptedServer } from '../support/scripted-server.js';
+import { startScriptedServer } from '../kit/scripted-server.js';
 
 export const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 

@@ -4,7 +4,7 @@ import { Hysteresis } from '../../lib/nvr/health/hysteresis.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 import { ACCOUNT, CAUSES, Rig } from './health-causes.js';
 
 describe('the health probe', function () {

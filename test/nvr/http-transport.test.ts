@@ -3,9 +3,9 @@ import net, { type AddressInfo } from 'node:net';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { startHttpFront, type HttpFront } from '../support/http-front.js';
-import { startScriptedServer, type Reply } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { startHttpFront, type HttpFront } from '../kit/http-front.js';
+import { startScriptedServer, type Reply } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'front-pw' };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Hub } from '../../lib/nvr/camera/hub.js';
 import { HubChecks } from '../../lib/nvr/health/hub-checks.js';
 import type { Findings } from '../../lib/nvr/health/types.js';
-import { FakeHub } from './fake-hub.js';
-import { settingsFor } from '../support/settings.js';
+import { FakeHub } from '../kit/fake-hub.js';
+import { settingsFor } from '../kit/settings.js';
 
 describe('what a check finds in a running session', () => {
   const checks = (): ((hub: FakeHub, findings?: Findings) => Findings) => {

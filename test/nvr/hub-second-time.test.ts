@@ -8,7 +8,7 @@ import { UNCOUNTED } from '../../lib/media/unit-memory.js';
 import { Account } from '../../lib/nvr/account.js';
 import { Hub } from '../../lib/nvr/camera/hub.js';
 import type { HubEvent, HubSubscription, NvrSettings } from '../../lib/nvr/types.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 /** A session that the test ends. */
 class FakeSession {

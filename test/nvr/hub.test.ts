@@ -19,8 +19,8 @@ import {
   type Peer,
   type Script,
   type ScriptedServer,
-} from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+} from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 const FRAME = 3600;
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
 import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
 import { InStep, type Lane, type Timed } from '../../lib/nvr/playback/in-step.js';
-import { videoUnit } from './fake-hub.js';
+import { videoUnit } from '../kit/fake-hub.js';
 
 const FROM = Date.UTC(2026, 10, 23, 14, 2);
 const FRAME_MS = 40;

@@ -6,7 +6,7 @@ import { NvrError } from '../../lib/errors.js';
 import { Account } from '../../lib/nvr/account.js';
 import { fetchPlaybackKey } from '../../lib/nvr/playback/key-service.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'secret99' };
 const BASIC = `Basic ${Buffer.from('admin:secret99').toString('base64')}`;

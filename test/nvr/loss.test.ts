@@ -6,9 +6,9 @@ import type { VideoUnit } from '../../lib/codec/unit.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { OnLoss } from '../../lib/nvr/types.js';
 import { channelClip } from '../../lib/simulator/clips.js';
-import { nalsOf } from '../codec/feed.js';
-import { lossyPackets, startLossyCamera, type Loss, type LossyStream } from '../support/lossy-camera.js';
-import { settingsFor } from '../support/settings.js';
+import { nalsOf } from '../kit/depacketizer-feed.js';
+import { lossyPackets, startLossyCamera, type Loss, type LossyStream } from '../kit/lossy-camera.js';
+import { settingsFor } from '../kit/settings.js';
 
 const FRAME_TICKS = 7200;
 const ROUNDS = 4;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { CameraHub, HubEvent, HubSubscription } from '../../lib/nvr/types.js';
-import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 describe('cameras in use at once', () => {
   let server: ScriptedServer;

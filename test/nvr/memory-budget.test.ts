@@ -7,7 +7,7 @@ import { LIMITS } from '../../lib/limits.js';
 import { GopRing } from '../../lib/media/gop-ring.js';
 import { GopStore } from '../../lib/nvr/camera/gop-store.js';
 import { MemoryBudget, usualBytes } from '../../lib/nvr/memory-budget.js';
-import { videoUnit } from './fake-hub.js';
+import { videoUnit } from '../kit/fake-hub.js';
 
 const MIB = 1024 * 1024;
 const unit = (bytes = 10, keyframe = false, arrival = 0): VideoUnit => ({

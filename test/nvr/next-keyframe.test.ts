@@ -3,7 +3,7 @@ import sinon from 'sinon';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { nextKeyframe, type KeyframeOptions } from '../../lib/nvr/camera/next-keyframe.js';
 import type { NvrError } from '../../lib/errors.js';
-import { FakeHub, videoUnit } from './fake-hub.js';
+import { FakeHub, videoUnit } from '../kit/fake-hub.js';
 
 describe('the next keyframe of a camera', () => {
   let clock: sinon.SinonFakeTimers;

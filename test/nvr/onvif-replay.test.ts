@@ -12,8 +12,8 @@ import {
   usualReply,
   type Reply,
   type ScriptedServer,
-} from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+} from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 const FROM = Date.UTC(2026, 2, 29, 0, 59, 58, 250);
 const FRAME_MS = 200;

@@ -3,7 +3,7 @@ import type { VideoUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
 import { takePastSnapshot } from '../../lib/nvr/past-snapshot.js';
 import type { SnapshotOptions } from '../../lib/nvr/snapshot/snapshot.js';
-import { clipUnit } from './recorder/clip-units.js';
+import { clipUnit } from '../kit/clip-units.js';
 
 const EPOCH = 1_760_000_000_000;
 const FRAME_MS = 80;

@@ -3,7 +3,7 @@ import sinon from 'sinon';
 import type { VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
 import { PictureWatch } from '../../lib/nvr/camera/picture-watch.js';
 import type { HubEvent } from '../../lib/nvr/types.js';
-import { videoUnit } from './fake-hub.js';
+import { videoUnit } from '../kit/fake-hub.js';
 
 const WAIT_MS = 15_000;
 

@@ -4,8 +4,8 @@ import net, { type AddressInfo } from 'node:net';
 import type { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
-import { startScriptedServer, type ScriptedServer } from '../support/scripted-server.js';
-import { settingsFor } from '../support/settings.js';
+import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { settingsFor } from '../kit/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'pinned-pw' };
 const BASIC = 'Basic realm="r"';

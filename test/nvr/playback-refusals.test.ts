@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
-import { ACCOUNT, startManualNvr } from '../support/manual-nvr.js';
-import { settingsFor } from '../support/settings.js';
+import { ACCOUNT, startManualNvr } from '../kit/manual-nvr.js';
+import { settingsFor } from '../kit/settings.js';
 
 describe('a playback run whose NVR restarts', () => {
   it('plays the rest where PLAY is answered 404 for a moment, though the channel is there', async () => {

@@ -13,8 +13,8 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../lib/simulator/index.js';
-import { itLong, some } from '../support/cases.js';
-import { settingsFor } from '../support/settings.js';
+import { itLong, some } from '../kit/cases.js';
+import { settingsFor } from '../kit/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'playback-pw' };
 const GOP_MS = 1000;

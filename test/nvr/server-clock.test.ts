@@ -3,7 +3,7 @@ import http from 'node:http';
 import type net from 'node:net';
 import { ServerClock } from '../../lib/nvr/health/server-clock.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 const AHEAD_MS = 3_600_000;
 const KEPT_MS = 600_000;

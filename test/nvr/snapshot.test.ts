@@ -12,7 +12,7 @@ import type { SnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { takeSnapshot } from '../../lib/nvr/snapshot/snapshot.js';
 import type { SnapshotOptions, SnapshotTools } from '../../lib/nvr/snapshot/snapshot.js';
 import type { HubEvent } from '../../lib/nvr/types.js';
-import { FakeHub, videoUnit } from './fake-hub.js';
+import { FakeHub, videoUnit } from '../kit/fake-hub.js';
 
 const OPTIONS: SnapshotOptions = {
   format: 'jpeg',

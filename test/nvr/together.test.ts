@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { PlaybackRun } from '../../lib/nvr/playback/run.js';
 import type { PlaybackHandlers, PlaybackRequest } from '../../lib/nvr/playback/run-types.js';
 import { PlaybackTogether } from '../../lib/nvr/playback/together.js';
-import { videoUnit } from './fake-hub.js';
+import { videoUnit } from '../kit/fake-hub.js';
 
 const FROM = Date.UTC(2026, 10, 23, 12, 0, 0);
 const TO = FROM + 60_000;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { Trace } from '../../lib/nvr/trace.js';
 import { startSimulator } from '../../lib/simulator/index.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 describe('the trace of an NVR', () => {
   it('keeps nothing until it is switched on, and nothing after its time', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NvrSettings } from '../../lib/nvr/types.js';
 import { expandTemplate, needsKey, playbackPath, templatesOf } from '../../lib/nvr/uri-template.js';
-import { settingsFor } from '../support/settings.js';
+import { settingsFor } from '../kit/settings.js';
 
 const live = (channel: number, stream: string, extra: Partial<NvrSettings> = {}): string => {
   const settings = settingsFor(554, extra);

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
-import { RawClient } from './raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
 
 const ROOT = path.join(__dirname, '../..');
 

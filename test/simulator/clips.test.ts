@@ -5,7 +5,7 @@ import path from 'node:path';
 import { joinAnnexB } from '../../lib/codec/annexb.js';
 import { audioClip, channelClip, recordingClip } from '../../lib/simulator/clips.js';
 import { LiveSource, liveStart } from '../../lib/simulator/source.js';
-import { needs } from '../support/tools.js';
+import { needs } from '../kit/tools.js';
 
 const FOLDER = path.join(__dirname, '../../lib/simulator/clips');
 

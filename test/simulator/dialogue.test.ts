@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { eventually, RawClient } from './raw-client.js';
+import { eventually, RawClient } from '../kit/raw-client.js';
 
 const ACCOUNT = { username: 'admin', password: 'correct horse' };
 const TCP = { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' };

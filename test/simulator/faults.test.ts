@@ -3,7 +3,7 @@ import net from 'node:net';
 import { RtpPacketView } from '../../lib/rtp/packet.js';
 import { parseRtcp } from '../../lib/rtp/rtcp.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { eventually, RawClient } from './raw-client.js';
+import { eventually, RawClient } from '../kit/raw-client.js';
 
 const TCP = { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' };
 

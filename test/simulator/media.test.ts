@@ -10,8 +10,8 @@ import type { AudioUnit, MediaUnit, VideoUnit } from '../../lib/codec/unit.js';
 import { audioClip, channelClip, type Clip } from '../../lib/simulator/clips.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
 import { BACKLOG_BYTES } from '../../lib/simulator/track.js';
-import { frameHashes, needs } from '../support/tools.js';
-import { eventually, RawClient } from './raw-client.js';
+import { frameHashes, needs } from '../kit/tools.js';
+import { eventually, RawClient } from '../kit/raw-client.js';
 
 describe('the simulator’s media', () => {
   let simulator: Simulator;

@@ -9,7 +9,7 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../lib/simulator/index.js';
-import { RawClient } from './raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
 
 const SLICE = 1;
 

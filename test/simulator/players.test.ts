@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { frameHashes, needs } from '../support/tools.js';
+import { frameHashes, needs } from '../kit/tools.js';
 
 const ACCOUNT = { username: 'admin', password: 'secret' };
 const PICTURES = 60;

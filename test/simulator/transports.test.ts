@@ -11,8 +11,8 @@ import { RtpPacketView } from '../../lib/rtp/packet.js';
 import { parseRtcp } from '../../lib/rtp/rtcp.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
 import { makeCertificate } from '../interop/certificate.js';
-import { needs } from '../support/tools.js';
-import { eventually, RawClient } from './raw-client.js';
+import { needs } from '../kit/tools.js';
+import { eventually, RawClient } from '../kit/raw-client.js';
 
 describe('the simulator’s transports', () => {
   let simulator: Simulator | undefined;

@@ -1,7 +1,7 @@
 // Run by cli.test.ts in a process of its own: it must end by itself once the simulator is stopped.
 
 import { startSimulator } from '../../lib/simulator/index.js';
-import { RawClient } from './raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
 
 async function main(): Promise<void> {
   const simulator = await startSimulator({ replyDelayMs: 5, audio: true });

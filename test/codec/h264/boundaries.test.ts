@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../../lib/limits.js';
-import { hexOf, rtpPacket, types } from '../feed.js';
+import { hexOf, rtpPacket, types } from '../../kit/depacketizer-feed.js';
 import { fuA } from '../packetizers/h264.js';
 import { SPROP, h264, hex } from './feed.js';
 import { AUD, PPS, RECOVERY_SEI, SPS, USER_SEI, delta, idr, slice } from './nals.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { hexOf, rtpPacket, types } from '../feed.js';
+import { hexOf, rtpPacket, types } from '../../kit/depacketizer-feed.js';
 import { fuA, mtap, stapA } from '../packetizers/h264.js';
 import { SPROP, h264, hex } from './feed.js';
 import { PPS, RECOVERY_SEI, SPS, USER_SEI, delta, idr } from './nals.js';

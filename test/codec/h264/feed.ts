@@ -2,7 +2,7 @@
 
 import { H264Depacketizer } from '../../../lib/codec/h264/depacketizer.js';
 import type { ParameterSetPolicy } from '../../../lib/codec/unit.js';
-import { Feed, videoMedia } from '../feed.js';
+import { Feed, videoMedia } from '../../kit/depacketizer-feed.js';
 import { PPS, SPS } from './nals.js';
 
 export const SPROP = `${SPS.toString('base64')},${PPS.toString('base64')}`;

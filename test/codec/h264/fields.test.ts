@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseH264Sps } from '../../../lib/codec/h264/sps.js';
-import { nalsOf, types } from '../feed.js';
+import { nalsOf, types } from '../../kit/depacketizer-feed.js';
 import { h264 } from './feed.js';
 import { AUD, FIELDS_SPS, PPS, USER_SEI, delta, I_SLICE, idr, RECOVERY_SEI } from './nals.js';
 

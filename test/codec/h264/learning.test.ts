@@ -3,7 +3,7 @@ import { createDepacketizer } from '../../../lib/codec/depacketizer.js';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { RtpPacketView } from '../../../lib/rtp/packet.js';
 import { parseSdp } from '../../../lib/rtsp/sdp.js';
-import { PPS, rtp, SDP, SPS } from '../../support/scripted-server.js';
+import { PPS, rtp, SDP, SPS } from '../../kit/scripted-server.js';
 
 /** Slices of a picture: the first has first_mb_in_slice 0 (a leading 1 bit), the others do not. */
 const slice = (header: number, first: boolean): Buffer =>

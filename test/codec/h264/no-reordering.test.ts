@@ -9,11 +9,11 @@ import { parseH264Sps } from '../../../lib/codec/h264/sps.js';
 import { decoderConfig } from '../../../lib/media/decoder-config.js';
 import { mp4Header } from '../../../lib/media/mp4/header.js';
 import { LIVE_TIMESCALE, videoFragment } from '../../../lib/media/mp4/live-mp4.js';
-import { launchBrowser } from '../../e2e/node-red.js';
-import { clipUnits } from '../../media/mp4/clip-units.js';
-import { videoUnit } from '../../nvr/fake-hub.js';
-import { counterStream } from '../../support/counter-clip.js';
-import { frameHashes, needs } from '../../support/tools.js';
+import { launchBrowser } from '../../kit/node-red.js';
+import { clipUnits } from '../../kit/picture-units.js';
+import { videoUnit } from '../../kit/fake-hub.js';
+import { counterStream } from '../../kit/counter-clip.js';
+import { frameHashes, needs } from '../../kit/tools.js';
 import { BitWriter } from '../bit-writer.js';
 import { unrestricted } from './unrestricted.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { BitWriter } from '../bit-writer.js';
-import { hexOf, types } from '../feed.js';
+import { hexOf, types } from '../../kit/depacketizer-feed.js';
 import { fuA, stapA } from '../packetizers/h264.js';
 import { SPROP, h264, hex } from './feed.js';
 import { AUD, OTHER_PPS, OTHER_SPS, PPS, SPS, USER_SEI, delta, idr } from './nals.js';

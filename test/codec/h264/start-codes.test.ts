@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Feed, types, videoMedia } from '../feed.js';
+import { Feed, types, videoMedia } from '../../kit/depacketizer-feed.js';
 import { H264Depacketizer } from '../../../lib/codec/h264/depacketizer.js';
 import { delta, idr, PPS, SPS } from './nals.js';
 

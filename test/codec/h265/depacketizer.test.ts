@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { H265Depacketizer } from '../../../lib/codec/h265/depacketizer.js';
-import { Feed, hexOf, types, videoMedia } from '../feed.js';
+import { Feed, hexOf, types, videoMedia } from '../../kit/depacketizer-feed.js';
 import { aggregation, fragmentation, numberedSingle } from '../packetizers/h265.js';
 import { AUD, CRA, IDR, OTHER_SPS, PPS, SEI, SPS, TRAIL, VPS, slice } from './nals.js';
 

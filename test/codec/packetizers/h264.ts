@@ -1,6 +1,6 @@
 // Makes RTP packets of H.264 access units, written from RFC 6184 alone. For tests.
 
-import { rtpPacket } from '../feed.js';
+import { rtpPacket } from '../../kit/depacketizer-feed.js';
 import {
   fragments,
   groups,

@@ -1,6 +1,6 @@
 // What the packetizers share: source pictures, options, and the RTP packets around payloads.
 
-import { rtpPacket } from '../feed.js';
+import { rtpPacket } from '../../kit/depacketizer-feed.js';
 
 export interface SourcePicture {
   nals: Buffer[];

@@ -9,8 +9,8 @@ import type { PlanarPicture } from '../../../lib/media/jpeg/picture.js';
 import { resize, shownSize } from '../../../lib/media/jpeg/scale.js';
 import { jpegSize } from '../../../lib/media/jpeg/size.js';
 import { quantTables } from '../../../lib/media/jpeg/tables.js';
-import { decodeJpeg, ffmpeg, lavfiFrame, planesOf, psnr } from '../ffmpeg-judge.js';
-import { needs } from '../../support/tools.js';
+import { decodeJpeg, ffmpeg, lavfiFrame, planesOf, psnr } from '../../kit/ffmpeg-judge.js';
+import { needs } from '../../kit/tools.js';
 
 /** Any content, without ffmpeg: smooth waves with some noise. */
 function waves(width: number, height: number, grey = false): PlanarPicture {

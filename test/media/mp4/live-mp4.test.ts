@@ -8,8 +8,8 @@ import { LiveClock } from '../../../lib/media/mp4/live-clock.js';
 import { audioFragment, LIVE_TIMESCALE, videoFragment } from '../../../lib/media/mp4/live-mp4.js';
 import { decoderConfig } from '../../../lib/media/decoder-config.js';
 import { AAC_CONFIG_HEX, AAC_RATE, audioClip } from '../../../lib/simulator/clips.js';
-import { needs } from '../../support/tools.js';
-import { clipUnits } from './clip-units.js';
+import { needs } from '../../kit/tools.js';
+import { clipUnits } from '../../kit/picture-units.js';
 
 function judged(parts: readonly Buffer[], ...entries: string[]): Record<string, string> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-live-mp4-'));

@@ -5,7 +5,7 @@ import serverNode from '../../../nodes/nvr-server.js';
 import { flowNode, type FlowContext, type FlowPart } from '../../../nodes/shared/flow-node.js';
 import { settingsTable } from '../../../nodes/shared/settings/setting.js';
 import { NVR } from '../../../nodes/shared/settings/tables/common.js';
-import { flowWith, helper, serveNodes, Sink, statuses } from '../red.js';
+import { flowWith, helper, serveNodes, Sink, statuses } from '../../kit/red.js';
 
 const table = settingsTable({ nvr: NVR });
 type Make = (context: FlowContext<typeof table>) => FlowPart;

@@ -4,7 +4,7 @@ import { NVR_ERROR_CODES, NvrError } from '../../../lib/errors.js';
 import type { HubEvent, HubEventWord } from '../../../lib/nvr/types.js';
 import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from '../../../nodes/shared/messages.js';
 import { failed, invalidSetting, statusOfEvent } from '../../../nodes/shared/status.js';
-import { videoUnit } from '../../nvr/fake-hub.js';
+import { videoUnit } from '../../kit/fake-hub.js';
 
 const about = { channel: 3, stream: 'main', time: 1_700_000_000_000 };
 

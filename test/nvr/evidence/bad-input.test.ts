@@ -6,8 +6,8 @@ import path from 'node:path';
 import { NvrError } from '../../../lib/errors.js';
 import type { EvidenceResult } from '../../../lib/nvr/evidence/evidence.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { systemError } from '../recorder/rig.js';
-import { EPOCH, EvidenceRig, manifestOf } from './evidence-rig.js';
+import { systemError } from '../../kit/recorder-rig.js';
+import { EPOCH, EvidenceRig, manifestOf } from '../../kit/evidence-rig.js';
 
 /** A disk that fills with the nth thing that is made or written on it, and stays full until `empty`. */
 class FullDisk {

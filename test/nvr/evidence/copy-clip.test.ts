@@ -6,7 +6,7 @@ import path from 'node:path';
 import { copyClip, type CopiedClip } from '../../../lib/nvr/evidence/copy-clip.js';
 import { DigestThread, type ThreadFile } from '../../../lib/nvr/recorder/digest-thread.js';
 import type { DigestReply } from '../../../lib/nvr/recorder/digest-worker.js';
-import { EvidenceRig } from './evidence-rig.js';
+import { EvidenceRig } from '../../kit/evidence-rig.js';
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 

@@ -7,8 +7,8 @@ import { cleanUpExports, exportEvidence } from '../../../lib/nvr/evidence/eviden
 import { canonical } from '../../../lib/nvr/evidence/manifest.js';
 import { signingKey } from '../../../lib/nvr/evidence/signing-key.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { systemError } from '../recorder/rig.js';
-import { EPOCH, EvidenceRig, manifestOf } from './evidence-rig.js';
+import { systemError } from '../../kit/recorder-rig.js';
+import { EPOCH, EvidenceRig, manifestOf } from '../../kit/evidence-rig.js';
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 

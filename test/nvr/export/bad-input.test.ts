@@ -11,8 +11,8 @@ import type { ExportedClip, ExportEnd, ExportOptions, ExportRequest } from '../.
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { clipUnit } from '../recorder/clip-units.js';
-import { systemError } from '../recorder/rig.js';
+import { clipUnit } from '../../kit/clip-units.js';
+import { systemError } from '../../kit/recorder-rig.js';
 
 /** 02:10 in Berlin, and at a GOP's beginning. */
 const EPOCH = Date.UTC(2025, 5, 1, 0, 10);
@@ -23,7 +23,7 @@ const SPAN = { from: EPOCH + 1_600, to: EPOCH + 13_600 };
 const SPAN_PICTURES = 13_600 / FRAME_MS;
 
 /** Exports of a node, and an NVR that has recorded a minute from `epoch` on, but for its holes. */
-class Rig {
+class RecorderRig {
   readonly files: ExportedClip[] = [];
   readonly asked: number[] = [];
   readonly exports: Exports;
@@ -145,7 +145,7 @@ describe('an export of bad input', function () {
       ],
     ] as const)
       it(where, async () => {
-        const rig = new Rig(folder);
+        const rig = new RecorderRig(folder);
         rig.holes = holes;
         const end = await rig.export();
         assert.equal(end.reason, 'reached');
@@ -163,7 +163,7 @@ describe('an export of bad input', function () {
   });
 
   it('that broke off behind a hole reports the hole and the rest as missing, and the hole alone once it is complete', async () => {
-    const rig = new Rig(folder);
+    const rig = new RecorderRig(folder);
     rig.holes = [[EPOCH + 4_000, EPOCH + 6_000]];
     rig.breakAt = EPOCH + 10_000;
     const job = { run: 'job', isJob: true };
@@ -181,7 +181,7 @@ describe('an export of bad input', function () {
 
   for (const isJob of [false, true])
     it(`that broke off is made anew where what it had is gone${isJob ? ', a job too' : ''}`, async () => {
-      const rig = new Rig(folder);
+      const rig = new RecorderRig(folder);
       rig.breakAt = EPOCH + 10_000;
       await rig.export({ isJob });
       nodeFs.rmSync(rig.files[0]!.file);
@@ -196,7 +196,7 @@ describe('an export of bad input', function () {
     });
 
   it('of which nothing is recorded misses all of it, and leaves no file and no folder', async () => {
-    const rig = new Rig(folder, EPOCH, { fileName: '{yyyy}/{HHmmss}' });
+    const rig = new RecorderRig(folder, EPOCH, { fileName: '{yyyy}/{HHmmss}' });
     const { error, missingMs, files } = await rig.export({ from: EPOCH + 70_000, to: EPOCH + 80_000 });
     assert.deepEqual(
       { code: error?.code, missingMs, files },
@@ -209,7 +209,7 @@ describe('an export of bad input', function () {
   });
 
   it('of 30 days is refused, and nothing is made', () => {
-    const rig = new Rig(folder);
+    const rig = new RecorderRig(folder);
     const month = { channel: 3, channelName: '', stream: 'main', from: EPOCH - 30 * 86_400_000, to: EPOCH };
     assert.throws(() => rig.exports.start(month, {} as never), { code: 'EINPUT', message: /24 hours/ });
     assert.deepEqual(nodeFs.readdirSync(folder), []);
@@ -223,7 +223,7 @@ describe('an export of bad input', function () {
     ] as const)
       it(what, async () => {
         const options = { timeZone: 'Europe/Berlin', fileName: '{HH-mm-ss}' };
-        const rig = new Rig(folder, change - 10_000, options);
+        const rig = new RecorderRig(folder, change - 10_000, options);
         const span = { from: change - 6_000, to: change + 12_000 };
         // What goes on behind the change is named by the clock behind it.
         rig.breakAt = change + 4_000;
@@ -249,8 +249,8 @@ describe('an export of bad input', function () {
   });
 
   it('of a name that another export is writing at the same time gets a number, in this node and in another', async () => {
-    const rig = new Rig(folder, EPOCH, { fileName: 'span' });
-    const other = new Rig(folder, EPOCH, { fileName: 'span', id: 'other' });
+    const rig = new RecorderRig(folder, EPOCH, { fileName: 'span' });
+    const other = new RecorderRig(folder, EPOCH, { fileName: 'span', id: 'other' });
     const all = [rig.export({ channel: 1 }), rig.export({ channel: 2 }), other.export({ channel: 3 })];
     for (const end of await Promise.all(all))
       assert.deepEqual({ reason: end.reason, files: end.files }, { reason: 'reached', files: 1 });
@@ -277,7 +277,7 @@ describe('an export of bad input', function () {
         }) as RecorderFs['open'];
         const own = path.join(folder, String(at));
         nodeFs.mkdirSync(own);
-        const rig = new Rig(own, EPOCH, { plain }, { open });
+        const rig = new RecorderRig(own, EPOCH, { plain }, { open });
         const end = await rig.export();
         isThrough = room;
         const mine = (): string[] => nodeFs.readdirSync(own).filter((name) => !name.startsWith('.'));

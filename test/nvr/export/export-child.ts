@@ -6,8 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { exportEvidence } from '../../../lib/nvr/evidence/evidence.js';
 import { signingKey } from '../../../lib/nvr/evidence/signing-key.js';
-import { Rig } from '../recorder/rig.js';
-import { clipUnit } from '../recorder/clip-units.js';
+import { RecorderRig } from '../../kit/recorder-rig.js';
+import { clipUnit } from '../../kit/clip-units.js';
 import { exportsOf, RECORDED_SPAN, requestOf } from './killed-exports.js';
 
 const [folder = '', kind = '', plain] = process.argv.slice(2);
@@ -36,7 +36,7 @@ async function* paced(units: Iterable<VideoUnit>): AsyncGenerator<VideoUnit, voi
 }
 
 async function prove(): Promise<void> {
-  const rig = new Rig({ folder, mode: 'continuous', segment: 4, fileName: '{HHmmss}' });
+  const rig = new RecorderRig({ folder, mode: 'continuous', segment: 4, fileName: '{HHmmss}' });
   rig.recorder.arm();
   rig.feed(Array.from({ length: 250 }, (_, index) => clipUnit(index + 125, RECORDED_SPAN.epoch)));
   await rig.recorder.disarm();

@@ -17,9 +17,9 @@ import type {
 } from '../../../lib/nvr/export/types.js';
 import { recordersIn } from '../../../lib/nvr/recorder/folder-recorders.js';
 import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip, videoTimes } from '../../media/clip-judge.js';
-import { source, videoUnits, type SourceOptions } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
+import { judgeClip, videoTimes } from '../../kit/clip-judge.js';
+import { source, videoUnits, type SourceOptions } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
 
 const EPOCH = 1_760_000_000_000;
 /** A keyframe a second and 25 pictures. */

@@ -16,10 +16,10 @@ import { canonical, type Manifest } from '../../../lib/nvr/evidence/manifest.js'
 import { signingKey } from '../../../lib/nvr/evidence/signing-key.js';
 import { Exports } from '../../../lib/nvr/export/exports.js';
 import type { ExportedClip, ExportEnd, ExportRequest } from '../../../lib/nvr/export/types.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { clipUnit } from '../recorder/clip-units.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { clipUnit } from '../../kit/clip-units.js';
 import { expected } from '../recorder/killing.js';
-import { systemTimers } from '../../support/system-timers.js';
+import { systemTimers } from '../../kit/system-timers.js';
 
 const EPOCH = 1_760_000_000_000;
 const FRAME_MS = 80;

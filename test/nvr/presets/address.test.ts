@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { splitAddress } from '../../../lib/nvr/presets/address.js';
 import { expandTemplate } from '../../../lib/nvr/uri-template.js';
-import { settingsFor } from '../../support/settings.js';
+import { settingsFor } from '../../kit/settings.js';
 
 const CAMERA = '10.0.0.2';
 

@@ -4,7 +4,7 @@ import { PRESETS } from '../../../lib/nvr/presets/makers.js';
 import { recognise } from '../../../lib/nvr/presets/recognise.js';
 import { expandTemplate, playbackPath } from '../../../lib/nvr/uri-template.js';
 import type { NvrSettings } from '../../../lib/nvr/types.js';
-import { settingsFor } from '../../support/settings.js';
+import { settingsFor } from '../../kit/settings.js';
 
 /** An NVR with all that a preset says, as the dialog sets it. */
 function settingsOf(id: string): NvrSettings {

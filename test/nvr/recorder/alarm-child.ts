@@ -3,15 +3,15 @@
 
 import nodeFs from 'node:fs';
 import path from 'node:path';
-import { clipUnit } from './clip-units.js';
-import { EPOCH, Rig } from './rig.js';
+import { clipUnit } from '../../kit/clip-units.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const [folder = '', told = ''] = process.argv.slice(2);
 const MOMENT_MS = 50;
 const PICTURES = 50;
 
 async function main(): Promise<void> {
-  const rig = new Rig({ folder, id: 'killed', preRoll: 2, postRoll: 2 });
+  const rig = new RecorderRig({ folder, id: 'killed', preRoll: 2, postRoll: 2 });
   rig.recorder.arm();
   await rig.ready();
   rig.now = 0;

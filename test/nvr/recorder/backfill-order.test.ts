@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { NvrError } from '../../../lib/errors.js';
 import { Backfill, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
-import { systemTimers } from '../../support/system-timers.js';
+import { systemTimers } from '../../kit/system-timers.js';
 
 const HOUR_MS = 3_600_000;
 

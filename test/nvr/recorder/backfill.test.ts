@@ -11,10 +11,10 @@ import type {
   RecorderFs,
   RecorderOptions,
 } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { EPOCH, Rig, systemError } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { EPOCH, RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 const MESSAGE = { topic: 'site/door' };
 const HOUR = 3_600_000;
@@ -49,7 +49,7 @@ class Recording {
 
 describe('what was missed of an alarm', function () {
   this.timeout(30_000);
-  const rigs: Rig[] = [];
+  const rigs: RecorderRig[] = [];
   let nvr: Recording;
 
   before(function () {
@@ -64,13 +64,13 @@ describe('what was missed of an alarm', function () {
     for (const rig of rigs.splice(0)) await rig.close();
   });
 
-  function rigOf(options: Partial<RecorderOptions> = {}, deps: Partial<RecorderDeps> = {}): Rig {
-    const rig = new Rig({ backfill: true, ...options }, {}, { fetchSpan: nvr.fetch, ...deps });
+  function rigOf(options: Partial<RecorderOptions> = {}, deps: Partial<RecorderDeps> = {}): RecorderRig {
+    const rig = new RecorderRig({ backfill: true, ...options }, {}, { fetchSpan: nvr.fetch, ...deps });
     rigs.push(rig);
     return rig;
   }
 
-  const away = (rig: Rig): void => {
+  const away = (rig: RecorderRig): void => {
     rig.hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
   };
 
@@ -78,7 +78,7 @@ describe('what was missed of an alarm', function () {
   async function missed(
     options: Partial<RecorderOptions> = {},
     deps: Partial<RecorderDeps> = {},
-  ): Promise<Rig> {
+  ): Promise<RecorderRig> {
     const rig = rigOf(options, deps);
     rig.recorder.arm();
     await rig.ready();

@@ -5,10 +5,10 @@ import { joinAnnexB } from '../../../lib/codec/annexb.js';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { Mp4Writer } from '../../../lib/media/mp4-writer.js';
 import { writeError } from '../../../lib/nvr/recorder/disk.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { Rig, systemError } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 /** As a camera without parameter sets has it. */
 function bare(unit: VideoUnit): VideoUnit {
@@ -21,7 +21,7 @@ function bare(unit: VideoUnit): VideoUnit {
 
 describe('what is the camera’s fault and not the disk’s', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -33,7 +33,7 @@ describe('what is the camera’s fault and not the disk’s', function () {
   });
 
   it('is a stream without parameter sets: EUNSUPPORTED, in words that say so', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(source()).map(bare), 11_000);
     rig.recorder.alarm({ reason: 'door' });
@@ -46,7 +46,7 @@ describe('what is the camera’s fault and not the disk’s', function () {
   });
 
   it('begins a clip with the first keyframe that has parameter sets, and continues it with keyframes that have none', async () => {
-    rig = new Rig({ postRoll: 10 });
+    rig = new RecorderRig({ postRoll: 10 });
     const from = source();
     const units = videoUnits(from).map((unit, index) => (index < 25 || index >= 50 ? bare(unit) : unit));
     rig.recorder.arm();
@@ -58,7 +58,7 @@ describe('what is the camera’s fault and not the disk’s', function () {
   });
 
   it('is what no file can hold: said once, in words of its own, and the next keyframe begins another file', async () => {
-    rig = new Rig({ postRoll: 10, preRoll: 0 });
+    rig = new RecorderRig({ postRoll: 10, preRoll: 0 });
     const from = source({ seconds: 8 });
     const add = sinon.stub(Mp4Writer.prototype, 'add').callThrough();
     for (const call of [30, 60]) add.onCall(call - 1).rejects(new Error('times went back'));
@@ -83,7 +83,7 @@ describe('what is the camera’s fault and not the disk’s', function () {
   });
 
   it('is distinguished from the disk’s faults by the system’s error codes', () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const codeOf = (cause: unknown): string => writeError(cause, '/clips').code;
     for (const code of ['ENOSPC', 'EIO', 'E2BIG', 'EROFS']) assert.equal(codeOf(systemError(code)), 'EDISK');
     for (const cause of [

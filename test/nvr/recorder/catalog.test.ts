@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import path from 'node:path';
 import type { ClipInfo, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
-import { clipUnit } from './clip-units.js';
-import { EPOCH, Rig } from './rig.js';
+import { clipUnit } from '../../kit/clip-units.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const hashOf = (file: string): string => createHash('sha256').update(fs.readFileSync(file)).digest('hex');
 
@@ -13,7 +13,7 @@ const units = (seconds: number): ReturnType<typeof clipUnit>[] =>
   Array.from({ length: (seconds * 1000) / 80 }, (_, index) => clipUnit(index + 125, EPOCH));
 
 describe('what a recorder has recorded', () => {
-  let rig: Rig;
+  let rig: RecorderRig;
 
   afterEach(async () => {
     await rig.close();
@@ -24,7 +24,7 @@ describe('what a recorder has recorded', () => {
     options: Partial<RecorderOptions> = {},
     changes: Partial<RecorderFs> = {},
   ): Promise<ClipInfo[]> {
-    rig = new Rig({ mode: 'continuous', segment: 4, fileName: '{HHmmss}', ...options }, changes);
+    rig = new RecorderRig({ mode: 'continuous', segment: 4, fileName: '{HHmmss}', ...options }, changes);
     rig.recorder.arm();
     rig.feed(units(12));
     await rig.recorder.disarm();
@@ -34,7 +34,7 @@ describe('what a recorder has recorded', () => {
   /** The same folder after a restart. */
   async function restart(): Promise<void> {
     const { now } = rig;
-    rig = new Rig({ folder: rig.folder, mode: 'alarm' });
+    rig = new RecorderRig({ folder: rig.folder, mode: 'alarm' });
     rig.now = now;
     rig.recorder.arm();
     await rig.ready();
@@ -58,7 +58,7 @@ describe('what a recorder has recorded', () => {
   });
 
   it('hashes what a kill has cut short when it is finished', async () => {
-    rig = new Rig({ mode: 'continuous', fileName: '{HHmmss}' });
+    rig = new RecorderRig({ mode: 'continuous', fileName: '{HHmmss}' });
     rig.recorder.arm();
     rig.feed(units(8));
     const { file } = await rig.event('recording');
@@ -67,7 +67,7 @@ describe('what a recorder has recorded', () => {
     const copy = fs.mkdtempSync(`${rig.folder}-`);
     fs.cpSync(rig.folder, copy, { recursive: true });
     await rig.close();
-    rig = new Rig({ folder: copy });
+    rig = new RecorderRig({ folder: copy });
     rig.recorder.arm();
     const info = await rig.clip();
     assert.equal(info.sha256, hashOf(info.file));
@@ -91,7 +91,7 @@ describe('what a recorder has recorded', () => {
   });
 
   it('is listed a thousand at a time', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const lines = Array.from({ length: 1500 }, (_, index) => {
       const untold = { start: index, end: index + 1, alarms: [], gaps: [], damagedSpans: [] };
       return `${JSON.stringify({ op: 'done', file: `${index}.mp4`, end: index + 1, bytes: 1, untold })}\n${JSON.stringify({ op: 'told', file: `${index}.mp4` })}\n`;
@@ -116,7 +116,7 @@ describe('what a recorder has recorded', () => {
       [true, true, undefined, undefined].slice(0, kept.length),
     );
     await rig.recorder.disarm();
-    rig = new Rig({ folder: rig.folder, keepDays: 1 });
+    rig = new RecorderRig({ folder: rig.folder, keepDays: 1 });
     rig.now = 3 * 24 * 3_600_000;
     rig.recorder.arm();
     await rig.event('deleted', kept.length - 2);
@@ -130,7 +130,7 @@ describe('what a recorder has recorded', () => {
   });
 
   it('keeps the file that is being recorded when it is finished', async () => {
-    rig = new Rig({ mode: 'continuous', fileName: '{HHmmss}' });
+    rig = new RecorderRig({ mode: 'continuous', fileName: '{HHmmss}' });
     rig.recorder.arm();
     rig.feed(units(2));
     const { file } = await rig.event('recording');

@@ -7,10 +7,10 @@ import os from 'node:os';
 import path from 'node:path';
 
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { Rig, systemError } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 /** A file system whose files take `bytes` in all. */
 function small(bytes: number, code = 'ENOSPC'): Partial<RecorderFs> {
@@ -31,7 +31,7 @@ function small(bytes: number, code = 'ENOSPC'): Partial<RecorderFs> {
 
 describe('the recorder and its disk', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
   const from = source.bind(undefined, { seconds: 8 });
 
   before(function () {
@@ -51,7 +51,7 @@ describe('the recorder and its disk', function () {
   }
 
   it('says EDISK when an injected ENOSPC fills the disk, keeps what can be played, and stays armed', async () => {
-    rig = new Rig({}, small(100_000));
+    rig = new RecorderRig({}, small(100_000));
     alarm();
     const failed = await rig.event('failed');
     assert.equal(failed.error.code, 'EDISK');
@@ -66,7 +66,7 @@ describe('the recorder and its disk', function () {
   });
 
   it('fails on a tmpfs that is really full, where this user may mount one, and records again once there is room', async function () {
-    rig = new Rig();
+    rig = new RecorderRig();
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', rig.folder], { stdio: 'ignore' });
     } catch {
@@ -96,7 +96,7 @@ describe('the recorder and its disk', function () {
     ['EIO', 'reports an error'],
   ] as const) {
     it(`says EDISK and what to do when an injected ${code} refuses a file`, async () => {
-      rig = new Rig({}, { open: () => Promise.reject(systemError(code)) });
+      rig = new RecorderRig({}, { open: () => Promise.reject(systemError(code)) });
       alarm();
       const { error } = await rig.event('failed');
       assert.equal(error.code, 'EDISK');
@@ -105,13 +105,13 @@ describe('the recorder and its disk', function () {
   }
 
   it('says EDISK when the folder cannot be made at all', async () => {
-    rig = new Rig({}, { mkdir: (() => Promise.reject(systemError('EROFS'))) as RecorderFs['mkdir'] });
+    rig = new RecorderRig({}, { mkdir: (() => Promise.reject(systemError('EROFS'))) as RecorderFs['mkdir'] });
     alarm();
     assert.equal((await rig.event('failed')).error.code, 'EDISK');
   });
 
   it('does not create a vanished folder again, since its disk may be unmounted, and continues when it is back', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(from()), 11_000);
     await rig.ready();
@@ -128,7 +128,7 @@ describe('the recorder and its disk', function () {
   });
 
   it('makes and writes nothing behind a link that leads out of the folder', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const outside = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-outside-'));
     fs.symlinkSync(outside, path.join(rig.folder, 'Home'));
     alarm();
@@ -138,7 +138,7 @@ describe('the recorder and its disk', function () {
   });
 
   it('fails the clip whose folder vanishes while it is written', async () => {
-    rig = new Rig({ postRoll: 3 });
+    rig = new RecorderRig({ postRoll: 3 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from()), 12_500);
     rig.recorder.alarm({ reason: 'door' });
@@ -152,7 +152,7 @@ describe('the recorder and its disk', function () {
   it('fails a clip for which the disk is too slow, with memory bounded', async () => {
     let release = (): void => undefined;
     const stuck = new Promise<void>((resolve) => (release = resolve));
-    rig = new Rig(
+    rig = new RecorderRig(
       { queueBytes: 20_000, postRoll: 4 },
       {
         open: async (...args) => {
@@ -186,7 +186,7 @@ describe('the recorder and its disk', function () {
     let isSlow = false;
     let writes = 0;
     let next = (): void => undefined;
-    rig = new Rig(
+    rig = new RecorderRig(
       { postRoll: 4 },
       {
         open: async (...args) => {
@@ -224,7 +224,7 @@ describe('the recorder and its disk', function () {
   });
 
   it('does not wait for ever for a disk that hangs at the end', async () => {
-    rig = new Rig(
+    rig = new RecorderRig(
       {},
       {
         rename: () => new Promise(() => undefined),
@@ -247,7 +247,7 @@ describe('the recorder and its disk', function () {
 
   it('reports an outage of the disk once, and tries again, in continuous mode', async () => {
     let broken = true;
-    rig = new Rig(
+    rig = new RecorderRig(
       { mode: 'continuous', segment: 1 },
       {
         open: (...args) => (broken ? Promise.reject(systemError('EROFS')) : fsPromises.open(...args)),

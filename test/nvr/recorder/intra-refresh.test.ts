@@ -10,9 +10,9 @@ import path from 'node:path';
 import { splitAnnexB } from '../../../lib/codec/annexb.js';
 import { H264Depacketizer } from '../../../lib/codec/h264/depacketizer.js';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
-import { Feed, videoMedia } from '../../codec/feed.js';
-import { frameHashes, needs } from '../../support/tools.js';
-import { EPOCH, Rig } from './rig.js';
+import { Feed, videoMedia } from '../../kit/depacketizer-feed.js';
+import { frameHashes, needs } from '../../kit/tools.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const FRAME_MS = 40;
 const JOINED_AT = 30;
@@ -20,7 +20,7 @@ const JOINED_AT = 30;
 describe('a stream of periodic intra refresh', function () {
   this.timeout(30_000);
   let folder: string;
-  let rig: Rig | undefined;
+  let rig: RecorderRig | undefined;
 
   before(function () {
     needs(this, 'ffmpeg');
@@ -62,7 +62,7 @@ describe('a stream of periodic intra refresh', function () {
     const whole = units.findIndex(({ reference }) => reference === undefined);
     assert.equal(whole - entry, units[entry]!.recoveryFrames);
 
-    rig = new Rig({ preRoll: 10 });
+    rig = new RecorderRig({ preRoll: 10 });
     rig.recorder.arm();
     const rest = rig.feed(units, 10_000 + 80 * FRAME_MS);
     rig.recorder.alarm({ reason: 'door', held: true });

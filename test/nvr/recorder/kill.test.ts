@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { times } from '../../support/cases.js';
-import { needs } from '../../support/tools.js';
+import { times } from '../../kit/cases.js';
+import { needs } from '../../kit/tools.js';
 import { killOnce } from './killing.js';
-import { EPOCH, Rig } from './rig.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 describe('a recording that is killed', function () {
   before(function () {
@@ -53,7 +53,7 @@ describe('a recording that is killed', function () {
 
 /** The alarm of alarm-child, whatever came of its clip. */
 async function findAlarm(folder: string): Promise<void> {
-  const rig = new Rig({ folder, id: 'killed' });
+  const rig = new RecorderRig({ folder, id: 'killed' });
   const [noted] = rig.lines('alarm') as { from: number; to: number; reason: string; alarms: unknown }[];
   const time = EPOCH + 49 * 80;
   assert.deepEqual([noted!.reason, noted!.from, noted!.to], ['door', time - 2000, time + 2000]);

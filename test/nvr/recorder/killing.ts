@@ -8,9 +8,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { judgeClip } from '../../media/clip-judge.js';
-import { frameHashes } from '../../support/tools.js';
-import { Rig } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { frameHashes } from '../../kit/tools.js';
+import { RecorderRig } from '../../kit/recorder-rig.js';
 
 /**
  * One recording, killed somewhere behind its picture number `pictures`, however fast this machine is; answers
@@ -46,7 +46,7 @@ async function lookAt(folder: string): Promise<{ parts: number; frames: number }
     left.set(name.replace('.part', ''), decodable(path.join(folder, name)));
   }
   const whole = named().length - left.size;
-  const rig = new Rig({ folder, id: 'killed', mode: 'alarm' });
+  const rig = new RecorderRig({ folder, id: 'killed', mode: 'alarm' });
   rig.recorder.arm();
   await rig.ready();
   const found = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));

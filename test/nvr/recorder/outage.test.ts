@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { EPOCH, Rig } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 describe('an alarm while the camera is away', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
   const from = source.bind(undefined, { seconds: 8 });
   const away = (): void => {
     const error = new NvrError('ECONNREFUSED', 'The NVR refuses the connection.');
@@ -26,7 +26,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('fails with the connection’s own code where nothing comes, though pictures of long ago are kept', async () => {
-    rig = new Rig({ postRoll: 4 });
+    rig = new RecorderRig({ postRoll: 4 });
     rig.recorder.arm();
     rig.feed(videoUnits(from()));
     away();
@@ -50,7 +50,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('waits for no picture of before it was disarmed', async () => {
-    rig = new Rig({ postRoll: 1 });
+    rig = new RecorderRig({ postRoll: 1 });
     rig.recorder.arm();
     rig.feed(videoUnits(from()), 13_500);
     await rig.recorder.disarm();
@@ -62,7 +62,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('fails with the connection’s own code also where it plays again at the very end and nothing came by then', async () => {
-    rig = new Rig({ postRoll: 4 });
+    rig = new RecorderRig({ postRoll: 4 });
     rig.recorder.arm();
     away();
     rig.recorder.alarm({ reason: 'door' });
@@ -74,7 +74,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('fails for want of a keyframe, and with the loss, where pictures come that no clip can begin with', async () => {
-    rig = new Rig({ onLoss: 'skip' });
+    rig = new RecorderRig({ onLoss: 'skip' });
     rig.recorder.arm();
     rig.recorder.alarm({ reason: 'door' });
     // The hub holds them back.
@@ -86,7 +86,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('takes what comes when the camera is back in time, says what is missing, and leaves out what is of long ago', async () => {
-    rig = new Rig({ postRoll: 6 });
+    rig = new RecorderRig({ postRoll: 6 });
     rig.recorder.arm();
     rig.feed(videoUnits(from()));
     away();
@@ -103,7 +103,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('measures the gaps of a clip of two pictures by the frame rate before the outage if the stream does not declare one', async () => {
-    rig = new Rig({ preRoll: 1, postRoll: 2 });
+    rig = new RecorderRig({ preRoll: 1, postRoll: 2 });
     rig.recorder.arm();
     const silent = (units: VideoUnit[]): VideoUnit[] =>
       units.map((unit) => {
@@ -127,7 +127,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('keeps the pictures before it where the camera dies with the alarm', async () => {
-    rig = new Rig({ preRoll: 4 });
+    rig = new RecorderRig({ preRoll: 4 });
     rig.recorder.arm();
     rig.feed(videoUnits(from()), 18_000);
     away();
@@ -141,7 +141,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('waits for the pictures of its end where the stream stalls and comes in a burst', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     rig.recorder.arm();
     const units = videoUnits(from());
     rig.feed(units, 14_000 - 1);
@@ -156,7 +156,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('keeps a GOP that began long before the alarm, since its pictures depend on it', async () => {
-    rig = new Rig({ maxLength: 5 });
+    rig = new RecorderRig({ maxLength: 5 });
     rig.recorder.arm();
     const units = videoUnits(from()).map((unit, index) => (index > 0 ? { ...unit, keyframe: false } : unit));
     const rest = rig.feed(units, 15_000);
@@ -172,7 +172,7 @@ describe('an alarm while the camera is away', function () {
   });
 
   it('says what the maximum length leaves out', async () => {
-    rig = new Rig({ maxLength: 4, postRoll: 10 });
+    rig = new RecorderRig({ maxLength: 4, postRoll: 10 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from()), 13_000);
     rig.recorder.alarm({ reason: 'door' });
@@ -187,7 +187,7 @@ describe('an alarm while the camera is away', function () {
 
 describe('a camera that changes its picture’s format', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -209,7 +209,7 @@ describe('a camera that changes its picture’s format', function () {
   }
 
   it('with every picture makes ten files at most, and one failure', async () => {
-    rig = new Rig({ postRoll: 50, fileName: '{reason}.mp4' });
+    rig = new RecorderRig({ postRoll: 50, fileName: '{reason}.mp4' });
     rig.recorder.arm();
     for (const unit of flipping(30)) {
       rig.feed([unit]);

@@ -3,14 +3,14 @@ import fsPromises from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { MemoryBudget } from '../../../lib/nvr/memory-budget.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { Rig } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { RecorderRig } from '../../kit/recorder-rig.js';
 
 describe('recorders that share too little memory', function () {
   this.timeout(30_000);
-  const rigs: Rig[] = [];
+  const rigs: RecorderRig[] = [];
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -40,14 +40,14 @@ describe('recorders that share too little memory', function () {
    * Two alarms, one after the other, while the disk takes nothing; memory for `share` of what one camera
    * sends in 8 s.
    */
-  async function alarms(share: number): Promise<[Rig, Rig]> {
+  async function alarms(share: number): Promise<[RecorderRig, RecorderRig]> {
     const units = videoUnits(source({ seconds: 8 }));
     const bytes = units.reduce((sum, { data }) => sum + data.length + 900, 0);
     const budget = new MemoryBudget({ bytes: bytes * share });
     const { disk, letGo } = slow();
     const pair = [0, 1].map((index) => {
       const options = { preRoll: 3, postRoll: 3, fileName: `${index}.mp4` };
-      const rig = new Rig(options, disk, {}, budget.camera());
+      const rig = new RecorderRig(options, disk, {}, budget.camera());
       rigs.push(rig);
       rig.recorder.arm();
       return { rig, rest: units.map((unit) => ({ ...unit })) };
@@ -66,7 +66,7 @@ describe('recorders that share too little memory', function () {
     return [pair[0]!.rig, pair[1]!.rig];
   }
 
-  const warned = ({ events }: Rig): boolean =>
+  const warned = ({ events }: RecorderRig): boolean =>
     events.some((event) => event.type === 'warning' && event.error.message.includes('before the alarm are'));
 
   it('do without their pre-roll, the last one first, and say so: each clip is whole from its alarm on', async () => {

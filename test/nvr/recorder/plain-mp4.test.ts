@@ -9,11 +9,11 @@ import { openBelow } from '../../../lib/nvr/recorder/below.js';
 import { makePlain } from '../../../lib/nvr/recorder/plain-mp4.js';
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { ClipInfo, RecorderFs } from '../../../lib/nvr/recorder/types.js';
-import { audioTimes, judgeClip, videoTimes } from '../../media/clip-judge.js';
-import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
-import { some } from '../../support/cases.js';
-import { needs } from '../../support/tools.js';
-import { Rig } from './rig.js';
+import { audioTimes, judgeClip, videoTimes } from '../../kit/clip-judge.js';
+import { audioUnits, interleave, source, videoUnits } from '../../kit/recorded-units.js';
+import { some } from '../../kit/cases.js';
+import { needs } from '../../kit/tools.js';
+import { RecorderRig } from '../../kit/recorder-rig.js';
 
 /** Types of the top-level boxes (ISO 14496-12 4.2). */
 function boxes(file: string): string[] {
@@ -42,7 +42,7 @@ const soundHash = (file: string): string =>
 
 describe('the conversion to a plain file', function () {
   this.timeout(30_000);
-  const rigs: Rig[] = [];
+  const rigs: RecorderRig[] = [];
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -56,8 +56,8 @@ describe('the conversion to a plain file', function () {
     plain: boolean,
     sound: 'aac' | 'pcma' | undefined,
     changes: Partial<RecorderFs> = {},
-  ): Promise<{ info: ClipInfo; rig: Rig }> {
-    const rig = new Rig({ plain }, changes);
+  ): Promise<{ info: ClipInfo; rig: RecorderRig }> {
+    const rig = new RecorderRig({ plain }, changes);
     rigs.push(rig);
     const video = videoUnits(source({ seconds: 8, bFrames: 2 }));
     rig.recorder.arm();
@@ -70,7 +70,7 @@ describe('the conversion to a plain file', function () {
 
   /** All of them in one file. */
   async function recordUnits(plain: boolean, units: readonly ClipUnit[]): Promise<{ info: ClipInfo }> {
-    const rig = new Rig({ plain, mode: 'continuous', segment: 3600 });
+    const rig = new RecorderRig({ plain, mode: 'continuous', segment: 3600 });
     rigs.push(rig);
     rig.recorder.arm();
     await rig.ready();

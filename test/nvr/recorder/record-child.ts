@@ -5,9 +5,9 @@ import fs from 'node:fs/promises';
 
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { Recorder } from '../../../lib/nvr/recorder/recorder.js';
-import { FakeHub } from '../fake-hub.js';
-import { clipUnit } from './clip-units.js';
-import { systemTimers } from '../../support/system-timers.js';
+import { FakeHub } from '../../kit/fake-hub.js';
+import { clipUnit } from '../../kit/clip-units.js';
+import { systemTimers } from '../../kit/system-timers.js';
 
 const [folder = ''] = process.argv.slice(2);
 const EPOCH = 1_760_000_000_000;

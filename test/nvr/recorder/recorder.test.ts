@@ -3,14 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
-import { audioTimes, duration, judgeClip, videoTimes } from '../../media/clip-judge.js';
-import { audioUnits, interleave, source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { EPOCH, Rig } from './rig.js';
+import { audioTimes, duration, judgeClip, videoTimes } from '../../kit/clip-judge.js';
+import { audioUnits, interleave, source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 describe('the recorder', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -21,7 +21,7 @@ describe('the recorder', function () {
   });
 
   it('makes a clip that begins before the alarm, at a keyframe within one GOP of the pre-roll', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const from = source({ seconds: 8 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from), 13_500);
@@ -52,7 +52,7 @@ describe('the recorder', function () {
   });
 
   it('keeps to its limits when it is armed again while it is still being disarmed', async () => {
-    rig = new Rig({ keepGiB: 1 / 1024 ** 3 });
+    rig = new RecorderRig({ keepGiB: 1 / 1024 ** 3 });
     rig.recorder.arm();
     await rig.ready();
     const gone = rig.recorder.disarm();
@@ -66,7 +66,7 @@ describe('the recorder', function () {
   });
 
   it('makes one longer clip of alarms within the post-roll, and lists them', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const from = source({ seconds: 8 });
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(from), 12_500);
@@ -86,7 +86,7 @@ describe('the recorder', function () {
   });
 
   it('holds an alarm until it is over', async () => {
-    rig = new Rig({ postRoll: 1, preRoll: 0 });
+    rig = new RecorderRig({ postRoll: 1, preRoll: 0 });
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(source({ seconds: 8 })), 11_000);
     rig.recorder.alarm({ reason: 'held', held: true });
@@ -98,7 +98,7 @@ describe('the recorder', function () {
   });
 
   it('ends a clip at its maximum length, however many alarms come, and begins another', async () => {
-    rig = new Rig({ maxLength: 3, preRoll: 1, postRoll: 10 });
+    rig = new RecorderRig({ maxLength: 3, preRoll: 1, postRoll: 10 });
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(source({ seconds: 8 })), 12_000);
     rig.recorder.alarm({ reason: 'one', held: true });
@@ -119,7 +119,7 @@ describe('the recorder', function () {
   });
 
   it('does not begin earlier than the NVR’s wrong clock says, but by this machine’s: two hours back', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const from = source({ seconds: 8 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from, { claim: -2 * 3_600_000 }), 13_500);
@@ -134,7 +134,7 @@ describe('the recorder', function () {
   it('keeps lengths and names apart when this machine’s clock is set back, within a clip and between two', async () => {
     let back = 0;
     let wall = (): number => 0;
-    rig = new Rig({ fileName: '{HHmmss}-{reason}' }, {}, { now: () => wall() });
+    rig = new RecorderRig({ fileName: '{HHmmss}-{reason}' }, {}, { now: () => wall() });
     wall = () => EPOCH + rig.now - back;
     rig.recorder.arm();
     // As the session's clock dates units: by the time of day as it is when they come.
@@ -159,7 +159,7 @@ describe('the recorder', function () {
   });
 
   it('keeps sound in sync, and declares none where none was heard', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const units = interleave(videoUnits(source({ seconds: 8 })), audioUnits('aac', 8));
     rig.recorder.arm();
     const rest = rig.feed(units, 13_500);
@@ -175,7 +175,7 @@ describe('the recorder', function () {
   });
 
   it('writes G.711 as MOV', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     rig.recorder.arm();
     const rest = rig.feed(interleave(videoUnits(source()), audioUnits('pcma', 4)), 12_500);
     rig.recorder.alarm({ reason: 'door' });
@@ -188,7 +188,7 @@ describe('the recorder', function () {
   });
 
   it('continues a clip through a loss of the network, with the gap marked', async () => {
-    rig = new Rig({ postRoll: 8 });
+    rig = new RecorderRig({ postRoll: 8 });
     const from = source({ seconds: 4 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from).slice(0, 60), 11_500);
@@ -209,7 +209,7 @@ describe('the recorder', function () {
   });
 
   it('closes the clip with what it has when the stream does not come back', async () => {
-    rig = new Rig({ postRoll: 8 });
+    rig = new RecorderRig({ postRoll: 8 });
     const from = source({ seconds: 4 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from).slice(0, 60), 11_500);
@@ -227,7 +227,7 @@ describe('the recorder', function () {
   });
 
   it('says that no video came, and stays armed', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     rig.recorder.arm();
     rig.recorder.alarm({ reason: 'door' });
     rig.to(20_000);
@@ -249,7 +249,7 @@ describe('the recorder', function () {
   });
 
   it('begins another file when the video format changes, and reports both files', async () => {
-    rig = new Rig({ postRoll: 5 });
+    rig = new RecorderRig({ postRoll: 5 });
     const small = source();
     const large = source({ size: '640x360', seconds: 2 });
     rig.recorder.arm();
@@ -271,7 +271,7 @@ describe('the recorder', function () {
   });
 
   it('says so, once, where the sound is of a kind that no clip can hold', async () => {
-    rig = new Rig();
+    rig = new RecorderRig();
     const sound = audioUnits('pcmu', 4).map((unit): AudioUnit => {
       return { ...unit, codec: 'g726', format: { ...unit.format, codec: 'g726', codeBits: 4 } };
     });
@@ -290,7 +290,7 @@ describe('the recorder', function () {
   it('writes a damaged unit and those that depend on it, and lists their span; with `skip`, leaves the unit out and still counts it', async () => {
     const from = source({ seconds: 8 });
     for (const onLoss of ['keep', 'skip'] as const) {
-      rig = new Rig({ onLoss });
+      rig = new RecorderRig({ onLoss });
       // The hub hands on, to who skips, nothing from the torn unit to the next clean keyframe.
       const units = videoUnits(from)
         .map((unit, index): VideoUnit => {
@@ -326,7 +326,7 @@ describe('the recorder', function () {
       { damaged: true, standIn: true },
     ];
     for (const [i, kind] of kinds.entries()) {
-      rig = new Rig();
+      rig = new RecorderRig();
       const units = videoUnits(from).map((unit) => (unit.keyframe ? { ...unit, ...kind } : unit));
       rig.recorder.arm();
       const rest = rig.feed(units, 13_500);
@@ -340,7 +340,7 @@ describe('the recorder', function () {
   });
 
   it('puts a number behind a name that is taken, and shows a watcher finished clips alone', async () => {
-    rig = new Rig({ fileName: '{channel}.mp4' });
+    rig = new RecorderRig({ fileName: '{channel}.mp4' });
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(source({ seconds: 8 })), 11_000);
     rig.recorder.alarm({ reason: 'a' });
@@ -358,7 +358,7 @@ describe('the recorder', function () {
   });
 
   it('finishes the clip at hand when it is disarmed or stopped, and refuses alarms while disarmed', async () => {
-    rig = new Rig({ postRoll: 60, maxLength: 100 });
+    rig = new RecorderRig({ postRoll: 60, maxLength: 100 });
     rig.recorder.arm();
     let rest = rig.feed(videoUnits(source({ seconds: 8 })), 12_000);
     rig.recorder.alarm({ reason: 'a' });
@@ -375,7 +375,7 @@ describe('the recorder', function () {
   });
 
   it('warns once when the pre-roll does not fit in memory, and makes a shorter one', async () => {
-    rig = new Rig({ preRoll: 6, ringBytes: 120_000 });
+    rig = new RecorderRig({ preRoll: 6, ringBytes: 120_000 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(source({ seconds: 8 })), 17_000);
     assert.ok(rig.recorder.status.preRollBytes <= 120_000);
@@ -392,7 +392,7 @@ describe('the recorder', function () {
 
   it('puts a thumbnail of the last keyframe before the alarm beside the clip', async () => {
     const shown: number[] = [];
-    rig = new Rig(
+    rig = new RecorderRig(
       {},
       {},
       {
@@ -413,7 +413,7 @@ describe('the recorder', function () {
   });
 
   it('records without end in segments cut at keyframes, with no frame lost or twice', async () => {
-    rig = new Rig({ mode: 'continuous', segment: 2, fileName: '{yyyy}{MM}{dd}-{HHmmss}.mp4' });
+    rig = new RecorderRig({ mode: 'continuous', segment: 2, fileName: '{yyyy}{MM}{dd}-{HHmmss}.mp4' });
     const from = source({ seconds: 8 });
     rig.recorder.arm();
     const rest = rig.feed(videoUnits(from), 12_500);
@@ -440,9 +440,9 @@ describe('the recorder', function () {
   });
 
   it('refuses options that cannot be', () => {
-    rig = new Rig();
-    assert.throws(() => new Rig({ folder: 'relative' }), { code: 'EINPUT' });
-    assert.throws(() => new Rig({ preRoll: 20, maxLength: 20 }), { code: 'EINPUT' });
-    assert.throws(() => new Rig({ fileName: '../{reason}.mp4' }), { code: 'EINPUT' });
+    rig = new RecorderRig();
+    assert.throws(() => new RecorderRig({ folder: 'relative' }), { code: 'EINPUT' });
+    assert.throws(() => new RecorderRig({ preRoll: 20, maxLength: 20 }), { code: 'EINPUT' });
+    assert.throws(() => new RecorderRig({ fileName: '../{reason}.mp4' }), { code: 'EINPUT' });
   });
 });

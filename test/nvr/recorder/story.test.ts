@@ -3,16 +3,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { RecorderOptions } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { EPOCH, Rig } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const MESSAGE = { topic: 'site/door', payload: { zone: 3 } };
 
 describe('an alarm in the journal', function () {
   this.timeout(30_000);
-  const rigs: Rig[] = [];
+  const rigs: RecorderRig[] = [];
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -22,20 +22,20 @@ describe('an alarm in the journal', function () {
     for (const rig of rigs.splice(0)) await rig.close();
   });
 
-  function rigOf(options: Partial<RecorderOptions> = {}): Rig {
-    const rig = new Rig(options);
+  function rigOf(options: Partial<RecorderOptions> = {}): RecorderRig {
+    const rig = new RecorderRig(options);
     rigs.push(rig);
     return rig;
   }
 
   /** What a process that is killed now leaves, taken up by the next one. */
-  function killed(rig: Rig): Rig {
+  function killed(rig: RecorderRig): RecorderRig {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-recorder-'));
     fs.cpSync(rig.folder, folder, { recursive: true });
     return rigOf({ folder });
   }
 
-  async function alarmed(options: Partial<RecorderOptions> = {}): Promise<Rig> {
+  async function alarmed(options: Partial<RecorderOptions> = {}): Promise<RecorderRig> {
     const rig = rigOf(options);
     rig.recorder.arm();
     await rig.ready();
@@ -67,7 +67,7 @@ describe('an alarm in the journal', function () {
   it('is written in its order, whichever answer of the disk comes first', async () => {
     let isSlow = false;
     let answer = (): void => undefined;
-    const rig = new Rig(
+    const rig = new RecorderRig(
       {},
       {
         realpath: (async (name: string) => {

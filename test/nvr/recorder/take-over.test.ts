@@ -4,10 +4,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { RecorderOptions, RecorderOwner } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip } from '../../media/clip-judge.js';
-import { source, videoUnits } from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { Rig, systemError } from './rig.js';
+import { judgeClip } from '../../kit/clip-judge.js';
+import { source, videoUnits } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 const MESSAGE = { topic: 'site/door', payload: { zone: 3 } };
 
@@ -22,7 +22,7 @@ function deadPid(): number {
 
 describe('Two Node-REDs that record to one folder', function () {
   this.timeout(30_000);
-  const rigs: Rig[] = [];
+  const rigs: RecorderRig[] = [];
   let folder: string;
 
   before(function () {
@@ -38,14 +38,14 @@ describe('Two Node-REDs that record to one folder', function () {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  function rigOf(one: RecorderOwner, options: Partial<RecorderOptions> = {}): Rig {
-    const rig = new Rig({ folder, ...options }, {}, { owner: one });
+  function rigOf(one: RecorderOwner, options: Partial<RecorderOptions> = {}): RecorderRig {
+    const rig = new RecorderRig({ folder, ...options }, {}, { owner: one });
     rigs.push(rig);
     return rig;
   }
 
   /** In the midst of an alarm's clip; answers the pictures to come. */
-  async function recording(rig: Rig): Promise<ReturnType<typeof videoUnits>> {
+  async function recording(rig: RecorderRig): Promise<ReturnType<typeof videoUnits>> {
     rig.recorder.arm();
     await rig.ready();
     const rest = rig.feed(videoUnits(source({ seconds: 12 })), 13_500);
@@ -58,7 +58,7 @@ describe('Two Node-REDs that record to one folder', function () {
 
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   /** Time goes on by steps in which what is due can be done. */
-  async function pass(ms: number, ...those: Rig[]): Promise<void> {
+  async function pass(ms: number, ...those: RecorderRig[]): Promise<void> {
     for (let step = 0; step < ms; step += 5000) {
       for (const rig of those) rig.to(rig.now + 5000);
       await settle();
@@ -223,7 +223,7 @@ describe('Two Node-REDs that record to one folder', function () {
 
   it('do without a beat where the disk takes none, and know their own', async () => {
     await leftBy(owner('one', { pid: deadPid() }));
-    const rig = new Rig(
+    const rig = new RecorderRig(
       { folder },
       {
         open: (file, ...rest) =>

@@ -5,22 +5,16 @@ import fsPromises from 'node:fs/promises';
 import path from 'node:path';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
 import type { ClipInfo, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
-import { judgeClip, videoTimes } from '../../media/clip-judge.js';
-import {
-  audioUnits,
-  interleave,
-  source,
-  videoUnits,
-  type SourceOptions,
-} from '../../media/recorded-units.js';
-import { needs } from '../../support/tools.js';
-import { EPOCH, Rig } from './rig.js';
+import { judgeClip, videoTimes } from '../../kit/clip-judge.js';
+import { audioUnits, interleave, source, videoUnits, type SourceOptions } from '../../kit/recorded-units.js';
+import { needs } from '../../kit/tools.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const DAY_MS = 24 * 3_600_000;
 
 describe('thinning to keyframes', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -37,7 +31,7 @@ describe('thinning to keyframes', function () {
     sound = false,
     changes: Partial<RecorderFs> = {},
   ): Promise<ClipInfo> {
-    rig = new Rig({ mode: 'continuous', fileName: '{HHmmss}', thinDays: 1, ...options }, changes);
+    rig = new RecorderRig({ mode: 'continuous', fileName: '{HHmmss}', thinDays: 1, ...options }, changes);
     rig.recorder.arm();
     const pictures = videoUnits(source(from));
     rig.feed(sound ? interleave(pictures, audioUnits('aac', 4)) : pictures);
@@ -139,7 +133,7 @@ describe('thinning to keyframes', function () {
     const sha256 = 'f'.repeat(64);
     await journal.thin(name, { bytes: before.bytes - 1, sha256, frames: 4 });
     fs.writeFileSync(`${before.file}.thin.part`, 'half');
-    rig = new Rig({ folder: rig.folder });
+    rig = new RecorderRig({ folder: rig.folder });
     rig.now = 50_000;
     rig.recorder.arm();
     await rig.ready();
@@ -150,7 +144,7 @@ describe('thinning to keyframes', function () {
     const again = await Journal.load(fsPromises, rig.folder, 'test');
     await again.thin(name, { bytes: 5, sha256, frames: 4 });
     fs.writeFileSync(before.file, 'thin!');
-    rig = new Rig({ folder: rig.folder });
+    rig = new RecorderRig({ folder: rig.folder });
     rig.now = 50_000;
     rig.recorder.arm();
     await rig.ready();

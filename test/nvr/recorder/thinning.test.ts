@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { DoneEntry, Journal } from '../../../lib/nvr/recorder/journal.js';
 import { SEGMENT } from '../../../lib/nvr/recorder/journal.js';
 import { Thinning } from '../../../lib/nvr/recorder/thinning.js';
-import { systemError } from './rig.js';
+import { systemError } from '../../kit/recorder-rig.js';
 
 const DAY_MS = 24 * 3_600_000;
 const NOW = 100 * DAY_MS;

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { judgeClip, videoTimes } from '../../media/clip-judge.js';
-import { needs } from '../../support/tools.js';
+import { judgeClip, videoTimes } from '../../kit/clip-judge.js';
+import { needs } from '../../kit/tools.js';
 import { channelClip } from '../../../lib/simulator/clips.js';
-import { clipUnit } from './clip-units.js';
-import { EPOCH, Rig } from './rig.js';
+import { clipUnit } from '../../kit/clip-units.js';
+import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const GOP = channelClip(1, 'main', 'h264').units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
 
 describe('a time-lapse', function () {
   this.timeout(30_000);
-  let rig: Rig;
+  let rig: RecorderRig;
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -27,7 +27,7 @@ describe('a time-lapse', function () {
   }
 
   it('shows every n-th keyframe for 40 ms, and reports the real times', async () => {
-    rig = new Rig({ mode: 'timelapse', every: 3, segment: 86_400, fileName: '{HHmmss}' });
+    rig = new RecorderRig({ mode: 'timelapse', every: 3, segment: 86_400, fileName: '{HHmmss}' });
     rig.recorder.arm();
     feed(30);
     await rig.recorder.disarm();
@@ -49,7 +49,12 @@ describe('a time-lapse', function () {
   });
 
   it('begins a file for each segment of the camera’s time', async () => {
-    rig = new Rig({ mode: 'timelapse', every: 2, segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
+    rig = new RecorderRig({
+      mode: 'timelapse',
+      every: 2,
+      segment: (6 * GOP * 80) / 1000,
+      fileName: '{HHmmss}',
+    });
     rig.recorder.arm();
     feed(12);
     await rig.recorder.disarm();
@@ -61,7 +66,7 @@ describe('a time-lapse', function () {
   });
 
   it('ends its files in time, and no file before its beginning, where this machine’s clock is set back', async () => {
-    rig = new Rig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
+    rig = new RecorderRig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
     rig.recorder.arm();
     const units = Array.from({ length: 12 * GOP }, (_, index) => clipUnit(10 * GOP + index, EPOCH));
     rig.feed(units.map((unit, index) => (index < 3 * GOP ? unit : { ...unit, time: unit.time - 3_600_000 })));
@@ -75,7 +80,7 @@ describe('a time-lapse', function () {
   });
 
   it('lists the alarms of its hours, and is not begun by them', async () => {
-    rig = new Rig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
+    rig = new RecorderRig({ mode: 'timelapse', segment: (6 * GOP * 80) / 1000, fileName: '{HHmmss}' });
     rig.recorder.arm();
     assert.deepEqual(rig.recorder.alarm({ reason: 'door' }), { clip: 0, began: false });
     const time = EPOCH + rig.now;
@@ -91,7 +96,7 @@ describe('a time-lapse', function () {
   });
 
   it('is finished after a kill, and ends when it was last written to', async () => {
-    rig = new Rig({ mode: 'timelapse', every: 1, fileName: '{HHmmss}', segment: 86_400 });
+    rig = new RecorderRig({ mode: 'timelapse', every: 1, fileName: '{HHmmss}', segment: 86_400 });
     rig.recorder.arm();
     feed(60);
     const { file } = await rig.event('recording');
@@ -101,7 +106,7 @@ describe('a time-lapse', function () {
     fs.cpSync(rig.folder, copy, { recursive: true, preserveTimestamps: true });
     const written = Math.round(fs.statSync(`${file}.part`).mtimeMs);
     await rig.close();
-    rig = new Rig({ folder: copy });
+    rig = new RecorderRig({ folder: copy });
     rig.recorder.arm();
     const info = await rig.clip();
     assert.equal(judgeClip(info.file).length, info.frames);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { AlarmWindow } from '../../../lib/nvr/recorder/alarm-window.js';
 import { WindowTimer } from '../../../lib/nvr/recorder/window-timer.js';
-import { systemTimers } from '../../support/system-timers.js';
+import { systemTimers } from '../../kit/system-timers.js';
 
 const POST_ROLL_MS = 10_000;
 

@@ -5,8 +5,8 @@ import { LiveFeed } from '../../../lib/nvr/view/live-feed.js';
 import { FLAGS, RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
 import { Viewer } from '../../../lib/nvr/view/viewer.js';
 import { unrestricted } from '../../codec/h264/unrestricted.js';
-import { clipUnits } from '../../media/mp4/clip-units.js';
-import { FakeHub, videoUnit } from '../fake-hub.js';
+import { clipUnits } from '../../kit/picture-units.js';
+import { FakeHub, videoUnit } from '../../kit/fake-hub.js';
 
 /** A page that takes everything at once. */
 class Page {

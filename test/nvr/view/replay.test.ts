@@ -3,7 +3,7 @@ import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
 import { RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
 import { replay } from '../../../lib/nvr/view/replay.js';
-import { clipUnits } from '../../media/mp4/clip-units.js';
+import { clipUnits } from '../../kit/picture-units.js';
 
 interface Source extends AsyncIterable<VideoUnit> {
   read: number;

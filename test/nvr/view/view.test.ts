@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { View, type Wish } from '../../../lib/nvr/view/view.js';
-import { FakeHub } from '../fake-hub.js';
+import { FakeHub } from '../../kit/fake-hub.js';
 
 const MINUTE_MS = 60_000;
 const CAMERAS = [

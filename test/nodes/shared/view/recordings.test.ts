@@ -8,8 +8,8 @@ import { UNCOUNTED, type UnitMemory } from '../../../../lib/media/unit-memory.js
 import type { Nvr } from '../../../../lib/nvr/nvr.js';
 import { RECORD_HEAD } from '../../../../lib/nvr/view/records.js';
 import { Recordings } from '../../../../nodes/shared/view/recordings.js';
-import { clipUnits } from '../../../media/mp4/clip-units.js';
-import { settingsFor } from '../../../support/settings.js';
+import { clipUnits } from '../../../kit/picture-units.js';
+import { settingsFor } from '../../../kit/settings.js';
 
 const CAMERAS = [{ channel: 3, name: 'Gate' }];
 

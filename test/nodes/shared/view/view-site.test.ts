@@ -10,7 +10,7 @@ import { Recordings } from '../../../../nodes/shared/view/recordings.js';
 import type { PictureWish } from '../../../../nodes/shared/view/pictures.js';
 import type { SiteRequest } from '../../../../nodes/shared/view/sites.js';
 import { viewSite } from '../../../../nodes/shared/view/view-site.js';
-import { FakeHub } from '../../../nvr/fake-hub.js';
+import { FakeHub } from '../../../kit/fake-hub.js';
 
 const JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
 const CAMERAS = [

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import type { VideoCodec, VideoUnit } from '../../lib/codec/unit.js';
 import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
-import { TimeLine } from '../support/time-line.js';
+import { TimeLine } from './time-line.js';
 import type {
   CameraHub,
   HubEvent,

@@ -9,23 +9,23 @@ import {
   type EvidenceContext,
   type EvidenceRequest,
   type EvidenceResult,
-} from '../../../lib/nvr/evidence/evidence.js';
-import type { Manifest } from '../../../lib/nvr/evidence/manifest.js';
-import { signingKey } from '../../../lib/nvr/evidence/signing-key.js';
-import { Journal } from '../../../lib/nvr/recorder/journal.js';
-import type { ClipInfo, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
-import { clipUnit } from '../recorder/clip-units.js';
-import { EPOCH, Rig } from '../recorder/rig.js';
+} from '../../lib/nvr/evidence/evidence.js';
+import type { Manifest } from '../../lib/nvr/evidence/manifest.js';
+import { signingKey } from '../../lib/nvr/evidence/signing-key.js';
+import { Journal } from '../../lib/nvr/recorder/journal.js';
+import type { ClipInfo, RecorderFs, RecorderOptions } from '../../lib/nvr/recorder/types.js';
+import { clipUnit } from './clip-units.js';
+import { EPOCH, RecorderRig } from './recorder-rig.js';
 
 export { EPOCH };
 
 export class EvidenceRig {
-  readonly rig: Rig;
+  readonly rig: RecorderRig;
   readonly userDir = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-user-'));
   clips: ClipInfo[] = [];
 
   constructor(options: Partial<RecorderOptions> = {}) {
-    this.rig = new Rig({ mode: 'continuous', segment: 4, fileName: '{HHmmss}', ...options });
+    this.rig = new RecorderRig({ mode: 'continuous', segment: 4, fileName: '{HHmmss}', ...options });
   }
 
   get keyFile(): string {

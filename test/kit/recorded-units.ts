@@ -13,7 +13,7 @@ import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { AudioFormat, AudioUnit, NalRange, VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
 import { audioClip } from '../../lib/simulator/clips.js';
 import type { ClipUnit } from '../../lib/media/gop-ring.js';
-import { frameHashes } from '../support/tools.js';
+import { frameHashes } from './tools.js';
 
 export interface SourceOptions {
   codec?: 'h264' | 'h265';

@@ -1,8 +1,8 @@
 // The simulator's clips as units, as a session hands them up.
 
-import { joinAnnexB } from '../../../lib/codec/annexb.js';
-import type { VideoFormat, VideoUnit } from '../../../lib/codec/unit.js';
-import { channelClip } from '../../../lib/simulator/clips.js';
+import { joinAnnexB } from '../../lib/codec/annexb.js';
+import type { VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
+import { channelClip } from '../../lib/simulator/clips.js';
 
 const BEGIN_MS = 10_000;
 const EPOCH_MS = 1_760_000_000_000;

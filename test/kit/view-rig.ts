@@ -1,8 +1,8 @@
 // Cameras in a real Node-RED with a view node, and pages of it in a real browser.
 
 import type { Browser, Page } from 'playwright-core';
-import { COUNTER_BITS, COUNTER_BLOCKS } from '../support/counter-clip.js';
-import { counterProbe, type ProbeWindow, type ShownPicture } from '../support/counter-probe.js';
+import { COUNTER_BITS, COUNTER_BLOCKS } from './counter-clip.js';
+import { counterProbe, type ProbeWindow, type ShownPicture } from './counter-probe.js';
 
 /** What is read of an <nvr-video>. */
 export interface Tile {

@@ -3,7 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import assert from 'node:assert/strict';
 
-import { frameHashes } from '../support/tools.js';
+import { frameHashes } from './tools.js';
 
 export interface Packet {
   readonly codecType: 'video' | 'audio';

@@ -5,19 +5,19 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
-import type { VideoUnit } from '../../../lib/codec/unit.js';
-import type { ClipUnit } from '../../../lib/media/gop-ring.js';
-import { UNCOUNTED, type UnitMemory } from '../../../lib/media/unit-memory.js';
-import { DEFAULT_FILE_NAME } from '../../../lib/nvr/recorder/file-name.js';
-import { Recorder } from '../../../lib/nvr/recorder/recorder.js';
+import type { VideoUnit } from '../../lib/codec/unit.js';
+import type { ClipUnit } from '../../lib/media/gop-ring.js';
+import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
+import { DEFAULT_FILE_NAME } from '../../lib/nvr/recorder/file-name.js';
+import { Recorder } from '../../lib/nvr/recorder/recorder.js';
 import type {
   ClipInfo,
   RecorderDeps,
   RecorderEvent,
   RecorderFs,
   RecorderOptions,
-} from '../../../lib/nvr/recorder/types.js';
-import { FakeHub } from '../fake-hub.js';
+} from '../../lib/nvr/recorder/types.js';
+import { FakeHub } from './fake-hub.js';
 
 /** Epoch ms of monotonic 0 in the tests' units. */
 export const EPOCH = 1_760_000_000_000 - 10_000;
@@ -27,7 +27,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-export class Rig {
+export class RecorderRig {
   readonly folder: string;
   readonly hub = new FakeHub();
   readonly events: RecorderEvent[] = [];

@@ -9,7 +9,7 @@ import path from 'node:path';
 import type { ClipInfo } from '../../lib/nvr/recorder/types.js';
 import { sharedSnapshotPool } from '../../lib/nvr/snapshot/snapshot-pool.js';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
-import { needs } from '../support/tools.js';
+import { needs } from './tools.js';
 import { flowWith, helper, load, type Message, type Sink } from './red.js';
 
 export const ACCOUNT = { username: 'admin', password: 'geheim-123' };
@@ -50,7 +50,7 @@ export function judge(file: string): { frames: number; durationMs: number; start
   };
 }
 
-export interface RecordRig {
+export interface RecordNodeRig {
   simulator: Simulator;
   readonly folder: string;
   /** What is deployed. */
@@ -64,7 +64,7 @@ export interface RecordRig {
 }
 
 /** To be called inside a suite: sets it up and clears it away. */
-export function useRecordRig(): RecordRig {
+export function useRecordNodeRig(): RecordNodeRig {
   let simulator: Simulator;
   let base: string;
   let folder: string;

@@ -1,8 +1,8 @@
 // The simulator's first clip as units without end.
 
-import { joinAnnexB } from '../../../lib/codec/annexb.js';
-import type { VideoFormat, VideoUnit } from '../../../lib/codec/unit.js';
-import { channelClip } from '../../../lib/simulator/clips.js';
+import { joinAnnexB } from '../../lib/codec/annexb.js';
+import type { VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
+import { channelClip } from '../../lib/simulator/clips.js';
 
 const FRAME_MS = 80;
 const FORMAT: VideoFormat = { codec: 'h264', width: 640, height: 360, codecString: 'avc1.64001e' };

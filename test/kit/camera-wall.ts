@@ -1,7 +1,7 @@
 // Any number of cameras in a separate process: node --require tsx/cjs camera-wall.ts <bit rate, such as 4M>
 // <size>. Prints its RTSP port; every session receives the same pictures, 25 per second.
 
-import { source } from '../media/recorded-units.js';
+import { source } from './recorded-units.js';
 import { packetizeH264 } from '../codec/packetizers/h264.js';
 import { interleaved, startScriptedServer, type Peer } from './scripted-server.js';
 
