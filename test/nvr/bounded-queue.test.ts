@@ -5,7 +5,10 @@ import sinon from 'sinon';
 import { NvrError } from '../../lib/errors.js';
 import { BoundedQueue } from '../../lib/nvr/snapshot/bounded-queue.js';
 
-const isBusy = (error: unknown): boolean => error instanceof NvrError && error.code === 'EBUSY';
+const isBusy =
+  (words: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof NvrError && error.code === 'EBUSY' && words.test(error.message);
 
 describe('a bounded queue', () => {
   let clock: sinon.SinonFakeTimers;
@@ -71,15 +74,49 @@ describe('a bounded queue', () => {
     assert.deepEqual(order, ['once', 'often', 'once again', 'often again']);
   });
 
+  it('counts all that an owner has used, not its last job alone', async () => {
+    const queue = new BoundedQueue(1, 16, 'test');
+    const [many, one] = [{}, {}];
+    const order: string[] = [];
+    for (let n = 0; n < 3; n++) {
+      void queue.run(jobOf(1000, 'many', order), many);
+      await clock.tickAsync(1000);
+    }
+    void queue.run(jobOf(2000, 'one', order), one);
+    void queue.run(jobOf(10, 'many', order), many);
+    void queue.run(jobOf(10, 'one', order), one);
+    await clock.tickAsync(3000);
+    assert.deepEqual(order.slice(3), ['one', 'one', 'many']);
+  });
+
+  it('lets what was used fade from the end of a job on, not from its beginning', async () => {
+    const queue = new BoundedQueue(2, 16, 'test');
+    const [more, less] = [{}, {}];
+    const order: string[] = [];
+    await clock.tickAsync(1_000_000);
+    void queue.run(jobOf(90_000, 'more', order), more);
+    await clock.tickAsync(30_000);
+    void queue.run(jobOf(60_000, 'less', order), less);
+    await clock.tickAsync(60_000);
+    for (const ms of [10, 1000]) void queue.run(jobOf(ms, 'filler', order));
+    void queue.run(jobOf(10, 'more', order), more);
+    void queue.run(jobOf(10, 'less', order), less);
+    await clock.tickAsync(1000);
+    assert.deepEqual(order.slice(4), ['less', 'more']);
+  });
+
   it('refuses past its room, and past that of one owner, at once', async () => {
     const queue = new BoundedQueue(1, 6, 'test');
     const owner = {};
     const order: string[] = [];
     for (let n = 0; n < 5; n++) void queue.run(jobOf(10, 'own', order), owner);
-    await assert.rejects(queue.run(jobOf(10, 'own', order), owner), isBusy);
+    await assert.rejects(
+      queue.run(jobOf(10, 'own', order), owner),
+      isBusy(/^4 jobs of this camera .* test /),
+    );
     void queue.run(jobOf(10, 'a', order));
     void queue.run(jobOf(10, 'b', order));
-    await assert.rejects(queue.run(jobOf(10, 'c', order)), isBusy);
+    await assert.rejects(queue.run(jobOf(10, 'c', order)), isBusy(/^6 jobs wait/));
     await clock.tickAsync(100);
     assert.equal(order.length, 7);
   });

@@ -32,9 +32,11 @@ function jpegOf(width: number, height: number): Buffer {
 
 /** Decoders that answer, or refuse with a code, and count what they are asked for. */
 function fakeTools(builtin: NvrErrorCode | 'fine', ffmpeg: NvrErrorCode | 'fine') {
-  const decode = sinon.spy((job: SnapshotJob): Promise<Jpeg> => {
+  const decode = sinon.spy((job: SnapshotJob, _camera?: object): Promise<Jpeg> => {
     if (builtin !== 'fine') return Promise.reject(new NvrError(builtin, 'built-in says no'));
-    return Promise.resolve({ data: new Uint8Array(jpegOf(64, 36)), width: job.width ?? 64, height: 36 });
+    // A part of a larger memory.
+    const data = new Uint8Array(Buffer.concat([Buffer.alloc(5), jpegOf(64, 36)])).subarray(5);
+    return Promise.resolve({ data, width: job.width ?? 64, height: 36 });
   });
   const run = sinon.spy((_job: FfmpegJob): Promise<Buffer> => {
     return ffmpeg === 'fine'
@@ -73,10 +75,16 @@ describe('a snapshot', () => {
       assert.equal(hub.subscribers.size, 0);
     });
 
+    it('takes the kept keyframe up to the very age', async () => {
+      hub.gop = [videoUnit({ age: 2000 })];
+      const { unit } = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
+      assert.equal(unit, hub.gop[0]);
+    });
+
     for (const [what, unit, maxAge] of [
-      ['too old', { age: 2500 }, 2],
+      ['too old', { age: 2001 }, 2],
       ['damaged', { age: 10, damaged: true }, 2],
-      ['not wanted', { age: 10 }, 0],
+      ['not wanted', { age: 0 }, 0],
     ] as const) {
       it(`waits for the next one when the kept one is ${what}`, async () => {
         hub.gop = [videoUnit(unit)];
@@ -194,7 +202,7 @@ describe('a snapshot', () => {
       hub.packets = 500;
       await clock.tickAsync(10_000);
       await taken;
-      hub.gop = [entry];
+      hub.gop = [{ ...videoUnit({ keyframe: false }), recoveryFrames: 9 }];
       const again = assert.rejects(takeSnapshot(hub, OPTIONS), rejectsWith('EUNSUPPORTED', /intra refresh/));
       await clock.tickAsync(10_000);
       await again;
@@ -258,6 +266,7 @@ describe('a snapshot', () => {
       hub.gop = [videoUnit()];
       const snapshot = await takeSnapshot(hub, OPTIONS, fakeTools('fine', 'fine').tools);
       assert.ok(Buffer.isBuffer(snapshot.data));
+      assert.deepEqual(snapshot.data, jpegOf(64, 36));
       assert.deepEqual(
         { contentType: snapshot.contentType, width: snapshot.width, height: snapshot.height },
         { contentType: 'image/jpeg', width: 64, height: 36 },
@@ -333,6 +342,39 @@ describe('a snapshot', () => {
       );
     });
 
+    it('makes a picture of its own for each quality, format and ffmpeg that is asked for', async () => {
+      hub.gop = [videoUnit()];
+      const { tools, decode, run } = fakeTools('fine', 'fine');
+      for (const quality of [80, 30]) await takeSnapshot(hub, { ...OPTIONS, quality }, tools);
+      assert.deepEqual(
+        decode.args.map(([job]) => job.quality),
+        [80, 30],
+      );
+      const keyframe = await takeSnapshot(hub, { ...OPTIONS, format: 'keyframe' }, tools);
+      assert.equal(keyframe.contentType, 'video/h264');
+      for (const ffmpegPath of ['/one', '/other'])
+        await takeSnapshot(hub, { ...OPTIONS, decoder: 'ffmpeg', ffmpegPath }, tools);
+      assert.deepEqual(
+        run.args.map(([job]) => job.ffmpegPath),
+        ['/one', '/other'],
+      );
+    });
+
+    it('tells both decoders whose picture it is, so that no camera takes up their time', async () => {
+      hub.gop = [videoUnit()];
+      const { tools, decode, run } = fakeTools('EUNSUPPORTED', 'fine');
+      await takeSnapshot(hub, OPTIONS, tools);
+      assert.equal(decode.args[0]![1], hub);
+      assert.equal(run.args[0]![0].camera, hub);
+    });
+
+    it('asks ffmpeg for an H.265 keyframe of a kind that the built-in decoder does not know', async () => {
+      hub.gop = [videoUnit({ codec: 'h265' })];
+      const { tools, run } = fakeTools('EUNSUPPORTED', 'fine');
+      const { contentType } = await takeSnapshot(hub, OPTIONS, tools);
+      assert.deepEqual([contentType, run.args[0]![0].codec], ['image/jpeg', 'h265']);
+    });
+
     it('uses only the chosen decoder, and rejects with its error', async () => {
       hub.gop = [videoUnit()];
       const builtin = fakeTools('EDECODE', 'fine');
@@ -354,6 +396,8 @@ describe('a snapshot', () => {
       const { tools, run } = fakeTools('EBUSY', 'fine');
       await assert.rejects(takeSnapshot(hub, OPTIONS, tools), rejectsWith('EBUSY'));
       assert.equal(run.callCount, 0);
+      const second = fakeTools('EUNSUPPORTED', 'EBUSY');
+      await assert.rejects(takeSnapshot(hub, OPTIONS, second.tools), rejectsWith('EBUSY', /ffmpeg says no/));
     });
   });
 
@@ -389,12 +433,26 @@ describe('a snapshot', () => {
           fakeTools('fine', 'EUNSUPPORTED').tools,
         );
         assert.equal(same.data, hub.gop[0]!.data);
-        assert.ok(rejectsWith('EUNSUPPORTED', /only ffmpeg/)(same.warning));
+        const reason = decoder === 'auto' ? /only ffmpeg .*ffmpeg says no/ : /only ffmpeg .*'builtin'/;
+        assert.ok(rejectsWith('EUNSUPPORTED', reason)(same.warning));
       }
       await assert.rejects(
         takeSnapshot(hub, { ...OPTIONS, width: 30, decoder: 'ffmpeg' }, fakeTools('fine', 'EDECODE').tools),
         rejectsWith('EDECODE'),
       );
+      await assert.rejects(
+        takeSnapshot(hub, { ...OPTIONS, width: 30 }, fakeTools('fine', 'EBUSY').tools),
+        rejectsWith('EBUSY'),
+      );
+    });
+
+    it('is made smaller in the quality that is asked for, also where its own size is not known', async () => {
+      hub.gop = [videoUnit({ codec: 'mjpeg', data: Buffer.from([0xff, 0xd8, 0xff, 0xd9]), width: 0 })];
+      const { tools, run } = fakeTools('fine', 'fine');
+      const { width } = await takeSnapshot(hub, { ...OPTIONS, width: 32, quality: 30 }, tools);
+      assert.equal(width, 32);
+      const [{ camera, quality, data }] = run.args[0]!;
+      assert.deepEqual([camera === hub, quality, data === hub.gop[0]!.data], [true, 30, true]);
     });
   });
 });

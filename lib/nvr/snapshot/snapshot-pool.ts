@@ -131,11 +131,10 @@ class Lane {
   async decode(job: SnapshotJob): Promise<Jpeg> {
     clearTimeout(this.idleTimer);
     const worker = (this.worker ??= this.start());
-    // Keeps the process alive during the work, so that a program that waits for nothing else still gets its
-    // picture.
-    worker.ref();
     const { timeBound } = this.settings;
     const reply = await new Promise<SnapshotReply>((resolve) => {
+      // It also keeps the process alive during the work, so that a program that waits for nothing else still
+      // gets its picture.
       const timer = setTimeout(() => {
         this.fail(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
       }, timeBound);
@@ -173,8 +172,7 @@ class Lane {
   }
 
   private start(): Worker {
-    // The worker's output is kept out of the process's own (a wasm abort prints pages). It is not read, since
-    // a reader would keep the process alive.
+    // The worker's output, such as a warning of Node, is kept out of the process's own.
     const worker = new Worker(this.settings.script, {
       stdout: true,
       stderr: true,
@@ -183,6 +181,8 @@ class Lane {
         ? { execArgv: ['--require', require.resolve('tsx/cjs')] }
         : {}),
     });
+    // Streams that hold output would keep the process alive until someone reads it.
+    for (const output of [worker.stdout, worker.stderr]) output.destroy();
     worker.on('message', (reply: SnapshotReply) => {
       if (worker === this.worker) this.onReply?.(reply);
     });
@@ -205,7 +205,8 @@ class Lane {
   }
 
   private rest(): void {
-    this.worker?.unref();
+    if (this.worker === undefined) return;
+    this.worker.unref();
     this.idleTimer = setTimeout(() => {
       this.fail('idle');
     }, this.settings.idle).unref();

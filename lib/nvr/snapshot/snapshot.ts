@@ -65,7 +65,7 @@ export async function takeSnapshot(
 ): Promise<Snapshot> {
   const unit = await findKeyframe(hub, options);
   const picture = await pictureOf(hub, unit, options, tools);
-  return { ...picture, unit, ageMs: Math.max(0, Math.round(performance.now() - unit.arrival)) };
+  return { ...picture, unit, ageMs: Math.round(performance.now() - unit.arrival) };
 }
 
 /**

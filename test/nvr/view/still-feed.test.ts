@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
+import { NvrError } from '../../../lib/errors.js';
+import { RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
 import { StillFeed } from '../../../lib/nvr/view/still-feed.js';
 import { Viewer } from '../../../lib/nvr/view/viewer.js';
 
-function page(write: () => void): Viewer {
+function page(write: (bytes: Buffer) => void): Viewer {
   const sink = {
-    write: (_: Buffer, sent: () => void): void => {
-      write();
+    write: (bytes: Buffer, sent: () => void): void => {
+      write(bytes);
       sent();
     },
     destroy: (): void => undefined,
@@ -49,21 +51,29 @@ describe('a camera as pictures', () => {
     let signals: AbortSignal[];
     let error: Error | undefined;
     let feed: StillFeed;
+    /** Holds the pictures back. */
+    let held: Promise<void> | undefined;
 
     beforeEach(() => {
       clock = sinon.useFakeTimers({ now: 1_700_000_000_000 });
       asked = [];
       signals = [];
-      error = undefined;
+      error = held = undefined;
+      feed = feedOf(3);
+    });
+
+    function feedOf(camera: number, periodMs?: number): StillFeed {
       const begun = Date.now();
-      feed = new StillFeed((signal) => {
+      const take = async (signal: AbortSignal): Promise<{ data: Uint8Array; time: number }> => {
         asked.push(Date.now() - begun);
         signals.push(signal);
-        return error === undefined
-          ? Promise.resolve({ data: Buffer.from([0xff, 0xd8]), time: asked.length })
-          : Promise.reject(error);
-      }, 0);
-    });
+        const time = asked.length;
+        await held;
+        if (error !== undefined) throw error;
+        return { data: Buffer.from([0xff, 0xd8]), time };
+      };
+      return new StillFeed(take, camera, periodMs);
+    }
 
     afterEach(() => {
       clock.restore();
@@ -96,6 +106,69 @@ describe('a camera as pictures', () => {
       await clock.tickAsync(0);
       assert.equal(written, 1);
       assert.deepEqual(asked, [0, 100]);
+    });
+
+    it('sends each picture with its camera and the time it was taken at, and why there is none', async () => {
+      const records: Buffer[] = [];
+      feed.add(page((bytes) => records.push(bytes)));
+      await clock.tickAsync(0);
+      error = new NvrError('EBUSY', 'too many wait');
+      await clock.tickAsync(1_000);
+      const [picture, warning] = records as [Buffer, Buffer];
+      assert.deepEqual([picture[4], picture.readUInt16BE(6)], [RECORD_KINDS.jpeg, 3]);
+      assert.equal(picture.readDoubleBE(RECORD_HEAD), 1);
+      assert.deepEqual([warning[4], warning.readUInt16BE(6)], [RECORD_KINDS.state, 3]);
+      assert.deepEqual(JSON.parse(warning.subarray(RECORD_HEAD).toString()), {
+        ...{ state: 'warning', code: 'EBUSY', reason: 'too many wait' },
+      });
+    });
+
+    it('goes on where one page of several leaves, and sends that one nothing more', async () => {
+      let written = 0;
+      const left = page(() => written++);
+      feed.add(left);
+      feed.add(page(() => undefined));
+      await clock.tickAsync(0);
+      feed.remove(left);
+      feed.remove(left);
+      assert.equal(left.awaitsKeyframe(3), false);
+      await clock.tickAsync(5_000);
+      assert.deepEqual([asked.length, written, signals.at(-1)!.aborted], [6, 1, false]);
+    });
+
+    it('sends a page of now no picture, and no failure, that was begun for those of before', async () => {
+      for (const fails of [false, true]) {
+        let release = (): void => undefined;
+        held = new Promise((resolve) => (release = resolve));
+        const [one, other] = [page(() => undefined), page(() => records++)];
+        let records = 0;
+        feed.add(one);
+        feed.remove(one);
+        const late = held;
+        held = new Promise(() => undefined);
+        const before = asked.length;
+        feed.add(other);
+        if (fails) error = new Error('no picture');
+        release();
+        await late;
+        await clock.tickAsync(10_000);
+        assert.deepEqual([records, asked.length - before], [0, 1]);
+        feed.remove(other);
+        const [third, newest] = [page(() => undefined), page(() => records++)];
+        feed.add(third);
+        feed.add(newest);
+        assert.equal(records, 0, 'nor is it kept for the next page');
+        for (const viewer of [third, newest]) feed.remove(viewer);
+      }
+      assert.equal(clock.countTimers(), 0);
+    });
+
+    it('waits no shorter after a failure than without one', async () => {
+      const slow = feedOf(0, 10_000);
+      error = new Error('no picture');
+      slow.add(page(() => undefined));
+      await clock.tickAsync(20_000);
+      assert.deepEqual(asked, [0, 10_000, 20_000]);
     });
   });
 });
