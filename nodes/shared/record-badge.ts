@@ -44,6 +44,8 @@ export class RecordBadge {
   show(): void {
     if (this.closed) return;
     const badge = this.badge();
+    // Its subscription would keep the session of a camera that nothing is recorded of.
+    if (badge === DISARMED) this.stopWaiting();
     if (badge.text === this.shown?.text && badge.fill === this.shown?.fill) return;
     this.shown = badge;
     this.setBadge(badge);
@@ -51,7 +53,7 @@ export class RecordBadge {
 
   close(): void {
     this.closed = true;
-    this.keyframeWait?.unsubscribe();
+    this.stopWaiting();
   }
 
   private badge(): NodeStatus {
@@ -63,15 +65,19 @@ export class RecordBadge {
   }
 
   private awaitKeyframe(): void {
-    this.keyframeWait?.unsubscribe();
+    this.stopWaiting();
     this.keyframeWait = this.hub.subscribe({
       onUnit: (unit) => {
         if (unit.kind !== 'video') return;
-        this.keyframeWait?.unsubscribe();
-        this.keyframeWait = undefined;
+        this.stopWaiting();
         this.trouble = undefined;
         this.show();
       },
     });
+  }
+
+  private stopWaiting(): void {
+    this.keyframeWait?.unsubscribe();
+    this.keyframeWait = undefined;
   }
 }
