@@ -2,15 +2,14 @@
 // monotonic ms.
 
 export class Bucket {
-  private level: number;
+  /** Full at the first use, which is any time after `at`. */
+  private level = 0;
   private at = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly perSecond: number,
     private readonly burst: number,
-  ) {
-    this.level = burst;
-  }
+  ) {}
 
   /**
    * Whether `amount` is within the rate. It is deducted either way, so the rate stays exceeded as long as

@@ -36,7 +36,7 @@ export class TurnBudget {
   /** The flows have processed everything that was sent. */
   end(now: number): void {
     const took = now - this.begunAt;
-    const next = took > LONG_MS ? (Math.min(this.messages, this.allowed) * LONG_MS) / took : this.allowed * 2;
+    const next = took > LONG_MS ? (this.messages * LONG_MS) / took : this.allowed * 2;
     this.allowed = Math.min(Math.max(Math.floor(next), LEAST_MESSAGES), MOST_MESSAGES);
     this.messages = 0;
     this.bytes = 0;

@@ -17,6 +17,18 @@ describe('Bucket', () => {
     assert.equal(taken(0), 0, 'and nothing for a clock that goes back');
   });
 
+  it('is used up by an offer beyond its burst, and owes nothing after that', () => {
+    const bucket = new Bucket(10, 10);
+    assert.equal(bucket.offer(1000, 0), false);
+    assert.equal(bucket.offer(10, 1000), true);
+  });
+
+  it('loses nothing by a clock that goes back', () => {
+    const bucket = new Bucket(10, 5);
+    assert.equal(bucket.take(1, 1000), true);
+    assert.equal(bucket.take(4, 0), true);
+  });
+
   it('stays exceeded as long as more is offered than its rate, and not where `take` refused', () => {
     const [offered, taken] = [new Bucket(10, 10), new Bucket(10, 10)];
     assert.equal(offered.offer(10, 0), true);

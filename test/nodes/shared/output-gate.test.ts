@@ -109,6 +109,46 @@ describe('the gate of a node’s outputs', () => {
     });
   }
 
+  for (const [what, [step, most], [lessStep, more]] of [
+    ['500 units', [2, {}], [1000 / 550, {}]],
+    ['10,000 messages', [100, { messages: 1000 }], [100, { messages: 1100 }]],
+    ['64 MiB', [100, { bytes: 6_710_886 }], [100, { bytes: 7_500_000 }]],
+  ] as const)
+    it(`sends ${what} a second for as long as they come, and no more`, () => {
+      const overloads = (every: number, offered: Offered): number => {
+        const gate = new OutputGate();
+        let begins = 0;
+        for (let now = 0; now < 30_000; now += every)
+          if (offer(gate, now, { keyframe: true, ...offered }).begins) begins++;
+        return begins;
+      };
+      assert.equal(overloads(step, most), 0);
+      assert.equal(overloads(lessStep, more), 1);
+    });
+
+  for (const [what, count, offered] of [
+    ['1000 units', 1000, { bytes: 1 }],
+    ['10,000 messages', 10, { messages: 1000, bytes: 1 }],
+    ['64 MiB', 16, { bytes: 4 * 1024 * 1024 }],
+  ] as const)
+    it(`sends ${what} at once, and no more`, () => {
+      const gate = new OutputGate();
+      for (let i = 0; i < count; i++) assert.deepEqual(offer(gate, 0, offered), SEND, String(i));
+      assert.deepEqual(offer(gate, 0, offered), { send: false, begins: true });
+    });
+
+  it('never sends what makes no message, and lets it use up nothing', () => {
+    const gate = new OutputGate();
+    for (let i = 0; i < 2000; i++)
+      assert.deepEqual(offer(gate, 0, { keyframe: true, messages: 0, bytes: 1e9 }), DROP);
+    assert.deepEqual(offer(gate, 0), SEND);
+    offer(gate, 0, { age: 600 });
+    for (let i = 0; i < 10; i++) assert.deepEqual(offer(gate, 10, { keyframe: true, messages: 0 }), DROP);
+    assert.deepEqual(offer(gate, 20, { keyframe: true }), SEND);
+    assert.deepEqual(offer(gate, 2020, { keyframe: true, messages: 0 }), DROP);
+    assert.deepEqual(offer(gate, 2040), DROP, 'the keyframe that was not sent is no beginning');
+  });
+
   it('lets no more than its rate through, whatever is offered when', () => {
     const step = fc.record({
       wait: fc.nat(30),
@@ -158,7 +198,77 @@ describe('the gate of a node’s outputs', () => {
   });
 });
 
+describe('the gate of a node’s sound', () => {
+  const at = (now: number, isFull = false) => ({ now, loopDelay: 0, isFull });
+
+  it('counts bytes, too, shared with pictures', () => {
+    const gate = new OutputGate();
+    for (let i = 0; i < 64; i++) assert.equal(gate.sound(1024 * 1024, at(0)).send, true);
+    assert.deepEqual(gate.sound(1024 * 1024, at(0)), { send: false, begins: true });
+    assert.deepEqual(offer(gate, 0), { send: false, begins: true });
+  });
+
+  it('sends none into a full queue, and holds no picture back for that', () => {
+    const gate = new OutputGate();
+    assert.deepEqual(gate.sound(10, at(0, true)), { send: false, begins: true });
+    assert.deepEqual(gate.sound(10, at(1, true)), DROP);
+    assert.deepEqual(offer(gate, 2), SEND);
+    assert.deepEqual(gate.sound(10, at(2001)), SEND);
+    assert.deepEqual(gate.sound(10, at(2002, true)), { send: false, begins: true });
+  });
+});
+
 describe('the pace of events', () => {
+  for (const word of ['gap', 'format', 'warning', 'extended'])
+    it(`holds repeated events of the word ${word} back`, () => {
+      const gate = new EventGate();
+      const sent = Array.from({ length: 10 }, () => gate.offer({ word, event: {} }, 0).length);
+      assert.equal(
+        sent.reduce((sum, count) => sum + count),
+        4,
+      );
+    });
+
+  it('is kept for each subject, each word and each code, of however many', () => {
+    const gate = new EventGate();
+    let sent = 0;
+    for (let i = 0; i < 10; i++)
+      for (const of of ['run 1', 'run 2'])
+        for (const word of ['gap', 'warning'])
+          for (const code of ['EOVERLOAD', 'EDISK'])
+            sent += gate.offer({ word, of, event: { code } }, 0).length;
+    assert.equal(sent, 4 * 8);
+  });
+
+  it('sends nothing newer of a kind before what is held back of it', () => {
+    const gate = new EventGate();
+    for (let i = 0; i < 5; i++) gate.offer({ word: 'gap', event: { n: i } }, 0);
+    assert.deepEqual(gate.offer({ word: 'gap', event: { n: 5 } }, 600), []);
+    assert.deepEqual(gate.due(600), [{ word: 'gap', event: { n: 5, count: 2 } }]);
+  });
+
+  it('sends what is due, though something else that was held back before it is not', () => {
+    const gate = new EventGate();
+    for (let i = 0; i < 4; i++) gate.offer({ word: 'gap', event: {} }, 0);
+    for (let i = 0; i < 5; i++) gate.offer({ word: 'format', event: {} }, 300);
+    gate.offer({ word: 'gap', event: {} }, 350);
+    assert.deepEqual(
+      gate.due(500).map(({ word }) => word),
+      ['gap'],
+    );
+    assert.equal(gate.dueInMs, 500);
+    assert.deepEqual(
+      gate.due(800).map(({ word }) => word),
+      ['format'],
+    );
+  });
+
+  it('remembers a bounded number of subjects', () => {
+    const gate = new EventGate();
+    for (let i = 0; i < 3000; i++) gate.offer({ word: 'gap', of: `run ${i}`, event: {} }, 0);
+    assert.ok((gate as unknown as { paces: Map<string, unknown> }).paces.size <= 256);
+  });
+
   it('sends the first few events of a word at once, then two a second, each with the number that it stands for', () => {
     const gate = new EventGate();
     let told = 0;
@@ -245,6 +355,34 @@ describe('what all nodes send in one turn', () => {
     assert.ok(turn.allowed >= 64);
   });
 
+  it('goes by the time from when the flows began with it', () => {
+    const turn = new TurnBudget();
+    turn.spend(1);
+    turn.begin(100_000);
+    turn.end(100_001);
+    assert.equal(turn.allowed, 128);
+  });
+
+  it('goes by what was sent, not by what might have been', () => {
+    const turn = new TurnBudget();
+    for (let round = 0; round < 10; round++) end(turn, 1);
+    for (let i = 0; i < 200; i++) turn.spend(1);
+    end(turn, 30);
+    assert.equal(turn.allowed, 100);
+  });
+
+  it('is counted anew in each turn, in messages and in bytes', () => {
+    const turn = new TurnBudget();
+    for (let round = 0; round < 3; round++) {
+      assert.equal(turn.spend(16 * 1024 * 1024 - 1), true);
+      assert.equal(turn.isSpent, false);
+      assert.equal(turn.spend(1), false);
+      assert.equal(turn.isSpent, true);
+      end(turn, 1);
+      assert.equal(turn.isSpent, false);
+    }
+  });
+
   it('counts bytes, too', () => {
     const turn = new TurnBudget();
     for (let i = 0; i < 2; i++) turn.spend(8 * 1024 * 1024);
@@ -277,6 +415,33 @@ describe('the event loop’s delay', () => {
       assert.equal(clock.countTimers(), 0);
     } finally {
       clock.restore();
+    }
+  });
+
+  it('is measured anew for the next user, and keeps no process alive', () => {
+    const started = sinon.spy(globalThis, 'setInterval');
+    const clock = sinon.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    let now = 0;
+    const delay = new LoopDelay(() => now);
+    try {
+      delay.acquire();
+      now = 5000;
+      clock.tick(100);
+      assert.equal(delay.delay(5000), 4900);
+      delay.release();
+      now = 60_000;
+      delay.acquire();
+      assert.equal(delay.delay(60_000), 0);
+      delay.release();
+    } finally {
+      clock.restore();
+    }
+    try {
+      delay.acquire();
+      assert.equal(started.lastCall.returnValue.hasRef(), false);
+    } finally {
+      delay.release();
+      started.restore();
     }
   });
 });

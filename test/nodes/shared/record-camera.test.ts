@@ -115,8 +115,8 @@ describe('the camera of a record node', () => {
     const [before, badge] = [(await words()).length, node.badge];
     const subscribers = [...hub.subscribers];
     const closed = node.close();
-    for (const { onEvent } of subscribers)
-      onEvent?.({
+    for (const subscriber of subscribers)
+      subscriber.onEvent?.({
         ...{ type: 'error', code: 'EAUTH', reason: 'refused', channel: 1, stream: 'main', time: 1 },
         ...{ error: new NvrError('EAUTH', 'refused'), firstOfOutage: true },
       } as never);
