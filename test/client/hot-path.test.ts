@@ -31,7 +31,7 @@ describe('the hot path', () => {
     const { stdout } = await run(process.execPath, [
       '--require',
       'tsx/cjs',
-      path.join(__dirname, '..', 'support', 'bytes-per-packet.ts'),
+      path.join(__dirname, '..', 'kit', 'bytes-per-packet.ts'),
     ]);
     // An object takes 16 bytes at least, a view on a buffer about 100.
     assert.ok(Number(stdout) < 8, `${stdout} bytes per packet`);
