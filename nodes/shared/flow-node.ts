@@ -76,8 +76,9 @@ class FlowNode<T extends SettingsTable> {
   private part: FlowPart | undefined;
   private isStarted = false;
   private isRefused = false;
-  /** Resolves when the flows run, which `flowsRun` says without waiting. */
+  /** Resolves when the flows run, which `flowsRun` says without waiting, or when the node closes before. */
   private readonly whenRunning: Promise<void>;
+  private resolveRunning!: () => void;
   private flowsRun = false;
   private readonly cancelStart: () => void;
   private closed: Promise<void> | undefined;
@@ -87,13 +88,12 @@ class FlowNode<T extends SettingsTable> {
     private readonly node: Node,
     private readonly saved: Saved,
   ) {
-    let resolveRunning!: () => void;
     this.whenRunning = new Promise((resolve) => {
-      resolveRunning = resolve;
+      this.resolveRunning = resolve;
     });
     this.cancelStart = whenFlowsRun(nodeType.RED, () => {
       this.onFlowsRun();
-      resolveRunning();
+      this.resolveRunning();
     });
     node.on('input', (message, send, done) => {
       this.input(message, send).then(
@@ -130,6 +130,7 @@ class FlowNode<T extends SettingsTable> {
   private async close(removed: boolean): Promise<void> {
     this.cancelStart();
     this.ending.abort();
+    this.resolveRunning();
     this.closed ??= this.closePart(removed);
     await this.closed;
     this.server?.deregister(this.node);

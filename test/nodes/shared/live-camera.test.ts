@@ -1,0 +1,195 @@
+// The live-stream node on a hub that the test holds, the second time round.
+
+import assert from 'node:assert/strict';
+import sinon from 'sinon';
+import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
+import liveStreamNode from '../../../nodes/nvr-live-stream.js';
+import { FakeHub, videoUnit } from '../../kit/fake-hub.js';
+import { FakeRed, turn, type FakeNode } from '../../kit/fake-red.js';
+
+class Hub extends FakeHub {
+  restarts = 0;
+
+  override restart(): void {
+    this.restarts++;
+  }
+}
+
+const SOUND = {
+  ...{ kind: 'audio', codec: 'pcma', data: Buffer.from('sound'), damaged: false, time: 4, rtpTime: 1 },
+  format: { codec: 'pcma', sampleRate: 8000, channels: 1 },
+} as unknown as AudioUnit;
+
+describe('the camera of a live-stream node', () => {
+  let hub: Hub;
+  let node: FakeNode;
+
+  afterEach(async () => {
+    await node.close();
+    sinon.restore();
+  });
+
+  function deploy(saved: object = {}): void {
+    hub = new Hub();
+    const red = new FakeRed();
+    red.server({ camera: () => hub });
+    node = red.make(liveStreamNode, 'nvr-live-stream', { emit: 'accessUnits', ...saved });
+    red.run();
+  }
+
+  const about = (index: number): Record<string, unknown> =>
+    node.sent.flatMap(([, event]) => (event == null ? [] : [event.event as Record<string, unknown>]))[index]!;
+
+  const picture = (more: Partial<VideoUnit> = {}): VideoUnit => ({ ...videoUnit(), ...more });
+  const late = (): VideoUnit => picture({ keyframe: false, arrival: performance.now() - 900 });
+
+  const status = async (): Promise<Record<string, unknown>> => {
+    const { sent } = await node.receive({ action: 'status' });
+    return sent[0]![1]!.event as Record<string, unknown>;
+  };
+
+  it('reports the second outage to Catch as it did the first, with the camera if the node has several', async () => {
+    deploy({ channel: '3-4' });
+    for (let outage = 1; outage <= 2; outage++) {
+      for (let attempt = 1; attempt <= 2; attempt++)
+        hub.tell({ type: 'reconnecting', code: 'ETIMEDOUT', attempt, firstOfOutage: attempt === 1 });
+      hub.tell({ type: 'playing' });
+      assert.equal(node.errors.length, 2 * outage);
+    }
+    assert.deepEqual(node.errors[3]!.about, { channel: 4, camera: '4' });
+    await turn();
+    assert.equal(node.payloads(1).length, 12);
+  });
+
+  it('subscribes once however often it is started, and anew after each stop', async () => {
+    deploy();
+    for (let round = 1; round <= 3; round++) {
+      await node.receive({ action: 'start' });
+      await node.receive({ action: 'start' });
+      assert.deepEqual([hub.subscribers.size, hub.joined], [1, round]);
+      await node.receive({ action: 'stop' });
+      await node.receive({ action: 'stop' });
+      assert.equal(hub.subscribers.size, 0);
+      assert.equal(node.badge, 'grey ring stopped');
+    }
+    assert.deepEqual(node.payloads(1), ['stopped', 'stopped', 'stopped']);
+  });
+
+  it('restarts the session where it plays, and starts where it is stopped', async () => {
+    deploy();
+    await node.receive({ action: 'restart' });
+    assert.deepEqual([hub.restarts, hub.joined], [1, 1]);
+    await node.receive({ action: 'stop' });
+    await node.receive({ action: 'restart' });
+    assert.deepEqual([hub.restarts, hub.joined], [1, 2]);
+  });
+
+  it('adds up what it has dropped over every stop and start', async () => {
+    deploy();
+    for (let round = 1; round <= 3; round++) {
+      hub.emit(picture());
+      hub.emit(late());
+      hub.emit(late());
+      assert.equal((await status()).dropped, 2 * round);
+      await node.receive({ action: 'stop' });
+      assert.equal((await status()).dropped, 2 * round);
+      await node.receive({ action: 'start' });
+    }
+  });
+
+  it('counts its pictures on over a stop and a start', async () => {
+    deploy();
+    for (let round = 0; round < 2; round++) {
+      hub.emit(picture());
+      hub.emit(picture({ keyframe: false }));
+      await turn();
+      await node.receive({ action: 'stop' });
+      await node.receive({ action: 'start' });
+    }
+    assert.deepEqual(
+      node.sent.flatMap(([message]) =>
+        message == null ? [] : [(message.video as { sequence: number }).sequence],
+      ),
+      [1, 2, 3, 4],
+    );
+  });
+
+  it('sends nothing of what waited when it was stopped', async () => {
+    deploy();
+    hub.emit(picture());
+    hub.emit(SOUND as never);
+    await node.receive({ action: 'stop' });
+    await turn();
+    await turn();
+    assert.deepEqual([node.payloads(0), node.payloads(2)], [[], []]);
+  });
+
+  it('says what it leaves out when the flow is overloaded, of pictures and of sound, again the second time', async () => {
+    deploy();
+    const clock = sinon.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    try {
+      for (let overload = 0; overload < 2; overload++) {
+        hub.emit(late());
+        hub.emit(late());
+        clock.tick(3000);
+        hub.emit(picture({ arrival: performance.now() }));
+      }
+      for (let i = 0; i < 2100; i++) hub.emit(SOUND as never);
+    } finally {
+      clock.restore();
+    }
+    // The last one waits behind the sound.
+    while (node.payloads(1).length < 3) await turn();
+    assert.deepEqual(node.payloads(1), ['gap', 'gap', 'gap']);
+    const { code, reason, channel, stream } = about(0);
+    assert.deepEqual([code, channel, stream], ['EOVERLOAD', 1, 'main']);
+    assert.match(String(reason), /only keyframes/);
+    assert.match(String(about(1).reason), /only keyframes/);
+    assert.match(String(about(2).reason), /sound and metadata/);
+  });
+
+  it('goes back to green by the picture after each missing keyframe, and is not set by any other picture', async () => {
+    deploy();
+    hub.tell({ type: 'playing' });
+    for (let round = 0; round < 2; round++) {
+      hub.tell({ type: 'warning', code: 'ENOKEYFRAME' });
+      assert.equal(node.badge, 'yellow ring ENOKEYFRAME');
+      hub.emit(SOUND as never);
+      hub.tell({ type: 'gap' });
+      assert.equal(node.badge, 'yellow ring ENOKEYFRAME');
+      hub.emit(picture());
+      assert.equal(node.badge, 'green dot playing');
+      const before = node.statuses.length;
+      hub.emit(picture());
+      assert.equal(node.statuses.length, before);
+    }
+    hub.tell({ type: 'warning', code: 'ENOKEYFRAME' });
+    hub.tell({ type: 'reconnecting', code: 'ETIMEDOUT' });
+    hub.emit(picture());
+    assert.equal(node.badge, 'yellow ring ETIMEDOUT', 'a picture that is still on its way is no end of it');
+    await turn();
+  });
+
+  it('keeps the topic of a question for its status, and answers with what it has of the stream', async () => {
+    deploy();
+    const { sent } = await node.receive({ action: 'status', topic: 'mine', kept: 1 });
+    const answer = sent[0]![1]!;
+    assert.deepEqual(
+      { topic: answer.topic, payload: answer.payload, kept: answer.kept },
+      { topic: 'mine', payload: 'status', kept: 1 },
+    );
+    const { state, subscribers, channel, stream } = answer.event as Record<string, unknown>;
+    assert.deepEqual([state, subscribers, channel, stream], ['playing', 1, 1, 'main']);
+  });
+
+  it('has left the camera, with what waited, once the node is closed', async () => {
+    deploy();
+    hub.emit(picture());
+    await node.close();
+    await node.close();
+    await turn();
+    assert.deepEqual([hub.subscribers.size, node.payloads(0)], [0, []]);
+    assert.equal((await node.receive({ action: 'start' })).error!.code, 'EINPUT');
+    assert.equal(hub.joined, 1);
+  });
+});
