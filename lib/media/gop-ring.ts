@@ -52,7 +52,7 @@ export class GopRing implements Yielding {
   private lost = false;
 
   constructor(private readonly options: GopRingOptions) {
-    this.keepMs = Math.min(Math.max(options.seconds, 0), 120) * 1000;
+    this.keepMs = Math.min(options.seconds, 120) * 1000;
     this.maxBytes = options.maxBytes ?? RING_BYTES;
     this.memory = options.memory ?? UNCOUNTED;
   }
@@ -109,8 +109,8 @@ export class GopRing implements Yielding {
   since(from: number): ClipUnit[] {
     let at = this.front;
     while (at < this.gops.length && this.isOver(at, from)) at++;
-    const gops = this.gops.slice(at);
-    return gops.flatMap((gop, i) => (gop.isThinned || i === 0 ? begunAt(gop) : gop.units));
+    // A thinned GOP is always the first one: all earlier ones are dropped before any unit of it.
+    return this.gops.slice(at).flatMap((gop, i) => (i === 0 ? begunAt(gop) : gop.units));
   }
 
   clear(): void {

@@ -201,7 +201,8 @@ describe('the ring of GOPs before an alarm', () => {
   it('holds so many units and no more, however small: a keyframe and then tiny pictures for ever', () => {
     const ring = new GopRing({ seconds: 120, maxBytes: Infinity });
     ring.push(unit('K', 0, 1));
-    for (let i = 1; i < LIMITS.cameraUnits; i++) ring.push(unit('p', i / 1000, 1));
+    const picture = unit('p', 0, 1);
+    for (let i = 1; i < LIMITS.cameraUnits; i++) ring.push({ ...picture, arrival: i / 1000 });
     assert.equal(ring.since(0).length, LIMITS.cameraUnits);
     ring.push(unit('p', 100, 1));
     const { length } = ring.since(0);
@@ -249,5 +250,136 @@ describe('the ring of GOPs before an alarm', () => {
     assert.equal(budget.used, 0);
     fill(ring, 'Kp', 2000);
     assert.equal(ring.since(0).length, 2);
+  });
+
+  it('keeps two minutes at most, however many seconds are asked for', () => {
+    const ring = new GopRing({ seconds: 3600 });
+    for (let at = 0; at <= 300_000; at += 10_000) ring.push(unit('K', at));
+    assert.equal(ring.since(0)[0]!.arrival, 180_000);
+  });
+
+  it('keeps 32 MB where no bytes are given', () => {
+    const ring = new GopRing({ seconds: 120 });
+    const data = Buffer.alloc(1024 * 1024);
+    for (let at = 0; at < 40; at++) ring.push({ ...unit('K', at), data });
+    const most = 32 * 1024 * 1024;
+    assert.ok(ring.bytes <= most && ring.bytes > most - 2 * cost(data.length), `${ring.bytes} bytes`);
+  });
+
+  it('takes the picture before a break in the stream for the current one for two seconds', () => {
+    const ring = new GopRing({ seconds: 60 });
+    fill(ring, 'Kp');
+    fill(ring, 'Kp', 30_000);
+    assert.deepEqual(arrivals(ring.since(2099)), [0, 100, 30_000, 30_100]);
+    assert.deepEqual(arrivals(ring.since(2100)), [30_000, 30_100]);
+  });
+
+  it('fills exactly to its bytes before it drops anything', () => {
+    const told: number[] = [];
+    const ring = new GopRing({ seconds: 100, maxBytes: 8 * cost(10), onShrink: (ms) => told.push(ms) });
+    fill(ring, 'KpppKppp');
+    assert.deepEqual([ring.bytes, told], [8 * cost(10), []]);
+    fill(ring, 'p', 800);
+    assert.deepEqual([ring.bytes, told], [5 * cost(10), [400]]);
+  });
+
+  it('drops as many old GOPs at once as one large picture needs', () => {
+    const ring = new GopRing({ seconds: 100, maxBytes: 10 * cost(10) });
+    fill(ring, 'KpKpKpK');
+    ring.push(unit('p', 700, 8 * cost(10) - 700));
+    assert.deepEqual(arrivals(ring.since(0)), [600, 700]);
+  });
+
+  it('gives back a large GOP’s memory little by little, no more than is needed', () => {
+    const ring = new GopRing({ seconds: 100, maxBytes: 32 * cost(10) });
+    fill(ring, `K${'p'.repeat(32)}`);
+    assert.equal(ring.since(0).length, 28);
+  });
+
+  it('starts over after it was cleared: nothing kept, nothing counted, in whatever state it was', () => {
+    const budget = new MemoryBudget({ bytes: 1 << 30 });
+    const ring = new GopRing({ seconds: 1, memory: budget.camera() });
+    // Long enough that GOPs have been dropped in front.
+    for (let round = 0; round < 3; round++) {
+      fill(ring, 'Kp'.repeat(10), round * 10_000);
+      ring.clear();
+      assert.deepEqual(
+        [ring.bytes, ring.spanMs, ring.since(0).length, ring.yield(), budget.used, budget.stores.size],
+        [0, 0, 0, false, 0, 0],
+      );
+      fill(ring, 'p', round * 10_000 + 2000);
+      assert.equal(ring.since(0).length, 0);
+    }
+    fill(ring, 'KpKpKp', 50_000);
+    assert.deepEqual(arrivals(ring.since(50_400)), [50_400, 50_500]);
+    assert.equal(ring.spanMs, 500);
+  });
+
+  it('counts its units anew after it was cleared, and those of dropped GOPs no more', () => {
+    const told: number[] = [];
+    const ring = new GopRing({ seconds: 1, maxBytes: Infinity, onShrink: (ms) => told.push(ms) });
+    const many = Math.ceil(LIMITS.cameraUnits * 0.6);
+    const picture = unit('p', 0, 1);
+    for (const round of [0, 1, 2]) {
+      if (round === 2) ring.clear();
+      ring.push(unit('K', round * 10_000));
+      for (let i = 1; i < many; i++) ring.push({ ...picture, arrival: round * 10_000 + i / 1000 });
+    }
+    assert.deepEqual(told, []);
+    assert.equal(ring.since(0).length, many);
+  });
+
+  it('reports that it shrank when nothing at all is left, and only the first time', () => {
+    const told: number[] = [];
+    const ring = new GopRing({ seconds: 10, maxBytes: 2 * cost(10), onShrink: (ms) => told.push(ms) });
+    ring.push(unit('K', 0, 5000));
+    ring.push(unit('K', 100, 5000));
+    assert.deepEqual([told, ring.spanMs, ring.bytes], [[0], 0, 0]);
+  });
+
+  it('reports that it shrank where other stores leave it no room, for one unit or for all', () => {
+    for (const [units, span] of [
+      [4, 100],
+      [0, 0],
+    ] as const) {
+      const budget = new MemoryBudget({ bytes: 4 * cost(10) });
+      const other = budget.camera();
+      for (let i = units; i < 4; i++) other.hold(unit('p', i));
+      const told: number[] = [];
+      const memory = budget.camera();
+      const ring = new GopRing({ seconds: 10, memory, onShrink: (ms) => told.push(ms) });
+      fill(ring, 'Kpppp');
+      assert.deepEqual(told, [span]);
+    }
+  });
+
+  it('says of a GOP with a hole how long its newest units last, also when others have followed', () => {
+    const ring = new GopRing({ seconds: 10, maxBytes: 32 * cost(10) });
+    fill(ring, `K${'p'.repeat(32)}`);
+    const [, kept] = arrivals(ring.since(0));
+    fill(ring, 'K', 3300);
+    assert.equal(ring.spanMs, 3300 - kept!);
+  });
+
+  it('leaves a unit as it was lost, sound as it is, and the pictures of whole GOPs behind it', () => {
+    const ring = new GopRing({ seconds: 10 });
+    ring.push({ ...(unit('p', 0) as VideoUnit), recoveryFrames: 1 });
+    const lost = { ...(unit('p', 100) as VideoUnit), reference: 'lost' as const };
+    ring.push(lost);
+    const sound = unit('a', 200);
+    ring.push(sound);
+    ring.push({ ...(unit('p', 300) as VideoUnit), recoveryFrames: 5 });
+    fill(ring, 'p', 400);
+    const held = ring.since(0);
+    assert.equal(held[1], lost);
+    assert.equal(held[2], sound);
+    assert.deepEqual(
+      held.map((one) => (one as VideoUnit).reference),
+      ['lost', 'lost', undefined, undefined, undefined],
+    );
+    assert.deepEqual(
+      ring.since(300).map((one) => (one as VideoUnit).reference),
+      ['lost', 'lost'],
+    );
   });
 });
