@@ -48,8 +48,6 @@ export class GopRing implements Yielding {
   private total = 0;
   private count = 0;
   private isShrinkReported = false;
-  /** There was no room for a GOP's first unit: nothing is kept until the next one. */
-  private lost = false;
 
   constructor(private readonly options: GopRingOptions) {
     this.keepMs = Math.min(options.seconds, 120) * 1000;
@@ -72,12 +70,10 @@ export class GopRing implements Yielding {
 
   /** Takes the next unit in order of arrival. Units before the first entry point are not kept. */
   push(unit: ClipUnit): void {
-    if (unit.kind === 'video' && opensFile(unit, this.gops.length === 0)) {
-      this.lost = false;
+    if (unit.kind === 'video' && opensFile(unit, this.gops.length === 0))
       this.gops.push({ begin: unit.arrival, end: unit.arrival, bytes: 0, units: [], isThinned: false });
-    }
     const gop = this.gops.at(-1);
-    if (gop === undefined || this.lost) return;
+    if (gop === undefined) return;
     this.memory.add(this);
     while (!this.memory.hold(unit)) {
       if (this.thin()) continue;
@@ -172,7 +168,6 @@ export class GopRing implements Yielding {
   /** Not even the first unit of the current GOP fits: nothing is kept until the next GOP. */
   private giveUp(): void {
     this.clear();
-    this.lost = true;
     this.reportShrink();
   }
 

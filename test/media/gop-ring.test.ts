@@ -185,9 +185,10 @@ describe('the ring of GOPs before an alarm', () => {
 
   it('takes a unit in the same time however many it holds', () => {
     const ring = new GopRing({ seconds: 120, maxBytes: 1 << 30 });
+    const pictures = [unit('K', 0, 1), unit('p', 0, 1)];
     const took = (from: number): number => {
       const start = performance.now();
-      for (let i = 0; i < 8000; i++) ring.push(unit(i % 2 === 0 ? 'K' : 'p', from + i, 1));
+      for (let i = 0; i < 8000; i++) ring.push({ ...pictures[i % 2]!, arrival: from + i });
       return performance.now() - start;
     };
     took(0);
@@ -272,6 +273,25 @@ describe('the ring of GOPs before an alarm', () => {
     fill(ring, 'Kp', 30_000);
     assert.deepEqual(arrivals(ring.since(2099)), [0, 100, 30_000, 30_100]);
     assert.deepEqual(arrivals(ring.since(2100)), [30_000, 30_100]);
+  });
+
+  it('drops all that is too old at once with the first picture after an outage', () => {
+    const ring = new GopRing({ seconds: 5 });
+    fill(ring, 'KpKpKp');
+    fill(ring, 'K', 3_600_000);
+    assert.deepEqual(arrivals(ring.since(0)), [3_600_000]);
+  });
+
+  it('gives back each unit once: another store of the camera that holds it too goes on holding it', () => {
+    const budget = new MemoryBudget({ bytes: 1 << 30 });
+    const memory = budget.camera();
+    const ring = new GopRing({ seconds: 0, memory });
+    const first = unit('K', 0);
+    memory.hold(first);
+    ring.push(first);
+    fill(ring, 'KpK', 100);
+    ring.clear();
+    assert.equal(budget.used, cost(10));
   });
 
   it('fills exactly to its bytes before it drops anything', () => {
@@ -359,6 +379,8 @@ describe('the ring of GOPs before an alarm', () => {
     const [, kept] = arrivals(ring.since(0));
     fill(ring, 'K', 3300);
     assert.equal(ring.spanMs, 3300 - kept!);
+    fill(ring, 'p'.repeat(31), 3400);
+    assert.deepEqual([arrivals(ring.since(0))[0], ring.bytes], [3300, 32 * cost(10)]);
   });
 
   it('leaves a unit as it was lost, sound as it is, and the pictures of whole GOPs behind it', () => {

@@ -47,7 +47,7 @@ function sound(ms: number, format = AAC): AudioUnit {
 
 class Disk implements ClipSink {
   readonly parts: Buffer[] = [];
-  failure: unknown;
+  failure: Error | undefined;
   calls = 0;
 
   write(data: Uint8Array): Promise<void> {
@@ -288,7 +288,7 @@ describe('the fragments that the MP4 writer makes', () => {
       const rig = new Rig();
       await rig.begin();
       await rig.gop(40, 1000, false);
-      rig.disk.failure = failure;
+      rig.disk.failure = failure as Error;
       const refused = (error: unknown): boolean =>
         failure instanceof Error ? error === failure : error instanceof Error && error.cause === failure;
       await assert.rejects(rig.writer.add(picture(1000, true)), refused);
