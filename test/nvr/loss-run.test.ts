@@ -5,15 +5,15 @@ import { lossPercent, whyNoKeyframe } from '../../lib/nvr/camera/no-keyframe.js'
 
 /**
  * `p`: a whole unit; `d`: damaged; `l`: whole, and builds on what was lost; `r`: a recovery point that does;
- * `x`: damaged, and builds on it.
+ * `x`: damaged, and builds on it; `y`: a recovery point that is, and does.
  */
 function unit(kind: string, arrival: number): VideoUnit {
   return {
     arrival,
     keyframe: false,
-    damaged: kind === 'd' || kind === 'x',
-    ...('lrx'.includes(kind) && { reference: 'lost' }),
-    ...(kind === 'r' && { recoveryFrames: 3 }),
+    damaged: 'dxy'.includes(kind),
+    ...('lrxy'.includes(kind) && { reference: 'lost' }),
+    ...('ry'.includes(kind) && { recoveryFrames: 3 }),
   } as VideoUnit;
 }
 
@@ -53,6 +53,13 @@ describe('a run of losses', () => {
     assert.deepEqual(told, [1, 25, 25, 25]);
   });
 
+  it('is reported once a second is over, where it began within a second of the last word', () => {
+    const losses = new LossRun();
+    assert.deepEqual(run(`1p2p${'p'.repeat(22)}`, losses).told, [1]);
+    assert.deepEqual(run('p', losses, 960).told, []);
+    assert.deepEqual(run('p', losses, 1000).told, [2]);
+  });
+
   it('is reported again every 10 s, with the packets lost since, while it lasts and more are lost', () => {
     const losses = new LossRun();
     assert.deepEqual(run(`1d${'9l'.repeat(900)}`, losses).told, [1, 2250, 2250, 2250]);
@@ -67,6 +74,7 @@ describe('a run of losses', () => {
   it('lets who skips begin again at a recovery point, until the next loss', () => {
     assert.equal(run('p1lrllplp').given, 'p-rllplp');
     assert.equal(run('p1dlrl1llrlp').given, 'pd-rl--rlp');
+    assert.equal(run('p1dlylrl').given, 'pd---rl');
   });
 
   it('is none at a stream’s beginning in the middle of a GOP', () => {
@@ -77,11 +85,22 @@ describe('a run of losses', () => {
 describe('why no keyframe came', () => {
   const before = { packets: 1000, lost: 10 };
 
+  it('counts the loss to a tenth of a percent of what was sent, and none where late packets filled a gap', () => {
+    assert.equal(lossPercent(before, { packets: 1875, lost: 135 }), 12.5);
+    assert.equal(lossPercent(before, { packets: 2000, lost: 9 }), 0);
+    assert.equal(lossPercent(before, { packets: 1000, lost: 11 }), 100);
+  });
+
+  it('is the loss from two in a thousand on', () => {
+    assert.match(whyNoKeyframe(before, { packets: 1998, lost: 12, transport: 'udp' }), /^0\.2 % of the/);
+    assert.match(whyNoKeyframe(before, { packets: 1999, lost: 11, transport: 'udp' }), /GOP/);
+  });
+
   it('names the loss in percent and the transport, and what helps there', () => {
     const now = { packets: 1960, lost: 50 };
     assert.equal(lossPercent(before, now), 4);
     assert.match(whyNoKeyframe(before, { ...now, transport: 'udp' }), /^4 % of the packets .* UDP; use TCP/);
-    assert.match(whyNoKeyframe(before, { ...now, transport: 'multicast' }), /4 %.*MULTICAST/);
+    assert.match(whyNoKeyframe(before, { ...now, transport: 'multicast' }), /4 %.*MULTICAST; use TCP/);
     assert.match(whyNoKeyframe(before, { ...now, transport: 'tcp' }), /^4 % .* TCP: the server drops them/);
     assert.match(whyNoKeyframe(before, { ...now, transport: 'http' }), /HTTP: the server/);
   });

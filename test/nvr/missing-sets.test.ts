@@ -34,4 +34,9 @@ describe('a stream without parameter sets', () => {
     assert.equal(late.take(unit(1000, true, [7, 8, 5], 320)), undefined);
     assert.equal(late.take(unit(2000, true, [5], 320)), undefined);
   });
+
+  it('is none where they come, though no one can read a width from them', () => {
+    const odd = new MissingSets();
+    for (const arrival of [0, 1000, 9000]) assert.equal(odd.take(unit(arrival, true, [7, 8, 5])), undefined);
+  });
 });

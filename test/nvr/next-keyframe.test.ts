@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import sinon from 'sinon';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { nextKeyframe, type KeyframeOptions } from '../../lib/nvr/camera/next-keyframe.js';
@@ -115,6 +116,71 @@ describe('the next keyframe of a camera', () => {
     assert.deepEqual([await waiting.after(), await late.after()], ['EUNREACHABLE', 'EUNREACHABLE']);
     assert.equal(hub.subscribers.size, 0);
     assert.equal(clock.countTimers(), 0);
+  });
+
+  it('can be any unit that decoding can begin at, and then no damaged one, however long it takes', async () => {
+    const entry = { wants: 'entry' } as const;
+    const waiting = new Waiting(entry);
+    hub.tell({ type: 'playing' });
+    hub.packets = 1;
+    hub.emit(videoUnit({ damaged: true }));
+    hub.emit(videoUnit({ keyframe: false }));
+    assert.equal(await waiting.after(10_000), 'ENOKEYFRAME');
+    const other = new Waiting(entry);
+    const point = { ...videoUnit({ keyframe: false }), recoveryFrames: 3 };
+    hub.emit(point);
+    assert.equal(await other.after(), point);
+  });
+
+  it('that no stream of recovery points has is told so, whether they were kept or came meanwhile; not to who needs none', async () => {
+    const point = { ...videoUnit({ keyframe: false }), recoveryFrames: 3 };
+    const waiting = new Waiting();
+    hub.emit(point);
+    assert.equal(await waiting.after(10_000), 'EUNSUPPORTED');
+    hub.gop = [point];
+    const [picture, entry] = [new Waiting(), new Waiting({ wants: 'entry' })];
+    assert.deepEqual([await picture.after(10_000), await entry.after()], ['EUNSUPPORTED', 'ETIMEDOUT']);
+  });
+
+  it('that does not come because the camera is not back yet is told by why it is away', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
+    assert.equal(await waiting.after(10_000), 'ECONNREFUSED');
+  });
+
+  it('is awaited while a stream that played begins anew by itself, and not past a failure that lasts', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'connecting' });
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE' });
+    assert.equal(await waiting.after(), 'waits');
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'error', code: 'EFORBIDDEN' });
+    assert.equal(await waiting.after(), 'EFORBIDDEN');
+  });
+
+  it('does not come from a stream that is stopped', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'stopped' });
+    assert.equal(await waiting.after(), 'EUNREACHABLE');
+  });
+
+  it('is missed for the packets of its own wait, not for those of before', async () => {
+    hub.packets = 1000;
+    const [, silent] = [hub.tell({ type: 'playing' }), new Waiting()];
+    assert.equal(await silent.after(10_000), 'ETIMEDOUT');
+    hub.lost = 500;
+    const lossy = nextKeyframe(hub, { timeout: 10 }).catch((error: unknown) => (error as NvrError).message);
+    [hub.packets, hub.lost] = [1090, 510];
+    await clock.tickAsync(10_000);
+    assert.match(String(await lossy), /10 % of the packets/);
+  });
+
+  it('leaves nothing on a signal that outlives it', async () => {
+    const { signal } = new AbortController();
+    for (let round = 0; round < 3; round++) await new Waiting({ signal, kept: videoUnit() }).after();
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 
   it('that was kept is taken at once, and joins the camera all the same', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Backoff } from '../../lib/client/backoff.js';
-import { Outages, type Outage } from '../../lib/nvr/camera/outages.js';
+import { NvrError } from '../../lib/errors.js';
+import { flapping, Outages, type Outage } from '../../lib/nvr/camera/outages.js';
 
 /**
  * A stream that plays for `pieceMs` and is lost, `times` times; it is back at once when it is tried again.
@@ -58,6 +59,41 @@ describe('Outages', () => {
     const later = flap(outages, 660_000, 1, soon.last);
     assert.deepEqual([news(later.told), breaks(later.told)], [1, []]);
     assert.deepEqual(breaks(flap(outages, 20_000, 6, later.last).told), [4]);
+  });
+
+  it('are over after more than half a minute of media, to the millisecond', () => {
+    const outages = make();
+    outages.failed('EUNREACHABLE', 0);
+    for (const [end, isNew] of [
+      [30_000, false],
+      [30_001, true],
+    ] as const) {
+      outages.onMedia(0);
+      outages.onMedia(end);
+      assert.equal(outages.failed('EUNREACHABLE', end).isNew, isNew, `${end} ms`);
+    }
+  });
+
+  it('are flapping from the fourth break within five minutes on, and calm after ten minutes, to the millisecond', () => {
+    const breaksAt = (outages: Outages, ...times: number[]): (number | undefined)[] =>
+      times.map((now) => {
+        outages.onMedia(now);
+        return outages.failed('EUNREACHABLE', now).breaks;
+      });
+    assert.deepEqual(breaksAt(make(), 0, 1, 2, 300_000), [undefined, undefined, undefined, undefined]);
+    const restless = make();
+    assert.deepEqual(breaksAt(restless, 0, 1, 2, 299_999), [undefined, undefined, undefined, 4]);
+    const calm = 299_999 + 600_000;
+    assert.deepEqual(breaksAt(restless, calm, calm + 1, calm + 2, calm + 3).at(-1), 4);
+    const sooner = make();
+    breaksAt(sooner, 0, 1, 2, 3);
+    assert.deepEqual(breaksAt(sooner, 600_002, 600_003, 600_004, 600_005).at(-1), undefined);
+  });
+
+  it('say of a stream that flaps how often it broke within which time, and why the last time', () => {
+    const { code, message } = flapping(new NvrError('ETIMEDOUT', 'It fell silent.'), 4);
+    assert.equal(code, 'ETIMEDOUT');
+    assert.match(message, /broke 4 times within 5 min, .*It fell silent\./);
   });
 
   it('take what never plays for an outage, not for flapping', () => {

@@ -9,7 +9,7 @@ const SPARE_HUBS = 64;
 
 export class Hubs {
   private readonly hubs = new Map<string, Hub>();
-  /** Keys of hubs that only messages asked for: they are deleted when they are idle. */
+  /** Keys of hubs that only messages asked for: idle ones are deleted when there are too many. */
   private readonly named = new Set<string>();
   private warned = false;
 
@@ -21,8 +21,10 @@ export class Hubs {
   /** The hub for a deployed node: never refused. */
   own(channel: number, stream: string): Hub {
     const key = keyOf(channel, stream);
+    const hub = this.hubs.get(key) ?? this.create(channel, stream);
+    this.hubs.set(key, hub);
     this.named.delete(key);
-    return this.find(key, channel, stream);
+    return hub;
   }
 
   /**
@@ -30,14 +32,17 @@ export class Hubs {
    */
   byMessage(channel: number, stream: string): Hub {
     const key = keyOf(channel, stream);
-    if (!this.hubs.has(key)) this.named.add(key);
-    const hub = this.find(key, channel, stream);
+    const known = this.hubs.get(key);
+    const hub = known ?? this.create(channel, stream);
     if (!hub.isBusy && !this.makeRoom()) {
       throw new NvrError(
         'ESESSIONS',
         `${this.maxSessions} cameras of this NVR are in use, as many as the setting "maxSessions" lets messages open: ask for fewer at a time, or set it higher.`,
       );
     }
+    this.hubs.set(key, hub);
+    // In the order of use: the last one is the newest.
+    if (known === undefined || this.named.delete(key)) this.named.add(key);
     this.forgetSpare();
     return hub;
   }
@@ -54,14 +59,6 @@ export class Hubs {
 
   async close(): Promise<void> {
     await Promise.all([...this.hubs.values()].map((hub) => hub.close()));
-    this.hubs.clear();
-    this.named.clear();
-  }
-
-  private find(key: string, channel: number, stream: string): Hub {
-    let hub = this.hubs.get(key);
-    if (hub === undefined) this.hubs.set(key, (hub = this.create(channel, stream)));
-    return hub;
   }
 
   private busy(): Hub[] {
@@ -81,12 +78,15 @@ export class Hubs {
     return tooMany <= 0;
   }
 
+  /** Deletes the idle hubs that were not used for the longest. The one just asked for is not among them. */
   private forgetSpare(): void {
-    if (this.named.size <= this.maxSessions + SPARE_HUBS) return;
+    let tooMany = this.named.size - this.maxSessions - SPARE_HUBS;
     for (const key of this.named) {
+      if (tooMany <= 0) return;
       if (this.hubs.get(key)?.isBusy === true) continue;
       this.hubs.delete(key);
       this.named.delete(key);
+      tooMany--;
     }
   }
 }

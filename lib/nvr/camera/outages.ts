@@ -74,7 +74,7 @@ export class Outages {
   private countBreak(now: number): number | undefined {
     const last = this.breaks.at(-1);
     if (last !== undefined && now - last >= CALM_MS) this.isFlapping = false;
-    this.breaks = [...this.breaks.filter((at) => now - at < FLAPPING_MS), now].slice(-2 * FLAPS);
+    this.breaks = [...this.breaks.filter((at) => now - at < FLAPPING_MS), now].slice(-FLAPS);
     if (this.isFlapping || this.breaks.length < FLAPS) return undefined;
     this.isFlapping = true;
     return this.breaks.length;
