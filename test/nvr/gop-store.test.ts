@@ -90,4 +90,68 @@ describe('GopStore', () => {
     assert.equal(budget.used, 0);
     assert.equal(budget.stores.size, 0);
   });
+
+  it('is not whole before its first keyframe, nor above its bound, and is again from the next keyframe on', () => {
+    const store = new GopStore(UNCOUNTED, 100 + 2 * BESIDE);
+    const whole: boolean[] = [store.isWhole];
+    for (const one of [unit(true, 60), unit(false, 40), unit(false, 1), unit(true, 60)]) {
+      store.add(one);
+      whole.push(store.isWhole);
+    }
+    store.clear();
+    assert.deepEqual([...whole, store.isWhole], [false, true, true, false, true, false]);
+  });
+
+  it('counts the bytes that it keeps, and leaves alone what it has handed out, also where it shrinks', () => {
+    const store = new GopStore(UNCOUNTED, 100 + 2 * BESIDE);
+    store.add(unit(true, 60));
+    store.add(unit(false, 40));
+    assert.equal(store.bytes, 100 + 2 * BESIDE);
+    const before = store.units;
+    store.add(unit(false, 0));
+    assert.deepEqual([before.length, store.units.length, store.bytes], [2, 1, 60 + BESIDE]);
+    store.clear();
+    assert.equal(store.bytes, 0);
+  });
+
+  it('begins at a recovery point too, and at no damaged keyframe', () => {
+    const store = new GopStore(UNCOUNTED);
+    store.add({ ...unit(true, 1), damaged: true });
+    assert.equal(store.units.length, 0);
+    const point = { ...unit(false, 1), recoveryFrames: 3 } as VideoUnit;
+    store.add(point);
+    store.add(unit(false, 1));
+    assert.deepEqual([store.units[0], store.units.length], [point, 2]);
+  });
+
+  it('gives up what follows its keyframe for another camera, once, and nothing where there is nothing', () => {
+    const budget = new MemoryBudget({ bytes: 4 * BESIDE });
+    const [store, other] = [new GopStore(budget.camera()), budget.camera()];
+    store.add(unit(true, 0));
+    assert.equal(store.yield(), false);
+    for (let i = 0; i < 3; i++) store.add(unit(false, 0));
+    assert.ok(other.hold(unit(false, 0)));
+    assert.deepEqual([store.units.length, budget.units], [1, 2]);
+    assert.equal(store.yield(), false);
+  });
+
+  it('takes nothing from others once it is full, nor keeps what its memory refuses', () => {
+    const budget = new MemoryBudget({ bytes: 5 * BESIDE });
+    const [full, other] = [new GopStore(budget.camera(), BESIDE), new GopStore(budget.camera())];
+    full.add(unit(true, 0));
+    full.add(unit(false, 0));
+    other.add(unit(true, 0));
+    for (let i = 0; i < 3; i++) other.add(unit(false, 0));
+    full.add(unit(false, 0));
+    assert.deepEqual([full.units.length, other.units.length], [1, 4]);
+    let hasRoom = true;
+    const store = new GopStore({ ...UNCOUNTED, hold: () => hasRoom });
+    store.add(unit(true, 0));
+    store.add(unit(false, 0));
+    hasRoom = false;
+    store.add(unit(false, 0));
+    hasRoom = true;
+    store.add(unit(false, 0));
+    assert.deepEqual([store.units.length, store.isWhole], [1, false]);
+  });
 });
