@@ -32,15 +32,26 @@ describe('a playback run, the second time round', () => {
   let opened: Opened[];
   /** What opening fails with. */
   let refusal: NvrErrorCode | undefined;
+  let status: number | undefined;
+  /** What the end of a session waits for. */
+  let teardown: Promise<void>;
   /** Times from the span's beginning, in ms; `r` behind one that was repeated. */
   let units: string[];
   let interruptions: number[];
   let ends: [reason: string, code: string | undefined, missingMs: number][];
+  /** What else the run tells, in order. */
+  let told: string[];
+  /** What the server answers to PLAY. */
+  let playReply: object;
 
   beforeEach(() => {
     clock = sinon.useFakeTimers({ now: FROM + 3_600_000 });
     account = new Account(() => performance.now());
     [opened, units, interruptions, ends] = [[], [], [], []];
+    told = [];
+    status = undefined;
+    teardown = Promise.resolve();
+    playReply = {};
     refusal = undefined;
   });
 
@@ -48,29 +59,44 @@ describe('a playback run, the second time round', () => {
     clock.restore();
   });
 
-  function play(seconds: number | undefined): PlaybackRun {
+  function play(seconds: number | undefined, speed = 1): PlaybackRun {
     const run = new PlaybackRun(
       { account } as never,
       {
-        ...{ run: 'a', channel: 1, stream: 'main', group: 0, speed: 1, from: FROM },
+        ...{ run: 'a', channel: 1, stream: 'main', group: 0, speed, from: FROM },
         ...(seconds !== undefined && { to: FROM + seconds * 1000 }),
       },
       {
         onUnit: ({ unit, repeated }) => units.push(`${unit.time - FROM}${repeated ? 'r' : ''}`),
-        onInterrupted: (_error, _attempt, retryInMs) => interruptions.push(retryInMs),
-        onEnd: (reason, error, missingMs) => ends.push([reason, error?.code, missingMs]),
+        onConnecting: () => told.push('connecting'),
+        onPlaying: (transport) => told.push(`playing ${transport}`),
+        onPaused: (at) => told.push(`paused ${at - FROM}`),
+        onWarning: ({ message }) => told.push(message),
+        onInterrupted: (_error, attempt, retryInMs) => {
+          interruptions.push(retryInMs);
+          told.push(`interrupted ${attempt}, ${run.state}`);
+        },
+        onEnd: (reason, error, missingMs) => {
+          ends.push([reason, error?.code, missingMs]);
+          told.push(error?.message ?? reason);
+          // What has ended takes no more orders, from its own handler neither.
+          run.seek(FROM);
+        },
       },
       (_context, { at }, handlers) => {
-        if (refusal !== undefined) return Promise.reject(new NvrError(refusal, 'Refused.'));
+        if (refusal !== undefined)
+          return Promise.reject(
+            new NvrError(refusal, 'Refused.', { ...(status !== undefined && { status }) }),
+          );
         const one: Opened = { at: at - FROM, handlers, reading: [], isClosed: false };
         opened.push(one);
         return Promise.resolve({
-          ...{ transport: { name: 'tcp' }, playReply: {} },
+          ...{ transport: { name: 'tcp' }, playReply },
           pauseReading: () => one.reading.push('paused'),
           resumeReading: () => one.reading.push('resumed'),
           close: () => {
             one.isClosed = true;
-            return Promise.resolve();
+            return teardown;
           },
         } as never);
       },
@@ -85,9 +111,13 @@ describe('a playback run, the second time round', () => {
   function send(from: number, to: number): void {
     for (let at = from; at < to; at += FRAME_MS) session().handlers.onUnit(picture(at));
   }
-  const end = (reason: SessionEnd['reason'], code: NvrErrorCode = 'EUNREACHABLE'): void => {
+  const end = (
+    reason: SessionEnd['reason'],
+    code: NvrErrorCode = 'EUNREACHABLE',
+    withoutMedia = false,
+  ): void => {
     const error = new NvrError(code, 'It has ended.');
-    session().handlers.onEnd({ reason, error, withoutMedia: false });
+    session().handlers.onEnd({ reason, error, withoutMedia });
   };
 
   it('counts nothing as missing that was jumped over by a seek, forwards or back', async () => {
@@ -232,5 +262,287 @@ describe('a playback run, the second time round', () => {
     assert.equal(session().at, 900);
     send(900, 10_100);
     assert.deepEqual(ends, [['reached', undefined, 0]]);
+  });
+
+  it('tells each session that it opens, and what state it is in', async () => {
+    const run = play(10);
+    assert.deepEqual([told.splice(0), run.state, run.reached], [['connecting'], 'opening', FROM]);
+    await turn();
+    assert.deepEqual([told.splice(0), run.state], [['playing tcp'], 'playing']);
+    run.seek(FROM + 2000);
+    assert.deepEqual([told.splice(0), run.state, run.reached], [['connecting'], 'opening', FROM + 2000]);
+    await turn();
+    send(2000, 2300);
+    run.pause();
+    run.pause();
+    assert.deepEqual([told.splice(0), run.state], [['playing tcp', 'paused 2200'], 'paused']);
+    run.resume();
+    run.resume();
+    await turn();
+    run.resume();
+    assert.deepEqual(
+      [told.splice(0), run.state, opened.length],
+      [['connecting', 'playing tcp'], 'playing', 3],
+    );
+  });
+
+  it('can be paused while it opens: what opens then is closed, and nothing is told of it', async () => {
+    const run = play(10);
+    run.pause();
+    await turn();
+    assert.deepEqual([run.state, told], ['paused', ['connecting', 'paused 0']]);
+    assert.ok(opened.every(({ isClosed }) => isClosed));
+    run.resume();
+    await turn();
+    assert.deepEqual([run.state, session().at], ['playing', 0]);
+  });
+
+  it('plays on as if nothing were where a seek is refused, also to the very end', async () => {
+    const run = play(10);
+    await turn();
+    assert.throws(() => {
+      run.seek(FROM + 10_000);
+    });
+    assert.deepEqual([run.state, session().isClosed, opened.length], ['playing', false, 1]);
+    run.seek(FROM + 9_999);
+  });
+
+  it('is stopped once its last session is closed', async () => {
+    let over = (): void => undefined;
+    teardown = new Promise((resolve) => (over = resolve));
+    const run = play(10);
+    await turn();
+    let isStopped = false;
+    void run.stop().then(() => (isStopped = true));
+    await turn();
+    assert.deepEqual([session().isClosed, isStopped, ends], [true, false, [['stopped', undefined, 0]]]);
+    over();
+    await turn();
+    assert.equal(isStopped, true);
+  });
+
+  it('finds its end anew in each session, also behind one that broke off at it', async () => {
+    const run = play(2);
+    await turn();
+    send(0, 2000);
+    run.seek(FROM);
+    await turn();
+    send(0, 2000);
+    assert.deepEqual(ends, []);
+    send(2000, 2100);
+    assert.deepEqual(ends, [['reached', undefined, 0]]);
+    assert.equal(units.at(-1), '1900');
+  });
+
+  it('passes on a warning of its session, and ends where who takes its pictures fails', async () => {
+    play(10);
+    await turn();
+    told = [];
+    session().handlers.onWarning(new NvrError('EAUTH', 'In clear.'));
+    session().handlers.onError(new NvrError('EINPUT', 'A handler failed.'));
+    assert.deepEqual(told, ['In clear.', 'A handler failed.']);
+    assert.deepEqual(ends, [['error', 'EINPUT', 0]]);
+    assert.equal(session().isClosed, true);
+  });
+
+  it('tells no recording where no media came at all, and where some came goes on', async () => {
+    play(10);
+    await turn();
+    end('silence', 'ETIMEDOUT', true);
+    assert.deepEqual(ends, [['error', 'ENORECORDING', 0]]);
+    play(10);
+    await turn();
+    send(0, 1000);
+    end('silence', 'ETIMEDOUT');
+    await turn();
+    end('silence', 'ETIMEDOUT', true);
+    assert.deepEqual(interruptions, [0, 2000]);
+    play(10);
+    await turn();
+    end('silence', 'ETIMEDOUT');
+    assert.deepEqual(interruptions, [0, 2000, 0]);
+    assert.equal(ends.length, 1);
+  });
+
+  for (const reason of ['bye', 'teardown'] as const)
+    it(`takes the server’s word that the recording ends here (${reason}), and says what is missing`, async () => {
+      play(10);
+      await turn();
+      send(0, 1000);
+      end(reason);
+      assert.deepEqual(ends, [[reason, 'ENORECORDING', 9100]]);
+      assert.match(told.at(-1)!, /The last 9\.1 s of the span are missing/);
+      assert.deepEqual(interruptions, []);
+      play(10);
+      await turn();
+      send(0, 9900);
+      end(reason);
+      assert.deepEqual(ends[1], ['reached', undefined, 0], 'at the end it does not matter who ended it');
+    });
+
+  it('ends with its session’s word where no end was asked for', async () => {
+    play(undefined);
+    await turn();
+    send(0, 1000);
+    end('bye');
+    assert.deepEqual(ends, [['bye', undefined, 0]]);
+  });
+
+  it('tells each interruption with its number, marks what comes again, and is opening meanwhile', async () => {
+    const run = play(10);
+    await turn();
+    send(0, 200);
+    for (const wait of [0, 2000]) {
+      end('eof');
+      assert.equal(session().isClosed, true);
+      await clock.tickAsync(wait);
+    }
+    assert.deepEqual(
+      told.filter((word) => word.startsWith('interrupted')),
+      ['interrupted 1, opening', 'interrupted 2, opening'],
+    );
+    units = [];
+    send(0, 300);
+    assert.deepEqual(units, ['0r', '100r', '200']);
+    await run.stop();
+  });
+
+  it('ends with why it cannot be opened again, and all that is missing: holes before it, too', async () => {
+    play(20);
+    await turn();
+    send(0, 1000);
+    send(4000, 5000);
+    refusal = 'EUNREACHABLE';
+    end('eof');
+    await clock.tickAsync(10_000);
+    assert.deepEqual(ends, [['error', 'EUNREACHABLE', 15_100 + 3100]]);
+    refusal = undefined;
+    play(5);
+    await turn();
+    send(0, 1000);
+    send(4000, 5100);
+    assert.deepEqual(ends[1], ['reached', undefined, 3100]);
+  });
+
+  it('tries nothing again that will stay as it is, but for a 404 of what was there a moment ago', async () => {
+    const endsOf = async (code: NvrErrorCode, answer?: number): Promise<number> => {
+      [opened, ends, interruptions] = [[], [], []];
+      [refusal, status] = [undefined, undefined];
+      const run = play(10);
+      await turn();
+      send(0, 1000);
+      [refusal, status] = [code, answer];
+      end('eof');
+      await clock.tickAsync(0);
+      const attempts = interruptions.length;
+      await run.stop();
+      return attempts;
+    };
+    for (const code of ['EUNSUPPORTED', 'EINPUT', 'ENORECORDING'] as const)
+      assert.equal(await endsOf(code), 1, code);
+    assert.equal(await endsOf('ENORECORDING', 404), 2);
+    assert.equal(await endsOf('ETIMEDOUT'), 2);
+  });
+
+  it('tries a refused log-in once more when the account allows it soon, and not else', async () => {
+    const logIn = (answer: number): Promise<unknown> =>
+      account.gate.run(() => Promise.resolve({ status: answer })).catch(() => undefined);
+    await logIn(200);
+    play(10);
+    await turn();
+    send(0, 1000);
+    end('eof', 'EAUTH');
+    assert.deepEqual(ends.splice(0), [['eof', 'EAUTH', 9100]], 'nothing was refused, so nothing is awaited');
+    play(10);
+    await turn();
+    send(0, 1000);
+    await logIn(401);
+    end('eof', 'EAUTH');
+    assert.deepEqual(interruptions, [10_000]);
+    await clock.tickAsync(10_000);
+    await logIn(401);
+    assert.ok(account.gate.waitMs > 60_000);
+    end('eof', 'EAUTH');
+    assert.deepEqual([interruptions.length, ends.length], [1, 1]);
+  });
+
+  it('has all of a span whose last picture is half a second from its end, or two pictures of a slow camera', async () => {
+    const endAfter = async (to: number, ...times: number[]): Promise<string> => {
+      play(to / 1000);
+      await turn();
+      for (const at of times) session().handlers.onUnit(picture(at));
+      end('bye');
+      const [reason, , missingMs] = ends.at(-1)!;
+      return `${reason} ${missingMs}`;
+    };
+    assert.equal(await endAfter(1000, 0, 100, 200, 300, 400, 500), 'reached 500');
+    assert.equal(await endAfter(1001, 0, 100, 200, 300, 400, 500), 'bye 501');
+    assert.equal(await endAfter(4000, 0, 1000, 2000), 'reached 0');
+    assert.equal(await endAfter(4001, 0, 1000, 2000), 'bye 2001');
+    assert.equal(await endAfter(5000, 0, 100, 200, 3000), 'bye 4800', 'a gap is no slow camera');
+    assert.equal(await endAfter(5000, 0, 2800, 2900, 3000), 'bye 4800', 'nor is one further back');
+  });
+
+  it('says that a speed is not granted, and by what it plays; nothing at the usual one', async () => {
+    const warnedOf = async (speed: number, reply: object): Promise<string | undefined> => {
+      [told, playReply] = [[], reply];
+      const run = play(10, speed);
+      await turn();
+      await run.stop();
+      return told.find((word) => word.includes('speed'));
+    };
+    assert.equal(await warnedOf(1, { scale: 2 }), undefined);
+    assert.equal(await warnedOf(2, { scale: 2 }), undefined);
+    assert.match((await warnedOf(2, {}))!, /plays at speed 1\./);
+    assert.match((await warnedOf(4, { scale: 2, rateControl: 'no' }))!, /plays at speed 2\./);
+    assert.equal(await warnedOf(0, { rateControl: 'no' }), undefined);
+    assert.match((await warnedOf(0, { scale: 0 }))!, /plays in real time\./);
+  });
+
+  it('waits for a slow run by its speed, for a fast one as in real time, and from where it got to', async () => {
+    for (const [speed, waits] of [
+      [0.5, 30_000 + 2 * 20_000],
+      [4, 30_000 + 2 * 10_000],
+      [0, 30_000 + 2 * 10_000],
+    ] as const) {
+      ends = [];
+      play(10, speed);
+      await turn();
+      await clock.tickAsync(waits - 1);
+      assert.deepEqual(ends, [], `${speed}`);
+      await clock.tickAsync(1);
+      assert.equal(ends.length, 1);
+    }
+    ends = [];
+    play(10);
+    await turn();
+    send(0, 6000);
+    end('eof');
+    await turn();
+    await clock.tickAsync(30_000 + 2 * 4100 - 1);
+    assert.deepEqual(ends, []);
+    await clock.tickAsync(1);
+    assert.deepEqual(ends, [['stalled', 'ETIMEDOUT', 4100]]);
+  });
+
+  it('gives the pictures that its end held back in their order, and none of before a seek', async () => {
+    const run = play(2);
+    await turn();
+    const reordered = (at: number): VideoUnit => {
+      const one = picture(at);
+      return { ...one, keyframe: false, format: { ...one.format, reorderDepth: 2 } };
+    };
+    const give = (...times: number[]): void => {
+      for (const at of times) session().handlers.onUnit(reordered(at));
+    };
+    give(0, 300, 100, 2100);
+    run.seek(FROM);
+    await turn();
+    units = [];
+    give(0, 300, 100, 200, 2100, 1900, 2000);
+    assert.deepEqual(units.map(Number), [0, 300, 100, 200, 2100, 1900]);
+    give(2400);
+    assert.equal(units.length, 6);
+    assert.equal(ends.length, 1);
   });
 });
