@@ -64,7 +64,6 @@ export class FragmentFile {
 
   /** Writes everything added since the last call. Rejects with the sink's error. */
   async flush(): Promise<void> {
-    if (this.pieces.length === 0) return;
     const { pieces } = this;
     this.pieces = [];
     for (const piece of pieces) {

@@ -47,7 +47,7 @@ export class SoundTrack {
   add(unit: AudioUnit, ms: number): void {
     const { sampleRate } = this.format;
     const lengthMs = (soundSamples(this.format, unit.data, this.frame) * 1000) / sampleRate;
-    const off = this.begun ? ms - this.due : 0;
+    const off = ms - this.due;
     if (ms < 0 || off < -JUMP_MS || lengthMs === 0) return;
     const jumps = !this.begun || off > (unit.damaged ? Math.min(JUMP_MS, lengthMs / 2) : JUMP_MS);
     const most = lengthMs * MAX_STRETCH;

@@ -86,6 +86,7 @@ describe('a file of fragments', () => {
     assert.equal(index.readUInt32BE(0), index.length);
     const tfra = index.subarray(8);
     assert.equal(tfra.toString('latin1', 4, 8), 'tfra');
+    assert.equal(tfra.readUInt32BE(12), 1);
     const entries = Array.from({ length: tfra.readUInt32BE(20) }, (_, i) => 24 + 28 * i);
     assert.deepEqual(
       entries.map((at) => Number(tfra.readBigUInt64BE(at))),
@@ -95,6 +96,19 @@ describe('a file of fragments', () => {
       const place = Number(tfra.readBigUInt64BE(at + 8));
       assert.equal(all.toString('latin1', place + 4, place + 8), 'moof');
     }
+  });
+
+  it('writes nothing where there is nothing to write', async () => {
+    const disk = new Disk();
+    const file = new FragmentFile(disk);
+    await file.flush();
+    file.box(Buffer.alloc(2 * 256 * 1024));
+    await file.flush();
+    await file.flush();
+    assert.deepEqual(
+      disk.writes.map(({ length }) => length),
+      [256 * 1024, 256 * 1024],
+    );
   });
 
   it('rejects with what the disk rejects with', async () => {

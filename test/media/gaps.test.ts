@@ -79,6 +79,43 @@ describe('where pictures are missing', () => {
     assert.deepEqual([finder.gaps.length, finder.unlistedMs], [1000, 500 * 200]);
   });
 
+  it('is from two frames and the usual jitter on, in whole milliseconds', () => {
+    assert.deepEqual(find(after(...steady(10, 40), 100, ...steady(10, 40))).gaps, []);
+    assert.deepEqual(find(after(...steady(10, 40), 100.5, ...steady(10, 40))).gaps, [{ at: 400, ms: 101 }]);
+    assert.deepEqual(find(after(40.4, 40, 40, 40, 40, 200, 40, 40, 40)).gaps, [{ at: 200, ms: 200 }]);
+  });
+
+  it('is told by the eight steps on each side, and no others', () => {
+    const isGap = (before: number, behind: number): boolean => {
+      const steps = [
+        ...steady(20, 1000),
+        ...steady(before, 40),
+        500,
+        ...steady(behind, 40),
+        ...steady(20, 1000),
+      ];
+      return find(after(...steps)).gaps.some(({ ms }) => ms === 500);
+    };
+    // Four slow steps among the sixteen are enough.
+    assert.equal(isGap(6, 6), false);
+    assert.equal(isGap(7, 6), true);
+    assert.equal(isGap(6, 7), true);
+    assert.equal(isGap(8, 4), false);
+    assert.equal(isGap(4, 8), false);
+  });
+
+  it('is not known before eight more pictures have come', () => {
+    const finder = new GapFinder();
+    for (const time of after(...steady(20, 40), 3000, ...steady(7, 40))) finder.add(time);
+    assert.deepEqual(finder.gaps, []);
+  });
+
+  it('tells how long a picture lasts by the newest ones', () => {
+    const finder = new GapFinder(25);
+    for (const time of after(...steady(20, 40), ...steady(8, 1000))) finder.add(time);
+    assert.equal(finder.frameMs, 1000);
+  });
+
   it('is found during the recording, too, eight pictures later', () => {
     const finder = new GapFinder();
     for (const time of after(...steady(20, 40), 3000, ...steady(8, 40))) finder.add(time);

@@ -282,6 +282,16 @@ describe('the ring of GOPs before an alarm', () => {
     assert.deepEqual(arrivals(ring.since(0)), [3_600_000]);
   });
 
+  it('keeps what it should after hundreds of GOPs have gone', () => {
+    const ring = new GopRing({ seconds: 1 });
+    for (let round = 1; round <= 20; round++) {
+      fill(ring, 'Kp'.repeat(50), round * 10_000);
+      const end = round * 10_000 + 9900;
+      assert.deepEqual([ring.since(0)[0]!.arrival, ring.spanMs], [end - 1100, 1100]);
+      assert.equal(ring.bytes, 12 * cost(10));
+    }
+  });
+
   it('gives back each unit once: another store of the camera that holds it too goes on holding it', () => {
     const budget = new MemoryBudget({ bytes: 1 << 30 });
     const memory = budget.camera();
@@ -385,7 +395,7 @@ describe('the ring of GOPs before an alarm', () => {
 
   it('leaves a unit as it was lost, sound as it is, and the pictures of whole GOPs behind it', () => {
     const ring = new GopRing({ seconds: 10 });
-    ring.push({ ...(unit('p', 0) as VideoUnit), recoveryFrames: 1 });
+    ring.push({ ...(unit('p', 0) as VideoUnit), recoveryFrames: 2 });
     const lost = { ...(unit('p', 100) as VideoUnit), reference: 'lost' as const };
     ring.push(lost);
     const sound = unit('a', 200);

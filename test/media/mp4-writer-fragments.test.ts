@@ -48,11 +48,12 @@ function sound(ms: number, format = AAC): AudioUnit {
 class Disk implements ClipSink {
   readonly parts: Buffer[] = [];
   failure: Error | undefined;
+  failsAt = 0;
   calls = 0;
 
   write(data: Uint8Array): Promise<void> {
     this.calls++;
-    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (this.failure !== undefined && this.calls >= this.failsAt) return Promise.reject(this.failure);
     this.parts.push(Buffer.from(data));
     return Promise.resolve();
   }
@@ -136,6 +137,55 @@ describe('the fragments that the MP4 writer makes', () => {
     assert.deepEqual(rig.disk.counts, [30, 1]);
   });
 
+  it('leave those that may be out of order to the next one, unless a keyframe follows', async () => {
+    const reordered = (): Rig =>
+      new Rig(picture(0, true, { format: { ...PICTURE!.format, reorderDepth: 2 } }));
+    for (const [changes, counts] of [
+      [{ recoveryFrames: 10 }, [28, 3]],
+      [{ keyframe: true }, [30, 1]],
+    ] as const) {
+      const rig = reordered();
+      await rig.begin();
+      await rig.gop(40, 1200, false);
+      await rig.writer.add(picture(1200, false, changes));
+      await rig.writer.finish();
+      assert.deepEqual(rig.disk.counts, counts);
+    }
+    const rig = reordered();
+    await rig.begin();
+    await rig.gop(40, 6000, false);
+    assert.deepEqual(rig.disk.counts, [124]);
+  });
+
+  it('are numbered from 1, and listed by when they are shown if a player can begin there', async () => {
+    const rig = new Rig();
+    await rig.begin();
+    await rig.gop(40, 6200, false);
+    await rig.gop(6200, 7400);
+    await rig.writer.add(picture(7400, true));
+    await rig.writer.finish();
+    const { bytes } = rig.disk;
+    const moofs = [...boxes(bytes)].filter(({ type }) => type === 'moof');
+    assert.deepEqual(
+      moofs.map((moof) => bytes.readUInt32BE(find(bytes, moof, 'mfhd')!.body + 4)),
+      [1, 2, 3, 4],
+    );
+    const { body } = find(bytes, { body: 0, end: bytes.length }, 'mfra', 'tfra')!;
+    assert.equal(bytes.readUInt32BE(body + 4), 1);
+    const entries = Array.from(
+      { length: bytes.readUInt32BE(body + 12) },
+      (_, index) => body + 16 + 28 * index,
+    );
+    assert.deepEqual(
+      entries.map((at) => Number(bytes.readBigUInt64BE(at)) / 90),
+      [0, 6200, 7400],
+    );
+    assert.deepEqual(
+      entries.map((at) => Number(bytes.readBigUInt64BE(at + 8)) + 8),
+      [moofs[0], moofs[2], moofs[3]].map((moof) => moof!.body),
+    );
+  });
+
   it('end within a GOP that lasts more than five seconds, and again five seconds later', async () => {
     const rig = new Rig();
     await rig.begin();
@@ -171,6 +221,7 @@ describe('the fragments that the MP4 writer makes', () => {
       ['vide'],
     );
     assert.equal(rig.writer.sound, undefined);
+    assert.equal(rig.disk.bytes.toString('latin1').split('traf').length - 1, 4);
   });
 
   it('do not wait once there is sound, which then belongs to the file', async () => {
@@ -181,6 +232,10 @@ describe('the fragments that the MP4 writer makes', () => {
     await rig.writer.add(picture(1000, true));
     assert.deepEqual(rig.disk.counts, [1]);
     assert.equal(rig.writer.sound, 'aac');
+    assert.deepEqual(
+      rig.disk.tracks.map(({ timescale }) => timescale),
+      [90_000, 16_000],
+    );
     for (let ms = 1024; ms < 1400; ms += 64) await rig.writer.add(sound(ms));
     await rig.writer.finish();
     const [one, two] = rig.disk.fragments;
@@ -213,7 +268,7 @@ describe('the fragments that the MP4 writer makes', () => {
     assert.equal(rig.disk.tracks.length, 1);
   });
 
-  it('hold no sound that a file has no name for, and AAC with its configuration only', () => {
+  it('hold no sound that a file has no name for, and AAC with its configuration only', async () => {
     const { config: _config, ...bare } = AAC;
     assert.equal(isWritableSound(bare), false);
     assert.equal(isWritableSound({ ...bare, codec: 'g726' }), false);
@@ -221,6 +276,11 @@ describe('the fragments that the MP4 writer makes', () => {
     const pcmu = { codec: 'pcmu', sampleRate: 8000, channels: 1 } as const;
     assert.equal(new Rig(undefined, pcmu).writer.extension, '.mov');
     assert.equal(new Rig(undefined, bare).writer.extension, '.mp4');
+    const rig = new Rig(undefined, bare);
+    await rig.begin();
+    await rig.writer.add(sound(0, bare));
+    await rig.writer.finish();
+    assert.equal(rig.disk.tracks.length, 1);
     assert.equal(new Rig().writer.extension, '.mp4');
   });
 
@@ -278,9 +338,16 @@ describe('the fragments that the MP4 writer makes', () => {
   });
 
   it('take the usual rate for one picture of a stream that declares none', async () => {
-    const rig = new Rig(picture(0, true), undefined, undefined, 5);
+    const rig = new Rig(picture(0, true), undefined, undefined, 30);
     await rig.begin();
-    assert.equal((await rig.writer.finish()).durationMs, 200);
+    assert.equal((await rig.writer.finish()).durationMs, 33);
+  });
+
+  it('hold pictures that came at the same time as the first one', async () => {
+    const rig = new Rig();
+    await rig.begin();
+    await rig.writer.add(picture(0, false));
+    assert.equal((await rig.writer.finish()).frames, 2);
   });
 
   it('are followed by nothing once the disk has refused: neither by a picture, nor by the end', async () => {
@@ -300,13 +367,16 @@ describe('the fragments that the MP4 writer makes', () => {
     }
   });
 
-  it('are refused too when the disk refuses the end alone', async () => {
-    const rig = new Rig();
-    await rig.begin();
-    rig.disk.failure = new Error('full');
-    await assert.rejects(rig.writer.finish(), /full/);
-    await assert.rejects(rig.writer.finish(), /full/);
-    assert.equal(rig.disk.calls, 1);
+  it('are refused too when the disk refuses the last of them, or their index', async () => {
+    for (const failsAt of [1, 2]) {
+      const rig = new Rig();
+      await rig.begin();
+      rig.disk.failure = new Error('full');
+      rig.disk.failsAt = failsAt;
+      await assert.rejects(rig.writer.finish(), /full/);
+      await assert.rejects(rig.writer.finish(), /full/);
+      assert.equal(rig.disk.calls, failsAt);
+    }
   });
 
   it('are continued by a keyframe of the same parameter sets, or of none, in the same codec', () => {
@@ -347,6 +417,8 @@ describe('the fragments that the MP4 writer makes', () => {
 
     it('skip by the times of the file, which reordering moves', async () => {
       assert.equal(await skipOf(100, 2), 80 * 90 + 2);
+      assert.equal(await skipOf(80, 2), 80 * 90 + 2);
+      assert.equal(await skipOf(0, 2), 0);
     });
   });
 

@@ -117,7 +117,8 @@ describe('the pictures of a file', () => {
   });
 
   it('wait for those that may still be shown before them, unless a keyframe follows', () => {
-    const feed = new Feed({ reorderDepth: 2 }).add(0, KEY).add(40);
+    const feed = new Feed({ reorderDepth: 2 }).add(0, KEY);
+    assert.equal(feed.take(40), undefined);
     assert.equal(feed.take(80), undefined);
     feed.add(120).add(160);
     const first = feed.take(200)!;

@@ -44,6 +44,12 @@ describe('the end of a recorded span', () => {
     assert.deepEqual(taken([0, 80, 120, 90], {}, [120]), [0, 80]);
   });
 
+  it('waits for as many pictures as may be out of order in any stream', () => {
+    const late = Array.from({ length: 16 }, (_, index) => 1000 - index);
+    assert.deepEqual(taken([0, ...late, 50]), [0, ...late, 50]);
+    assert.deepEqual(taken([0, 1001, ...late, 50]), [0]);
+  });
+
   it('is found though times go back without end', () => {
     const times = Array.from({ length: 100 }, (_, index) => 1000 - index);
     assert.deepEqual(taken([...times, 50]), []);

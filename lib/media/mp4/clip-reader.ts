@@ -185,7 +185,9 @@ function readRun(
   let at = moofAt + next(TRUN.data, 0);
   const firstFlags = next(TRUN.firstFlags, defaults.flags);
   let time = from;
-  for (let index = 0; index < count && read <= trun.end; index++) {
+  const perSample = [TRUN.duration, TRUN.bytes, TRUN.flags, TRUN.offset];
+  const width = 4 * perSample.filter((bit) => (fields & bit) !== 0).length;
+  for (let index = 0; index < count && read + width <= trun.end; index++) {
     const duration = next(TRUN.duration, defaults.duration);
     const bytes = next(TRUN.bytes, defaults.bytes);
     const flags = next(TRUN.flags, index === 0 ? firstFlags : defaults.flags);
@@ -219,10 +221,10 @@ export function readTimes(moov: Buffer, kind: ClipTrack['kind']): number[] {
   return [];
 }
 
-/** The values of a run-length table (count, value), one by one. */
-export function* runs(moov: Buffer, table: Box): Generator<number> {
+/** The values of a run-length table (count, value), one by one, at most `most`. */
+export function* runs(moov: Buffer, table: Box, most = MAX_SAMPLES): Generator<number> {
   const entries = moov.readUInt32BE(table.body + 4);
-  let left = MAX_SAMPLES;
+  let left = most;
   for (let entry = 0, at = table.body + 8; entry < entries && at + 8 <= table.end; entry++, at += 8)
     for (let count = moov.readUInt32BE(at); count > 0 && left-- > 0; count--) yield moov.readInt32BE(at + 4);
 }
