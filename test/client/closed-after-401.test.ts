@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { PasswordGate } from '../../lib/nvr/account.js';
 import { startScriptedServer, type Reply, type ScriptedServer } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 
 const CHALLENGE = 'Digest realm="cam", nonce="5f2c0a11d9"';
 const refused = (more: Reply = {}): Reply => ({
@@ -32,18 +32,16 @@ describe('a server that closes the connection it asked for a log-in on', () => {
 
   async function open(extra: Partial<SessionOptions> = {}): Promise<void> {
     const log = (line: string): void => void trace.push(line);
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      credentials: { username: 'admin', password: 'correct horse' },
-      transport: tcp(),
-      memory,
-      gate,
-      requestTimeoutMs: 2000,
-      logger: { debug: log, warn: log },
-      onUnit: () => undefined,
-      onEnd: () => undefined,
-      ...extra,
-    });
+    const session = new RtspSession(
+      sessionOptions(server.port, {
+        credentials: { username: 'admin', password: 'correct horse' },
+        memory,
+        gate,
+        requestTimeoutMs: 2000,
+        logger: { debug: log, warn: log },
+        ...extra,
+      }),
+    );
     await session.open();
     await session.close();
   }
@@ -119,21 +117,19 @@ describe('a server that closes the connection it asked for a log-in on', () => {
 
   it('is not connected to anew once the session is closed', async () => {
     await start((method) => (method === 'DESCRIBE' ? refused() : undefined));
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      credentials: { username: 'admin', password: 'pw1234' },
-      transport: tcp(),
-      memory,
-      onUnit: () => undefined,
-      onEnd: () => undefined,
-      // Closes it when the answer is about to be sent.
-      gate: {
-        run: async (login) => {
-          await session.close();
-          return login();
+    const session: RtspSession = new RtspSession(
+      sessionOptions(server.port, {
+        credentials: { username: 'admin', password: 'pw1234' },
+        memory,
+        // Closes it when the answer is about to be sent.
+        gate: {
+          run: async (login) => {
+            await session.close();
+            return login();
+          },
         },
-      },
-    });
+      }),
+    );
     await assert.rejects(session.open(), { code: 'EUNREACHABLE' });
     assert.equal(server.peers.length, 1);
   });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { tcp } from '../../lib/client/transport/transports.js';
 import { learnFromEnd, learnFromMedia, type Ending } from '../../lib/client/learning.js';
 import { keepAliveOrder, ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
@@ -15,6 +14,7 @@ import {
   type Script,
   type ScriptedServer,
 } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 
 const DAY = 86_400_000;
 
@@ -153,16 +153,16 @@ describe('a session and the one after it', () => {
     units = [];
     const log = (line: string): void => void trace.push(line);
     const ended = new Promise<SessionEnd>((resolve) => {
-      session = new RtspSession({
-        uri: `rtsp://127.0.0.1:${server.port}/live`,
-        transport: tcp(),
-        memory,
-        silenceMs: 500,
-        logger: { debug: log, warn: log },
-        onUnit: (unit) => units.push(unit),
-        onEnd: resolve,
-        ...extra,
-      });
+      session = new RtspSession(
+        sessionOptions(server.port, {
+          memory,
+          silenceMs: 500,
+          logger: { debug: log, warn: log },
+          onUnit: (unit) => units.push(unit),
+          onEnd: resolve,
+          ...extra,
+        }),
+      );
     });
     await session.open();
     return { ended };

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { tcp } from '../../lib/client/transport/transports.js';
 import { LIVE_SHARE, ReadPace } from '../../lib/client/read-pace.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 import type { NvrError } from '../../lib/errors.js';
 import {
@@ -11,6 +9,7 @@ import {
   rtp,
   startScriptedServer,
 } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 
 /** Reads one after the other from `from` on: `units` each and so much time. Answers the time at the end. */
 function read(
@@ -153,15 +152,13 @@ describe('the pace of reading', () => {
     const server = await startScriptedServer();
     const warnings: NvrError[] = [];
     let units = 0;
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: tcp(),
-      memory: new ServerMemory(),
-      readShare: LIVE_SHARE,
-      onUnit: () => units++,
-      onWarning: (error) => warnings.push(error),
-      onEnd: () => undefined,
-    });
+    const session = new RtspSession(
+      sessionOptions(server.port, {
+        readShare: LIVE_SHARE,
+        onUnit: () => units++,
+        onWarning: (error) => warnings.push(error),
+      }),
+    );
     try {
       await session.open();
       const { socket } = server.peers[0]!;
@@ -185,16 +182,14 @@ describe('the pace of reading', () => {
     const server = await startScriptedServer();
     let units = 0;
     const perTurn: number[] = [];
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: tcp(),
-      memory: new ServerMemory(),
-      onUnit: () => {
-        units++;
-        for (const end = performance.now() + 9; performance.now() < end;);
-      },
-      onEnd: () => undefined,
-    });
+    const session = new RtspSession(
+      sessionOptions(server.port, {
+        onUnit: () => {
+          units++;
+          for (const end = performance.now() + 9; performance.now() < end;);
+        },
+      }),
+    );
     try {
       await session.open();
       const packets = Array.from({ length: 120 }, (_, i) =>
@@ -216,17 +211,15 @@ describe('the pace of reading', () => {
   it('hands on every packet of a read that is too much for one turn, in order, and then the server’s reply', async () => {
     const server = await startScriptedServer();
     const times: number[] = [];
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: tcp(),
-      memory: new ServerMemory(),
-      onUnit: (unit) => {
-        times.push(unit.rtpTime);
-        // A slow user: a slice is too much for a turn.
-        if (times.length % 100 === 0) for (const end = performance.now() + 9; performance.now() < end;);
-      },
-      onEnd: () => undefined,
-    });
+    const session = new RtspSession(
+      sessionOptions(server.port, {
+        onUnit: (unit) => {
+          times.push(unit.rtpTime);
+          // A slow user: a slice is too much for a turn.
+          if (times.length % 100 === 0) for (const end = performance.now() + 9; performance.now() < end;);
+        },
+      }),
+    );
     try {
       await session.open();
       const { socket } = server.peers[0]!;

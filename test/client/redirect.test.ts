@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict';
 import { tcp } from '../../lib/client/transport/transports.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
 import { accountGoesAlong, type Origin, type RedirectRules } from '../../lib/client/redirect.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
 import { startScriptedServer, type ScriptedServer } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 
 const credentials = { username: 'admin', password: 'secret99' };
 
 /** What opening a session fails with. */
 async function failure(uri: string, extra: Partial<SessionOptions> = {}): Promise<NvrError> {
-  const session = new RtspSession({
-    uri,
-    transport: tcp(),
-    memory: new ServerMemory(),
-    onUnit: () => undefined,
-    onEnd: () => undefined,
-    ...extra,
-  });
+  const session = new RtspSession(sessionOptions(0, { uri, ...extra }));
   const error: unknown = await session.open().then(
     () => undefined,
     (thrown: unknown) => thrown,

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { tcp } from '../../lib/client/transport/transports.js';
 import { selectTracks, type Selection } from '../../lib/client/select-tracks.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession } from '../../lib/client/session.js';
 import { NvrError } from '../../lib/errors.js';
 import { parseSdp } from '../../lib/rtsp/sdp.js';
 import { startScriptedServer } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 
 const HEAD = ['v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=x', 't=0 0'];
 const VIDEO = ['m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=control:video'];
@@ -95,13 +94,7 @@ describe('the choice of tracks', () => {
           }
         : undefined,
     );
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: tcp(),
-      memory: new ServerMemory(),
-      onUnit: () => undefined,
-      onEnd: () => undefined,
-    });
+    const session = new RtspSession(sessionOptions(server.port));
     await assert.rejects(
       session.open(),
       unsupported(/551 Option not supported \(Unsupported: www\.onvif\.org\/ver20\/backchannel\)/),

@@ -2,12 +2,10 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tcp, udp } from '../../lib/client/transport/transports.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
-import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
+import { RtspSession } from '../../lib/client/session.js';
 import { openSession } from '../../lib/client/open-session.js';
-import type { MediaUnit } from '../../lib/codec/unit.js';
-import { NvrError } from '../../lib/errors.js';
 import { buildBye } from '../../lib/rtp/rtcp.js';
+import { SessionRig } from '../kit/session-rig.js';
 import {
   idrSlice,
   interleaved,
@@ -24,72 +22,23 @@ import {
 const media = (sequence = 1, timestamp = 0): Buffer =>
   Buffer.concat(keyframePackets(sequence, timestamp).map((packet) => interleaved(0, packet)));
 
-/** A client on a scripted server, and what it was told. */
-class Bench {
-  readonly units: MediaUnit[] = [];
-  readonly warnings: NvrError[] = [];
-  readonly memory = new ServerMemory();
-  ended: Promise<SessionEnd>;
-  session!: RtspSession;
-  private onEnd!: (end: SessionEnd) => void;
-  private onFirst!: () => void;
-  readonly firstUnit = new Promise<void>((resolve) => (this.onFirst = resolve));
-
-  constructor(readonly server: { port: number; close(): Promise<void> }) {
-    this.ended = new Promise((resolve) => (this.onEnd = resolve));
-  }
-
-  options(extra: Partial<SessionOptions> = {}, path = '/live?ch=0000&stype=D'): SessionOptions {
-    return {
-      uri: `rtsp://127.0.0.1:${this.server.port}${path}`,
-      transport: tcp(),
-      memory: this.memory,
-      requestTimeoutMs: 2000,
-      onUnit: (unit) => {
-        this.units.push(unit);
-        this.onFirst();
-      },
-      onWarning: (error) => this.warnings.push(error),
-      onEnd: (end) => {
-        this.onEnd(end);
-      },
-      ...extra,
-    };
-  }
-
-  async open(extra: Partial<SessionOptions> = {}, path?: string): Promise<void> {
-    this.session = new RtspSession(this.options(extra, path));
-    await this.session.open();
-  }
-
-  async fails(extra: Partial<SessionOptions> = {}): Promise<NvrError> {
-    const error = await this.open(extra).then(
-      () => assert.fail('it opened'),
-      (reason: unknown) => reason,
-    );
-    assert.ok(error instanceof NvrError, String(error));
-    return error;
-  }
-}
-
 describe('RtspSession', () => {
-  let bench: Bench;
+  let rig: SessionRig;
   let scripted: ScriptedServer;
 
   async function start(script?: Script, options?: Parameters<typeof startScriptedServer>[1]): Promise<void> {
     scripted = await startScriptedServer(script, options);
-    bench = new Bench(scripted);
+    rig = new SessionRig(scripted);
   }
 
   afterEach(async () => {
-    await (bench.session as RtspSession | undefined)?.close();
-    await bench.server.close();
+    await rig.close();
   });
 
   it('speaks the dialogue in order, with the session id and the base URI', async () => {
     await start();
-    await bench.open();
-    await bench.session.close();
+    await rig.open();
+    await rig.session.close();
     const base = `rtsp://127.0.0.1:${scripted.port}/live?ch=0000&stype=D`;
     assert.deepEqual(
       scripted.requests.map(({ method, uri, headers }) => [method, uri, headers.get('Session')]),
@@ -124,10 +73,10 @@ describe('RtspSession', () => {
             : undefined,
         { sdp: SDP.replace('packetization-mode=1', `$&; sprop-parameter-sets=${sprop}`) },
       );
-      await bench.open({ parameterSets: policy });
-      await bench.ended;
+      await rig.open({ parameterSets: policy });
+      await rig.ended;
       assert.deepEqual(
-        bench.units.flatMap((unit) => (unit.kind === 'video' ? unit.nals.map(({ type }) => type) : [])),
+        rig.units.flatMap((unit) => (unit.kind === 'video' ? unit.nals.map(({ type }) => type) : [])),
         nalTypes,
       );
     });
@@ -152,28 +101,28 @@ describe('RtspSession', () => {
           }
         : undefined,
     );
-    await bench.open();
+    await rig.open();
     // Its first unit waits for what follows it.
-    await bench.firstUnit;
-    await bench.session.close();
-    assert.equal(bench.units.length, 1);
-    assert.equal(bench.units[0]!.kind === 'video' && bench.units[0]!.keyframe, true);
-    assert.equal(bench.session.statistics.packets, 3);
+    await rig.firstUnit;
+    await rig.session.close();
+    assert.equal(rig.units.length, 1);
+    assert.equal(rig.units[0]!.kind === 'video' && rig.units[0]!.keyframe, true);
+    assert.equal(rig.session.statistics.packets, 3);
   });
 
   it('quirk control-behind-query: tries the other forms of a track URI in turn, and remembers the winner', async () => {
     await start(({ method, uri }) =>
       method === 'SETUP' && !uri.includes('/live/track1?') ? { status: 404, reason: 'Not Found' } : undefined,
     );
-    await bench.open();
+    await rig.open();
     const tried = (): string[] =>
       scripted.requests
         .filter(({ method }) => method === 'SETUP')
         .map(({ uri }) => uri.replace(/^rtsp:\/\/[^/]+/, ''));
     assert.deepEqual(tried(), ['/live?ch=0000&stype=D/track1', '/track1', '/live/track1?ch=0000&stype=D']);
-    assert.equal(bench.memory.controlUri, 'query-last');
-    await bench.session.close();
-    await bench.open();
+    assert.equal(rig.memory.controlUri, 'query-last');
+    await rig.session.close();
+    await rig.open();
     assert.deepEqual(tried().slice(3), ['/live/track1?ch=0000&stype=D']);
   });
 
@@ -183,7 +132,7 @@ describe('RtspSession', () => {
       if (method === 'PLAY') return { headers: { CSeq: String(Number(headers.get('CSeq')) - 1) } };
       return undefined;
     });
-    await bench.open();
+    await rig.open();
   });
 
   it('quirk odd-session-header: uses the session id of the last SETUP and never echoes its timeout', async () => {
@@ -192,8 +141,8 @@ describe('RtspSession', () => {
         ? { headers: { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: 'abc ; timeout = 5' } }
         : undefined,
     );
-    await bench.open();
-    await bench.session.close();
+    await rig.open();
+    await rig.session.close();
     assert.deepEqual(
       scripted.requests.slice(3).map(({ headers }) => headers.get('Session')),
       ['abc', 'abc'],
@@ -211,8 +160,8 @@ describe('RtspSession', () => {
         if (method === 'SETUP') return { headers: { Transport: transport, Session: 'x' } };
         return method === 'PLAY' ? { after: media() } : undefined;
       });
-      await bench.open();
-      await bench.firstUnit;
+      await rig.open();
+      await rig.firstUnit;
     });
   }
 
@@ -224,8 +173,8 @@ describe('RtspSession', () => {
         ? { after: Buffer.concat(keyframePackets(1, 0).map((packet) => interleaved(4, packet))) }
         : undefined;
     });
-    await bench.open();
-    await bench.firstUnit;
+    await rig.open();
+    await rig.firstUnit;
   });
 
   it('quirk changing-nonces: answers one 401 with the new nonce, whatever the method, and sends no password', async () => {
@@ -240,7 +189,7 @@ describe('RtspSession', () => {
         headers: { 'WWW-Authenticate': `Digest realm="NVR", nonce="${nonce}"` },
       };
     });
-    await bench.open({ credentials: { username: 'admin', password: 'correct horse' } });
+    await rig.open({ credentials: { username: 'admin', password: 'correct horse' } });
     const lines = scripted.requests.map(
       ({ method, headers }) => `${method}${headers.has('Authorization') ? '+' : ''}`,
     );
@@ -262,8 +211,8 @@ describe('RtspSession', () => {
         headers: { 'WWW-Authenticate': 'Digest realm="NVR", nonce="n"' },
       };
     });
-    await bench.open({ credentials: { username: 'admin', password: 'pw123' } });
-    assert.equal(bench.memory.digestUri, 'base');
+    await rig.open({ credentials: { username: 'admin', password: 'pw123' } });
+    assert.equal(rig.memory.digestUri, 'base');
   });
 
   it('asks once more, not twice, when a password is refused: EAUTH', async () => {
@@ -276,7 +225,7 @@ describe('RtspSession', () => {
           }
         : undefined,
     );
-    const error = await bench.fails({ credentials: { username: 'admin', password: 'wrong pass' } });
+    const error = await rig.fails({ credentials: { username: 'admin', password: 'wrong pass' } });
     assert.equal(error.code, 'EAUTH');
     assert.equal(scripted.requests.filter(({ headers }) => headers.has('Authorization')).length, 1);
     assert.ok(!error.message.includes('wrong pass'));
@@ -291,29 +240,29 @@ describe('RtspSession', () => {
   ] as const) {
     it(`says ${code} for ${status}`, async () => {
       await start(({ method }) => (method === 'DESCRIBE' ? { status, reason: 'No' } : undefined));
-      const error = await bench.fails();
+      const error = await rig.fails();
       assert.deepEqual([error.code, error.status], [code, status]);
     });
   }
 
   it('names the URI that was asked for where there is none, and no account with it', async () => {
     await start(({ method }) => (method === 'DESCRIBE' ? { status: 404, reason: 'No' } : undefined));
-    const { message } = await bench.fails({ credentials: { username: 'admin', password: 'wrong pass' } });
+    const { message } = await rig.fails({ credentials: { username: 'admin', password: 'wrong pass' } });
     assert.match(message, /no such channel or stream as rtsp:\/\/127\.0\.0\.1:\d+\/live\S+; check/);
     assert.ok(!message.includes('admin'));
   });
 
   it('quirk requests-from-server: answers the server’s requests, 501 to what it does not know, and ends on its TEARDOWN', async () => {
     await start();
-    await bench.open();
+    await rig.open();
     const { socket } = scripted.peers[0]!;
     const ask = (method: string): boolean => socket.write(`${method} * RTSP/1.0\r\nCSeq: 9\r\n\r\n`);
     ask('OPTIONS');
     ask('DANCE');
     ask('TEARDOWN');
-    const end = await bench.ended;
+    const end = await rig.ended;
     assert.equal(end.reason, 'teardown');
-    await bench.session.close();
+    await rig.session.close();
     assert.deepEqual(scripted.responses.slice(0, 3), [200, 501, 200]);
   });
 
@@ -323,7 +272,7 @@ describe('RtspSession', () => {
         ? { status: 457, reason: 'Invalid Range' }
         : undefined,
     );
-    await bench.open({ range: 'npt=0.000-20.000' });
+    await rig.open({ range: 'npt=0.000-20.000' });
     assert.deepEqual(
       scripted.requests.filter(({ method }) => method === 'PLAY').map(({ headers }) => headers.get('Range')),
       ['npt=0.000-20.000', 'npt=0.000-'],
@@ -336,10 +285,10 @@ describe('RtspSession', () => {
         ? { status: 461, reason: 'Unsupported Transport' }
         : undefined,
     );
-    const { uri, ...options } = bench.options();
-    bench.session = await openSession(uri, { ...options, transport: [tcp(), udp()] });
-    assert.equal(bench.session.transport.name, 'udp');
-    assert.equal(bench.memory.transport, 'udp');
+    const { uri, ...options } = rig.options();
+    rig.session = await openSession(uri, { ...options, transport: [tcp(), udp()] });
+    assert.equal(rig.session.transport.name, 'udp');
+    assert.equal(rig.memory.transport, 'udp');
     assert.equal(scripted.requests.filter(({ method }) => method === 'DESCRIBE').length, 2);
   });
 
@@ -353,17 +302,17 @@ describe('RtspSession', () => {
       });
       return { after: Buffer.concat([media(), stranger, ...second]), close: true };
     });
-    await bench.open();
-    await bench.ended;
-    assert.equal(bench.units.length, 2);
-    assert.ok(bench.units.every((unit) => unit.kind === 'video' && unit.keyframe && !unit.damaged));
+    await rig.open();
+    await rig.ended;
+    assert.equal(rig.units.length, 2);
+    assert.ok(rig.units.every((unit) => unit.kind === 'video' && unit.keyframe && !unit.damaged));
   });
 
   it('quirk few-sessions: TEARDOWN is attempted, and waits at most a second for its reply', async () => {
     await start(({ method }) => (method === 'TEARDOWN' ? { raw: Buffer.alloc(0) } : undefined));
-    await bench.open();
+    await rig.open();
     const begun = performance.now();
-    await bench.session.close();
+    await rig.session.close();
     assert.ok(performance.now() - begun < 1500);
     assert.equal(scripted.requests.at(-1)!.method, 'TEARDOWN');
   });
@@ -372,23 +321,23 @@ describe('RtspSession', () => {
     await start(({ method }) =>
       method === 'PLAY' ? { after: Buffer.concat([media(), interleaved(1, buildBye(0x1234))]) } : undefined,
     );
-    await bench.open();
-    const end = await bench.ended;
+    await rig.open();
+    const end = await rig.ended;
     assert.deepEqual(
-      { reason: end.reason, withoutMedia: end.withoutMedia, units: bench.units.length },
+      { reason: end.reason, withoutMedia: end.withoutMedia, units: rig.units.length },
       { reason: 'bye', withoutMedia: false, units: 1 },
     );
   });
 
   it('quirk silent-with-open-socket: ends when the stream goes silent with the socket left open', async () => {
     await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined));
-    await bench.open({ silenceMs: 1000 });
-    const end = await bench.ended;
+    await rig.open({ silenceMs: 1000 });
+    const end = await rig.ended;
     assert.deepEqual(
       { reason: end.reason, code: end.error.code, withoutMedia: end.withoutMedia },
       { reason: 'silence', code: 'ETIMEDOUT', withoutMedia: false },
     );
-    await bench.session.close();
+    await rig.session.close();
   });
 
   it('quirk expired-session: ends an expired session: 454 and no media', async () => {
@@ -402,8 +351,8 @@ describe('RtspSession', () => {
       }
       return undefined;
     });
-    await bench.open({ silenceMs: 60_000 });
-    const end = await bench.ended;
+    await rig.open({ silenceMs: 60_000 });
+    const end = await rig.ended;
     assert.deepEqual({ reason: end.reason, expired }, { reason: 'expired', expired: true });
   });
 
@@ -414,7 +363,7 @@ describe('RtspSession', () => {
       if (method === 'PLAY') return { after: media() };
       return method === 'GET_PARAMETER' ? { status: 451, reason: 'Parameter Not Understood' } : undefined;
     });
-    await bench.open();
+    await rig.open();
     for (;;) {
       const options = await scripted.waitFor('OPTIONS');
       if (options.headers.get('Session') === 'x') break;
@@ -426,10 +375,10 @@ describe('RtspSession', () => {
     await start(({ method }) => (method === 'PLAY' ? { after: media() } : undefined), {
       sdp: `${SDP}m=audio 0 RTP/AVP 97\r\na=rtpmap:97 X-SECRET/8000\r\na=control:track2\r\n`,
     });
-    await bench.open({ extras: true });
-    await bench.firstUnit;
+    await rig.open({ extras: true });
+    await rig.firstUnit;
     assert.deepEqual(
-      bench.warnings.map(({ code }) => code),
+      rig.warnings.map(({ code }) => code),
       ['EUNSUPPORTED'],
     );
   });
@@ -440,21 +389,21 @@ describe('RtspSession', () => {
   ] as const) {
     it(`says EUNSUPPORTED for a DESCRIBE ${what}`, async () => {
       await start(undefined, { sdp });
-      assert.equal((await bench.fails()).code, 'EUNSUPPORTED');
+      assert.equal((await rig.fails()).code, 'EUNSUPPORTED');
     });
   }
 
   it('says ETIMEDOUT for a server that never answers', async () => {
     await start(undefined, { silent: true });
-    assert.equal((await bench.fails({ requestTimeoutMs: 200 })).code, 'ETIMEDOUT');
+    assert.equal((await rig.fails({ requestTimeoutMs: 200 })).code, 'ETIMEDOUT');
   });
 
   it('says ECONNREFUSED, EDNS and EPROTOCOL or ENOTRTSP for what is not there or is no RTSP server', async () => {
     await start();
     const { port } = scripted;
     await scripted.close();
-    assert.equal((await bench.fails()).code, 'ECONNREFUSED');
-    const nowhere = await bench.fails({ uri: 'rtsp://nvr.invalid/' });
+    assert.equal((await rig.fails()).code, 'ECONNREFUSED');
+    const nowhere = await rig.fails({ uri: 'rtsp://nvr.invalid/' });
     assert.equal(nowhere.code, 'EDNS');
     for (const bytes of [
       'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n',
@@ -466,7 +415,7 @@ describe('RtspSession', () => {
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port: other } = server.address() as AddressInfo;
-      const error = await bench.fails({ uri: `rtsp://127.0.0.1:${other}/`, requestTimeoutMs: 500 });
+      const error = await rig.fails({ uri: `rtsp://127.0.0.1:${other}/`, requestTimeoutMs: 500 });
       assert.equal(error.code, 'ENOTRTSP', bytes);
       server.close();
     }
@@ -475,10 +424,10 @@ describe('RtspSession', () => {
 
   it('closes what it is opening', async () => {
     await start(undefined, { silent: true });
-    bench.session = new RtspSession(bench.options());
-    const opening = bench.session.open();
+    rig.session = new RtspSession(rig.options());
+    const opening = rig.session.open();
     await scripted.waitFor('OPTIONS');
-    await bench.session.close();
+    await rig.session.close();
     await assert.rejects(opening, { code: 'EUNREACHABLE' });
   });
 });

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
-import { tcp } from '../../lib/client/transport/transports.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
 import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
 import { UdpPair } from '../../lib/client/transport/udp.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
@@ -15,6 +13,7 @@ import {
   startScriptedServer,
   type ScriptedServer,
 } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 
 const SOUND = `${SDP}m=audio 0 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=control:track2\r\n`;
 const OURS = 0xaaaa;
@@ -77,15 +76,14 @@ async function play(
   );
   const told: Told = { units: [], losses: 0 };
   const ended = new Promise<SessionEnd>((resolve) => {
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: tcp(),
-      memory: new ServerMemory(),
-      onUnit: (unit) => told.units.push(unit),
-      onLoss: (missing) => (told.losses += missing),
-      onEnd: resolve,
-      ...options,
-    });
+    const session = new RtspSession(
+      sessionOptions(server.port, {
+        onUnit: (unit) => told.units.push(unit),
+        onLoss: (missing) => (told.losses += missing),
+        onEnd: resolve,
+        ...options,
+      }),
+    );
     void session.open();
   });
   told.end = await ended;

@@ -6,9 +6,9 @@ import { buildBye, parseRtcp } from '../../lib/rtp/rtcp.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { keyframePackets, startScriptedServer } from '../kit/scripted-server.js';
+import { sessionOptions } from '../kit/session-rig.js';
 import { settingsFor } from '../kit/settings.js';
 import { RtspSession } from '../../lib/client/session.js';
-import { ServerMemory } from '../../lib/client/quirks.js';
 
 /** A UDP socket on a loopback address, and what it got. */
 class Peer {
@@ -129,14 +129,7 @@ describe('UDP transport', () => {
         },
       };
     });
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: udp(),
-      memory: new ServerMemory(),
-      silenceMs: 60_000,
-      onUnit: () => undefined,
-      onEnd: () => undefined,
-    });
+    const session = new RtspSession(sessionOptions(server.port, { transport: udp(), silenceMs: 60_000 }));
     await session.open();
     for (const one of keyframePackets(1, 0)) rtp.send(one, clientPort);
     // The first is the punch, before anything came.
@@ -161,15 +154,15 @@ describe('UDP transport', () => {
     let units = 0;
     let end!: (reason: string) => void;
     const ended = new Promise<string>((resolve) => (end = resolve));
-    const session = new RtspSession({
-      uri: `rtsp://127.0.0.1:${server.port}/live`,
-      transport: udp(),
-      memory: new ServerMemory(),
-      onUnit: () => units++,
-      onEnd: ({ reason }) => {
-        end(reason);
-      },
-    });
+    const session = new RtspSession(
+      sessionOptions(server.port, {
+        transport: udp(),
+        onUnit: () => units++,
+        onEnd: ({ reason }) => {
+          end(reason);
+        },
+      }),
+    );
     await session.open();
     const [sps, pps, idr] = keyframePackets(1, 0);
     await new Promise((resolve) => {

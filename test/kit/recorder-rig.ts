@@ -18,24 +18,19 @@ import type {
   RecorderOptions,
 } from '../../lib/nvr/recorder/types.js';
 import { FakeHub } from './fake-hub.js';
+import { TestClock } from './test-clock.js';
 
 /** Epoch ms of monotonic 0 in the tests' units. */
 export const EPOCH = 1_760_000_000_000 - 10_000;
-
-interface Timer {
-  readonly at: number;
-  readonly run: () => void;
-}
 
 export class RecorderRig {
   readonly folder: string;
   readonly hub = new FakeHub();
   readonly events: RecorderEvent[] = [];
   readonly recorder: Recorder;
-  now = 9_000;
+  readonly clock = new TestClock(9_000);
   /** Whether the flows run that are told. */
   running = true;
-  private readonly timers = new Set<Timer>();
   private readonly waits: {
     fits: (event: RecorderEvent) => boolean;
     resolve: (event: RecorderEvent) => void;
@@ -52,15 +47,8 @@ export class RecorderRig {
     const deps: RecorderDeps = {
       fs: { ...fs, ...fsChanges },
       now: () => EPOCH + this.now,
-      monotonic: () => this.now,
-      timers: {
-        set: (run, ms) => {
-          const timer = { run, at: this.now + ms };
-          this.timers.add(timer);
-          return timer;
-        },
-        clear: (timer) => void this.timers.delete(timer as Timer),
-      },
+      monotonic: this.clock.read,
+      timers: this.clock,
       ...extra,
     };
     const defaults: RecorderOptions = {
@@ -89,16 +77,13 @@ export class RecorderRig {
     });
   }
 
+  get now(): number {
+    return this.clock.now;
+  }
+
   /** Moves the clock and runs what is due. */
   to(now: number): void {
-    for (;;) {
-      const due = [...this.timers].filter(({ at }) => at <= now).sort((a, b) => a.at - b.at)[0];
-      if (due === undefined) break;
-      this.timers.delete(due);
-      this.now = Math.max(this.now, due.at);
-      due.run();
-    }
-    this.now = Math.max(this.now, now);
+    this.clock.to(now);
   }
 
   /** Lets the units arrive, each at its time, up to `until`. Answers those left. */

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { NVR_ERROR_CODES } from '../../lib/errors.js';
 import type { Simulator } from '../../lib/simulator/index.js';
-import { ACCOUNT, CAUSES, Rig } from '../nvr/health-causes.js';
+import { ACCOUNT, CAUSES, CauseServers } from '../nvr/health-causes.js';
 import { flowWith, helper, load, statuses, type Message, type Sink } from '../kit/red.js';
 
 /** Codes that belong to recordings, decoders, disks and messages: no check of a connection ends in one. */
@@ -19,7 +19,7 @@ const catalogOf = (language: string): Record<string, string> =>
 
 describe('nvr-health-ping, at a real socket,', function () {
   this.timeout(30_000);
-  const rig = new Rig();
+  const servers = new CauseServers();
   /** What each code has been told as: badge and reason. */
   const told = new Map<string, { badge: string; reason: string }>();
 
@@ -29,7 +29,7 @@ describe('nvr-health-ping, at a real socket,', function () {
 
   afterEach(async () => {
     await helper.unload();
-    await rig.end();
+    await servers.end();
     await new Promise<void>((resolve) => {
       helper.stopServer(() => {
         resolve();
@@ -69,7 +69,7 @@ describe('nvr-health-ping, at a real socket,', function () {
 
   for (const [what, { code, depth = 'auth', stage, state = 'down', start }] of Object.entries(CAUSES)) {
     it(`tells ${what} as ${code}, on both outputs and as its badge`, async () => {
-      const sink = await deploy({ depth }, await start(rig));
+      const sink = await deploy({ depth }, await start(servers));
       const answer = await ask(sink);
       const health = answer.health as Record<string, unknown>;
       assert.deepEqual([health.state, health.code, health.stage], [state, code, stage]);
@@ -99,7 +99,7 @@ describe('nvr-health-ping, at a real socket,', function () {
   });
 
   it('checks 64 cameras of one NVR within 5 s, with at most 4 connections at once', async () => {
-    const simulator = await rig.simulate({ channels: 64, replyDelayMs: 20 });
+    const simulator = await servers.simulate({ channels: 64, replyDelayMs: 20 });
     const channels = Array.from({ length: 64 }, (_, index) => ({
       channel: index + 1,
       name: `Camera ${index + 1}`,
@@ -135,7 +135,7 @@ describe('nvr-health-ping, at a real socket,', function () {
   for (const [how, code, breakIt] of outages) {
     it(`tells a camera ${how} as down within interval x failures + time-out, and as up once it is back`, async () => {
       const [interval, failures, timeout] = [0.5, 2, 0.5];
-      const simulator = await rig.simulate({ channels: 8 });
+      const simulator = await servers.simulate({ channels: 8 });
       const { rtspPort, httpPort } = simulator;
       const sink = await deploy(
         { channel: '5', interval: String(interval), failures: String(failures) },

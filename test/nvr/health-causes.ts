@@ -11,7 +11,7 @@ import { startScriptedServer } from '../kit/scripted-server.js';
 export const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 
 /** Starts servers, and stops them in the end. */
-export class Rig {
+export class CauseServers {
   readonly endings: (() => unknown)[] = [];
 
   async end(): Promise<void> {
@@ -54,7 +54,7 @@ export interface Cause {
   stage: Depth;
   /** `down` where absent. */
   state?: Health['state'];
-  start: (rig: Rig) => Settings | Promise<Settings>;
+  start: (servers: CauseServers) => Settings | Promise<Settings>;
 }
 
 const of = ({ rtspPort, httpPort }: Simulator, more: Settings = {}): Settings => ({
@@ -66,8 +66,8 @@ const of = ({ rtspPort, httpPort }: Simulator, more: Settings = {}): Settings =>
 /** Answers whatever comes with these bytes, and hangs up. */
 const saying =
   (bytes: string) =>
-  async (rig: Rig): Promise<number> =>
-    rig.listen((socket) => socket.on('data', () => socket.end(bytes)));
+  async (servers: CauseServers): Promise<number> =>
+    servers.listen((socket) => socket.on('data', () => socket.end(bytes)));
 
 export const CAUSES: Readonly<Record<string, Cause>> = {
   'a host name that nobody knows': {
@@ -89,71 +89,74 @@ export const CAUSES: Readonly<Record<string, Cause>> = {
   'a connection that is cut': {
     code: 'EUNREACHABLE',
     stage: 'rtsp',
-    start: async (rig) => ({
-      rtspPort: await rig.listen((socket) => socket.on('data', () => socket.resetAndDestroy())),
+    start: async (servers) => ({
+      rtspPort: await servers.listen((socket) => socket.on('data', () => socket.resetAndDestroy())),
     }),
   },
   'a server that says nothing': {
     code: 'ETIMEDOUT',
     stage: 'rtsp',
-    start: async (rig) => ({ rtspPort: await rig.listen(() => undefined), requestTimeout: 0.3 }),
+    start: async (servers) => ({ rtspPort: await servers.listen(() => undefined), requestTimeout: 0.3 }),
   },
   'a port without TLS': {
     code: 'ETLS',
     stage: 'reach',
-    start: async (rig) => ({ rtspPort: await saying('RTSP/1.0 400 Bad Request\r\n\r\n')(rig), tls: true }),
+    start: async (servers) => ({
+      rtspPort: await saying('RTSP/1.0 400 Bad Request\r\n\r\n')(servers),
+      tls: true,
+    }),
   },
   'a web server': {
     code: 'ENOTRTSP',
     stage: 'rtsp',
-    start: async (rig) => ({ rtspPort: await saying('HTTP/1.1 400 Bad Request\r\n\r\n')(rig) }),
+    start: async (servers) => ({ rtspPort: await saying('HTTP/1.1 400 Bad Request\r\n\r\n')(servers) }),
   },
   'a description that is none': {
     code: 'EPROTOCOL',
     stage: 'auth',
-    start: async (rig) => {
+    start: async (servers) => {
       const server = await startScriptedServer(({ method }) =>
         method === 'DESCRIBE'
           ? { headers: { 'Content-Type': 'application/sdp' }, body: '<html>' }
           : undefined,
       );
-      rig.endings.push(() => server.close());
+      servers.endings.push(() => server.close());
       return { rtspPort: server.port };
     },
   },
   'a wrong password': {
     code: 'EAUTH',
     stage: 'auth',
-    start: async (rig) => of(await rig.simulate(), { password: 'wrong' }),
+    start: async (servers) => of(await servers.simulate(), { password: 'wrong' }),
   },
   'an account without the privilege': {
     code: 'EFORBIDDEN',
     stage: 'auth',
-    start: async (rig) => of(await rig.simulate({ withoutPrivilege: true })),
+    start: async (servers) => of(await servers.simulate({ withoutPrivilege: true })),
   },
   'a channel that is none': {
     code: 'ECHANNEL',
     stage: 'auth',
-    start: async (rig) => of(await rig.simulate({ channels: 0 })),
+    start: async (servers) => of(await servers.simulate({ channels: 0 })),
   },
   'a full NVR': {
     code: 'ESESSIONS',
     depth: 'media',
     stage: 'media',
-    start: async (rig) => of(await rig.simulate({ maxSessions: 0 })),
+    start: async (servers) => of(await servers.simulate({ maxSessions: 0 })),
   },
   'a transport that nobody speaks': {
     code: 'EUNSUPPORTED',
     depth: 'media',
     stage: 'media',
-    start: async (rig) => of(await rig.simulate({ refuse: ['tcp', 'udp'] })),
+    start: async (servers) => of(await servers.simulate({ refuse: ['tcp', 'udp'] })),
   },
   'a stream without keyframes': {
     code: 'ENOKEYFRAME',
     depth: 'media',
     stage: 'media',
-    start: async (rig) => {
-      const simulator = await rig.simulate();
+    start: async (servers) => {
+      const simulator = await servers.simulate();
       simulator.withholdKeyframes(1);
       return of(simulator, { requestTimeout: 1 });
     },
@@ -163,12 +166,12 @@ export const CAUSES: Readonly<Record<string, Cause>> = {
     depth: 'media',
     stage: 'media',
     state: 'degraded',
-    start: async (rig) => of(await rig.simulate({ clockSkewMs: -60_000 }), { httpPort: 1 }),
+    start: async (servers) => of(await servers.simulate({ clockSkewMs: -60_000 }), { httpPort: 1 }),
   },
   'a clock of the key service that is off': {
     code: 'ECLOCK',
     stage: 'auth',
     state: 'degraded',
-    start: async (rig) => of(await rig.simulate({ clockSkewMs: 60_000 })),
+    start: async (servers) => of(await servers.simulate({ clockSkewMs: 60_000 })),
   },
 };

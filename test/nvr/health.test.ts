@@ -5,18 +5,18 @@ import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
 import { settingsFor } from '../kit/settings.js';
-import { ACCOUNT, CAUSES, Rig } from './health-causes.js';
+import { ACCOUNT, CAUSES, CauseServers } from './health-causes.js';
 
 describe('the health probe', function () {
   this.timeout(30_000);
-  const rig = new Rig();
-  const simulate = (options?: SimulatorOptions): Promise<Simulator> => rig.simulate(options);
+  const servers = new CauseServers();
+  const simulate = (options?: SimulatorOptions): Promise<Simulator> => servers.simulate(options);
 
-  afterEach(() => rig.end());
+  afterEach(() => servers.end());
 
   function open(rtspPort: number, settings: Partial<NvrSettings> = {}): Nvr {
     const nvr = new Nvr(settingsFor(rtspPort, { httpPort: 1, ...ACCOUNT, ...settings }));
-    rig.endings.push(() => nvr.close());
+    servers.endings.push(() => nvr.close());
     return nvr;
   }
 
@@ -147,7 +147,7 @@ describe('the health probe', function () {
   });
 
   it('waits for a dead host once: its 64 cameras do not cost 64 time-outs', async () => {
-    const port = await rig.listen(() => undefined);
+    const port = await servers.listen(() => undefined);
     const nvr = open(port, { requestTimeout: 0.3 });
     const begun = performance.now();
     const all = await Promise.all(
@@ -189,7 +189,7 @@ describe('the health probe', function () {
   describe('names each cause', () => {
     for (const [what, { code, depth = 'auth', stage, state = 'down', start }] of Object.entries(CAUSES)) {
       it(`${what}: ${code}`, async () => {
-        const { rtspPort = 554, ...settings } = await start(rig);
+        const { rtspPort = 554, ...settings } = await start(servers);
         const health = await open(rtspPort, settings).health.probe(1, 'main', depth);
         assert.deepEqual([health.state, health.code, health.stage], [state, code, stage], health.reason);
         assert.ok(health.reason!.length > 20 && !health.reason!.includes(ACCOUNT.password));

@@ -1,42 +1,14 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
-import type { SessionEnd, SessionOptions } from '../../lib/client/session-options.js';
-import type { RtspSession } from '../../lib/client/session.js';
+import type { SessionOptions } from '../../lib/client/session-options.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import { UNCOUNTED } from '../../lib/media/unit-memory.js';
 import { Account } from '../../lib/nvr/account.js';
 import { Hub } from '../../lib/nvr/camera/hub.js';
 import type { HubEvent, HubSubscription, NvrSettings } from '../../lib/nvr/types.js';
+import { FakeSession } from '../kit/fake-session.js';
 import { settingsFor } from '../kit/settings.js';
-
-/** A session that the test ends. */
-class FakeSession {
-  closed = 0;
-  readonly statistics = {};
-  readonly transport: { name: string; lower: string };
-  readonly count = { packets: 0, lost: 0 };
-
-  constructor(
-    readonly options: SessionOptions,
-    lower: string,
-  ) {
-    this.transport = { name: lower, lower };
-  }
-
-  close(): Promise<void> {
-    this.closed++;
-    return Promise.resolve();
-  }
-
-  end(
-    reason: SessionEnd['reason'] = 'error',
-    code: NvrErrorCode = 'EUNREACHABLE',
-    withoutMedia = false,
-  ): void {
-    this.options.onEnd?.({ reason, withoutMedia, error: new NvrError(code, 'It has ended.') });
-  }
-}
 
 const FORMAT = { codec: 'h264', width: 64, height: 64 };
 
@@ -74,7 +46,7 @@ describe('a camera hub, the second time round', () => {
         if (refusal !== undefined) return Promise.reject(new NvrError(refusal, 'Refused.'));
         const session = new FakeSession(options as SessionOptions, account.memory.transport ?? lower);
         sessions.push(session);
-        return Promise.resolve(session as unknown as RtspSession);
+        return Promise.resolve(session.asSession);
       },
     });
   }
@@ -148,14 +120,14 @@ describe('a camera hub, the second time round', () => {
     const user = join(hub);
     await turn();
     const before = session();
-    before.options.onUnit!(picture(1, true));
-    before.options.onUnit!(picture(2, false));
+    before.user.onUnit!(picture(1, true));
+    before.user.onUnit!(picture(2, false));
     assert.equal(hub.gop.length, 2);
     before.end();
     assert.equal(hub.gop.length, 0);
     await clock.tickAsync(2_000);
-    session().options.onUnit!(picture(3, false));
-    session().options.onUnit!(picture(4, true));
+    session().user.onUnit!(picture(3, false));
+    session().user.onUnit!(picture(4, true));
     assert.deepEqual(user.units, [1, 2, 4]);
   });
 
@@ -224,7 +196,7 @@ describe('a camera hub, the second time round', () => {
     const hub = hubWith({ transport: 'udp' });
     const user = join(hub);
     await turn();
-    for (let minute = 0; minute < 3; minute++) session().options.onLossy!(7);
+    for (let minute = 0; minute < 3; minute++) session().user.onLossy!(7);
     const warnings = (): string[] =>
       user.events.filter(({ type }) => type === 'warning').map(({ reason }) => reason!);
     assert.equal(warnings().length, 1);
@@ -237,7 +209,7 @@ describe('a camera hub, the second time round', () => {
     const hub = hubWith({ transport: 'udp-first' });
     const user = join(hub);
     await turn();
-    session().options.onLossy!(7);
+    session().user.onLossy!(7);
     await turn();
     assert.deepEqual(user.words(), ['connecting', 'playing', 'warning', 'connecting', 'playing']);
     assert.deepEqual([session().transport.name, sessions[0]!.closed], ['tcp', 1]);

@@ -25,7 +25,7 @@ import { settingsFor } from '../kit/settings.js';
 const FRAME = 3600;
 
 /** Sends frames over the interleaved channel 0 of a peer, counting sequence and time. */
-class Feed {
+class PictureSender {
   private sequence = 1;
   private frame = 0;
 
@@ -80,7 +80,7 @@ function keyframe(): Buffer {
 }
 
 /** A subscriber that can be waited for. */
-class Watcher {
+class HubUser {
   readonly units: MediaUnit[] = [];
   readonly events: HubEvent[] = [];
   readonly subscription: HubSubscription;
@@ -147,15 +147,15 @@ describe('CameraHub', () => {
     await start();
     const hub = nvr.camera(1, 'main');
     assert.equal(nvr.camera(1, 'main'), hub);
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     await first.until(() => first.words.includes('playing'));
-    const watchers = Array.from({ length: 9 }, () => new Watcher(hub));
-    const feed = new Feed(server.peers[0]!);
-    feed.keyframe();
-    feed.delta();
-    for (const watcher of [first, ...watchers]) {
-      await watcher.until(() => watcher.units.length === 2);
-      assert.deepEqual(watcher.words, ['connecting', 'playing', 'format']);
+    const watchers = Array.from({ length: 9 }, () => new HubUser(hub));
+    const sender = new PictureSender(server.peers[0]!);
+    sender.keyframe();
+    sender.delta();
+    for (const user of [first, ...watchers]) {
+      await user.until(() => user.units.length === 2);
+      assert.deepEqual(user.words, ['connecting', 'playing', 'format']);
     }
     assert.equal(sessions(), 1);
     assert.equal(hub.statistics.subscribers, 10);
@@ -165,17 +165,17 @@ describe('CameraHub', () => {
   it('lets a newcomer begin at the next keyframe, and keeps the GOP', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     await first.until(() => first.words.includes('playing'));
-    const feed = new Feed(server.peers[0]!);
-    feed.keyframe();
-    feed.delta();
+    const sender = new PictureSender(server.peers[0]!);
+    sender.keyframe();
+    sender.delta();
     await first.until(() => first.units.length === 2);
     assert.equal(hub.gop.length, 2);
-    const second = new Watcher(hub);
-    feed.delta();
-    feed.keyframe();
-    feed.delta();
+    const second = new HubUser(hub);
+    sender.delta();
+    sender.keyframe();
+    sender.delta();
     await second.until(() => second.units.length === 2);
     assert.deepEqual(second.keyframes, [true, false]);
     assert.deepEqual(first.keyframes, [true, false, false, true, false]);
@@ -185,11 +185,11 @@ describe('CameraHub', () => {
   it('keeps the session while its only user is replaced, and closes it after the linger', async () => {
     await start(undefined, { linger: 0.2 });
     const hub = nvr.camera(1, 'main');
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     await first.until(() => first.words.includes('playing'));
     first.subscription.unsubscribe();
     first.subscription.unsubscribe();
-    const second = new Watcher(hub);
+    const second = new HubUser(hub);
     assert.deepEqual(second.words, ['connecting', 'playing']);
     const torn = server.waitFor('TEARDOWN');
     second.subscription.unsubscribe();
@@ -201,7 +201,7 @@ describe('CameraHub', () => {
   it('begins no session anew for losses over UDP once its last user has left', async () => {
     await start(undefined, { linger: 0.2, transport: 'udp-first' });
     const hub = nvr.camera(1, 'main');
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     await first.until(() => first.words.includes('playing'));
     const torn = server.waitFor('TEARDOWN');
     first.subscription.unsubscribe();
@@ -215,9 +215,9 @@ describe('CameraHub', () => {
   it('keeps the attempt while its only user is replaced before it plays', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     first.subscription.unsubscribe();
-    const second = new Watcher(hub);
+    const second = new HubUser(hub);
     await second.until(() => second.words.includes('playing'));
     assert.deepEqual(second.words, ['connecting', 'playing']);
     assert.equal(server.peers.length, 1);
@@ -225,11 +225,11 @@ describe('CameraHub', () => {
 
   it('sends TEARDOWN at once when the NVR is closed', async () => {
     await start();
-    const watcher = new Watcher(nvr.camera(1, 'main'));
-    await watcher.until(() => watcher.words.includes('playing'));
+    const user = new HubUser(nvr.camera(1, 'main'));
+    await user.until(() => user.words.includes('playing'));
     await nvr.close();
     assert.equal(server.requests.at(-1)!.method, 'TEARDOWN');
-    assert.equal(watcher.words.at(-1), 'stopped');
+    assert.equal(user.words.at(-1), 'stopped');
     assert.throws(() => nvr.camera(1, 'main'), { code: 'EINPUT' });
   });
 
@@ -237,11 +237,11 @@ describe('CameraHub', () => {
     await start(({ method }, peer) =>
       method === 'PLAY' && peer.connection < 3 ? { close: true } : undefined,
     );
-    const watcher = new Watcher(nvr.camera(1, 'main'));
-    await watcher.until(
-      () => watcher.words.filter((word) => word === 'playing').length === 3 && watcher.events.length > 7,
+    const user = new HubUser(nvr.camera(1, 'main'));
+    await user.until(
+      () => user.words.filter((word) => word === 'playing').length === 3 && user.events.length > 7,
     );
-    assert.deepEqual(watcher.words.slice(0, 8), [
+    assert.deepEqual(user.words.slice(0, 8), [
       'connecting',
       'playing',
       'reconnecting',
@@ -251,7 +251,7 @@ describe('CameraHub', () => {
       'connecting',
       'playing',
     ]);
-    const lost = watcher.events.filter(({ type }) => type === 'reconnecting');
+    const lost = user.events.filter(({ type }) => type === 'reconnecting');
     assert.deepEqual(
       lost.map(({ firstOfOutage }) => firstOfOutage),
       [true, false],
@@ -275,10 +275,10 @@ describe('CameraHub', () => {
         }, 100);
       return method === 'PLAY' ? { headers: { Session: 'x' }, after: keyframe() } : undefined;
     });
-    const watcher = new Watcher(nvr.camera(1, 'main'));
-    await watcher.until(() => watcher.words.filter((word) => word === 'playing').length === 2);
-    assert.ok(!watcher.words.includes('error'), watcher.words.join());
-    const [, refused] = watcher.events.filter(({ type }) => type === 'reconnecting');
+    const user = new HubUser(nvr.camera(1, 'main'));
+    await user.until(() => user.words.filter((word) => word === 'playing').length === 2);
+    assert.ok(!user.words.includes('error'), user.words.join());
+    const [, refused] = user.events.filter(({ type }) => type === 'reconnecting');
     assert.equal(refused?.code, 'ECHANNEL');
     assert.ok(refused.retryInMs! <= 2000);
   });
@@ -298,10 +298,10 @@ describe('CameraHub', () => {
       },
       { username: 'admin', password: 'right-password' },
     );
-    const watcher = new Watcher(nvr.camera(1, 'main'));
-    await watcher.until(() => watcher.words.filter((word) => word === 'playing').length === 2);
-    assert.ok(!watcher.words.includes('error'), watcher.words.join());
-    const refused = watcher.events.find(({ code }) => code === 'EAUTH');
+    const user = new HubUser(nvr.camera(1, 'main'));
+    await user.until(() => user.words.filter((word) => word === 'playing').length === 2);
+    assert.ok(!user.words.includes('error'), user.words.join());
+    const refused = user.events.find(({ code }) => code === 'EAUTH');
     assert.ok(refused?.type === 'reconnecting' && refused.retryInMs <= 500, JSON.stringify(refused));
   });
 
@@ -313,16 +313,16 @@ describe('CameraHub', () => {
           : undefined,
       { username: 'admin', password: 'wrong-password' },
     );
-    const watchers = Array.from({ length: 32 }, (_, index) => new Watcher(nvr.camera(index + 1, 'main')));
-    for (const watcher of watchers) {
-      await watcher.until(() => watcher.words.includes('error'));
-      const error = watcher.events.at(-1)!;
+    const watchers = Array.from({ length: 32 }, (_, index) => new HubUser(nvr.camera(index + 1, 'main')));
+    for (const user of watchers) {
+      await user.until(() => user.words.includes('error'));
+      const error = user.events.at(-1)!;
       assert.deepEqual(
         { code: error.code, firstOfOutage: error.firstOfOutage },
         { code: 'EAUTH', firstOfOutage: true },
       );
       assert.ok(error.retryInMs! >= 240_000);
-      assert.ok(!JSON.stringify(watcher.events).includes('wrong-password'));
+      assert.ok(!JSON.stringify(user.events).includes('wrong-password'));
     }
     assert.equal(server.requests.filter(({ headers }) => headers.has('Authorization')).length, 1);
   });
@@ -335,32 +335,32 @@ describe('CameraHub', () => {
       if (method === 'PLAY') open--;
       return undefined;
     });
-    const watchers = Array.from({ length: 12 }, (_, index) => new Watcher(nvr.camera(index + 1, 'dual')));
-    await Promise.all(watchers.map((watcher) => watcher.until(() => watcher.words.includes('playing'))));
+    const watchers = Array.from({ length: 12 }, (_, index) => new HubUser(nvr.camera(index + 1, 'dual')));
+    await Promise.all(watchers.map((user) => user.until(() => user.words.includes('playing'))));
     assert.ok(most <= 4 && most >= 2, `${most} at once`);
   });
 
   it('delivers every whole unit after a loss, marked, and reports the loss once; with `skip`, delivers none up to the next keyframe', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const watcher = new Watcher(hub);
-    const skipper = new Watcher(hub, { onLoss: 'skip' });
-    await watcher.until(() => watcher.words.includes('playing'));
-    const feed = new Feed(server.peers[0]!);
-    feed.keyframe();
-    feed.delta();
-    feed.lose();
-    feed.delta();
-    feed.delta();
-    feed.lose();
-    feed.lose();
-    feed.delta();
-    feed.keyframe();
-    feed.delta();
-    await watcher.until(() => watcher.units.length === 7);
-    assert.equal(watcher.flags, 'K p pl pl pl K p');
+    const user = new HubUser(hub);
+    const skipper = new HubUser(hub, { onLoss: 'skip' });
+    await user.until(() => user.words.includes('playing'));
+    const sender = new PictureSender(server.peers[0]!);
+    sender.keyframe();
+    sender.delta();
+    sender.lose();
+    sender.delta();
+    sender.delta();
+    sender.lose();
+    sender.lose();
+    sender.delta();
+    sender.keyframe();
+    sender.delta();
+    await user.until(() => user.units.length === 7);
+    assert.equal(user.flags, 'K p pl pl pl K p');
     assert.equal(skipper.flags, 'K p K p');
-    const gaps = watcher.events.filter(({ type }) => type === 'gap');
+    const gaps = user.events.filter(({ type }) => type === 'gap');
     assert.deepEqual(
       gaps.map(({ lost }) => lost),
       [1],
@@ -371,18 +371,18 @@ describe('CameraHub', () => {
   it('lets a newcomer wait for a clean keyframe, and for a damaged one where three went without', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     await first.until(() => first.words.includes('playing'));
-    const feed = new Feed(server.peers[0]!);
-    feed.keyframe();
-    feed.tornKeyframe();
-    feed.delta();
+    const sender = new PictureSender(server.peers[0]!);
+    sender.keyframe();
+    sender.tornKeyframe();
+    sender.delta();
     await first.until(() => first.units.length === 3);
-    const second = new Watcher(hub);
-    feed.tornKeyframe();
-    feed.delta();
-    feed.tornKeyframe();
-    feed.delta();
+    const second = new HubUser(hub);
+    sender.tornKeyframe();
+    sender.delta();
+    sender.tornKeyframe();
+    sender.delta();
     await first.until(() => first.units.length === 7);
     assert.equal(first.flags, 'K Kd pl Kdl pl Kdl pl');
     assert.equal(second.flags, 'Kdl pl');
@@ -392,18 +392,18 @@ describe('CameraHub', () => {
   it('gives cut slices to who asks for them, and to others whole NAL units alone', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const plain = new Watcher(hub);
-    const file = new Watcher(hub, { cutSlices: true });
+    const plain = new HubUser(hub);
+    const file = new HubUser(hub, { cutSlices: true });
     await plain.until(() => plain.words.includes('playing'));
-    const feed = new Feed(server.peers[0]!);
-    feed.keyframe();
-    feed.cutDelta(deltaSlice());
-    feed.cutDelta();
-    feed.delta();
+    const sender = new PictureSender(server.peers[0]!);
+    sender.keyframe();
+    sender.cutDelta(deltaSlice());
+    sender.cutDelta();
+    sender.delta();
     await plain.until(() => plain.units.length === 3);
     assert.equal(plain.flags, 'K pd pl');
     assert.equal(file.flags, 'K pd pdl pl');
-    const count = ({ units }: Watcher): number[] => units.map((unit) => (unit as VideoUnit).nals.length);
+    const count = ({ units }: HubUser): number[] => units.map((unit) => (unit as VideoUnit).nals.length);
     assert.deepEqual(count(plain), [3, 1, 1]);
     assert.deepEqual(count(file), [3, 2, 1, 1]);
     assert.ok([...plain.units, ...file.units].every((unit) => !('cut' in unit)));
@@ -412,17 +412,17 @@ describe('CameraHub', () => {
   it('lets newcomers begin at a recovery point, and says to them alone that the picture is not whole yet', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const first = new Watcher(hub);
+    const first = new HubUser(hub);
     await first.until(() => first.words.includes('playing'));
-    const feed = new Feed(server.peers[0]!);
-    feed.keyframe();
-    feed.recoveryPoint();
-    feed.delta();
+    const sender = new PictureSender(server.peers[0]!);
+    sender.keyframe();
+    sender.recoveryPoint();
+    sender.delta();
     await first.until(() => first.units.length === 3);
-    const second = new Watcher(hub);
-    feed.delta();
-    feed.recoveryPoint();
-    for (let i = 0; i < 3; i++) feed.delta();
+    const second = new HubUser(hub);
+    sender.delta();
+    sender.recoveryPoint();
+    for (let i = 0; i < 3; i++) sender.delta();
     await second.until(() => second.units.length === 4);
     assert.equal(first.flags, 'K p p p p p p p');
     assert.equal(second.flags, 'pl pl p p');
@@ -452,19 +452,19 @@ describe('CameraHub', () => {
         throw new Error('no');
       },
     });
-    const watcher = new Watcher(hub);
-    await watcher.until(() => watcher.words.includes('playing'));
-    new Feed(server.peers[0]!).keyframe();
-    await watcher.until(() => watcher.units.length === 1);
+    const user = new HubUser(hub);
+    await user.until(() => user.words.includes('playing'));
+    new PictureSender(server.peers[0]!).keyframe();
+    await user.until(() => user.units.length === 1);
   });
 
   it('starts over on restart, with TEARDOWN before the new session', async () => {
     await start();
     const hub = nvr.camera(1, 'main');
-    const watcher = new Watcher(hub);
-    await watcher.until(() => watcher.words.includes('playing'));
+    const user = new HubUser(hub);
+    await user.until(() => user.words.includes('playing'));
     hub.restart();
-    await watcher.until(() => watcher.words.filter((word) => word === 'playing').length === 2);
+    await user.until(() => user.words.filter((word) => word === 'playing').length === 2);
     const order = server.requests
       .map(({ method }) => method)
       .filter((method) => method === 'PLAY' || method === 'TEARDOWN');

@@ -6,17 +6,16 @@ import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import { Account } from '../../lib/nvr/account.js';
 import { PlaybackRun } from '../../lib/nvr/playback/run.js';
 import type { RecordedHandlers } from '../../lib/nvr/playback/recorded-session.js';
+import { FakeSession } from '../kit/fake-session.js';
 
 const FROM = 1_700_000_000_000;
 const FRAME_MS = 100;
 
-/** A session of the run, played by the test. */
+/** A session of the run. */
 interface Opened {
   /** ms from the span's beginning. */
   readonly at: number;
-  readonly handlers: RecordedHandlers;
-  readonly reading: string[];
-  isClosed: boolean;
+  readonly session: FakeSession<RecordedHandlers>;
 }
 
 /** A picture at a recorded time, in ms from the span's beginning. */
@@ -88,17 +87,9 @@ describe('a playback run, the second time round', () => {
           return Promise.reject(
             new NvrError(refusal, 'Refused.', { ...(status !== undefined && { status }) }),
           );
-        const one: Opened = { at: at - FROM, handlers, reading: [], isClosed: false };
-        opened.push(one);
-        return Promise.resolve({
-          ...{ transport: { name: 'tcp' }, playReply },
-          pauseReading: () => one.reading.push('paused'),
-          resumeReading: () => one.reading.push('resumed'),
-          close: () => {
-            one.isClosed = true;
-            return teardown;
-          },
-        } as never);
+        const session = Object.assign(new FakeSession(handlers), { playReply, teardown });
+        opened.push({ at: at - FROM, session });
+        return Promise.resolve(session.asSession as never);
       },
     );
     run.start();
@@ -106,18 +97,13 @@ describe('a playback run, the second time round', () => {
   }
 
   const turn = (): Promise<number> => clock.tickAsync(0);
-  const session = (): Opened => opened.at(-1)!;
+  const session = (): FakeSession<RecordedHandlers> => opened.at(-1)!.session;
   /** Pictures from one time to another, in ms from the span's beginning. */
   function send(from: number, to: number): void {
-    for (let at = from; at < to; at += FRAME_MS) session().handlers.onUnit(picture(at));
+    for (let at = from; at < to; at += FRAME_MS) session().user.onUnit(picture(at));
   }
-  const end = (
-    reason: SessionEnd['reason'],
-    code: NvrErrorCode = 'EUNREACHABLE',
-    withoutMedia = false,
-  ): void => {
-    const error = new NvrError(code, 'It has ended.');
-    session().handlers.onEnd({ reason, error, withoutMedia });
+  const end = (reason: SessionEnd['reason'], code?: NvrErrorCode, withoutMedia?: boolean): void => {
+    session().end(reason, code, withoutMedia);
   };
 
   it('counts nothing as missing that was jumped over by a seek, forwards or back', async () => {
@@ -130,11 +116,11 @@ describe('a playback run, the second time round', () => {
     run.seek(FROM + 3000);
     await turn();
     assert.deepEqual(
-      opened.map(({ at, isClosed }) => [at, isClosed]),
+      opened.map(({ at, session: { closed } }) => ({ at, closed })),
       [
-        [0, true],
-        [6000, true],
-        [3000, false],
+        { at: 0, closed: 1 },
+        { at: 6000, closed: 1 },
+        { at: 3000, closed: 0 },
       ],
     );
     send(3000, 10_100);
@@ -146,10 +132,10 @@ describe('a playback run, the second time round', () => {
     await turn();
     send(0, 300);
     run.pause();
-    assert.equal(session().isClosed, true);
+    assert.equal(session().closed, 1);
     run.resume();
     await turn();
-    assert.equal(session().at, 200);
+    assert.equal(opened.at(-1)!.at, 200);
     send(0, 400);
     assert.deepEqual(units.splice(0), ['0', '100', '200', '0r', '100r', '200r', '300']);
     run.seek(FROM);
@@ -180,7 +166,7 @@ describe('a playback run, the second time round', () => {
       end('eof');
       assert.equal(interruptions.at(-1), waits);
       await clock.tickAsync(waits);
-      assert.equal(session().at, 900 + index * 1000);
+      assert.equal(opened.at(-1)!.at, 900 + index * 1000);
       send(900 + index * 1000, 2000 + index * 1000);
     }
     end('eof');
@@ -206,7 +192,7 @@ describe('a playback run, the second time round', () => {
     assert.deepEqual(interruptions, [0, 2000, 8000]);
     refusal = undefined;
     await clock.tickAsync(8000);
-    assert.equal(session().at, 900);
+    assert.equal(opened.at(-1)!.at, 900);
     send(900, 10_100);
     assert.deepEqual(ends[1], ['reached', undefined, 0]);
   });
@@ -214,7 +200,7 @@ describe('a playback run, the second time round', () => {
   it('ends once: what comes of its session or its timers afterwards is no one’s', async () => {
     const run = play(2);
     await turn();
-    const { handlers } = session();
+    const { user } = session();
     send(0, 2100);
     end('eof');
     void run.stop();
@@ -222,7 +208,7 @@ describe('a playback run, the second time round', () => {
     run.resume();
     run.seek(FROM);
     await clock.tickAsync(600_000);
-    handlers.onError(new NvrError('EINPUT', 'Late.'));
+    user.onError(new NvrError('EINPUT', 'Late.'));
     assert.deepEqual(ends, [['reached', undefined, 0]]);
     assert.equal(opened.length, 1);
   });
@@ -259,7 +245,7 @@ describe('a playback run, the second time round', () => {
     assert.equal(opened.length, 2);
     run.resume();
     await turn();
-    assert.equal(session().at, 900);
+    assert.equal(opened.at(-1)!.at, 900);
     send(900, 10_100);
     assert.deepEqual(ends, [['reached', undefined, 0]]);
   });
@@ -291,10 +277,10 @@ describe('a playback run, the second time round', () => {
     run.pause();
     await turn();
     assert.deepEqual([run.state, told], ['paused', ['connecting', 'paused 0']]);
-    assert.ok(opened.every(({ isClosed }) => isClosed));
+    assert.ok(opened.every(({ session: { closed } }) => closed === 1));
     run.resume();
     await turn();
-    assert.deepEqual([run.state, session().at], ['playing', 0]);
+    assert.deepEqual({ state: run.state, at: opened.at(-1)!.at }, { state: 'playing', at: 0 });
   });
 
   it('plays on as if nothing were where a seek is refused, also to the very end', async () => {
@@ -303,7 +289,10 @@ describe('a playback run, the second time round', () => {
     assert.throws(() => {
       run.seek(FROM + 10_000);
     });
-    assert.deepEqual([run.state, session().isClosed, opened.length], ['playing', false, 1]);
+    assert.deepEqual(
+      { state: run.state, closed: session().closed, opened: opened.length },
+      { state: 'playing', closed: 0, opened: 1 },
+    );
     run.seek(FROM + 9_999);
   });
 
@@ -315,7 +304,10 @@ describe('a playback run, the second time round', () => {
     let isStopped = false;
     void run.stop().then(() => (isStopped = true));
     await turn();
-    assert.deepEqual([session().isClosed, isStopped, ends], [true, false, [['stopped', undefined, 0]]]);
+    assert.deepEqual(
+      { closed: session().closed, isStopped, ends },
+      { closed: 1, isStopped: false, ends: [['stopped', undefined, 0]] },
+    );
     over();
     await turn();
     assert.equal(isStopped, true);
@@ -338,11 +330,11 @@ describe('a playback run, the second time round', () => {
     play(10);
     await turn();
     told = [];
-    session().handlers.onWarning(new NvrError('EAUTH', 'In clear.'));
-    session().handlers.onError(new NvrError('EINPUT', 'A handler failed.'));
+    session().user.onWarning(new NvrError('EAUTH', 'In clear.'));
+    session().user.onError(new NvrError('EINPUT', 'A handler failed.'));
     assert.deepEqual(told, ['In clear.', 'A handler failed.']);
     assert.deepEqual(ends, [['error', 'EINPUT', 0]]);
-    assert.equal(session().isClosed, true);
+    assert.equal(session().closed, 1);
   });
 
   it('tells no recording where no media came at all, and where some came goes on', async () => {
@@ -394,7 +386,7 @@ describe('a playback run, the second time round', () => {
     send(0, 200);
     for (const wait of [0, 2000]) {
       end('eof');
-      assert.equal(session().isClosed, true);
+      assert.equal(session().closed, 1);
       await clock.tickAsync(wait);
     }
     assert.deepEqual(
@@ -470,7 +462,7 @@ describe('a playback run, the second time round', () => {
     const endAfter = async (to: number, ...times: number[]): Promise<string> => {
       play(to / 1000);
       await turn();
-      for (const at of times) session().handlers.onUnit(picture(at));
+      for (const at of times) session().user.onUnit(picture(at));
       end('bye');
       const [reason, , missingMs] = ends.at(-1)!;
       return `${reason} ${missingMs}`;
@@ -533,7 +525,7 @@ describe('a playback run, the second time round', () => {
       return { ...one, keyframe: false, format: { ...one.format, reorderDepth: 2 } };
     };
     const give = (...times: number[]): void => {
-      for (const at of times) session().handlers.onUnit(reordered(at));
+      for (const at of times) session().user.onUnit(reordered(at));
     };
     give(0, 300, 100, 2100);
     run.seek(FROM);

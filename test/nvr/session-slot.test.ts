@@ -2,24 +2,15 @@ import assert from 'node:assert/strict';
 import { NvrError } from '../../lib/errors.js';
 import { SessionSlot } from '../../lib/nvr/session-slot.js';
 import { Slots } from '../../lib/nvr/slots.js';
+import { FakeSession } from '../kit/fake-session.js';
 
 /** Lets everything that is ready have its turn. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-class FakeSession {
-  isClosed = false;
-  /** TEARDOWN is through. */
-  gone: () => void = () => undefined;
-  private readonly teardown = new Promise<void>((resolve) => (this.gone = resolve));
-
-  close(): Promise<void> {
-    this.isClosed = true;
-    return this.teardown;
-  }
-}
-
 interface Attempt {
   readonly session: FakeSession;
+  /** Its TEARDOWN is through. */
+  readonly gone: () => void;
   readonly signal: AbortSignal;
   readonly opens: () => void;
   readonly fails: (error: Error) => void;
@@ -44,7 +35,7 @@ describe('the session slot', () => {
           const opens = (): void => {
             resolve(session);
           };
-          attempts.push({ session, signal, opens, fails: reject });
+          attempts.push({ session, gone: session.holdTeardown(), signal, opens, fails: reject });
         }),
     );
   }
@@ -74,7 +65,10 @@ describe('the session slot', () => {
     assert.equal(await isFree(), true);
     slot.leave();
     assert.equal(slot.session, undefined);
-    assert.deepEqual([attempts[0]!.session.isClosed, attempts[0]!.signal.aborted], [true, true]);
+    assert.deepEqual(
+      { closed: attempts[0]!.session.closed, aborted: attempts[0]!.signal.aborted },
+      { closed: 1, aborted: true },
+    );
   });
 
   it('opens the next one only when the last TEARDOWN is through, the second time as the first', async () => {
@@ -86,12 +80,12 @@ describe('the session slot', () => {
       const second = open();
       await turn();
       assert.equal(attempts.length, round + 1, 'it waits');
-      attempts[round]!.session.gone();
+      attempts[round]!.gone();
       await turn();
       assert.equal(attempts.length, round + 2);
       attempts[round + 1]!.opens();
       assert.equal(await second, attempts[round + 1]!.session);
-      attempts[round + 1]!.session.gone();
+      attempts[round + 1]!.gone();
     }
   });
 
@@ -104,8 +98,11 @@ describe('the session slot', () => {
     const closed = slot.closed.then(() => (isClosed = true));
     attempts[0]!.opens();
     await turn();
-    assert.deepEqual([attempts[0]!.session.isClosed, isClosed, slot.session], [true, false, undefined]);
-    attempts[0]!.session.gone();
+    assert.deepEqual(
+      { closed: attempts[0]!.session.closed, isClosed, session: slot.session },
+      { closed: 1, isClosed: false, session: undefined },
+    );
+    attempts[0]!.gone();
     assert.equal(await opening, undefined);
     await closed;
     assert.equal(await isFree(), true);

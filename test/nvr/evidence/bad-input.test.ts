@@ -132,7 +132,7 @@ describe('an export of evidence of bad input', function () {
           (_, name: string, time: string) => `"${name}":${Number(time) + shift}`,
         );
       fs.writeFileSync(journal, text);
-      rig.rig.now += Math.max(0, shift);
+      rig.rig.clock.now += Math.max(0, shift);
       const span = { from: change - 6_000, to: change + 6_000 };
       const { files, missing, timeZone } = manifestOf(await rig.export({ ...span, name: 'night' }));
       assert.deepEqual([missing, timeZone], [[], 'Europe/Berlin']);

@@ -3,15 +3,12 @@ import nodeFs from 'node:fs';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { VideoUnit } from '../../../lib/codec/unit.js';
-import { NvrError } from '../../../lib/errors.js';
-import { UNCOUNTED } from '../../../lib/media/unit-memory.js';
-import { Exports } from '../../../lib/nvr/export/exports.js';
-import type { ExportedClip, ExportEnd, ExportOptions, ExportRequest } from '../../../lib/nvr/export/types.js';
+import type { ExportedClip, ExportOptions } from '../../../lib/nvr/export/types.js';
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { clipUnit } from '../../kit/clip-units.js';
+import { ExportsRig, type Recorded } from '../../kit/exports-rig.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 /** 02:10 in Berlin, and at a GOP's beginning. */
@@ -22,65 +19,23 @@ const GOP_MS = 2000;
 const SPAN = { from: EPOCH + 1_600, to: EPOCH + 13_600 };
 const SPAN_PICTURES = 13_600 / FRAME_MS;
 
-/** Exports of a node, and an NVR that has recorded a minute from `epoch` on, but for its holes. */
-class RecorderRig {
-  readonly files: ExportedClip[] = [];
-  readonly asked: number[] = [];
-  readonly exports: Exports;
-  holes: readonly (readonly [from: number, to: number])[] = [];
-  breakAt = Infinity;
-  recordedMs = 60_000;
+/** A minute from `epoch` on. */
+const recordedFrom = (epoch: number): Recorded => ({
+  epoch,
+  gopMs: GOP_MS,
+  units: function* (keyframe) {
+    const first = Math.max(0, keyframe - epoch) / FRAME_MS;
+    for (let index = first; index * FRAME_MS < 60_000; index++) yield clipUnit(index, epoch);
+  },
+});
 
-  constructor(
-    readonly folder: string,
-    private readonly epoch = EPOCH,
-    options: Partial<ExportOptions> = {},
-    changes: Partial<RecorderFs> = {},
-  ) {
-    const given = { id: 'node', nvr: 'Home', fileName: '{channel}-{HHmmss}', plain: false, timeZone: '' };
-    this.exports = new Exports(
-      { ...given, folder, reserveBytes: 0, ...options },
-      {
-        fs: { ...fs, ...changes },
-        now: () => epoch + 3_600_000,
-        monotonic: () => 0,
-        timers: { set: () => undefined, clear: () => undefined },
-        fetchSpan: ({ from, to }) => {
-          this.asked.push(from);
-          return this.play(from, to);
-        },
-        memory: () => UNCOUNTED,
-      },
-      { onRecovered: () => undefined, onWarning: () => undefined, isRunning: () => true },
-    );
-  }
-
-  export(span: Partial<ExportRequest> = {}): Promise<ExportEnd> {
-    return new Promise((resolve) => {
-      this.exports.start(
-        { ...{ run: 'mine', channel: 3, channelName: 'Gate', stream: 'main' }, ...SPAN, ...span },
-        {
-          onFile: (clip) => this.files.push(clip),
-          onProgress: () => undefined,
-          onEnd: resolve,
-        },
-      );
-    });
-  }
-
-  private async *play(from: number, to: number): AsyncGenerator<VideoUnit, void> {
-    const { epoch } = this;
-    const first = Math.max(0, Math.floor((from - epoch) / GOP_MS)) * (GOP_MS / FRAME_MS);
-    for (let index = first; index * FRAME_MS < this.recordedMs; index++) {
-      const unit = clipUnit(index, epoch);
-      const { time } = unit;
-      if (this.holes.some(([begin, end]) => time >= begin && time < end)) continue;
-      if (time >= this.breakAt) throw new NvrError('EUNREACHABLE', 'The NVR is gone.');
-      if (time >= to + GOP_MS) return;
-      yield await Promise.resolve(unit);
-    }
-  }
-}
+const rigOf = (
+  folder: string,
+  epoch = EPOCH,
+  options: Partial<ExportOptions> = {},
+  changes: Partial<RecorderFs> = {},
+): ExportsRig =>
+  new ExportsRig(folder, recordedFrom(epoch), SPAN, { plain: false, reserveBytes: 0, ...options }, changes);
 
 function sizeAt(bytes: Buffer, at: number): number {
   const size = bytes.readUInt32BE(at);
@@ -145,7 +100,7 @@ describe('an export of bad input', function () {
       ],
     ] as const)
       it(where, async () => {
-        const rig = new RecorderRig(folder);
+        const rig = rigOf(folder);
         rig.holes = holes;
         const end = await rig.export();
         assert.equal(end.reason, 'reached');
@@ -163,7 +118,7 @@ describe('an export of bad input', function () {
   });
 
   it('that broke off behind a hole reports the hole and the rest as missing, and the hole alone once it is complete', async () => {
-    const rig = new RecorderRig(folder);
+    const rig = rigOf(folder);
     rig.holes = [[EPOCH + 4_000, EPOCH + 6_000]];
     rig.breakAt = EPOCH + 10_000;
     const job = { run: 'job', isJob: true };
@@ -181,7 +136,7 @@ describe('an export of bad input', function () {
 
   for (const isJob of [false, true])
     it(`that broke off is made anew where what it had is gone${isJob ? ', a job too' : ''}`, async () => {
-      const rig = new RecorderRig(folder);
+      const rig = rigOf(folder);
       rig.breakAt = EPOCH + 10_000;
       await rig.export({ isJob });
       nodeFs.rmSync(rig.files[0]!.file);
@@ -191,12 +146,15 @@ describe('an export of bad input', function () {
         { reason: end.reason, missingMs: end.missingMs, files: end.files },
         { reason: 'reached', missingMs: 0, files: 1 },
       );
-      assert.deepEqual(rig.asked, [SPAN.from, SPAN.from]);
+      assert.deepEqual(
+        rig.asked.map(({ from }) => from),
+        [SPAN.from, SPAN.from],
+      );
       assert.equal(await picturesOf(rig.files[1]!.file), SPAN_PICTURES);
     });
 
   it('of which nothing is recorded misses all of it, and leaves no file and no folder', async () => {
-    const rig = new RecorderRig(folder, EPOCH, { fileName: '{yyyy}/{HHmmss}' });
+    const rig = rigOf(folder, EPOCH, { fileName: '{yyyy}/{HHmmss}' });
     const { error, missingMs, files } = await rig.export({ from: EPOCH + 70_000, to: EPOCH + 80_000 });
     assert.deepEqual(
       { code: error?.code, missingMs, files },
@@ -209,7 +167,7 @@ describe('an export of bad input', function () {
   });
 
   it('of 30 days is refused, and nothing is made', () => {
-    const rig = new RecorderRig(folder);
+    const rig = rigOf(folder);
     const month = { channel: 3, channelName: '', stream: 'main', from: EPOCH - 30 * 86_400_000, to: EPOCH };
     assert.throws(() => rig.exports.start(month, {} as never), { code: 'EINPUT', message: /24 hours/ });
     assert.deepEqual(nodeFs.readdirSync(folder), []);
@@ -223,7 +181,7 @@ describe('an export of bad input', function () {
     ] as const)
       it(what, async () => {
         const options = { timeZone: 'Europe/Berlin', fileName: '{HH-mm-ss}' };
-        const rig = new RecorderRig(folder, change - 10_000, options);
+        const rig = rigOf(folder, change - 10_000, options);
         const span = { from: change - 6_000, to: change + 12_000 };
         // What goes on behind the change is named by the clock behind it.
         rig.breakAt = change + 4_000;
@@ -249,8 +207,8 @@ describe('an export of bad input', function () {
   });
 
   it('of a name that another export is writing at the same time gets a number, in this node and in another', async () => {
-    const rig = new RecorderRig(folder, EPOCH, { fileName: 'span' });
-    const other = new RecorderRig(folder, EPOCH, { fileName: 'span', id: 'other' });
+    const rig = rigOf(folder, EPOCH, { fileName: 'span' });
+    const other = rigOf(folder, EPOCH, { fileName: 'span', id: 'other' });
     const all = [rig.export({ channel: 1 }), rig.export({ channel: 2 }), other.export({ channel: 3 })];
     for (const end of await Promise.all(all))
       assert.deepEqual({ reason: end.reason, files: end.files }, { reason: 'reached', files: 1 });
@@ -277,7 +235,7 @@ describe('an export of bad input', function () {
         }) as RecorderFs['open'];
         const own = path.join(folder, String(at));
         nodeFs.mkdirSync(own);
-        const rig = new RecorderRig(own, EPOCH, { plain }, { open });
+        const rig = rigOf(own, EPOCH, { plain }, { open });
         const end = await rig.export();
         isThrough = room;
         const mine = (): string[] => nodeFs.readdirSync(own).filter((name) => !name.startsWith('.'));
@@ -308,7 +266,7 @@ describe('an export of bad input', function () {
         );
         // Where all pictures are on the disk, there is nothing to go on with: it is made anew.
         const isRest = end.files > 0 && end.reached > SPAN.from && end.reached < SPAN.to;
-        assert.equal(rig.asked.at(-1), isRest ? end.reached : SPAN.from, what);
+        assert.equal(rig.asked.at(-1)!.from, isRest ? end.reached : SPAN.from, what);
       }
       assert.ok(at > 6, `${at} writes`);
     });

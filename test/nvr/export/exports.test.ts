@@ -3,21 +3,12 @@ import nodeFs from 'node:fs';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
-import { UNCOUNTED } from '../../../lib/media/unit-memory.js';
-import { Exports } from '../../../lib/nvr/export/exports.js';
-import type {
-  ExportDeps,
-  ExportedClip,
-  ExportEnd,
-  ExportOptions,
-  ExportProgress,
-  ExportRequest,
-} from '../../../lib/nvr/export/types.js';
+import type { ExportOptions } from '../../../lib/nvr/export/types.js';
 import { recordersIn } from '../../../lib/nvr/recorder/folder-recorders.js';
-import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { judgeClip, videoTimes } from '../../kit/clip-judge.js';
+import { ExportsRig, type Recorded } from '../../kit/exports-rig.js';
 import { source, videoUnits, type SourceOptions } from '../../kit/recorded-units.js';
 import { needs } from '../../kit/tools.js';
 
@@ -25,104 +16,26 @@ const EPOCH = 1_760_000_000_000;
 /** A keyframe a second and 25 pictures. */
 const RECORDED = { seconds: 8 } as const;
 
-/** A node's exports, and an NVR that has recorded eight seconds from `EPOCH` on. */
-class Rig {
-  readonly files: ExportedClip[] = [];
-  readonly repeated: boolean[] = [];
-  readonly recovered: { clip: ExportedClip; message: KeptMessage | undefined }[] = [];
-  readonly warnings: NvrError[] = [];
-  readonly progress: ExportProgress[] = [];
-  readonly asked: { from: number; to: number }[] = [];
-  readonly exports: Exports;
-  now = 0;
-  readonly timers = new Set<() => void>();
-  running = true;
-  /** Breaks off behind the picture of that time. */
-  breakAt = Infinity;
-  fault: NvrError | undefined;
-  /** What the NVR has recorded, and where nothing. */
-  recorded: SourceOptions = RECORDED;
-  shiftMs = 0;
-  hole: { readonly from: number; readonly to: number } | undefined;
-
-  constructor(
-    readonly folder: string,
-    options: Partial<ExportOptions> = {},
-    changes: Partial<RecorderFs> = {},
-  ) {
-    this.exports = new Exports(
-      {
-        id: 'node',
-        nvr: 'Home',
-        folder,
-        fileName: '{channel}-{HHmmss}',
-        plain: true,
-        timeZone: '',
-        ...options,
-      },
-      {
-        fs: { ...fs, ...changes },
-        now: () => EPOCH + 60_000,
-        monotonic: () => this.now,
-        timers: {
-          set: (run) => {
-            this.timers.add(run);
-            return run;
-          },
-          clear: (run) => this.timers.delete(run as () => void),
-        },
-        fetchSpan: this.fetch,
-        memory: () => UNCOUNTED,
-      },
-      {
-        onRecovered: (clip, message) => this.recovered.push({ clip, message }),
-        onWarning: (error) => this.warnings.push(error),
-        isRunning: () => this.running,
-      },
-    );
-  }
-
-  /** What the NVR has. */
-  readonly fetch: ExportDeps['fetchSpan'] = ({ from, to }, signal) => {
-    this.asked.push({ from, to });
-    return this.play(from, to, signal);
-  };
-
-  export(span: Partial<ExportRequest> = {}): Promise<ExportEnd> {
-    return new Promise((resolve) => {
-      this.exports.start(
-        { ...{ run: 'mine', channel: 3, channelName: 'Gate', stream: 'main' }, ...SPAN, ...span },
-        {
-          onFile: (clip, repeated) => {
-            this.files.push(clip);
-            this.repeated.push(repeated ?? false);
-          },
-          onProgress: (progress) => this.progress.push(progress),
-          onEnd: resolve,
-        },
-      );
-    });
-  }
-
-  private async *play(from: number, to: number, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
-    const epoch = EPOCH + this.shiftMs;
-    const keyframe = Math.floor((from - epoch) / 1000) * 1000 + epoch;
-    const { hole } = this;
-    for (const placed of videoUnits(source(this.recorded), { begin: 0, epoch, placed: true })) {
-      const unit = { ...placed, time: epoch + Math.round(placed.mediaTime!) };
-      if (unit.time < keyframe) continue;
-      if (hole !== undefined && unit.time >= hole.from && unit.time < hole.to) continue;
-      // As a run ends: behind it.
-      if (unit.time >= to + 1000 || signal.aborted) return;
-      if (unit.time >= this.breakAt) throw this.fault ?? new NvrError('EUNREACHABLE', 'The NVR is gone.');
-      this.now += 300;
-      yield await Promise.resolve(unit);
-    }
-  }
-}
-
 /** From the middle of a GOP on. */
 const SPAN = { from: EPOCH + 1_600, to: EPOCH + 4_600 };
+
+/** Eight seconds from `epoch` on. */
+const recordedFrom = (epoch: number, pictures: SourceOptions = RECORDED): Recorded => ({
+  epoch,
+  gopMs: 1000,
+  units: () =>
+    videoUnits(source(pictures), { begin: 0, epoch, placed: true }).map((unit) => ({
+      ...unit,
+      time: epoch + Math.round(unit.mediaTime!),
+    })),
+});
+
+const rigOf = (
+  folder: string,
+  options: Partial<ExportOptions> = {},
+  changes: Partial<RecorderFs> = {},
+  recorded = recordedFrom(EPOCH),
+): ExportsRig => new ExportsRig(folder, recorded, SPAN, options, changes);
 
 describe('an export', function () {
   this.timeout(30_000);
@@ -150,7 +63,7 @@ describe('an export', function () {
 
   for (const plain of [true, false]) {
     it(`shows the picture of "from" first, though the file begins with the keyframe before it${plain ? '' : ', in fragments'}`, async () => {
-      const rig = new Rig(folder, { plain });
+      const rig = rigOf(folder, { plain });
       const end = await rig.export();
       assert.deepEqual(
         { reason: end.reason, missingMs: end.missingMs, files: end.files, error: end.error },
@@ -173,10 +86,10 @@ describe('an export', function () {
     const job = { run: 'job 7', isJob: true };
 
     it('is answered again, and not done twice, in this run and in the next, however its span is said', async () => {
-      const rig = new Rig(folder);
+      const rig = rigOf(folder);
       await rig.export(job);
       const again = await rig.export(job);
-      const later = new Rig(folder);
+      const later = rigOf(folder);
       const shifted = { from: SPAN.from + 200, to: SPAN.to + 200 };
       const end = await later.export({ ...job, ...shifted });
       assert.deepEqual(
@@ -195,7 +108,7 @@ describe('an export', function () {
     });
 
     it('is done anew where its file has been deleted', async () => {
-      const rig = new Rig(folder);
+      const rig = rigOf(folder);
       await rig.export(job);
       nodeFs.rmSync(rig.files[0]!.file);
       await rig.export(job);
@@ -203,7 +116,7 @@ describe('an export', function () {
     });
 
     it('continues where it broke off, and reports the files that it has already', async () => {
-      const rig = new Rig(folder);
+      const rig = rigOf(folder);
       rig.breakAt = EPOCH + 3_000;
       const first = await rig.export(job);
       assert.equal(first.error?.code, 'EUNREACHABLE');
@@ -222,8 +135,8 @@ describe('an export', function () {
     });
 
     it('is another for another camera, another NVR, and a run of the same name', async () => {
-      const rig = new Rig(folder);
-      const fetchSpan = rig.fetch;
+      const rig = rigOf(folder);
+      const { fetchSpan } = rig;
       await rig.export(job);
       await rig.export({ ...job, channel: 4 });
       await rig.export({ ...job, source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan } });
@@ -234,9 +147,9 @@ describe('an export', function () {
   });
 
   it('of another NVR has its name and zone in the file’s name, and asks that one', async () => {
-    const rig = new Rig(folder, { fileName: '{nvr}-{channel}-{HHmmss}' });
-    const other = new Rig(folder);
-    await rig.export({ source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan: other.fetch } });
+    const rig = rigOf(folder, { fileName: '{nvr}-{channel}-{HHmmss}' });
+    const other = rigOf(folder);
+    await rig.export({ source: { nvr: 'North', timeZone: 'Asia/Tokyo', fetchSpan: other.fetchSpan } });
     assert.deepEqual(
       { rigAsked: rig.asked.length, otherAsked: other.asked.length },
       { rigAsked: 0, otherAsked: 1 },
@@ -246,11 +159,11 @@ describe('an export', function () {
 
   it('holds the last pictures of its span where they are decoded behind later ones', async () => {
     for (const to of [4_520, 4_560, 4_600, 4_640]) {
-      const rig = new Rig(folder, { fileName: `b-${to}` });
-      rig.recorded = { seconds: 8, bFrames: 3 };
+      const pictures = { seconds: 8, bFrames: 3 };
+      const rig = rigOf(folder, { fileName: `b-${to}` }, {}, recordedFrom(EPOCH, pictures));
       await rig.export({ to: EPOCH + to });
       const shown = judgeClip(rig.files[0]!.file);
-      const wanted = source(rig.recorded).hashes.slice(40, to / 40);
+      const wanted = source(pictures).hashes.slice(40, to / 40);
       assert.deepEqual(shown.slice(0, wanted.length), wanted);
       assert.ok(shown.length - wanted.length <= 3, `${shown.length - wanted.length} more`);
       assert.deepEqual(rig.files[0]!.gaps, []);
@@ -258,8 +171,8 @@ describe('an export', function () {
   });
 
   it('says where nothing is recorded in the midst of its span', async () => {
-    const rig = new Rig(folder);
-    rig.hole = { from: EPOCH + 3_000, to: EPOCH + 4_000 };
+    const rig = rigOf(folder);
+    rig.holes = [[EPOCH + 3_000, EPOCH + 4_000]];
     const end = await rig.export();
     assert.equal(end.reason, 'reached');
     const [clip] = rig.files;
@@ -273,8 +186,8 @@ describe('an export', function () {
     // 02:30 of 26 October 2025 in Berlin, which comes twice.
     const twice = [Date.UTC(2025, 9, 26, 0, 30), Date.UTC(2025, 9, 26, 1, 30)];
     for (const [index, from] of twice.entries()) {
-      const rig = new Rig(folder, { timeZone: 'Europe/Berlin', fileName: '{HHmm}' });
-      rig.shiftMs = from - EPOCH;
+      const options = { timeZone: 'Europe/Berlin', fileName: '{HHmm}' };
+      const rig = rigOf(folder, options, {}, recordedFrom(from));
       await rig.export({ run: `run ${index}`, from, to: from + 3000 });
       assert.deepEqual([rig.files[0]!.recordedFrom, rig.files[0]!.gaps], [from, []]);
     }
@@ -282,14 +195,14 @@ describe('an export', function () {
   });
 
   it('is deleted by no limit of the recorders that share its folder', async () => {
-    const rig = new Rig(folder);
+    const rig = rigOf(folder);
     await rig.export();
     assert.deepEqual(recordersIn(nodeFs.realpathSync(folder)), []);
-    assert.equal(rig.timers.size, 0);
+    assert.equal(rig.clock.waiting, 0);
   });
 
   it('reports its progress at most once a second', async () => {
-    const rig = new Rig(folder);
+    const rig = rigOf(folder);
     await rig.export();
     // 90 pictures, 0.3 s each.
     assert.ok(rig.progress.length >= 20 && rig.progress.length <= 27, String(rig.progress.length));
@@ -302,7 +215,7 @@ describe('an export', function () {
   });
 
   it('keeps what it has when the NVR goes away, reports what is missing, and continues from there under the same name', async () => {
-    const rig = new Rig(folder);
+    const rig = rigOf(folder);
     rig.breakAt = EPOCH + 3_000;
     const broken = await rig.export();
     assert.deepEqual(
@@ -316,7 +229,7 @@ describe('an export', function () {
     rig.breakAt = EPOCH + 4_000;
     assert.equal((await rig.export()).reason, 'error');
     // In another process.
-    const later = new Rig(folder);
+    const later = rigOf(folder);
     await later.exports.recover();
     assert.equal((await later.export()).reason, 'reached');
     assert.deepEqual([later.asked, later.recovered], [[{ from: EPOCH + 4_000, to: SPAN.to }], []]);
@@ -328,7 +241,7 @@ describe('an export', function () {
   });
 
   it('begins anew for another span, and under no name', async () => {
-    const rig = new Rig(folder);
+    const rig = rigOf(folder);
     rig.breakAt = EPOCH + 3_000;
     await rig.export();
     await rig.export({ from: EPOCH + 1_000 });
@@ -346,7 +259,7 @@ describe('an export', function () {
   });
 
   it('of a span without a recording: the cause, no file and no folder of a day', async () => {
-    const rig = new Rig(folder, { fileName: '{yyyy}/{HHmmss}' });
+    const rig = rigOf(folder, { fileName: '{yyyy}/{HHmmss}' });
     rig.breakAt = 0;
     rig.fault = new NvrError('ENORECORDING', 'Nothing is recorded at that time.');
     const end = await rig.export();
@@ -375,7 +288,7 @@ describe('an export', function () {
         return handle;
       },
     };
-    const rig = new Rig(folder, { reserveBytes: 0 }, changes);
+    const rig = rigOf(folder, { reserveBytes: 0 }, changes);
     const end = await rig.export();
     assert.deepEqual({ reason: end.reason, code: end.error?.code }, { reason: 'error', code: 'EDISK' });
     assert.match(end.error!.message, /disk is full/);
@@ -402,13 +315,13 @@ describe('an export', function () {
         const write = handle.write.bind(handle) as (...data: unknown[]) => Promise<unknown>;
         handle.write = ((...data: unknown[]) => {
           // Half a minute lies behind each piece.
-          if (copied++ > 0) for (const run of [...rig.timers]) rig.timers.delete(run) && run();
+          if (copied++ > 0) rig.clock.pass(30_000);
           return write(...data);
         }) as never;
         return handle;
       },
     };
-    const rig = new Rig(folder, {}, changes);
+    const rig = rigOf(folder, {}, changes);
     const end = await rig.export();
     assert.ok(copied > 1);
     assert.deepEqual(
@@ -419,7 +332,7 @@ describe('an export', function () {
 
   it('reports at the next start what a kill cut short, with the message that requested it, and continues it', async () => {
     const message = { topic: 'site/door' };
-    const rig = new Rig(folder, { plain: false });
+    const rig = rigOf(folder, { plain: false });
     // What a kill leaves: the part as it is, and no line behind it.
     const stuck = rig.export({ message });
     void stuck;
@@ -434,7 +347,7 @@ describe('an export', function () {
     const left = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-export-left-'));
     nodeFs.cpSync(folder, left, { recursive: true });
     await stuck;
-    const later = new Rig(left);
+    const later = rigOf(left);
     await later.exports.recover();
     const [told] = later.recovered;
     assert.equal(told!.message?.topic, 'site/door');
@@ -450,7 +363,7 @@ describe('an export', function () {
   });
 
   it('is stopped with what it has; the same that is under way is refused, and a file of more than a day', async () => {
-    const rig = new Rig(folder);
+    const rig = rigOf(folder);
     const ended = rig.export();
     assert.throws(
       () =>

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const rig = new RecorderRig({ folder, id: 'killed', preRoll: 2, postRoll: 2 });
   rig.recorder.arm();
   await rig.ready();
-  rig.now = 0;
+  rig.clock.now = 0;
   rig.feed(Array.from({ length: PICTURES }, (_, index) => clipUnit(index, EPOCH)));
   rig.recorder.alarm({ reason: 'door', message: { topic: 'site/door' } });
   const alarmed = performance.now();

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import sinon from 'sinon';
 import { NvrError } from '../../../lib/errors.js';
 import { Backfill, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
-import { systemTimers } from '../../kit/system-timers.js';
+import { TestClock } from '../../kit/test-clock.js';
 
 const HOUR_MS = 3_600_000;
 
 describe('the order of what is fetched', () => {
-  let clock: sinon.SinonFakeTimers;
+  let clock: TestClock;
   let backfill: Backfill;
   /** The attempts: of which alarm, when (s), and how to end it. */
   let attempts: { id: string; at: number; signal: AbortSignal; end: (outcome: FetchOutcome) => void }[];
@@ -16,16 +15,12 @@ describe('the order of what is fetched', () => {
   let outcome: FetchOutcome | undefined;
 
   beforeEach(() => {
-    clock = sinon.useFakeTimers(0);
+    clock = new TestClock();
     attempts = [];
     givenUp = [];
     outcome = undefined;
     backfill = new Backfill(
-      {
-        now: () => clock.now,
-        monotonic: () => clock.now,
-        timers: systemTimers,
-      },
+      { now: clock.read, monotonic: clock.read, timers: clock },
       ({ id }, signal) =>
         new Promise((end) => {
           attempts.push({ id, at: clock.now / 1000, signal, end });
@@ -33,10 +28,6 @@ describe('the order of what is fetched', () => {
         }),
       ({ id }, error) => givenUp.push({ id, at: clock.now, error }),
     );
-  });
-
-  afterEach(() => {
-    clock.restore();
   });
 
   const missing = (id: string, to = 0): void => {
@@ -47,15 +38,15 @@ describe('the order of what is fetched', () => {
   it('is one after the other, 5 s after the span has ended and the camera plays', async () => {
     missing('a');
     missing('b', 20_000);
-    await clock.tickAsync(60_000);
+    await clock.passInTurns(60_000);
     assert.deepEqual(asked(), []);
     backfill.onPlaying(true);
-    await clock.tickAsync(60_000);
+    await clock.passInTurns(60_000);
     missing('c');
-    await clock.tickAsync(60_000);
+    await clock.passInTurns(60_000);
     assert.deepEqual(asked(), [['a', 65]]);
     attempts[0]!.end({ done: true });
-    await clock.tickAsync(1);
+    await clock.passInTurns(1);
     assert.deepEqual(asked(), [
       ['a', 65],
       ['b', 180],
@@ -68,10 +59,10 @@ describe('the order of what is fetched', () => {
     missing('a');
     missing('a');
     assert.equal(backfill.waiting, 1);
-    await clock.tickAsync(5_000);
+    await clock.passInTurns(5_000);
     missing('a');
     attempts[0]!.end({ done: true });
-    await clock.tickAsync(60_000);
+    await clock.passInTurns(60_000);
     assert.deepEqual(asked(), [['a', 5]]);
   });
 
@@ -79,7 +70,7 @@ describe('the order of what is fetched', () => {
     outcome = { done: false, error: new NvrError('ENORECORDING', 'Nothing there.') };
     backfill.onPlaying(true);
     missing('a');
-    await clock.tickAsync(40 * HOUR_MS);
+    await clock.passInTurns(40 * HOUR_MS);
     const waits = asked().map(([, at], index) => at - (asked()[index - 1]?.[1] ?? 0));
     assert.deepEqual(waits.slice(0, 5), [5, 30, 60, 120, 240]);
     assert.ok(Math.max(...waits) <= 4 * 3600, String(waits));
@@ -93,10 +84,10 @@ describe('the order of what is fetched', () => {
   it('lets another one go first while one waits for its next try', async () => {
     backfill.onPlaying(true);
     missing('a');
-    await clock.tickAsync(5_000);
+    await clock.passInTurns(5_000);
     attempts[0]!.end({ done: false });
     missing('b');
-    await clock.tickAsync(10_000);
+    await clock.passInTurns(10_000);
     assert.deepEqual(asked(), [
       ['a', 5],
       ['b', 10],
@@ -106,18 +97,18 @@ describe('the order of what is fetched', () => {
   it('ends with the recorder: what comes of the try under way is no one’s, and the next opening begins anew', async () => {
     backfill.onPlaying(true);
     missing('a');
-    await clock.tickAsync(5_000);
+    await clock.passInTurns(5_000);
     const closed = backfill.close();
     assert.equal(attempts[0]!.signal.aborted, true);
     missing('b');
     attempts[0]!.end({ done: true });
     await closed;
-    await clock.tickAsync(48 * HOUR_MS);
+    await clock.passInTurns(48 * HOUR_MS);
     assert.deepEqual([asked(), givenUp], [[['a', 5]], []]);
     assert.equal(backfill.waiting, 1);
     outcome = { done: true };
     backfill.open();
-    await clock.tickAsync(5_000);
+    await clock.passInTurns(5_000);
     assert.equal(backfill.waiting, 0);
   });
 
@@ -125,13 +116,13 @@ describe('the order of what is fetched', () => {
     outcome = { done: false };
     backfill.onPlaying(true);
     missing('a');
-    await clock.tickAsync(6_000);
+    await clock.passInTurns(6_000);
     backfill.onPlaying(false);
-    await clock.tickAsync(HOUR_MS);
+    await clock.passInTurns(HOUR_MS);
     assert.equal(attempts.length, 1);
     outcome = { done: true };
     backfill.onPlaying(true);
-    await clock.tickAsync(5_000);
+    await clock.passInTurns(5_000);
     assert.equal(attempts.length, 2);
   });
 });

@@ -35,7 +35,7 @@ describe('what a recorder has recorded', () => {
   async function restart(): Promise<void> {
     const { now } = rig;
     rig = new RecorderRig({ folder: rig.folder, mode: 'alarm' });
-    rig.now = now;
+    rig.clock.now = now;
     rig.recorder.arm();
     await rig.ready();
   }
@@ -117,7 +117,7 @@ describe('what a recorder has recorded', () => {
     );
     await rig.recorder.disarm();
     rig = new RecorderRig({ folder: rig.folder, keepDays: 1 });
-    rig.now = 3 * 24 * 3_600_000;
+    rig.clock.now = 3 * 24 * 3_600_000;
     rig.recorder.arm();
     await rig.event('deleted', kept.length - 2);
     await rig.recorder.disarm();

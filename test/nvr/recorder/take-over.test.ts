@@ -152,7 +152,7 @@ describe('Two Node-REDs that record to one folder', function () {
   it('are one and the same after a start: what was begun is finished at once, whatever the clock says', async () => {
     await leftBy(owner('one', { pid: deadPid() }));
     const again = rigOf(owner('one', { isAlive: (pid) => pid === process.pid }));
-    again.now = -3_600_000;
+    again.clock.now = -3_600_000;
     again.recorder.arm();
     const { info, message } = await again.event('finished');
     assert.deepEqual({ message, recovered: info.recovered }, { message: MESSAGE, recovered: true });

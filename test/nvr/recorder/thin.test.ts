@@ -40,7 +40,7 @@ describe('thinning to keyframes', function () {
   }
 
   async function thin(): Promise<ClipInfo> {
-    rig.now += 2 * DAY_MS;
+    rig.clock.now += 2 * DAY_MS;
     rig.recorder.arm();
     await rig.event('thinned');
     await rig.recorder.disarm();
@@ -88,7 +88,7 @@ describe('thinning to keyframes', function () {
     const clips = rig.events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
     await rig.recorder.catalog.keep({ file: clips[0]!.file }, true);
     // The last one ends a day before that, and somewhat less.
-    rig.now = clips.at(-1)!.end - EPOCH + DAY_MS;
+    rig.clock.now = clips.at(-1)!.end - EPOCH + DAY_MS;
     rig.recorder.arm();
     await rig.event('thinned', 2);
     await rig.recorder.disarm();
@@ -96,7 +96,7 @@ describe('thinning to keyframes', function () {
     const [kept, first, second, young] = sizes();
     assert.deepEqual([kept, young], [clips[0]!.bytes, clips[3]!.bytes]);
     assert.ok(first! < clips[1]!.bytes && second! < clips[2]!.bytes);
-    rig.now += DAY_MS;
+    rig.clock.now += DAY_MS;
     rig.recorder.arm();
     const { file } = await rig.event('thinned', 3);
     await rig.recorder.disarm();
@@ -118,7 +118,7 @@ describe('thinning to keyframes', function () {
           ? Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
           : fsPromises.open(file, flags, mode)) as RecorderFs['open'],
     });
-    rig.now += 2 * DAY_MS;
+    rig.clock.now += 2 * DAY_MS;
     rig.recorder.arm();
     assert.equal((await rig.event('warning')).error.code, 'EDISK');
     await rig.recorder.disarm();
@@ -134,7 +134,7 @@ describe('thinning to keyframes', function () {
     await journal.thin(name, { bytes: before.bytes - 1, sha256, frames: 4 });
     fs.writeFileSync(`${before.file}.thin.part`, 'half');
     rig = new RecorderRig({ folder: rig.folder });
-    rig.now = 50_000;
+    rig.clock.now = 50_000;
     rig.recorder.arm();
     await rig.ready();
     let [clip] = (await rig.recorder.catalog.list({})).clips;
@@ -145,7 +145,7 @@ describe('thinning to keyframes', function () {
     await again.thin(name, { bytes: 5, sha256, frames: 4 });
     fs.writeFileSync(before.file, 'thin!');
     rig = new RecorderRig({ folder: rig.folder });
-    rig.now = 50_000;
+    rig.clock.now = 50_000;
     rig.recorder.arm();
     await rig.ready();
     [clip] = (await rig.recorder.catalog.list({})).clips;

@@ -1,34 +1,26 @@
 import assert from 'node:assert/strict';
-import sinon from 'sinon';
 import { AlarmWindow } from '../../../lib/nvr/recorder/alarm-window.js';
 import { WindowTimer } from '../../../lib/nvr/recorder/window-timer.js';
-import { systemTimers } from '../../kit/system-timers.js';
+import { TestClock } from '../../kit/test-clock.js';
 
 const POST_ROLL_MS = 10_000;
 
 describe('the timer of an alarm’s window', () => {
-  let clock: sinon.SinonFakeTimers;
+  let clock: TestClock;
   let lastPicture: number;
   /** When a window was found to be over. */
   let over: number[];
   let timer: WindowTimer;
 
   beforeEach(() => {
-    clock = sinon.useFakeTimers(0);
+    clock = new TestClock();
     lastPicture = -Infinity;
     over = [];
     timer = new WindowTimer(
-      {
-        timers: systemTimers,
-        monotonic: () => clock.now,
-      },
+      { timers: clock, monotonic: clock.read },
       () => lastPicture,
       () => over.push(clock.now),
     );
-  });
-
-  afterEach(() => {
-    clock.restore();
   });
 
   const alarmAt = (at: number, window = new AlarmWindow(at, POST_ROLL_MS, 300_000)): AlarmWindow => {
@@ -39,14 +31,14 @@ describe('the timer of an alarm’s window', () => {
 
   it('ends a clip without pictures with its window', () => {
     alarmAt(0);
-    clock.tick(60_000);
+    clock.pass(60_000);
     assert.deepEqual(over, [POST_ROLL_MS]);
   });
 
   it('waits for pictures of a stream that stalls, 3 s after the last one', () => {
     alarmAt(0);
     lastPicture = 9_000;
-    clock.tick(60_000);
+    clock.pass(60_000);
     assert.deepEqual(over, [12_000]);
   });
 
@@ -54,23 +46,23 @@ describe('the timer of an alarm’s window', () => {
     alarmAt(0);
     for (let at = 0; at < 90_000; at += 1000) {
       lastPicture = clock.now;
-      clock.tick(1000);
+      clock.pass(1000);
     }
     assert.deepEqual(over, [POST_ROLL_MS + 30_000]);
   });
 
   it('waits anew where a further alarm extends the window', () => {
     const window = alarmAt(0);
-    clock.tick(8_000);
+    clock.pass(8_000);
     alarmAt(8_000, window);
-    clock.tick(60_000);
+    clock.pass(60_000);
     assert.deepEqual(over, [18_000]);
   });
 
   it('forgets a window that was cleared', () => {
     alarmAt(0);
     timer.clear();
-    clock.tick(60_000);
+    clock.pass(60_000);
     assert.deepEqual(over, []);
   });
 

@@ -9,7 +9,7 @@ import { clipUnits } from '../../kit/picture-units.js';
 import { FakeHub, videoUnit } from '../../kit/fake-hub.js';
 
 /** A page that takes everything at once. */
-class Page {
+class FastPage {
   readonly records: { kind: string; flags: number; body: Buffer; bytes: Buffer }[] = [];
   readonly viewer = new Viewer(
     'id',
@@ -34,7 +34,7 @@ class Page {
   }
 }
 
-function feedOf(hub: FakeHub, ...pages: Page[]): LiveFeed {
+function feedOf(hub: FakeHub, ...pages: FastPage[]): LiveFeed {
   const feed = new LiveFeed(hub, 0);
   for (const page of pages) feed.add(page.viewer);
   return feed;
@@ -43,7 +43,7 @@ function feedOf(hub: FakeHub, ...pages: Page[]): LiveFeed {
 describe('the feed of a camera', () => {
   it('asks nothing of the camera until somebody looks, and nothing after the last has gone', () => {
     const hub = new FakeHub();
-    const [first, second] = [new Page(), new Page()];
+    const [first, second] = [new FastPage(), new FastPage()];
     const feed = new LiveFeed(hub, 0);
     assert.equal(hub.subscribers.size, 0);
     feed.add(first.viewer);
@@ -58,12 +58,12 @@ describe('the feed of a camera', () => {
 
   it('asks the camera again for who looks after the last has gone, and shows nothing of before', () => {
     const hub = new FakeHub();
-    const first = new Page();
+    const first = new FastPage();
     const feed = feedOf(hub, first);
     const units = clipUnits('h264', 4);
     for (const unit of units.slice(0, 2)) hub.emit(unit);
     feed.remove(first.viewer);
-    const second = new Page();
+    const second = new FastPage();
     feed.add(second.viewer);
     assert.deepEqual([hub.joined, hub.subscribers.size], [2, 1]);
     assert.deepEqual(second.kinds, []);
@@ -74,13 +74,13 @@ describe('the feed of a camera', () => {
 
   it('shows a newcomer during an outage no picture of before it, and sets all players up anew after it', () => {
     const hub = new FakeHub();
-    const page = new Page();
+    const page = new FastPage();
     const feed = feedOf(hub, page);
     const units = clipUnits('h264', 3);
     for (const unit of units) hub.emit(unit);
     hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE', reason: 'gone' });
     hub.tell({ type: 'connecting' });
-    const late = new Page();
+    const late = new FastPage();
     feed.add(late.viewer);
     assert.deepEqual(late.kinds, ['state']);
     hub.emit(units[0]!);
@@ -90,7 +90,7 @@ describe('the feed of a camera', () => {
 
   it('makes each picture once, however many look: all get the same bytes', () => {
     const hub = new FakeHub();
-    const pages = [new Page(), new Page(), new Page()];
+    const pages = [new FastPage(), new FastPage(), new FastPage()];
     feedOf(hub, ...pages);
     for (const unit of clipUnits('h264', 5)) hub.emit(unit);
     for (const page of pages) assert.deepEqual(page.kinds, ['init', ...Array<string>(5).fill('picture')]);
@@ -100,7 +100,7 @@ describe('the feed of a camera', () => {
 
   it('costs one write of shared bytes for each picture and page, however many look', () => {
     const hub = new FakeHub();
-    const pages = Array.from({ length: 32 }, () => new Page());
+    const pages = Array.from({ length: 32 }, () => new FastPage());
     feedOf(hub, ...pages);
     const [first, ...others] = clipUnits('h264', 5);
     hub.emit(first!);
@@ -115,10 +115,10 @@ describe('the feed of a camera', () => {
 
   it('shows a newcomer the present GOP at once, marked as kept, and then what comes', () => {
     const hub = new FakeHub();
-    const feed = feedOf(hub, new Page());
+    const feed = feedOf(hub, new FastPage());
     const units = clipUnits('h264', 6);
     for (const unit of units.slice(0, 4)) hub.emit(unit);
-    const late = new Page();
+    const late = new FastPage();
     feed.add(late.viewer);
     hub.emit(units[4]!);
     assert.deepEqual(late.kinds, ['init', ...Array<string>(5).fill('picture')]);
@@ -130,7 +130,7 @@ describe('the feed of a camera', () => {
     const hub = new FakeHub();
     const units = clipUnits('h264', 4);
     hub.kept = units.slice(0, 3);
-    const page = new Page();
+    const page = new FastPage();
     feedOf(hub, page);
     hub.emit(units[3]!);
     assert.deepEqual(page.kinds, ['init', 'picture', 'picture', 'picture', 'picture']);
@@ -166,12 +166,12 @@ describe('the feed of a camera', () => {
 
     it('tells the players that it sends none once that was seen, newcomers at once', () => {
       const hub = new FakeHub();
-      const first = new Page();
+      const first = new FastPage();
       const feed = feedOf(hub, first);
       for (const unit of silentUnits(61)) hub.emit(unit);
       assert.deepEqual(first.kinds, ['init', ...Array<string>(61).fill('picture')]);
       assert.equal(isTold(first.records[0]), false);
-      const late = new Page();
+      const late = new FastPage();
       feed.add(late.viewer);
       assert.equal(isTold(late.records[0]), true);
     });
@@ -181,7 +181,7 @@ describe('the feed of a camera', () => {
       const units = silentUnits(61);
       hub.gop = units;
       hub.kept = units.slice(50);
-      const page = new Page();
+      const page = new FastPage();
       feedOf(hub, page);
       assert.equal(isTold(page.records[0]), true);
     });
@@ -191,7 +191,7 @@ describe('the feed of a camera', () => {
       const units = silentUnits(81);
       hub.gop = units.slice(0, 60);
       hub.kept = units.slice(50, 60);
-      const page = new Page();
+      const page = new FastPage();
       feedOf(hub, page);
       for (const unit of units.slice(60)) hub.emit(unit);
       assert.deepEqual(page.kinds, ['init', ...Array<string>(31).fill('picture')]);
@@ -199,7 +199,7 @@ describe('the feed of a camera', () => {
 
     it('promises nothing of one that sends them, and takes it back where they begin later', () => {
       const hub = new FakeHub();
-      const page = new Page();
+      const page = new FastPage();
       feedOf(hub, page);
       const swapped = (index: number): number =>
         index % 3 === 0 ? index : index % 3 === 1 ? index + 1 : index - 1;
@@ -211,20 +211,20 @@ describe('the feed of a camera', () => {
 
   it('begins anew with a new format, for newcomers too', () => {
     const hub = new FakeHub();
-    const page = new Page();
+    const page = new FastPage();
     const feed = feedOf(hub, page);
     for (const unit of clipUnits('h264', 2)) hub.emit(unit);
     for (const unit of clipUnits('h265', 2)) hub.emit(unit);
     assert.deepEqual(page.kinds, ['init', 'picture', 'picture', 'init', 'picture', 'picture']);
     assert.match(page.records[3]!.body.toString('latin1'), /^..video\/mp4; codecs="hvc1/s);
-    const late = new Page();
+    const late = new FastPage();
     feed.add(late.viewer);
     assert.deepEqual(late.kinds, ['init', 'picture', 'picture']);
   });
 
   it('says in the page how the stream is, to a newcomer the state alone', () => {
     const hub = new FakeHub();
-    const page = new Page();
+    const page = new FastPage();
     const feed = feedOf(hub, page);
     hub.tell({ type: 'connecting' });
     hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE', reason: 'Gone.', retryInMs: 1000 });
@@ -235,7 +235,7 @@ describe('the feed of a camera', () => {
       reason: 'Gone.',
       retryInMs: 1000,
     });
-    const late = new Page();
+    const late = new FastPage();
     feed.add(late.viewer);
     assert.equal(late.records.length, 1);
     assert.equal(late.state(0).state, 'reconnecting');
@@ -243,7 +243,7 @@ describe('the feed of a camera', () => {
 
   it('says why a stream without parameter sets cannot be shown', () => {
     const hub = new FakeHub();
-    const page = new Page();
+    const page = new FastPage();
     feedOf(hub, page);
     hub.emit(videoUnit({ keyframe: true }));
     assert.equal(page.state(0).code, 'EUNSUPPORTED');
@@ -251,7 +251,7 @@ describe('the feed of a camera', () => {
 
   it('says that a stream of intra refresh without a keyframe cannot be shown, to newcomers too, and shows it from its first keyframe on', () => {
     const hub = new FakeHub();
-    const [first, late] = [new Page(), new Page()];
+    const [first, late] = [new FastPage(), new FastPage()];
     const feed = feedOf(hub, first);
     const [key, other] = clipUnits('h264', 2) as [VideoUnit, VideoUnit];
     const sets = key.nals.filter(({ type }) => type === 7 || type === 8);
@@ -272,7 +272,7 @@ describe('the feed of a camera', () => {
 
   it('sends the pictures of an MJPEG camera as they are, twelve a second at most', () => {
     const hub = new FakeHub();
-    const page = new Page();
+    const page = new FastPage();
     feedOf(hub, page);
     const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
     for (let index = 0; index < 50; index++)
@@ -283,7 +283,7 @@ describe('the feed of a camera', () => {
 
   it('sends sound that browsers play, on the pictures’ clock, and leaves out what they do not', () => {
     const hub = new FakeHub();
-    const page = new Page();
+    const page = new FastPage();
     feedOf(hub, page);
     const sound = (codec: 'aac' | 'pcmu', mediaTime: number): AudioUnit => ({
       kind: 'audio',

@@ -31,7 +31,7 @@ function recording(units: readonly VideoUnit[], error?: Error): Source {
   return source;
 }
 
-class Page {
+class ReplayPage {
   readonly records: { kind: string; body: Buffer }[] = [];
 
   readonly take = (bytes: Buffer): Promise<void> => {
@@ -59,7 +59,7 @@ const PICTURES = (count: number): string[] => Array<string>(count).fill('picture
 
 describe('a recording as records', () => {
   it('is a setup, its pictures each with the time it was recorded at, and an end', async () => {
-    const page = new Page();
+    const page = new ReplayPage();
     const units = clipUnits('h264', 5);
     await replay(recording(units), page.take);
     assert.deepEqual(page.kinds, ['init', ...PICTURES(5), 'state']);
@@ -89,7 +89,7 @@ describe('a recording as records', () => {
   });
 
   it('ends with the code where it broke off, behind the pictures that came', async () => {
-    const page = new Page();
+    const page = new ReplayPage();
     await replay(
       recording(clipUnits('h264', 3), new NvrError('EUNREACHABLE', 'The NVR is gone.')),
       page.take,
@@ -99,7 +99,7 @@ describe('a recording as records', () => {
   });
 
   it('says that MJPEG is not played', async () => {
-    const page = new Page();
+    const page = new ReplayPage();
     const units = clipUnits('h264', 1).map((unit) => ({ ...unit, codec: 'mjpeg' as const }));
     const source = recording(units);
     await replay(source, page.take);
@@ -118,7 +118,7 @@ describe('a recording as records', () => {
   });
 
   it('goes on in another format with another setup, and never back in the player’s time', async () => {
-    const page = new Page();
+    const page = new ReplayPage();
     const units = clipUnits('h264', 100);
     const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
     const changed = units.slice(0, second + 5).map((unit, index) => ({
@@ -136,7 +136,7 @@ describe('a recording as records', () => {
   });
 
   it('leaves out what an open GOP shows before the keyframe it begins with', async () => {
-    const page = new Page();
+    const page = new ReplayPage();
     const [key, ...rest] = clipUnits('h264', 4) as [VideoUnit, ...VideoUnit[]];
     const early = { ...rest[0]!, time: key.time - 40, mediaTime: key.mediaTime! - 40 };
     await replay(recording([key, early, ...rest]), page.take);
@@ -147,7 +147,7 @@ describe('a recording as records', () => {
   });
 
   it('begins with the first keyframe', async () => {
-    const page = new Page();
+    const page = new ReplayPage();
     const units = clipUnits('h264', 100);
     const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
     await replay(recording(units.slice(second - 3, second + 2)), page.take);
