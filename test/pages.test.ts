@@ -26,7 +26,7 @@ function quoted(page: string): string[] {
 
 describe('the pages in Markdown', () => {
   it('link to pages and pictures that exist', () => {
-    for (const page of pages('.', 'docs', 'lib'))
+    for (const page of pages('.', 'docs', 'lib', 'test/kit'))
       for (const [, target] of read(page).matchAll(/\]\(([^)\s#]+)/g)) {
         if (/^[a-z]+:/.test(target!)) continue;
         const name = path.posix.join(path.posix.dirname(page), decodeURIComponent(target!));
@@ -35,12 +35,29 @@ describe('the pages in Markdown', () => {
   });
 
   it('name files and folders that exist', () => {
-    for (const page of ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'lib/README.md']) {
+    for (const page of [
+      'ARCHITECTURE.md',
+      'CONTRIBUTING.md',
+      'SECURITY.md',
+      'lib/README.md',
+      'test/kit/README.md',
+    ]) {
       const named = quoted(page).filter((text) =>
         /^(lib|nodes|test|docs|examples|\.github)\/[\w./-]+$/.test(text),
       );
       for (const name of named) assert.ok(exists(name), `${page} names ${name}`);
     }
+  });
+
+  it('show tests as they stand in the files that they name, and name files of the kit that exist', () => {
+    const page = read('test/kit/README.md');
+    const flat = (text: string): string => text.replace(/[\s,]+/g, '');
+    const examples = [...page.matchAll(/<!-- (\S+) -->\s+```ts\n([^]*?)```/g)];
+    assert.equal(examples.length, 3);
+    for (const [, file, example] of examples)
+      assert.ok(flat(read(file!)).includes(flat(example!)), `${file!} has another test by now`);
+    for (const name of quoted('test/kit/README.md').filter((text) => /^[\w-]+\.ts$/.test(text)))
+      assert.ok(exists(`test/kit/${name}`), `the page names ${name}`);
   });
 
   it('name scripts that exist, and CONTRIBUTING.md names each of them', () => {

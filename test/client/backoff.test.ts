@@ -110,7 +110,10 @@ describe('Backoff', () => {
     assert.equal(backoff.next('EAUTH', 0).inMs, 300_000);
     assert.equal(backoff.next('ETIMEDOUT', 0).inMs, 1000);
     backoff.reset();
-    assert.deepEqual([backoff.attempt, backoff.next('ETIMEDOUT', 0).inMs], [0, 1000]);
+    assert.deepEqual(
+      { attempt: backoff.attempt, inMs: backoff.next('ETIMEDOUT', 0).inMs },
+      { attempt: 0, inMs: 1000 },
+    );
   });
 
   it('starts again after 30 s of media in all since the last doubling', () => {

@@ -82,7 +82,7 @@ describe('the HTTP tunnel', () => {
     pipe.write(Buffer.from('late'));
     await http.until(() => http!.sockets.size === 0);
     assert.equal(http.asked.length, 2);
-    assert.deepEqual([closes, read()], [[], '']);
+    assert.deepEqual({ closes, read: read() }, { closes: [], read: '' });
   });
 
   it('leaves no POST behind that was being opened when it was destroyed', async () => {

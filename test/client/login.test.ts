@@ -174,7 +174,10 @@ describe('logging in', () => {
         assert.equal(error.code, 'EUNSUPPORTED');
         assert.match(error.message, quoted);
         assert.ok(!error.message.includes('check the user name') && error.message.length < 520);
-        assert.deepEqual([gate.waitMs, authorizations().length], [0, 0]);
+        assert.deepEqual(
+          { waitMs: gate.waitMs, authorizations: authorizations().length },
+          { waitMs: 0, authorizations: 0 },
+        );
       });
 
     it('still says EAUTH where an answer is refused without a new challenge', async () => {

@@ -241,7 +241,7 @@ describe('RtspSession', () => {
     it(`says ${code} for ${status}`, async () => {
       await start(({ method }) => (method === 'DESCRIBE' ? { status, reason: 'No' } : undefined));
       const error = await rig.fails();
-      assert.deepEqual([error.code, error.status], [code, status]);
+      assert.deepEqual({ code: error.code, status: error.status }, { code, status });
     });
   }
 

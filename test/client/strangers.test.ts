@@ -276,7 +276,7 @@ describe('UDP from another address', () => {
     pair.sendRtcp(Buffer.from('80c9000100000002', 'hex'));
     await reached;
     assert.deepEqual(got, ['media']);
-    assert.deepEqual([pair.strangers, wrong], [1, []]);
+    assert.deepEqual({ strangers: pair.strangers, wrong }, { strangers: 1, wrong: [] });
     pair.close();
     for (const socket of [server, source, other]) socket.close();
   });

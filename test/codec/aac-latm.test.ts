@@ -192,7 +192,10 @@ describe('AacLatmDepacketizer', () => {
       rtp({ marker: true, timestamp: 3, payload: Buffer.from([0]) }),
       rtp({ sequence: 1, marker: true, timestamp: 4, payload: Buffer.from([1, 7]) }),
     ]);
-    assert.deepEqual([units.length, units[3]?.damaged, units[3]?.data[0]], [4, true, 7]);
+    assert.deepEqual(
+      { units: units.length, damaged: units[3]?.damaged, begins: units[3]?.data[0] },
+      { units: 4, damaged: true, begins: 7 },
+    );
   });
 
   it('bounds an element at 8 MiB', () => {

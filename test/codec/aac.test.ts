@@ -150,8 +150,12 @@ describe('AacDepacketizer', () => {
       const { aac, units } = depacketizer({ ...HBR, config }, clockRate, 7);
       feed(aac, packetizeAac(frames(2), { ...OPTIONS, timestamp: 0 }));
       assert.deepEqual(
-        [units[0]?.format.sampleRate, units[0]?.format.channels, units[1]?.rtpTime],
-        [sampleRate, channels, step],
+        {
+          sampleRate: units[0]?.format.sampleRate,
+          channels: units[0]?.format.channels,
+          rtpTime: units[1]?.rtpTime,
+        },
+        { sampleRate, channels, rtpTime: step },
         config,
       );
       assert.equal(units[0]?.format.config?.toString('hex'), config);

@@ -139,8 +139,14 @@ describe('where a stream can begin', () => {
     feed.payload(delta(), true).next().payload(recoverySei(2)).payload(delta(), true);
     assert.equal(flags(feed.units), 'pl pl pl pl p p');
     const [before, entry] = feed.units;
-    assert.deepEqual([entry!.keyframe, entry!.recoveryFrames, isEntry(entry!)], [false, 2, true]);
-    assert.deepEqual([isKeyframe(entry!), isEntry(before!)], [false, false]);
+    assert.deepEqual(
+      { keyframe: entry!.keyframe, recoveryFrames: entry!.recoveryFrames, isEntry: isEntry(entry!) },
+      { keyframe: false, recoveryFrames: 2, isEntry: true },
+    );
+    assert.deepEqual(
+      { entryIsKeyframe: isKeyframe(entry!), beforeIsEntry: isEntry(before!) },
+      { entryIsKeyframe: false, beforeIsEntry: false },
+    );
     assert.deepEqual(types(entry), [7, 8, 6, 1]);
     assert.equal(feed.units.at(-1)!.recoveryFrames, 2);
   });
@@ -163,7 +169,10 @@ describe('where a stream can begin', () => {
     assert.equal(feed.units[0]!.recoveryFrames, 2);
     const behind = h265();
     behind.payload(recoverySei265(-3)).payload(slice(TRAIL), true);
-    assert.deepEqual([flags(behind.units), behind.units[0]!.recoveryFrames], ['p', 0]);
+    assert.deepEqual(
+      { flags: flags(behind.units), recoveryFrames: behind.units[0]!.recoveryFrames },
+      { flags: 'p', recoveryFrames: 0 },
+    );
   });
 
   it('counts from a recovery point for who joins there', () => {
@@ -205,7 +214,10 @@ describe('where a stream can begin', () => {
       .payload(idr())
       .gap()
       .payload(idr({ firstMb: 80 }), true);
-    assert.deepEqual([flags(feed.units), feed.units[1]!.standIn], ['K Kdl', true]);
+    assert.deepEqual(
+      { flags: flags(feed.units), standIn: feed.units[1]!.standIn },
+      { flags: 'K Kdl', standIn: true },
+    );
   });
 });
 
@@ -294,6 +306,9 @@ describe('a picture of very many slices', () => {
     feed.payload(SPS).payload(PPS);
     for (let mb = 0; mb < 8160; mb += 1) feed.payload(idr({ firstMb: mb, size: 4 }), mb === 8159);
     assert.equal(feed.units.length, 1);
-    assert.deepEqual([feed.units[0]!.nals.length, flags(feed.units)], [8162, 'K']);
+    assert.deepEqual(
+      { nals: feed.units[0]!.nals.length, flags: flags(feed.units) },
+      { nals: 8162, flags: 'K' },
+    );
   });
 });

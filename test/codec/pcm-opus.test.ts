@@ -34,8 +34,8 @@ describe('OpusDepacketizer', () => {
       rtp({ timestamp: 960, payload: Buffer.from([0x78, 1, 2]) }),
     ]);
     assert.deepEqual(
-      [units[0]!.codec, units[0]!.data, units[0]!.rtpTime],
-      ['opus', Buffer.from([0x78, 1, 2]), 960],
+      { codec: units[0]!.codec, data: units[0]!.data, rtpTime: units[0]!.rtpTime },
+      { codec: 'opus', data: Buffer.from([0x78, 1, 2]), rtpTime: 960 },
     );
     assert.deepEqual(units[0]!.format, { codec: 'opus', sampleRate: 48_000, channels: 2 });
   });

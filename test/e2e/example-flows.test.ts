@@ -173,7 +173,10 @@ describe('the examples with what they talk to', function () {
         assert.deepEqual(entity.device, picture.device);
         assert.equal((await until(() => kept.get(String(entity.availability_topic)))).toString(), 'online');
       }
-      assert.deepEqual([reachable.device_class, motion.device_class], ['connectivity', 'motion']);
+      assert.deepEqual(
+        { reachable: reachable.device_class, motion: motion.device_class },
+        { reachable: 'connectivity', motion: 'motion' },
+      );
 
       const still = await until(() => kept.get(String(picture.topic)));
       assert.notEqual(jpegSize(new Uint8Array(still)), undefined);
@@ -224,10 +227,13 @@ describe('the examples with what they talk to', function () {
       assert.notEqual(jpegSize(new Uint8Array(await at('nvr/results/left'))), undefined);
       const made = await json('nvr/results/b');
       const [file] = made.files as { file: string }[];
-      assert.deepEqual([made.job, made.worker], ['b', 'one']);
+      assert.deepEqual({ job: made.job, worker: made.worker }, { job: 'b', worker: 'one' });
       assert.ok(fs.existsSync(file!.file));
       const dead = await json('nvr/dead/c');
-      assert.deepEqual([dead.id, dead.code, dead.worker], ['c', 'EINPUT', 'one']);
+      assert.deepEqual(
+        { id: dead.id, code: dead.code, worker: dead.worker },
+        { id: 'c', code: 'EINPUT', worker: 'one' },
+      );
       assert.equal((dead.job as { tries: number }).tries, 3);
       assert.match(String(dead.message), /it has "NVR"/);
       assert.match(String((await json('nvr/dead/e')).message), /snapshot or export/);
@@ -334,8 +340,8 @@ describe('the examples with what they talk to', function () {
       for (const camera of [1, 2]) await state(camera, 'playing', 'one');
       const discovered = json('homeassistant/binary_sensor/nvr_home_1/reachable/config');
       assert.deepEqual(
-        [discovered.state_topic, discovered.availability_topic],
-        ['nvr/home/1/state', 'nvr/instances/one'],
+        { state: discovered.state_topic, availability: discovered.availability_topic },
+        { state: 'nvr/home/1/state', availability: 'nvr/instances/one' },
       );
       assert.notEqual(jpegSize(new Uint8Array(await until(() => kept.get('nvr/home/1/picture')))), undefined);
 
@@ -347,7 +353,7 @@ describe('the examples with what they talk to', function () {
       for (const camera of [1, 2]) {
         const topic = `nvr/instances/two/standby/${camera}`;
         await until(() => kept.get(topic));
-        assert.deepEqual([json(topic).owner, json(topic).by], ['one', 'two']);
+        assert.deepEqual({ owner: json(topic).owner, by: json(topic).by }, { owner: 'one', by: 'two' });
         await state(camera, 'playing', 'one');
       }
       const page = async (wanted: RegExp): Promise<void> => {

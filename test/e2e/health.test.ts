@@ -130,7 +130,10 @@ describe('the test of a connection', function () {
       ['reach', 'rtsp', 'auth', 'media'],
     );
     const { health, picture } = lines.at(-1) as { health: Record<string, unknown>; picture: string };
-    assert.deepEqual([health.state, health.codec, health.width, health.channel], ['up', 'h264', 640, 1]);
+    assert.deepEqual(
+      { state: health.state, codec: health.codec, width: health.width, channel: health.channel },
+      { state: 'up', codec: 'h264', width: 640, channel: 1 },
+    );
     const image = await fetch(`${nodeRed.url}/nvr-flow/picture`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -159,7 +162,11 @@ describe('the test of a connection', function () {
             channel: '1',
           };
           const { status, lines } = await post(nodeRed.url, 'test', body);
-          assert.deepEqual([status, lines[0]?.code], [400, 'EINPUT'], JSON.stringify(change));
+          assert.deepEqual(
+            { status, code: lines[0]?.code },
+            { status: 400, code: 'EINPUT' },
+            JSON.stringify(change),
+          );
         }
       }
       const user = { id: server.id, server, stored: 'password', username: 'somebody else', channel: '1' };
@@ -421,8 +428,8 @@ describe('the admin endpoints', function () {
         for (const other of [undefined, 'made-up', viewer]) {
           const { status, text } = await post(nodeRed.url, 'picture', { id }, other);
           assert.deepEqual(
-            [status, text.length < 20],
-            [401, true],
+            { status, isShort: text.length < 20 },
+            { status: 401, isShort: true },
             'a picture that is there is not shown either',
           );
         }

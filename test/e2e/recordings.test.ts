@@ -202,7 +202,10 @@ describe('recordings on a page of cameras', function () {
     const still = (at: string): Promise<Response> => fetch(`${nodeRed.url}/nvr/view/wall/1.jpg?at=${at}`);
     const at = Date.now() - 10 * MINUTE_MS;
     const answer = await still(new Date(at).toISOString());
-    assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'image/jpeg']);
+    assert.deepEqual(
+      { status: answer.status, contentType: answer.headers.get('content-type') },
+      { status: 200, contentType: 'image/jpeg' },
+    );
     const shown = Date.parse(answer.headers.get('x-picture-time')!);
     assert.ok(shown <= at && at - shown <= 1_000, `${shown - at} ms`);
     for (const [asked, status, code] of [
@@ -211,7 +214,10 @@ describe('recordings on a page of cameras', function () {
       ['-30d', 503, 'ENORECORDING'],
     ] as const) {
       const refused = await still(asked);
-      assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [status, code]);
+      assert.deepEqual(
+        { status: refused.status, code: ((await refused.json()) as { code: string }).code },
+        { status, code },
+      );
     }
   });
 
@@ -235,10 +241,13 @@ describe('recordings on a page of cameras', function () {
     assert.ok(told.thumbnail);
     const file = `${nodeRed.url}/nvr/view/wall/clips/${told.id}.mp4`;
     const part = await fetch(file, { headers: { Range: 'bytes=4-7' } });
-    assert.deepEqual([part.status, await part.text()], [206, 'ftyp']);
+    assert.deepEqual({ status: part.status, text: await part.text() }, { status: 206, text: 'ftyp' });
     assert.equal(part.headers.get('content-type'), 'video/mp4');
     const picture = await fetch(file.replace('.mp4', '.jpg'));
-    assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/jpeg']);
+    assert.deepEqual(
+      { status: picture.status, contentType: picture.headers.get('content-type') },
+      { status: 200, contentType: 'image/jpeg' },
+    );
     const middle = told.start + (told.end - told.start) / 2;
     await page.evaluate(
       async ([time]) => {

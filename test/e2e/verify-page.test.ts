@@ -90,7 +90,7 @@ describe('the page that checks an export, in Chromium', function () {
   ] as const)
     it(`says that it is whole, ${what}`, async () => {
       const seen = await check(result.folder, script);
-      assert.deepEqual([seen.result, seen.findings], ['whole', []]);
+      assert.deepEqual({ result: seen.result, findings: seen.findings }, { result: 'whole', findings: [] });
       assert.match(seen.means, means);
     });
 

@@ -66,7 +66,7 @@ describe('the store of example 16', () => {
     const account = { CLIPS_KEY: 'user', CLIPS_SECRET: 'top-secret' };
     const { answer } = await upload({ CLIPS_URL: `${url}/clips/`, ...account });
     const [{ request, body }] = puts as [Put];
-    assert.deepEqual([request.method, request.url], ['PUT', '/clips/gate%207-140200.mp4']);
+    assert.deepEqual({ method: request.method, url: request.url }, { method: 'PUT', url: '/clips/gate%207-140200.mp4' });
     assert.equal(request.headers['content-length'], String(CLIP.length));
     assert.equal(request.headers['transfer-encoding'], undefined);
     assert.equal(request.headers['content-type'], 'video/mp4');

@@ -60,7 +60,7 @@ describe('the desk of example 17', () => {
     assert.deepEqual(actions(one, LIVE), ['start 1', 'start 2']);
     assert.deepEqual(actions(one, RECORDER), ['arm 1', 'arm 2']);
     const { state, by, name } = broker.json('nvr/home/1/state');
-    assert.deepEqual([state, by, name], ['playing', 'one', 'Camera 1']);
+    assert.deepEqual({ state, by, name }, { state: 'playing', by: 'one', name: 'Camera 1' });
   });
 
   it('stands by for what another one watches: says so with both names, and neither plays nor records it', () => {

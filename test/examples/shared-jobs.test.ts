@@ -101,7 +101,7 @@ describe('the desk of example 16', () => {
       broker.pass(10);
     }
     const { id, message, code, job } = broker.json('nvr/dead/a');
-    assert.deepEqual([id, message, code], ['a', 'The NVR says nothing.', 'ETIMEOUT']);
+    assert.deepEqual({ id, message, code }, { id: 'a', message: 'The NVR says nothing.', code: 'ETIMEOUT' });
     assert.deepEqual(job, { ...CLIP, tries: 3 });
     broker.pass(60);
     assert.equal(count(EXPORTS, 'a'), 3);
@@ -164,7 +164,7 @@ describe('the desk of example 16', () => {
       const worker = workerOf('a');
       clip(worker, 'a');
       const [upload] = worker.given[UPLOADS]!;
-      assert.deepEqual([upload!.job, (upload!.files as object[]).length], ['a', 1]);
+      assert.deepEqual({ job: upload!.job, files: (upload!.files as object[]).length }, { job: 'a', files: 1 });
       broker.pass(60);
       assert.equal(broker.retained.has('nvr/results/a'), false);
       broker.give(worker, { topic: 'uploaded', job: 'a', files: [{ url: 'http://store/clips/a' }] });

@@ -76,9 +76,12 @@ describe('RTSP tunnelled in HTTP by GStreamer’s server', () => {
         });
       });
       assert.equal(events.find(({ type }) => type === 'playing')?.transport, 'http');
-      assert.deepEqual([camera.statistics.transport, camera.statistics.lost], ['http', 0]);
+      assert.deepEqual(
+        { transport: camera.statistics.transport, lost: camera.statistics.lost },
+        { transport: 'http', lost: 0 },
+      );
       const health = await nvr.health.probe(1, 'main', 'session');
-      assert.deepEqual([health.state, health.stage], ['up', 'session']);
+      assert.deepEqual({ state: health.state, stage: health.stage }, { state: 'up', stage: 'session' });
       await nvr.close();
     });
 
@@ -125,7 +128,7 @@ describe('RTSP tunnelled in HTTP by GStreamer’s server', () => {
       settingsFor(server.port, { transport: 'http', username: 'admin', password: 'wrong password' }),
     );
     const health = await nvr.health.probe(1, 'main', 'auth');
-    assert.deepEqual([health.stage, health.code], ['auth', 'EAUTH']);
+    assert.deepEqual({ stage: health.stage, code: health.code }, { stage: 'auth', code: 'EAUTH' });
     await nvr.close();
   });
 });

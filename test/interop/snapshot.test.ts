@@ -58,7 +58,10 @@ describe('snapshots of GStreamer’s cameras on a machine without ffmpeg, judged
       await server.stop();
 
       assert.equal(snapshot.warning, undefined);
-      assert.deepEqual([snapshot.contentType, snapshot.width, snapshot.height], ['image/jpeg', 640, 360]);
+      assert.deepEqual(
+        { contentType: snapshot.contentType, width: snapshot.width, height: snapshot.height },
+        { contentType: 'image/jpeg', width: 640, height: 360 },
+      );
       const full = ['-vf', 'scale=in_range=tv:out_range=pc', '-pix_fmt', 'yuvj420p', '-f', 'rawvideo', '-'];
       const theirs = ffmpeg(['-f', format, '-i', 'pipe:0', ...full], snapshot.unit.data);
       const ours = decodeJpeg(snapshot.data, 640, 360);

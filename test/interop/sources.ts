@@ -143,7 +143,10 @@ async function judgeVideo(
   assert.equal(end.reason, 'bye');
   assert.equal(session.statistics.lost, 0);
   assert.ok(video.every(({ damaged }) => !damaged));
-  assert.deepEqual([video[0]!.format.width, video[0]!.format.height], [320, 240]);
+  assert.deepEqual(
+    { width: video[0]!.format.width, height: video[0]!.format.height },
+    { width: 320, height: 240 },
+  );
   const data = Buffer.concat(video.map((unit) => unit.data));
   assert.deepEqual(await receivedHashes(data, extension, folder), await frameHashes(clip));
 }

@@ -19,7 +19,10 @@ describe('an alarm while the NVR is away, in a real flow', function () {
     rig.simulator = await startSimulator({ ...ACCOUNT, channels: 4, rtspPort, httpPort });
     const fetched = await sink('out').first(() => true);
     const clip = clipOf(fetched);
-    assert.deepEqual([fetched.mine, clip.source, clip.reason], ['kept', 'playback', 'away']);
+    assert.deepEqual(
+      { mine: fetched.mine, source: clip.source, reason: clip.reason },
+      { mine: 'kept', source: 'playback', reason: 'away' },
+    );
     assert.ok(clip.coverage >= 0.95, `${clip.coverage} ${JSON.stringify(clip.gaps)}`);
     assert.equal(judge(clip.file).frames, clip.frames);
     assert.equal(sink('complete').messages.filter(({ mine }) => mine === 'kept').length, 0);

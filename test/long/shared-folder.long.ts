@@ -98,7 +98,7 @@ describe('Two Node-REDs with one folder', function () {
     await start();
     const before = bytes();
     await wait(ALONE_MS);
-    assert.deepEqual([parts().length, clips().length], [1, 0]);
+    assert.deepEqual({ parts: parts().length, clips: clips().length }, { parts: 1, clips: 0 });
     assert.ok(bytes() > before, 'it goes on');
     process.kill(one.pid, 'SIGKILL');
     const took = await until(() => clips().length === 1 && parts().length === 0);

@@ -76,7 +76,10 @@ describe('where pictures are missing', () => {
     const finder = new GapFinder();
     for (const time of times) finder.add(time);
     finder.finish();
-    assert.deepEqual([finder.gaps.length, finder.unlistedMs], [1000, 500 * 200]);
+    assert.deepEqual(
+      { gaps: finder.gaps.length, unlistedMs: finder.unlistedMs },
+      { gaps: 1000, unlistedMs: 500 * 200 },
+    );
   });
 
   it('is from two frames and the usual jitter on, in whole milliseconds', () => {

@@ -106,7 +106,7 @@ describe('the ring of GOPs before an alarm', () => {
       [undefined, 'lost', 'lost', 'lost', 'lost'],
     );
     assert.equal(ring.bytes, 5 * cost(100));
-    assert.deepEqual([told, ring.spanMs], [[300], 300]);
+    assert.deepEqual({ told, spanMs: ring.spanMs }, { told: [300], spanMs: 300 });
     fill(ring, 'Kpp', 2000, 100);
     assert.deepEqual(arrivals(ring.since(2000)), [2000, 2100, 2200]);
   });
@@ -308,9 +308,9 @@ describe('the ring of GOPs before an alarm', () => {
     const told: number[] = [];
     const ring = new GopRing({ seconds: 100, maxBytes: 8 * cost(10), onShrink: (ms) => told.push(ms) });
     fill(ring, 'KpppKppp');
-    assert.deepEqual([ring.bytes, told], [8 * cost(10), []]);
+    assert.deepEqual({ bytes: ring.bytes, told }, { bytes: 8 * cost(10), told: [] });
     fill(ring, 'p', 800);
-    assert.deepEqual([ring.bytes, told], [5 * cost(10), [400]]);
+    assert.deepEqual({ bytes: ring.bytes, told }, { bytes: 5 * cost(10), told: [400] });
   });
 
   it('drops as many old GOPs at once as one large picture needs', () => {
@@ -334,8 +334,15 @@ describe('the ring of GOPs before an alarm', () => {
       fill(ring, 'Kp'.repeat(10), round * 10_000);
       ring.clear();
       assert.deepEqual(
-        [ring.bytes, ring.spanMs, ring.since(0).length, ring.yield(), budget.used, budget.stores.size],
-        [0, 0, 0, false, 0, 0],
+        {
+          bytes: ring.bytes,
+          spanMs: ring.spanMs,
+          since: ring.since(0).length,
+          yield: ring.yield(),
+          used: budget.used,
+          stores: budget.stores.size,
+        },
+        { bytes: 0, spanMs: 0, since: 0, yield: false, used: 0, stores: 0 },
       );
       fill(ring, 'p', round * 10_000 + 2000);
       assert.equal(ring.since(0).length, 0);
@@ -364,7 +371,7 @@ describe('the ring of GOPs before an alarm', () => {
     const ring = new GopRing({ seconds: 10, maxBytes: 2 * cost(10), onShrink: (ms) => told.push(ms) });
     ring.push(unit('K', 0, 5000));
     ring.push(unit('K', 100, 5000));
-    assert.deepEqual([told, ring.spanMs, ring.bytes], [[0], 0, 0]);
+    assert.deepEqual({ told, spanMs: ring.spanMs, bytes: ring.bytes }, { told: [0], spanMs: 0, bytes: 0 });
   });
 
   it('reports that it shrank where other stores leave it no room, for one unit or for all', () => {
@@ -390,7 +397,10 @@ describe('the ring of GOPs before an alarm', () => {
     fill(ring, 'K', 3300);
     assert.equal(ring.spanMs, 3300 - kept!);
     fill(ring, 'p'.repeat(31), 3400);
-    assert.deepEqual([arrivals(ring.since(0))[0], ring.bytes], [3300, 32 * cost(10)]);
+    assert.deepEqual(
+      { firstArrival: arrivals(ring.since(0))[0], bytes: ring.bytes },
+      { firstArrival: 3300, bytes: 32 * cost(10) },
+    );
   });
 
   it('leaves a unit as it was lost, sound as it is, and the pictures of whole GOPs behind it', () => {

@@ -77,7 +77,10 @@ describe('H.265 keyframes in wasm', () => {
       const keyframe = encode(clip);
       const theirs = ffmpeg(['-f', 'hevc', '-i', 'pipe:0', '-f', 'rawvideo', '-'], keyframe);
       const ours = decode(keyframe);
-      assert.deepEqual([ours.width, ours.height], [clip.width, clip.height]);
+      assert.deepEqual(
+        { width: ours.width, height: ours.height },
+        { width: clip.width, height: clip.height },
+      );
       assert.equal(psnr(planesOf(theirs, clip.width, clip.height), ours), Infinity);
     });
   }

@@ -195,12 +195,18 @@ export async function judgeShape(codec: Codec, sar: string, square: number): Pro
   ]);
   const job = { codec, data, quality: 90, ffmpegPath: '' };
   for (const jpeg of [maker.make(job).data, await ffmpegSnapshot(job)]) {
-    assert.deepEqual([density(jpeg), jpegSize(jpeg)], [sar, { width: 352, height: 64 }]);
+    assert.deepEqual(
+      { density: density(jpeg), size: jpegSize(jpeg) },
+      { density: sar, size: { width: 352, height: 64 } },
+    );
     assert.equal(shapeByFfmpeg(jpeg), sar);
   }
   const squared = { ...job, squarePixels: true };
   for (const jpeg of [maker.make(squared).data, await ffmpegSnapshot(squared)]) {
-    assert.deepEqual([density(jpeg), jpegSize(jpeg)], ['1:1', { width: square, height: 64 }]);
+    assert.deepEqual(
+      { density: density(jpeg), size: jpegSize(jpeg) },
+      { density: '1:1', size: { width: square, height: 64 } },
+    );
     const off = distance(jpeg, square, 64);
     assert.ok(off <= 5, String(off));
   }

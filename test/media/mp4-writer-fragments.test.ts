@@ -315,7 +315,10 @@ describe('the fragments that the MP4 writer makes', () => {
     const rig = new Rig();
     await rig.begin();
     await rig.gop(40, 1000, false);
-    assert.deepEqual([rig.writer.facts.bytes, rig.writer.facts.durationMs], [0, 1000]);
+    assert.deepEqual(
+      { bytes: rig.writer.facts.bytes, durationMs: rig.writer.facts.durationMs },
+      { bytes: 0, durationMs: 1000 },
+    );
     await rig.writer.add(picture(1000, true));
     assert.equal(rig.writer.facts.bytes, rig.disk.bytes.length);
     rig.writer.leaveOut(picture(1040, false, { damaged: true }));

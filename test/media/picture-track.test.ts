@@ -85,9 +85,15 @@ describe('the pictures of a file', () => {
     const { track } = feed;
     assert.equal(track.waitingMs(90_000), 0);
     feed.add(0, KEY).add(40);
-    assert.deepEqual([track.bytes, track.frames, track.waitingMs(90_000)], [2 * BYTES, 2, 1000]);
+    assert.deepEqual(
+      { bytes: track.bytes, frames: track.frames, waitingMs: track.waitingMs(90_000) },
+      { bytes: 2 * BYTES, frames: 2, waitingMs: 1000 },
+    );
     feed.take(80, KEY);
-    assert.deepEqual([track.bytes, track.frames, track.waitingMs(80 * 90 + 90)], [BYTES, 3, 1]);
+    assert.deepEqual(
+      { bytes: track.bytes, frames: track.frames, waitingMs: track.waitingMs(80 * 90 + 90) },
+      { bytes: BYTES, frames: 3, waitingMs: 1 },
+    );
   });
 
   it('are marked as keyframes where a player can begin: at recovery points as well, and at the first one', () => {
@@ -122,7 +128,10 @@ describe('the pictures of a file', () => {
     assert.equal(feed.take(80), undefined);
     feed.add(120).add(160);
     const first = feed.take(200)!;
-    assert.deepEqual([first.samples.length, feed.track.bytes], [3, 3 * BYTES]);
+    assert.deepEqual(
+      { samples: first.samples.length, bytes: feed.track.bytes },
+      { samples: 3, bytes: 3 * BYTES },
+    );
     const second = feed.take(240, KEY)!;
     assert.equal(second.samples.length, 3);
     const [times, later] = [timesOf(first), timesOf(second)];
@@ -208,7 +217,7 @@ describe('the pictures of a file', () => {
         .add(ms + 80);
     feed.leaveOut(4010, DAMAGED).leaveOut(4100).leaveOut(4140, DAMAGED);
     feed.end();
-    assert.deepEqual([feed.track.frames, feed.track.damaged], [120, 2]);
+    assert.deepEqual({ frames: feed.track.frames, damaged: feed.track.damaged }, { frames: 120, damaged: 2 });
     const within = feed.track.gaps.filter(({ at }) => at > 1000 && at < 7000);
     assert.deepEqual(within, [{ at: 4080, ms: 120 }]);
     assert.deepEqual(feed.track.damagedSpans, [

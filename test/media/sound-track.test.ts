@@ -159,7 +159,10 @@ describe('the sound of a file', () => {
   it('is delayed as the pictures are', () => {
     const track = trackOf(steps(3));
     const run = track.take(2, 77, 64)!;
-    assert.deepEqual([run.run.track, run.run.time, run.samples.length], [2, 77, 1]);
+    assert.deepEqual(
+      { track: run.run.track, time: run.run.time, samples: run.samples.length },
+      { track: 2, time: 77, samples: 1 },
+    );
     assert.equal(track.take(2, 77)!.run.time, FRAME + 77);
   });
 

@@ -143,7 +143,7 @@ describe('the dialog’s test', () => {
 
   it('puts the stored password into no path that the dialog does not have from the flow file', async () => {
     const { status, lines } = await test({ liveTemplate: '/x?name={username}&secret={password}' });
-    assert.deepEqual([status, lines[0]!.code], [400, 'EINPUT']);
+    assert.deepEqual({ status, code: lines[0]!.code }, { status: 400, code: 'EINPUT' });
     assert.match(String(lines[0]!.reason), /in no new path: type the password again/);
     assert.equal(server.requests.length, 0);
   });
@@ -174,7 +174,7 @@ describe('the dialog’s test', () => {
           { id: 'n', action: 'start' },
           { 'content-type': type },
         );
-        assert.deepEqual([status, lines[0]!.code], [415, 'EINPUT']);
+        assert.deepEqual({ status, code: lines[0]!.code }, { status: 415, code: 'EINPUT' });
       }
       assert.equal(server.requests.length, 0);
     });
@@ -220,12 +220,12 @@ describe('the dialog’s search for cameras', () => {
       const server = { host: '127.0.0.1', rtspPort: String(simulator.rtspPort) };
       const { lines } = await runtime.post('test', { server, channel: given, ...account });
       const health = lines.at(-1)!.health as { channel: number; state: string };
-      assert.deepEqual([health.channel, health.state], [expected, 'up']);
+      assert.deepEqual({ channel: health.channel, state: health.state }, { channel: expected, state: 'up' });
     });
 
   it('names a wrong password, after one question', async () => {
     const { status, lines } = await find({}, 'wrong');
-    assert.deepEqual([status, lines[0]!.code], [400, 'EAUTH']);
+    assert.deepEqual({ status, code: lines[0]!.code }, { status: 400, code: 'EAUTH' });
   });
 });
 

@@ -72,15 +72,21 @@ describe('nvr-health-ping, at a real socket,', function () {
       const sink = await deploy({ depth }, await start(servers));
       const answer = await ask(sink);
       const health = answer.health as Record<string, unknown>;
-      assert.deepEqual([health.state, health.code, health.stage], [state, code, stage]);
+      assert.deepEqual(
+        { state: health.state, code: health.code, stage: health.stage },
+        { state, code, stage },
+      );
       assert.equal(answer.payload, state === 'down' ? false : health.rttMs);
       const change = await sink('change').first(() => true);
       assert.equal(change.payload, state);
       const { reason } = health as { reason: string };
       const event = change.event as Record<string, unknown>;
-      assert.deepEqual([event.code, event.reason], [code, reason]);
+      assert.deepEqual({ code: event.code, reason: event.reason }, { code, reason });
       const { fill, shape, text } = statuses('ping').at(-1)!;
-      assert.deepEqual([fill, shape, text], [state === 'down' ? 'red' : 'yellow', 'ring', code]);
+      assert.deepEqual(
+        { fill, shape, text },
+        { fill: state === 'down' ? 'red' : 'yellow', shape: 'ring', text: code },
+      );
       assert.ok(reason.length > 20 && !reason.includes(ACCOUNT.password), reason);
       assert.equal(sink('catch').messages.length, 0);
       told.set(code, { badge: text, reason });

@@ -131,7 +131,10 @@ describe('a job by message', function () {
         { firstRepeated: first.repeated, secondRepeated: second.repeated },
         { firstRepeated: undefined, secondRepeated: true },
       );
-      assert.deepEqual([second.payload, clipOf(second).sha256], [first.payload, clipOf(first).sha256]);
+      assert.deepEqual(
+        { payload: second.payload, sha256: clipOf(second).sha256 },
+        { payload: first.payload, sha256: clipOf(first).sha256 },
+      );
       assert.equal(sink('event').messages.filter(({ payload }) => payload === 'playing').length, 1);
       assert.equal(sink('catch').messages.length, 0);
     });

@@ -98,8 +98,8 @@ describe('nvr-live-stream on its hub', () => {
     await at(sink('side'), 2);
     const [sound, document] = sink('side').messages;
     assert.deepEqual(
-      [sound!.topic, sound!.contentType, sound!.payload],
-      ['nvr/Home/1/audio', 'audio/pcma', AUDIO.data],
+      { topic: sound!.topic, contentType: sound!.contentType, payload: sound!.payload },
+      { topic: 'nvr/Home/1/audio', contentType: 'audio/pcma', payload: AUDIO.data },
     );
     assert.equal((sound!.audio as { sampleRate: number }).sampleRate, 8000);
     assert.deepEqual(
@@ -115,8 +115,8 @@ describe('nvr-live-stream on its hub', () => {
     hub.deliver(videoUnit({ codec: 'mjpeg', data: Buffer.from([0xff, 0xd8, 0xff, 0xd9]) }));
     const message = await at(sink('out'), 1);
     assert.deepEqual(
-      [message.contentType, message.payload],
-      ['image/jpeg', Buffer.from([0xff, 0xd8, 0xff, 0xd9])],
+      { contentType: message.contentType, payload: message.payload },
+      { contentType: 'image/jpeg', payload: Buffer.from([0xff, 0xd8, 0xff, 0xd9]) },
     );
   });
 

@@ -76,7 +76,10 @@ describe('nvr-health-ping', () => {
     assert.ok(typeof answer.payload === 'number' && answer.payload > 0);
     assert.deepEqual({ mine: answer.mine, topic: answer.topic }, { mine: 7, topic: 'nvr/Home/1/health' });
     const { state, stage, code, rttMs, since, checkedAt } = healthOf(answer);
-    assert.deepEqual([state, stage, code, rttMs], ['up', 'auth', undefined, answer.payload]);
+    assert.deepEqual(
+      { state, stage, code, rttMs },
+      { state: 'up', stage: 'auth', code: undefined, rttMs: answer.payload },
+    );
     assert.ok(since === checkedAt && Math.abs(checkedAt - Date.now()) < 2000);
     for (const value of Object.values(answer.health as object)) assert.notEqual(typeof value, 'object');
     await sink('complete').first(() => true);
@@ -89,11 +92,14 @@ describe('nvr-health-ping', () => {
     simulator!.unplugCamera(2);
     const answer = await ask(sink, { channel: 'gate', topic: 'mine' });
     assert.deepEqual({ payload: answer.payload, topic: answer.topic }, { payload: false, topic: 'mine' });
-    assert.deepEqual([healthOf(answer).state, healthOf(answer).code], ['down', 'ECHANNEL']);
+    assert.deepEqual(
+      { state: healthOf(answer).state, code: healthOf(answer).code },
+      { state: 'down', code: 'ECHANNEL' },
+    );
     const change = await sink('change').first(() => true);
     assert.deepEqual(
-      [change.payload, change.topic, (change.event as { code: string }).code],
-      ['down', 'nvr/Home/Gate/health', 'ECHANNEL'],
+      { payload: change.payload, topic: change.topic, code: (change.event as { code: string }).code },
+      { payload: 'down', topic: 'nvr/Home/Gate/health', code: 'ECHANNEL' },
     );
     assert.deepEqual(statuses('ping').at(-1), { fill: 'red', shape: 'ring', text: 'ECHANNEL' });
     assert.equal(sink('catch').messages.length, 0);
@@ -127,7 +133,10 @@ describe('nvr-health-ping', () => {
     const down = await sink('change').word('down');
     const took = performance.now() - pulled;
     assert.ok(took <= (interval * 2 + 1) * 1000 && took > interval * 900, `${took} ms`);
-    assert.deepEqual([healthOf(down).state, healthOf(down).code], ['down', 'ECHANNEL']);
+    assert.deepEqual(
+      { state: healthOf(down).state, code: healthOf(down).code },
+      { state: 'down', code: 'ECHANNEL' },
+    );
     simulator!.plugCamera(1);
     const up = await sink('change').word('up');
     assert.equal(healthOf(up).state, 'up');
@@ -181,8 +190,8 @@ describe('nvr-health-ping', () => {
     await simulator!.stop();
     const answer = await ask(sink);
     assert.deepEqual(
-      [answer.payload, healthOf(answer).code, healthOf(answer).cameras],
-      [false, 'ECONNREFUSED', []],
+      { payload: answer.payload, code: healthOf(answer).code, cameras: healthOf(answer).cameras },
+      { payload: false, code: 'ECONNREFUSED', cameras: [] },
     );
     assert.equal(statuses('ping').at(-1)?.text, 'ECONNREFUSED');
     assert.ok(rtspPort > 0);

@@ -119,8 +119,8 @@ describe('nvr-live-stream', () => {
     );
     assert.equal(video(units[0]!).keyframe, true);
     assert.deepEqual(
-      [video(units[1]!).keyframe, video(units[1]!).width, video(units[1]!).stream],
-      [false, 320, 'dual'],
+      { keyframe: video(units[1]!).keyframe, width: video(units[1]!).width, stream: video(units[1]!).stream },
+      { keyframe: false, width: 320, stream: 'dual' },
     );
     assert.equal(units[0]!.topic, 'nvr/Home/Gate_1__/keyframe');
     assert.equal(units[1]!.topic, 'nvr/Home/Gate_1__/frame');
@@ -151,8 +151,8 @@ describe('nvr-live-stream', () => {
     node.receive({ action: 'status', topic: 'mine', extra: 7 });
     const status = await sink('event').word('status');
     assert.deepEqual(
-      [status.topic, status.extra, (status.event as { state: string }).state],
-      ['mine', 7, 'playing'],
+      { topic: status.topic, extra: status.extra, state: (status.event as { state: string }).state },
+      { topic: 'mine', extra: 7, state: 'playing' },
     );
     await done;
 
@@ -311,7 +311,10 @@ describe('nvr-live-stream', () => {
       const fault = await sink('catch').first(() => true);
       assert.equal((fault.error as { code: string }).code, code);
       const last = statuses('live').at(-1)!;
-      assert.deepEqual([last.fill, last.shape, last.text], [badge, 'ring', code]);
+      assert.deepEqual(
+        { fill: last.fill, shape: last.shape, text: last.text },
+        { fill: badge, shape: 'ring', text: code },
+      );
       assert.equal(sink('catch').messages.length, 1);
     }
 

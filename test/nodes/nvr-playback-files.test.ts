@@ -84,10 +84,16 @@ describe('nvr-playback to a file', function () {
     );
     for (const message of files) {
       const clip = clipOf(message);
-      assert.deepEqual([message.payload, message.filename], [clip.file, path.basename(clip.file)]);
+      assert.deepEqual(
+        { payload: message.payload, filename: message.filename },
+        { payload: clip.file, filename: path.basename(clip.file) },
+      );
       assert.ok(Math.abs(clip.recordedFrom - from) <= 2 && Math.abs(clip.recordedTo - from - 4000) <= 2);
       assert.ok(clip.start < from, 'it begins with the keyframe before');
-      assert.deepEqual([clip.coverage, clip.gaps, clip.source], [1, [], 'playback']);
+      assert.deepEqual(
+        { coverage: clip.coverage, gaps: clip.gaps, source: clip.source },
+        { coverage: 1, gaps: [], source: 'playback' },
+      );
     }
     // The same as units.
     send({ from, duration: '4s', channel: 3, output: 'units', run: 'units', speed: 0 });
@@ -139,7 +145,10 @@ describe('nvr-playback to a file', function () {
     await helper.unload();
     await deploy();
     const told = await sink('out').first(() => true);
-    assert.deepEqual([told.topic, clipOf(told).recovered], ['site/door', true]);
+    assert.deepEqual(
+      { topic: told.topic, recovered: clipOf(told).recovered },
+      { topic: 'site/door', recovered: true },
+    );
     assert.ok(clipOf(told).gaps.at(-1)!.ms > 0);
     assert.equal(judgeClip(told.payload as string).length > 0, true);
   });

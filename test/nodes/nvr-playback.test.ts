@@ -69,8 +69,13 @@ describe('nvr-playback', () => {
       assert.equal(readTimeSei(unit.payload as Buffer), from + index * 100);
       assert.ok(Math.abs(video(unit).time - (from + index * 100)) <= 2);
       assert.deepEqual(
-        [unit.run, video(unit).sequence, video(unit).channel, unit.contentType],
-        ['mine', index + 1, 3, 'video/h264'],
+        {
+          run: unit.run,
+          sequence: video(unit).sequence,
+          channel: video(unit).channel,
+          contentType: unit.contentType,
+        },
+        { run: 'mine', sequence: index + 1, channel: 3, contentType: 'video/h264' },
       );
     }
     assert.equal(units[0]!.topic, 'nvr/Home/Gate/keyframe');
@@ -79,7 +84,10 @@ describe('nvr-playback', () => {
       ['connecting', 'playing', 'ended'],
     );
     const ended = sink('event').messages[2]!;
-    assert.deepEqual([(ended.event as { reason: string }).reason, ended.run], ['reached', 'mine']);
+    assert.deepEqual(
+      { reason: (ended.event as { reason: string }).reason, run: ended.run },
+      { reason: 'reached', run: 'mine' },
+    );
     assert.deepEqual(statuses('play').at(-1)?.text, 'idle');
     await simulator!.idle();
   });
@@ -161,7 +169,10 @@ describe('nvr-playback', () => {
     assert.equal((fault.error as { code: string }).code, 'EBUSY');
     send({ from: '-20m', run: 'a' });
     const ended = await sink('event').word('ended');
-    assert.deepEqual([ended.run, (ended.event as { reason: string }).reason], ['a', 'replaced']);
+    assert.deepEqual(
+      { run: ended.run, reason: (ended.event as { reason: string }).reason },
+      { run: 'a', reason: 'replaced' },
+    );
     await sink('out').next(
       ({ run, video: info }) => run === 'a' && (info as Video).time < Date.now() - 19 * 60_000,
     );

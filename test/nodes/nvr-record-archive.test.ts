@@ -55,7 +55,10 @@ describe('nvr-record, what it has recorded', function () {
     send({ action: 'keep', clip: { file: first!.file }, mine: 'keep' });
     const kept = await answer(sink, 'keep', 'event');
     assert.equal(kept.payload, 'kept');
-    assert.deepEqual([eventOf(kept).files, eventOf(kept).file], [1, first!.file]);
+    assert.deepEqual(
+      { files: eventOf(kept).files, file: eventOf(kept).file },
+      { files: 1, file: first!.file },
+    );
     send({ action: 'release', from: first!.start, duration: '1s', mine: 'release' });
     assert.equal((await answer(sink, 'release', 'event')).payload, 'released');
 

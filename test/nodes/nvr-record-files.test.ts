@@ -137,8 +137,8 @@ describe('nvr-record, its files', function () {
         const clip = clipOf(message);
         assert.equal(judge(clip.file).frames, clip.frames);
         assert.deepEqual(
-          [message.payload, message.topic, message.mine, message.token],
-          [clip.file, 'site/door', { kept: 1 }, undefined],
+          { payload: message.payload, topic: message.topic, mine: message.mine, token: message.token },
+          { payload: clip.file, topic: 'site/door', mine: { kept: 1 }, token: undefined },
         );
         assert.deepEqual(
           { recovered: clip.recovered, reason: clip.reason, source: clip.source },
@@ -219,7 +219,10 @@ describe('nvr-record, its files', function () {
       const sink = await load(flow(), ACCOUNT);
       const message = await sink('out').first(() => true);
       const clip = clipOf(message);
-      assert.deepEqual([clip.file, clip.recovered, message.mine], [file, true, 'kept']);
+      assert.deepEqual(
+        { file: clip.file, recovered: clip.recovered, mine: message.mine },
+        { file, recovered: true, mine: 'kept' },
+      );
       assert.ok(clip.preRollMs >= 900 && clip.alarms[0]!.reason === 'held');
       assert.equal(judge(file).frames, clip.frames);
     });

@@ -43,8 +43,8 @@ describe('nvr-record', function () {
       const message = await sink('out').first(() => true);
       const clip = clipOf(message);
       assert.deepEqual(
-        [message.payload, message.topic, message.mine],
-        [clip.file, 'site/yard/motion', 'kept'],
+        { payload: message.payload, topic: message.topic, mine: message.mine },
+        { payload: clip.file, topic: 'site/yard/motion', mine: 'kept' },
       );
       const day = new Date(alarmed).toISOString().slice(0, 10);
       assert.match(
@@ -100,12 +100,21 @@ describe('nvr-record', function () {
         assert.ok(words(sink).includes(word), word);
       const recording = eventOf(await sink('event').word('recording'));
       assert.deepEqual(
-        [recording.file, recording.reason, recording.preRollMs, recording.channel, recording.stream],
-        [clip.file, 'door', clip.preRollMs, 2, 'main'],
+        {
+          file: recording.file,
+          reason: recording.reason,
+          preRollMs: recording.preRollMs,
+          channel: recording.channel,
+          stream: recording.stream,
+        },
+        { file: clip.file, reason: 'door', preRollMs: clip.preRollMs, channel: 2, stream: 'main' },
       );
       assert.equal(finished.topic, 'nvr/Home/Gate/event');
       const { file, alarms, bytes, time } = eventOf(finished);
-      assert.deepEqual([file, alarms, bytes, typeof time], [clip.file, 1, clip.bytes, 'number']);
+      assert.deepEqual(
+        { file, alarms, bytes, timeType: typeof time },
+        { file: clip.file, alarms: 1, bytes: clip.bytes, timeType: 'number' },
+      );
       assert.equal((await sink('out').first(() => true)).topic, 'nvr/Home/Gate/clip');
       // The helper's spy sees the live-stream node's badges too.
       const own = statuses('record').filter(({ text }) => /armed|record/.test(text));

@@ -210,7 +210,11 @@ describe('the nvr-view node', () => {
       view.receive({ action: 'show', channel });
       for (const page of pages) {
         const { kind, value } = await page.next();
-        assert.deepEqual([kind, value.camera], [RECORD_KINDS.show, camera], String(channel));
+        assert.deepEqual(
+          { kind, camera: value.camera },
+          { kind: RECORD_KINDS.show, camera },
+          String(channel),
+        );
       }
     }
     for (const message of [{ action: 'show', channel: 9 }, { action: 'hide' }, {}]) view.receive(message);

@@ -100,7 +100,10 @@ describe('a node of several cameras', function () {
       await each(sink, 'event', word('playing'));
       send({ action: 'stop', channel: 'gate' }, 'node');
       const stopped = await sink('event').word('stopped');
-      assert.deepEqual([cameraOf(stopped), eventOf(stopped).channel], ['2 Gate', 2]);
+      assert.deepEqual(
+        { camera: cameraOf(stopped), channel: eventOf(stopped).channel },
+        { camera: '2 Gate', channel: 2 },
+      );
       assert.deepEqual(statuses('node').at(-1), { fill: 'green', shape: 'dot', text: '2/3 playing' });
       const again = sink('event').next(word('playing'));
       send({ action: 'start', channel: 2 }, 'node');
@@ -184,8 +187,14 @@ describe('a node of several cameras', function () {
       const [gate, fourth] = await Promise.all(
         [2, 4].map((channel) => sink('out').first((message) => message.channel === channel)),
       );
-      assert.deepEqual([cameraOf(gate!), gate!.topic], ['2 Gate', 'yard/motion']);
-      assert.deepEqual([cameraOf(fourth!), fourth!.topic], ['4 4', 'nvr/Home/4/clip']);
+      assert.deepEqual(
+        { camera: cameraOf(gate!), topic: gate!.topic },
+        { camera: '2 Gate', topic: 'yard/motion' },
+      );
+      assert.deepEqual(
+        { camera: cameraOf(fourth!), topic: fourth!.topic },
+        { camera: '4 4', topic: 'nvr/Home/4/clip' },
+      );
       assert.match(path.relative(folder, clipOf(gate!).file), /^Home\/Gate\//);
       assert.match(path.relative(folder, clipOf(fourth!).file), /^Home\/4\//);
       for (const channel of [2, 4])
@@ -291,8 +300,8 @@ describe('a node of several cameras', function () {
       );
       const change = await sink('event').first(() => true);
       assert.deepEqual(
-        [cameraOf(change), change.payload, change.topic],
-        ['4 4', 'down', 'nvr/Home/4/health'],
+        { camera: cameraOf(change), payload: change.payload, topic: change.topic },
+        { camera: '4 4', payload: 'down', topic: 'nvr/Home/4/health' },
       );
       assert.deepEqual(statuses('node').at(-1), { fill: 'red', shape: 'ring', text: '2/3' });
     });

@@ -109,7 +109,10 @@ describe('GopStore', () => {
     assert.equal(store.bytes, 100 + 2 * BESIDE);
     const before = store.units;
     store.add(unit(false, 0));
-    assert.deepEqual([before.length, store.units.length, store.bytes], [2, 1, 60 + BESIDE]);
+    assert.deepEqual(
+      { before: before.length, units: store.units.length, bytes: store.bytes },
+      { before: 2, units: 1, bytes: 60 + BESIDE },
+    );
     store.clear();
     assert.equal(store.bytes, 0);
   });
@@ -121,7 +124,10 @@ describe('GopStore', () => {
     const point = { ...unit(false, 1), recoveryFrames: 3 } as VideoUnit;
     store.add(point);
     store.add(unit(false, 1));
-    assert.deepEqual([store.units[0], store.units.length], [point, 2]);
+    assert.deepEqual(
+      { firstUnit: store.units[0], units: store.units.length },
+      { firstUnit: point, units: 2 },
+    );
   });
 
   it('gives up what follows its keyframe for another camera, once, and nothing where there is nothing', () => {
@@ -131,7 +137,10 @@ describe('GopStore', () => {
     assert.equal(store.yield(), false);
     for (let i = 0; i < 3; i++) store.add(unit(false, 0));
     assert.ok(other.hold(unit(false, 0)));
-    assert.deepEqual([store.units.length, budget.units], [1, 2]);
+    assert.deepEqual(
+      { unitsUnits: store.units.length, budgetUnits: budget.units },
+      { unitsUnits: 1, budgetUnits: 2 },
+    );
     assert.equal(store.yield(), false);
   });
 
@@ -152,6 +161,6 @@ describe('GopStore', () => {
     store.add(unit(false, 0));
     hasRoom = true;
     store.add(unit(false, 0));
-    assert.deepEqual([store.units.length, store.isWhole], [1, false]);
+    assert.deepEqual({ units: store.units.length, isWhole: store.isWhole }, { units: 1, isWhole: false });
   });
 });

@@ -29,7 +29,11 @@ describe('the health probe', function () {
     for (const [index, depth] of DEPTHS.entries()) {
       const told: Depth[] = [];
       const health = await nvr.health.probe(1, 'main', depth, { onStage: (stage) => told.push(stage) });
-      assert.deepEqual([health.state, health.stage, health.code], ['up', depth, undefined], health.reason);
+      assert.deepEqual(
+        { state: health.state, stage: health.stage, code: health.code },
+        { state: 'up', stage: depth, code: undefined },
+        health.reason,
+      );
       assert.deepEqual(told, DEPTHS.slice(0, index + 1));
       assert.ok(health.rttMs! > 0 && health.rttMs! < 5000 && health.connectMs! > 0);
       assert.equal(health.describeMs !== undefined, index >= 2);
@@ -70,14 +74,21 @@ describe('the health probe', function () {
     const before = describes();
     for (const depth of DEPTHS) {
       const health = await nvr.health.probe(1, 'main', depth);
-      assert.deepEqual([health.state, health.stage], ['up', depth]);
+      assert.deepEqual({ state: health.state, stage: health.stage }, { state: 'up', stage: depth });
       assert.ok(health.rttMs! > 0);
       assert.deepEqual(
         { codec: health.codec, width: health.width, height: health.height },
         { codec: 'h264', width: 640, height: 360 },
       );
     }
-    assert.deepEqual([simulator.connectionCount, describes(), simulator.sessionCount], [1, before, 1]);
+    assert.deepEqual(
+      {
+        connectionCount: simulator.connectionCount,
+        describes: describes(),
+        sessionCount: simulator.sessionCount,
+      },
+      { connectionCount: 1, describes: before, sessionCount: 1 },
+    );
   });
 
   it('reports a loss of half a percent and more, counted since the last check, even if a check reads the counters twice', async () => {
@@ -191,7 +202,11 @@ describe('the health probe', function () {
       it(`${what}: ${code}`, async () => {
         const { rtspPort = 554, ...settings } = await start(servers);
         const health = await open(rtspPort, settings).health.probe(1, 'main', depth);
-        assert.deepEqual([health.state, health.code, health.stage], [state, code, stage], health.reason);
+        assert.deepEqual(
+          { state: health.state, code: health.code, stage: health.stage },
+          { state, code, stage },
+          health.reason,
+        );
         assert.ok(health.reason!.length > 20 && !health.reason!.includes(ACCOUNT.password));
       });
     }
@@ -227,8 +242,14 @@ describe('the hysteresis of health', () => {
     ] as const;
     const verdicts = states.map((state, index) => hysteresis.judge(state, index * 1000));
     assert.deepEqual(verdicts.map(({ changed }, index) => (changed ? index : 0)).filter(Boolean), [7, 10]);
-    assert.deepEqual([verdicts[7]!.state, verdicts[7]!.since], ['down', 5000]);
-    assert.deepEqual([verdicts[10]!.state, verdicts[10]!.since], ['up', 9000]);
+    assert.deepEqual(
+      { state: verdicts[7]!.state, since: verdicts[7]!.since },
+      { state: 'down', since: 5000 },
+    );
+    assert.deepEqual(
+      { state: verdicts[10]!.state, since: verdicts[10]!.since },
+      { state: 'up', since: 9000 },
+    );
   });
 
   it('reports the first state only if it is not "up"', () => {

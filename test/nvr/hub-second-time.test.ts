@@ -81,7 +81,10 @@ describe('a camera hub, the second time round', () => {
     assert.equal(session().closed, 0);
     second.unsubscribe();
     await turn();
-    assert.deepEqual([hub.statistics.state, session().closed, sessions.length], ['idle', 1, 1]);
+    assert.deepEqual(
+      { state: hub.statistics.state, closed: session().closed, sessions: sessions.length },
+      { state: 'idle', closed: 1, sessions: 1 },
+    );
   });
 
   it('is not closed by the linger of a user before, neither within it nor past it', async () => {
@@ -94,7 +97,10 @@ describe('a camera hub, the second time round', () => {
     }
     const last = join(hub);
     await clock.tickAsync(60_000);
-    assert.deepEqual([hub.statistics.state, sessions.length], ['playing', 1]);
+    assert.deepEqual(
+      { state: hub.statistics.state, sessions: sessions.length },
+      { state: 'playing', sessions: 1 },
+    );
     assert.ok(!last.words().includes('stopped'));
     last.unsubscribe();
     await clock.tickAsync(9_999);
@@ -212,7 +218,10 @@ describe('a camera hub, the second time round', () => {
     session().user.onLossy!(7);
     await turn();
     assert.deepEqual(user.words(), ['connecting', 'playing', 'warning', 'connecting', 'playing']);
-    assert.deepEqual([session().transport.name, sessions[0]!.closed], ['tcp', 1]);
+    assert.deepEqual(
+      { transport: session().transport.name, closed: sessions[0]!.closed },
+      { transport: 'tcp', closed: 1 },
+    );
     assert.equal(hub.statistics.reconnects, 0);
   });
 });

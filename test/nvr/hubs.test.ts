@@ -143,7 +143,7 @@ describe('the hubs of an NVR', () => {
     let isClosed = false;
     const closing = hubs.close().then(() => (isClosed = true));
     await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual([isClosed, message.closed], [false, 1]);
+    assert.deepEqual({ isClosed, closed: message.closed }, { isClosed: false, closed: 1 });
     over();
     await closing;
   });

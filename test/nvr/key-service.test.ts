@@ -173,7 +173,7 @@ describe('the key service', () => {
         ? response.end('aB3xyz')
         : response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"' }).end();
     assert.equal(await fetchKey(), 'aB3xyz');
-    assert.deepEqual([warnings.length, warnings[0]?.code], [1, 'EAUTH']);
+    assert.deepEqual({ warnings: warnings.length, code: warnings[0]?.code }, { warnings: 1, code: 'EAUTH' });
     account.memory.login.digestSeen = true;
     asked = [];
     assert.equal((await fails()).code, 'EUNSUPPORTED');

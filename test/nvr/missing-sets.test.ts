@@ -17,7 +17,10 @@ describe('a stream without parameter sets', () => {
     assert.equal(often.take(unit(0, true, [5])), undefined);
     assert.equal(often.take(unit(40, false, [1])), undefined);
     const error = often.take(unit(1000, true, [5]));
-    assert.deepEqual([error?.code, (error?.message ?? '').includes('SPS and PPS')], ['EUNSUPPORTED', true]);
+    assert.deepEqual(
+      { code: error?.code, namesSets: (error?.message ?? '').includes('SPS and PPS') },
+      { code: 'EUNSUPPORTED', namesSets: true },
+    );
     assert.equal(often.take(unit(2000, true, [5])), undefined);
 
     const seldom = new MissingSets();

@@ -113,7 +113,10 @@ describe('the next keyframe of a camera', () => {
     const waiting = new Waiting({ signal: ending.signal });
     ending.abort();
     const late = new Waiting({ signal: ending.signal });
-    assert.deepEqual([await waiting.after(), await late.after()], ['EUNREACHABLE', 'EUNREACHABLE']);
+    assert.deepEqual(
+      { waiting: await waiting.after(), late: await late.after() },
+      { waiting: 'EUNREACHABLE', late: 'EUNREACHABLE' },
+    );
     assert.equal(hub.subscribers.size, 0);
     assert.equal(clock.countTimers(), 0);
   });
@@ -139,7 +142,10 @@ describe('the next keyframe of a camera', () => {
     assert.equal(await waiting.after(10_000), 'EUNSUPPORTED');
     hub.gop = [point];
     const [picture, entry] = [new Waiting(), new Waiting({ wants: 'entry' })];
-    assert.deepEqual([await picture.after(10_000), await entry.after()], ['EUNSUPPORTED', 'ETIMEDOUT']);
+    assert.deepEqual(
+      { pictureAfter: await picture.after(10_000), entryAfter: await entry.after() },
+      { pictureAfter: 'EUNSUPPORTED', entryAfter: 'ETIMEDOUT' },
+    );
   });
 
   it('that does not come because the camera is not back yet is told by why it is away', async () => {
@@ -186,6 +192,9 @@ describe('the next keyframe of a camera', () => {
   it('that was kept is taken at once, and joins the camera all the same', async () => {
     const kept = videoUnit();
     assert.equal(await new Waiting({ kept }).after(), kept);
-    assert.deepEqual([hub.joined, hub.subscribers.size], [1, 0]);
+    assert.deepEqual(
+      { joined: hub.joined, subscribers: hub.subscribers.size },
+      { joined: 1, subscribers: 0 },
+    );
   });
 });

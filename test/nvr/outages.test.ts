@@ -57,7 +57,7 @@ describe('Outages', () => {
     const soon = flap(outages, 540_000, 1, last);
     assert.equal(news(soon.told), 0);
     const later = flap(outages, 660_000, 1, soon.last);
-    assert.deepEqual([news(later.told), breaks(later.told)], [1, []]);
+    assert.deepEqual({ news: news(later.told), breaks: breaks(later.told) }, { news: 1, breaks: [] });
     assert.deepEqual(breaks(flap(outages, 20_000, 6, later.last).told), [4]);
   });
 

@@ -56,7 +56,7 @@ describe('a picture of a past moment', () => {
         return sent(recording(at));
       };
       const { unit } = await takePastSnapshot({}, fetch, at, OPTIONS);
-      assert.deepEqual([unit.time - EPOCH, unit.keyframe], [keyframe, true]);
+      assert.deepEqual({ at: unit.time - EPOCH, keyframe: unit.keyframe }, { at: keyframe, keyframe: true });
       assert.deepEqual(asked, [at, at + 1]);
     }
   });

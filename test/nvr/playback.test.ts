@@ -142,7 +142,7 @@ describe('playback', () => {
     const from = Math.floor(ago(600) / 1000) * 1000;
     const played = play({ from, to: from + 2000 });
     assert.equal((await played.ended).reason, 'reached');
-    assert.deepEqual([played.seis[0], played.seis.at(-1)], [from, from + 1900]);
+    assert.deepEqual({ first: played.seis[0], last: played.seis.at(-1) }, { first: from, last: from + 1900 });
     assert.equal(played.seis.length, 20);
   });
 

@@ -38,9 +38,9 @@ describe('RecordedClock', () => {
 
   it('takes RTP-Info’s word for where the first unit lies, and not where it lies ten minutes off', () => {
     const near = new RecordedClock(START, 1000, 1).timeOf(unit(1000 + 45_000), NOW);
-    assert.deepEqual([near.time - START, near.source], [500, 'rtpinfo']);
+    assert.deepEqual({ at: near.time - START, source: near.source }, { at: 500, source: 'rtpinfo' });
     const far = new RecordedClock(START, 1000, 1).timeOf(unit(1000 + 90_000 * 660), NOW);
-    assert.deepEqual([far.time - START, far.source], [0, 'start']);
+    assert.deepEqual({ at: far.time - START, source: far.source }, { at: 0, source: 'start' });
   });
 
   it('takes the ONVIF extension first, then the sender report, each only within ten minutes of where the run should be', () => {
@@ -49,12 +49,12 @@ describe('RecordedClock', () => {
       unit(0, { onvifTime: START + 40, captureTime: START + 80, timeSource: 'sr' }),
       NOW,
     );
-    assert.deepEqual([both.time - START, both.source], [40, 'onvif']);
+    assert.deepEqual({ at: both.time - START, source: both.source }, { at: 40, source: 'onvif' });
     const report = clock.timeOf(
       unit(9000, { onvifTime: START - 700_000, captureTime: START + 180, timeSource: 'sr' }),
       NOW,
     );
-    assert.deepEqual([report.time - START, report.source], [180, 'sr']);
+    assert.deepEqual({ at: report.time - START, source: report.source }, { at: 180, source: 'sr' });
   });
 
   it('continues where it was when the stream starts again from another source, whatever its RTP times are', () => {
@@ -75,7 +75,7 @@ describe('RecordedClock', () => {
     for (let second = 0; second < 30; second++) {
       const claims: Claims = { captureTime: now + second * 1000, timeSource: 'sr' };
       const { time, source } = clock.timeOf(unit(second * 90_000, claims), now + second * 5);
-      assert.deepEqual([time - START, source], [second * 1000, 'rtpinfo']);
+      assert.deepEqual({ at: time - START, source }, { at: second * 1000, source: 'rtpinfo' });
     }
   });
 

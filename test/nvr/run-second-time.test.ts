@@ -252,23 +252,35 @@ describe('a playback run, the second time round', () => {
 
   it('tells each session that it opens, and what state it is in', async () => {
     const run = play(10);
-    assert.deepEqual([told.splice(0), run.state, run.reached], [['connecting'], 'opening', FROM]);
+    assert.deepEqual(
+      { splice: told.splice(0), state: run.state, reached: run.reached },
+      { splice: ['connecting'], state: 'opening', reached: FROM },
+    );
     await turn();
-    assert.deepEqual([told.splice(0), run.state], [['playing tcp'], 'playing']);
+    assert.deepEqual(
+      { splice: told.splice(0), state: run.state },
+      { splice: ['playing tcp'], state: 'playing' },
+    );
     run.seek(FROM + 2000);
-    assert.deepEqual([told.splice(0), run.state, run.reached], [['connecting'], 'opening', FROM + 2000]);
+    assert.deepEqual(
+      { splice: told.splice(0), state: run.state, reached: run.reached },
+      { splice: ['connecting'], state: 'opening', reached: FROM + 2000 },
+    );
     await turn();
     send(2000, 2300);
     run.pause();
     run.pause();
-    assert.deepEqual([told.splice(0), run.state], [['playing tcp', 'paused 2200'], 'paused']);
+    assert.deepEqual(
+      { splice: told.splice(0), state: run.state },
+      { splice: ['playing tcp', 'paused 2200'], state: 'paused' },
+    );
     run.resume();
     run.resume();
     await turn();
     run.resume();
     assert.deepEqual(
-      [told.splice(0), run.state, opened.length],
-      [['connecting', 'playing tcp'], 'playing', 3],
+      { splice: told.splice(0), state: run.state, opened: opened.length },
+      { splice: ['connecting', 'playing tcp'], state: 'playing', opened: 3 },
     );
   });
 
@@ -276,7 +288,7 @@ describe('a playback run, the second time round', () => {
     const run = play(10);
     run.pause();
     await turn();
-    assert.deepEqual([run.state, told], ['paused', ['connecting', 'paused 0']]);
+    assert.deepEqual({ state: run.state, told }, { state: 'paused', told: ['connecting', 'paused 0'] });
     assert.ok(opened.every(({ session: { closed } }) => closed === 1));
     run.resume();
     await turn();
@@ -455,7 +467,10 @@ describe('a playback run, the second time round', () => {
     await logIn(401);
     assert.ok(account.gate.waitMs > 60_000);
     end('eof', 'EAUTH');
-    assert.deepEqual([interruptions.length, ends.length], [1, 1]);
+    assert.deepEqual(
+      { interruptions: interruptions.length, ends: ends.length },
+      { interruptions: 1, ends: 1 },
+    );
   });
 
   it('has all of a span whose last picture is half a second from its end, or two pictures of a slow camera', async () => {

@@ -162,7 +162,10 @@ describe('the snapshot pool', () => {
       timeout: 15_000,
       cwd: path.join(__dirname, '..', '..'),
     });
-    assert.deepEqual([child.stdout.trim(), child.stderr], ['two pictures', '']);
+    assert.deepEqual(
+      { stdout: child.stdout.trim(), stderr: child.stderr },
+      { stdout: 'two pictures', stderr: '' },
+    );
     assert.equal(child.status, 0);
   });
 
@@ -243,9 +246,15 @@ describe('the snapshot pool', () => {
       threads[0]!.show(2);
       assert.deepEqual([...(await second).data], [2]);
       fake.tick(29_999);
-      assert.deepEqual([pool.threads, threads.length, threads[0]!.isEnded], [1, 1, false]);
+      assert.deepEqual(
+        { held: pool.threads, started: threads.length, isEnded: threads[0]!.isEnded },
+        { held: 1, started: 1, isEnded: false },
+      );
       fake.tick(1);
-      assert.deepEqual([pool.threads, threads[0]!.isEnded], [0, true]);
+      assert.deepEqual(
+        { threads: pool.threads, isEnded: threads[0]!.isEnded },
+        { threads: 0, isEnded: true },
+      );
     });
 
     it('rests in the same way behind a refusal: holds no program up, and ends when idle', async () => {
@@ -267,7 +276,7 @@ describe('the snapshot pool', () => {
       old.show(1);
       old.emit('error', new Error('ended'));
       old.exit();
-      assert.deepEqual([pool.threads, present.isEnded], [1, false]);
+      assert.deepEqual({ threads: pool.threads, isEnded: present.isEnded }, { threads: 1, isEnded: false });
       present.show(2);
       assert.deepEqual([...(await next).data], [2]);
     });
@@ -358,7 +367,10 @@ describe('the snapshot pool', () => {
       let isClosed = false;
       const closed = pool.close().then(() => (isClosed = true));
       await refused;
-      assert.deepEqual([threads[0]!.isEnded, isClosed, fake.countTimers()], [true, false, 0]);
+      assert.deepEqual(
+        { isEnded: threads[0]!.isEnded, isClosed, timers: fake.countTimers() },
+        { isEnded: true, isClosed: false, timers: 0 },
+      );
       threads[0]!.exit();
       await closed;
       const made = pool.decode(job(GOOD));
@@ -367,7 +379,7 @@ describe('the snapshot pool', () => {
       const again = pool.close();
       threads[1]!.exit();
       await again;
-      assert.deepEqual([pool.threads, fake.countTimers()], [0, 0]);
+      assert.deepEqual({ threads: pool.threads, timers: fake.countTimers() }, { threads: 0, timers: 0 });
     });
   });
 });

@@ -282,7 +282,10 @@ describe('a snapshot', () => {
         hub.gop = [videoUnit({ codec })];
         const { tools, decode, run } = fakeTools('fine', 'fine');
         const snapshot = await takeSnapshot(hub, { ...OPTIONS, format: 'keyframe', width: 100 }, tools);
-        assert.deepEqual([snapshot.contentType, snapshot.data], [contentType, hub.gop[0]!.data]);
+        assert.deepEqual(
+          { contentType: snapshot.contentType, data: snapshot.data },
+          { contentType, data: hub.gop[0]!.data },
+        );
         assert.equal(decode.callCount + run.callCount, 0);
       }
     });
@@ -298,7 +301,10 @@ describe('a snapshot', () => {
 
         hub.gop = [videoUnit()];
         const raw = await takeSnapshot(hub, OPTIONS, fakeTools(code, 'EUNSUPPORTED').tools);
-        assert.deepEqual([raw.contentType, raw.data, raw.width], ['video/h264', hub.gop[0]!.data, 320]);
+        assert.deepEqual(
+          { contentType: raw.contentType, data: raw.data, width: raw.width },
+          { contentType: 'video/h264', data: hub.gop[0]!.data, width: 320 },
+        );
         assert.ok(rejectsWith(code, /Install ffmpeg/)(raw.warning));
         assert.doesNotMatch(
           (await takeSnapshot(hub, OPTIONS, fakeTools(code, 'EDECODE').tools)).warning!.message,
@@ -318,7 +324,10 @@ describe('a snapshot', () => {
       hub.gop = [videoUnit({ codec: 'h265' })];
       const { tools, run } = fakeTools('EDECODE', 'fine');
       const raw = await takeSnapshot(hub, OPTIONS, tools);
-      assert.deepEqual([raw.contentType, raw.data, run.callCount], ['video/h265', hub.gop[0]!.data, 0]);
+      assert.deepEqual(
+        { contentType: raw.contentType, data: raw.data, runs: run.callCount },
+        { contentType: 'video/h265', data: hub.gop[0]!.data, runs: 0 },
+      );
       assert.ok(
         rejectsWith(
           'EDECODE',
@@ -372,7 +381,10 @@ describe('a snapshot', () => {
       hub.gop = [videoUnit({ codec: 'h265' })];
       const { tools, run } = fakeTools('EUNSUPPORTED', 'fine');
       const { contentType } = await takeSnapshot(hub, OPTIONS, tools);
-      assert.deepEqual([contentType, run.args[0]![0].codec], ['image/jpeg', 'h265']);
+      assert.deepEqual(
+        { contentType, codec: run.args[0]![0].codec },
+        { contentType: 'image/jpeg', codec: 'h265' },
+      );
     });
 
     it('uses only the chosen decoder, and rejects with its error', async () => {
@@ -452,7 +464,10 @@ describe('a snapshot', () => {
       const { width } = await takeSnapshot(hub, { ...OPTIONS, width: 32, quality: 30 }, tools);
       assert.equal(width, 32);
       const [{ camera, quality, data }] = run.args[0]!;
-      assert.deepEqual([camera === hub, quality, data === hub.gop[0]!.data], [true, 30, true]);
+      assert.deepEqual(
+        { isHub: camera === hub, quality, isKeyframe: data === hub.gop[0]!.data },
+        { isHub: true, quality: 30, isKeyframe: true },
+      );
     });
   });
 });

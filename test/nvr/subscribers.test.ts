@@ -92,7 +92,10 @@ describe('the subscribers of a camera', () => {
     send(unit(3));
     send(unit(4, { keyframe: true }));
     send(unit(5));
-    assert.deepEqual([whole.came(), broken.came(), other.came()], ['1 2 3 4 5', '1 2 4 5', '4 5']);
+    assert.deepEqual(
+      { wholeCame: whole.came(), brokenCame: broken.came(), otherCame: other.came() },
+      { wholeCame: '1 2 3 4 5', brokenCame: '1 2 4 5', otherCame: '4 5' },
+    );
   });
 
   it('wait after each session for the next unit that they can begin at', () => {
@@ -114,7 +117,10 @@ describe('the subscribers of a camera', () => {
     send(unit(3, { recoveryFrames: 2 }));
     send(unit(4));
     send(unit(5));
-    assert.deepEqual([first.came(), second.came()], ['1lost 2lost 3 4 5', '3lost 4lost 5']);
+    assert.deepEqual(
+      { firstCame: first.came(), secondCame: second.came() },
+      { firstCame: '1lost 2lost 3 4 5', secondCame: '3lost 4lost 5' },
+    );
   });
 
   it('have a whole picture from the next keyframe on, also within a recovery', () => {
@@ -146,7 +152,10 @@ describe('the subscribers of a camera', () => {
     send(unit(1));
     send(unit(2, { keyframe: true, damaged: true }));
     send(unit(3));
-    assert.deepEqual([viewer.came(), recorder.came()], ['', '2 3']);
+    assert.deepEqual(
+      { viewerCame: viewer.came(), recorderCame: recorder.came() },
+      { viewerCame: '', recorderCame: '2 3' },
+    );
   });
 
   it('get cut slices where they ask for them, and else what is left of the unit; nothing where nothing is', () => {
@@ -159,7 +168,10 @@ describe('the subscribers of a camera', () => {
       ['cut', undefined],
       ['cut', undefined],
     ]);
-    assert.deepEqual([viewer.units[0]!.data, viewer.units[0]!.cut], [rest, undefined]);
+    assert.deepEqual(
+      { data: viewer.units[0]!.data, cut: viewer.units[0]!.cut },
+      { data: rest, cut: undefined },
+    );
     assert.equal(viewer.came(), '1 3');
   });
 
@@ -168,7 +180,10 @@ describe('the subscribers of a camera', () => {
     send(unit(1, { keyframe: true }));
     send(unit(2), true);
     send(unit(3));
-    assert.deepEqual([skips.came(), takes.came()], ['1 3', '1 2 3']);
+    assert.deepEqual(
+      { skipsCame: skips.came(), takesCame: takes.came() },
+      { skipsCame: '1 3', takesCame: '1 2 3' },
+    );
   });
 
   it('leave once: the second time is none', () => {
@@ -176,7 +191,10 @@ describe('the subscribers of a camera', () => {
     assert.deepEqual([first.leave(), first.leave(), all.count], [true, false, 1]);
     send(unit(1, { keyframe: true }));
     all.emit(event('playing'));
-    assert.deepEqual([first.came(), first.words(), second.came()], ['', '', '1']);
+    assert.deepEqual(
+      { firstCame: first.came(), words: first.words(), secondCame: second.came() },
+      { firstCame: '', words: '', secondCame: '1' },
+    );
   });
 
   it('do not hinder each other by what they throw, at an event or a unit, live or kept', () => {
@@ -189,6 +207,9 @@ describe('the subscribers of a camera', () => {
     all.emit(event('playing'));
     send(unit(2, { keyframe: true }));
     all.deliver(unit(3));
-    assert.deepEqual([other.words(), other.came()], ['connecting playing', '2 3']);
+    assert.deepEqual(
+      { words: other.words(), came: other.came() },
+      { words: 'connecting playing', came: '2 3' },
+    );
   });
 });

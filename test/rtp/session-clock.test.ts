@@ -332,11 +332,17 @@ describe("SessionClock, the server's claim", () => {
     track.senderReport(EPOCH, 0);
     const first = unit(0, 0, recorded);
     track.stamp(first);
-    assert.deepEqual([first.captureTime, first.timeSource], [recorded, 'onvif']);
+    assert.deepEqual(
+      { captureTime: first.captureTime, timeSource: first.timeSource },
+      { captureTime: recorded, timeSource: 'onvif' },
+    );
     track.senderReport(EPOCH + 40, FRAME);
     const second = unit(FRAME, 40);
     track.stamp(second);
-    assert.deepEqual([second.captureTime, second.timeSource], [recorded + 40, 'onvif']);
+    assert.deepEqual(
+      { captureTime: second.captureTime, timeSource: second.timeSource },
+      { captureTime: recorded + 40, timeSource: 'onvif' },
+    );
   });
 
   it('takes sender reports again once the SSRC changed', () => {
@@ -346,6 +352,9 @@ describe("SessionClock, the server's claim", () => {
     track.senderReport(EPOCH + 5, 100);
     const one = unit(100, 40);
     track.stamp(one);
-    assert.deepEqual([one.captureTime, one.timeSource], [EPOCH + 5, 'sr']);
+    assert.deepEqual(
+      { captureTime: one.captureTime, timeSource: one.timeSource },
+      { captureTime: EPOCH + 5, timeSource: 'sr' },
+    );
   });
 });

@@ -115,7 +115,10 @@ describe('parseSdp', () => {
         ['sprop-pps', 'RAE='],
       ],
     );
-    assert.deepEqual([media[1]!.payloads[0]!.clockRate, media[1]!.payloads[0]!.channels], [48_000, 2]);
+    assert.deepEqual(
+      { clockRate: media[1]!.payloads[0]!.clockRate, channels: media[1]!.payloads[0]!.channels },
+      { clockRate: 48_000, channels: 2 },
+    );
     assert.equal(media[1]!.payloads[0]!.fmtp.get('flag'), '');
   });
 
@@ -190,7 +193,11 @@ describe('parseSdp', () => {
       const { media } = parseSdp(
         `${head}m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n`,
       );
-      assert.deepEqual([media.length, media[0]!.control, media[0]!.payloads.length], [1, 'track1', 1], head);
+      assert.deepEqual(
+        { media: media.length, control: media[0]!.control, payloads: media[0]!.payloads.length },
+        { media: 1, control: 'track1', payloads: 1 },
+        head,
+      );
     }
   });
 

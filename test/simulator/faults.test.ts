@@ -157,7 +157,10 @@ describe('the simulator’s faults', () => {
     simulator.sendTeardown(1);
     const one = await client.until(({ kind }) => kind === 'request');
     assert.ok(one.kind === 'request');
-    assert.deepEqual([one.request.method, one.request.headers.get('Session')], ['TEARDOWN', Session]);
+    assert.deepEqual(
+      { method: one.request.method, session: one.request.headers.get('Session') },
+      { method: 'TEARDOWN', session: Session },
+    );
     assert.equal((await client.ask('GET_PARAMETER', simulator.url(1), { Session })).status, 454);
   });
 

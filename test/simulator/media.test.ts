@@ -127,8 +127,8 @@ describe('the simulator’s media', () => {
         audioClip(kind).units.map(({ parts }) => parts[0]!),
       );
       assert.deepEqual(
-        [audio()[0]!.format.sampleRate, audio()[0]!.format.channels],
-        [kind === 'aac' ? 16_000 : 8000, 1],
+        { sampleRate: audio()[0]!.format.sampleRate, channels: audio()[0]!.format.channels },
+        { sampleRate: kind === 'aac' ? 16_000 : 8000, channels: 1 },
       );
       const step = kind === 'aac' ? 1024 : 160;
       const seen = audio();

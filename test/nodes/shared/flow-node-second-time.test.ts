@@ -35,13 +35,16 @@ describe('a flow node, each way round', () => {
     const server = red.server({});
     const told: string[] = [];
     const node = make({ start: () => told.push('start'), input: () => told.push('input') });
-    assert.deepEqual([contexts.length, node.badge, server.users], [0, 'grey ring idle', {}]);
+    assert.deepEqual(
+      { contexts: contexts.length, badge: node.badge, users: server.users },
+      { contexts: 0, badge: 'grey ring idle', users: {} },
+    );
     red.run();
     red.run();
-    assert.deepEqual([told, Object.keys(server.users)], [['start'], ['node']]);
+    assert.deepEqual({ told, keys: Object.keys(server.users) }, { told: ['start'], keys: ['node'] });
     await node.receive({});
     await node.receive({});
-    assert.deepEqual([told, contexts.length], [['start', 'input', 'input'], 1]);
+    assert.deepEqual({ told, contexts: contexts.length }, { told: ['start', 'input', 'input'], contexts: 1 });
     assert.equal(node.statuses.length, 1);
     await node.close();
     assert.deepEqual(server.users, {});
@@ -111,8 +114,8 @@ describe('a flow node, each way round', () => {
     server.nvr = {};
     assert.equal((await node.receive({})).error, undefined);
     assert.deepEqual(
-      [node.badge, contexts.length, Object.keys(server.users)],
-      ['grey ring idle', 1, ['node']],
+      { badge: node.badge, contexts: contexts.length, keys: Object.keys(server.users) },
+      { badge: 'grey ring idle', contexts: 1, keys: ['node'] },
     );
   });
 
@@ -140,7 +143,7 @@ describe('a flow node, each way round', () => {
       codes.push(error?.code);
       assert.deepEqual(sent, [[{ payload }]]);
     }
-    assert.deepEqual([codes, node.done], [['EBUSY', 'EINPUT', undefined], 3]);
+    assert.deepEqual({ codes, done: node.done }, { codes: ['EBUSY', 'EINPUT', undefined], done: 3 });
   });
 
   it('is done with a message only when it is handled', async () => {
@@ -171,10 +174,13 @@ describe('a flow node, each way round', () => {
     let isClosed = false;
     void closed[0]!.then(() => (isClosed = true));
     await turn();
-    assert.deepEqual([told, isClosed, Object.keys(server.users)], [['true true'], false, ['node']]);
+    assert.deepEqual(
+      { told, isClosed, keys: Object.keys(server.users) },
+      { told: ['true true'], isClosed: false, keys: ['node'] },
+    );
     finish();
     await Promise.all(closed);
-    assert.deepEqual([told.length, server.users], [1, {}]);
+    assert.deepEqual({ told: told.length, users: server.users }, { told: 1, users: {} });
   });
 
   it('warns of a close that fails, and is closed all the same', async () => {
@@ -186,7 +192,10 @@ describe('a flow node, each way round', () => {
     });
     red.run();
     await node.close();
-    assert.deepEqual([node.warnings, server.users], [['The disk is gone.'], {}]);
+    assert.deepEqual(
+      { warnings: node.warnings, users: server.users },
+      { warnings: ['The disk is gone.'], users: {} },
+    );
   });
 
   it('reads its settings with the variables and the version that it was saved with', () => {
@@ -204,7 +213,10 @@ describe('a flow node, each way round', () => {
     const node = make({}, { id: 'c', channel: 'door' });
     const other = make({}, { id: 'd', channel: 'MISSING', channelType: 'env' });
     red.run();
-    assert.deepEqual([node.badge, other.badge], ['red ring bad channel', 'red ring bad channel']);
+    assert.deepEqual(
+      { nodeBadge: node.badge, otherBadge: other.badge },
+      { nodeBadge: 'red ring bad channel', otherBadge: 'red ring bad channel' },
+    );
     assert.match(other.errors[0]!.message, /environment variable MISSING, which is not set/);
   });
 });

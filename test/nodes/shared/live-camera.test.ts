@@ -66,7 +66,10 @@ describe('the camera of a live-stream node', () => {
     for (let round = 1; round <= 3; round++) {
       await node.receive({ action: 'start' });
       await node.receive({ action: 'start' });
-      assert.deepEqual([hub.subscribers.size, hub.joined], [1, round]);
+      assert.deepEqual(
+        { subscribers: hub.subscribers.size, joined: hub.joined },
+        { subscribers: 1, joined: round },
+      );
       await node.receive({ action: 'stop' });
       await node.receive({ action: 'stop' });
       assert.equal(hub.subscribers.size, 0);
@@ -78,10 +81,10 @@ describe('the camera of a live-stream node', () => {
   it('restarts the session where it plays, and starts where it is stopped', async () => {
     deploy();
     await node.receive({ action: 'restart' });
-    assert.deepEqual([hub.restarts, hub.joined], [1, 1]);
+    assert.deepEqual({ restarts: hub.restarts, joined: hub.joined }, { restarts: 1, joined: 1 });
     await node.receive({ action: 'stop' });
     await node.receive({ action: 'restart' });
-    assert.deepEqual([hub.restarts, hub.joined], [1, 2]);
+    assert.deepEqual({ restarts: hub.restarts, joined: hub.joined }, { restarts: 1, joined: 2 });
   });
 
   it('adds up what it has dropped over every stop and start', async () => {
@@ -142,7 +145,7 @@ describe('the camera of a live-stream node', () => {
     while (node.payloads(1).length < 3) await turn();
     assert.deepEqual(node.payloads(1), ['gap', 'gap', 'gap']);
     const { code, reason, channel, stream } = about(0);
-    assert.deepEqual([code, channel, stream], ['EOVERLOAD', 1, 'main']);
+    assert.deepEqual({ code, channel, stream }, { code: 'EOVERLOAD', channel: 1, stream: 'main' });
     assert.match(String(reason), /only keyframes/);
     assert.match(String(about(1).reason), /only keyframes/);
     assert.match(String(about(2).reason), /sound and metadata/);
@@ -179,7 +182,10 @@ describe('the camera of a live-stream node', () => {
       { topic: 'mine', payload: 'status', kept: 1 },
     );
     const { state, subscribers, channel, stream } = answer.event as Record<string, unknown>;
-    assert.deepEqual([state, subscribers, channel, stream], ['playing', 1, 1, 'main']);
+    assert.deepEqual(
+      { state, subscribers, channel, stream },
+      { state: 'playing', subscribers: 1, channel: 1, stream: 'main' },
+    );
   });
 
   it('has left the camera, with what waited, once the node is closed', async () => {
@@ -188,7 +194,10 @@ describe('the camera of a live-stream node', () => {
     await node.close();
     await node.close();
     await turn();
-    assert.deepEqual([hub.subscribers.size, node.payloads(0)], [0, []]);
+    assert.deepEqual(
+      { subscribers: hub.subscribers.size, payloads: node.payloads(0) },
+      { subscribers: 0, payloads: [] },
+    );
     assert.equal((await node.receive({ action: 'start' })).error!.code, 'EINPUT');
     assert.equal(hub.joined, 1);
   });

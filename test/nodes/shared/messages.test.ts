@@ -104,8 +104,8 @@ describe('status badges', () => {
 
   it('stay where an event says nothing of the state', () => {
     assert.deepEqual(
-      [badge('format'), badge('gap'), badge('warning', 'ETIMEDOUT')],
-      [undefined, undefined, undefined],
+      { format: badge('format'), gap: badge('gap'), warning: badge('warning', 'ETIMEDOUT') },
+      { format: undefined, gap: undefined, warning: undefined },
     );
   });
 

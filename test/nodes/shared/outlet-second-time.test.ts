@@ -217,12 +217,21 @@ describe('a node’s way out past its bounds', () => {
     assert.equal(acquire.callCount, 0);
     for (let i = 0; i < 3; i++) outlet.picture(offer(1, 1), message());
     outlet.sound(1, message());
-    assert.deepEqual([acquire.callCount, release.callCount], [1, 0]);
+    assert.deepEqual(
+      { acquired: acquire.callCount, released: release.callCount },
+      { acquired: 1, released: 0 },
+    );
     outlet.close();
     outlet.close();
-    assert.deepEqual([acquire.callCount, release.callCount], [1, 1]);
+    assert.deepEqual(
+      { acquired: acquire.callCount, released: release.callCount },
+      { acquired: 1, released: 1 },
+    );
     rig().outlet.close();
-    assert.deepEqual([acquire.callCount, release.callCount], [1, 1]);
+    assert.deepEqual(
+      { acquired: acquire.callCount, released: release.callCount },
+      { acquired: 1, released: 1 },
+    );
   });
 });
 

@@ -121,7 +121,10 @@ describe('the camera of a record node', () => {
         ...{ error: new NvrError('EAUTH', 'refused'), firstOfOutage: true },
       } as never);
     await closed;
-    assert.deepEqual([(await words()).length, node.badge, node.errors.length], [before, badge, 0]);
+    assert.deepEqual(
+      { words: (await words()).length, badge: node.badge, errors: node.errors.length },
+      { words: before, badge, errors: 0 },
+    );
   });
 
   it('ignores alarms while it is disarmed, and records them when it is armed again', async () => {

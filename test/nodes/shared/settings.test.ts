@@ -77,7 +77,10 @@ describe('the NVR’s settings', () => {
       },
       { firstChannel: 1, silence: 7.5, linger: 0, audio: true },
     );
-    assert.deepEqual([settings.redirects, settings.allowBasic, settings.keyPattern], ['any', true, 'id=[*]']);
+    assert.deepEqual(
+      { redirects: settings.redirects, allowBasic: settings.allowBasic, keyPattern: settings.keyPattern },
+      { redirects: 'any', allowBasic: true, keyPattern: 'id=[*]' },
+    );
   });
 
   for (const [saved, host, rtspPort] of [
@@ -92,7 +95,10 @@ describe('the NVR’s settings', () => {
     it(`splits what people type: ${JSON.stringify(saved)}`, () => {
       const { settings, problems } = readServer(saved);
       assert.deepEqual(problems, []);
-      assert.deepEqual([settings.host, settings.rtspPort, settings.name], [host, rtspPort, host]);
+      assert.deepEqual(
+        { host: settings.host, rtspPort: settings.rtspPort, name: settings.name },
+        { host, rtspPort, name: host },
+      );
     });
 
   it('refuses a host and a port that contradict each other, and says why', () => {

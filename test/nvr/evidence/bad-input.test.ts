@@ -88,7 +88,10 @@ describe('an export of evidence of bad input', function () {
       fs.rmSync(file);
       if (index === clips.length - 1) break;
       const result = await rig.export();
-      assert.deepEqual([result.files, result.gone], [clips.length - index - 1, index + 1]);
+      assert.deepEqual(
+        { files: result.files, gone: result.gone },
+        { files: clips.length - index - 1, gone: index + 1 },
+      );
       assert.deepEqual(manifestOf(result).gone.at(-1), { start, end });
       assertWhole(result, file);
     }
@@ -135,7 +138,7 @@ describe('an export of evidence of bad input', function () {
       rig.rig.clock.now += Math.max(0, shift);
       const span = { from: change - 6_000, to: change + 6_000 };
       const { files, missing, timeZone } = manifestOf(await rig.export({ ...span, name: 'night' }));
-      assert.deepEqual([missing, timeZone], [[], 'Europe/Berlin']);
+      assert.deepEqual({ missing, timeZone }, { missing: [], timeZone: 'Europe/Berlin' });
       assert.ok(files.length >= 3 && new Set(files.map(({ name }) => name)).size === files.length);
       for (const [index, { start }] of files.entries())
         if (index > 0) assert.equal(start, files[index - 1]!.end);

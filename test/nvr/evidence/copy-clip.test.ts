@@ -62,7 +62,7 @@ describe('a clip that is copied into an export', function () {
     await Promise.all([source.close(), target.close()]);
     const bytes = nodeFs.readFileSync(file);
     assert.deepEqual(nodeFs.readFileSync(to), bytes);
-    assert.deepEqual([told.bytes, told.sha256], [size, sha256(bytes)]);
+    assert.deepEqual({ bytes: told.bytes, sha256: told.sha256 }, { bytes: size, sha256: sha256(bytes) });
     let reached = 0;
     for (const span of told.spans) {
       assert.equal(span.offset, reached);

@@ -40,10 +40,13 @@ describe('an export of evidence', () => {
         const bytes = fs.readFileSync(path.join(result.folder, file.name));
         assert.deepEqual(bytes, fs.readFileSync(clip.file));
         assert.deepEqual(
-          [file.sha256, file.recordedSha256, file.bytes],
-          [sha256(bytes), clip.sha256, bytes.length],
+          { sha256: file.sha256, recordedSha256: file.recordedSha256, bytes: file.bytes },
+          { sha256: sha256(bytes), recordedSha256: clip.sha256, bytes: bytes.length },
         );
-        assert.deepEqual([file.start, file.end, file.timeSource], [clip.start, clip.end, 'arrival']);
+        assert.deepEqual(
+          { start: file.start, end: file.end, timeSource: file.timeSource },
+          { start: clip.start, end: clip.end, timeSource: 'arrival' },
+        );
         assert.deepEqual(file.marks, []);
         let at = 0;
         for (const span of file.spans) {
@@ -59,7 +62,7 @@ describe('an export of evidence', () => {
         );
         assert.ok(times.length >= clip.durationMs / 1000, times.join());
       }
-      assert.deepEqual([manifest.missing, manifest.gone], [[], []]);
+      assert.deepEqual({ missing: manifest.missing, gone: manifest.gone }, { missing: [], gone: [] });
       assert.deepEqual(manifest.asked, { from: EPOCH + 10_000, to: EPOCH + 22_000 });
       assert.match(manifest.package.version, /^\d+\.\d+\.\d+/);
     });

@@ -198,8 +198,18 @@ describe('an export of bad input', function () {
         );
         const [first, second] = rig.files;
         assert.deepEqual(
-          [first!.recordedFrom, first!.recordedTo, second!.recordedFrom, second!.recordedTo],
-          [span.from, change + 4_000, change + 4_000, span.to],
+          {
+            firstRecordedFrom: first!.recordedFrom,
+            firstRecordedTo: first!.recordedTo,
+            secondRecordedFrom: second!.recordedFrom,
+            secondRecordedTo: second!.recordedTo,
+          },
+          {
+            firstRecordedFrom: span.from,
+            firstRecordedTo: change + 4_000,
+            secondRecordedFrom: change + 4_000,
+            secondRecordedTo: span.to,
+          },
         );
         for (const name of names())
           assert.equal(typeof (await picturesOf(path.join(folder, name))), 'number');

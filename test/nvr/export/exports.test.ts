@@ -71,10 +71,13 @@ describe('an export', function () {
       );
       const [clip] = rig.files;
       assert.deepEqual(
-        [clip!.start, clip!.recordedFrom, clip!.recordedTo],
-        [EPOCH + 1000, SPAN.from, SPAN.to],
+        { start: clip!.start, recordedFrom: clip!.recordedFrom, recordedTo: clip!.recordedTo },
+        { start: EPOCH + 1000, recordedFrom: SPAN.from, recordedTo: SPAN.to },
       );
-      assert.deepEqual([clip!.coverage, clip!.gaps, clip!.source], [1, [], 'playback']);
+      assert.deepEqual(
+        { coverage: clip!.coverage, gaps: clip!.gaps, source: clip!.source },
+        { coverage: 1, gaps: [], source: 'playback' },
+      );
       // The name is the time that was asked for, 08:53:21.6 UTC.
       assert.deepEqual(names(), ['Gate-085321.mp4']);
       if (plain) assert.deepEqual(judgeClip(clip!.file), expected(SPAN.from, SPAN.to));
@@ -100,11 +103,17 @@ describe('an export', function () {
         { reason: end.reason, missingMs: end.missingMs, files: end.files },
         { reason: 'reached', missingMs: 0, files: 1 },
       );
-      assert.deepEqual([rig.repeated, later.repeated], [[false, true], [true]]);
+      assert.deepEqual(
+        { first: rig.repeated, later: later.repeated },
+        { first: [false, true], later: [true] },
+      );
       const [first, second] = rig.files;
       assert.deepEqual(second, first);
       assert.equal(later.files[0]!.sha256, first!.sha256);
-      assert.deepEqual([rig.asked.length, later.asked.length, names().length], [1, 0, 1]);
+      assert.deepEqual(
+        { first: rig.asked.length, later: later.asked.length, files: names().length },
+        { first: 1, later: 0, files: 1 },
+      );
     });
 
     it('is done anew where its file has been deleted', async () => {
@@ -112,7 +121,10 @@ describe('an export', function () {
       await rig.export(job);
       nodeFs.rmSync(rig.files[0]!.file);
       await rig.export(job);
-      assert.deepEqual([rig.repeated, rig.asked.length, names().length], [[false, false], 2, 1]);
+      assert.deepEqual(
+        { repeated: rig.repeated, asked: rig.asked.length, names: names().length },
+        { repeated: [false, false], asked: 2, names: 1 },
+      );
     });
 
     it('continues where it broke off, and reports the files that it has already', async () => {
@@ -189,7 +201,10 @@ describe('an export', function () {
       const options = { timeZone: 'Europe/Berlin', fileName: '{HHmm}' };
       const rig = rigOf(folder, options, {}, recordedFrom(from));
       await rig.export({ run: `run ${index}`, from, to: from + 3000 });
-      assert.deepEqual([rig.files[0]!.recordedFrom, rig.files[0]!.gaps], [from, []]);
+      assert.deepEqual(
+        { recordedFrom: rig.files[0]!.recordedFrom, gaps: rig.files[0]!.gaps },
+        { recordedFrom: from, gaps: [] },
+      );
     }
     assert.deepEqual(names(), ['0230-2.mp4', '0230.mp4']);
   });
@@ -232,7 +247,10 @@ describe('an export', function () {
     const later = rigOf(folder);
     await later.exports.recover();
     assert.equal((await later.export()).reason, 'reached');
-    assert.deepEqual([later.asked, later.recovered], [[{ from: EPOCH + 4_000, to: SPAN.to }], []]);
+    assert.deepEqual(
+      { asked: later.asked, recovered: later.recovered },
+      { asked: [{ from: EPOCH + 4_000, to: SPAN.to }], recovered: [] },
+    );
     const shown = [...rig.files, ...later.files].flatMap(({ file }) => judgeClip(file));
     assert.deepEqual(shown, expected(SPAN.from, SPAN.to));
     // It is whole now: asked for again, it begins anew.

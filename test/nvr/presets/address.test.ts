@@ -30,7 +30,11 @@ describe('what people paste as an address', () => {
           for (const path of ['', '/', '/Streaming/Channels/101', '/?inst=1']) {
             const split = splitAddress(`rtsp://admin:${password}@${host}${path}`);
             const where = `${host}${path}`;
-            assert.deepEqual([split?.username, split?.password], ['admin', password], where);
+            assert.deepEqual(
+              { username: split?.username, password: split?.password },
+              { username: 'admin', password },
+              where,
+            );
             assert.equal(split?.host, host.replace(/:\d+$/, '').replace(/[[\]]/g, ''), where);
           }
       });
@@ -117,7 +121,11 @@ describe('what people paste as an address', () => {
       ['rtsp://fe80::1/x', 'fe80::1', 554],
       ['rtsps://[::1]', '::1', 322],
     ] as const)
-      assert.deepEqual([splitAddress(text)?.host, splitAddress(text)?.port], [host, port], text);
+      assert.deepEqual(
+        { host: splitAddress(text)?.host, port: splitAddress(text)?.port },
+        { host, port },
+        text,
+      );
   });
 
   it('keeps the path’s spelling: slashes, queries, letters of any script, what a page made of an &', () => {
@@ -175,7 +183,7 @@ describe('what people paste as an address', () => {
 
     it('takes that one, which the camera asks for, and not the one in front of the host', () => {
       const { username, password } = splitAddress(`rtsp://me:pw@${CAMERA}/x?user=admin&pwd=abc`)!;
-      assert.deepEqual([username, password], ['admin', 'abc']);
+      assert.deepEqual({ username, password }, { username: 'admin', password: 'abc' });
     });
 
     it('is asked for as it was pasted', () => {
@@ -202,7 +210,7 @@ describe('what people paste as an address', () => {
       ['/c4/b1494208846/e1494209026/replay/', '/unicast/c{ch}/s{stream}/live', 4],
     ] as const) {
       const split = splitAddress(`rtsp://${CAMERA}${path}`);
-      assert.deepEqual([split?.template, split?.channel], [template, channel], path);
+      assert.deepEqual({ template: split?.template, channel: split?.channel }, { template, channel }, path);
       assert.notEqual(split?.preset?.playback, '');
     }
     assert.equal(splitAddress(`rtsp://${CAMERA}/c4/barn`)?.template, '/c4/barn');

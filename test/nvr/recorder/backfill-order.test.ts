@@ -76,7 +76,7 @@ describe('the order of what is fetched', () => {
     assert.ok(Math.max(...waits) <= 4 * 3600, String(waits));
     assert.ok(waits.filter((wait) => wait === 4 * 3600).length >= 3, String(waits));
     const [{ id, at, error }, ...more] = givenUp as [(typeof givenUp)[0]];
-    assert.deepEqual([id, error.code, more.length], ['a', 'ENORECORDING', 0]);
+    assert.deepEqual({ id, code: error.code, more: more.length }, { id: 'a', code: 'ENORECORDING', more: 0 });
     assert.ok(at >= 24 * HOUR_MS && at <= 28 * HOUR_MS, String(at));
     assert.equal(backfill.waiting, 0);
   });
@@ -104,7 +104,7 @@ describe('the order of what is fetched', () => {
     attempts[0]!.end({ done: true });
     await closed;
     await clock.passInTurns(48 * HOUR_MS);
-    assert.deepEqual([asked(), givenUp], [[['a', 5]], []]);
+    assert.deepEqual({ asked: asked(), givenUp }, { asked: [['a', 5]], givenUp: [] });
     assert.equal(backfill.waiting, 1);
     outcome = { done: true };
     backfill.open();

@@ -101,13 +101,13 @@ describe('what was missed of an alarm', function () {
       { message, last, source: info.source, reason: info.reason },
       { message: MESSAGE, last: true, source: 'playback', reason: 'door' },
     );
-    assert.deepEqual([info.coverage, info.gaps], [1, []]);
+    assert.deepEqual({ coverage: info.coverage, gaps: info.gaps }, { coverage: 1, gaps: [] });
     assert.deepEqual(info.alarms, [{ time: EPOCH + 9000, reason: 'door' }]);
     assert.equal(info.start, EPOCH + 7000);
     assert.equal(info.preRollMs, 2000);
     assert.equal(judgeClip(info.file).length, 100);
     const { channel, from, to } = nvr.asked[0]!;
-    assert.deepEqual([channel, from, to], [1, EPOCH + 7000, EPOCH + 11_000]);
+    assert.deepEqual({ channel, from, to }, { channel: 1, from: EPOCH + 7000, to: EPOCH + 11_000 });
     await rig.line('over');
     assert.equal(rig.recorder.status.toFetch, 0);
     assert.deepEqual(rig.words(), ['armed', 'failed', 'finished']);
@@ -139,7 +139,7 @@ describe('what was missed of an alarm', function () {
       rig.hub.tell({ type: 'playing' });
       rig.to(30_000);
       const { from, to } = nvr.asked[0]!;
-      assert.deepEqual([from, to], [EPOCH + 7000, EPOCH + 12_000]);
+      assert.deepEqual({ from, to }, { from: EPOCH + 7000, to: EPOCH + 12_000 });
       assert.equal((await rig.event('finished')).info.coverage, 1);
     });
   }
@@ -262,7 +262,7 @@ describe('what was missed of an alarm', function () {
     rig.hub.tell({ type: 'playing' });
     rig.to(30_000);
     await rig.line('gone', 2);
-    assert.deepEqual([rig.words(), rig.files()], [['armed', 'failed'], []]);
+    assert.deepEqual({ words: rig.words(), files: rig.files() }, { words: ['armed', 'failed'], files: [] });
     assert.equal(rig.recorder.status.toFetch, 1);
   });
 
@@ -283,10 +283,13 @@ describe('what was missed of an alarm', function () {
     const next = rigOf({ folder });
     next.recorder.arm();
     await next.ready();
-    assert.deepEqual([next.words(), next.files()], [['armed'], []]);
+    assert.deepEqual({ words: next.words(), files: next.files() }, { words: ['armed'], files: [] });
     next.to(60_000);
     const { info, last } = await next.event('finished');
-    assert.deepEqual([last, info.source, info.coverage, info.recovered], [true, 'playback', 1, undefined]);
+    assert.deepEqual(
+      { last, source: info.source, coverage: info.coverage, recovered: info.recovered },
+      { last: true, source: 'playback', coverage: 1, recovered: undefined },
+    );
   });
 
   it('is not fetched from another camera, to which the recorder was set meanwhile, and that is told', async () => {

@@ -98,9 +98,15 @@ describe('what a recorder has recorded', () => {
     });
     fs.writeFileSync(path.join(rig.folder, '.nvr-record-test.jsonl'), lines.join(''));
     const { clips, more } = await rig.recorder.catalog.list({});
-    assert.deepEqual([clips.length, more, clips.at(-1)!.end], [1000, true, 1000]);
+    assert.deepEqual(
+      { clips: clips.length, more, end: clips.at(-1)!.end },
+      { clips: 1000, more: true, end: 1000 },
+    );
     const rest = await rig.recorder.catalog.list({ from: 1000 });
-    assert.deepEqual([rest.clips.length, rest.more, rest.clips[0]!.start], [500, false, 1000]);
+    assert.deepEqual(
+      { clips: rest.clips.length, more: rest.more, start: rest.clips[0]!.start },
+      { clips: 500, more: false, start: 1000 },
+    );
   });
 
   it('is kept from retention by file or by span, the file at hand included, until it is released; also after restarts', async () => {

@@ -41,6 +41,6 @@ describe('the turns at a disk', () => {
     const refused = [1, 2, 3].map((order) => turns.run(order, () => Promise.reject(new Error('full'))));
     void write('next', 4);
     for (const one of refused) await assert.rejects(one, /full/);
-    assert.deepEqual([begun, turns.progress], [['next'], 3]);
+    assert.deepEqual({ begun, progress: turns.progress }, { begun: ['next'], progress: 3 });
   });
 });

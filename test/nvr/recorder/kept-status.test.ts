@@ -79,7 +79,10 @@ describe('how long recordings last', () => {
     await file(100, 99, 1);
     await file(1, 0.75, 1);
     const { hoursKept, oldest, keptFiles } = status();
-    assert.deepEqual([hoursKept, oldest, keptFiles], [1.8, NOW - 100 * HOUR, 0]);
+    assert.deepEqual(
+      { hoursKept, oldest, keptFiles },
+      { hoursKept: 1.8, oldest: NOW - 100 * HOUR, keptFiles: 0 },
+    );
   });
 
   it('measures bytes per day over the last day, pauses included and thinned files left out', async () => {
@@ -114,12 +117,18 @@ describe('how long recordings last', () => {
     const limits = { keepDays: 0, keepGiB: 0 };
     const recorders = [journal, second].map((one) => ({ journal: one, limits }));
     const both = keptStatus(journal, recorders, { free: 49 * GIB, reserve: GIB }, NOW);
-    assert.deepEqual([both.bytesPerDay, both.fullAt], [24 * GIB, NOW + DAY]);
+    assert.deepEqual(
+      { bytesPerDay: both.bytesPerDay, fullAt: both.fullAt },
+      { bytesPerDay: 24 * GIB, fullAt: NOW + DAY },
+    );
     // Less room than the reserve: it is full now.
     const full = keptStatus(journal, recorders, { free: GIB / 2, reserve: GIB }, NOW);
-    assert.deepEqual([full.freeBytes, full.fullAt], [GIB / 2, NOW]);
+    assert.deepEqual({ freeBytes: full.freeBytes, fullAt: full.fullAt }, { freeBytes: GIB / 2, fullAt: NOW });
     for (let hour = 24; hour > 0; hour--) await journal.keep(`${hour}.mp4`, true);
-    assert.deepEqual([status().keptFiles, status({ keepGiB: 99 }).fullAt], [24, undefined]);
+    assert.deepEqual(
+      { keptFiles: status().keptFiles, fullAt: status({ keepGiB: 99 }).fullAt },
+      { keptFiles: 24, fullAt: undefined },
+    );
     assert.ok(status({ keepGiB: 100 }).fullAt! > NOW, 'kept files are beside the limit');
   });
 

@@ -56,14 +56,20 @@ async function findAlarm(folder: string): Promise<void> {
   const rig = new RecorderRig({ folder, id: 'killed' });
   const [noted] = rig.lines('alarm') as { from: number; to: number; reason: string; alarms: unknown }[];
   const time = EPOCH + 49 * 80;
-  assert.deepEqual([noted!.reason, noted!.from, noted!.to], ['door', time - 2000, time + 2000]);
+  assert.deepEqual(
+    { reason: noted!.reason, from: noted!.from, to: noted!.to },
+    { reason: 'door', from: time - 2000, to: time + 2000 },
+  );
   assert.deepEqual(noted!.alarms, [{ time, reason: 'door' }]);
   rig.recorder.arm();
   const told = await Promise.race([rig.event('finished'), rig.event('failed')]);
   assert.deepEqual(told.message, { topic: 'site/door' });
   if (told.type === 'finished') {
     const { reason, alarms, recovered, preRollMs } = told.info;
-    assert.deepEqual([reason, alarms, recovered], ['door', [{ time, reason: 'door' }], true]);
+    assert.deepEqual(
+      { reason, alarms, recovered },
+      { reason: 'door', alarms: [{ time, reason: 'door' }], recovered: true },
+    );
     assert.ok(preRollMs >= 2000, `${preRollMs} ms of pre-roll`);
   }
   await rig.line('over');

@@ -151,7 +151,7 @@ describe('an alarm while the camera is away', function () {
     const stalled = units.filter(({ arrival }) => arrival >= 14_000);
     rig.feed(stalled.map((unit) => ({ ...unit, mediaTime: unit.arrival, arrival: 16_600 })));
     const info = await rig.clip();
-    assert.deepEqual([info.coverage, info.gaps], [1, []]);
+    assert.deepEqual({ coverage: info.coverage, gaps: info.gaps }, { coverage: 1, gaps: [] });
     assert.equal(judgeClip(info.file).length, 100);
   });
 

@@ -71,7 +71,10 @@ describe('recorders that share too little memory', function () {
 
   it('do without their pre-roll, the last one first, and say so: each clip is whole from its alarm on', async () => {
     const [first, second] = await alarms(1.4);
-    assert.deepEqual([warned(first), warned(second)], [false, true]);
+    assert.deepEqual(
+      { firstWarned: warned(first), secondWarned: warned(second) },
+      { firstWarned: false, secondWarned: true },
+    );
     const [kept, shorter] = [await first.clip(), await second.clip()];
     assert.ok(kept.preRollMs >= 3000 && kept.coverage === 1);
     assert.ok(shorter.coverage < 1);

@@ -99,7 +99,10 @@ describe('the conversion to a plain file', function () {
       assert.equal(plain.bytes, fs.statSync(plain.file).size);
       for (const { file, durationMs, frames, audio } of [plain, fragmented]) {
         const read = await readClip(await openBelow(fsPromises, path.dirname(file), path.basename(file)));
-        assert.deepEqual([read.frames, read.audio, read.gaps], [frames, audio, []]);
+        assert.deepEqual(
+          { frames: read.frames, audio: read.audio, gaps: read.gaps },
+          { frames, audio, gaps: [] },
+        );
         assert.ok(Math.abs(read.durationMs - durationMs) <= 1);
       }
       const { file: _a, bytes: _b, sha256: _c, ...one } = plain;

@@ -301,7 +301,10 @@ describe('the recorder', function () {
       rig.recorder.arm();
       const rest = rig.feed(units, 13_500);
       const [subscriber] = rig.hub.subscribers;
-      assert.deepEqual([subscriber!.onLoss, subscriber!.cutSlices], [onLoss, onLoss === 'keep']);
+      assert.deepEqual(
+        { onLoss: subscriber!.onLoss, cutSlices: subscriber!.cutSlices },
+        { onLoss, cutSlices: onLoss === 'keep' },
+      );
       rig.recorder.alarm({ reason: 'door' });
       rig.feed(rest);
       const info = await rig.clip();

@@ -73,13 +73,23 @@ describe('thinning to keyframes', function () {
       assert.equal(clip.sha256, createHash('sha256').update(bytes).digest('hex'));
       assert.notEqual(clip.sha256, before.sha256);
       assert.deepEqual(
-        [clip.thinned, clip.frames, clip.bytes, clip.audio, clip.start, clip.end],
-        [true, 4, bytes.length, false, before.start, before.end],
+        {
+          thinned: clip.thinned,
+          frames: clip.frames,
+          bytes: clip.bytes,
+          audio: clip.audio,
+          start: clip.start,
+          end: clip.end,
+        },
+        { thinned: true, frames: 4, bytes: bytes.length, audio: false, start: before.start, end: before.end },
       );
       assert.ok(clip.bytes < before.bytes / 2, `${clip.bytes} of ${before.bytes}`);
       assert.deepEqual(rig.files(), [path.basename(before.file)]);
       const event = await rig.event('thinned');
-      assert.deepEqual([event.file, event.bytes, event.sha256], [clip.file, clip.bytes, clip.sha256]);
+      assert.deepEqual(
+        { file: event.file, bytes: event.bytes, sha256: event.sha256 },
+        { file: clip.file, bytes: clip.bytes, sha256: clip.sha256 },
+      );
       assert.equal(rig.recorder.status.fileBytes, bytes.length);
     });
 
@@ -94,7 +104,7 @@ describe('thinning to keyframes', function () {
     await rig.recorder.disarm();
     const sizes = (): number[] => clips.map(({ file }) => fs.statSync(file).size);
     const [kept, first, second, young] = sizes();
-    assert.deepEqual([kept, young], [clips[0]!.bytes, clips[3]!.bytes]);
+    assert.deepEqual({ kept, young }, { kept: clips[0]!.bytes, young: clips[3]!.bytes });
     assert.ok(first! < clips[1]!.bytes && second! < clips[2]!.bytes);
     rig.clock.now += DAY_MS;
     rig.recorder.arm();
@@ -107,7 +117,10 @@ describe('thinning to keyframes', function () {
   it('leaves one picture of a clip that has but one keyframe, until its end', async () => {
     const before = await record({ seconds: 4, gop: 100 });
     const clip = await thin();
-    assert.deepEqual([clip.thinned, clip.frames, clip.end], [true, 1, before.end]);
+    assert.deepEqual(
+      { thinned: clip.thinned, frames: clip.frames, end: clip.end },
+      { thinned: true, frames: 1, end: before.end },
+    );
     assert.equal(judgeClip(clip.file).length, 1);
   });
 
@@ -138,7 +151,10 @@ describe('thinning to keyframes', function () {
     rig.recorder.arm();
     await rig.ready();
     let [clip] = (await rig.recorder.catalog.list({})).clips;
-    assert.deepEqual([clip!.sha256, clip!.thinned], [before.sha256, undefined]);
+    assert.deepEqual(
+      { sha256: clip!.sha256, thinned: clip!.thinned },
+      { sha256: before.sha256, thinned: undefined },
+    );
     assert.deepEqual(rig.files(), [name]);
     await rig.recorder.disarm();
     const again = await Journal.load(fsPromises, rig.folder, 'test');
@@ -149,6 +165,9 @@ describe('thinning to keyframes', function () {
     rig.recorder.arm();
     await rig.ready();
     [clip] = (await rig.recorder.catalog.list({})).clips;
-    assert.deepEqual([clip!.sha256, clip!.thinned, clip!.bytes], [sha256, true, 5]);
+    assert.deepEqual(
+      { sha256: clip!.sha256, thinned: clip!.thinned, bytes: clip!.bytes },
+      { sha256, thinned: true, bytes: 5 },
+    );
   });
 });

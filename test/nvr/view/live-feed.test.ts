@@ -65,7 +65,10 @@ describe('the feed of a camera', () => {
     feed.remove(first.viewer);
     const second = new FastPage();
     feed.add(second.viewer);
-    assert.deepEqual([hub.joined, hub.subscribers.size], [2, 1]);
+    assert.deepEqual(
+      { joined: hub.joined, subscribers: hub.subscribers.size },
+      { joined: 2, subscribers: 1 },
+    );
     assert.deepEqual(second.kinds, []);
     hub.emit(units[2]!);
     hub.emit(units[0]!);

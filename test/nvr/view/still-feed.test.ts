@@ -115,9 +115,15 @@ describe('a camera as pictures', () => {
       error = new NvrError('EBUSY', 'too many wait');
       await clock.tickAsync(1_000);
       const [picture, warning] = records as [Buffer, Buffer];
-      assert.deepEqual([picture[4], picture.readUInt16BE(6)], [RECORD_KINDS.jpeg, 3]);
+      assert.deepEqual(
+        { kind: picture[4], camera: picture.readUInt16BE(6) },
+        { kind: RECORD_KINDS.jpeg, camera: 3 },
+      );
       assert.equal(picture.readDoubleBE(RECORD_HEAD), 1);
-      assert.deepEqual([warning[4], warning.readUInt16BE(6)], [RECORD_KINDS.state, 3]);
+      assert.deepEqual(
+        { kind: warning[4], camera: warning.readUInt16BE(6) },
+        { kind: RECORD_KINDS.state, camera: 3 },
+      );
       assert.deepEqual(JSON.parse(warning.subarray(RECORD_HEAD).toString()), {
         ...{ state: 'warning', code: 'EBUSY', reason: 'too many wait' },
       });
@@ -133,7 +139,10 @@ describe('a camera as pictures', () => {
       feed.remove(left);
       assert.equal(left.awaitsKeyframe(3), false);
       await clock.tickAsync(5_000);
-      assert.deepEqual([asked.length, written, signals.at(-1)!.aborted], [6, 1, false]);
+      assert.deepEqual(
+        { asked: asked.length, written, aborted: signals.at(-1)!.aborted },
+        { asked: 6, written: 1, aborted: false },
+      );
     });
 
     it('sends a page of now no picture, and no failure, that was begun for those of before', async () => {
@@ -152,7 +161,7 @@ describe('a camera as pictures', () => {
         release();
         await late;
         await clock.tickAsync(10_000);
-        assert.deepEqual([records, asked.length - before], [0, 1]);
+        assert.deepEqual({ records, asked: asked.length - before }, { records: 0, asked: 1 });
         feed.remove(other);
         const [third, newest] = [page(() => undefined), page(() => records++)];
         feed.add(third);

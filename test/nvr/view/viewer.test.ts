@@ -116,7 +116,7 @@ describe('a viewer of the live view', () => {
         page.drain();
         most = Math.max(most, page.kinds.length - before);
       }
-      assert.deepEqual([most, page.kinds.length], [1, 160]);
+      assert.deepEqual({ most, kinds: page.kinds.length }, { most: 1, kinds: 160 });
     });
 
     it('leaves the rest of it for the next keyframe, and is told of no picture that it missed', () => {
@@ -217,7 +217,10 @@ describe('a viewer of the live view', () => {
     const quiet = new SlowPage();
     quiet.now = 60_000;
     quiet.viewer.tick();
-    assert.deepEqual([quiet.destroyed, quiet.kinds], [false, ['alive']]);
+    assert.deepEqual(
+      { destroyed: quiet.destroyed, kinds: quiet.kinds },
+      { destroyed: false, kinds: ['alive'] },
+    );
   });
 
   it('that is flooded with states while it takes nothing is cut at twice the bound', () => {

@@ -140,7 +140,7 @@ describe('the clips of a view’s page', () => {
     assert.deepEqual({ sent: answer.sent, type: answer.type }, { sent: '/real/a/1.mp4', type: 'video/mp4' });
     assert.equal((await serve(clips, first!.id, 'jpg')).sent, '/real/a/1.jpg');
     const none = await serve(clips, second!.id, 'jpg');
-    assert.deepEqual([none.sent, codeOf(none)], [undefined, 'ENORECORDING']);
+    assert.deepEqual({ sent: none.sent, code: codeOf(none) }, { sent: undefined, code: 'ENORECORDING' });
   });
 
   it('are found by an old link after a restart, and a link to no clip does not cause a search each time', async () => {
@@ -166,6 +166,6 @@ describe('the clips of a view’s page', () => {
     const [told] = await clips.list(1, 0, 60_000);
     shelf.gone.add('/a/1.mp4');
     const answer = await serve(clips, told!.id);
-    assert.deepEqual([answer.status, codeOf(answer)], [503, 'ENORECORDING']);
+    assert.deepEqual({ status: answer.status, code: codeOf(answer) }, { status: 503, code: 'ENORECORDING' });
   });
 });

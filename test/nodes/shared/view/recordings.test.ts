@@ -88,7 +88,7 @@ describe('the recordings of a view node', () => {
     assert.equal(answer.status, 200);
     const body = Buffer.from(await answer.arrayBuffer());
     const [span] = nvr.asked;
-    assert.deepEqual([span!.channel, span!.from], [3, from]);
+    assert.deepEqual({ channel: span!.channel, from: span!.from }, { channel: 3, from });
     assert.ok(span!.to <= Date.now());
     const last = body.subarray(body.lastIndexOf('{"state"'));
     assert.equal(last.toString(), '{"state":"ended"}');
@@ -106,7 +106,7 @@ describe('the recordings of a view node', () => {
       [`channel=3&from=${Date.now() + 60_000}`, 400, 'EINPUT'],
     ] as const) {
       const answer = await fetch(`${url}/replay?${query}`);
-      assert.deepEqual([answer.status, await codeOf(answer)], [status, code], query);
+      assert.deepEqual({ status: answer.status, code: await codeOf(answer) }, { status, code }, query);
     }
     nvr.canPlayBack = false;
     assert.equal(await codeOf(await fetch(`${url}/replay?channel=3&from=1000`)), 'EUNSUPPORTED');
@@ -120,7 +120,7 @@ describe('the recordings of a view node', () => {
     for (const { signal } of stops)
       assert.equal((await fetch(`${url}/replay?channel=3&from=1000`, { signal })).status, 200);
     const fourth = await fetch(`${url}/replay?channel=3&from=1000`);
-    assert.deepEqual([fourth.status, await codeOf(fourth)], [503, 'EBUSY']);
+    assert.deepEqual({ status: fourth.status, code: await codeOf(fourth) }, { status: 503, code: 'EBUSY' });
     stops[0]!.abort();
     while (nvr.ended === 0) await new Promise(setImmediate);
     const fifth = await fetch(`${url}/replay?channel=3&from=1000`);

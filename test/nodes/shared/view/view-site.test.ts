@@ -113,7 +113,10 @@ describe('the site of a view node', () => {
   it('leads from its path to the page behind it, by a relative address that holds behind any proxy', async () => {
     const { url } = await serve();
     const answer = await fetch(url, { redirect: 'manual' });
-    assert.deepEqual([answer.status, answer.headers.get('location')], [302, 'v/']);
+    assert.deepEqual(
+      { status: answer.status, location: answer.headers.get('location') },
+      { status: 302, location: 'v/' },
+    );
   });
 
   it('serves its page and scripts with a policy that runs no foreign scripts and forbids framing by others', async () => {
@@ -267,13 +270,16 @@ describe('the site of a view node', () => {
     const asked = [1, 2].map((minutes) => fetch(`${bench.url}/3.jpg?at=-${minutes}m&width=64`));
     await until(() => bench.wishes.length === 2);
     const third = await fetch(`${bench.url}/3.jpg?at=-3m`);
-    assert.deepEqual([third.status, ((await third.json()) as { code: string }).code], [503, 'EBUSY']);
+    assert.deepEqual(
+      { status: third.status, code: ((await third.json()) as { code: string }).code },
+      { status: 503, code: 'EBUSY' },
+    );
     assert.equal((await fetch(`${bench.url}/3.jpg`)).status, 200);
     answerAll();
     const [first] = await Promise.all(asked);
     assert.deepEqual(
-      [first!.status, first!.headers.get('x-picture-time')],
-      [200, '2026-03-29T14:00:00.000Z'],
+      { status: first!.status, pictureTime: first!.headers.get('x-picture-time') },
+      { status: 200, pictureTime: '2026-03-29T14:00:00.000Z' },
     );
     assert.deepEqual(bench.wishes.slice(0, 2), [
       { width: 64, at: '-1m' },
@@ -287,8 +293,11 @@ describe('the site of a view node', () => {
     it(`asks nothing of a camera for the headers alone of what has no end: ${path}`, async () => {
       const { url, view, wishes } = await serve();
       const answer = await fetch(`${url}/${path}`, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
-      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET']);
-      assert.deepEqual([view.viewers, wishes.length], [0, 0]);
+      assert.deepEqual(
+        { status: answer.status, allow: answer.headers.get('allow') },
+        { status: 405, allow: 'GET' },
+      );
+      assert.deepEqual({ viewers: view.viewers, wishes: wishes.length }, { viewers: 0, wishes: 0 });
     });
 
   it('answers pictures without end for an <img>, until it is gone', async () => {
