@@ -75,7 +75,8 @@ export class ClipFile {
       ...(id !== undefined && { id }),
     };
     const announce = (file: string): Promise<void> => journal.opened({ file, ...entry });
-    const part = await PartFile.open(deps.fs, root, levels, writer.extension, fileMode, announce);
+    const retract = (file: string): Promise<void> => journal.gone(file);
+    const part = await PartFile.open(deps.fs, root, levels, writer.extension, fileMode, announce, retract);
     const thumbnail = (deps.thumbnail?.(picture()) ?? Promise.resolve(undefined)).catch(() => undefined);
     return new ClipFile(context, plan, journal, writer, part, first, preRollMs, thumbnail);
   }

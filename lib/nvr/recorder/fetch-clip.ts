@@ -1,6 +1,6 @@
 // Makes one attempt to fetch an alarm's clip from the NVR's own recording.
 
-import type { NvrError } from '../../errors.js';
+import { NvrError } from '../../errors.js';
 import { LEAST_MISSING_MS, type FetchOutcome } from './backfill.js';
 import { below, openBelow } from './below.js';
 import { Clip } from './clip.js';
@@ -35,7 +35,7 @@ export async function fetchClip(
       ...context,
       sound: new Sound(),
       statistics: () => statistics,
-      trouble: () => undefined,
+      trouble: () => new NvrError('ENORECORDING', 'the NVR has recorded nothing then.'),
       emit: (event) => {
         if (event.type === 'finished') files.push(event.info);
         if (event.type !== 'failed') return;
@@ -50,13 +50,13 @@ export async function fetchClip(
   const broke = await writeUnits(units, clip, entry.to, signal);
   await clip.end(entry.to);
   const whole = entry.to - entry.from;
-  const missing = files.length === 0 ? whole : clip.missingMs;
+  const missing = clip.missingMs;
   const before = entry.missing?.ms ?? whole;
   const isWorth =
     broke === undefined
       ? missing <= LEAST_MISSING_MS || missing < before - BETTER_MS
       : missing <= whole * (1 - ENOUGH);
-  // What a clip that has failed lacks is not counted.
+  // What a clip that has failed lacks is not counted, and one without a file has failed.
   if (failure === undefined && isWorth && !signal.aborted) {
     report(files);
     return { done: true };

@@ -48,7 +48,8 @@ export class PartFile implements ClipSink {
 
   /**
    * Opens `levels` below the folder, with a number added if the name is taken. `announce` is called with the
-   * path from the folder before the file is created. Rejects with the file system's error, or EINPUT.
+   * path from the folder before the file is created, and `retract` if it could not be created. Rejects with
+   * the file system's error, or EINPUT.
    */
   static async open(
     fs: RecorderFs,
@@ -57,6 +58,7 @@ export class PartFile implements ClipSink {
     extension: string,
     mode: number,
     announce: (file: string) => Promise<void>,
+    retract: (file: string) => Promise<void>,
   ): Promise<PartFile> {
     await makeFolders(fs, root, levels.slice(0, -1), folderMode(mode));
     const name = levels.join('/');
@@ -71,6 +73,7 @@ export class PartFile implements ClipSink {
         return new PartFile(fs, root, mode, await part.open('create', mode), file);
       } catch (error) {
         writing.delete(key);
+        await retract(file).catch(() => undefined);
         if (codeOf(error) !== 'EEXIST') throw error;
       }
     }

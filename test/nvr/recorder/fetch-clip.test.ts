@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import { UNCOUNTED } from '../../../lib/media/unit-memory.js';
+import { LEAST_MISSING_MS, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
+import type { ClipContext } from '../../../lib/nvr/recorder/clip-context.js';
+import { fetchClip } from '../../../lib/nvr/recorder/fetch-clip.js';
+import { Journal, type CaseEntry } from '../../../lib/nvr/recorder/journal.js';
+import { Sound } from '../../../lib/nvr/recorder/sound.js';
+import type { ClipInfo, RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { clipUnits } from '../../kit/picture-units.js';
+import { systemError } from '../../kit/recorder-rig.js';
+import { systemTimers } from '../../kit/system-timers.js';
+
+/** 40 s of pictures: what is asked for lies within. */
+const ALL = clipUnits('h264', 500);
+const FRAME_MS = ALL[1]!.time - ALL[0]!.time;
+const FROM = ALL[0]!.time;
+
+describe('an attempt to fetch what is missing of an alarm', () => {
+  let folder: string;
+  let journal: Journal;
+  let changes: Partial<RecorderFs>;
+  let thumbnail: Buffer | undefined;
+  let reports: (readonly ClipInfo[])[];
+  let aborted: AbortController;
+  let asked: unknown[];
+
+  beforeEach(async () => {
+    folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-fetch-')));
+    changes = {};
+    thumbnail = undefined;
+    reports = [];
+    aborted = new AbortController();
+    journal = await Journal.load(fsPromises, folder, 'test');
+  });
+
+  afterEach(() => {
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  function entryOf(seconds: number, missing?: number, more: Partial<CaseEntry> = {}): CaseEntry {
+    const alarms = [{ time: FROM + 1500, reason: 'door' }];
+    return {
+      ...{ id: 'a', reason: 'door', from: FROM, to: FROM + seconds * 1000, alarms },
+      ...(missing !== undefined && { missing: { ms: missing, since: 0 } }),
+      ...more,
+    };
+  }
+
+  /** The NVR has so many ms of it, and then breaks off with the error, if there is one. */
+  async function attempt(
+    entry: CaseEntry,
+    ms: number,
+    { error, units = ALL }: { error?: unknown; units?: readonly VideoUnit[] } = {},
+  ): Promise<FetchOutcome> {
+    async function* fetchSpan(...args: unknown[]): AsyncIterable<VideoUnit> {
+      asked = args;
+      for (const unit of units) {
+        if (unit.time >= FROM + ms) break;
+        yield unit;
+      }
+      if (error !== undefined) await Promise.reject(error as Error);
+    }
+    const context: ClipContext = {
+      options: {
+        ...{ id: 'test', nvr: 'Home', channel: 'Gate', mode: 'alarm', preRoll: 0, postRoll: 0 },
+        ...{ maxLength: 60, folder, fileName: '{reason}.mp4', segment: 300, keepDays: 0, keepGiB: 0 },
+        ...{ timeZone: '', reserveBytes: 0 },
+      },
+      deps: {
+        ...{ fs: { ...fsPromises, ...changes }, timers: systemTimers, now: Date.now, monotonic: () => 0 },
+        thumbnail: () => Promise.resolve(thumbnail),
+      },
+      ...{ stream: 'main', sound: new Sound(), memory: UNCOUNTED, journal: () => Promise.resolve(journal) },
+      statistics: () => ({}) as never,
+      emit: () => assert.fail('nothing of it is told'),
+      trouble: () => assert.fail('the live stream says nothing about a recording'),
+    };
+    return fetchClip(context, entry, 7, fetchSpan, aborted.signal, (files) => reports.push(files));
+  }
+
+  const missingOf = ([info]: readonly ClipInfo[]): number => info!.gaps.reduce((sum, { ms }) => sum + ms, 0);
+  const files = (): string[] =>
+    fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('.nvr-'));
+  /** Nothing of it is left, on the disk or in the journal. */
+  function assertNothingLeft(): void {
+    assert.deepEqual([reports, files(), journal.files, journal.unfinished], [[], [], 0, []]);
+  }
+
+  it('asks for the span of the alarm, and gives a clip of it with its alarms and its place', async () => {
+    const entry = entryOf(8, 8000);
+    assert.deepEqual(await attempt(entry, 20_000), { done: true });
+    assert.deepEqual(asked, [7, FROM, FROM + 8000, aborted.signal]);
+    const [[info, ...more]] = reports as [ClipInfo[]];
+    assert.equal(more.length, 0);
+    const { reason, source, alarms, start, preRollMs, coverage } = info!;
+    assert.deepEqual(
+      { reason, source, alarms, start, preRollMs, coverage },
+      {
+        ...{ reason: 'door', source: 'playback', alarms: entry.alarms, start: FROM },
+        ...{ preRollMs: 1500, coverage: 1 },
+      },
+    );
+    assert.deepEqual([...journal.finished][0]!.id, 'a');
+  });
+
+  it('counts from its beginning where no alarm is listed', async () => {
+    await attempt(entryOf(8, 8000, { alarms: [] }), 20_000);
+    assert.equal(reports[0]![0]!.preRollMs, 0);
+  });
+
+  it('is worth a clip where it has more than a second more than before', async () => {
+    await attempt(entryOf(20, 100_000), 10_000);
+    const missing = missingOf(reports[0]!);
+    assert.ok(missing >= 9900 && missing <= 10_000 + FRAME_MS, String(missing));
+    assert.deepEqual(await attempt(entryOf(20, missing + 1001), 10_000), { done: true });
+    reports = [];
+    fs.rmSync(folder, { recursive: true });
+    fs.mkdirSync(folder);
+    journal = await Journal.load(fsPromises, folder, 'test');
+    assert.deepEqual(await attempt(entryOf(20, missing + 1000), 10_000), { done: false });
+    assertNothingLeft();
+  });
+
+  it('is worth a clip where no more than what is not fetched at all is missing', async () => {
+    for (let ms = 17_500; ms < 18_500; ms += FRAME_MS) {
+      reports = [];
+      const { done } = await attempt(entryOf(20, 0), ms);
+      const missing = done ? missingOf(reports[0]!) : Infinity;
+      const fetched = Math.ceil(ms / FRAME_MS) * FRAME_MS;
+      assert.equal(done, fetched >= 20_000 - LEAST_MISSING_MS, String(ms));
+      if (done) assert.ok(missing <= LEAST_MISSING_MS, String(missing));
+    }
+  });
+
+  it('says that the NVR has recorded nothing where nothing comes, however short it is', async () => {
+    for (const seconds of [1, 8]) {
+      const outcome = await attempt(entryOf(seconds), 0);
+      assert.equal(outcome.done, false);
+      assert.equal(outcome.error?.code, 'ENORECORDING');
+      assert.match(outcome.error.message, /^No video came .*: the NVR has recorded nothing/);
+      assertNothingLeft();
+    }
+  });
+
+  it('is worth a clip, if it broke off, only where a twentieth is missing at most', async () => {
+    const error = new NvrError('ETIMEDOUT', 'The NVR is silent.');
+    assert.deepEqual(await attempt(entryOf(20, 20_000), 18_900, { error }), { done: false, error });
+    assertNothingLeft();
+    assert.deepEqual(await attempt(entryOf(20, 20_000), 19_000, { error }), { done: true });
+    assert.equal(reports.length, 1);
+  });
+
+  it('is given up where it is not wanted any more, though all of it came', async () => {
+    const last = ALL.map((unit) => ({ ...unit }));
+    const entry = entryOf(8);
+    const end = last.findIndex(({ time }) => time >= entry.to - FRAME_MS);
+    Object.defineProperty(last[end]!, 'data', {
+      get: () => {
+        aborted.abort();
+        return ALL[end]!.data;
+      },
+      enumerable: true,
+    });
+    assert.deepEqual(await attempt(entry, 20_000, { units: last }), { done: false });
+    assertNothingLeft();
+  });
+
+  it('leaves nothing where the disk fills up, of its files and pictures, and says so', async () => {
+    thumbnail = Buffer.from('jpeg');
+    // Another format after 8 s: a second file.
+    const more = clipUnits('h265', 250).map((unit) => ({ ...unit, time: unit.time + 8000 }));
+    const units = [...ALL.slice(0, 200), ...more];
+    changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+      if (reports.length === 0 && journal.files === 1 && String(args[0]).endsWith('.part'))
+        throw systemError('ENOSPC');
+      return fsPromises.open(...args);
+    }) as RecorderFs['open'];
+    const outcome = await attempt(entryOf(20, 20_000), 20_000, { units });
+    assert.equal(outcome.done, false);
+    assert.equal(outcome.error?.code, 'EDISK');
+    assertNothingLeft();
+  });
+
+  it('never rejects, also where its files cannot be deleted', async () => {
+    changes.unlink = () => Promise.reject(systemError('EACCES'));
+    assert.deepEqual(await attempt(entryOf(20, 0), 4000), { done: false });
+    assert.deepEqual(reports, []);
+  });
+});
