@@ -91,7 +91,6 @@ export class Journal extends JournalEntries {
     };
     // Retention deletes in this order, so it has to be that of age.
     const done = [...this.done.values(), ...[...other.finished].filter(isNew)];
-    for (const { file } of done) this.forget(file);
     for (const entry of done.sort((a, b) => a.end - b.end)) this.applyFile({ op: 'done', ...entry });
     for (const entry of added.open) this.applyFile({ op: 'open', ...entry });
     for (const entry of added.cases) this.applyCase({ op: 'alarm', ...entry });
@@ -190,7 +189,7 @@ export class Journal extends JournalEntries {
     } finally {
       await handle.close();
     }
-    this.torn = text !== '' && !text.endsWith('\n');
+    this.torn = !text.endsWith('\n');
     for (const line of text.split('\n')) {
       const entry = readLine(line, this.root);
       if (entry !== undefined) this.apply(entry);

@@ -5,16 +5,13 @@ import os from 'node:os';
 import path from 'node:path';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
-import { UNCOUNTED } from '../../../lib/media/unit-memory.js';
 import { LEAST_MISSING_MS, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
-import type { ClipContext } from '../../../lib/nvr/recorder/clip-context.js';
 import { fetchClip } from '../../../lib/nvr/recorder/fetch-clip.js';
 import { Journal, type CaseEntry } from '../../../lib/nvr/recorder/journal.js';
-import { Sound } from '../../../lib/nvr/recorder/sound.js';
 import type { ClipInfo, RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { clipContext } from '../../kit/clip-context.js';
 import { clipUnits } from '../../kit/picture-units.js';
 import { systemError } from '../../kit/recorder-rig.js';
-import { systemTimers } from '../../kit/system-timers.js';
 
 /** 40 s of pictures: what is asked for lies within. */
 const ALL = clipUnits('h264', 500);
@@ -66,21 +63,11 @@ describe('an attempt to fetch what is missing of an alarm', () => {
       }
       if (error !== undefined) await Promise.reject(error as Error);
     }
-    const context: ClipContext = {
-      options: {
-        ...{ id: 'test', nvr: 'Home', channel: 'Gate', mode: 'alarm', preRoll: 0, postRoll: 0 },
-        ...{ maxLength: 60, folder, fileName: '{reason}.mp4', segment: 300, keepDays: 0, keepGiB: 0 },
-        ...{ timeZone: '', reserveBytes: 0 },
-      },
-      deps: {
-        ...{ fs: { ...fsPromises, ...changes }, timers: systemTimers, now: Date.now, monotonic: () => 0 },
-        thumbnail: () => Promise.resolve(thumbnail),
-      },
-      ...{ stream: 'main', sound: new Sound(), memory: UNCOUNTED, journal: () => Promise.resolve(journal) },
-      statistics: () => ({}) as never,
+    const context = clipContext(journal, {
+      deps: { fs: { ...fsPromises, ...changes }, thumbnail: () => Promise.resolve(thumbnail) },
       emit: () => assert.fail('nothing of it is told'),
       trouble: () => assert.fail('the live stream says nothing about a recording'),
-    };
+    });
     return fetchClip(context, entry, 7, fetchSpan, aborted.signal, (files) => reports.push(files));
   }
 

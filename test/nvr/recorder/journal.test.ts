@@ -175,6 +175,26 @@ describe('a recorder’s journal on the disk', () => {
       assert.deepEqual(journal.cases, [alarm('b')], 'this run knows it all the same');
     });
 
+    it('its lines in the order in which they were said, however long the disk takes', async () => {
+      let isFirst = true;
+      const open: RecorderFs['open'] = async (...args) => {
+        const handle = await fsPromises.open(...args);
+        if (isFirst) for (let turn = 0; turn < 30; turn++) await new Promise((go) => setImmediate(go));
+        isFirst = false;
+        return handle;
+      };
+      const journal = await Journal.load({ ...fsPromises, open }, folder, 'one');
+      await Promise.all([journal.alarmed(alarm('a')), journal.missing('a', 1, 2), journal.over('a')]);
+      assert.deepEqual(ops(), ['alarm', 'missing', 'over']);
+    });
+
+    it('anew also what an earlier run has filled', async () => {
+      const text = `${JSON.stringify({ op: 'gone', file: '1.mp4' })}\n`.repeat(1001);
+      fs.writeFileSync(path.join(folder, '.nvr-record-one.jsonl'), text);
+      await (await load()).alarmed(alarm('a'));
+      assert.deepEqual(ops(), ['alarm']);
+    });
+
     it('behind a line that a kill has cut, which is lost alone', async () => {
       const file = path.join(folder, '.nvr-record-one.jsonl');
       const line = JSON.stringify({ op: 'alarm', ...alarm('a') });
@@ -330,7 +350,8 @@ describe('a recorder’s journal on the disk', () => {
     it('without what is damaged in a line', async () => {
       const journal = await read(
         `{"op":"alarm","id":"${'x'.repeat(101)}","from":1,"to":2,"alarms":[7,{"time":"x"},{"time":3}],"message":7,"camera":7,"missing":{"ms":1}}`,
-        '{"op":"missing","id":"a","ms":1}',
+        `{"op":"missing","id":"${'x'.repeat(100)}","ms":1}`,
+        `{"op":"missing","id":"${'x'.repeat(100)}","since":1}`,
         '{"op":"done","file":"1.mp4","end":1,"bytes":1,"untold":[],"story":7,"kept":1,"thinning":{"bytes":1}}',
         '{"op":"open","file":"2.mp4","start":1,"width":"x","codec":7,"timeSource":7}',
         '{"op":"thin","file":"1.mp4","bytes":1,"sha256":"x"}',
@@ -428,6 +449,26 @@ describe('a recorder’s journal on the disk', () => {
           ['both', 'new', SEGMENT],
         );
       }
+    });
+
+    it('begins with its camera, once, where the first it writes is what it takes in', async () => {
+      const journal = await loadOwn();
+      await (await load()).alarmed(alarm('a'));
+      await journal.absorb(await load(), '.nvr-record-one.jsonl');
+      await journal.alarmed(alarm('b'));
+      assert.deepEqual(
+        linesOf(own).map(({ op, camera }) => camera ?? op),
+        ['gate', 'alarm', 'alarm'],
+      );
+    });
+
+    it('keeps what it says itself of a file that the other one has, too', async () => {
+      const journal = await load();
+      const other = await Journal.load(fsPromises, folder, 'two');
+      for (const one of [journal, other]) await one.closed('1.mp4', done('1.mp4'));
+      await journal.keep('1.mp4', true);
+      await journal.absorb(other, '.nvr-record-two.jsonl');
+      assert.deepEqual([...journal.finished], [done('1.mp4', { kept: true })]);
     });
 
     it('keeps the other one where its own cannot be written', async () => {
