@@ -164,7 +164,7 @@ export async function finishPart(fs: RecorderFs, root: string, file: string): Pr
     const { nlink, mtimeMs } = await handle.stat();
     modified = Math.round(mtimeMs);
     const isOurs = nlink === 1;
-    if (isOurs && bytes > 0 && bytes < found.size) await handle.truncate(bytes);
+    if (isOurs && bytes < found.size) await handle.truncate(bytes);
   } finally {
     await handle.close();
   }
@@ -218,7 +218,7 @@ export async function wholeBytes(handle: FileHandle, size: number): Promise<numb
   const header = Buffer.alloc(16);
   let whole = 0;
   let hasFragment = false;
-  for (let at = 0, boxes = 0; at + 8 <= size && boxes < MAX_BOXES; boxes++) {
+  for (let at = 0, boxes = 0; boxes < MAX_BOXES; boxes++) {
     const { bytesRead } = await handle.read(header, 0, 16, at);
     if (bytesRead < 8) break;
     const type = header.toString('latin1', 4, 8);

@@ -137,9 +137,9 @@ describe('an attempt to fetch what is missing of an alarm', () => {
 
   it('is worth a clip, if it broke off, only where a twentieth is missing at most', async () => {
     const error = new NvrError('ETIMEDOUT', 'The NVR is silent.');
-    assert.deepEqual(await attempt(entryOf(20, 20_000), 18_900, { error }), { done: false, error });
+    assert.deepEqual(await attempt(entryOf(20, 10_000), 18_900, { error }), { done: false, error });
     assertNothingLeft();
-    assert.deepEqual(await attempt(entryOf(20, 20_000), 19_000, { error }), { done: true });
+    assert.deepEqual(await attempt(entryOf(20, 10_000), 19_000, { error }), { done: true });
     assert.equal(reports.length, 1);
   });
 
@@ -158,17 +158,48 @@ describe('an attempt to fetch what is missing of an alarm', () => {
     assertNothingLeft();
   });
 
+  /** Another format after 8 s: a second file. */
+  const twoFormats = (): VideoUnit[] => [
+    ...ALL.slice(0, 8000 / FRAME_MS),
+    ...clipUnits('h265', 250).map((unit) => ({ ...unit, time: unit.time + 8000 })),
+  ];
+
+  it('gives all of its files, each with its part of the time, from where the alarm’s begins', async () => {
+    const units = twoFormats().slice(25);
+    assert.deepEqual(await attempt(entryOf(20, 20_000), 20_000, { units }), { done: true });
+    const [first, second, ...more] = reports[0]!;
+    assert.deepEqual([reports.length, first!.codec, second!.codec, more], [1, 'h264', 'h265', []]);
+    const begin = first!.start - FROM;
+    assert.ok(begin >= 2000);
+    assert.deepEqual(first!.gaps, [{ at: 0, ms: begin }]);
+    assert.equal(second!.coverage, 1);
+  });
+
+  it('leaves nothing of a file in whose midst the disk fills up', async () => {
+    let room = 60_000;
+    changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+      const handle = await fsPromises.open(...args);
+      const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
+      if (String(args[0]).endsWith('.part'))
+        handle.write = (async (data: Uint8Array, at: number, length: number, position: number) => {
+          if ((room -= length) < 0) throw systemError('ENOSPC');
+          return write(data, at, length, position);
+        }) as typeof handle.write;
+      return handle;
+    }) as RecorderFs['open'];
+    const { error } = (await attempt(entryOf(20, 20_000), 20_000)) as { error?: NvrError };
+    assert.equal(error?.code, 'EDISK');
+    assertNothingLeft();
+  });
+
   it('leaves nothing where the disk fills up, of its files and pictures, and says so', async () => {
     thumbnail = Buffer.from('jpeg');
-    // Another format after 8 s: a second file.
-    const more = clipUnits('h265', 250).map((unit) => ({ ...unit, time: unit.time + 8000 }));
-    const units = [...ALL.slice(0, 200), ...more];
     changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
       if (reports.length === 0 && journal.files === 1 && String(args[0]).endsWith('.part'))
         throw systemError('ENOSPC');
       return fsPromises.open(...args);
     }) as RecorderFs['open'];
-    const outcome = await attempt(entryOf(20, 20_000), 20_000, { units });
+    const outcome = await attempt(entryOf(20, 20_000), 20_000, { units: twoFormats() });
     assert.equal(outcome.done, false);
     assert.equal(outcome.error?.code, 'EDISK');
     assertNothingLeft();

@@ -162,6 +162,35 @@ describe('a file that is being written', () => {
       assert.deepEqual(names(), ['clip.mp4']);
     });
 
+    it('with every handle closed, also where closing fails', async () => {
+      let opened = 0;
+      let closed = 0;
+      let isSick = false;
+      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+        const handle = await fsPromises.open(...args);
+        opened++;
+        const close = handle.close.bind(handle);
+        handle.close = async () => {
+          closed++;
+          await close();
+          if (isSick) throw systemError('EIO');
+        };
+        return handle;
+      }) as RecorderFs['open'];
+      const whole = await open(['1']);
+      await whole.write(text(box('moof') + box('mdat')));
+      await whole.finish(true);
+      const cut = await open(['2']);
+      await cut.write(text(box('moof') + box('mdat')));
+      isSick = true;
+      const closing = cut.rescue();
+      isSick = false;
+      assert.equal((await closing)?.file, '2.mp4');
+      assert.equal(isBeingWritten(root, '2.mp4'), false);
+      assert.notEqual(opened, 2);
+      assert.equal(closed, opened);
+    });
+
     it('by the next start where the disk does not let it be renamed', async () => {
       changes.rename = () => Promise.reject(systemError('EIO'));
       const part = await open();
@@ -232,7 +261,7 @@ describe('a file that is being written', () => {
           closed++;
           return close();
         };
-        handle.stat = () => Promise.reject(systemError('EIO'));
+        handle.stat = (() => Promise.reject(systemError('EIO'))) as typeof handle.stat;
         return handle;
       }) as RecorderFs['open'];
       await assert.rejects(finishPart({ ...fsPromises, open: failing }, root, 'clip.mp4'), { code: 'EIO' });

@@ -571,6 +571,8 @@ describe('the folder of a recorder', () => {
     });
 
     it('is looked at by one attempt at a time', async () => {
+      await lefts();
+      beats(1);
       const store = storeOf({}, { owner: OWNER });
       let running = 0;
       let most = 0;
@@ -584,7 +586,8 @@ describe('the folder of a recorder', () => {
       }) as unknown as RecorderFs['readdir'];
       await Promise.all([store.open(), store.open(), store.open()]);
       await until(() => looks === 3);
-      assert.equal(most, 1);
+      await store.close();
+      assert.deepEqual([most, timers], [1, []]);
     });
 
     it('is another process’s with the same settings, beside which it has a name of its own', async () => {

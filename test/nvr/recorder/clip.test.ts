@@ -1,0 +1,554 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { unitCost } from '../../../lib/codec/unit-cost.js';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import { UNCOUNTED, type UnitMemory, type Yielding } from '../../../lib/media/unit-memory.js';
+import { Clip } from '../../../lib/nvr/recorder/clip.js';
+import type { ClipPlan } from '../../../lib/nvr/recorder/clip-context.js';
+import { ClipQueue } from '../../../lib/nvr/recorder/clip-queue.js';
+import { turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
+import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import type { RecorderEvent, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import { clipContext } from '../../kit/clip-context.js';
+import { clipUnits } from '../../kit/picture-units.js';
+import { systemError } from '../../kit/recorder-rig.js';
+
+const UNITS = clipUnits('h264', 300);
+const BEGIN = UNITS[0]!.arrival;
+const FRAME_MS = UNITS[1]!.arrival - BEGIN;
+const KEYFRAMES = UNITS.flatMap(({ keyframe }, index) => (keyframe ? [index] : []));
+const GOP = KEYFRAMES[1]! - KEYFRAMES[0]!;
+
+type Told<T extends RecorderEvent['type']> = Extract<RecorderEvent, { type: T }>;
+
+describe('one recording', () => {
+  let root: string;
+  let journal: Journal;
+  let events: RecorderEvent[];
+  let timers: { run: () => void; ms: number }[];
+  let stores: Set<Yielding>;
+  let held: Set<unknown>;
+  let memory: Partial<UnitMemory>;
+  let changes: Partial<RecorderFs>;
+  /** The disk answers from here on. */
+  let answer: () => void;
+  let answers: Promise<void>;
+  let pictures: VideoUnit[];
+  let trouble: NvrError | undefined;
+  let statistics: { frames: number };
+
+  beforeEach(async () => {
+    root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-clip-')));
+    journal = await Journal.load(fsPromises, root, 'test');
+    events = [];
+    timers = [];
+    stores = new Set();
+    held = new Set();
+    memory = {};
+    changes = {};
+    pictures = [];
+    trouble = undefined;
+    statistics = { frames: 0 };
+    answer = () => undefined;
+    answers = Promise.resolve();
+  });
+
+  afterEach(async () => {
+    answer();
+    for (const clip of stores) await (clip as Clip).end(Infinity);
+    fs.rmSync(root, { recursive: true, force: true });
+  });
+
+  function silence(): void {
+    answers = new Promise((resolve) => (answer = resolve));
+  }
+
+  function clipOf(
+    plan: Partial<ClipPlan> = {},
+    preRoll: readonly VideoUnit[] = [],
+    options: Partial<RecorderOptions> = {},
+  ): Clip {
+    const context = clipContext(journal, {
+      options,
+      deps: {
+        fs: { ...fsPromises, ...changes },
+        timers: {
+          set: (run, ms) => {
+            const timer = { run, ms };
+            timers.push(timer);
+            return timer;
+          },
+          clear: (timer) => void (timers = timers.filter((one) => one !== timer)),
+        },
+        thumbnail: (picture) => {
+          pictures.push(picture);
+          return Promise.resolve(undefined);
+        },
+      },
+      memory: {
+        ...UNCOUNTED,
+        hold: (unit) => {
+          held.add(unit);
+          return true;
+        },
+        release: (unit) => void held.delete(unit),
+        add: (store) => void stores.add(store),
+        remove: (store) => void stores.delete(store),
+        ...memory,
+      },
+      journal: () => answers.then(() => journal),
+      statistics: () => ({ ...statistics }) as never,
+      trouble: () => trouble,
+      emit: (event) => events.push(event),
+    });
+    const whole = {
+      number: 3,
+      reason: 'door',
+      source: 'live',
+      order: 1,
+      takeAlarms: () => [],
+      ...plan,
+    } as const;
+    return new Clip(context, whole, preRoll);
+  }
+  /** An alarm at a picture, with so many of them before it asked for. */
+  const alarmAt = (index: number, before = 0): Partial<ClipPlan> => ({
+    from: UNITS[index - before]!.arrival,
+    alarmed: { monotonic: UNITS[index]!.arrival, time: UNITS[index]!.time },
+  });
+
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  async function settle(): Promise<void> {
+    for (let count = 0; count < 30; count++) await turn();
+  }
+  const told = <T extends RecorderEvent['type']>(type: T): Told<T>[] =>
+    events.filter((event): event is Told<T> => event.type === type);
+  const feed = (clip: Clip, units: readonly VideoUnit[]): void => {
+    for (const unit of units) clip.push(unit);
+  };
+  const after = (unit: VideoUnit, ms: number): VideoUnit => ({
+    ...{ ...unit, arrival: unit.arrival + ms, mediaTime: unit.arrival + ms, time: unit.time + ms },
+  });
+  /** All that it held is given back, and nothing is due. */
+  function assertReleased(clip: Clip): void {
+    assert.deepEqual([clip.waitingBytes, clip.bytes, held.size, stores.size], [0, 0, 0, 0]);
+    assert.deepEqual([timers, clip.isOpen], [[], false]);
+  }
+
+  describe('begins', () => {
+    it('no file before a picture of the time that is asked for, which may be its very first', async () => {
+      const clip = clipOf(alarmAt(60), UNITS.slice(0, 60));
+      await settle();
+      assert.deepEqual(events, []);
+      clip.push(UNITS[60]!);
+      while (events.length === 0) await turn();
+      const [{ clip: number, preRollMs, reason }] = told('recording') as [Told<'recording'>];
+      assert.deepEqual([number, preRollMs, reason], [3, UNITS[60]!.arrival - BEGIN, 'door']);
+      await clip.end(UNITS[60]!.arrival + FRAME_MS);
+      assert.equal(told('finished')[0]!.info.frames, 61);
+      assertReleased(clip);
+    });
+
+    for (const [gap, frames] of [
+      [2000, GOP + 1],
+      [2001, 1],
+    ] as const)
+      it(`with ${frames === 1 ? 'none' : 'all'} of the pictures before a break of ${gap} ms, if a keyframe ends that`, async () => {
+        const late = after(UNITS[GOP]!, gap - FRAME_MS);
+        const plan = { from: late.arrival, alarmed: { monotonic: late.arrival, time: late.time } };
+        const clip = clipOf(plan, UNITS.slice(0, GOP));
+        clip.push(late);
+        await clip.end(late.arrival + 40);
+        assert.equal(told('finished')[0]!.info.frames, frames);
+        assert.deepEqual(pictures, [late], 'the thumbnail is the keyframe before the alarm');
+      });
+
+    it('with all of the pictures before a break that no keyframe ends, and after one that comes later', async () => {
+      const late = after(UNITS[1]!, 5000);
+      const clip = clipOf({ from: late.arrival }, UNITS.slice(0, 1));
+      feed(clip, [late, after(UNITS[GOP]!, 10_000)]);
+      await clip.end(Infinity);
+      assert.equal(told('finished')[0]!.info.frames, 3);
+    });
+
+    it('with the thumbnail of the last whole keyframe up to the alarm', async () => {
+      const [first, second, third] = KEYFRAMES as [number, number, number];
+      for (const [alarm, damaged, expected] of [
+        [second, -1, second],
+        [second - 1, -1, first],
+        [third + 1, third, second],
+      ] as const) {
+        pictures = [];
+        const units = UNITS.map((unit, index) => (index === damaged ? { ...unit, damaged: true } : unit));
+        const clip = clipOf(alarmAt(alarm, alarm), units.slice(0, alarm));
+        feed(clip, units.slice(alarm, alarm + 30));
+        await clip.end(Infinity);
+        assert.equal(pictures[0]!.arrival, UNITS[expected]!.arrival);
+      }
+    });
+  });
+
+  describe('ends', () => {
+    it('once, at the first time that is said, and takes no more pictures', async () => {
+      const clip = clipOf(alarmAt(0), []);
+      feed(clip, UNITS.slice(0, 50));
+      const ending = clip.end(BEGIN + 50 * FRAME_MS + 1000);
+      assert.equal(clip.isOpen, false);
+      feed(clip, UNITS.slice(50, 100));
+      assert.equal(clip.end(BEGIN + 90_000), ending);
+      await ending;
+      const [{ info, last, clip: number }, ...more] = told('finished') as [Told<'finished'>];
+      assert.deepEqual(
+        [info.frames, info.gaps, last, number, more],
+        [50, [{ at: 50 * FRAME_MS, ms: 1000 }], true, 3, []],
+      );
+      assert.equal(clip.missingMs, 1000);
+      assertReleased(clip);
+      feed(clip, UNITS.slice(50, 100));
+      await clip.end(0);
+      assertReleased(clip);
+    });
+
+    it('without a word where it is no alarm’s and nothing came', async () => {
+      const clip = clipOf();
+      await clip.end(0);
+      assert.deepEqual(events, []);
+      assertReleased(clip);
+    });
+
+    it('with the cause why an alarm has no picture', async () => {
+      trouble = new NvrError('EAUTH', 'The password is wrong.', { status: 401 });
+      const why = async (units: readonly VideoUnit[] = [], frames = 0): Promise<NvrError> => {
+        events = [];
+        statistics = { frames: 0 };
+        const clip = clipOf(alarmAt(60));
+        feed(clip, units);
+        statistics = { frames };
+        await clip.end(BEGIN + 9000);
+        const [{ error, clip: number, firstOfOutage, file }] = told('failed') as [Told<'failed'>];
+        assert.deepEqual([number, firstOfOutage, file], [3, true, undefined]);
+        assertReleased(clip);
+        return error;
+      };
+      const tied = await why();
+      assert.deepEqual([tied.code, tied.status], ['EAUTH', 401]);
+      assert.equal(tied.message, 'No video came while the clip was to be recorded: The password is wrong.');
+      assert.equal((await why([], 5)).code, 'EAUTH', 'pictures came, but the stream broke off');
+      assert.equal((await why(UNITS.slice(1, 20))).code, 'EAUTH', 'they are from before it');
+      assert.equal((await why(UNITS.slice(61, 70))).code, 'ENOKEYFRAME', 'there are pictures of that time');
+      const bare = { ...UNITS[KEYFRAMES.find((index) => index >= 60)!]! };
+      assert.equal((await why([{ ...bare, nals: bare.nals.slice(-1) }])).code, 'EUNSUPPORTED');
+      trouble = undefined;
+      assert.equal((await why()).message, 'No video came while the clip was to be recorded.');
+      assert.equal((await why([], 5)).code, 'ENOKEYFRAME');
+    });
+
+    it('waits for the disk as long as that answers anyone, half a minute for each answer', async () => {
+      let isAsked = false;
+      let goOn = (): void => undefined;
+      const hangs = new Promise<void>((resolve) => (goOn = resolve));
+      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+        const handle = await fsPromises.open(...args);
+        const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
+        if (String(args[0]).endsWith('.part'))
+          handle.write = ((...of: unknown[]) => {
+            isAsked = true;
+            return hangs.then(() => write(...of));
+          }) as typeof handle.write;
+        return handle;
+      }) as RecorderFs['open'];
+      const clip = clipOf(alarmAt(0));
+      feed(clip, UNITS.slice(0, 100));
+      while (!isAsked) await turn();
+      void clip.end(BEGIN + 100 * FRAME_MS);
+      const fire = (ms: number): void => {
+        const [due, ...more] = timers;
+        assert.deepEqual([due!.ms, more], [ms, []]);
+        timers = [];
+        due!.run();
+      };
+      for (let count = 0; count < 2; count++) {
+        await turnsOf(root).run(0, () => Promise.resolve());
+        fire(30_000);
+        assert.equal(timers.length, 1);
+      }
+      fire(30_000);
+      while (timers.length === 0) await turn();
+      fire(2000);
+      await clip.ended;
+      assert.equal(told('failed')[0]!.error.message.startsWith('The disk does not answer'), true);
+      goOn();
+      await settle();
+      assert.equal(told('finished').length, 0);
+    });
+
+    it('with EDISK where the disk does not answer within half a minute', async () => {
+      silence();
+      const clip = clipOf(alarmAt(0));
+      feed(clip, UNITS.slice(0, 50));
+      void clip.end(BEGIN + 2000);
+      const drained = clip.drain();
+      const [timer, ...more] = timers;
+      assert.deepEqual([timer!.ms, more], [30_000, []]);
+      timer!.run();
+      await clip.ended;
+      assert.deepEqual(
+        told('failed').map(({ error }) => error.code),
+        ['EDISK'],
+      );
+      await drained;
+      answer();
+      const lines = (): string => fs.readFileSync(path.join(root, '.nvr-record-test.jsonl'), 'utf8');
+      const isThrough = (): boolean => fs.readdirSync(root).length > 0 && lines().includes('"op":"gone"');
+      while (!isThrough()) await turn();
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['failed'],
+        'what comes late says nothing more',
+      );
+      assert.deepEqual(
+        [fs.readdirSync(root).filter((name) => name.endsWith('.part')), journal.unfinished],
+        [[], []],
+      );
+    });
+  });
+
+  describe('waits for the disk', () => {
+    it('with no more than is set, and all of its pre-roll', async () => {
+      silence();
+      const preRoll = UNITS.slice(0, 10);
+      const bytes = (units: readonly VideoUnit[]): number =>
+        units.reduce((sum, unit) => sum + unitCost(unit), 0);
+      const clip = clipOf(alarmAt(10), preRoll, { queueBytes: bytes(UNITS.slice(10, 60)) });
+      feed(clip, UNITS.slice(10, 60));
+      assert.deepEqual([clip.isOpen, clip.waitingBytes], [true, bytes(UNITS.slice(0, 60))]);
+      const drained = clip.drain();
+      clip.push(UNITS[60]!);
+      assert.equal(clip.isOpen, false);
+      await clip.ended;
+      await drained;
+      const [{ error }] = told('failed') as [Told<'failed'>];
+      const seconds = Math.round((60 * FRAME_MS) / 1000);
+      assert.equal(error.message, `The disk is too slow: ${seconds} s of video wait to be written.`);
+      assert.equal(clip.waitingBytes, unitCost(UNITS[0]!), 'the one that is being written');
+    });
+
+    it('with 32 MiB at most where nothing is set', async () => {
+      silence();
+      const clip = clipOf({ from: 0 });
+      const data = Buffer.alloc(1024 ** 2);
+      const large = UNITS.slice(0, 40).map((unit) => ({ ...unit, data }));
+      feed(clip, large.slice(0, 31));
+      assert.equal(clip.isOpen, true);
+      feed(clip, large.slice(31, 33));
+      assert.equal(clip.isOpen, false);
+      await clip.ended;
+    });
+
+    it('until nothing waits any more, if it is asked to', async () => {
+      const clip = clipOf(alarmAt(0));
+      await clip.drain();
+      feed(clip, UNITS.slice(0, 50));
+      assert.notEqual(clip.waitingBytes, 0);
+      await clip.drain();
+      assert.equal(clip.waitingBytes, 0);
+      feed(clip, UNITS.slice(50, 60));
+      await clip.drain();
+      assert.equal(clip.waitingBytes, 0);
+      await clip.end(BEGIN + 2400);
+      await clip.drain();
+    });
+  });
+
+  describe('shares the memory', () => {
+    it('and ends with EOVERLOAD, and what it has, where its own bound is reached', async () => {
+      let room = 60;
+      memory = { isOwnBound: true, hold: () => --room >= 0 };
+      const later = clipOf({ ...alarmAt(0), order: 9 });
+      const clip = clipOf({ ...alarmAt(0), order: 1 });
+      silence();
+      feed(later, UNITS.slice(0, 10));
+      feed(clip, UNITS.slice(0, 50));
+      assert.deepEqual([clip.isOpen, later.isOpen], [true, true]);
+      clip.push(UNITS[50]!);
+      assert.deepEqual([clip.isOpen, later.isOpen], [false, true]);
+      answer();
+      await clip.ended;
+      assert.equal(told('failed')[0]!.error.code, 'EOVERLOAD');
+      room = Infinity;
+      await later.end(BEGIN + 400);
+    });
+
+    it('and takes it from the recording that began last, where that of all is full', async () => {
+      let room = 60;
+      memory = { isOwnBound: false, hold: () => --room >= 0, release: () => void room++ };
+      silence();
+      const later = clipOf({ ...alarmAt(0), order: 9 });
+      const clip = clipOf({ ...alarmAt(0), order: 1 });
+      feed(later, UNITS.slice(0, 10));
+      feed(clip, UNITS.slice(0, 51));
+      assert.deepEqual([clip.isOpen, later.isOpen], [true, false]);
+      room = Infinity;
+      answer();
+      await later.ended;
+      await clip.end(BEGIN + 2040);
+      assert.equal(told('finished')[0]!.info.frames, 51);
+    });
+
+    it('and gives up its oldest GOPs before the alarm, and says so once', async () => {
+      const alarm = 3 * GOP;
+      silence();
+      const clip = clipOf(alarmAt(alarm + 1, alarm + 1), UNITS.slice(0, alarm));
+      assert.deepEqual([clip.yield(), clip.yield(), clip.yield()], [true, true, false]);
+      // The first one is being written.
+      const left = [UNITS[0]!, ...UNITS.slice(2 * GOP, alarm)];
+      assert.equal(
+        clip.bytes,
+        left.reduce((sum, unit) => sum + unitCost(unit), 0),
+      );
+      const [{ error }, ...more] = told('warning') as [Told<'warning'>];
+      assert.deepEqual([error.code, more], ['EOVERLOAD', []]);
+      const seconds = Math.ceil(((2 * GOP + 1) * FRAME_MS) / 1000);
+      assert.match(error.message, new RegExp(`less than ${seconds} s before the alarm`));
+      answer();
+      await clip.end(UNITS[alarm]!.arrival);
+    });
+
+    it('and gives up nothing of a recording without an alarm', () => {
+      silence();
+      const clip = clipOf({}, UNITS.slice(0, 100));
+      assert.equal(clip.yield(), false);
+    });
+  });
+
+  describe('goes on in another file', () => {
+    it('with the first keyframe after the length of a segment, and each file has its own part of the time', async () => {
+      const segmentMs = GOP * FRAME_MS;
+      const clip = clipOf({ segmentMs });
+      feed(clip, UNITS.slice(0, 2 * GOP + 10));
+      await clip.end(BEGIN + 2 * segmentMs + 2000);
+      assert.deepEqual(
+        told('finished').map(({ info: { frames, coverage }, last }) => [frames, coverage, last]),
+        [
+          [GOP, 1, false],
+          [GOP, 1, false],
+          [10, (10 * FRAME_MS) / 2000, true],
+        ],
+      );
+      assert.equal(clip.missingMs, 2000 - 10 * FRAME_MS);
+      assert.deepEqual(
+        told('recording').map(({ preRollMs }) => preRollMs),
+        [0, 0, 0],
+      );
+    });
+
+    it('with another format, but none within a second, whose pictures are dropped', async () => {
+      const other = clipUnits('h265', 300);
+      const clip = clipOf(alarmAt(50, 50), UNITS.slice(0, 50));
+      const moved = (units: readonly VideoUnit[], index: number): VideoUnit[] =>
+        units.map((unit, offset) => ({
+          ...unit,
+          ...{ arrival: UNITS[index + offset]!.arrival, mediaTime: UNITS[index + offset]!.arrival },
+          time: UNITS[index + offset]!.time,
+        }));
+      feed(clip, moved(other.slice(0, 10), 50));
+      feed(clip, moved(UNITS.slice(0, 20), 60));
+      feed(clip, moved(other.slice(0, 30), 80));
+      feed(clip, moved(UNITS.slice(0, 30), 110));
+      await clip.end(UNITS[140]!.arrival);
+      assert.deepEqual(
+        told('finished').map(({ info: { codec, frames, preRollMs }, last }) => [
+          codec,
+          frames,
+          preRollMs,
+          last,
+        ]),
+        [
+          ['h264', 50, 50 * FRAME_MS, false],
+          ['h265', 40, 0, false],
+          ['h264', 30, 0, true],
+        ],
+      );
+      assert.equal(clip.missingMs, 21 * FRAME_MS);
+    });
+  });
+
+  describe('fails', () => {
+    it('once, with what it has, and gives everything back', async () => {
+      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+        const handle = await fsPromises.open(...args);
+        const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
+        let writes = 0;
+        if (String(args[0]).endsWith('.part'))
+          handle.write = ((...of: unknown[]) =>
+            ++writes > 4 ? Promise.reject(systemError('ENOSPC')) : write(...of)) as typeof handle.write;
+        return handle;
+      }) as RecorderFs['open'];
+      const clip = clipOf(alarmAt(0));
+      feed(clip, UNITS);
+      await clip.ended;
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['recording', 'failed'],
+      );
+      const [{ error, file, clip: number }] = told('failed') as [Told<'failed'>];
+      assert.deepEqual([error.code, file, number], ['EDISK', path.join(root, 'door.mp4'), 3]);
+      assertReleased(clip);
+      await clip.end(BEGIN);
+      assert.equal(events.length, 2);
+    });
+  });
+});
+
+describe('the pictures of a recording that wait for the disk', () => {
+  const sum = (units: readonly VideoUnit[]): number => units.reduce((all, unit) => all + unitCost(unit), 0);
+
+  it('count until they are written, however many go through', () => {
+    const queue = new ClipQueue(UNCOUNTED);
+    const seen: unknown[] = [];
+    for (let index = 0; index < 1000; index++) {
+      queue.push(UNITS[index % 300]!);
+      if (index < 300) continue;
+      const unit = queue.take()!;
+      seen.push(unit);
+      queue.letGo(unit);
+    }
+    assert.deepEqual(seen, [...UNITS, ...UNITS, ...UNITS].slice(0, 700));
+    assert.equal(queue.bytes, sum(UNITS));
+    assert.equal(queue.first, UNITS[100]);
+    const taken = queue.take()!;
+    assert.equal(queue.bytes, sum(UNITS), 'one that is being written counts');
+    queue.clear();
+    assert.deepEqual([queue.bytes, queue.first, queue.take()], [unitCost(taken), undefined, undefined]);
+    queue.letGo(taken);
+    assert.equal(queue.bytes, 0);
+    queue.push(UNITS[7]!);
+    assert.equal(queue.take(), UNITS[7]);
+  });
+
+  it('are refused where there is no memory, and do not count then', () => {
+    const queue = new ClipQueue({ ...UNCOUNTED, hold: () => false });
+    assert.deepEqual([queue.push(UNITS[0]!), queue.bytes, queue.first], [false, 0, undefined]);
+  });
+
+  it('give up their first GOP, where the next one begins in time, behind those that were taken', () => {
+    const released: unknown[] = [];
+    const queue = new ClipQueue({ ...UNCOUNTED, release: (unit) => void released.push(unit) });
+    for (const unit of UNITS.slice(0, 2 * GOP + 1)) queue.push(unit);
+    for (let count = 0; count < 2; count++) queue.letGo(queue.take()!);
+    released.length = 0;
+    const second = UNITS[GOP]!;
+    assert.equal(queue.dropGop(second.arrival - 1), undefined);
+    assert.deepEqual(released, []);
+    assert.equal(queue.dropGop(second.arrival), second.arrival);
+    assert.deepEqual(released, UNITS.slice(2, GOP));
+    assert.equal(queue.first, second);
+    assert.equal(queue.dropGop(Infinity), UNITS[2 * GOP]!.arrival);
+    assert.equal(queue.dropGop(Infinity), undefined);
+    assert.equal(queue.bytes, unitCost(UNITS[2 * GOP]!));
+  });
+});
