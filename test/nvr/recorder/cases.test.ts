@@ -41,7 +41,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
   });
 
   function casesOf({ backfill = true, camera, hasPlayback = true }: Setting = {}): Cases {
-    const journal = new Proxy({} as Journal, {
+    const journal = new Proxy({} as unknown as Journal, {
       get: (_journal, op) =>
         op === 'then' ? undefined : (...args: unknown[]) => Promise.resolve(void lines.push([op, ...args])),
     });

@@ -31,6 +31,7 @@ describe('one recording', () => {
   let events: RecorderEvent[];
   let timers: { run: () => void; ms: number }[];
   let stores: Set<Yielding>;
+  const clips: Clip[] = [];
   let held: Set<unknown>;
   let memory: Partial<UnitMemory>;
   let changes: Partial<RecorderFs>;
@@ -59,7 +60,7 @@ describe('one recording', () => {
 
   afterEach(async () => {
     answer();
-    for (const clip of stores) await (clip as Clip).end(Infinity);
+    for (const clip of clips.splice(0)) await clip.end(Infinity);
     fs.rmSync(root, { recursive: true, force: true });
   });
 
@@ -113,7 +114,9 @@ describe('one recording', () => {
       takeAlarms: () => [],
       ...plan,
     } as const;
-    return new Clip(context, whole, preRoll);
+    const clip = new Clip(context, whole, preRoll);
+    clips.push(clip);
+    return clip;
   }
   /** An alarm at a picture, with so many of them before it asked for. */
   const alarmAt = (index: number, before = 0): Partial<ClipPlan> => ({
@@ -143,7 +146,7 @@ describe('one recording', () => {
     it('no file before a picture of the time that is asked for, which may be its very first', async () => {
       const clip = clipOf(alarmAt(60), UNITS.slice(0, 60));
       await settle();
-      assert.deepEqual(events, []);
+      assert.deepEqual([events, [...stores]], [[], [clip]]);
       clip.push(UNITS[60]!);
       while (events.length === 0) await turn();
       const [{ clip: number, preRollMs, reason }] = told('recording') as [Told<'recording'>];
@@ -248,22 +251,22 @@ describe('one recording', () => {
     });
 
     it('waits for the disk as long as that answers anyone, half a minute for each answer', async () => {
-      let isAsked = false;
+      let asked = 0;
       let goOn = (): void => undefined;
       const hangs = new Promise<void>((resolve) => (goOn = resolve));
-      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+      changes.open = async (...args: Parameters<RecorderFs['open']>) => {
         const handle = await fsPromises.open(...args);
         const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
         if (String(args[0]).endsWith('.part'))
           handle.write = ((...of: unknown[]) => {
-            isAsked = true;
+            asked++;
             return hangs.then(() => write(...of));
           }) as typeof handle.write;
         return handle;
-      }) as RecorderFs['open'];
+      };
       const clip = clipOf(alarmAt(0));
       feed(clip, UNITS.slice(0, 100));
-      while (!isAsked) await turn();
+      while (asked === 0) await turn();
       void clip.end(BEGIN + 100 * FRAME_MS);
       const fire = (ms: number): void => {
         const [due, ...more] = timers;
@@ -385,7 +388,7 @@ describe('one recording', () => {
 
     it('and takes it from the recording that began last, where that of all is full', async () => {
       let room = 60;
-      memory = { isOwnBound: false, hold: () => --room >= 0, release: () => void room++ };
+      memory = { isOwnBound: false, hold: () => --room >= 0, release: () => (room += 1) };
       silence();
       const later = clipOf({ ...alarmAt(0), order: 9 });
       const clip = clipOf({ ...alarmAt(0), order: 1 });
@@ -479,7 +482,7 @@ describe('one recording', () => {
 
   describe('fails', () => {
     it('once, with what it has, and gives everything back', async () => {
-      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+      changes.open = async (...args: Parameters<RecorderFs['open']>) => {
         const handle = await fsPromises.open(...args);
         const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
         let writes = 0;
@@ -487,7 +490,7 @@ describe('one recording', () => {
           handle.write = ((...of: unknown[]) =>
             ++writes > 4 ? Promise.reject(systemError('ENOSPC')) : write(...of)) as typeof handle.write;
         return handle;
-      }) as RecorderFs['open'];
+      };
       const clip = clipOf(alarmAt(0));
       feed(clip, UNITS);
       await clip.ended;

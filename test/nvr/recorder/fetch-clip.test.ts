@@ -53,7 +53,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
   async function attempt(
     entry: CaseEntry,
     ms: number,
-    { error, units = ALL }: { error?: unknown; units?: readonly VideoUnit[] } = {},
+    { error, units = ALL }: { error?: NvrError; units?: readonly VideoUnit[] } = {},
   ): Promise<FetchOutcome> {
     async function* fetchSpan(...args: unknown[]): AsyncIterable<VideoUnit> {
       asked = args;
@@ -61,7 +61,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
         if (unit.time >= FROM + ms) break;
         yield unit;
       }
-      if (error !== undefined) await Promise.reject(error as Error);
+      if (error !== undefined) await Promise.reject(error);
     }
     const context = clipContext(journal, {
       deps: { fs: { ...fsPromises, ...changes }, thumbnail: () => Promise.resolve(thumbnail) },
@@ -177,7 +177,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
 
   it('leaves nothing of a file in whose midst the disk fills up', async () => {
     let room = 60_000;
-    changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+    changes.open = async (...args: Parameters<RecorderFs['open']>) => {
       const handle = await fsPromises.open(...args);
       const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
       if (String(args[0]).endsWith('.part'))
@@ -186,7 +186,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
           return write(data, at, length, position);
         }) as typeof handle.write;
       return handle;
-    }) as RecorderFs['open'];
+    };
     const { error } = (await attempt(entryOf(20, 20_000), 20_000)) as { error?: NvrError };
     assert.equal(error?.code, 'EDISK');
     assertNothingLeft();
@@ -194,11 +194,11 @@ describe('an attempt to fetch what is missing of an alarm', () => {
 
   it('leaves nothing where the disk fills up, of its files and pictures, and says so', async () => {
     thumbnail = Buffer.from('jpeg');
-    changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+    changes.open = async (...args: Parameters<RecorderFs['open']>) => {
       if (reports.length === 0 && journal.files === 1 && String(args[0]).endsWith('.part'))
         throw systemError('ENOSPC');
       return fsPromises.open(...args);
-    }) as RecorderFs['open'];
+    };
     const outcome = await attempt(entryOf(20, 20_000), 20_000, { units: twoFormats() });
     assert.equal(outcome.done, false);
     assert.equal(outcome.error?.code, 'EDISK');

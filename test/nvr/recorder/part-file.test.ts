@@ -102,13 +102,13 @@ describe('a file that is being written', () => {
 
   describe('takes', () => {
     it('each piece behind the one before it, in as many turns as the disk needs', async () => {
-      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+      changes.open = async (...args: Parameters<RecorderFs['open']>) => {
         const handle = await fsPromises.open(...args);
         const write = handle.write.bind(handle) as (...of: unknown[]) => Promise<unknown>;
         handle.write = ((data: Uint8Array, from: number, length: number, position: number) =>
           write(data, from, Math.min(length, 2), position)) as typeof handle.write;
         return handle;
-      }) as RecorderFs['open'];
+      };
       const part = await open();
       await part.write(text('abcde'));
       await part.write(text('fgh'));
@@ -166,7 +166,7 @@ describe('a file that is being written', () => {
       let opened = 0;
       let closed = 0;
       let isSick = false;
-      changes.open = (async (...args: Parameters<RecorderFs['open']>) => {
+      changes.open = async (...args: Parameters<RecorderFs['open']>) => {
         const handle = await fsPromises.open(...args);
         opened++;
         const close = handle.close.bind(handle);
@@ -176,7 +176,7 @@ describe('a file that is being written', () => {
           if (isSick) throw systemError('EIO');
         };
         return handle;
-      }) as RecorderFs['open'];
+      };
       const whole = await open(['1']);
       await whole.write(text(box('moof') + box('mdat')));
       await whole.finish(true);

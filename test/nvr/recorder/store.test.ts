@@ -75,10 +75,11 @@ describe('the folder of a recorder', () => {
       name,
       (...args: unknown[]) => ((changes as unknown as typeof functions)[name] ?? functions[name]!)(...args),
     ]);
-    const all = {
-      ...{ id: 'test', nvr: 'Home', channel: 'Gate', mode: 'alarm', preRoll: 2, postRoll: 2, maxLength: 60 },
-      ...{ folder, fileName: 'x.mp4', segment: 300, keepDays: 0, keepGiB: 0, timeZone: '', ...options },
-    } as RecorderOptions;
+    const all: RecorderOptions = {
+      ...{ id: 'test', nvr: 'Home', channel: 'Gate', preRoll: 2, postRoll: 2, maxLength: 60 },
+      ...{ folder, fileName: 'x.mp4', segment: 300, keepDays: 0, keepGiB: 0, timeZone: '', mode: 'alarm' },
+      ...options,
+    };
     const deps = {
       fs: Object.fromEntries(calling) as RecorderFs,
       now: () => now,
@@ -127,6 +128,11 @@ describe('the folder of a recorder', () => {
     };
     Object.assign(changes, { [name]: waiting });
     return { asked: () => until(() => isAsked), letGo };
+  }
+
+  /** The file system's answer to this call is an error. */
+  function refuse(name: keyof RecorderFs, code: string): void {
+    Object.assign(changes, { [name]: () => Promise.reject(systemError(code)) });
   }
 
   /** Checks that one is not through before the other one is let go. */
@@ -199,11 +205,11 @@ describe('the folder of a recorder', () => {
 
     it('fails with the disk’s error, and is read by the next attempt', async () => {
       const store = storeOf();
-      changes.realpath = (() => Promise.reject(systemError('EIO'))) as never;
+      refuse('realpath', 'EIO');
       await assert.rejects(store.open(), { code: 'EDISK' });
       changes = {};
       nodeFs.mkdirSync(folder, { recursive: true });
-      changes.lstat = (() => Promise.reject(systemError('EIO'))) as never;
+      refuse('lstat', 'EIO');
       await assert.rejects(store.journal(), { code: 'EIO' });
       changes = {};
       assert.equal((await store.journal()).root, folder);
@@ -335,10 +341,10 @@ describe('the folder of a recorder', () => {
         await store.note((journal) => journal.closed(name, done(name, old)));
       store.retain();
       let opened = 0;
-      changes.open = ((...args: Parameters<RecorderFs['open']>) => {
+      changes.open = (...args: Parameters<RecorderFs['open']>) => {
         if (String(args[0]).endsWith('.mp4')) opened++;
         return fs.open(...args);
-      }) as RecorderFs['open'];
+      };
       const closed = store.close();
       slow.letGo();
       await closed;
@@ -417,7 +423,7 @@ describe('the folder of a recorder', () => {
         store.note(() => Promise.resolve(void order.push(2))),
         store.note(() => Promise.resolve(void order.push(3))),
       ]);
-      changes.realpath = (() => Promise.reject(systemError('EIO'))) as never;
+      refuse('realpath', 'EIO');
       await store.note(() => Promise.resolve(void order.push(4)));
       const slow = hold('realpath');
       const late = store.note(() => Promise.resolve(void order.push(5)));
@@ -465,7 +471,7 @@ describe('the folder of a recorder', () => {
       await store.open();
       put('old.mp4');
       await store.note((journal) => journal.closed('old.mp4', old));
-      changes.unlink = () => Promise.reject(systemError('EACCES'));
+      refuse('unlink', 'EACCES');
       store.retain();
       await until(() => warnings.length > 0);
       assert.equal(warnings[0]!.code, 'EDISK');
@@ -620,7 +626,7 @@ describe('the folder of a recorder', () => {
 
     it('is told as a warning where it cannot be read, and looked at by the next opening', async () => {
       const store = storeOf({}, { owner: { ...OWNER, isAlive: (pid) => pid !== 1 } });
-      changes.readdir = (() => Promise.reject(systemError('EACCES'))) as never;
+      refuse('readdir', 'EACCES');
       await store.open();
       await until(() => warnings.length > 0);
       assert.equal(warnings[0]!.code, 'EDISK');
