@@ -138,9 +138,9 @@ export class Clip implements RunningRecording, Yielding {
     void this.fail(memoryFull());
   }
 
-  /** Resolves when nothing waits for the disk any more. */
+  /** Resolves when nothing waits for the disk any more; what is before the requested span does not. */
   drain(): Promise<void> {
-    if (this.queue.bytes === 0 || this.state === 'over') return Promise.resolve();
+    if (this.queue.bytes === 0 || !this.hasBegun || this.isOver()) return Promise.resolve();
     return new Promise((resolve) => (this.drained = resolve));
   }
 
@@ -224,7 +224,7 @@ export class Clip implements RunningRecording, Yielding {
   private async takeKeyframe(unit: VideoUnit): Promise<void> {
     const isBare = !hasSets(unit);
     this.lacksSets ||= isBare;
-    if (isBare && this.current === undefined) return;
+    if (isBare) return;
     const place = this.placeOf(unit);
     this.fitsNoFile = place === 'none';
     if (place !== 'next') return;

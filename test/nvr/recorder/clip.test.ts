@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import sinon from 'sinon';
 import { unitCost } from '../../../lib/codec/unit-cost.js';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
+import { Mp4Writer } from '../../../lib/media/mp4-writer.js';
 import { UNCOUNTED, type UnitMemory, type Yielding } from '../../../lib/media/unit-memory.js';
 import { Clip } from '../../../lib/nvr/recorder/clip.js';
 import type { ClipPlan } from '../../../lib/nvr/recorder/clip-context.js';
@@ -162,12 +164,12 @@ describe('one recording', () => {
     ] as const)
       it(`with ${frames === 1 ? 'none' : 'all'} of the pictures before a break of ${gap} ms, if a keyframe ends that`, async () => {
         const late = after(UNITS[GOP]!, gap - FRAME_MS);
-        const plan = { from: late.arrival, alarmed: { monotonic: late.arrival, time: late.time } };
-        const clip = clipOf(plan, UNITS.slice(0, GOP));
+        const alarmed = { monotonic: late.arrival - 1, time: late.time - 1 };
+        const clip = clipOf({ from: late.arrival - 1, alarmed }, UNITS.slice(0, GOP));
         clip.push(late);
         await clip.end(late.arrival + 40);
         assert.equal(told('finished')[0]!.info.frames, frames);
-        assert.deepEqual(pictures, [late], 'the thumbnail is the keyframe before the alarm');
+        assert.deepEqual(pictures, [frames === 1 ? late : UNITS[0]], 'the scene as it was then');
       });
 
     it('with all of the pictures before a break that no keyframe ends, and after one that comes later', async () => {
@@ -225,9 +227,9 @@ describe('one recording', () => {
 
     it('with the cause why an alarm has no picture', async () => {
       trouble = new NvrError('EAUTH', 'The password is wrong.', { status: 401 });
-      const why = async (units: readonly VideoUnit[] = [], frames = 0): Promise<NvrError> => {
+      const why = async (units: readonly VideoUnit[] = [], frames = 0, before = 0): Promise<NvrError> => {
         events = [];
-        statistics = { frames: 0 };
+        statistics = { frames: before };
         const clip = clipOf(alarmAt(60));
         feed(clip, units);
         statistics = { frames };
@@ -241,13 +243,14 @@ describe('one recording', () => {
       assert.deepEqual([tied.code, tied.status], ['EAUTH', 401]);
       assert.equal(tied.message, 'No video came while the clip was to be recorded: The password is wrong.');
       assert.equal((await why([], 5)).code, 'EAUTH', 'pictures came, but the stream broke off');
-      assert.equal((await why(UNITS.slice(1, 20))).code, 'EAUTH', 'they are from before it');
+      assert.equal((await why(UNITS.slice(0, 20))).code, 'EAUTH', 'they are from before it');
       assert.equal((await why(UNITS.slice(61, 70))).code, 'ENOKEYFRAME', 'there are pictures of that time');
       const bare = { ...UNITS[KEYFRAMES.find((index) => index >= 60)!]! };
       assert.equal((await why([{ ...bare, nals: bare.nals.slice(-1) }])).code, 'EUNSUPPORTED');
       trouble = undefined;
       assert.equal((await why()).message, 'No video came while the clip was to be recorded.');
       assert.equal((await why([], 5)).code, 'ENOKEYFRAME');
+      assert.equal((await why([], 5, 5)).code, 'EUNREACHABLE', 'those were there before');
     });
 
     it('waits for the disk as long as that answers anyone, half a minute for each answer', async () => {
@@ -338,6 +341,7 @@ describe('one recording', () => {
       const seconds = Math.round((60 * FRAME_MS) / 1000);
       assert.equal(error.message, `The disk is too slow: ${seconds} s of video wait to be written.`);
       assert.equal(clip.waitingBytes, unitCost(UNITS[0]!), 'the one that is being written');
+      await clip.drain();
     });
 
     it('with 32 MiB at most where nothing is set', async () => {
@@ -362,8 +366,12 @@ describe('one recording', () => {
       feed(clip, UNITS.slice(50, 60));
       await clip.drain();
       assert.equal(clip.waitingBytes, 0);
-      await clip.end(BEGIN + 2400);
+      await clip.end(BEGIN + 60 * FRAME_MS);
       await clip.drain();
+      assert.deepEqual(
+        told('finished').map(({ info: { frames } }) => frames),
+        [60],
+      );
     });
   });
 
@@ -406,9 +414,11 @@ describe('one recording', () => {
       const alarm = 3 * GOP;
       silence();
       const clip = clipOf(alarmAt(alarm + 1, alarm + 1), UNITS.slice(0, alarm));
-      assert.deepEqual([clip.yield(), clip.yield(), clip.yield()], [true, true, false]);
+      feed(clip, UNITS.slice(alarm, alarm + GOP + 1));
+      const yields = [1, 2, 3, 4].map(() => clip.yield());
+      assert.deepEqual(yields, [true, true, true, false], 'the fourth one is behind the alarm');
       // The first one is being written.
-      const left = [UNITS[0]!, ...UNITS.slice(2 * GOP, alarm)];
+      const left = [UNITS[0]!, ...UNITS.slice(alarm, alarm + GOP + 1)];
       assert.equal(
         clip.bytes,
         left.reduce((sum, unit) => sum + unitCost(unit), 0),
@@ -429,6 +439,66 @@ describe('one recording', () => {
   });
 
   describe('goes on in another file', () => {
+    it('which has none of what the file before it lacks, nor of its pre-roll', async () => {
+      const clip = clipOf(alarmAt(5, 5));
+      feed(clip, UNITS.slice(GOP, 2 * GOP));
+      await clip.end(UNITS[2 * GOP]!.arrival);
+      const [{ info }] = told('finished') as [Told<'finished'>];
+      assert.deepEqual([info.preRollMs, info.gaps], [0, [{ at: 0, ms: GOP * FRAME_MS }]]);
+    });
+
+    it('but not with a keyframe that lacks parameter sets, which can only continue one', async () => {
+      const clip = clipOf({ segmentMs: GOP * FRAME_MS });
+      const bare = UNITS.map((unit, index) =>
+        index === GOP ? { ...unit, nals: unit.nals.filter(({ type }) => type === 5) } : unit,
+      );
+      feed(clip, bare.slice(0, 2 * GOP + 5));
+      await clip.end(UNITS[2 * GOP + 5]!.arrival);
+      assert.deepEqual(
+        events.flatMap((event) => (event.type === 'finished' ? [event.info.frames] : [])),
+        [2 * GOP, 5],
+      );
+      assert.deepEqual(told('failed'), []);
+    });
+
+    it('behind a picture that no file can hold, which is said once and is no failure', async () => {
+      const add = sinon.stub(Mp4Writer.prototype, 'add').callThrough();
+      add.onCall(5).rejects(new Error('times went back'));
+      add.onCall(10).rejects(new Error('times went back'));
+      try {
+        const clip = clipOf(alarmAt(0));
+        feed(clip, UNITS.slice(0, GOP + 20));
+        await clip.end(UNITS[GOP + 20]!.arrival);
+      } finally {
+        add.restore();
+      }
+      assert.deepEqual(
+        events.map((event) => (event.type === 'finished' ? [event.info.frames, event.last] : event.type)),
+        ['recording', 'warning', [5, false], 'recording', [4, false]],
+      );
+    });
+
+    it('thirty times for formats in one recording, and as often as it needs without end', async () => {
+      const other = clipUnits('h265', 1)[0]!;
+      for (const [plan, files] of [
+        [alarmAt(0), 31],
+        [{ segmentMs: Infinity }, 33],
+      ] as const) {
+        events = [];
+        const clip = clipOf(plan);
+        for (let index = 0; index < 33; index++)
+          clip.push({
+            ...after(
+              index % 2 === 0 ? UNITS[0]! : { ...other, arrival: BEGIN, time: UNITS[0]!.time },
+              index * 7000,
+            ),
+          });
+        await clip.end(BEGIN + 33 * 7000);
+        assert.equal(told('recording').length, files);
+        assert.equal(told('failed').length, files === 31 ? 1 : 0);
+      }
+    });
+
     it('with the first keyframe after the length of a segment, and each file has its own part of the time', async () => {
       const segmentMs = GOP * FRAME_MS;
       const clip = clipOf({ segmentMs });
@@ -481,6 +551,49 @@ describe('one recording', () => {
   });
 
   describe('fails', () => {
+    it('once, whatever comes to it meanwhile', async () => {
+      silence();
+      const clip = clipOf(alarmAt(0));
+      feed(clip, UNITS.slice(0, 10));
+      clip.giveWay();
+      clip.giveWay();
+      await clip.ended;
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['failed'],
+      );
+    });
+
+    it('for good where the disk hangs while the file is finished', async () => {
+      let asked = 0;
+      let goOn = (): void => undefined;
+      const hangs = new Promise<void>((resolve) => (goOn = resolve));
+      changes.open = async (file, flags, ...rest) => {
+        if (String(file).endsWith('.part') && flags === (fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)) {
+          asked++;
+          await hangs;
+        }
+        return fsPromises.open(file, flags, ...rest);
+      };
+      const clip = clipOf(alarmAt(0));
+      feed(clip, UNITS.slice(0, 10));
+      void clip.end(BEGIN + 10 * FRAME_MS);
+      while (asked === 0) await turn();
+      for (let count = 0; timers.length > 0 && told('failed').length === 0; count++) {
+        assert.ok(count < 10);
+        for (const { run } of timers.splice(0)) run();
+        await settle();
+      }
+      goOn();
+      await clip.ended;
+      while (!fs.existsSync(path.join(root, 'door.mp4'))) await turn();
+      await settle();
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['recording', 'failed'],
+      );
+    });
+
     it('once, with what it has, and gives everything back', async () => {
       changes.open = async (...args: Parameters<RecorderFs['open']>) => {
         const handle = await fsPromises.open(...args);

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import { Clip } from '../../../lib/nvr/recorder/clip.js';
+import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import type { RecorderEvent } from '../../../lib/nvr/recorder/types.js';
+import { writeUnits } from '../../../lib/nvr/recorder/write-units.js';
+import { clipContext } from '../../kit/clip-context.js';
+import { clipUnits } from '../../kit/picture-units.js';
+
+const UNITS = clipUnits('h264', 100);
+const MIB = 1024 ** 2;
+
+describe('recorded video that is written to a clip', () => {
+  let root: string;
+  let events: RecorderEvent[];
+  let clip: Clip;
+  let abort: AbortController;
+
+  beforeEach(() => {
+    root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-units-')));
+    events = [];
+    abort = new AbortController();
+  });
+
+  afterEach(async () => {
+    await clip.end(Infinity);
+    fs.rmSync(root, { recursive: true, force: true });
+  });
+
+  async function begin(from: number, answers: Promise<void> = Promise.resolve()): Promise<void> {
+    const journal = await Journal.load(fsPromises, root, 'test');
+    const context = clipContext(journal, {
+      journal: () => answers.then(() => journal),
+      emit: (event) => events.push(event),
+    });
+    const plan = { number: 0, id: 'a', reason: 'x', source: 'playback', order: 1, from } as const;
+    clip = new Clip(context, { ...plan, takeAlarms: () => [] }, []);
+  }
+
+  /** Each picture, as it is read; `read` counts them. */
+  let read = 0;
+  async function* nvr(units: readonly VideoUnit[], error?: Error): AsyncIterable<VideoUnit> {
+    read = 0;
+    for (const unit of units) {
+      read++;
+      yield unit;
+    }
+    if (error !== undefined) await Promise.reject(error);
+  }
+  const large = (count: number): VideoUnit[] =>
+    UNITS.slice(0, count).map((unit, index) => (index === 0 ? unit : { ...unit, data: Buffer.alloc(MIB) }));
+
+  it('may begin with much that comes before the time asked for, which is kept until that comes', async () => {
+    await begin(UNITS[8]!.time);
+    const written = writeUnits(nvr(large(10)), clip, Infinity, abort.signal);
+    assert.equal(await written, undefined);
+    await clip.end(UNITS[9]!.time);
+    assert.equal(events.filter(({ type }) => type === 'finished').length, 1);
+  });
+
+  it('is read no further than the disk goes, by 4 MiB', async () => {
+    let answer = (): void => undefined;
+    await begin(UNITS[0]!.time, new Promise((resolve) => (answer = resolve)));
+    const written = writeUnits(nvr(large(20)), clip, Infinity, abort.signal);
+    for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(read, 5);
+    answer();
+    await written;
+    assert.equal(read, 20);
+  });
+
+  it('has the recorded time, ends where it is over, and counts what was written', async () => {
+    await begin(UNITS[0]!.time);
+    const seen: VideoUnit[] = [];
+    const end = UNITS[50]!.time;
+    await writeUnits(nvr(UNITS), clip, end, abort.signal, (unit) => seen.push(unit));
+    await clip.end(end);
+    assert.deepEqual(seen, UNITS.slice(0, 50));
+    const [info] = events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    assert.deepEqual([info!.frames, info!.start, info!.end], [50, UNITS[0]!.time, end]);
+  });
+
+  it('ends where it is not wanted any more, or its clip has failed', async () => {
+    await begin(UNITS[0]!.time);
+    await writeUnits(nvr(UNITS), clip, Infinity, abort.signal, (unit) => {
+      if (unit === UNITS[10]) abort.abort();
+    });
+    assert.equal(read, 12);
+    await writeUnits(nvr(UNITS), clip, Infinity, new AbortController().signal, (unit) => {
+      if (unit === UNITS[10]) clip.giveWay();
+    });
+    assert.equal(read, 12);
+  });
+
+  it('says what broke it off', async () => {
+    await begin(UNITS[0]!.time);
+    const error = new NvrError('ETIMEDOUT', 'Silent.');
+    assert.equal(await writeUnits(nvr([], error), clip, Infinity, abort.signal), error);
+    const cause = new TypeError('x');
+    const other = await writeUnits(nvr([], cause), clip, Infinity, abort.signal);
+    assert.deepEqual([other?.code, other?.cause], ['EPROTOCOL', cause]);
+  });
+});
