@@ -33,8 +33,8 @@ export class PacedReader {
   readAt = 0;
   /** The user has called `pause`. */
   private isPaused = false;
-  /** The timer that resumes reading after a pause by the pace. */
-  private pacing: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  /** Cancels the timer that resumes reading after a pause by the pace; undefined while there is none. */
+  private cancelPacing: (() => void) | undefined;
   /** Bytes that were read and are not handed on yet. */
   private rest: Buffer | undefined;
   private isSlow = false;
@@ -70,9 +70,8 @@ export class PacedReader {
 
   /** Cancels the timer that would resume reading. */
   stop(): void {
-    clearTimeout(this.pacing as NodeJS.Timeout | undefined);
-    clearImmediate(this.pacing as NodeJS.Immediate | undefined);
-    this.pacing = undefined;
+    this.cancelPacing?.();
+    this.cancelPacing = undefined;
   }
 
   /**
@@ -111,10 +110,10 @@ export class PacedReader {
   private waitFor(ms: number): void {
     this.options.pipe()?.pause();
     const goOn = (): void => {
-      this.pacing = undefined;
+      this.cancelPacing = undefined;
       this.goOn();
     };
-    this.pacing ??= ms === 0 ? setImmediate(goOn) : setTimeout(goOn, ms);
+    this.cancelPacing ??= ms === 0 ? inNextTurn(goOn) : later(goOn, ms);
     if (ms === 0 || this.isSlow) return;
     this.isSlow = true;
     this.options.onSlow?.();
@@ -138,8 +137,24 @@ export class PacedReader {
    * change it.
    */
   private mayRead(): boolean {
-    return !this.isPaused && this.options.isOpen() && this.pacing === undefined;
+    return !this.isPaused && this.options.isOpen() && this.cancelPacing === undefined;
   }
+}
+
+/** Returns what cancels it. */
+function inNextTurn(run: () => void): () => void {
+  const immediate = setImmediate(run);
+  return () => {
+    clearImmediate(immediate);
+  };
+}
+
+/** Returns what cancels it. */
+function later(run: () => void, ms: number): () => void {
+  const timer = setTimeout(run, ms);
+  return () => {
+    clearTimeout(timer);
+  };
 }
 
 /** CPU time that this process has used so far, in ms. */
