@@ -4,6 +4,7 @@
 import type { NodeAPI } from 'node-red';
 import { NvrError } from '../lib/errors.js';
 import { takeSnapshot } from '../lib/nvr/snapshot/snapshot.js';
+import { FanOut } from '../lib/nvr/view/fan-out.js';
 import type { StillPicture } from '../lib/nvr/view/still-feed.js';
 import { View } from '../lib/nvr/view/view.js';
 import { channelList } from './shared/channel-list.js';
@@ -27,6 +28,9 @@ const STILL = {
   decoder: 'auto',
   ffmpegPath: '',
 } as const;
+
+/** The pages of all view nodes take turns, for they share the event loop. */
+const fanOut = new FanOut();
 
 export = (RED: NodeAPI): void => {
   flowNode(RED, 'nvr-view', viewSettings, (context) => new ViewNode(context));
@@ -54,6 +58,7 @@ class ViewNode implements FlowPart {
     this.view = new View({
       cameras,
       maxViewers,
+      fanOut,
       hub: (channel, which) => nvr.camera(channel, which),
       still: (channel, which) => (signal) => this.still(channel, which, { width: undefined }, signal),
       onViewers: (count, event) => {

@@ -30,7 +30,7 @@ const ROUNDS = 5;
 const ROUND_MS = 4_000;
 /** Before it is measured. */
 const SETTLE_MS = 8_000;
-const JOIN_MS = 2_000;
+const JOIN_MS = 4_000;
 /** The clip's length: its numbers come again. */
 const TURN_MS = (GOP / RATE) * 1000;
 
@@ -67,11 +67,15 @@ interface Screen {
 const at = (values: readonly number[], part: number): number =>
   [...values].sort((a, b) => a - b)[Math.ceil((values.length - 1) * part)] ?? Number.NaN;
 
+/** Takes from a page what a page over plain http does not have, so that it plays through a buffer. */
+const PLAIN_HTTP = 'delete globalThis.VideoDecoder';
+
 /** `every`: how many of the pictures are read: the others only count, for each costs the browser a copy. */
-async function openPage(browser: Browser, every: number): Promise<Page> {
+async function openPage(browser: Browser, every: number, prepare = ''): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   // What the compiler leaves in functions, which the page does not know.
   await page.addInitScript('globalThis.__name = (value) => value');
+  await page.addInitScript(prepare);
   await page.addInitScript(counterProbe, {
     blocks: COUNTER_BLOCKS,
     bits: COUNTER_BITS,
@@ -191,9 +195,9 @@ interface Joins {
  * From the element's place in a page to its first picture, to the second, and to the first that is no older
  * than a quarter of a second.
  */
-async function joins(server: Server, browser: Browser): Promise<Joins> {
+async function joins(server: Server, browser: Browser, prepare = ''): Promise<Joins> {
   await server.ask({ word: 'read', stream: 'main', cameras: 1 });
-  const page = await openPage(browser, 1);
+  const page = await openPage(browser, 1, prepare);
   await page.goto(`${server.url}/empty`);
   const offset = await clockOffset(page);
   await wait(TURN_MS + 1_000);
@@ -314,15 +318,17 @@ async function main(): Promise<void> {
     if (isAsked('one')) screen('1080p25 at 4 Mbit/s', await oneTile(server, browser));
     if (isAsked('wall')) screen(`${TILES} tiles of 640x360, 25 a second`, await wall(server, browser));
     if (isAsked('join')) {
-      const { first, moving, live } = await joins(server, browser);
       const both = (values: number[]): string => `${ms(at(values, 0.5))} / ${ms(at(values, 0.95))}`;
-      row(
-        `first picture, joining in the midst of a 10 s GOP of 1080p: p50 / p95 of ${JOINS}`,
-        both(first),
-        'p95 <= 400 ms',
-      );
-      row('the same, until it moves', both(moving), '');
-      row('the same, until what moves is no older than 250 ms', both(live), '');
+      for (const [where, prepare] of Object.entries({ '': '', ', over plain http': PLAIN_HTTP })) {
+        const { first, moving, live } = await joins(server, browser, prepare);
+        row(
+          `first picture, joining in the midst of a 10 s GOP of 1080p${where}: p50 / p95 of ${JOINS}`,
+          both(first),
+          'p95 <= 400 ms',
+        );
+        row(`the same, until it moves${where}`, both(moving), 'p95 <= 500 ms');
+        row(`the same, until what moves is no older than 250 ms${where}`, both(live), '');
+      }
     }
     if (isAsked('seek')) {
       const found = await seeks(browser, SEEKS);

@@ -32,6 +32,7 @@ const CLIPS: Readonly<Record<string, CounterClip>> = {
   bFrames: { width: 640, height: 360, rate: 25, seconds: SECONDS, gop: 50, bFrames: 3 },
   slow: { width: 640, height: 360, rate: 1, seconds: SECONDS, gop: 4 },
   large: { width: 960, height: 540, rate: 25, seconds: SECONDS, gop: 50, from: 500 },
+  long: { width: 640, height: 360, rate: 25, seconds: SECONDS, gop: 250 },
   // Beyond what a slow line carries.
   heavy: { width: 1280, height: 720, rate: 25, seconds: SECONDS, gop: 50, megabits: 6 },
 };
@@ -59,7 +60,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     this.timeout(400_000);
     for (const [name, clip] of Object.entries(CLIPS))
       execFileSync('ffmpeg', [...counterArguments(clip), path.join(folder, `${name}.mp4`)]);
-    gst = await serve(['plain', 'bFrames', 'slow', 'heavy']);
+    gst = await serve(['plain', 'bFrames', 'slow', 'heavy', 'long']);
     ends.push(() => gst.stop());
     nodeRed = await startNodeRed(viewFlow(gst.port, '1'));
     ends.push(() => nodeRed.stop());
@@ -143,6 +144,32 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     // B-frames are among them: without, no more than one in four would come.
     assert.ok(numbers.length / (numbers.at(-1)! - numbers[0]! + 1) > 0.5);
   });
+
+  for (const [way, prepare] of [
+    ['straight from the decoder', ''],
+    ['with a buffer', INSECURE],
+  ] as const)
+    it(`moves from a long GOP’s keyframe to the live picture, rather than stand until it is decoded, ${way}`, async () => {
+      const first = await open('5', nodeRed.url, prepare);
+      const liveNumber = async (): Promise<number> => (await shownBy(first, '5')).at(-1)?.number ?? 0;
+      await until(async () => {
+        const sinceKeyframe = (await liveNumber()) % CLIPS.long!.gop;
+        return sinceKeyframe > 100 && sinceKeyframe < 200;
+      });
+      const live = await liveNumber();
+      const page = await openCounted(browser, `${nodeRed.url}/nvr/view/wall/`, prepare);
+      pages.push(page);
+      await until(async () => ((await shownBy(page, '5')).at(-1)?.number ?? 0) > live);
+      const numbers = (await shownBy(page, '5')).map(({ number }) => number!);
+      // A busy page is not told of each picture that the browser shows.
+      assert.ok(numbers[0]! % CLIPS.long!.gop < 25, `begins with the keyframe: ${numbers[0]}`);
+      assert.deepEqual(
+        numbers,
+        [...numbers].sort((a, b) => a - b),
+      );
+      const between = numbers.filter((number) => number > numbers[0]! && number < live);
+      assert.ok(between.length >= 5, `shown on the way to ${live}: ${numbers.join()}`);
+    });
 
   it('shows one picture a second as it comes', async () => {
     const page = await open('3');

@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { NvrError } from '../../errors.js';
 import { guarded } from '../../guard.js';
 import type { CameraHub } from '../types.js';
+import { FanOut } from './fan-out.js';
 import { LiveFeed } from './live-feed.js';
 import { jsonRecord } from './records.js';
 import { StillFeed, type TakeStill } from './still-feed.js';
@@ -22,6 +23,8 @@ interface ViewOptions {
   readonly maxViewers: number;
   readonly hub: (channel: number, stream: string) => CameraHub;
   readonly still: (channel: number, stream: string) => TakeStill;
+  /** What the pages of several views take turns by; each view has its own where it is absent. */
+  readonly fanOut?: FanOut;
   /** Called when a page was opened or closed. */
   readonly onViewers: (count: number, event: 'joined' | 'left') => void;
 }
@@ -51,7 +54,11 @@ export class View {
   private ticker: NodeJS.Timeout | undefined;
   private closed = false;
 
-  constructor(private readonly options: ViewOptions) {}
+  private readonly fanOut: FanOut;
+
+  constructor(private readonly options: ViewOptions) {
+    this.fanOut = options.fanOut ?? new FanOut();
+  }
 
   get viewers(): number {
     return this.pages.size;
@@ -64,7 +71,7 @@ export class View {
     if (this.pages.size >= maxViewers)
       throw new NvrError('EBUSY', `At most ${maxViewers} pages are served at once; close another one.`);
     const id = randomUUID();
-    const viewer = new Viewer(id, sink, () => performance.now());
+    const viewer = new Viewer(id, this.fanOut.share(sink), () => performance.now());
     this.pages.set(id, { viewer, feeds: new Map(), turn: -Infinity });
     viewer.send(jsonRecord('hello', 0, { ...hello, viewer: id, cameras }));
     this.ticker ??= setInterval(

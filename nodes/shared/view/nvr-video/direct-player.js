@@ -2,7 +2,10 @@
 // far behind as `Player`, whose interface it has. Needs a secure context (https, or this machine) and a
 // browser that shows decoded frames in a video element, so that picture in picture goes on working.
 
-/** Of pictures that come later than this, only every few are shown, which leaves time to catch up. */
+/**
+ * Of the pictures before the live edge, and of those decoded later than this, only every few are shown: it
+ * moves at once, and there is time to catch up.
+ */
 const LATE_MS = 250;
 const LATE_SHOWN = 4;
 /** If one is still not decoded then, a buffer serves better: it leaves out pictures that nobody sees. */
@@ -56,10 +59,9 @@ class DirectPlayer {
     // Frames that are not displayed in decoding order need a buffer, too.
     if (shownAt < this.edge || came - oldest?.came > TOO_LATE_MS) this.end();
     if (this.over) return;
-    const isFirst = this.edge === -Infinity;
     this.edge = shownAt;
     const timestamp = Math.round(shownAt * 1e6);
-    this.pending.set(timestamp, { wallTime, shows: live || isFirst, came });
+    this.pending.set(timestamp, { wallTime, live, came });
     // It pauses when its picture in picture is closed.
     if (this.media.paused) this.media.play().catch(() => undefined);
     // A movie fragment of one sample: a moof, then the head of an mdat.
@@ -70,14 +72,15 @@ class DirectPlayer {
   }
 
   show(frame) {
-    const { wallTime, shows, came } = this.pending.get(frame.timestamp) ?? {};
+    const { wallTime, live, came } = this.pending.get(frame.timestamp) ?? {};
     // A decoder may give some frames up, and gives the others in order.
     for (const timestamp of this.pending.keys()) {
       if (timestamp > frame.timestamp) break;
       this.pending.delete(timestamp);
     }
-    const isLate = performance.now() - came > LATE_MS && ++this.late % LATE_SHOWN !== 0;
-    if (this.over || !shows || isLate || this.writing >= MOST_WRITING) {
+    const isLate = !live || performance.now() - came > LATE_MS;
+    const isLeftOut = isLate && this.late++ % LATE_SHOWN !== 0;
+    if (this.over || isLeftOut || this.writing >= MOST_WRITING) {
       frame.close();
       return;
     }

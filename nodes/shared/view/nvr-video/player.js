@@ -10,6 +10,15 @@ const LEAST_RATE = 0.92;
 const MOST_RATE = 2;
 const FAR_RATE = 4;
 /**
+ * At first, the pictures since the keyframe are played this fast: they move at once, and the live edge is
+ * reached sooner than by a jump. The rate falls with the distance, which is closed in about this many
+ * seconds.
+ */
+const OPENING_RATE = 12;
+const OPENING_SECONDS = 0.25;
+/** The live edge is reached. */
+const NEAR = 0.1;
+/**
  * Least time between jumps. A jump makes the browser decode all pictures since the keyframe; a slow machine
  * catches up the remaining delay by the playback rate.
  */
@@ -51,6 +60,8 @@ class Player {
     this.jumpedAt = -Infinity;
     /** Whether a picture was shown. */
     this.opened = false;
+    /** Whether the live edge was reached. */
+    this.caughtUp = false;
     this.wall = [];
     this.source = new Source();
     this.source.addEventListener('sourceopen', () => {
@@ -68,7 +79,7 @@ class Player {
     media.addEventListener(
       'waiting',
       (this.onWaiting = () => {
-        if (this.opened && !media.seeking) this.slack = Math.min(MAX_SLACK, this.slack + STALL_SLACK);
+        if (this.caughtUp && !media.seeking) this.slack = Math.min(MAX_SLACK, this.slack + STALL_SLACK);
       }),
     );
     media.addEventListener('seeked', (this.onSeeked = () => this.steer()));
@@ -130,10 +141,11 @@ class Player {
     const target = live - this.behind - this.slack;
     if (media.paused && !document.hidden) media.play().catch(() => undefined);
     if (!this.opened) {
-      // Show the keyframe of the kept GOP at once, and live pictures as soon as those in between are decoded.
+      // Show the keyframe of the kept GOP at once.
       if (media.currentTime < first) media.currentTime = first;
       if (media.seeking || media.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
       this.opened = true;
+      this.jumpedAt = performance.now();
     }
     if (media.seeking) return;
     const lag = target - media.currentTime;
@@ -145,9 +157,16 @@ class Player {
       const meanwhile = Math.min(MOST_AHEAD, Math.max(0, lag) * DECODING_SHARE);
       media.currentTime = Math.max(first, Math.min(target, edge) + meanwhile);
     }
-    const most = lag > FAR_BEHIND ? FAR_RATE : MOST_RATE;
-    const rate = Math.max(LEAST_RATE, Math.min(most, 1 + Math.round(lag / RATE_STEP) * RATE_STEP));
+    this.caughtUp ||= offset !== undefined && lag < NEAR;
+    const rate = this.rateFor(lag);
     if (media.playbackRate !== rate) media.playbackRate = rate;
+  }
+
+  /** The playback rate for a distance in seconds to where the player should be. */
+  rateFor(lag) {
+    const most = !this.caughtUp ? OPENING_RATE : lag > FAR_BEHIND ? FAR_RATE : MOST_RATE;
+    const change = this.caughtUp ? lag : lag / OPENING_SECONDS;
+    return Math.max(LEAST_RATE, Math.min(most, 1 + Math.round(change / RATE_STEP) * RATE_STEP));
   }
 
   /** Epoch ms of the picture on screen. */
