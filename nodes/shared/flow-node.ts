@@ -145,13 +145,13 @@ class FlowNode<T extends SettingsTable> {
   }
 
   /**
-   * Makes the node's own part, and starts it once the flows run. Tries again with each message: what failed
+   * Makes the node's own part and starts it, once the flows run. Tries again with each message: what failed
    * before, such as invalid settings of the NVR, may be mended by then.
    */
   private open(): FlowPart {
     if (this.ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');
     this.part ??= this.make();
-    if (this.flowsRun && !this.isStarted) {
+    if (!this.isStarted) {
       this.isStarted = true;
       this.part.start?.();
     }

@@ -106,7 +106,7 @@ export class PlaybackRequests {
 
   /** The first that is given: the message's duration, its end, the node's end, the node's duration. */
   private end(message: Input, from: number, server: NvrServerNode): number | undefined {
-    const comesFromMessage = message.duration !== undefined || isFromMessage(this.context, 'duration');
+    const comesFromMessage = !isEmpty(message.duration) || isFromMessage(this.context, 'duration');
     const to = comesFromMessage ? undefined : this.given(message, 'to');
     const duration = isEmpty(to) ? this.given(message, 'duration') : undefined;
     if (isEmpty(to) && isEmpty(duration) && !comesFromMessage) return undefined;
