@@ -145,9 +145,9 @@ export class PlaybackRuns {
     const reached = (): number => group.runs.get(request.channel)?.reached ?? request.from;
     return {
       onUnit: ({ unit, repeated }) => {
-        const count = publisher.count(unit);
-        if (count > 0)
-          this.outlet.recorded(count, unit.data.length, (index) => publisher.picture(unit, index, repeated));
+        this.outlet.recorded(publisher.count(unit), unit.data.length, (index) =>
+          publisher.picture(unit, index, repeated),
+        );
       },
       onConnecting: () => {
         node.status(CONNECTING);

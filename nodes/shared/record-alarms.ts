@@ -82,8 +82,7 @@ export class HeldAlarms {
 
   close(): void {
     const unfinished = new NvrError('EDISK', 'The clip could not be finished before the node was closed.');
-    for (const alarm of this.held) alarm.reject(unfinished);
-    this.held.clear();
+    for (const alarm of this.held) this.release(alarm).reject(unfinished);
   }
 
   private release(alarm: HeldAlarm): HeldAlarm {

@@ -51,7 +51,7 @@ export function nvrOf(server: NvrServerNode): Nvr {
 const waiting = new Set<() => void>();
 
 function flowsStarted(): void {
-  for (const once of [...waiting]) once();
+  for (const once of waiting) once();
 }
 
 /**
@@ -63,15 +63,15 @@ export function whenFlowsRun(RED: NodeAPI, start: () => void): () => void {
   if (!RED.events.listeners('flows:started').includes(flowsStarted))
     RED.events.on('flows:started', flowsStarted);
   const once = (): void => {
-    if (!waiting.delete(once)) return;
-    clearTimeout(timer);
+    cancel();
     start();
   };
   // If the event never comes, nodes start anyway.
-  const timer = setTimeout(once, FALLBACK_MS);
-  waiting.add(once);
-  return () => {
+  const cancel = (): void => {
     waiting.delete(once);
     clearTimeout(timer);
   };
+  const timer = setTimeout(once, FALLBACK_MS);
+  waiting.add(once);
+  return cancel;
 }

@@ -151,6 +151,15 @@ describe('the camera of a live-stream node', () => {
     assert.match(String(about(2).reason), /sound and metadata/);
   });
 
+  it('sends what a decoder can begin at in an overload, be it no keyframe', async () => {
+    deploy();
+    hub.emit(late());
+    hub.emit(late());
+    hub.emit({ ...late(), recoveryFrames: 3 });
+    await turn();
+    assert.equal(node.payloads(0).length, 1);
+  });
+
   it('goes back to green by the picture after each missing keyframe, and is not set by any other picture', async () => {
     deploy();
     hub.tell({ type: 'playing' });

@@ -31,6 +31,109 @@ describe('an alarm’s clip that is told without the message that began it', () 
   });
 });
 
+describe('an alarm that waits for its clip', () => {
+  function held(): {
+    alarms: HeldAlarms;
+    hold: (message: object, begins?: boolean) => Promise<void> | undefined;
+    holders: object[];
+    sent: NodeMessage[];
+    errors: unknown[];
+  } {
+    const [holders, sent, errors]: [object[], NodeMessage[], unknown[]] = [[], [], []];
+    const node = {
+      send: () => assert.fail('sent by the node, not in answer to the message'),
+      error: (error: NvrError, about: object) => errors.push([error.code, about]),
+    } as unknown as Node;
+    const output = {
+      clip: (message: NodeMessage, { file }: ClipInfo) => Object.assign(message, { payload: file }),
+      mark: { channel: 3 },
+    } as unknown as RecordOutput;
+    const alarms = new HeldAlarms(node, output, (message) => structuredClone(message));
+    return {
+      ...{ alarms, holders, sent, errors },
+      hold: (message, begins = true) =>
+        alarms.hold(
+          message as never,
+          ([clip]) => sent.push(clip!),
+          (holder) => {
+            holders.push(holder);
+            return begins;
+          },
+        ),
+    };
+  }
+
+  const file = (alarms: HeldAlarms, name: string, last: boolean, holder: object): void => {
+    alarms.finished({ type: 'finished', clip: 1, info: { file: name } as ClipInfo, last, holder });
+  };
+  const isDone = async (ended: Promise<void>): Promise<boolean> =>
+    Promise.race([ended.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
+
+  it('is answered with a copy for each file, and with itself for the last, and done then', async () => {
+    const { alarms, hold, holders, sent } = held();
+    const message = { id: 'one' };
+    const ended = hold(message)!;
+    file(alarms, '/1.mp4', false, holders[0]!);
+    assert.equal(await isDone(ended), false);
+    file(alarms, '/2.mp4', true, holders[0]!);
+    assert.equal(await isDone(ended), true);
+    assert.deepEqual(sent, [
+      { id: 'one', payload: '/1.mp4' },
+      { id: 'one', payload: '/2.mp4' },
+    ]);
+    assert.notEqual(sent[0], message);
+    assert.equal(sent[1], message);
+  });
+
+  it('that joins a clip under way waits for nothing, and is not answered when the node closes', () => {
+    const { alarms, hold } = held();
+    assert.equal(hold({}, false), undefined);
+    alarms.close();
+  });
+
+  it('gets the error of its own clip, whatever was told before, and those of the next alarm are the next one’s', async () => {
+    const { alarms, hold, holders, errors } = held();
+    const [first, second] = [hold({ n: 1 })!, hold({ n: 2 })!];
+    const fail = (holder?: object, firstOfOutage = false): void => {
+      const error = new NvrError('EDISK', 'The disk is full.');
+      const message = { topic: 'door' };
+      alarms.failed({ type: 'failed', clip: 1, error, firstOfOutage, message, ...(holder && { holder }) });
+    };
+    fail(holders[0]);
+    await assert.rejects(first, { code: 'EDISK' });
+    assert.equal(await isDone(second), false);
+    file(alarms, '/2.mp4', true, holders[1]!);
+    await second;
+    assert.deepEqual(errors, []);
+    // Of a clip that no message waits for, Catch hears once an outage, with what is kept of the alarm.
+    fail(undefined, false);
+    assert.deepEqual(errors, []);
+    fail(undefined, true);
+    assert.deepEqual(errors, [['EDISK', { topic: 'door', channel: 3 }]]);
+  });
+
+  it('is told by the next start, and by no close, what the next start knows', async () => {
+    const { alarms, hold, holders } = held();
+    const [told, open] = [hold({ n: 1 })!, hold({ n: 2 })!];
+    alarms.ended(
+      {
+        ...{ type: 'failed', clip: 1, firstOfOutage: true, holder: holders[0]! },
+        error: new NvrError('EUNREACHABLE', 'No camera.'),
+      },
+      false,
+    );
+    // Clips that no message waits for end as well.
+    alarms.ended({ type: 'finished', clip: 2, info: {} as ClipInfo, last: true }, false);
+    alarms.close();
+    alarms.close();
+    await assert.rejects(open, {
+      code: 'EDISK',
+      message: /could not be finished before the node was closed/,
+    });
+    assert.equal(await isDone(told), false);
+  });
+});
+
 describe('an alarm that waits for its clip while its node closes', () => {
   const output = { clip: (message: NodeMessage) => message } as unknown as RecordOutput;
 

@@ -67,11 +67,12 @@ describe('the badge of a recorded camera', () => {
     ]);
   });
 
-  it('shows another colour of the same text', () => {
+  it('shows another colour of the same text, and another text in the same colour', () => {
     const { shown, tell } = rig();
+    tell({ type: 'connecting' });
     tell({ type: 'reconnecting', code: 'EAUTH' });
     tell({ type: 'error', code: 'EAUTH' });
-    assert.deepEqual(shown, ['yellow ring EAUTH', 'red ring EAUTH']);
+    assert.deepEqual(shown, ['yellow ring connecting', 'yellow ring EAUTH', 'red ring EAUTH']);
   });
 
   it('shows that it is disarmed rather than a trouble, a trouble rather than a failed clip, and that rather than a clip', () => {
@@ -98,6 +99,7 @@ describe('the badge of a recorded camera', () => {
     tell({ type: 'playing' });
     badge.clip('EDISK');
     tell({ type: 'playing' });
+    assert.equal(shown.at(-1), 'red ring EDISK');
     badge.clip(undefined);
     assert.deepEqual(shown, [
       'green dot armed',

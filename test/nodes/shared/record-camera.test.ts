@@ -8,7 +8,9 @@ import sinon from 'sinon';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
 import { Recorder } from '../../../lib/nvr/recorder/recorder.js';
+import type { ClipInfo } from '../../../lib/nvr/recorder/types.js';
 import recordNode from '../../../nodes/nvr-record.js';
+import { RecordArchive } from '../../../nodes/shared/record-archive.js';
 import { recordedOf } from '../../../nodes/shared/recorded-cameras.js';
 import { FakeHub } from '../../kit/fake-hub.js';
 import { FakeRed, turn, type FakeNode, type FakeServer } from '../../kit/fake-red.js';
@@ -71,12 +73,48 @@ describe('the camera of a record node', () => {
       assert.equal((await node.receive({ payload })).error, undefined);
       assert.equal(await state(), 'armed');
       const answer = alarm();
-      assert.equal(await state(), 'recording');
+      hub.emit(pictureAt(performance.now() + 500));
+      assert.equal(await state(), 'recording', 'a held alarm lasts');
       await node.receive({ payload });
       hub.emit(pictureAt(performance.now() + 1000));
       assert.equal((await answer).error, undefined);
       assert.equal(await state(), 'armed');
     });
+
+  it('records an alarm that is not held for as long as the post-roll lasts', async () => {
+    deploy({ postRoll: '1' });
+    const answer = alarm({ payload: 'motion' });
+    hub.emit(pictureAt(performance.now() + 1500));
+    assert.equal((await answer).error, undefined);
+  });
+
+  it('records from an action to start on, however short the post-roll', async () => {
+    deploy({ postRoll: '0' });
+    const answer = alarm({ action: 'start' });
+    hub.emit(pictureAt(performance.now() + 500));
+    assert.equal(await state(), 'recording');
+    await node.receive({ action: 'stop' });
+    assert.equal((await answer).error, undefined);
+  });
+
+  it('answers an alarm without a picture with the cause, shows it, and is well again with the next clip', async () => {
+    deploy();
+    hub.tell({ type: 'playing' });
+    for (let round = 0; round < 2; round++) {
+      const answer = node.receive({ payload: true });
+      assert.equal(node.badge, 'blue dot recording');
+      await node.receive({ action: 'stop' });
+      const { code } = (await answer).error!;
+      assert.equal(node.badge, `red ring ${code}`);
+      const clip = alarm();
+      while (!node.badge.endsWith('recording')) await turn();
+      await node.receive({ action: 'stop' });
+      assert.equal((await clip).error, undefined);
+      assert.equal(node.badge, 'green dot armed');
+    }
+    assert.equal((await words()).filter((word) => word === 'failed').length, 2);
+    assert.deepEqual(node.errors, [], 'the message has it');
+  });
 
   it('is let go of when it is disarmed after it had no keyframe', async () => {
     deploy();
@@ -188,8 +226,62 @@ describe('the camera of a record node', () => {
     assert.equal(await state(), 'disarmed');
     await node.receive({ action: 'start' });
     assert.equal(await state(), 'recording');
+    hub.emit(pictureAt(performance.now()));
+    await node.receive({ action: 'stop' });
+    const alarms = (): unknown[] =>
+      node.sent.flatMap(([clip]) => (clip == null ? [] : [(clip.clip as ClipInfo).alarms.length]));
+    while (alarms().length < 1) await turn();
+    await node.receive({ action: 'start' });
     // An alarm is listed in the segment, and is not answered with it.
     assert.equal((await node.receive({ payload: true })).error, undefined);
+    hub.emit(pictureAt(performance.now()));
+    await node.receive({ action: 'stop' });
+    while (alarms().length < 2) await turn();
+    assert.deepEqual(alarms(), [0, 1], 'to start it is no alarm');
+  });
+
+  it('tells after the next start of the clip that was cut short by a deploy, with its message, and nothing before', async () => {
+    deploy();
+    void alarm({ payload: true, topic: 'door' });
+    await node.close();
+    await turn();
+    const [before, events] = [node.payloads(0), node.payloads(1)];
+    assert.deepEqual([before, events.filter((word) => word === 'finished')], [[], []]);
+    deploy();
+    while (node.payloads(0).length === 0) await turn();
+    const { topic, clip } = node.sent.find(([message]) => message != null)![0]!;
+    assert.deepEqual([topic, (clip as ClipInfo).recovered], ['door', true]);
+  });
+
+  it('gives an alarm that waits for its first picture the cause when the node is deleted, and no event', async () => {
+    deploy();
+    const answer = node.receive({ payload: true });
+    await turn();
+    const before = (await words()).length;
+    await node.close(true);
+    const { error } = await answer;
+    assert.notEqual(error!.code, 'EDISK');
+    assert.equal((await words()).length, before);
+  });
+
+  it('sends nothing that was to be sent later once it is closed', async () => {
+    deploy();
+    await words();
+    hub.tell({ type: 'format', codec: 'h264', width: 1, height: 1 });
+    await node.close();
+    assert.equal((await words()).includes('format'), false);
+  });
+
+  it('waits for its exports when it closes', async () => {
+    deploy();
+    let finish!: () => void;
+    sinon.stub(RecordArchive.prototype, 'close').returns(new Promise<void>((resolve) => (finish = resolve)));
+    let isClosed = false;
+    const closed = node.close().then(() => (isClosed = true));
+    for (let i = 0; i < 50; i++) await turn();
+    assert.equal(isClosed, false);
+    finish();
+    await closed;
   });
 
   it('closes within 12 s though its disk hangs, and answers the alarm that waits with EDISK', async () => {

@@ -33,4 +33,17 @@ describe('whenFlowsRun', () => {
     first.events.emit('flows:started');
     assert.deepEqual(ran, ['first', 'second', 'first again']);
   });
+
+  it('starts nothing that an earlier start has cancelled, and what one adds at once', () => {
+    const { RED, events } = runtime();
+    const ran: string[] = [];
+    whenFlowsRun(RED, () => {
+      ran.push('first');
+      cancel();
+      whenFlowsRun(RED, () => ran.push('third'));
+    });
+    const cancel = whenFlowsRun(RED, () => ran.push('second'));
+    events.emit('flows:started');
+    assert.deepEqual(ran, ['first', 'third']);
+  });
 });
