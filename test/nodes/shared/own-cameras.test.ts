@@ -151,6 +151,13 @@ describe('the badge of several cameras', () => {
       assert.equal(shown.at(-1), expected);
     });
 
+  it('is told when its colour alone changes', () => {
+    const { set, shown } = badgesOf(2);
+    set(refused, locked);
+    set(connecting, locked);
+    assert.deepEqual(shown.slice(-2), ['red ring 0/2 playing', 'yellow ring 0/2 playing']);
+  });
+
   it('has less than 20 characters for as many as can be listed', () => {
     const { set, shown } = badgesOf(1024);
     set(...Array.from({ length: 1024 }, () => recording));
