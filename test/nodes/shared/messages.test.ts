@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import type { AudioUnit } from '../../../lib/codec/unit.js';
 import { NVR_ERROR_CODES, NvrError } from '../../../lib/errors.js';
 import type { HubEvent, HubEventWord } from '../../../lib/nvr/types.js';
-import { contentTypeOf, eventInfo, sideInfo, topicOf, videoInfo } from '../../../nodes/shared/messages.js';
+import {
+  contentTypeOf,
+  eventInfo,
+  flatClip,
+  sideInfo,
+  topicOf,
+  topicOr,
+  videoInfo,
+} from '../../../nodes/shared/messages.js';
 import { failed, invalidSetting, statusOfEvent } from '../../../nodes/shared/status.js';
 import { videoUnit } from '../../kit/fake-hub.js';
 
@@ -13,6 +21,22 @@ describe('topics', () => {
     const settings = { name: 'Home/1', channels: [{ channel: 3, name: 'Gate +#\n\u0000' }] };
     assert.equal(topicOf(settings, 3, 'keyframe'), 'nvr/Home_1/Gate ____/keyframe');
     assert.equal(topicOf(settings, 4, 'event'), 'nvr/Home_1/4/event');
+  });
+});
+
+describe('a message’s topic', () => {
+  it('stays where there is one, and is given where it is missing or empty', () => {
+    assert.deepEqual(
+      [topicOr({ topic: 'mine' }, 'own'), topicOr({ topic: '' }, 'own'), topicOr({}, 'own')],
+      ['mine', 'own', 'own'],
+    );
+  });
+});
+
+describe('a clip in an event', () => {
+  it('is flat: of its lists the lengths', () => {
+    const clip = { file: '/a.mp4', alarms: [1, 2], gaps: [1], damagedSpans: [] };
+    assert.deepEqual(flatClip(clip as never), { file: '/a.mp4', alarms: 2, gaps: 1, damagedSpans: 0 });
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
 import { channelName, channelNumber } from '../../../nodes/shared/channel.js';
-import { readServerSettings } from '../../../nodes/shared/server-settings.js';
+import { ownZone, readServerSettings, settingsOf } from '../../../nodes/shared/server-settings.js';
 
 function readServer(saved: Record<string, unknown>): {
   settings: ReturnType<typeof readServerSettings>['settings'];
@@ -162,6 +163,49 @@ describe('the NVR’s settings', () => {
   });
 });
 
+describe('the NVR’s TLS settings', () => {
+  const RED = {
+    nodes: {
+      getNode: (id: string) =>
+        id === 'tls'
+          ? { addTLSOptions: (options: object) => ({ ...options, ca: 'CA', servername: '' }) }
+          : id === 'other'
+            ? {}
+            : null,
+    },
+  } as never;
+  const of = (saved: object) => {
+    const { settings, problems } = settingsOf(RED, { host: 'h', tlsConfig: 'tls', ...saved }, {});
+    return { tls: settings.tlsSettings, problems: problems.map(({ property }) => property) };
+  };
+
+  it('are those of the tls-config node where RTSP or HTTP goes through TLS, without an empty server name', () => {
+    for (const use of [{ tls: true }, { httpTls: true }])
+      assert.deepEqual(of(use), { tls: { ca: 'CA' }, problems: [] });
+    assert.deepEqual(of({}), { tls: undefined, problems: [] });
+    assert.deepEqual(of({ tls: true, tlsConfig: '' }), { tls: undefined, problems: [] });
+  });
+
+  it('are missed where their node is gone, or is of another kind', () => {
+    for (const tlsConfig of ['gone', 'other'])
+      assert.deepEqual(of({ tls: true, tlsConfig }), { tls: undefined, problems: ['tlsConfig'] });
+  });
+});
+
+describe('the zone of this machine', () => {
+  it('is UTC where it is unknown', () => {
+    const options = sinon.stub(Intl.DateTimeFormat.prototype, 'resolvedOptions');
+    try {
+      options.returns({ timeZone: 'Etc/Unknown' } as never);
+      assert.equal(ownZone(), 'UTC');
+      options.returns({ timeZone: 'Asia/Tokyo' } as never);
+      assert.equal(ownZone(), 'Asia/Tokyo');
+    } finally {
+      options.restore();
+    }
+  });
+});
+
 describe('a channel', () => {
   const table = {
     channels: [
@@ -175,6 +219,7 @@ describe('a channel', () => {
     [7, 7],
     [' 9999 ', 9999],
     ['gate', 3],
+    ['GATE', 3],
     ['übergang 2', 12],
   ] as const) {
     it(`${JSON.stringify(given)} is number ${expected}`, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { problemOf, sentenceOf } from '../../../../nodes/shared/settings/check.js';
+import { isVariable, problemOf, sentenceOf } from '../../../../nodes/shared/settings/check.js';
 import type { Setting, TextRule } from '../../../../nodes/shared/settings/setting.js';
 
 const said = { label: ['Label', 'Wort'], help: ['Help.', 'Hilfe.'] } as const;
@@ -126,7 +126,7 @@ describe('the check of a setting', () => {
       ],
       [
         'address',
-        ['камера', 'cam-1', '3com'],
+        ['камера', 'cam-1', '3com', '10.255.0.255'],
         ['<ip>', '{ip}', '192.168.1.x', '10.0.0.256', '1.2.3', 'a..b'],
       ],
       ['template', ['/{ch}/{stream}', 'live', '/?to=http://x'], ['rtsp://cam/{ch}', 'RTSPS://u:p@cam/x']],
@@ -134,13 +134,76 @@ describe('the check of a setting', () => {
       ['fileName', ['{nvr}/{HHmmss}.mp4', 'a.mp4'], ['/x', 'a//b', '../x', 'a\\b']],
       ['path', ['/cams', '/a/b-c'], ['cams', '/a b', '/a?x', '/a#x']],
       ['timeZone', ['Europe/Berlin', 'UTC'], ['Berlin', 'Mars/Base']],
-      ['fileMode', ['0640', '664', '0600'], ['0400', '0755', '8', '06400', 'rw-']],
+      ['fileMode', ['0640', '664', '0600', '0622'], ['0641', '0610', '0400', '0755', '8', '06400', 'rw-']],
       ['origins', ['https://a.org', 'http://a:1880, https://b.org'], ['a.org', 'https://a.org/x']],
     ] as const)
       it(`${name}: takes ${good.join(' and ')}, refuses ${bad.join(' and ')}`, () => {
         for (const value of good) assert.equal(sentence(rule(name), value), undefined, value);
         for (const value of bad) assert.notEqual(sentence(rule(name), value), undefined, value);
       });
+  });
+
+  it('takes what Node-RED replaces for a variable, be it a part of the text', () => {
+    for (const text of ['${CAM}', 'nvr-${SITE}.local', '${}']) assert.equal(isVariable(text), true, text);
+    for (const text of ['$CAM', '{CAM}', '${CAM', 5, undefined]) assert.equal(isVariable(text), false);
+  });
+
+  it('asks for the name of a property or a variable where the value comes from there', () => {
+    const camera: Setting = { ...said, kind: 'channel', default: '1', source: 'from' };
+    const at: Setting = { ...said, kind: 'time', default: '', form: 'moment', source: 'from' };
+    for (const setting of [camera, at])
+      for (const [source, sentence] of [
+        ['msg', /must name a property of the message/],
+        ['env', /must name an environment variable/],
+      ] as const) {
+        const check = (value: unknown): string | undefined => {
+          const problem = problemOf(setting, value, { values: { from: source } });
+          return problem && sentenceOf(problem);
+        };
+        for (const value of ['payload.camera', ' CAM ', 'x'.repeat(200)])
+          assert.equal(check(value), undefined);
+        for (const value of ['', ' ', undefined, {}, 'x'.repeat(201)]) assert.match(check(value)!, sentence);
+      }
+    assert.notEqual(problemOf(camera, 'payload.camera', { values: { from: 'str' } }), undefined);
+  });
+
+  it('asks for a text where all its conditions hold', () => {
+    const path: Setting = {
+      ...said,
+      kind: 'text',
+      default: '',
+      requiredWhen: { style: ['custom', 'other'], replay: ['uri'] },
+    };
+    const check = (values: Record<string, unknown>): boolean => problemOf(path, '', { values }) !== undefined;
+    assert.equal(check({ style: 'other', replay: 'uri' }), true);
+    assert.equal(check({ style: 'custom', replay: 'onvif' }), false);
+    assert.equal(check({ replay: 'uri' }), false);
+    assert.equal(check({}), false);
+  });
+
+  it('tells a camera’s URL where a channel belongs that it belongs elsewhere', () => {
+    const camera: Setting = { ...said, kind: 'channel', default: '1', list: true };
+    assert.match(sentence(camera, 'rtsp://10.0.0.2/live')!, /belongs in the address of the NVR/);
+  });
+
+  it('looks for names with up to eight commas in a list', () => {
+    const list: Setting = { ...said, kind: 'channel', default: '1', list: true };
+    const check = (commas: number): unknown => {
+      const name = Array.from({ length: commas + 1 }, (_, i) => `part ${i}`).join(',');
+      return problemOf(list, `1,${name},2`, { channels: [{ channel: 3, name }] });
+    };
+    assert.equal(check(8), undefined);
+    assert.notEqual(check(9), undefined);
+  });
+
+  it('bounds the rows of the channel table, and the codes to an object', () => {
+    const table: Setting = { ...said, kind: 'channels', default: [] };
+    assert.equal(sentence(table, [{ channel: '9999', name: 'x'.repeat(200) }]), undefined);
+    assert.notEqual(sentence(table, [{ channel: 10_000, name: 'Gate' }]), undefined);
+    assert.notEqual(sentence(table, [{ channel: 1, name: 'x'.repeat(201) }]), undefined);
+    const codes: Setting = { ...said, kind: 'codes', default: { main: 'M', dual: 'D' } };
+    for (const value of [{ main: 1 }, '{"main":"1"}', '{}']) assert.equal(sentence(codes, value), undefined);
+    for (const value of [['M'], '["M"]', 'null', '5', 5]) assert.notEqual(sentence(codes, value), undefined);
   });
 
   it('answers any value of any kind without throwing', () => {

@@ -5,6 +5,7 @@ import {
   overridden,
   readSettings,
   SettingError,
+  withVariables,
 } from '../../../../nodes/shared/settings/read.js';
 import { settingsTable } from '../../../../nodes/shared/settings/setting.js';
 
@@ -56,6 +57,14 @@ describe('reading settings', () => {
     });
   });
 
+  it('reads no as no, and an empty code as the usual one', () => {
+    const { plain, streamCodes } = readSettings(table, {
+      plain: 'false',
+      streamCodes: { main: '', dual: 0 },
+    });
+    assert.deepEqual([plain, streamCodes], [false, { main: 'M', dual: '0' }]);
+  });
+
   it('names the first property that cannot be used', () => {
     assert.throws(
       () => readSettings(table, { preRoll: '200', mode: 'x' }),
@@ -83,6 +92,37 @@ describe('what a message says in place of a setting', () => {
   it('is the node’s own where the message says nothing', () => {
     for (const nothing of [undefined, null, '', ' '])
       assert.equal(overridden(table, 'preRoll', nothing, 7), 7);
+  });
+});
+
+describe('a setting that comes from a variable', () => {
+  const sourced = settingsTable({
+    channel: { ...said, kind: 'channel', default: '1', source: 'channelType' },
+    at: { ...said, kind: 'time', default: '', form: 'moment', source: 'atType' },
+  });
+  const read = (saved: Record<string, unknown>, variables: Record<string, unknown>) =>
+    readSettings(
+      sourced,
+      withVariables(sourced, saved, (name) => variables[name]),
+    );
+
+  it('has the variable’s value, whatever spaces stand around its name, and no other is looked at', () => {
+    const saved = { channel: ' CAM ', channelType: 'env', at: '-5m', atType: 'str' };
+    assert.deepEqual(read(saved, { CAM: 7, '-5m': 'wrong' }), { channel: '7', at: '-5m' });
+  });
+
+  it('is checked as if the value stood in the field', () => {
+    assert.throws(() => read({ channel: 'CAM', channelType: 'env' }, { CAM: 'door' }), {
+      message: /The setting "channel" must be a number/,
+    });
+  });
+
+  it('is refused where the variable is not set, or none is named', () => {
+    for (const value of [undefined, '', ' '])
+      assert.throws(() => read({ at: 'AT', atType: 'env' }, { AT: value }), {
+        message: 'The setting "at" comes from the environment variable AT, which is not set.',
+      });
+    assert.throws(() => read({ at: ' ', atType: 'env' }, {}), { message: /"at" must name an environment/ });
   });
 });
 
