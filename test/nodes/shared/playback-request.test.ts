@@ -33,7 +33,7 @@ describe('what a message asks of a recording', () => {
 
   const units = (message: Message, saved: object = {}) => requests(saved).units(message as never);
   const span = (message: Message, saved: object = {}): [number, number | undefined] => {
-    const [{ from, to }] = units(message, saved) as [{ from: number; to?: number }];
+    const { from, to } = units(message, saved)[0]!;
     return [from, to];
   };
   const refused = (message: Message, about: RegExp, saved: object = {}): void => {
