@@ -46,7 +46,10 @@ describe('a request of the dialog', () => {
 
   beforeEach(() => {
     clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    [routes, probes, closes, hubs] = [new Map(), [], 0, []];
+    routes = new Map();
+    probes = [];
+    hubs = [];
+    closes = 0;
     hub = new FakeHub();
     hub.gop = [videoUnit({ codec: 'mjpeg', data: JPEG })];
     const probe = (channel: number, stream: string, depth: string, options?: { onStage?: Stage }): unknown =>
