@@ -231,7 +231,7 @@ async function sendAsset(request: SiteRequest, response: ServerResponse, rest: s
     response.appendHeader('Vary', 'Accept-Encoding');
     if (isGzipped) response.setHeader('Content-Encoding', 'gzip');
     response.writeHead(200, { 'Content-Type': type, 'Content-Length': data.length });
-    response.end(request.method === 'HEAD' ? undefined : data);
+    response.end(data);
   } catch {
     sendJson(response, 500, { code: 'EDISK', reason: `${rest} is missing from the package.` });
   }

@@ -155,9 +155,71 @@ describe('the clips of a view’s page', () => {
     shelf.lists = 0;
     for (let request = 0; request < 100; request++) await serve(anew, 'f'.repeat(32));
     assert.equal(shelf.lists, 0, 'it has just been looked');
+    now = 5_000;
+    await serve(anew, 'f'.repeat(32));
+    assert.equal(shelf.lists, 0);
     now = 6_000;
     for (let request = 0; request < 100; request++) await serve(anew, 'f'.repeat(32));
     assert.equal(shelf.lists, 1);
+  });
+
+  it('have the time of a frame from their own frames, and the usual one where that says nothing', async () => {
+    const told = await of(
+      new Shelf(1, [
+        clip('/a/1.mp4', 1, { frames: 4, durationMs: 1000 }),
+        clip('/a/2.mp4', 2, { frames: 1, durationMs: 1000 }),
+        clip('/a/3.mp4', 3, { frames: 4, durationMs: 0 }),
+      ]),
+    ).list(1, 0, 60_000);
+    assert.deepEqual(
+      told.map(({ frameMs }) => frameMs),
+      [250, 40, 40],
+    );
+  });
+
+  it('that are being written end now, or with the span that is asked for, and are not listed before it', async () => {
+    const now = Date.now();
+    const writing = [{ file: '/a/1.mp4.part', start: now - 5000, reason: 'alarm' }];
+    const clips = of(new Shelf(1, [], writing));
+    const ends = async (to: number): Promise<number[]> => (await clips.list(1, 0, to)).map(({ end }) => end);
+    assert.deepEqual(await ends(now - 1000), [now - 1000]);
+    assert.deepEqual(await ends(now - 5000), []);
+    const [end] = await ends(now + 60_000);
+    assert.ok(end! >= now && end! <= Date.now());
+  });
+
+  it('are listed by a catalog that always says that there are more', async () => {
+    let pages = 0;
+    const shelf = new Shelf(1, []);
+    const list =
+      (step: number) =>
+      ({ from = 0 }: { from?: number }) => {
+        pages++;
+        const clips = Array.from({ length: 5000 }, (_, i) => clip(`/a/${pages}-${i}.mp4`, from + step * i));
+        return Promise.resolve({ clips, more: true });
+      };
+    Object.assign(shelf.camera.catalog, { list: list(0) });
+    assert.equal((await of(shelf).list(1, 0, 60_000)).length, 5000, 'it gets no further');
+    pages = 0;
+    Object.assign(shelf.camera.catalog, { list: list(1) });
+    await of(shelf).list(1, 0, 60_000);
+    assert.equal(pages, 4, '20,000 are enough');
+  });
+
+  it('are remembered by their ids, the last 20,000 that were listed', async () => {
+    const shelf = new Shelf(1, [clip('/a/old.mp4', 1), clip('/a/again.mp4', 2)]);
+    const clips = new Clips(
+      (channel) => (channel === undefined ? [] : [shelf.camera]),
+      () => 0,
+    );
+    const [old, again] = await clips.list(1, 0, 60_000);
+    shelf.clips.splice(0, 2, ...Array.from({ length: 19_998 }, (_, i) => clip(`/a/${i}.mp4`, i)));
+    await clips.list(1, 0, 60_000);
+    assert.equal((await serve(clips, old!.id)).sent, '/real/a/old.mp4');
+    shelf.clips.splice(0, Infinity, clip('/a/again.mp4', 2), clip('/a/new.mp4', 3));
+    await clips.list(1, 0, 60_000);
+    assert.equal((await serve(clips, old!.id)).sent, undefined);
+    assert.equal((await serve(clips, again!.id)).sent, '/real/a/again.mp4');
   });
 
   it('say that they are gone where their file is', async () => {

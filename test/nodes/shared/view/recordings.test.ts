@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import sinon from 'sinon';
 import type { VideoUnit } from '../../../../lib/codec/unit.js';
 import { NvrError } from '../../../../lib/errors.js';
 import { UNCOUNTED, type UnitMemory } from '../../../../lib/media/unit-memory.js';
@@ -17,7 +20,7 @@ const CAMERAS = [{ channel: 3, name: 'Gate' }];
 class FakeNvr {
   readonly settings = settingsFor(554, { name: 'Home' });
   canPlayBack = true;
-  readonly asked: { channel: number; from: number; to: number }[] = [];
+  readonly asked: { channel: number; stream: string; from: number; to: number }[] = [];
   ended = 0;
 
   constructor(private readonly recorded: (signal: AbortSignal) => AsyncIterable<VideoUnit>) {}
@@ -69,6 +72,8 @@ describe('the recordings of a view node', () => {
     opened.push(recordings);
     const server = http.createServer((request, response) => {
       if (request.url!.startsWith('/replay')) void recordings.replay(request.url!, response);
+      else if (request.url!.startsWith('/saved/'))
+        void recordings.fetch(request.url!.slice('/saved/'.length), request, response);
       else void recordings.list(request.url!, response);
     });
     servers.push(server);
@@ -93,6 +98,32 @@ describe('the recordings of a view node', () => {
     const last = body.subarray(body.lastIndexOf('{"state"'));
     assert.equal(last.toString(), '{"state":"ended"}');
     assert.ok(body.length > RECORD_HEAD);
+  });
+
+  it('are played for six hours at most, in the stream that is asked for', async () => {
+    const nvr = new FakeNvr(fewPictures);
+    const { url } = await serve(nvr);
+    const from = Date.now() - 10 * 3_600_000;
+    for (const stream of ['dual', 'main', 'other'])
+      await (await fetch(`${url}/replay?channel=3&stream=${stream}&from=${from}`)).arrayBuffer();
+    assert.deepEqual(
+      nvr.asked.map((span) => [span.stream, span.to - span.from]),
+      [
+        ['dual', 6 * 3_600_000],
+        ['main', 6 * 3_600_000],
+        ['main', 6 * 3_600_000],
+      ],
+    );
+  });
+
+  it('are listed for times that there are', async () => {
+    const { url } = await serve(new FakeNvr(fewPictures));
+    assert.deepEqual(await (await fetch(`${url}/list?channel=3&from=1&to=2`)).json(), {
+      playback: true,
+      clips: [],
+    });
+    for (const query of ['from=1&to=1e99', 'from=&to=2', 'to=2', 'from=-1e99&to=2'])
+      assert.equal((await fetch(`${url}/list?channel=3&${query}`)).status, 400, query);
   });
 
   it('are refused with a code where they cannot be', async () => {
@@ -155,6 +186,112 @@ describe('the recordings of a view node', () => {
     const now = Date.now();
     await assert.rejects(recordings.save({ channel: 3, from: now - 2000, to: now }), {
       code: 'ENORECORDING',
+    });
+  });
+
+  describe('once they are saved', () => {
+    interface Saved {
+      readonly files: { readonly id: string; readonly name: string; readonly bytes: number }[];
+    }
+    const BEGIN = 1_760_000_000_000;
+    let clock: sinon.SinonFakeTimers | undefined;
+    let folders: sinon.SinonSpy;
+
+    beforeEach(() => {
+      folders = sinon.spy(fs.promises, 'mkdtemp');
+    });
+
+    afterEach(() => {
+      clock?.restore();
+      clock = undefined;
+      sinon.restore();
+    });
+
+    const save = async (recordings: Recordings, second = 0): Promise<Saved> =>
+      (await recordings.save({
+        ...{ channel: '3', from: BEGIN + 1000 * second, to: BEGIN + 1000 * second + 500 },
+      })) as Saved;
+    const folder = (): Promise<string> => folders.firstCall.returnValue as Promise<string>;
+
+    /** Pictures from the beginning of the span that is asked for. */
+    function recorder(): FakeNvr {
+      const nvr: FakeNvr = new FakeNvr(async function* pictures() {
+        await Promise.resolve();
+        const { from } = nvr.asked.at(-1)!;
+        for (const unit of clipUnits('h264', 3)) yield { ...unit, time: unit.time - BEGIN + from };
+      });
+      return nvr;
+    }
+
+    it('can be downloaded under their name, as often as one likes, for ten minutes', async () => {
+      const { url, recordings } = await serve(recorder());
+      clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldClearNativeTimers: true });
+      const { files } = await save(recordings);
+      const [{ id, name, bytes }] = files as [Saved['files'][number]];
+      const dir = await folder();
+      assert.match(name, /^Gate .*\.mp4$/);
+      for (let times = 0; times < 2; times++) {
+        const answer = await fetch(`${url}/saved/${id}`);
+        assert.equal(answer.headers.get('content-length'), String(bytes));
+        assert.match(answer.headers.get('content-disposition')!, /^attachment; filename\*=UTF-8''Gate%20/);
+        assert.equal((await answer.arrayBuffer()).byteLength, bytes);
+      }
+      const head = await fetch(`${url}/saved/${id}`, { method: 'HEAD' });
+      assert.deepEqual([head.status, head.headers.get('content-length')], [200, String(bytes)]);
+      clock.tick(10 * 60_000 - 1);
+      assert.equal((await fetch(`${url}/saved/${id}`, { method: 'HEAD' })).status, 200);
+      clock.tick(1);
+      assert.equal((await fetch(`${url}/saved/${id}`)).status, 404);
+      while (fs.existsSync(path.join(dir, name))) await new Promise(setImmediate);
+    });
+
+    it('are sixteen files in one folder at most, and none once the page’s node is closed', async () => {
+      const { url, recordings } = await serve(recorder());
+      const ids: string[] = [];
+      for (let second = 0; second < 17; second++) ids.push((await save(recordings, second)).files[0]!.id);
+      const status = async (id: string): Promise<number> =>
+        (await fetch(`${url}/saved/${id}`, { method: 'HEAD' })).status;
+      assert.deepEqual(
+        [await status(ids[0]!), await status(ids[1]!), await status(ids[16]!)],
+        [404, 200, 200],
+      );
+      assert.equal(folders.callCount, 1);
+      const dir = await folder();
+      await recordings.close();
+      assert.deepEqual([await status(ids[16]!), fs.existsSync(dir)], [404, false]);
+    });
+
+    it('are two at once, and again when one of them has ended, be it without a picture', async () => {
+      let answer = (): void => undefined;
+      const nvr = new FakeNvr(async function* waiting(signal) {
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+          signal.addEventListener('abort', () => {
+            resolve();
+          });
+        });
+        yield* [];
+      });
+      const { recordings } = await serve(nvr);
+      const two = [save(recordings, 1), save(recordings, 2)];
+      const ends = Promise.allSettled(two);
+      while (nvr.asked.length < 2) await new Promise(setImmediate);
+      await assert.rejects(save(recordings, 3), { code: 'EBUSY' });
+      answer();
+      await assert.rejects(Promise.race(two), { code: 'ENORECORDING' });
+      const third = Promise.allSettled([save(recordings, 3)]);
+      while (nvr.asked.length < 3) await new Promise(setImmediate);
+      await assert.rejects(save(recordings, 4), { code: 'EBUSY' });
+      await recordings.close();
+      await Promise.all([ends, third]);
+    });
+
+    it('are given up when the page’s node is closed before they have begun, and leave no folder', async () => {
+      const { recordings } = await serve(recorder());
+      const refused = assert.rejects(save(recordings), { code: 'EBUSY' });
+      await recordings.close();
+      await refused;
+      assert.equal(fs.existsSync(await folder()), false);
     });
   });
 });

@@ -35,6 +35,7 @@ async function serve(
   origins: string[] = [],
   maxViewers = 2,
   nvr: Partial<Nvr> = { canPlayBack: false },
+  parsed: object = {},
 ): Promise<Bench> {
   const hub = new FakeHub();
   const counts: string[] = [];
@@ -62,7 +63,7 @@ async function serve(
   });
   const server = http.createServer((request, response: ServerResponse) => {
     const [path] = request.url!.split('?');
-    Object.assign(request, { path });
+    Object.assign(request, { path, ...parsed });
     site(request as SiteRequest, response, path!.slice('/v'.length));
   });
   servers.push(server);
@@ -236,6 +237,52 @@ describe('the site of a view node', () => {
     assert.equal((await want(url, { viewer, wishes: [], more: 'x'.repeat(20_000) })).status, 413);
     assert.equal(hub.subscribers.size, 0);
     close();
+  });
+
+  it('takes 256 wishes at most, and a body of 16 KiB in however many parts', async () => {
+    const { url } = await serve();
+    const { hello, close } = await open(url);
+    const { viewer } = hello;
+    const wish = { camera: 0, stream: 'main', as: 'still' };
+    const many = (count: number): Promise<Response> =>
+      want(url, { viewer, wishes: Array.from({ length: count }, () => wish) });
+    assert.deepEqual([(await many(256)).status, (await many(257)).status], [204, 400]);
+    const parts = new ReadableStream({
+      async start(controller) {
+        for (let i = 0; i < 20; i++) {
+          controller.enqueue(Buffer.alloc(1000, ' '));
+          await new Promise(setImmediate);
+        }
+        controller.close();
+      },
+    });
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await fetch(`${url}/want`, {
+      method: 'POST',
+      headers,
+      body: parts,
+      duplex: 'half',
+    } as never);
+    assert.deepEqual([answer.status, answer.headers.get('connection')], [413, 'close']);
+    close();
+  });
+
+  it('takes a body that another handler has parsed', async () => {
+    const { url } = await serve([], 2, undefined, { body: { viewer: 'guessed', wishes: [] } });
+    assert.equal((await want(url, 'not this')).status, 404);
+  });
+
+  it('refuses to save what cannot be, by its cause', async () => {
+    const bench = await serve();
+    const save = (body: object): Promise<Response> =>
+      fetch(`${bench.url}/save`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    assert.equal((await save({ channel: 3, from: 2, to: 1 })).status, 400);
+    assert.equal((await save({ channel: 3, from: 1, to: 2 })).status, 503);
+    assert.equal((await save({ channel: 9, from: 1, to: 2 })).status, 503);
   });
 
   it('refuses a page beyond the maximum number, and says why', async () => {
