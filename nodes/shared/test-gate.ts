@@ -42,9 +42,8 @@ export class TestGate {
       throw new NvrError('EBUSY', 'A test with a password for this user is under way; wait for its end.');
     guesses.underWay++;
     // Move the account to the end of the map, so that the map is ordered by last use.
-    this.accounts.delete(key);
+    if (!this.accounts.delete(key) && this.accounts.size >= MAX_ACCOUNTS) this.forgetOne();
     this.accounts.set(key, guesses);
-    if (this.accounts.size > MAX_ACCOUNTS) this.forgetOne();
     let isOver = false;
     return (outcome) => {
       if (isOver) return;

@@ -66,12 +66,13 @@ describe('the moving picture of a tested camera', () => {
   });
 
   it('lets the camera go when the dialog is closed, and leaves no timer', () => {
+    const hub = new FakeHub();
+    const id = offerMoving(hub);
     const before = clock.countTimers();
-    const { hub, answer } = begun();
+    const answer = stream(id);
     clock.tick(5_000);
     answer.emit('close');
     assert.equal(hub.subscribers.size, 0);
-    clock.tick(5_000);
     assert.equal(clock.countTimers(), before);
   });
 

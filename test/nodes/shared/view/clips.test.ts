@@ -216,7 +216,7 @@ describe('the clips of a view’s page', () => {
     shelf.clips.splice(0, 2, ...Array.from({ length: 19_998 }, (_, i) => clip(`/a/${i}.mp4`, i)));
     await clips.list(1, 0, 60_000);
     assert.equal((await serve(clips, old!.id)).sent, '/real/a/old.mp4');
-    shelf.clips.splice(0, Infinity, clip('/a/again.mp4', 2), clip('/a/new.mp4', 3));
+    shelf.clips.splice(0, Infinity, clip('/a/again.mp4', 2), clip('/a/new.mp4', 3), clip('/a/newer.mp4', 4));
     await clips.list(1, 0, 60_000);
     assert.equal((await serve(clips, old!.id)).sent, undefined);
     assert.equal((await serve(clips, again!.id)).sent, '/real/a/again.mp4');
