@@ -136,7 +136,6 @@ export class LiveFeed {
    */
   private warnOfRefresh(): void {
     const waiting = [...this.viewers].filter((viewer) => viewer.awaitsKeyframe(this.camera));
-    if (waiting.length === 0) return;
     const warning = { state: 'warning', code: 'ENOKEYFRAME', reason: REFRESHED } as const;
     const record = jsonRecord('state', this.camera, warning);
     for (const viewer of waiting) viewer.take(this.camera, record);
@@ -151,8 +150,6 @@ export class LiveFeed {
       this.format = unit.format;
       this.clock = new LiveClock(unit.format.frameRate);
       this.soundInit = this.soundFormat = undefined;
-      this.kept = [];
-      this.keptBytes = 0;
       this.init = init;
       this.send(init);
       return true;
@@ -229,7 +226,6 @@ export class LiveFeed {
   private reset(): void {
     this.format = undefined;
     this.init = this.soundInit = undefined;
-    this.soundFormat = undefined;
     this.playerOffset = undefined;
     this.kept = [];
     this.keptBytes = 0;

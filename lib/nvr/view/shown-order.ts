@@ -22,7 +22,7 @@ export class ShownOrder {
 
   take(mediaTime: number): void {
     if (mediaTime < this.latest) this.isReordered = true;
-    this.latest = Math.max(this.latest, mediaTime);
+    this.latest = mediaTime;
     this.pictures++;
   }
 

@@ -118,8 +118,8 @@ export class Viewer {
     const opens = (record.flags & FLAGS.keyframe) !== 0;
     if (!opens && isLeading(state, record)) return;
     if (!isCaughtUp && !opens && state.backlog.length < MAX_BACKLOG) {
+      // It is sent when the page has taken what is before it.
       state.backlog.push(record);
-      this.drain();
       return;
     }
     if (!isCaughtUp) {
@@ -170,8 +170,7 @@ export class Viewer {
     this.draining = true;
     const portion = this.bounds.waitingBytes * RELIEF;
     for (const { backlog } of this.cameras.values())
-      while (!this.over && backlog.length > 0 && this.waitingBytes < portion)
-        this.write(keptRecord(backlog.shift()!));
+      while (backlog.length > 0 && this.waitingBytes < portion) this.write(keptRecord(backlog.shift()!));
     this.draining = false;
   }
 
@@ -206,6 +205,6 @@ function beginAt(state: CameraState, keyframe: ViewRecord): void {
   state.beganAt = keyframe.shownAt ?? -Infinity;
 }
 
-function isLeading({ awaitsKeyframe, beganAt }: CameraState, { shownAt = Infinity }: ViewRecord): boolean {
-  return !awaitsKeyframe && shownAt < beganAt;
+function isLeading({ beganAt }: CameraState, { shownAt = Infinity }: ViewRecord): boolean {
+  return shownAt < beganAt;
 }

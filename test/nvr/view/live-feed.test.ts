@@ -2,15 +2,22 @@ import assert from 'node:assert/strict';
 import { parseH264Sps } from '../../../lib/codec/h264/sps.js';
 import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
 import { LiveFeed } from '../../../lib/nvr/view/live-feed.js';
-import { FLAGS, RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
+import { FLAGS, jsonRecord, RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
 import { Viewer } from '../../../lib/nvr/view/viewer.js';
 import { unrestricted } from '../../codec/h264/unrestricted.js';
 import { clipUnits } from '../../kit/picture-units.js';
 import { FakeHub, videoUnit } from '../../kit/fake-hub.js';
 
+interface Rec {
+  readonly kind: string;
+  readonly flags: number;
+  readonly body: Buffer;
+  readonly bytes: Buffer;
+}
+
 /** A page that takes everything at once. */
 class FastPage {
-  readonly records: { kind: string; flags: number; body: Buffer; bytes: Buffer }[] = [];
+  readonly records: Rec[] = [];
   readonly viewer = new Viewer(
     'id',
     {
@@ -33,6 +40,12 @@ class FastPage {
     return JSON.parse(states.at(index)!.body.toString()) as Record<string, unknown>;
   }
 }
+
+/** Decode time of a fragment, in ms. */
+const decodedAt = ({ body }: { body: Buffer }): number =>
+  Number(body.readBigUInt64BE(body.indexOf('tfdt') + 8)) / 90;
+const sequenceOf = ({ body }: { body: Buffer }): number => body.readUInt32BE(body.indexOf('mfhd') + 8);
+const shownAt = ({ body }: { body: Buffer }): number => body.readDoubleBE(8);
 
 function feedOf(hub: FakeHub, ...pages: FastPage[]): LiveFeed {
   const feed = new LiveFeed(hub, 0);
@@ -62,17 +75,32 @@ describe('the feed of a camera', () => {
     const feed = feedOf(hub, first);
     const units = clipUnits('h264', 4);
     for (const unit of units.slice(0, 2)) hub.emit(unit);
+    hub.tell({ type: 'reconnecting' });
     feed.remove(first.viewer);
-    const second = new FastPage();
+    const [second, third] = [new FastPage(), new FastPage()];
     feed.add(second.viewer);
     assert.deepEqual(
       { joined: hub.joined, subscribers: hub.subscribers.size },
       { joined: 2, subscribers: 1 },
     );
-    assert.deepEqual(second.kinds, []);
+    feed.add(third.viewer);
+    assert.deepEqual([second.kinds, third.kinds], [[], []]);
     hub.emit(units[2]!);
     hub.emit(units[0]!);
     assert.deepEqual(second.kinds, ['init', 'picture']);
+  });
+
+  it('ends nothing of a page that it does not show, and sends nothing to one that has left', () => {
+    const hub = new FakeHub();
+    const [shown, left] = [new FastPage(), new FastPage()];
+    const feed = feedOf(hub, shown, left);
+    feed.remove(left.viewer);
+    left.viewer.take(0, jsonRecord('state', 0, {}));
+    assert.deepEqual(left.kinds, []);
+    left.viewer.begin(0);
+    feed.remove(left.viewer);
+    assert.equal(left.viewer.awaitsKeyframe(0), true, 'another feed has begun meanwhile');
+    assert.equal(hub.subscribers.size, 1);
   });
 
   it('shows a newcomer during an outage no picture of before it, and sets all players up anew after it', () => {
@@ -89,6 +117,24 @@ describe('the feed of a camera', () => {
     hub.emit(units[0]!);
     assert.deepEqual(page.kinds.slice(-2), ['init', 'picture']);
     assert.deepEqual(late.kinds, ['state', 'init', 'picture']);
+  });
+
+  it('shows the last pictures while an outage lasts, and begins with a keyframe once it connects again', () => {
+    const hub = new FakeHub();
+    const page = new FastPage();
+    const feed = feedOf(hub, page);
+    const units = clipUnits('h264', 100);
+    const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
+    for (const unit of units.slice(0, 3)) hub.emit(unit);
+    hub.tell({ type: 'reconnecting' });
+    const late = new FastPage();
+    feed.add(late.viewer);
+    assert.deepEqual(late.kinds, ['state', 'init', 'picture', 'picture', 'picture']);
+    hub.tell({ type: 'connecting' });
+    page.records.length = 0;
+    for (const unit of units.slice(second - 2, second + 2)) hub.emit(unit);
+    assert.deepEqual(page.kinds, ['init', 'picture', 'picture']);
+    assert.equal(shownAt(page.records[1]!), 1_000, 'the player’s time begins anew with it');
   });
 
   it('makes each picture once, however many look: all get the same bytes', () => {
@@ -127,6 +173,89 @@ describe('the feed of a camera', () => {
     assert.deepEqual(late.kinds, ['init', ...Array<string>(5).fill('picture')]);
     const kept = late.records.slice(1).map(({ flags }) => (flags & FLAGS.kept) !== 0);
     assert.deepEqual(kept, [true, true, true, true, false]);
+    const later = new FastPage();
+    feed.add(later.viewer);
+    assert.deepEqual(later.kinds, ['init', ...Array<string>(5).fill('picture')]);
+  });
+
+  it('shows a newcomer nothing of the GOP before, and marks nothing as kept for those that had it live', () => {
+    const hub = new FakeHub();
+    const first = new FastPage();
+    const feed = feedOf(hub, first);
+    const units = clipUnits('h264', 100);
+    const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
+    for (const unit of units.slice(0, second + 3)) hub.emit(unit);
+    const late = new FastPage();
+    feed.add(late.viewer);
+    assert.deepEqual(late.kinds, ['init', 'picture', 'picture', 'picture']);
+    assert.ok(first.records.every(({ bytes }) => (bytes[5]! & FLAGS.kept) === 0));
+  });
+
+  describe('of a GOP of many or large pictures', () => {
+    const [key, other] = clipUnits('h264', 2) as [VideoUnit, VideoUnit];
+    const at = (unit: VideoUnit, index: number): VideoUnit => ({ ...unit, mediaTime: 1_000 + index * 40 });
+    const large = (unit: VideoUnit, bytes: number): VideoUnit => {
+      const data = Buffer.concat([unit.data, Buffer.alloc(bytes)]);
+      return { ...unit, data, nals: unit.nals };
+    };
+    const newcomer = (feed: LiveFeed): FastPage => {
+      const page = new FastPage();
+      feed.add(page.viewer);
+      return page;
+    };
+
+    it('keeps a thousand for newcomers; with more they wait for the next keyframe, and are told of intra refresh alone', () => {
+      const hub = new FakeHub();
+      const first = new FastPage();
+      const feed = feedOf(hub, first);
+      for (let index = 0; index < 1_000; index++) hub.emit(at(index === 0 ? key : other, index));
+      assert.equal(newcomer(feed).kinds.length, 1_001);
+      hub.emit(at(other, 1_000));
+      assert.deepEqual(newcomer(feed).kinds, ['init']);
+      for (let index = 1_001; index < 1_003; index++) hub.emit(at(other, index));
+      const late = newcomer(feed);
+      assert.deepEqual(late.kinds, ['init']);
+      hub.emit({ ...at(other, 1_003), recoveryFrames: 38 });
+      assert.deepEqual(late.kinds, ['init', 'state']);
+      assert.ok(!first.kinds.includes('state'));
+      hub.emit(at(key, 1_004));
+      hub.emit(at(other, 1_005));
+      assert.deepEqual(late.kinds, ['init', 'state', 'picture', 'picture']);
+      assert.deepEqual(newcomer(feed).kinds, ['init', 'picture', 'picture']);
+    });
+
+    it('keeps 8 MiB of one GOP, however many there were before it', () => {
+      const hub = new FakeHub();
+      const feed = feedOf(hub, new FastPage());
+      const size = 3 * 1024 * 1024;
+      for (let index = 0; index < 3; index++) hub.emit(at(large(key, size), index));
+      hub.emit(at(large(other, size), 3));
+      assert.deepEqual(newcomer(feed).kinds, ['init', 'picture', 'picture']);
+      hub.emit(at(large(other, size), 4));
+      assert.deepEqual(newcomer(feed).kinds, ['init']);
+      hub.emit(at(other, 5));
+      assert.deepEqual(newcomer(feed).kinds, ['init']);
+    });
+  });
+
+  it('tells with each picture when it was taken, and whether parts of it, or of what it is made from, are lost', () => {
+    const hub = new FakeHub();
+    const page = new FastPage();
+    feedOf(hub, page);
+    const [first, second, third] = clipUnits('h264', 3) as [VideoUnit, VideoUnit, VideoUnit];
+    hub.emit(first);
+    hub.emit({ ...second, damaged: true });
+    hub.emit({ ...third, reference: 'lost' });
+    const pictures = page.records.slice(1);
+    assert.deepEqual(
+      pictures.map(({ flags }) => (flags & FLAGS.damaged) !== 0),
+      [false, true, true],
+    );
+    assert.deepEqual(
+      pictures.map(({ body }) => body.readDoubleBE(0)),
+      [first, second, third].map(({ time }) => time),
+    );
+    assert.equal(page.records[0]!.flags & FLAGS.sound, 0);
   });
 
   it('marks what the hub has kept as such for the first page, too', () => {
@@ -179,6 +308,40 @@ describe('the feed of a camera', () => {
       assert.equal(isTold(late.records[0]), true);
     });
 
+    it('promises the same in the pictures themselves as in what sets a player up, and decodes none ahead', () => {
+      const hub = new FakeHub();
+      const units = silentUnits(81);
+      hub.gop = units.slice(0, 60);
+      const page = new FastPage();
+      feedOf(hub, page);
+      for (const unit of units.slice(60)) hub.emit(unit);
+      const [init, ...pictures] = page.records;
+      assert.equal(isTold(init), true);
+      const { data, nals } = units[0]!;
+      const sps = nals.find(({ type }) => type === 7)!;
+      const silent = data.subarray(sps.start + 4, sps.end);
+      assert.ok(pictures.every(({ body }) => !body.includes(silent)));
+      for (const picture of pictures) assert.ok(Math.abs(decodedAt(picture) - shownAt(picture)) < 0.1);
+    });
+
+    it('goes on where keyframes come without their parameter sets', () => {
+      const hub = new FakeHub();
+      const page = new FastPage();
+      const feed = feedOf(hub, page);
+      const units = silentUnits(81);
+      const bare = units.map((unit, index) => {
+        const { nals } = unit;
+        return index > 0 && unit.keyframe
+          ? { ...unit, nals: nals.filter(({ type }) => type !== 7 && type !== 8) }
+          : unit;
+      });
+      for (const unit of bare) hub.emit(unit);
+      assert.deepEqual(page.kinds, ['init', ...Array<string>(81).fill('picture')]);
+      const late = new FastPage();
+      feed.add(late.viewer);
+      assert.deepEqual(late.kinds, ['init', 'picture']);
+    });
+
     it('tells the first page already where the hub has kept enough', () => {
       const hub = new FakeHub();
       const units = silentUnits(61);
@@ -209,6 +372,8 @@ describe('the feed of a camera', () => {
       for (const unit of silentUnits(120, (index) => (index < 61 ? index : swapped(index)))) hub.emit(unit);
       const inits = page.records.filter(({ kind }) => kind === 'init');
       assert.deepEqual(inits.map(isTold), [false, false]);
+      // One is displayed before the keyframe that the players are set up anew with.
+      assert.equal(page.records.length - inits.length, 119);
     });
   });
 
@@ -232,6 +397,9 @@ describe('the feed of a camera', () => {
     hub.tell({ type: 'connecting' });
     hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE', reason: 'Gone.', retryInMs: 1000 });
     hub.tell({ type: 'warning', code: 'ENOKEYFRAME', reason: 'None came.' });
+    hub.tell({ type: 'format' });
+    hub.tell({ type: 'gap' });
+    assert.equal(page.records.length, 3);
     assert.deepEqual(page.state(1), {
       state: 'reconnecting',
       code: 'EUNREACHABLE',
@@ -248,8 +416,12 @@ describe('the feed of a camera', () => {
     const hub = new FakeHub();
     const page = new FastPage();
     feedOf(hub, page);
-    hub.emit(videoUnit({ keyframe: true }));
-    assert.equal(page.state(0).code, 'EUNSUPPORTED');
+    const [key] = clipUnits('h264', 1) as [VideoUnit];
+    for (let time = 0; time < 2; time++) hub.emit({ ...key, nals: [] });
+    assert.deepEqual(page.kinds, ['state', 'state']);
+    assert.equal(page.state(1).code, 'EUNSUPPORTED');
+    hub.emit(key);
+    assert.deepEqual(page.kinds, ['state', 'state', 'init', 'picture']);
   });
 
   it('says that a stream of intra refresh without a keyframe cannot be shown, to newcomers too, and shows it from its first keyframe on', () => {
@@ -278,38 +450,101 @@ describe('the feed of a camera', () => {
     const page = new FastPage();
     feedOf(hub, page);
     const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
-    for (let index = 0; index < 50; index++)
-      hub.emit({ ...videoUnit({ codec: 'mjpeg', data: jpeg }), arrival: index * 20 });
-    assert.equal(page.kinds.filter((kind) => kind === 'jpeg').length, 10);
+    for (let index = 0; index < 1000; index++)
+      hub.emit({ ...videoUnit({ codec: 'mjpeg', data: jpeg }), arrival: index });
+    assert.equal(page.kinds.filter((kind) => kind === 'jpeg').length, 12);
     assert.deepEqual(page.records[0]!.body.subarray(8), jpeg);
   });
 
-  it('sends sound that browsers play, on the pictures’ clock, and leaves out what they do not', () => {
-    const hub = new FakeHub();
-    const page = new FastPage();
-    feedOf(hub, page);
-    const sound = (codec: 'aac' | 'pcmu', mediaTime: number): AudioUnit => ({
-      kind: 'audio',
-      codec,
-      data: Buffer.from([1, 2, 3]),
-      damaged: false,
-      format: { codec, sampleRate: 16_000, channels: 1, config: Buffer.from('1408', 'hex') },
-      rtpTime: 0,
-      rtpSequence: 0,
-      arrival: mediaTime,
-      mediaTime,
-      time: 0,
-      timeSource: 'arrival',
+  describe('with sound', () => {
+    const AAC: AudioUnit['format'] = {
+      ...{ codec: 'aac', sampleRate: 16_000, channels: 1 },
+      config: Buffer.from('1408', 'hex'),
+    };
+    const [first, second, third] = clipUnits('h264', 3) as [VideoUnit, VideoUnit, VideoUnit];
+    /** `ms` behind the first picture. */
+    const sound = (ms: number, format: AudioUnit['format'] = AAC): AudioUnit => ({
+      ...{ kind: 'audio', codec: format.codec, data: Buffer.from([1, 2, 3]), damaged: false, format },
+      ...{ rtpTime: 0, rtpSequence: 0, arrival: 7, mediaTime: first.mediaTime! + ms },
+      ...{ time: 1_234, timeSource: 'arrival' },
     });
-    const [first] = clipUnits('h264', 1);
-    const aac = sound('aac', first!.mediaTime! + 80);
-    hub.emit(aac as never);
-    assert.deepEqual(page.kinds, [], 'no clock yet');
-    hub.emit(first!);
-    hub.emit(aac as never);
-    hub.emit({ ...aac, codec: 'pcmu' } as never);
-    assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound']);
-    const shownAt = (index: number): number => page.records[index]!.body.readDoubleBE(8);
-    assert.equal(shownAt(3) - shownAt(1), 80);
+    let hub: FakeHub;
+    let page: FastPage;
+    let feed: LiveFeed;
+    const emit = (...units: (VideoUnit | AudioUnit)[]): void => {
+      for (const unit of units) hub.emit(unit as VideoUnit);
+    };
+
+    beforeEach(() => {
+      hub = new FakeHub();
+      page = new FastPage();
+      feed = feedOf(hub, page);
+    });
+
+    it('sends what browsers play, on the pictures’ clock, and leaves out what they do not', () => {
+      emit(sound(80));
+      assert.deepEqual(page.kinds, [], 'no clock yet');
+      emit(first, sound(80), sound(80, { ...AAC, codec: 'pcmu' }), second, sound(144));
+      assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound', 'picture', 'sound']);
+      const [, picture, init, one, , other] = page.records as [Rec, Rec, Rec, Rec, Rec, Rec];
+      assert.equal(shownAt(one) - shownAt(picture), 80);
+      assert.equal(decodedAt(one), shownAt(one));
+      assert.deepEqual([one, other].map(sequenceOf), [1, 2]);
+      assert.equal(one.body.readDoubleBE(0), 1_234);
+      assert.deepEqual(
+        [init, one].map(({ flags }) => flags),
+        [FLAGS.sound, FLAGS.keyframe],
+      );
+      assert.match(init.body.toString('latin1'), /audio\/mp4; codecs="mp4a\.40\.2"/);
+      const lasts = Buffer.alloc(4);
+      lasts.writeUInt32BE((1024 * 90_000) / 16_000);
+      assert.ok(one.body.includes(lasts), 'a frame of 1024 samples');
+    });
+
+    it('sends Opus too', () => {
+      emit(first, sound(0, { codec: 'opus', sampleRate: 48_000, channels: 2 }));
+      assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound']);
+      assert.match(page.records[2]!.body.toString('latin1'), /audio\/mp4; codecs="opus"/);
+    });
+
+    it('goes by the time of its arrival where it has no other, and leaves out what is before the player’s time', () => {
+      const { mediaTime: _, ...bare } = sound(0);
+      emit(first);
+      const arrived = { ...bare, arrival: first.mediaTime! + 40 };
+      for (const subscriber of hub.subscribers) subscriber.onUnit?.(arrived);
+      emit(sound(-1_001));
+      assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound']);
+      assert.equal(shownAt(page.records[3]!) - shownAt(page.records[1]!), 40);
+    });
+
+    it('sets players up for it anew with another format of sound or picture, and newcomers too', () => {
+      emit(first, sound(0), sound(64), sound(128, { ...AAC, sampleRate: 8_000 }));
+      assert.deepEqual(page.kinds.slice(2), ['init', 'sound', 'sound', 'init', 'sound']);
+      assert.equal(sequenceOf(page.records.at(-1)!), 1);
+      const late = new FastPage();
+      feed.add(late.viewer);
+      assert.deepEqual(late.kinds, ['init', 'init', 'picture']);
+      page.records.length = 0;
+      const other = clipUnits('h265', 1)[0]!;
+      emit(other);
+      const between = new FastPage();
+      feed.add(between.viewer);
+      assert.deepEqual(between.kinds, ['init', 'picture']);
+      emit(sound(200, { ...AAC, sampleRate: 8_000 }));
+      assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound']);
+    });
+
+    it('waits for the first picture after an outage, and sets players up for it anew', () => {
+      emit(first, second, sound(0));
+      hub.tell({ type: 'connecting' });
+      const late = new FastPage();
+      feed.add(late.viewer);
+      page.records.length = 0;
+      emit(sound(64), third, sound(64));
+      assert.deepEqual(page.kinds, []);
+      emit({ ...first, mediaTime: first.mediaTime! + 400 }, sound(400));
+      assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'sound']);
+      assert.deepEqual(late.kinds, ['state', 'init', 'picture', 'init', 'sound']);
+    });
   });
 });

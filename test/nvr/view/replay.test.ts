@@ -32,11 +32,11 @@ function recording(units: readonly VideoUnit[], error?: Error): Source {
 }
 
 class ReplayPage {
-  readonly records: { kind: string; body: Buffer }[] = [];
+  readonly records: { kind: string; flags: number; body: Buffer }[] = [];
 
   readonly take = (bytes: Buffer): Promise<void> => {
     const kind = Object.entries(RECORD_KINDS).find(([, value]) => value === bytes[4])![0];
-    this.records.push({ kind, body: bytes.subarray(RECORD_HEAD) });
+    this.records.push({ kind, flags: bytes[5]!, body: bytes.subarray(RECORD_HEAD) });
     return Promise.resolve();
   };
 
@@ -48,6 +48,13 @@ class ReplayPage {
     return this.records
       .filter(({ kind }) => kind === 'picture')
       .map(({ body }) => ({ wall: body.readDoubleBE(0), shownAt: body.readDoubleBE(8) }));
+  }
+
+  /** Decode times of the pictures, in ms. */
+  get decoded(): number[] {
+    return this.records
+      .filter(({ kind }) => kind === 'picture')
+      .map(({ body }) => Number(body.readBigUInt64BE(body.indexOf('tfdt') + 8)) / 90);
   }
 
   get last(): unknown {
@@ -103,7 +110,9 @@ describe('a recording as records', () => {
     const units = clipUnits('h264', 1).map((unit) => ({ ...unit, codec: 'mjpeg' as const }));
     const source = recording(units);
     await replay(source, page.take);
-    assert.equal((page.last as { code: string }).code, 'EUNSUPPORTED');
+    const { code, reason } = page.last as { code: string; reason: string };
+    assert.equal(code, 'EUNSUPPORTED');
+    assert.match(reason, /H\.264 and H\.265/);
     assert.ok(source.isClosed);
   });
 
@@ -144,6 +153,30 @@ describe('a recording as records', () => {
       page.pictures.map(({ wall }) => wall),
       [key, ...rest].map(({ time }) => time),
     );
+  });
+
+  it('marks its keyframes, and them alone', async () => {
+    const page = new ReplayPage();
+    const units = clipUnits('h264', 100);
+    await replay(recording(units), page.take);
+    const marked = page.records
+      .filter(({ kind }) => kind === 'picture')
+      .map(({ flags }) => (flags & 1) === 1);
+    assert.deepEqual(
+      marked,
+      units.map(({ keyframe }) => keyframe),
+    );
+  });
+
+  it('has the length of a frame that its format tells, and room to decode what is shown out of order', async () => {
+    const page = new ReplayPage();
+    const units = clipUnits('h264', 2);
+    const format = { ...units[0]!.format, frameRate: 5, reorderDepth: 2 };
+    await replay(recording(units.map((unit) => ({ ...unit, format }))), page.take);
+    const lasts = Buffer.alloc(4);
+    lasts.writeUInt32BE(90_000 / 5);
+    assert.ok(page.records[1]!.body.includes(lasts));
+    assert.ok(page.decoded[1]! < page.pictures[1]!.shownAt);
   });
 
   it('begins with the first keyframe', async () => {

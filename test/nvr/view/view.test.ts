@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
+import { RECORD_HEAD } from '../../../lib/nvr/view/records.js';
 import { View, type Wish } from '../../../lib/nvr/view/view.js';
 import { FakeHub } from '../../kit/fake-hub.js';
 
@@ -105,6 +106,65 @@ describe('the cameras of a view and its pages', () => {
     assert.equal(hubs[1]!.subscribers.size, 1);
   });
 
+  it('greets a page with its id and the cameras', () => {
+    const { id, sent } = open();
+    const hello = JSON.parse(sent[0]!.subarray(RECORD_HEAD).toString()) as object;
+    assert.deepEqual(hello, { viewer: id, cameras: CAMERAS });
+  });
+
+  it('tells all pages which camera to show, and how', () => {
+    const { sent } = open();
+    view.show(1, 'all');
+    assert.deepEqual(JSON.parse(sent.at(-1)!.subarray(RECORD_HEAD).toString()), { camera: 1, layout: 'all' });
+  });
+
+  it('takes no page in once it is closed', () => {
+    const page = open();
+    view.close();
+    assert.equal(page.isCut(), true);
+    assert.throws(() => open(), { code: 'EBUSY', message: /closed/ });
+  });
+
+  it('keeps the streams of a camera apart, and its stills, also on one page', () => {
+    const [one, other] = [open(), open()];
+    view.want(one.id, [video(0)]);
+    view.want(other.id, [{ ...video(0), stream: 'dual' }]);
+    assert.equal(hubs.length, 2);
+    view.want(one.id, [still(0)]);
+    assert.equal(stills.length, 1);
+    assert.deepEqual(
+      hubs.map(({ subscribers }) => subscribers.size),
+      [0, 1],
+    );
+    view.want(other.id, [video(0)]);
+    assert.deepEqual(
+      hubs.map(({ subscribers }) => subscribers.size),
+      [0, 0, 1],
+    );
+  });
+
+  it('shares what is shown with a page that comes, also once another has left it, or another camera', () => {
+    const [one, other] = [open(), open()];
+    for (const { id } of [one, other]) view.want(id, [video(0), video(1)]);
+    view.want(one.id, []);
+    view.want(one.id, [video(0), video(1)]);
+    assert.equal(hubs.length, 2);
+    view.want(one.id, [video(1)]);
+    view.want(other.id, [video(1)]);
+    view.want(one.id, []);
+    view.want(one.id, [video(1)]);
+    assert.equal(hubs.length, 2);
+  });
+
+  it('begins nothing anew for a page that asks for the same again', () => {
+    const page = open();
+    view.want(page.id, [video(0)]);
+    hubs[0]!.tell({ type: 'connecting' });
+    const before = page.sent.length;
+    view.want(page.id, [video(0), video(1)]);
+    assert.equal(page.sent.length, before);
+  });
+
   it('changes what a page shows without touching what it goes on with', () => {
     const page = open();
     view.want(page.id, [video(0), video(1)]);
@@ -122,13 +182,21 @@ describe('the cameras of a view and its pages', () => {
     const page = open();
     view.want(page.id, [video(0)], 1);
     view.want(page.id, [video(1)], 3);
-    view.want(page.id, [video(0)], 2);
+    assert.equal(view.want(page.id, [video(0)], 2), true, 'the page is there');
     assert.deepEqual(
       hubs.map(({ subscribers }) => subscribers.size),
       [0, 1],
     );
     view.want(page.id, [], 4);
     assert.equal(hubs[1]!.subscribers.size, 0);
+    view.want(page.id, [video(1)], 4);
+    assert.equal(hubs.at(-1)!.subscribers.size, 1, 'a repeated request is no older one');
+    const other = open();
+    view.want(other.id, [video(1)], -1);
+    view.want(other.id, [], -2);
+    assert.equal(hubs.at(-1)!.subscribers.size, 1, 'whatever number a page begins with');
+    view.want(page.id, [], 5);
+    assert.equal(hubs.at(-1)!.subscribers.size, 1);
   });
 
   it('makes stills for as long as a page wants them, one a second', async () => {
