@@ -4,6 +4,7 @@ import { Hysteresis } from '../../lib/nvr/health/hysteresis.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
 import type { HubEvent, NvrSettings } from '../../lib/nvr/types.js';
 import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
+import { startScriptedServer } from '../kit/scripted-server.js';
 import { settingsFor } from '../kit/settings.js';
 import { ACCOUNT, CAUSES, CauseServers } from './health-causes.js';
 
@@ -157,6 +158,93 @@ describe('the health probe', function () {
     assert.equal(simulator.sessionCount, 0);
   });
 
+  it('tells each who follows a check its stages, and takes no check of another stream or depth for its own', async () => {
+    const nvr = nvrOf(await simulate());
+    const told: Depth[][] = [[], []];
+    await Promise.all(
+      told.map((list) => nvr.health.probe(1, 'main', 'rtsp', { onStage: (stage) => list.push(stage) })),
+    );
+    assert.deepEqual(told, [
+      ['reach', 'rtsp'],
+      ['reach', 'rtsp'],
+    ]);
+    const [main, dual, rtsp] = await Promise.all([
+      nvr.health.probe(1, 'main', 'auth'),
+      nvr.health.probe(1, 'dual', 'auth'),
+      nvr.health.probe(1, 'main', 'rtsp'),
+    ]);
+    assert.deepEqual([main.stage, dual.stage, rtsp.stage], ['auth', 'auth', 'rtsp']);
+    assert.notEqual(main, dual);
+    assert.equal(await nvr.health.probe(1, 'main', 'auth', { freshMs: 60_000 }), main);
+  });
+
+  it('blames a channel that is none for itself alone, and tells what was found before it', async () => {
+    const nvr = nvrOf(await simulate({ channels: 1 }));
+    const all = await Promise.all(
+      [5, 6, 7, 8, 1].map((channel) => nvr.health.probe(channel, 'main', 'auth')),
+    );
+    assert.deepEqual(
+      all.map(({ state, code }) => code ?? state),
+      ['ECHANNEL', 'ECHANNEL', 'ECHANNEL', 'ECHANNEL', 'up'],
+    );
+    assert.ok(all.every(({ connectMs, rttMs }) => connectMs! > 0 && rttMs! > 0));
+  });
+
+  it('finds the channels of an NVR whose clock is wrong', async () => {
+    const nvr = nvrOf(await simulate({ channels: 2, clockSkewMs: 60_000 }));
+    assert.deepEqual(await nvr.health.channels('main'), [1, 2]);
+  });
+
+  it('ends at once where the NVR is closed meanwhile, and connects no more then', async () => {
+    let connections = 0;
+    let connected = (): void => undefined;
+    const isConnected = new Promise<void>((resolve) => (connected = resolve));
+    const port = await rig.listen(() => {
+      connections++;
+      connected();
+    });
+    const nvr = open(port, { requestTimeout: 600 });
+    const health = nvr.health.probe(1, 'main', 'auth');
+    await isConnected;
+    nvr.health.close();
+    assert.deepEqual(await health.then(({ state, code }) => [state, code]), ['down', 'EUNREACHABLE']);
+    const after = await nvr.health.probe(1, 'main', 'auth');
+    assert.deepEqual([after.state, after.code], ['down', 'EUNREACHABLE']);
+    assert.match(after.reason!, /closed/);
+    assert.equal(connections, 1);
+  });
+
+  it('asks for the time as deep as a log-in goes alone, and not where the stream has told it', async () => {
+    let asked = 0;
+    const httpPort = await rig.listen((socket) => {
+      asked++;
+      socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n'));
+    });
+    const { rtspPort } = await simulate();
+    const nvr = open(rtspPort, { httpPort });
+    for (const depth of ['reach', 'rtsp', 'media'] as const) await nvr.health.probe(1, 'main', depth);
+    assert.equal(asked, 0);
+    await nvr.health.probe(1, 'main', 'auth');
+    assert.equal(asked, 1);
+  });
+
+  it('sends no account where it only asks whether RTSP is spoken, and names a refusal of the first request as one of the account', async () => {
+    for (const [status, scheme, code] of [
+      [401, 'Digest realm="NVR", nonce="abc"', 'EAUTH'],
+      [401, 'Negotiate', 'EUNSUPPORTED'],
+      [403, undefined, 'EFORBIDDEN'],
+    ] as const) {
+      const server = await startScriptedServer(() => ({ status, headers: { 'WWW-Authenticate': scheme } }));
+      rig.endings.push(() => server.close());
+      const nvr = open(server.port);
+      const { state, stage } = await nvr.health.probe(1, 'main', 'rtsp');
+      assert.deepEqual([state, stage], ['up', 'rtsp'], code);
+      assert.ok(server.requests.every(({ headers }) => headers.get('Authorization') === undefined));
+      const health = await nvr.health.probe(1, 'main', 'auth');
+      assert.deepEqual([health.state, health.code, health.stage], ['down', code, 'auth'], health.reason);
+    }
+  });
+
   it('waits for a dead host once: its 64 cameras do not cost 64 time-outs', async () => {
     const port = await servers.listen(() => undefined);
     const nvr = open(port, { requestTimeout: 0.3 });
@@ -249,6 +337,19 @@ describe('the hysteresis of health', () => {
     assert.deepEqual(
       { state: verdicts[10]!.state, since: verdicts[10]!.since },
       { state: 'up', since: 9000 },
+    );
+  });
+
+  it('lets any other state count after as many checks as "up", and says so once', () => {
+    const hysteresis = new Hysteresis(3, 2);
+    const states = ['up', 'up', 'degraded', 'degraded', 'degraded', 'up', 'degraded', 'up', 'up'] as const;
+    const verdicts = states.map((state, index) => hysteresis.judge(state, index * 1000));
+    assert.deepEqual(
+      verdicts.flatMap(({ changed, state, since }, index) => (changed ? [[index, state, since]] : [])),
+      [
+        [3, 'degraded', 2000],
+        [8, 'up', 7000],
+      ],
     );
   });
 

@@ -162,7 +162,6 @@ export class HealthProbes {
     if (state === 'waiting' || state === 'failed') hub.restart();
     try {
       await this.hubs.keyframe(hub, findings, onStage);
-      this.hubs.describe(hub, findings);
       if (depth === 'session') {
         findings.rttMs = tenths(await hub.ping().catch((error: unknown) => fail('session', error)));
         onStage('session', findings);
