@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
-import type { VideoCodec, VideoUnit } from '../../lib/codec/unit.js';
+import type { VideoCodec, VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
 import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
 import { TimeLine } from './time-line.js';
 import type {
@@ -18,7 +18,7 @@ import type {
 export class FakeHub implements CameraHub {
   readonly channel = 1;
   readonly stream = 'main';
-  readonly format = undefined;
+  format: VideoFormat | undefined;
   readonly memory: UnitMemory = UNCOUNTED;
   gop: VideoUnit[] = [];
   /** Delivered to who asks for what is kept. */

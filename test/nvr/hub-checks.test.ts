@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
-import type { VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
+import type { VideoUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
 import type { Hub } from '../../lib/nvr/camera/hub.js';
 import { HubChecks } from '../../lib/nvr/health/hub-checks.js';
@@ -98,7 +98,6 @@ describe('what a check finds in a running session', () => {
 });
 
 class CheckedHub extends FakeHub {
-  override format: VideoFormat | undefined;
   state: StreamStatistics['state'] = 'playing';
   kbps = 0;
   readonly ping = sinon.stub<[], Promise<number>>().resolves(3);

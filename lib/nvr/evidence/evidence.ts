@@ -264,7 +264,7 @@ class Evidence {
     const now = this.context.deps.monotonic();
     if (now - this.reportedAt < PROGRESS_MS) return;
     this.reportedAt = now;
-    const percent = Math.min(100, Math.floor((this.bytes * 100) / Math.max(1, this.total)));
+    const percent = Math.min(100, Math.floor((this.bytes * 100) / this.total));
     this.request.onProgress?.({ percent, bytes: this.bytes, files: this.files.length });
   }
 

@@ -4,6 +4,7 @@ import nodeFs from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { copyClip, type CopiedClip } from '../../../lib/nvr/evidence/copy-clip.js';
+import { ThreadHashes } from '../../../lib/nvr/evidence/part-hashes.js';
 import { DigestThread, type ThreadFile } from '../../../lib/nvr/recorder/digest-thread.js';
 import type { DigestReply } from '../../../lib/nvr/recorder/digest-worker.js';
 import { EvidenceRig } from '../../kit/evidence-rig.js';
@@ -13,9 +14,21 @@ const sha256 = (data: Buffer): string => createHash('sha256').update(data).diges
 /** Counts what the thread is asked, and is gone after so many pieces. */
 class Counted extends DigestThread {
   asked = 0;
+  /** Files that it holds. */
+  held = 0;
 
   constructor(private readonly most = Infinity) {
     super();
+  }
+
+  override begin(): ThreadFile | undefined {
+    this.held++;
+    return super.begin();
+  }
+
+  override end(): void {
+    this.held--;
+    super.end();
   }
 
   override ask(...[file, piece, part]: Parameters<DigestThread['ask']>): Promise<DigestReply | undefined> {
@@ -81,6 +94,35 @@ describe('a clip that is copied into an export', function () {
     const idle = new Counted();
     await copied(short, idle);
     assert.equal(idle.asked, 0);
+  });
+
+  it('gives the thread back, also where it cannot be written', async () => {
+    const thread = new Counted();
+    await copied(long, thread);
+    assert.equal(thread.held, 0);
+    const source = await fs.open(long);
+    const { size } = await source.stat();
+    await assert.rejects(
+      copyClip(source, size, () => Promise.reject(new Error('full')), thread),
+      /full/,
+    );
+    await source.close();
+    assert.equal(thread.held, 0);
+  });
+
+  it('is copied whole where it is no clip', async () => {
+    const file = path.join(rig.userDir, 'other.mp4');
+    nodeFs.writeFileSync(file, 'no clip at all');
+    assert.equal((await copied(file, new None())).spans.length, 1);
+  });
+
+  it('has no hash of a part where the thread tells none', async () => {
+    const piece = new Uint8Array(3);
+    const reply = (given: DigestReply | undefined): ThreadHashes =>
+      new ThreadHashes({ ask: () => Promise.resolve(given) } as unknown as DigestThread, {} as ThreadFile);
+    assert.deepEqual(await reply({ piece } as DigestReply).take(piece, false), { memory: piece.buffer });
+    assert.equal(await reply({ piece } as DigestReply).take(piece, true), undefined);
+    assert.equal(await reply(undefined).take(piece, false), undefined);
   });
 
   it('has the same hashes where there is no thread, and where it breaks at any piece', async () => {
