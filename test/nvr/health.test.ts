@@ -199,7 +199,7 @@ describe('the health probe', function () {
     let connections = 0;
     let connected = (): void => undefined;
     const isConnected = new Promise<void>((resolve) => (connected = resolve));
-    const port = await rig.listen(() => {
+    const port = await servers.listen(() => {
       connections++;
       connected();
     });
@@ -216,7 +216,7 @@ describe('the health probe', function () {
 
   it('asks for the time as deep as a log-in goes alone, and not where the stream has told it', async () => {
     let asked = 0;
-    const httpPort = await rig.listen((socket) => {
+    const httpPort = await servers.listen((socket) => {
       asked++;
       socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n'));
     });
@@ -235,7 +235,7 @@ describe('the health probe', function () {
       [403, undefined, 'EFORBIDDEN'],
     ] as const) {
       const server = await startScriptedServer(() => ({ status, headers: { 'WWW-Authenticate': scheme } }));
-      rig.endings.push(() => server.close());
+      servers.endings.push(() => server.close());
       const nvr = open(server.port);
       const { state, stage } = await nvr.health.probe(1, 'main', 'rtsp');
       assert.deepEqual([state, stage], ['up', 'rtsp'], code);

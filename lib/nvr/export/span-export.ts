@@ -49,6 +49,8 @@ export class SpanExport {
   /** The report of the file that a failure left. */
   private kept: ClipReport | undefined;
   private isBroken = false;
+  /** A file was finished while no flow ran; it is reported at the next start. */
+  private isUnreported = false;
   /** End of the last file. */
   private fileEnd: number | undefined;
   /** Resolves when all lines are in the journal. */
@@ -125,8 +127,9 @@ export class SpanExport {
     this.missing = this.files === before ? to - from : this.leftOut(clip, from, to);
     if (this.files === before && !this.abort.signal.aborted) this.error ??= this.whyNothing();
     // An interrupted export stays in the journal, to be continued; one without a file has nothing to continue
-    // from.
-    const isOver = this.files === 0 || (this.error === undefined && !this.abort.signal.aborted);
+    // from. One with a file that no flow has received stays for its message.
+    const isWhole = this.error === undefined && !this.abort.signal.aborted && !this.isUnreported;
+    const isOver = this.files === 0 || isWhole;
     if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
   }
 
@@ -168,7 +171,10 @@ export class SpanExport {
     if (event.type === 'finished') {
       this.files++;
       this.fileEnd = event.info.end;
-      if (!this.context.isRunning()) return;
+      if (!this.context.isRunning()) {
+        this.isUnreported = true;
+        return;
+      }
       this.handlers.onFile(cutOf(event.info, from));
       this.note((journal) => journal.delivered(this.nameOf(event.info.file)));
     } else if (event.type === 'failed') {

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import nodeFs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { NvrError } from '../../../lib/errors.js';
+import type { SpanExport } from '../../../lib/nvr/export/span-export.js';
+import type { ExportDeps, ExportEnd, ExportProgress, ExportRequest } from '../../../lib/nvr/export/types.js';
+import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { clipUnit } from '../../kit/clip-units.js';
+import { ExportsRig } from '../../kit/exports-rig.js';
+import { systemError } from '../../kit/recorder-rig.js';
+
+const EPOCH = Date.UTC(2025, 5, 1, 0, 10);
+const FRAME_MS = 80;
+const GOP_MS = 2000;
+const RECORDED_MS = 20_000;
+/** From the midst of a GOP on. */
+const SPAN = { from: EPOCH + 1_600, to: EPOCH + 7_600 };
+const REQUEST = { run: 'mine', channel: 3, channelName: 'Gate', stream: 'main', ...SPAN };
+const IGNORED = { onFile: () => undefined, onProgress: () => undefined };
+const DAY_MS = 86_400_000;
+
+describe('the exports of a node', () => {
+  let folder: string;
+  /** Takes a look at each picture, or changes it. */
+  let each: (unit: VideoUnit) => VideoUnit;
+
+  beforeEach(() => {
+    folder = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-exports-'));
+    each = (unit) => unit;
+  });
+
+  afterEach(() => {
+    nodeFs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  function rigOf(
+    ...[options, changes]: [ConstructorParameters<typeof ExportsRig>[3]?, Partial<RecorderFs>?]
+  ) {
+    const units = function* (keyframe: number): Generator<VideoUnit> {
+      for (let index = (keyframe - EPOCH) / FRAME_MS; index * FRAME_MS < RECORDED_MS; index++)
+        yield each(clipUnit(index, EPOCH));
+    };
+    const recorded = { units, epoch: EPOCH, gopMs: GOP_MS };
+    return new ExportsRig(folder, recorded, SPAN, { plain: false, reserveBytes: 0, ...options }, changes);
+  }
+
+  const start = (
+    rig: ExportsRig,
+    onEnd: (end: ExportEnd) => void,
+    request: Partial<ExportRequest> = {},
+  ): SpanExport => rig.exports.start({ ...REQUEST, ...request }, { ...IGNORED, onEnd });
+
+  it('refuse a folder that is relative, and a template that leads out of it', () => {
+    assert.throws(() => rigOf({ folder: 'clips' }), { code: 'EINPUT', message: /absolute/ });
+    assert.throws(() => rigOf({ fileName: '../{HHmmss}' }), { code: 'EINPUT' });
+  });
+
+  it('take a day, and not a millisecond more', async () => {
+    const rig = rigOf();
+    const from = EPOCH - 2 * DAY_MS;
+    assert.throws(() => start(rig, () => undefined, { from, to: from + DAY_MS + 1 }), { code: 'EINPUT' });
+    rig.breakAt = 0;
+    rig.fault = new NvrError('ENORECORDING', 'Nothing is recorded there.');
+    const at = SPAN.from;
+    assert.equal((await rig.export({ from: at, to: at + DAY_MS })).error?.code, 'ENORECORDING');
+  });
+
+  it('may be started again as soon as they have ended', async () => {
+    const rig = rigOf();
+    const second = await new Promise<ExportEnd>((resolve) => {
+      start(rig, () => start(rig, resolve));
+    });
+    assert.equal(second.reason, 'reached');
+    assert.equal(rig.asked.length, 2);
+  });
+
+  it('are others for each group of a run, and for each without a name', async () => {
+    const rig = rigOf();
+    const { run: _, ...unnamed } = REQUEST;
+    const one = (): Promise<ExportEnd> =>
+      new Promise((resolve) => rig.exports.start(unnamed, { ...IGNORED, onEnd: resolve }));
+    const ends = await Promise.all([rig.export({ group: 1 }), rig.export({ group: 2 }), one(), one()]);
+    assert.deepEqual(
+      ends.map(({ reason }) => reason),
+      ['reached', 'reached', 'reached', 'reached'],
+    );
+  });
+
+  it('say what they are at, and over what the NVR plays', async () => {
+    const rig = rigOf();
+    const told: string[] = [];
+    await new Promise((resolve) => {
+      const fetchSpan: ExportDeps['fetchSpan'] = (span, signal, handlers) => {
+        told.push(one.state);
+        handlers.onPlaying?.('tcp');
+        return rig.fetchSpan(span, signal, handlers);
+      };
+      const onPlaying = (transport: string): void => void told.push(transport, one.state);
+      const source = { nvr: 'Home', timeZone: '', fetchSpan };
+      const one = rig.exports.start({ ...REQUEST, source }, { ...IGNORED, onPlaying, onEnd: resolve });
+      each = (unit) => {
+        if (told.at(-1) !== one.state) told.push(one.state);
+        return unit;
+      };
+      void one.stop().then(() => told.push(one.state));
+    });
+    await new Promise(setImmediate);
+    assert.deepEqual(told, ['waiting', 'tcp', 'exporting', 'ended']);
+  });
+
+  it('count the bytes and the part of the span that they have', async () => {
+    const rig = rigOf();
+    let bytes = 0;
+    each = (unit) => {
+      bytes += unit.data.length;
+      return unit;
+    };
+    await rig.export();
+    const [first, second] = rig.progress as [ExportProgress, ExportProgress];
+    assert.deepEqual({ percent: first.percent, reached: first.reached }, { percent: 0, reached: SPAN.from });
+    assert.ok(first.bytes > 0 && second.bytes > first.bytes);
+    const last = rig.progress.at(-1)!;
+    assert.ok(last.percent > 90 && last.percent <= 100, String(last.percent));
+    assert.ok(last.bytes > bytes / 2 && last.bytes <= bytes, String(last.bytes));
+  });
+
+  it('are stopped with what they have, and go on from there', async () => {
+    const rig = rigOf();
+    const stopped = await new Promise<ExportEnd>((resolve) => {
+      const one = rig.exports.start(REQUEST, {
+        ...IGNORED,
+        onFile: (clip) => rig.files.push(clip),
+        onEnd: resolve,
+      });
+      each = (unit) => {
+        if (unit.time === EPOCH + 4_000) void one.stop();
+        return unit;
+      };
+    });
+    const { reason, error, files, reached, missingMs } = stopped;
+    assert.deepEqual({ reason, error, files }, { reason: 'stopped', error: undefined, files: 1 });
+    assert.ok(reached > SPAN.from && reached <= EPOCH + 4_080, String(reached));
+    const { recordedTo } = rig.files[0]!;
+    assert.equal(missingMs, SPAN.to - recordedTo);
+    assert.equal((await rig.export()).reason, 'reached');
+    assert.deepEqual(
+      rig.asked.map(({ from }) => from),
+      [SPAN.from, recordedTo],
+    );
+  });
+
+  it('name what is there of a span without a keyframe', async () => {
+    const rig = rigOf();
+    each = (unit) => ({ ...unit, keyframe: false });
+    const { error, files, missingMs } = await rig.export();
+    assert.deepEqual(
+      { code: error?.code, files, missingMs },
+      { code: 'ENOKEYFRAME', files: 0, missingMs: SPAN.to - SPAN.from },
+    );
+  });
+
+  it('begin anew where nothing of them was on the disk, or where their end is another', async () => {
+    const rig = rigOf();
+    rig.breakAt = 0;
+    assert.equal((await rig.export()).error, rig.fault);
+    rig.breakAt = EPOCH + 6_000;
+    assert.equal((await rig.export()).files, 1);
+    await rig.export({ to: SPAN.to + 1_000 });
+    assert.deepEqual(
+      rig.asked.map(({ from }) => from),
+      [SPAN.from, SPAN.from, SPAN.from],
+    );
+  });
+
+  it('report a file that was finished while no flow ran at the next start, with its message, once', async () => {
+    const rig = rigOf();
+    const message = { topic: 'gate' } as unknown as KeptMessage;
+    rig.running = false;
+    await rig.export({ message });
+    assert.deepEqual(rig.files, []);
+    await rig.exports.close();
+    const later = rigOf();
+    await later.exports.recover();
+    assert.deepEqual(
+      later.recovered.map(({ clip, message: kept }) => [clip.recordedFrom, clip.source, kept?.topic]),
+      [[SPAN.from, 'playback', 'gate']],
+    );
+    const third = rigOf();
+    await third.exports.recover();
+    assert.deepEqual(third.recovered, []);
+    assert.equal((await third.export()).files, 1, 'asked for again, it begins anew');
+    assert.deepEqual(
+      third.asked.map(({ from }) => from),
+      [SPAN.from],
+    );
+  });
+
+  it('report nothing, and do not fail, where the folder cannot be read', async () => {
+    const broken = (): Promise<never> => Promise.reject(systemError('EIO'));
+    const rig = rigOf({}, { readdir: broken, open: broken, realpath: broken });
+    await rig.exports.recover();
+    assert.deepEqual(rig.recovered, []);
+  });
+});
