@@ -119,7 +119,7 @@ async function finish(
     return undefined;
   }
   const read = await readClip(await openBelow(fs, root, found.file));
-  const isFirst = ![...journal.finished].some(({ id }) => id !== undefined && id === entry.id);
+  const isFirst = ![...journal.finished].some(({ id }) => id === entry.id);
   const { start, reason, codec, width, height, id } = entry;
   // A time-lapse plays shorter than the time it shows: it ends at the file's last write.
   const end = id === LAPSE ? Math.max(start, found.modified ?? start) : start + read.durationMs;

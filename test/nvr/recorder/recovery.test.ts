@@ -161,6 +161,31 @@ describe('what an earlier run left', () => {
       assert.deepEqual(failed, []);
     });
 
+    it('begins with the alarm at the latest, and has another name where its own is taken', async () => {
+      await alarm('a');
+      fs.writeFileSync(path.join(root, '1.mp4'), 'theirs');
+      await begun('1.mp4', { id: 'a', start: START + 5000 });
+      await recovered();
+      const [{ info }] = finished as [Finished];
+      assert.deepEqual([info.file, info.preRollMs], ['/clips/1-2.mp4', 0]);
+      assert.deepEqual(journal.unfinished, []);
+      assert.deepEqual(
+        [...journal.finished].map(({ file, delivered }) => [file, delivered?.recovered]),
+        [['1-2.mp4', true]],
+      );
+    });
+
+    it('continues an export, whose other files are told', async () => {
+      await alarm('a');
+      await whole('1.mp4', { id: 'a' }, { source: 'playback' });
+      await begun('2.mp4', { id: 'a', timeSource: 'sr' });
+      await recovered();
+      assert.deepEqual(told(), [
+        ['1.mp4', false],
+        ['2.mp4', true],
+      ]);
+    });
+
     it('of a time-lapse ends when it was last written to, and never before it began', async () => {
       // A torn end: it is cut.
       const torn = Buffer.concat([clip, Buffer.from('torn')]);
@@ -290,6 +315,12 @@ describe('what an earlier run left', () => {
       isReached = () => true;
       await recovered();
       assert.deepEqual([failed.length, ended], [2, [['a', LENGTH_MS + 1200]]]);
+    });
+
+    it('of a segment is over without a word where nothing of that is left', async () => {
+      await alarm(SEGMENT);
+      await recovered();
+      assert.deepEqual([failed, ended.map(([id]) => id)], [[], [SEGMENT]]);
     });
 
     it('is over where its files were told before', async () => {
