@@ -476,6 +476,26 @@ describe('one recording', () => {
         events.map((event) => (event.type === 'finished' ? [event.info.frames, event.last] : event.type)),
         ['recording', 'warning', [5, false], 'recording', [4, false]],
       );
+      assert.deepEqual(
+        told('finished').map(({ info }) => info.gaps),
+        [[], [{ at: 0, ms: (GOP - 5) * FRAME_MS }]],
+      );
+    });
+
+    it('or in none, where no keyframe comes behind such a picture, which is no failure either', async () => {
+      const add = sinon.stub(Mp4Writer.prototype, 'add').callThrough();
+      add.onCall(5).rejects(new Error('times went back'));
+      try {
+        const clip = clipOf(alarmAt(0));
+        feed(clip, UNITS.slice(0, 10));
+        await clip.end(UNITS[10]!.arrival);
+      } finally {
+        add.restore();
+      }
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['recording', 'warning', 'finished'],
+      );
     });
 
     it('thirty times for formats in one recording, and as often as it needs without end', async () => {
@@ -613,6 +633,10 @@ describe('one recording', () => {
       );
       const [{ error, file, clip: number }] = told('failed') as [Told<'failed'>];
       assert.deepEqual([error.code, file, number], ['EDISK', path.join(root, 'door.mp4'), 3]);
+      assert.deepEqual(
+        [...journal.finished].map(({ delivered }) => delivered!.gaps),
+        [[]],
+      );
       assertReleased(clip);
       await clip.end(BEGIN);
       assert.equal(events.length, 2);

@@ -175,6 +175,13 @@ describe('an attempt to fetch what is missing of an alarm', () => {
     assert.equal(second!.coverage, 1);
   });
 
+  it('leaves none of several files where they are not worth it', async () => {
+    const error = new NvrError('ETIMEDOUT', 'The NVR is silent.');
+    const units = twoFormats();
+    assert.deepEqual(await attempt(entryOf(20, 20_000), 15_000, { error, units }), { done: false, error });
+    assertNothingLeft();
+  });
+
   it('leaves nothing of a file in whose midst the disk fills up', async () => {
     let room = 60_000;
     changes.open = async (...args: Parameters<RecorderFs['open']>) => {

@@ -251,6 +251,9 @@ describe('a recorder’s journal on the disk', () => {
         assert.deepEqual([...one.finished], [done('1-2.mp4', { kept: true }), done('3.mp4')]);
         assert.deepEqual(one.unfinished, []);
       }
+      assert.deepEqual(ops().slice(-3), ['done', 'gone', 'done'], 'a kill in between loses no file');
+      await journal.opened(opened('3.mp4'));
+      assert.deepEqual([names(journal.finished), names(journal.unfinished)], [['1-2.mp4'], ['3.mp4']]);
     });
 
     it('what an alarm’s clip is, and no more once it is over', async () => {
@@ -320,6 +323,7 @@ describe('a recorder’s journal on the disk', () => {
       await journal.keep('1.mp4', true);
       await journal.delivered('1.mp4');
       assert.deepEqual(names(journal.finished), ['1.mp4', '2.mp4']);
+      assert.equal(journal.unkeptBytes, 7, 'it is still kept');
       assert.deepEqual(names(journal.leftovers.undelivered), ['2.mp4']);
     });
   });
@@ -476,8 +480,10 @@ describe('a recorder’s journal on the disk', () => {
       const journal = await Journal.load({ ...fsPromises, rename }, folder, 'one');
       const other = await Journal.load(fsPromises, folder, 'two');
       await other.alarmed(alarm('a'));
+      await journal.alarmed(alarm('b'));
       await assert.rejects(journal.absorb(other, '.nvr-record-two.jsonl'), { code: 'EIO' });
       assert.ok(fs.existsSync(path.join(folder, '.nvr-record-two.jsonl')));
+      assert.deepEqual(ops(), ['alarm'], 'its own is as it was');
     });
   });
 });

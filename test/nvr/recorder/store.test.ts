@@ -258,9 +258,11 @@ describe('the folder of a recorder', () => {
       );
       const slow = hold('lstat', (file) => file.endsWith('.part'));
       const store = storeOf();
-      await store.journal();
+      const opening = store.open();
       await slow.asked();
+      assert.deepEqual(timers, [], 'the limits apply after it');
       await comesAfter(slow.letGo, store.close());
+      await opening;
       assert.equal(store.status.ready, true);
     });
 
@@ -388,9 +390,9 @@ describe('the folder of a recorder', () => {
       await until(() => recordersIn(disks[0]!).length > 0);
       nodeFs.unlinkSync(folder);
       nodeFs.symlinkSync(disks[1]!, folder);
-      assert.equal((await store.journal()).root, disks[1]);
       store.retain();
       await until(() => recordersIn(disks[1]!).length > 0);
+      assert.equal((await store.journal()).root, disks[1]);
       assert.deepEqual(recordersIn(disks[0]!), []);
       const beat = (disk: string): string =>
         nodeFs.readFileSync(path.join(disk, '.nvr-owner-one.json'), 'utf8');
