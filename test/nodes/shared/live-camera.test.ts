@@ -78,6 +78,14 @@ describe('the camera of a live-stream node', () => {
     assert.deepEqual(node.payloads(1), ['stopped', 'stopped', 'stopped']);
   });
 
+  it('shows and reports a stream that the NVR’s own end has stopped', async () => {
+    deploy();
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'stopped' });
+    await turn();
+    assert.deepEqual([node.badge, node.payloads(1)], ['grey ring stopped', ['playing', 'stopped']]);
+  });
+
   it('restarts the session where it plays, and starts where it is stopped', async () => {
     deploy();
     await node.receive({ action: 'restart' });
@@ -180,6 +188,25 @@ describe('the camera of a live-stream node', () => {
     hub.emit(picture());
     assert.equal(node.badge, 'yellow ring ETIMEDOUT', 'a picture that is still on its way is no end of it');
     await turn();
+  });
+
+  it('sends each NAL unit of a picture once, in order', async () => {
+    deploy({ emit: 'nalUnits' });
+    const data = Buffer.from([0, 0, 0, 1, 0x67, 9, 0, 0, 0, 1, 0x65, 1, 2]);
+    const nals = [
+      { type: 7, start: 0, end: 6 },
+      { type: 5, start: 6, end: 13 },
+    ];
+    hub.emit(picture({ data, nals }));
+    await turn();
+    assert.deepEqual(node.payloads(0), [data.subarray(0, 6), data.subarray(6)]);
+  });
+
+  it('counts what waits in bytes', async () => {
+    deploy();
+    hub.emit(picture({ data: Buffer.alloc(16 * 1024 * 1024) }));
+    hub.emit(picture());
+    assert.equal((await status()).dropped, 1);
   });
 
   it('keeps the topic of a question for its status, and answers with what it has of the stream', async () => {

@@ -107,6 +107,20 @@ describe('a node’s way out past its bounds', () => {
     assert.deepEqual(sent, ['large']);
   });
 
+  it('reports an overload that begins with a keyframe, which it sends', async () => {
+    const { outlet, sent, overloads } = rig();
+    outlet.picture({ ...offer(1, 1), arrival: performance.now() - 900 }, message('keyframe'));
+    assert.deepEqual({ dropped: outlet.dropped, overloads }, { dropped: 0, overloads: ['pictures'] });
+    await allSent(outlet);
+    assert.deepEqual(sent, ['keyframe']);
+  });
+
+  it('counts a live picture’s bytes once for all its messages', () => {
+    const { outlet, full } = rig();
+    outlet.picture(offer(4, 5 * MIB), message());
+    assert.deepEqual(full, []);
+  });
+
   it('counts sound that it drops, and reports that once and as sound', async () => {
     const { outlet, sent, overloads } = rig();
     outlet.recorded(1, 16 * MIB, message('large'));
@@ -269,6 +283,14 @@ describe('events of a node’s way out', () => {
     clock.tick(500);
     await turn();
     assert.deepEqual(sent.slice(5), [[3, 3]]);
+  });
+
+  it('that are held back come before the next of another kind, each as it was', async () => {
+    const { outlet, sent } = rig();
+    flood(outlet, 6);
+    outlet.event('playing', { of: 'all' }, ({ of }) => [{ payload: of }]);
+    await turn();
+    assert.deepEqual(sent.slice(4), [[2, 2], 'all']);
   });
 
   it('that are held back leave no timer when it is closed, and none comes later', () => {

@@ -96,6 +96,8 @@ describe('the badge of a recorded camera', () => {
     const { badge, shown, tell } = rig();
     tell({ type: 'playing' });
     badge.clip('ENOKEYFRAME');
+    tell({ type: 'gap' });
+    assert.equal(shown.at(-1), 'red ring ENOKEYFRAME');
     tell({ type: 'playing' });
     badge.clip('EDISK');
     tell({ type: 'playing' });
