@@ -52,11 +52,14 @@ describe('the files of a playback node', () => {
   let spans: Span[];
   let node: FakeNode;
   let closes: number;
+  let recover: sinon.SinonStub;
+  /** What a run of units beside the files was told. */
+  let unitRun: string[];
 
   beforeEach(() => {
     spans = [];
     closes = 0;
-    sinon.stub(Exports.prototype, 'recover').resolves();
+    recover = sinon.stub(Exports.prototype, 'recover').resolves();
     sinon.stub(Exports.prototype, 'close').callsFake(() => {
       closes++;
       return Promise.resolve();
@@ -75,7 +78,12 @@ describe('the files of a playback node', () => {
 
   function deploy(saved: object = {}): void {
     const red = new FakeRed();
-    red.server({ canPlayBack: true }, { channels: [{ channel: 3, name: 'Gate' }], timeZone: 'Asia/Tokyo' });
+    unitRun = [];
+    const run = { pause: () => unitRun.push('pause'), stop: () => Promise.resolve() };
+    red.server(
+      { canPlayBack: true, playback: { play: () => run } },
+      { channels: [{ channel: 3, name: 'Gate' }], timeZone: 'Asia/Tokyo' },
+    );
     red.server({}, { name: 'Barn', timeZone: 'UTC' }, 'barn');
     node = red.make(playbackNode, 'nvr-playback', { output: 'file', folder: '/clips', ...saved });
     red.run();
@@ -244,6 +252,8 @@ describe('the files of a playback node', () => {
     deploy();
     const code = await ask({ channel: '1-3' });
     spans[2]!.end({ reason: 'error', error });
+    await turn();
+    assert.equal(code(), undefined, 'the others go on');
     spans[0]!.end();
     spans[1]!.end({ reason: 'error', error: new NvrError('EDISK', 'Full.') });
     await turn();
@@ -340,6 +350,24 @@ describe('the files of a playback node', () => {
     spans[0]!.end({ reason: 'stopped' });
     await closed;
     assert.deepEqual([(await events()).length, node.sent.length, closes], [before, before, 1]);
+  });
+
+  it('that a restart interrupted are finished at the start, once', async () => {
+    deploy();
+    assert.equal(recover.callCount, 1);
+    await ask();
+    assert.equal(recover.callCount, 1);
+  });
+
+  it('leave a run of units beside them its badge, and its controls', async () => {
+    deploy();
+    void node.receive({ from: FROM, output: 'units', run: 'units' });
+    await ask({ run: 'file' });
+    assert.equal((await node.receive({ action: 'pause' })).error, undefined, 'it is the only one that can');
+    assert.deepEqual(unitRun, ['pause']);
+    const { badge } = node;
+    spans[0]!.end();
+    assert.equal(node.badge, badge);
   });
 
   it('are written by a message alone where the node sends units', async () => {
