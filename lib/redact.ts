@@ -16,7 +16,7 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   const byPlace = text
     .replace(/^((?:proxy-)?authorization\s*:).*$/gim, `$1 ${STRUCK}`)
     .replace(/\b((?:rtsps?|https?):\/\/)[^/\s@"']*@/gi, `$1${STRUCK}@`)
-    .replace(/^(k=[a-z]*:|a=key-mgmt:).*$/gim, `$1${STRUCK}`)
+    .replace(/^(k=[a-z0-9]*:|a=key-mgmt:).*$/gim, `$1${STRUCK}`)
     .replace(/\binline:[^\s;]*/gi, `inline:${STRUCK}`)
     .replace(SECRET_PARAMETERS, `$1=${STRUCK}`);
   const struck = register.strike(byPlace);

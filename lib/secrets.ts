@@ -25,7 +25,7 @@ const DELIMITER = /\s/;
 interface Marks {
   /** How many holders each mark has. */
   readonly counts: Map<string, number>;
-  /** How many marks there are of each length. There are at most MARK_CHARS - MIN_CHARS + 1 lengths. */
+  /** How many holders the marks of each length have. There are at most MARK_CHARS - MIN_CHARS + 1 lengths. */
   readonly lengths: Map<number, number>;
 }
 
@@ -94,10 +94,8 @@ export class SecretRegister {
   private countMark(mark: string, by: number): void {
     const { counts, lengths } = this.marks;
     const holders = (counts.get(mark) ?? 0) + by;
-    const isNew = holders === by;
     if (holders > 0) counts.set(mark, holders);
     else counts.delete(mark);
-    if (!isNew && holders > 0) return;
     const many = (lengths.get(mark.length) ?? 0) + by;
     if (many > 0) lengths.set(mark.length, many);
     else lengths.delete(mark.length);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { redact } from '../lib/redact.js';
+import { quotable, redact } from '../lib/redact.js';
 
 describe('redact', () => {
   it('strikes out Authorization, credentials in URIs and playback keys', () => {
@@ -48,6 +48,26 @@ describe('redact', () => {
     assert.ok(!clean.includes('c2VjcmV0'), clean);
     for (const kept of ['m=video 0 RTP/SAVP 96', 'AES_CM_128_HMAC_SHA1_80', 'a=key-mgmt:', 'FEC_ORDER'])
       assert.ok(clean.includes(kept), kept);
+  });
+
+  it('strikes out every one of several', () => {
+    const lines = [
+      'Authorization: Digest s3cret1',
+      'Proxy-Authorization: Basic s3cret2',
+      'AUTHORIZATION : s3cret3',
+      'k=base64:s3cret4',
+      'k=prompt:s3cret5',
+      'http://a:s3cret6@h/ https://a:s3cret7@h/ rtsps://a:s3cret8@h/ RTSP://s3cret9@h/',
+      'a=crypto:1 inline:s3cretA;inline:s3cretB',
+      'pbkey=s3cretC&key=s3cretD',
+    ];
+    assert.ok(!redact(lines.join('\r\n')).includes('s3cret'), redact(lines.join('\r\n')));
+    assert.equal(redact('it said 47Äb and 47%C3%84b', ['47Äb']), 'it said *** and ***');
+  });
+
+  it('quotes text without secrets, and no more of it than asked', () => {
+    assert.equal(quotable('rtsp://a:s3cret@host/live', 14), 'rtsp://***@hos');
+    assert.equal(quotable('x'.repeat(300)).length, 200);
   });
 
   it('leaves other text alone', () => {

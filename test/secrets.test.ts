@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { NvrError } from '../lib/errors.js';
 import { redact } from '../lib/redact.js';
-import { formsOf, holdAccount, rememberKey, rememberResponse, secrets } from '../lib/secrets.js';
+import {
+  formsOf,
+  holdAccount,
+  rememberKey,
+  rememberResponse,
+  SecretRegister,
+  secrets,
+} from '../lib/secrets.js';
 import { printable } from '../lib/text.js';
 
 const ACCOUNT = { username: 'wächter', password: 'Gehe!m & "47" ü' };
@@ -130,6 +137,78 @@ describe('live secrets', () => {
   it('strike all of a key, whatever it holds', () => {
     rememberKey(`begin-of-a-key-&-"more";of,it<${'x'.repeat(40)}`);
     assert.equal(printable(`no begin-of-a-key-&-"more";of,it<${'x'.repeat(40)} here`), 'no *** here');
+  });
+
+  it('are three characters or more, and struck out up to the last character of a text', () => {
+    const register = new SecretRegister();
+    register.hold(['abc', 'xy']);
+    assert.equal(register.strike('xy abc'), 'xy ***');
+    assert.equal(register.strike('abcabc'), '******');
+    assert.equal(register.strike('ab'), 'ab');
+    register.holdForeign(['uvw', 'st']);
+    assert.equal(register.strike('st uvw'), 'st ***');
+  });
+
+  it('are struck out of our own sentences if they are six characters, one of them no letter', () => {
+    const register = new SecretRegister();
+    register.hold(['abc12', 'abcd12', 'letters']);
+    register.holdForeign(['uvw12', 'uvwx12', 'characters', 'onlylettersofakeyhere']);
+    const text = 'abc12 abcd12 letters uvw12 uvwx12 characters onlylettersofakeyhere.';
+    assert.equal(register.strike(text, true), 'abc12 *** letters uvw12 *** characters ***');
+    assert.equal(register.strike(text), '*** *** *** *** *** *** ***');
+  });
+
+  it('are struck out as the longest that stands there, whichever came first', () => {
+    for (const forms of [
+      ['abcdef', 'abc'],
+      ['abc', 'abcdef'],
+    ]) {
+      const register = new SecretRegister();
+      register.hold(forms);
+      assert.equal(register.strike('<abcdef>'), '<***>');
+    }
+  });
+
+  it('that begin alike are struck out until the last of them is released, each once', () => {
+    const register = new SecretRegister();
+    const same = `${'k'.repeat(16)}-`;
+    const [one, two, short] = [[`${same}1`], [`${same}2`], ['kkkk-3']].map((forms) =>
+      register.holdForeign(forms),
+    );
+    one!();
+    one!();
+    assert.equal(register.strike(`${same}1 kkkk-3`), '*** ***');
+    two!();
+    assert.equal(register.strike(`${same}1 kkkk-3`), `${same}1 ***`);
+    short!();
+    assert.equal(register.strike('kkkk-3'), 'kkkk-3');
+    const [first, second] = [register.hold(['abc']), register.hold(['abc', 'abd'])];
+    first();
+    first();
+    assert.equal(register.strike('abc abd'), '*** ***');
+    second();
+    assert.equal(register.strike('abc abd'), 'abc abd');
+  });
+
+  it('are remembered as many as there are: 4096 responses, 1024 keys, the oldest forgotten first', () => {
+    for (const [many, remember] of [
+      [4096, rememberResponse],
+      [1024, rememberKey],
+    ] as const) {
+      const name = (n: number): string => `${n}.of.${many}`;
+      for (let n = 1; n <= many; n++) remember(name(n));
+      assert.equal(redact(name(1)), '***');
+      remember(name(0));
+      assert.equal(redact(name(1)), name(1));
+      assert.equal(redact(name(2)), '***');
+    }
+  });
+
+  it('are none where there is no password', () => {
+    const forget = holdAccount({ username: 'visitor', password: '' });
+    const basic = Buffer.from('visitor:').toString('base64');
+    assert.equal(redact(basic), basic);
+    forget();
   });
 
   it('have forms for any text', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { NvrError } from '../lib/errors.js';
+import { holdAccount } from '../lib/secrets.js';
 import { byteString, printable, textOfBytes, trimBytes } from '../lib/text.js';
 
 const bytes = (...parts: (string | Buffer)[]): string =>
@@ -34,6 +35,13 @@ describe('printable', () => {
     );
   });
 
+  it('strikes out a secret that lies across the cut as a whole', () => {
+    const forget = holdAccount({ username: 'admin', password: 'Geheimnis-47' });
+    for (const before of [190, 195, 199])
+      assert.ok(!printable(`${'x'.repeat(before)}Geheimnis-47 and more`).includes('G'), `${before}`);
+    forget();
+  });
+
   it('stands behind every error: nothing unseen in a message, and no message without end', () => {
     const error = new NvrError('EPROTOCOL', `It said "\u202e\r\n\u0000${'y'.repeat(100_000)}"`);
     assert.match(error.message, /^It said "\?\?\?\?yyy/);
@@ -55,5 +63,6 @@ describe('text as bytes', () => {
   it('is trimmed of white space alone: the byte A0 is a piece of a letter', () => {
     assert.equal(trimBytes(` \t${byteString('à')}\r\n`), byteString('à'));
     assert.equal(trimBytes(' \t '), '');
+    assert.equal(trimBytes('\v\f a b \n\n'), 'a b');
   });
 });

@@ -6,8 +6,9 @@ import path from 'node:path';
 import { joinAnnexB, splitAnnexB } from '../../lib/codec/annexb.js';
 import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
-import { decoderConfig, sequenceSets } from '../../lib/media/decoder-config.js';
+import { decoderConfig, opensFile, sequenceSets } from '../../lib/media/decoder-config.js';
 import { BitWriter } from '../codec/bit-writer.js';
+import { clipUnits } from '../kit/picture-units.js';
 import { needs } from '../kit/tools.js';
 import { source, videoUnits, type SourceOptions } from '../kit/recorded-units.js';
 
@@ -117,5 +118,91 @@ describe('the decoder configuration of a file', function () {
       code: 'EUNSUPPORTED',
       message: /MJPEG/,
     });
+  });
+});
+
+describe('what can open a file', () => {
+  const [PICTURE] = clipUnits('h264', 1);
+  const bytesOf = (unit: VideoUnit, type: number): Buffer => {
+    const { start, end } = unit.nals.find((nal) => nal.type === type)!;
+    return unit.data.subarray(start + 4, end);
+  };
+  const [sps, pps, slice] = [7, 8, 5].map((type) => bytesOf(PICTURE!, type)) as [Buffer, Buffer, Buffer];
+  const picture = (sets: readonly Buffer[], changes: Partial<VideoUnit> = {}): VideoUnit => ({
+    ...unitOf(PICTURE!, sets),
+    ...changes,
+  });
+  /** A set that differs from all others. */
+  const other = (set: Buffer, number: number): Buffer =>
+    Buffer.concat([set, Buffer.of(1 + (number >> 8), number & 0xff, 0x80)]);
+
+  it('is a keyframe or a recovery point; a damaged keyframe with all its sets where there is nothing else', () => {
+    const all = [sps, pps, slice];
+    for (const isWanting of [false, true]) {
+      assert.equal(opensFile(picture(all), isWanting), true);
+      assert.equal(opensFile(picture([slice]), isWanting), true);
+      assert.equal(opensFile(picture([slice], { keyframe: false, recoveryFrames: 3 }), isWanting), true);
+      assert.equal(opensFile(picture(all, { keyframe: false }), isWanting), false);
+      assert.equal(opensFile(picture(all, { damaged: true }), isWanting), isWanting);
+      assert.equal(opensFile(picture(all, { damaged: true, standIn: true }), isWanting), true);
+      for (const some of [[sps, slice], [pps, slice], [slice]])
+        assert.equal(opensFile(picture(some, { damaged: true, standIn: true }), isWanting), false);
+      const broken = { damaged: true, keyframe: false, recoveryFrames: 3 };
+      assert.equal(opensFile(picture(all, broken), isWanting), false);
+      const jpeg = { codec: 'mjpeg', nals: [], damaged: true } as const;
+      assert.equal(opensFile(picture([], jpeg), isWanting), isWanting);
+    }
+  });
+
+  it('has each set once, however often it comes, and as many as a record can count', () => {
+    const twice = decoderConfig(picture([sps, pps, sps, pps, slice]));
+    assert.deepEqual(twice.record, decoderConfig(picture([sps, pps, slice])).record);
+    const many = <T>(count: number, make: (index: number) => T): T[] =>
+      Array.from({ length: count }, (_, index) => make(index));
+    const { record } = decoderConfig(
+      picture([sps, ...many(40, (n) => other(sps, n)), ...many(300, (n) => other(pps, n)), slice]),
+    );
+    assert.equal(record[5]! & 0x1f, 31);
+    const spsBytes = 2 + sps.length + 30 * (2 + sps.length + 3);
+    assert.equal(record[6 + spsBytes], 255);
+  });
+
+  it('is described by the first of its sets that can be read', () => {
+    const { record } = decoderConfig(picture([Buffer.of(0x67, 1), sps, pps]));
+    assert.deepEqual([...record.subarray(1, 4)], [...sps.subarray(1, 4)]);
+  });
+
+  it('has no description of colour depth in profiles that have no choice', () => {
+    const writer = new BitWriter().u(66, 8).u(0, 8).u(30, 8);
+    writer.ue(0).ue(0).ue(2).ue(1).flag(false).ue(19).ue(11);
+    writer.flag(true).flag(true).flag(false).flag(false);
+    const baseline = writer.nal(0x67);
+    const { record } = decoderConfig(picture([baseline, pps]));
+    assert.equal(record.length, 6 + 2 + baseline.length + 1 + 2 + pps.length);
+  });
+
+  it('says of pixels and colours what the stream says, and is refused without a size', () => {
+    const sar = { width: 4, height: 3 };
+    const colour = { primaries: 1, transfer: 2, matrix: 3, fullRange: true };
+    const { format } = PICTURE!;
+    const all = [sps, pps, slice];
+    const { record: _record, ...told } = decoderConfig(picture(all, { format: { ...format, sar, colour } }));
+    assert.deepEqual(told, { codec: 'h264', width: format.width, height: format.height, sar, colour });
+    assert.deepEqual(Object.keys(decoderConfig(picture(all))), ['codec', 'width', 'height', 'record']);
+    assert.throws(() => decoderConfig(picture(all, { format: { ...format, width: 0 } })), {
+      code: 'EUNSUPPORTED',
+      message: /SPS/,
+    });
+    assert.throws(() => decoderConfig(picture([sps, slice])), { message: /SPS and PPS/ });
+  });
+
+  it('needs another file where an SPS changes, or in H.265 a VPS; a PPS may change', () => {
+    assert.ok(!sequenceSets(picture([other(sps, 1), pps])).equals(sequenceSets(picture([sps, pps]))));
+    assert.ok(sequenceSets(picture([sps, other(pps, 1)])).equals(sequenceSets(picture([sps, pps]))));
+    const [hevc] = clipUnits('h265', 1);
+    const [vps, sps5, pps5] = [32, 33, 34].map((type) => bytesOf(hevc!, type)) as [Buffer, Buffer, Buffer];
+    const setsOf = (...sets: Buffer[]): Buffer => sequenceSets(unitOf(hevc!, sets));
+    assert.ok(!setsOf(other(vps, 1), sps5, pps5).equals(setsOf(vps, sps5, pps5)));
+    assert.ok(setsOf(vps, sps5, other(pps5, 1)).equals(setsOf(vps, sps5, pps5)));
   });
 });
