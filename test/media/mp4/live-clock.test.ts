@@ -111,6 +111,62 @@ describe('the clock of a live player', () => {
     );
   });
 
+  it('begins at its lead with the frame rate that is declared, the usual one, or what a frame may last', () => {
+    const first = (rate?: number): LiveTimes => new LiveClock(rate).next({ mediaTime: 5, reorderDepth: 0 });
+    for (const [rate, ms] of [
+      [undefined, 40],
+      [50, 20],
+      [0, 5000],
+      [1e6, 1],
+    ] as const)
+      assert.deepEqual(first(rate), { sequence: 1, decode: 90 * LEAD_MS, offset: 0, duration: 90 * ms });
+    assert.equal(LEAD_MS, 1000);
+  });
+
+  it('counts its fragments, and tells when the last picture is shown', () => {
+    const clock = new LiveClock();
+    const sequences = [100, 140, 180].map((mediaTime) => clock.next({ mediaTime, reorderDepth: 0 }).sequence);
+    assert.deepEqual(sequences, [1, 2, 3]);
+    assert.equal(clock.shownAt, LEAD_MS + 80);
+  });
+
+  it('takes the first step for the frame interval, and follows later ones little by little, to 5 s at most', () => {
+    const durations = (...mediaTimes: number[]): number[] =>
+      run(mediaTimes).map(({ duration }) => duration / 90);
+    assert.deepEqual(durations(0, 20, 40), [40, 20, 20]);
+    assert.deepEqual(durations(0, 40, 110), [40, 40, 46]);
+    assert.equal(durations(0, 40, 60_000)[2], 40 + (5000 - 40) / 5);
+    assert.equal(durations(0, 60_000)[1], 5000);
+  });
+
+  it('shortens a gap to 1.9 times the last frame, of each picture that may be out of order too', () => {
+    for (const [depth, ms] of [
+      [0, 76],
+      [2, 3 * 76],
+      [99, 17 * 76],
+      [-1, 76],
+    ] as const) {
+      const clock = new LiveClock();
+      clock.next({ mediaTime: 0, reorderDepth: depth });
+      clock.next({ mediaTime: 50_000, reorderDepth: depth });
+      assert.equal(Math.round(clock.shownAt), LEAD_MS + ms, `depth ${depth}`);
+    }
+  });
+
+  it('shortens each of several gaps, by what it is longer', () => {
+    const clock = new LiveClock();
+    const shown = [0, 40, 80, 3080, 3120, 3160, 3200, 9200, 9240].map((mediaTime) => {
+      clock.next({ mediaTime, reorderDepth: 0 });
+      return clock.shownAt - LEAD_MS;
+    });
+    for (const [at, before] of [
+      [3, 2],
+      [7, 6],
+    ] as const)
+      assert.ok(shown[at]! - shown[before]! < 1500, shown.join());
+    assert.ok(Math.abs(shown[4]! - shown[3]! - 40) < 1e-9 && Math.abs(shown[8]! - shown[7]! - 40) < 1e-9);
+  });
+
   it('gives rising times of decoding for times of presentation that jump anyhow', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -5_000, max: 5_000 }), { maxLength: 60 }), (mediaTimes) => {

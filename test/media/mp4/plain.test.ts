@@ -407,6 +407,52 @@ describe('the tracks of a clip', () => {
     assert.deepEqual(track!.defaults, { duration: 2, bytes: 3, flags: 4 });
   });
 
+  it('say of sound what players need: its rate and size, and a configuration where the codec has one', () => {
+    const entryOf = (sound: SoundEntry): Buffer => {
+      const moov = boxAt(mp4Header([{ timescale: sound.sampleRate, sound }]), 'moov').subarray(8);
+      return boxAt(moov, 'trak', 'mdia', 'minf', 'stbl', 'stsd').subarray(16);
+    };
+    const told = (sound: SoundEntry): unknown[] => {
+      const entry = entryOf(sound);
+      return [
+        entry.toString('latin1', 4, 8),
+        ...[entry.readUInt16BE(24), entry.readUInt16BE(26), entry.readUInt32BE(32) / 0x1_0000],
+      ];
+    };
+    assert.deepEqual(told(PCMU), ['ulaw', 2, 8, 8000]);
+    assert.deepEqual(told({ ...PCMU, codec: 'l16' }), ['twos', 2, 16, 8000]);
+    assert.deepEqual(told({ ...PCMU, codec: 'opus', sampleRate: 24_000 }), ['Opus', 2, 16, 48_000]);
+    const aac = { codec: 'aac', sampleRate: 96_000, channels: 1, config: Buffer.of(0x14, 0x08) } as const;
+    assert.deepEqual(told(aac), ['mp4a', 1, 16, 65_535]);
+    const [ulaw, twos] = [entryOf(PCMU), entryOf({ ...PCMU, codec: 'l16' })];
+    const sizes = (entry: Buffer): number[] => [36, 40, 44, 48].map((at) => entry.readUInt32BE(at));
+    assert.deepEqual(sizes(ulaw), [1, 1, 2, 2]);
+    assert.deepEqual(sizes(twos), [1, 2, 4, 2]);
+    assert.equal(ulaw.length, 52);
+    assert.ok(!ulaw.includes('esds') && entryOf(aac).includes(Buffer.of(0x05, 0x80, 0x02, 0x14, 0x08)));
+    const long = entryOf({ ...aac, config: Buffer.alloc(100, 7) });
+    assert.ok(long.includes(Buffer.concat([Buffer.of(0x05, 0x80, 100), Buffer.alloc(100, 7)])));
+  });
+
+  it('say how wide the picture is with square pixels, as far as a file can', () => {
+    const widthOf = (width: number, sar?: { width: number; height: number }): number => {
+      const picture = { ...PICTURE, width, ...(sar && { sar }) };
+      const tkhd = boxAt(mp4Header([{ timescale: 90_000, picture }]), 'moov', 'trak', 'tkhd');
+      return tkhd.readUInt32BE(84) / 0x1_0000;
+    };
+    assert.equal(widthOf(320), 320);
+    assert.equal(widthOf(720, { width: 16, height: 15 }), 768);
+    assert.equal(widthOf(320, { width: 65_535, height: 1 }), 65_535);
+    const fullRange = mp4Header([
+      {
+        timescale: 90_000,
+        picture: { ...PICTURE, colour: { primaries: 1, transfer: 2, matrix: 3, fullRange: true } },
+      },
+    ]);
+    assert.ok(fullRange.includes(Buffer.concat([ascii('nclx'), Buffer.of(0, 1, 0, 2, 0, 3, 0x80)])));
+    assert.ok(!mp4Header([{ timescale: 90_000, picture: PICTURE }]).includes('edts'));
+  });
+
   it('begin where the first edit that shows anything says', () => {
     const [track] = tracksOf(undefined, 500);
     assert.equal(track!.skip, 500);
