@@ -68,6 +68,7 @@ describe('where pictures are missing', () => {
     assert.deepEqual(find([0, 120_000], 25).gaps, [{ at: 0, ms: 120_000 }]);
     assert.deepEqual(find([0, 120_000]).gaps, []);
     assert.equal(find([0], 5).frameMs, 200);
+    assert.equal(find([0, 70], 25).frameMs, 70);
     assert.equal(find([0]).frameMs, 40);
   });
 
@@ -105,6 +106,13 @@ describe('where pictures are missing', () => {
     assert.equal(isGap(6, 7), true);
     assert.equal(isGap(8, 4), false);
     assert.equal(isGap(4, 8), false);
+  });
+
+  it('is told by three quarters of the steps of a short clip', () => {
+    assert.deepEqual(find(after(40, 40, 500, 40, 40, 1000)).gaps, [
+      { at: 80, ms: 500 },
+      { at: 660, ms: 1000 },
+    ]);
   });
 
   it('is not known before eight more pictures have come', () => {

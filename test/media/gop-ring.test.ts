@@ -401,6 +401,7 @@ describe('the ring of GOPs before an alarm', () => {
       { firstArrival: arrivals(ring.since(0))[0], bytes: ring.bytes },
       { firstArrival: 3300, bytes: 32 * cost(10) },
     );
+    assert.ok(ring.since(0).every((one) => (one as VideoUnit).reference === undefined));
   });
 
   it('leaves a unit as it was lost, sound as it is, and the pictures of whole GOPs behind it', () => {
