@@ -51,6 +51,7 @@ describe('the clock of a live player', () => {
     const times = run(order, 2);
     assert.ok(accepts(times));
     for (const { offset } of times) assert.ok(offset >= 0, String(offset));
+    for (const { duration } of times) assert.equal(duration, 40 * 90);
     const shown = times.map(({ decode, offset }) => decode + offset);
     assert.deepEqual(
       [...shown].sort((a, b) => a - b).map((ticks) => Math.round((ticks - shown[0]!) / 3_600)),
