@@ -89,7 +89,7 @@ describe('an RTSP connection', () => {
   const settled = async (work: Promise<RtspResponse>): Promise<string> => {
     const outcome = work.then(
       ({ status }) => String(status),
-      ({ code }: NvrError) => code,
+      (error: unknown) => (error as NvrError).code,
     );
     await clock.tickAsync(0);
     return Promise.race([outcome, Promise.resolve('waits')]);
@@ -174,13 +174,28 @@ describe('an RTSP connection', () => {
     assert.equal(clock.countTimers(), 0);
   });
 
-  it('hands on nothing of a read once it is destroyed, be that in the next turn', async () => {
-    void request().catch(() => undefined);
-    lines[0]!.say(replyText(1), interleaved(0, Buffer.from('after')));
-    connection.destroy();
-    await clock.tickAsync(100);
-    assert.deepEqual(packets, []);
-  });
+  for (const [ends, end] of [
+    [
+      'is destroyed',
+      (): void => {
+        connection.destroy();
+      },
+    ],
+    [
+      'is closed by the server',
+      (): void => {
+        lines[0]!.close();
+      },
+    ],
+  ] as const)
+    it(`hands on nothing more of a read once it ${ends}, and leaves no timer`, async () => {
+      void request().catch(() => undefined);
+      lines[0]!.say(replyText(1), interleaved(0, Buffer.from('after')));
+      end();
+      assert.equal(clock.countTimers(), 0);
+      await clock.tickAsync(100);
+      assert.deepEqual(packets, []);
+    });
 
   it('lets who waits for a reply act before the packets behind it in the same read', async () => {
     const order: string[] = [];

@@ -123,4 +123,40 @@ describe('KeepAlive', () => {
       ...{ policy: 'get-parameter', hasGetParameter: true, asked: undefined },
     });
   });
+
+  it('begins with what was learnt of the server', async () => {
+    keepAlive.stop();
+    memory.learn('keepAlive', 'options');
+    const next = new KeepAlive({
+      ...{ memory, hasGetParameter: true, timeoutMs: TIMEOUT_MS },
+      request: (method) => {
+        asked.push(method);
+        return Promise.resolve({ status: 200 } as RtspResponse);
+      },
+      mediaFlows: () => true,
+      onExpired: (error) => expired.push(error),
+    });
+    await rounds(1);
+    next.stop();
+    assert.deepEqual(asked, ['OPTIONS']);
+  });
+
+  it('remembers another way only once the session has outlived a whole timeout with that one', async () => {
+    await rounds(2);
+    answer = (method) => (method === 'GET_PARAMETER' ? 501 : 200);
+    await rounds(2);
+    assert.equal(memory.keepAlive, undefined);
+    await rounds(1);
+    assert.equal(memory.keepAlive, 'options');
+  });
+
+  it('accounts for the way that was answered last, and for a request that never was', async () => {
+    await rounds(1);
+    answer = () => 0;
+    await rounds(1);
+    const { policy, asked: open } = keepAlive.account(performance.now() + 500);
+    assert.equal(keepAlive.policy, 'rtcp');
+    assert.equal(policy, 'get-parameter');
+    assert.deepEqual(open, { policy: 'options', forMs: 500 });
+  });
 });

@@ -56,4 +56,22 @@ describe('LossWatch', () => {
     for (let second = 0; second < 200; second++)
       assert.equal(losses.take(second * 1000, 0, second % 20 === 0 ? 5 : 0), undefined);
   });
+
+  it('minds no loss of exactly 2 %, and takes five bad parts of six for lasting', () => {
+    const tell = (lost: readonly number[]): number | undefined => {
+      const watch = new LossWatch();
+      let told = watch.take(0, 0, 0);
+      let [received, missing] = [0, 0];
+      for (const [index, part] of lost.entries()) {
+        received += 1000 - part;
+        missing += part;
+        told = watch.take((index + 1) * 10_000, received, missing);
+      }
+      return told;
+    };
+    assert.equal(tell([20, 20, 20, 20, 20, 20]), undefined);
+    assert.equal(tell([24, 24, 24, 24, 24, 0]), undefined, 'exactly 2 % in all');
+    assert.equal(tell([0, 25, 25, 25, 25, 25]), 2.1);
+    assert.equal(tell([0, 0, 50, 50, 50, 50]), undefined);
+  });
 });

@@ -242,4 +242,33 @@ describe('the pace of reading', () => {
       await server.close();
     }
   });
+
+  it('pauses a second at most, and in proportion to what it owes', () => {
+    const pace = new ReadPace(0.1);
+    pace.afterRead(0, 0);
+    for (let unit = 0; unit < 5500; unit++) pace.unit();
+    assert.equal(Math.round(pace.afterRead(0, 0)!), 500, '50 ms owed, of a tenth of the time');
+    for (let unit = 0; unit < 100_000; unit++) pace.unit();
+    assert.equal(pace.afterRead(0, 0), 1000);
+  });
+
+  it('counts the work in a row from the last turn on, be that a turn or a pause', () => {
+    const pace = new ReadPace();
+    const verdicts = [7, 1, 7, 1].map((ms) => pace.afterRead(0, ms));
+    assert.deepEqual(verdicts, [undefined, 0, undefined, 0]);
+    const limited = new ReadPace(0.5);
+    for (let unit = 0; unit < 6000; unit++) limited.unit();
+    assert.ok(limited.afterRead(0, 7)! > 0);
+    assert.equal(limited.afterRead(10_000, 10_002), undefined, 'the pause was a turn');
+  });
+
+  it('admits no datagram while it owes anything, and owes nothing more for a clock that goes back', () => {
+    const pace = new ReadPace(0.25);
+    pace.afterRead(1000, 1000);
+    for (let unit = 0; unit < 5002; unit++) pace.unit();
+    assert.equal(pace.admit(1000), false);
+    assert.equal(pace.admit(1004), true);
+    assert.equal(pace.admit(1010), true);
+    assert.equal(pace.admit(500), true);
+  });
 });

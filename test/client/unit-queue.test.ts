@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
 import { openSession } from '../../lib/client/open-session.js';
-import { UnitQueue } from '../../lib/client/unit-queue.js';
+import { UnitQueue, UnitReaders } from '../../lib/client/unit-queue.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { buildBye } from '../../lib/rtp/rtcp.js';
 import { interleaved, keyframePackets, startScriptedServer } from '../kit/scripted-server.js';
@@ -94,5 +95,72 @@ describe('units to be read one by one', () => {
     assert.equal((await session.closed)?.reason, 'bye');
     assert.deepEqual(await session.units().next(), { done: true, value: undefined });
     await server.close();
+  });
+
+  it('are 512 at most where nothing is said, and 32 MiB', async () => {
+    for (const [bytes, kept] of [
+      [1, 512],
+      [1024 * 1024, 31],
+    ] as const) {
+      // One memory for all: only the sizes count.
+      const data = Buffer.alloc(bytes);
+      const queue = new UnitQueue();
+      for (let time = 1; time <= 600; time++)
+        queue.push({ ...unit(time, true), data });
+      queue.end();
+      assert.equal((await read(queue)).length, kept);
+    }
+  });
+
+  it('end for everyone who waits for one', async () => {
+    const queue = new UnitQueue();
+    const waiting = [queue.next(), queue.next(), queue.next()];
+    queue.end();
+    for (const result of await Promise.all(waiting)) assert.equal(result.done, true);
+  });
+
+  it('are told as dropped once, at the end of the session or never to a reader that left', async () => {
+    for (const leaves of [true, false]) {
+      const drops: number[] = [];
+      const queue = new UnitQueue().bound({ maxUnits: 1, onDrop: (count) => drops.push(count) });
+      for (let time = 1; time <= 3; time++) queue.push(unit(time));
+      if (leaves) await queue.return();
+      queue.end();
+      queue.end();
+      assert.deepEqual(drops, leaves ? [] : [2]);
+    }
+  });
+
+  describe('by several readers', () => {
+    it('are kept for the first one alone, and come to each from then on, until it leaves', async () => {
+      const readers = new UnitReaders(true);
+      readers.push(unit(1, true));
+      const first = readers.add({});
+      const second = readers.add({});
+      readers.push(unit(2));
+      await second.return();
+      readers.push(unit(3));
+      readers.end();
+      assert.deepEqual(await read(first), [1, 2, 3]);
+      assert.deepEqual(await read(second), []);
+    });
+
+    it('are not kept where the session has a receiver already', async () => {
+      const readers = new UnitReaders(false);
+      readers.push(unit(1, true));
+      const reader = readers.add({});
+      readers.push(unit(2, true));
+      readers.end();
+      assert.deepEqual(await read(reader), [2]);
+    });
+
+    it('are not queued any more for one that has left', async () => {
+      const readers = new UnitReaders(false);
+      const gone = readers.add({});
+      const push = sinon.spy(gone, 'push');
+      await gone.return();
+      readers.push(unit(1, true));
+      assert.equal(push.callCount, 0);
+    });
   });
 });
