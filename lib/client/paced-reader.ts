@@ -68,8 +68,12 @@ export class PacedReader {
     this.goOn();
   }
 
-  /** Cancels the timer that would resume reading. */
+  /**
+   * Drops what was read and is not handed on, and the timer that would do so: what is read from now on comes
+   * from another connection.
+   */
   stop(): void {
+    this.rest = undefined;
     this.cancelPacing?.();
     this.cancelPacing = undefined;
   }

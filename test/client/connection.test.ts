@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { RtspConnection } from '../../lib/client/connection.js';
 import type { ConnectionOptions } from '../../lib/client/connection-options.js';
+import { loginRules } from '../../lib/client/login.js';
 import type { Pipe, PipeOptions } from '../../lib/client/transport/socket.js';
+import { Authenticator } from '../../lib/rtsp/auth.js';
+import { LoginMemory } from '../../lib/rtsp/login-rules.js';
 import type { RtspResponse } from '../../lib/rtsp/message.js';
 import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
@@ -279,5 +282,77 @@ describe('an RTSP connection', () => {
       assert.equal(line?.isDestroyed, true);
     }
     assert.deepEqual(closes, []);
+  });
+
+  describe('that the server closes on the answer to its challenge', () => {
+    const CHALLENGE = 'WWW-Authenticate: Digest realm="camera", nonce="1"\r\n';
+    /** Opens the connections after the first; at once by default. */
+    let opening: Promise<void>;
+    let reply: Promise<RtspResponse>;
+
+    beforeEach(async () => {
+      opening = Promise.resolve();
+      lines = [];
+      const rules = loginRules('rtsp', new LoginMemory(), undefined);
+      connection = await open({
+        authenticator: new Authenticator({ username: 'me', password: 'secret' }, { rules }),
+        open: async (options) => {
+          const line = new Line(options);
+          lines.push(line);
+          if (lines.length > 1) await opening;
+          return line.pipe;
+        },
+      });
+      reply = request();
+      lines[0]!.reply(1, 401, CHALLENGE);
+      await clock.tickAsync(1);
+      assert.match(lines[0]!.sent[1]!, /CSeq: 2\r\n[^]*Authorization: Digest/);
+    });
+
+    it('goes on over another one, read from its start, and tells the end of that one alone', async () => {
+      // A packet of which the rest never comes.
+      lines[0]!.say(Buffer.from([0x24, 0, 0xff, 0xff, 1, 2]));
+      lines[0]!.close();
+      await clock.tickAsync(1);
+      lines[1]!.reply(3);
+      assert.equal((await reply).status, 200);
+      lines[0]!.close();
+      assert.deepEqual([closes, connection.isOpen], [[], true]);
+      lines[1]!.close();
+      assert.deepEqual([closes, connection.isOpen], [[undefined], false]);
+    });
+
+    it('hears the new connection though the old one’s last read brought more than the challenge', async () => {
+      lines[0]!.reply(2);
+      await reply;
+      const second = connection.request('DESCRIBE', URI);
+      await clock.tickAsync(1);
+      lines[0]!.say(replyText(3, 401, `Connection: close\r\n${CHALLENGE.replace('1', '2')}`), '\r\n');
+      await clock.tickAsync(1);
+      assert.equal(lines.length, 2);
+      lines[1]!.reply(4);
+      await clock.tickAsync(1);
+      assert.equal((await second).status, 200);
+    });
+
+    it('is not opened anew where it is destroyed while the answer waits', async () => {
+      const given = assert.rejects(reply, { code: 'EUNREACHABLE' });
+      connection.destroy();
+      await given;
+      assert.equal(lines.length, 1);
+    });
+
+    it('leaves nothing open that it opens once it is destroyed', async () => {
+      let opened!: () => void;
+      opening = new Promise((resolve) => (opened = resolve));
+      const given = assert.rejects(reply, { code: 'EUNREACHABLE' });
+      lines[0]!.close();
+      await clock.tickAsync(1);
+      assert.equal(lines.length, 2);
+      connection.destroy();
+      opened();
+      await given;
+      assert.deepEqual([lines[1]!.isDestroyed, lines[1]!.sent, connection.isOpen], [true, [], false]);
+    });
   });
 });

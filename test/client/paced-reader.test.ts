@@ -203,13 +203,18 @@ describe('a reader of one connection', () => {
     });
 
     for (const wait of [50, 0])
-      it(`hands nothing on once it is stopped, though it was to go on ${wait === 0 ? 'in the next turn' : 'later'}`, () => {
+      it(`drops what it kept once it is stopped, though it was to go on ${wait === 0 ? 'in the next turn' : 'later'}`, () => {
         waits = [wait];
         take(0, 40);
         reader.stop();
         assert.equal(clock.countTimers(), 0);
         clock.tick(1000);
         assert.equal(handedOn.length, 32);
+        // What comes now is read from another connection.
+        waits = [wait];
+        take(100, 140);
+        clock.tick(1000);
+        assert.deepEqual(handedOn, [...frames(0, 32), ...frames(100, 140)]);
       });
 
     it('waits for both, the user and the pace, whichever is first', () => {

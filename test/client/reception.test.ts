@@ -126,20 +126,28 @@ describe('the receiving side of a session', () => {
       assert.deepEqual(shown(), [0, 10]);
     });
 
-    it('what follows a missing packet once its time is up, in the second gap as in the first', async () => {
+    it('what follows a missing packet once its time is up, over UDP in each gap as in the first', async () => {
       await play('udp');
       begin();
-      for (const [after, count] of [
-        [3, 3],
-        [6, 4],
-      ] as const) {
-        take(picture(after));
+      for (let gap = 1; gap <= 6; gap++) {
+        const before = units.length;
+        take(picture(1 + 2 * gap));
         clock.tick(LIMITS.reorderMs - 1);
-        assert.equal(units.length, count - 1, `picture ${after} came too early`);
+        assert.equal(units.length, before, `the picture after gap ${gap} came too early`);
         clock.tick(40);
-        assert.equal(units.length, count, `picture ${after} waits still`);
+        assert.equal(units.length, before + 1, `the picture after gap ${gap} waits still`);
       }
-      assert.deepEqual(losses, [1, 2]);
+      assert.deepEqual(losses, [1, 1, 1, 1, 1, 1]);
+    });
+
+    it('and no later where packets of another track keep coming', async () => {
+      await play('tcp');
+      for (const packet of keyframePackets(0, 0)) take(packet);
+      for (let sequence = 1; sequence <= 3; sequence++) {
+        clock.tick(20);
+        take(sound(sequence), 1);
+      }
+      assert.equal(units.filter(({ kind }) => kind === 'video').length, 1);
     });
 
     it('with each look at the clock, timer or not', async () => {
@@ -177,6 +185,23 @@ describe('the receiving side of a session', () => {
     });
   });
 
+  it('knows each track’s packets by what PLAY’s reply names, in order where it names other URIs', async () => {
+    await play('tcp');
+    reception.expect({
+      rtpInfo: [
+        { url: 'other/1', ssrc: 0x1234 },
+        { url: 'other/2', ssrc: 0x77 },
+      ],
+    });
+    take(picture(1));
+    take(sound(1), 1);
+    assert.deepEqual(
+      tracks.map(({ track }) => track.received),
+      [1, 1],
+      'none waits for a second packet',
+    );
+  });
+
   it('leaves no timer behind once it is closed', async () => {
     await play('udp');
     for (const packet of keyframePackets(0, 0)) take(packet);
@@ -197,18 +222,19 @@ describe('the receiving side of a session', () => {
       assert.equal(byes, 1);
     });
 
-    it('when the packets that it may have overtaken have had their time, over UDP, said twice or once', async () => {
-      await play('udp');
-      begin();
-      bye(0x1234);
-      clock.tick(LIMITS.reorderMs - 1);
-      assert.equal(byes, 0);
-      bye(0x1234);
-      clock.tick(1);
-      assert.equal(byes, 1);
-      clock.tick(1000);
-      assert.equal(byes, 1);
-    });
+    for (const lower of ['udp', 'multicast'] as const)
+      it(`when the packets that it may have overtaken have had their time, over ${lower}, said twice or once`, async () => {
+        await play(lower);
+        begin();
+        bye(0x1234);
+        clock.tick(LIMITS.reorderMs - 1);
+        assert.equal(byes, 0);
+        bye(0x1234);
+        clock.tick(1);
+        assert.equal(byes, 1);
+        clock.tick(1000);
+        assert.equal(byes, 1);
+      });
 
     it('and not for one of the sound, nor of a video that is not wanted', async () => {
       await play('tcp');
