@@ -73,7 +73,6 @@ export class UnitQueue implements AsyncIterableIterator<MediaUnit, undefined> {
 
   return(): Promise<IteratorResult<MediaUnit, undefined>> {
     this.waiting.length = 0;
-    this.bytes = 0;
     this.dropped = 0;
     this.end();
     this.onLeave();

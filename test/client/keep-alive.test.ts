@@ -141,6 +141,23 @@ describe('KeepAlive', () => {
     assert.deepEqual(asked, ['OPTIONS']);
   });
 
+  it('tries each way that was not refused, where the learnt one is refused', async () => {
+    keepAlive.stop();
+    memory.learn('keepAlive', 'options');
+    answer = (method) => (method === 'OPTIONS' ? 501 : 200);
+    keepAlive = new KeepAlive({
+      ...{ memory, hasGetParameter: true, timeoutMs: TIMEOUT_MS },
+      request: async (method) => {
+        asked.push(method);
+        return { status: await answer(method) } as RtspResponse;
+      },
+      mediaFlows: () => true,
+      onExpired: (error) => expired.push(error),
+    });
+    await rounds(1);
+    assert.deepEqual(asked, ['OPTIONS', 'GET_PARAMETER']);
+  });
+
   it('remembers another way only once the session has outlived a whole timeout with that one', async () => {
     await rounds(2);
     answer = (method) => (method === 'GET_PARAMETER' ? 501 : 200);

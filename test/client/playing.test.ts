@@ -21,6 +21,8 @@ describe('a session that plays', () => {
   let requests: string[];
   let calls: string[];
   let fault: Error | undefined;
+  /** The server's answer to a keep-alive. */
+  let status: number;
 
   beforeEach(() => {
     clock = sinon.useFakeTimers({
@@ -31,6 +33,7 @@ describe('a session that plays', () => {
     media = { received: 0, fps: 0, count: { packets: 0, lost: 0 } };
     [ticks, reports, ends, lossy, requests, calls] = [[], [], [], [], [], []];
     fault = undefined;
+    status = 200;
   });
 
   afterEach(() => {
@@ -75,7 +78,7 @@ describe('a session that plays', () => {
       request: (method: string, uri: string, headers: object) => {
         requests.push(`${method} ${uri} ${JSON.stringify(headers)}`);
         connection.rttMs = 7;
-        return Promise.resolve({ status: 200 });
+        return Promise.resolve({ status });
       },
     };
     const described = {
@@ -216,6 +219,17 @@ describe('a session that plays', () => {
       'GET_PARAMETER rtsp://camera/live/ {"Session":"S1"}',
       'OPTIONS rtsp://camera/live/ {"Session":"S1"}',
     ]);
+  });
+
+  it('ends where the server knows it no more, once no media comes, and not while some does', async () => {
+    play({ timeoutMs: 8000 });
+    status = 454;
+    await pass(9);
+    assert.deepEqual(ends, []);
+    playing.stop();
+    play({ timeoutMs: 8000 });
+    await pass(4, false);
+    assert.deepEqual(ends, ['expired ETIMEDOUT The session has expired on the server.']);
   });
 
   it('ends with the error where a look at the clock throws', async () => {

@@ -105,11 +105,19 @@ describe('units to be read one by one', () => {
       // One memory for all: only the sizes count.
       const data = Buffer.alloc(bytes);
       const queue = new UnitQueue();
-      for (let time = 1; time <= 600; time++)
-        queue.push({ ...unit(time, true), data });
+      for (let time = 1; time <= 600; time++) queue.push({ ...unit(time, true), data });
       queue.end();
       assert.equal((await read(queue)).length, kept);
     }
+  });
+
+  it('come to those who wait in the order in which they asked', async () => {
+    const queue = new UnitQueue();
+    const waiting = [queue.next(), queue.next()];
+    queue.push(unit(1, true));
+    queue.push(unit(2));
+    const times = (await Promise.all(waiting)).map(({ value }) => value?.rtpTime);
+    assert.deepEqual(times, [1, 2]);
   });
 
   it('end for everyone who waits for one', async () => {
