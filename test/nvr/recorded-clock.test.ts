@@ -84,4 +84,71 @@ describe('RecordedClock', () => {
     assert.equal(clock.timeOf(unit(0), NOW).time - START, 0);
     assert.equal(clock.timeOf(unit(90_000), NOW).time - START, 2000);
   });
+
+  const ofReplay = (): RecordedClock => new RecordedClock(START, undefined, 1, true);
+
+  it('leaps forward over what is not recorded in a replay alone, and counts on from there', () => {
+    const later = START + 3 * 600_000;
+    const clock = ofReplay();
+    assert.deepEqual(clock.timeOf(unit(0, { onvifTime: later }), NOW), {
+      time: later,
+      exact: later,
+      source: 'onvif',
+    });
+    assert.equal(clock.timeOf(unit(9000), NOW).time, later + 100);
+    assert.equal(
+      clock.timeOf(unit(18_000, { onvifTime: later - 700_000 }), NOW).source,
+      'start',
+      'never back',
+    );
+    assert.equal(
+      ofReplay().timeOf(unit(0, { onvifTime: NOW + 1 }), NOW).source,
+      'start',
+      'nor into the future',
+    );
+    const plain = new RecordedClock(START, undefined, 1);
+    assert.equal(plain.timeOf(unit(0, { onvifTime: later }), NOW).source, 'start');
+  });
+
+  it('believes what is ten minutes off, and nothing further', () => {
+    for (const [off, source] of [
+      [600_000, 'onvif'],
+      [-600_000, 'onvif'],
+      [600_001, 'start'],
+    ] as const)
+      assert.equal(
+        new RecordedClock(START, undefined, 1).timeOf(unit(0, { onvifTime: START + off }), NOW).source,
+        source,
+      );
+  });
+
+  it('believes a capture time that comes of a sender report, near where the run should be, and no other', () => {
+    const sourceOf = (claims: Claims): TimeSource =>
+      new RecordedClock(START, undefined, 1).timeOf(unit(0, claims), NOW).source;
+    assert.equal(sourceOf({ captureTime: START + 50, timeSource: 'sr' }), 'sr');
+    assert.equal(sourceOf({ captureTime: START + 50, timeSource: 'arrival' }), 'start');
+    assert.equal(sourceOf({ captureTime: START + 600_001, timeSource: 'sr' }), 'start');
+  });
+
+  it('believes the sender reports of a run that is at the present itself', () => {
+    const clock = new RecordedClock(START, undefined, 1);
+    const claims: Claims = { captureTime: START + 500, timeSource: 'sr' };
+    assert.equal(clock.timeOf(unit(0, claims), START + 1000).source, 'sr');
+  });
+
+  it('takes no word of RTP-Info for a first unit more than a second before the start', () => {
+    const first = (rtp: number): number =>
+      new RecordedClock(START, 1_000_000, 1).timeOf(unit(rtp), NOW).time - START;
+    assert.equal(first(1_000_000 - 90_000), -1000);
+    assert.equal(first(1_000_000 - 90_090), 0);
+  });
+
+  it('rounds to the nearest millisecond, and goes on behind the newest unit where the stream begins anew', () => {
+    const clock = new RecordedClock(START, undefined, 1);
+    const rtp = [0, 3600 * 2, 3600, 3600 + 53];
+    const times = rtp.map((each) => clock.timeOf(unit(each), NOW).time - START);
+    assert.deepEqual(times, [0, 80, 40, 41]);
+    const anew = [0, 3600].map((each) => clock.timeOf({ ...unit(each), source: 9 }, NOW).time - START);
+    assert.deepEqual(anew, [160, 200]);
+  });
 });

@@ -184,7 +184,7 @@ export class InStep<T extends Timed> {
   }
 
   private run(): void {
-    const { timers, now, speed } = this.options;
+    const { timers, speed } = this.options;
     timers.clear(this.timer);
     this.timer = undefined;
     if (this.since === undefined && !this.start()) return;
@@ -206,7 +206,6 @@ export class InStep<T extends Timed> {
     }
     this.endLanes();
     if (this.lanes.every((lane) => lane.isOver)) return;
-    this.waitingSince ??= now();
     this.stand();
     this.start();
   }
@@ -229,7 +228,6 @@ export class InStep<T extends Timed> {
       this.since = now();
       return true;
     }
-    timers.clear(this.timer);
     this.timer = timers.set(
       () => {
         this.turn();
