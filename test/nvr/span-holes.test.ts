@@ -38,4 +38,29 @@ describe('what a played span leaves out', () => {
   it('counts nothing twice that comes again after an interruption', () => {
     assert.equal(missing([...every(40, 0, 6000), ...every(40, 5000, 10_000)]), 0);
   });
+
+  it('is a tail of more than two pictures and their jitter, by the shorter of the last two steps', () => {
+    const tail = (...times: number[]): number => {
+      const holes = new SpanHoles(FROM);
+      for (const time of times) holes.take(FROM + time);
+      return holes.upTo(FROM + 5000);
+    };
+    assert.equal(tail(0, 400, 800, 1200, 1600, 2000, 2400, 2800, 3200, 3600, 4180), 0);
+    assert.equal(tail(...every(400, 0, 3600), 3779, 4179), 821);
+    assert.equal(tail(...every(400, 0, 4180), 4180), 820);
+    assert.equal(tail(...every(400, 0, 3600), 3700, 4100), 900);
+  });
+
+  it('counts no step back', () => {
+    const holes = new SpanHoles(FROM);
+    for (const time of [0, 40, 80, 40, 60, 100, 120]) holes.take(FROM + time);
+    assert.equal(holes.within, 0);
+    assert.equal(holes.upTo(FROM + 180), 0);
+  });
+
+  it('takes the step between the first two pictures for their pace', () => {
+    const holes = new SpanHoles(FROM);
+    for (const time of [0, 3000]) holes.take(FROM + time);
+    assert.equal(holes.within, 0);
+  });
 });
