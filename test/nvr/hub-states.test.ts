@@ -39,6 +39,7 @@ describe('a camera hub', () => {
       await rig.clock.tickAsync(5000);
       since.push(hub.statistics.playingSince);
       rig.session().statistics = { bytes: 10 ** bytes, lost: bytes };
+      assert.equal(hub.statistics.bytes, [10, 110, 1110][bytes - 1], 'with the present one');
       if (bytes === 1) rig.session().end();
       else rig.session().options.onLossy!(5);
       assert.equal(hub.statistics.playingSince, undefined);
@@ -90,6 +91,17 @@ describe('a camera hub', () => {
     user.unsubscribe();
     await rig.clock.tickAsync(4000);
     assert.deepEqual([hub.statistics.state, rig.clock.countTimers()], ['idle', 0]);
+  });
+
+  it('is not closed under its next user because the one before left twice', async () => {
+    const hub = rig.hub();
+    const user = rig.join(hub);
+    await rig.turn();
+    user.unsubscribe();
+    user.unsubscribe();
+    rig.join(hub);
+    await rig.clock.tickAsync(60_000);
+    assert.equal(hub.statistics.state, 'playing');
   });
 
   it('keeps an attempt whose only user is replaced, and gives up one that waits to try again', async () => {
