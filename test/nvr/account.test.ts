@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { PasswordGate, shareAccount } from '../../lib/nvr/account.js';
 import { Slots } from '../../lib/nvr/slots.js';
 import { settingsFor } from '../kit/settings.js';
@@ -24,6 +25,40 @@ describe('Slots', () => {
     third();
     await waiting[1]!;
     assert.deepEqual(order, [3, 4]);
+  });
+});
+
+describe('a place among the slots', () => {
+  it('is freed once by its holder, and by nobody who gave up waiting for it', async () => {
+    const slots = new Slots(1);
+    const release = await slots.acquire();
+    const [first, second, third] = [new AbortController(), new AbortController(), new AbortController()];
+    const order: string[] = [];
+    const wait = (name: string, { signal }: AbortController): Promise<(() => void) | undefined> =>
+      slots.acquire(signal).then(
+        (free) => {
+          order.push(name);
+          return free;
+        },
+        (error: unknown) => {
+          order.push((error as { code: string }).code);
+          return undefined;
+        },
+      );
+    const [one, two, three] = [wait('first', first), wait('second', second), wait('third', third)];
+    second.abort();
+    await two;
+    release();
+    release();
+    const free = await one;
+    assert.deepEqual(order, ['EUNREACHABLE', 'first']);
+    first.abort();
+    assert.equal(getEventListeners(first.signal, 'abort').length, 0);
+    free!();
+    (await three)!();
+    assert.deepEqual(order, ['EUNREACHABLE', 'first', 'third']);
+    await assert.rejects(slots.acquire(first.signal), { code: 'EUNREACHABLE' });
+    (await slots.acquire())();
   });
 });
 
@@ -99,6 +134,69 @@ describe('PasswordGate', () => {
     now += 2 * MINUTE;
     await gate.run(login(401));
     assert.equal(gate.waitMs, 10_000);
+  });
+
+  it('says for how long no log-in is tried: in seconds up to a minute, then in minutes', async () => {
+    await gate.run(login(401));
+    await assert.rejects(gate.run(login(200)), { message: /for 5 min, or until/, status: 401 });
+    now += 4 * MINUTE;
+    await assert.rejects(gate.run(login(200)), { message: /for 60 s, or until/ });
+    now += 30 * MINUTE;
+    assert.equal(gate.waitMs, 0);
+  });
+
+  it('takes what several log-ins beside each other are refused for one refusal', async () => {
+    await gate.run(login(200));
+    await Promise.all([1, 2, 3, 4].map(() => gate.run(login(401))));
+    assert.equal(gate.waitMs, 10_000);
+    now += 10_000;
+    await gate.run(login(401));
+    assert.equal(gate.waitMs, 5 * MINUTE);
+  });
+
+  it('lets a single one go first again a minute after the last that was accepted, and after a refusal', async () => {
+    /** How many are asked at once. */
+    const beside = async (): Promise<number> => {
+      let most = 0;
+      let inside = 0;
+      const ask = async (): Promise<{ status: number }> => {
+        most = Math.max(most, ++inside);
+        await Promise.resolve();
+        inside--;
+        return { status: 500 };
+      };
+      const gates = [1, 2, 3].map(() => gate.run(ask));
+      await Promise.all(gates);
+      return most;
+    };
+    await gate.run(login(200));
+    now += MINUTE - 1;
+    assert.equal(await beside(), 3);
+    now += MINUTE;
+    assert.equal(await beside(), 2, 'one first, then the two others');
+    await gate.run(login(401));
+    now += 10_000;
+    const first = gate.run(login(401));
+    const others = await Promise.allSettled([gate.run(login(200)), gate.run(login(200))]);
+    await first;
+    assert.deepEqual(
+      others.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+  });
+
+  it('lets one after the other go first where none gets an answer', async () => {
+    let inside = 0;
+    let most = 0;
+    const cut = async (): Promise<{ status: number }> => {
+      most = Math.max(most, ++inside);
+      await Promise.resolve();
+      inside--;
+      throw new Error('cut');
+    };
+    const results = await Promise.allSettled([1, 2, 3, 4].map(() => gate.run(cut)));
+    assert.ok(results.every(({ status }) => status === 'rejected'));
+    assert.equal(most, 1);
   });
 
   it('holds nobody up after a log-in that got no answer', async () => {
