@@ -78,7 +78,9 @@ describe('the hubs of an NVR', () => {
     const kept = [own(1), use(asked(2)), Object.assign(asked(3), { state: 'lingers' }), asked(4)];
     own(4);
     for (let channel = 10; channel < 300; channel++) asked(channel);
-    assert.deepEqual([own(1), asked(2), asked(3), own(4)], kept);
+    const now = [own(1), asked(2), asked(3), own(4)];
+    assert.ok(now.every((hub, index) => hub === kept[index]));
+    assert.equal(own(1), now[0]);
   });
 
   it('keep nothing of what they refuse', () => {
@@ -146,5 +148,22 @@ describe('the hubs of an NVR', () => {
     assert.deepEqual({ isClosed, closed: message.closed }, { isClosed: false, closed: 1 });
     over();
     await closing;
+  });
+
+  it('count the idle hubs of messages alone, also where a node has named some of them or a message a node’s', () => {
+    for (let channel = 1; channel <= 200; channel++) own(channel);
+    const first = asked(1000);
+    for (let channel = 1001; channel < 1000 + MOST + SPARE; channel++) asked(channel);
+    for (let channel = 1; channel <= 200; channel++) asked(channel);
+    assert.equal(asked(1000), first);
+    const adopted = asked(1001);
+    own(1001);
+    made = [];
+    for (let channel = 2000; channel < 2300; channel++) asked(channel);
+    assert.equal(asked(1001), adopted);
+    for (let channel = 1; channel <= 200; channel++) own(channel);
+    assert.equal(made.length, 300, 'no node’s hub was forgotten');
+    for (let channel = 2300 - SPARE; channel < 2300; channel++) asked(channel);
+    assert.equal(made.length, 300, 'nor one of the newest');
   });
 });

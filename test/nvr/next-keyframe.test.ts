@@ -197,4 +197,38 @@ describe('the next keyframe of a camera', () => {
       { joined: 1, subscribers: 0 },
     );
   });
+
+  it('is the newest of several damaged ones, also where the camera is away by then', async () => {
+    const waiting = new Waiting();
+    hub.tell({ type: 'playing' });
+    hub.emit(videoUnit({ damaged: true }));
+    const last = videoUnit({ damaged: true });
+    hub.emit(last);
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE' });
+    assert.equal(await waiting.after(10_000), last);
+  });
+
+  it('is no sound, and is awaited through a break of a stream that played when it was joined', async () => {
+    const subscribe = hub.subscribe.bind(hub);
+    hub.subscribe = (subscriber) => {
+      const subscription = subscribe(subscriber);
+      hub.tell({ type: 'playing' });
+      return subscription;
+    };
+    const waiting = new Waiting();
+    hub.emit({ ...videoUnit(), kind: 'audio' } as never);
+    hub.tell({ type: 'reconnecting', code: 'EUNREACHABLE' });
+    assert.equal(await waiting.after(), 'waits');
+  });
+
+  it('that was kept is taken where the camera has just gone, too', async () => {
+    const subscribe = hub.subscribe.bind(hub);
+    hub.subscribe = (subscriber) => {
+      const subscription = subscribe(subscriber);
+      hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
+      return subscription;
+    };
+    const kept = videoUnit();
+    assert.equal(await new Waiting({ kept }).after(), kept);
+  });
 });

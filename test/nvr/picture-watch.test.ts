@@ -71,6 +71,7 @@ describe('what a hub tells of its pictures', () => {
     pictures.take(picture());
     pictures.end();
     pictures.begin();
+    assert.deepEqual(words(), ['format', 'format']);
     pictures.take(picture());
     assert.deepEqual(words(), ['format', 'format']);
     pictures.end();

@@ -366,6 +366,17 @@ describe('a playback run, the second time round', () => {
     end('silence', 'ETIMEDOUT');
     assert.deepEqual(interruptions, [0, 2000, 0]);
     assert.equal(ends.length, 1);
+    await turn();
+    end('silence', 'ETIMEDOUT', true);
+    assert.deepEqual(ends[1], ['error', 'ENORECORDING', 0]);
+    const run = play(10);
+    await turn();
+    send(0, 1000);
+    run.pause();
+    run.resume();
+    await turn();
+    end('silence', 'ETIMEDOUT', true);
+    assert.deepEqual([interruptions.length, ends.length], [4, 2]);
   });
 
   for (const reason of ['bye', 'teardown'] as const)
@@ -389,7 +400,14 @@ describe('a playback run, the second time round', () => {
     await turn();
     send(0, 1000);
     end('bye');
-    assert.deepEqual(ends, [['bye', undefined, 0]]);
+    play(undefined);
+    await turn();
+    send(0, 1000);
+    end('eof');
+    assert.deepEqual(ends, [
+      ['bye', undefined, 0],
+      ['eof', undefined, 0],
+    ]);
   });
 
   it('tells each interruption with its number, marks what comes again, and is opening meanwhile', async () => {
@@ -420,6 +438,7 @@ describe('a playback run, the second time round', () => {
     end('eof');
     await clock.tickAsync(10_000);
     assert.deepEqual(ends, [['error', 'EUNREACHABLE', 15_100 + 3100]]);
+    assert.match(told.at(-1)!, /The last 15\.1 s of the span/);
     refusal = undefined;
     play(5);
     await turn();
@@ -488,6 +507,7 @@ describe('a playback run, the second time round', () => {
     assert.equal(await endAfter(4001, 0, 1000, 2000), 'bye 2001');
     assert.equal(await endAfter(5000, 0, 100, 200, 3000), 'bye 4800', 'a gap is no slow camera');
     assert.equal(await endAfter(5000, 0, 2800, 2900, 3000), 'bye 4800', 'nor is one further back');
+    assert.equal(await endAfter(4200, 0, 3000, 3100, 3500), 'bye 3700');
   });
 
   it('says that a speed is not granted, and by what it plays; nothing at the usual one', async () => {
@@ -548,6 +568,7 @@ describe('a playback run, the second time round', () => {
     units = [];
     give(0, 300, 100, 200, 2100, 1900, 2000);
     assert.deepEqual(units.map(Number), [0, 300, 100, 200, 2100, 1900]);
+    assert.equal(run.reached, FROM + 1900);
     give(2400);
     assert.equal(units.length, 6);
     assert.equal(ends.length, 1);

@@ -159,6 +159,7 @@ describe('recordings in step, as one', () => {
     assert.equal(together.state, 'playing');
     reads[1]!.end('reached');
     assert.equal(together.state, 'ended');
+    assert.equal(together.reached, FROM);
   });
 
   it('have reached what is shown, and never what no one has sent', () => {
@@ -198,6 +199,7 @@ describe('recordings in step, as one', () => {
   it('stand while their receiver asks for that, also over a pause and a seek, and go on once both are over', () => {
     half();
     together.hold();
+    assert.deepEqual(told, []);
     together.pause();
     together.resume();
     clock.tick(60_000);
