@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
-import { PasswordGate, shareAccount } from '../../lib/nvr/account.js';
+import { redact } from '../../lib/redact.js';
+import { Account, PasswordGate, shareAccount } from '../../lib/nvr/account.js';
 import { Slots } from '../../lib/nvr/slots.js';
 import { settingsFor } from '../kit/settings.js';
 
@@ -29,6 +30,36 @@ describe('Slots', () => {
 });
 
 describe('a place among the slots', () => {
+  it('is handed on to the next who waits, and is not free for another beside it', async () => {
+    const slots = new Slots(1);
+    const release = await slots.acquire();
+    const next = slots.acquire();
+    release();
+    const free = await next;
+    let isTaken = false;
+    const third = slots.acquire().then((done) => {
+      isTaken = true;
+      return done;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isTaken, false);
+    free();
+    (await third)();
+  });
+
+  it('is one of three for fetches of recordings, and the only one for those that alarms missed', async () => {
+    const { fetches, missed } = new Account(() => 0);
+    for (const [slots, size] of [
+      [fetches, 3],
+      [missed, 1],
+    ] as const) {
+      let taken = 0;
+      for (let i = 0; i < size + 1; i++) void slots.acquire().then(() => taken++);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(taken, size);
+    }
+  });
+
   it('is freed once by its holder, and by nobody who gave up waiting for it', async () => {
     const slots = new Slots(1);
     const release = await slots.acquire();
@@ -134,6 +165,9 @@ describe('PasswordGate', () => {
     now += 2 * MINUTE;
     await gate.run(login(401));
     assert.equal(gate.waitMs, 10_000);
+    now += 10_000;
+    await gate.run(login(401));
+    assert.equal(gate.waitMs, 5 * MINUTE, 'counted from the first again');
   });
 
   it('says for how long no log-in is tried: in seconds up to a minute, then in minutes', async () => {
@@ -220,6 +254,25 @@ describe('shareAccount', () => {
     first.release();
     first.release();
     assert.equal(shareAccount(settings, clock).account, second.account);
+  });
+
+  it('is another one after its last user has gone, holds the password no longer, and keeps which log-ins were offered', () => {
+    const settings = settingsFor(5542, { host: 'nvr.example', username: 'a', password: 'zq-Secret-7731' });
+    const clock = (): number => 0;
+    const shares = ['nvr.example', 'NVR.Example'].map((host) => shareAccount({ ...settings, host }, clock));
+    const { account } = shares[0]!;
+    assert.equal(shares[1]!.account, account);
+    assert.ok(!redact('it is zq-Secret-7731').includes('zq-Secret'));
+    for (const share of shares) share.release();
+    assert.ok(redact('it is zq-Secret-7731').includes('zq-Secret'));
+    const again = shareAccount(settings, clock);
+    assert.notEqual(again.account, account);
+    assert.equal(again.account.memory.login, account.memory.login);
+    again.release();
+    for (let port = 1; port <= 1000; port++) shareAccount({ ...settings, rtspPort: port }, clock).release();
+    const later = shareAccount(settings, clock);
+    assert.notEqual(later.account.memory.login, account.memory.login, 'of the last thousand alone');
+    later.release();
   });
 
   it('forgets what was learnt of the server when its settings are edited, and not when others join with the same', () => {

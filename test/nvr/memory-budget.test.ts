@@ -98,6 +98,31 @@ describe('the memory budget', () => {
     assert.deepEqual(gaveUp, [3]);
   });
 
+  it('says whose bound it was that refused a unit, the last time', () => {
+    const budget = new MemoryBudget({ bytes: 3 * COST });
+    const [narrow, other] = [budget.camera(2 * COST), budget.camera()];
+    assert.ok(narrow.hold(unit()) && narrow.hold(unit()));
+    assert.equal(narrow.isOwnBound, false);
+    assert.deepEqual([narrow.hold(unit()), narrow.isOwnBound], [false, true]);
+    assert.ok(other.hold(unit()));
+    assert.deepEqual([other.hold(unit()), other.isOwnBound], [false, false]);
+    narrow.close();
+    assert.ok(narrow.hold(unit()));
+    assert.equal(narrow.isOwnBound, false);
+  });
+
+  it('counts a unit anew that was held when its account was closed', () => {
+    const budget = new MemoryBudget({ bytes: 3 * COST });
+    const memory = budget.camera();
+    const one = unit();
+    memory.hold(one);
+    memory.close();
+    memory.hold(one);
+    assert.deepEqual([budget.used, budget.units], [COST, 1]);
+    memory.release(one);
+    assert.deepEqual([budget.used, budget.units], [0, 0]);
+  });
+
   it('gives everything back at once', () => {
     const budget = new MemoryBudget({ bytes: 10 * COST });
     const memory = budget.camera();

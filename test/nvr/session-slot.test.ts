@@ -138,4 +138,36 @@ describe('the session slot', () => {
     attempts[2]!.opens();
     assert.equal(await third, attempts[2]!.session);
   });
+
+  it('waits for the TEARDOWN of a session also where an attempt was given up since', async () => {
+    const first = open();
+    await turn();
+    attempts[0]!.opens();
+    await first;
+    for (let round = 0; round < 2; round++) {
+      void open();
+      await turn();
+      slot.leave();
+    }
+    let isClosed = false;
+    void slot.closed.then(() => (isClosed = true));
+    void open();
+    await turn();
+    assert.deepEqual([attempts.length, isClosed], [1, false]);
+    attempts[0]!.session.gone();
+    await turn();
+    assert.deepEqual([attempts.length, isClosed], [2, true]);
+  });
+
+  it('waits for no TEARDOWN once it is left, and gives its place in the queue back', async () => {
+    const first = open();
+    await turn();
+    attempts[0]!.opens();
+    await first;
+    const second = open();
+    await turn();
+    slot.leave();
+    assert.equal(await second, undefined);
+    assert.deepEqual([attempts.length, await isFree()], [1, true]);
+  });
 });
