@@ -369,6 +369,13 @@ describe('a playback run, the second time round', () => {
     await turn();
     end('silence', 'ETIMEDOUT', true);
     assert.deepEqual(ends[1], ['error', 'ENORECORDING', 0]);
+    const sought = play(10);
+    await turn();
+    send(0, 1000);
+    sought.seek(FROM + 5000);
+    await turn();
+    end('silence', 'ETIMEDOUT', true);
+    assert.deepEqual(ends.pop(), ['error', 'ENORECORDING', 0], 'nothing is recorded where it was sent to');
     const run = play(10);
     await turn();
     send(0, 1000);
@@ -563,6 +570,7 @@ describe('a playback run, the second time round', () => {
       for (const at of times) session().user.onUnit(reordered(at));
     };
     give(0, 300, 100, 2100);
+    assert.equal(run.reached, FROM + 300, 'a picture that is shown earlier takes nothing back');
     run.seek(FROM);
     await turn();
     units = [];
