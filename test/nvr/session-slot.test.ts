@@ -142,6 +142,7 @@ describe('the session slot', () => {
   it('waits for the TEARDOWN of a session also where an attempt was given up since', async () => {
     const first = open();
     await turn();
+    const gone = attempts[0]!.session.holdTeardown();
     attempts[0]!.opens();
     await first;
     for (let round = 0; round < 2; round++) {
@@ -154,7 +155,7 @@ describe('the session slot', () => {
     void open();
     await turn();
     assert.deepEqual([attempts.length, isClosed], [1, false]);
-    attempts[0]!.session.gone();
+    gone();
     await turn();
     assert.deepEqual([attempts.length, isClosed], [2, true]);
   });
@@ -162,6 +163,7 @@ describe('the session slot', () => {
   it('waits for no TEARDOWN once it is left, and gives its place in the queue back', async () => {
     const first = open();
     await turn();
+    attempts[0]!.session.holdTeardown();
     attempts[0]!.opens();
     await first;
     const second = open();
