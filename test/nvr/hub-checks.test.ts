@@ -157,6 +157,7 @@ describe('a check through a running session', () => {
     hub.state = 'connecting';
     const checked = check('auth');
     hub.tell({ type: 'warning' });
+    await clock.tickAsync(0);
     hub.state = 'playing';
     hub.tell({ type: 'playing' });
     assert.equal(await checked, true);

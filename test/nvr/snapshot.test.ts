@@ -305,7 +305,7 @@ describe('a snapshot', () => {
           { contentType: raw.contentType, data: raw.data, width: raw.width },
           { contentType: 'video/h264', data: hub.gop[0]!.data, width: 320 },
         );
-        assert.ok(rejectsWith(code, /Install ffmpeg/)(raw.warning));
+        assert.ok(rejectsWith(code, /says no; ffmpeg says no\. Install ffmpeg/)(raw.warning));
         assert.doesNotMatch(
           (await takeSnapshot(hub, OPTIONS, fakeTools(code, 'EDECODE').tools)).warning!.message,
           /nstall/,

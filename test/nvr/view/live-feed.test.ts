@@ -390,6 +390,34 @@ describe('the feed of a camera', () => {
     assert.deepEqual(late.kinds, ['init', 'picture', 'picture']);
   });
 
+  it('begins anew with another size of the same codec, and takes the length of a picture from its format', () => {
+    const hub = new FakeHub();
+    const page = new FastPage();
+    feedOf(hub, page);
+    const [key, other] = clipUnits('h264', 2) as [VideoUnit, VideoUnit];
+    hub.emit(key);
+    const format = { ...key.format, width: 1280, frameRate: 5 };
+    for (const unit of [other, key, other]) hub.emit({ ...unit, format });
+    assert.deepEqual(page.kinds, ['init', 'picture', 'init', 'picture', 'picture']);
+    const lasts = Buffer.alloc(4);
+    lasts.writeUInt32BE(90_000 / 5);
+    assert.ok(page.records[3]!.body.includes(lasts));
+  });
+
+  it('shows a newcomer the last picture of an MJPEG camera at once', () => {
+    const hub = new FakeHub();
+    const feed = feedOf(hub, new FastPage());
+    const jpegs = [1, 2].map((byte) => Buffer.from([0xff, 0xd8, byte]));
+    for (const [index, data] of jpegs.entries())
+      hub.emit({ ...videoUnit({ codec: 'mjpeg', data }), arrival: index * 1000 });
+    const late = new FastPage();
+    feed.add(late.viewer);
+    assert.deepEqual(
+      late.records.map(({ kind, body }) => [kind, body[10]]),
+      [['jpeg', 2]],
+    );
+  });
+
   it('says in the page how the stream is, to a newcomer the state alone', () => {
     const hub = new FakeHub();
     const page = new FastPage();

@@ -157,8 +157,12 @@ describe('a recording as records', () => {
 
   it('marks its keyframes, and them alone', async () => {
     const page = new ReplayPage();
-    const units = clipUnits('h264', 100);
+    // A recording has the time of its pictures alone.
+    const units = clipUnits('h264', 100).map((unit) => ({ ...unit, mediaTime: 7 }));
     await replay(recording(units), page.take);
+    assert.deepEqual(page.kinds, ['init', ...PICTURES(100), 'state'], 'one setup for all of a format');
+    const [first, second] = page.pictures;
+    assert.ok(second!.shownAt > first!.shownAt);
     const marked = page.records
       .filter(({ kind }) => kind === 'picture')
       .map(({ flags }) => (flags & 1) === 1);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
-import { RECORD_HEAD } from '../../../lib/nvr/view/records.js';
+import { RECORD_HEAD, RECORD_KINDS } from '../../../lib/nvr/view/records.js';
 import { View, type Wish } from '../../../lib/nvr/view/view.js';
 import { FakeHub } from '../../kit/fake-hub.js';
 
@@ -18,6 +18,7 @@ describe('the cameras of a view and its pages', () => {
   /** Signals of the stills that were asked for. */
   let stills: AbortSignal[];
   let counts: string[];
+  let askedFor: string[];
   let view: View;
 
   beforeEach(() => {
@@ -28,10 +29,12 @@ describe('the cameras of a view and its pages', () => {
     hubs = [];
     stills = [];
     counts = [];
+    askedFor = [];
     view = new View({
       cameras: CAMERAS,
       maxViewers: 2,
-      hub: () => {
+      hub: (channel, stream) => {
+        askedFor.push(`${channel} ${stream}`);
         hubs.push(new FakeHub());
         return hubs.at(-1)!;
       },
@@ -110,6 +113,20 @@ describe('the cameras of a view and its pages', () => {
     const { id, sent } = open();
     const hello = JSON.parse(sent[0]!.subarray(RECORD_HEAD).toString()) as object;
     assert.deepEqual(hello, { viewer: id, cameras: CAMERAS });
+  });
+
+  it('asks for a camera by its channel, and sends what it shows by its place on the page', async () => {
+    const page = open();
+    view.want(page.id, [{ ...video(1), stream: 'dual' }, still(0)]);
+    assert.deepEqual(askedFor, ['2 dual']);
+    hubs[0]!.tell({ type: 'connecting' });
+    await clock.tickAsync(0);
+    const placeOf = (kind: number): number | undefined =>
+      page.sent.find((bytes) => bytes[4] === kind)?.readUInt16BE(6);
+    assert.deepEqual(
+      { state: placeOf(RECORD_KINDS.state), jpeg: placeOf(RECORD_KINDS.jpeg) },
+      { state: 1, jpeg: 0 },
+    );
   });
 
   it('tells all pages which camera to show, and how', () => {
