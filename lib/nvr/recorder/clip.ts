@@ -21,7 +21,7 @@ import {
   removeRecording,
   type RunningRecording,
 } from './running-recordings.js';
-import { memoryFull, preRollDropped } from './warnings.js';
+import { diskTooSlow, memoryFull, preRollDropped, tooMuchBefore } from './warnings.js';
 
 /** The most bytes that may wait for the disk, besides the pre-roll: 64 s at 4 Mbit/s. */
 const QUEUE_BYTES = 32 * 1024 * 1024;
@@ -110,10 +110,8 @@ export class Clip implements RunningRecording, Yielding {
       return;
     }
     if (this.queue.bytes > this.maxWaiting) {
-      const seconds = Math.round((unit.arrival - this.queue.first!.arrival) / 1000);
-      void this.fail(
-        new NvrError('EDISK', `The disk is too slow: ${seconds} s of video wait to be written.`),
-      );
+      const ms = unit.arrival - this.queue.first!.arrival;
+      void this.fail(this.hasBegun ? diskTooSlow(ms) : tooMuchBefore());
       return;
     }
     this.run();
@@ -170,13 +168,15 @@ export class Clip implements RunningRecording, Yielding {
   private noteArrival(unit: VideoUnit): void {
     const { alarmed, from = -Infinity } = this.plan;
     const at = timeOf(unit);
-    if (!this.hasBegun && at >= from) {
-      this.hasBegun = true;
-      if (isEntry(unit) && at - this.latest > BREAK_MS) this.dropWaiting();
+    const isWhole = unit.keyframe && !unit.damaged;
+    if (!this.hasBegun) {
+      this.hasBegun = at >= from;
+      // Before a span, only the last GOP is needed; an alarm has its pre-roll.
+      const isNearer = alarmed === undefined && isWhole && hasSets(unit);
+      if (this.hasBegun ? isEntry(unit) && at - this.latest > BREAK_MS : isNearer) this.dropWaiting();
     }
     this.latest = at;
-    if (unit.keyframe && !unit.damaged && (alarmed === undefined || at <= alarmed.monotonic))
-      this.keyframe = unit;
+    if (isWhole && (alarmed === undefined || at <= alarmed.monotonic)) this.keyframe = unit;
   }
 
   private warnOfYielding(leftMs: number): void {

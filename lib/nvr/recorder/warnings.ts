@@ -34,3 +34,16 @@ export function memoryFull(): NvrError {
     'The memory that this camera, or all cameras together, may use is full: the disk is too slow for them, or nvrMemoryMB in settings.js too small.';
   return new NvrError('EOVERLOAD', reason);
 }
+
+/** Ends the recording. `ms` is the length of the video that waits. */
+export function diskTooSlow(ms: number): NvrError {
+  const seconds = Math.round(ms / 1000);
+  return new NvrError('EDISK', `The disk is too slow: ${seconds} s of video wait to be written.`);
+}
+
+/** Ends the recording of a span. */
+export function tooMuchBefore(): NvrError {
+  const reason =
+    'The GOP in which the span begins is too large to be kept up to there: ask for a span that begins at a keyframe.';
+  return new NvrError('EOVERLOAD', reason);
+}

@@ -63,6 +63,32 @@ describe('recorded video that is written to a clip', () => {
     assert.equal(events.filter(({ type }) => type === 'finished').length, 1);
   });
 
+  it('names the GOP, not the disk, where more than 32 MiB of it come before the time asked for', async () => {
+    await begin(UNITS[40]!.time);
+    const units = large(60).map((unit, index) => (index === 0 ? unit : { ...unit, keyframe: false }));
+    await writeUnits(nvr(units), clip, Infinity, abort.signal);
+    await clip.end(Infinity);
+    const [failed] = events.flatMap((event) => (event.type === 'failed' ? [event.error] : []));
+    assert.equal(failed!.code, 'EOVERLOAD');
+    assert.match(failed!.message, /GOP/);
+  });
+
+  it('may begin many GOPs early: only the last one before the time asked for is kept', async () => {
+    const at = UNITS.findLastIndex(({ keyframe }) => keyframe);
+    const units = UNITS.slice(0, at + 5).map((unit) =>
+      unit.keyframe ? unit : { ...unit, data: Buffer.alloc(MIB) },
+    );
+    assert.ok(at > 40, 'more than 32 MiB come before');
+    await begin(UNITS[at + 2]!.time);
+    await writeUnits(nvr(units), clip, Infinity, abort.signal);
+    await clip.end(UNITS[at + 4]!.time);
+    const infos = events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
+    assert.deepEqual(
+      infos.map(({ start, frames }) => ({ start, frames })),
+      [{ start: UNITS[at]!.time, frames: 5 }],
+    );
+  });
+
   it('is read no further than the disk goes, by 4 MiB', async () => {
     let answer = (): void => undefined;
     await begin(UNITS[0]!.time, new Promise((resolve) => (answer = resolve)));
