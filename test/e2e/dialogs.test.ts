@@ -213,7 +213,7 @@ describe('the dialogs', function () {
     }
   });
 
-  it('take a channel from a message’s property, chosen in the field’s own menu', async () => {
+  itLong('take a channel from a message’s property, chosen in the field’s own menu', async () => {
     await openDialog(page, 'nvr-snapshot');
     const row = page.locator('.form-row', { has: page.locator('#node-input-channel') });
     const offered = await row
@@ -236,7 +236,7 @@ describe('the dialogs', function () {
     await leave(page, 'cancel');
   });
 
-  it('bring the sentence of a failed test into view, where one scrolls, and announce it', async () => {
+  itLong('bring the sentence of a failed test into view, where one scrolls, and announce it', async () => {
     await page.setViewportSize({ width: 1100, height: 480 });
     for (const [id, place] of [
       ['nvr-record', '#nvr-record-test'],

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { times } from '../kit/cases.js';
 import { fuzz } from './engine.js';
 import { targets } from './targets.js';
 
 /** For all targets together; `npm run test:long` takes more. */
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 8);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? times(4, 8));
 
 /** The same inputs every time; `FUZZ_SEED` tries others, and `npm run fuzz` new ones each round. */
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_123);

@@ -13,6 +13,7 @@ for (const file of [
   'e2e/help',
   'e2e/recordings',
   'e2e/view',
+  'fuzz/fuzz',
   'hostile/hostile',
   'interop/matrix',
   'media/h264-intra',
@@ -24,5 +25,6 @@ for (const file of [
   'nvr/playback',
   'nvr/recorder/kill',
   'nvr/recorder/plain-mp4',
+  'nvr/recorder/thin',
 ])
   require(`../${file}.test.ts`);

@@ -55,7 +55,7 @@ describe('nvr-record, its files', function () {
       assert.equal(sink('catch').messages.length, 1);
     });
 
-    it('fails with EDISK where nothing may be written', async function () {
+    itLong('fails with EDISK where nothing may be written', async function () {
       if (process.platform !== 'linux') {
         console.log('      skipped: only Linux has /sys, where nobody may make a folder');
         this.skip();

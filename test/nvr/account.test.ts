@@ -269,7 +269,8 @@ describe('shareAccount', () => {
     assert.notEqual(again.account, account);
     assert.equal(again.account.memory.login, account.memory.login);
     again.release();
-    for (let port = 1; port <= 1000; port++) shareAccount(settingsFor(port), clock).release();
+    for (let port = 1; port <= 1000; port++)
+      shareAccount(settingsFor(port, { host: 'one-of-a-thousand.example' }), clock).release();
     const later = shareAccount(settings, clock);
     assert.notEqual(later.account.memory.login, account.memory.login, 'of the last thousand alone');
     later.release();

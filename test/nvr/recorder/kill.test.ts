@@ -16,7 +16,7 @@ describe('a recording that is killed', function () {
 
   it('leaves parts that play up to their last fragment, and the next start finishes them', async function () {
     this.timeout(90_000);
-    const runs = times(4, 8);
+    const runs = times(3, 8);
     let frames = 0;
     let parts = 0;
     for (let run = 0; run < runs; run++) {
