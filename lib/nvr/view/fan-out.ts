@@ -5,13 +5,15 @@ import { performance } from 'node:perf_hooks';
 import { guarded } from '../../guard.js';
 import type { ViewSink } from './viewer.js';
 
-/** The most ms of one turn of the event loop that all pages together may take. */
+/** The most ms that all pages together may take of a window. A turn that is waited for begins a new one. */
 const TURN_MS = 2;
+const WINDOW_MS = 10;
 
 /** `later` runs a task in the next turn. */
 export class FanOut {
   private readonly waiting: (() => void)[] = [];
-  /** Time of this turn that is spent, in ms. */
+  private windowBegan = -Infinity;
+  /** Time of this window that is spent, in ms. */
   private spentMs = 0;
   private isTurnDue = false;
   private isWorking = false;
@@ -26,10 +28,21 @@ export class FanOut {
     let isOver = false;
     return {
       write: (bytes, sent) => {
+        if (isOver) return;
+        // Most writes need not wait, and leave nothing to collect behind.
+        if (this.waiting.length === 0 && !this.isWorking && this.hasTime()) {
+          const began = this.begin();
+          try {
+            sink.write(bytes, sent);
+          } finally {
+            this.end(began);
+          }
+          return;
+        }
         this.waiting.push(() => {
           if (!isOver) sink.write(bytes, sent);
         });
-        this.work();
+        this.goOnLater();
       },
       destroy: () => {
         isOver = true;
@@ -38,30 +51,50 @@ export class FanOut {
     };
   }
 
-  private work(): void {
-    // A write may cause others, which go behind all that wait.
-    if (this.isWorking) return;
+  private hasTime(): boolean {
+    if (this.clock() - this.windowBegan >= WINDOW_MS) this.openWindow();
+    return this.spentMs < TURN_MS;
+  }
+
+  private openWindow(): void {
+    this.windowBegan = this.clock();
+    this.spentMs = 0;
+  }
+
+  /** A write begins, which may cause others: they go behind all that wait. */
+  private begin(): number {
     this.isWorking = true;
-    let done = 0;
-    try {
-      while (done < this.waiting.length && this.spentMs < TURN_MS) {
-        const began = this.clock();
-        this.waiting[done++]!();
-        this.spentMs += this.clock() - began;
-      }
-    } finally {
-      this.waiting.splice(0, done);
-      this.isWorking = false;
-      if (!this.isTurnDue) this.later(this.onTurn);
-      this.isTurnDue = true;
-    }
+    return this.clock();
+  }
+
+  private end(began: number): void {
+    this.isWorking = false;
+    this.spentMs += this.clock() - began;
+  }
+
+  private goOnLater(): void {
+    if (!this.isTurnDue) this.later(this.onTurn);
+    this.isTurnDue = true;
   }
 
   private readonly onTurn = guarded(
     () => {
       this.isTurnDue = false;
-      this.spentMs = 0;
-      if (this.waiting.length > 0) this.work();
+      this.openWindow();
+      let done = 0;
+      try {
+        while (done < this.waiting.length && this.spentMs < TURN_MS) {
+          const began = this.begin();
+          try {
+            this.waiting[done++]!();
+          } finally {
+            this.end(began);
+          }
+        }
+      } finally {
+        this.waiting.splice(0, done);
+        if (this.waiting.length > 0) this.goOnLater();
+      }
     },
     () => undefined,
   );

@@ -3,11 +3,11 @@
 // browser that shows decoded frames in a video element, so that picture in picture goes on working.
 
 /**
- * Of the pictures before the live edge, and of those decoded later than this, only every few are shown: it
- * moves at once, and there is time to catch up.
+ * Of the pictures before the live edge, and of those decoded later than this, one is shown per step: it moves
+ * at once, and there is time to catch up.
  */
 const LATE_MS = 250;
-const LATE_SHOWN = 4;
+const LATE_STEP_MS = 100;
 /** If one is still not decoded then, a buffer serves better: it leaves out pictures that nobody sees. */
 const TOO_LATE_MS = 3_000;
 /** The most frames that wait for the screen. */
@@ -37,7 +37,7 @@ class DirectPlayer {
     /** Frames that the decoder has not given back yet, by timestamp. */
     this.pending = new Map();
     this.writing = 0;
-    this.late = 0;
+    this.presented = -Infinity;
     this.track = new MediaStreamTrackGenerator({ kind: 'video' });
     this.writer = this.track.writable.getWriter();
     this.decoder = new VideoDecoder({ output: (frame) => this.show(frame), error: () => this.end() });
@@ -78,13 +78,15 @@ class DirectPlayer {
       if (timestamp > frame.timestamp) break;
       this.pending.delete(timestamp);
     }
-    const isLate = !live || performance.now() - came > LATE_MS;
-    const isLeftOut = isLate && this.late++ % LATE_SHOWN !== 0;
+    const now = performance.now();
+    const isLate = !live || now - came > LATE_MS;
+    const isLeftOut = isLate && now - this.presented < LATE_STEP_MS;
     if (this.over || isLeftOut || this.writing >= MOST_WRITING) {
       frame.close();
       return;
     }
     this.shownTime = wallTime;
+    this.presented = now;
     this.writing++;
     this.writer.write(frame).then(
       () => this.writing--,
