@@ -4,7 +4,7 @@ import { fuzz } from './engine.js';
 import { targets } from './targets.js';
 
 /** For all targets together; `npm run test:long` takes more. */
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? times(4, 8));
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? times(3, 8));
 
 /** The same inputs every time; `FUZZ_SEED` tries others, and `npm run fuzz` new ones each round. */
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_123);
