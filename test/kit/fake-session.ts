@@ -10,12 +10,13 @@ export class FakeSession<User extends Pick<SessionOptions, 'onEnd'> = SessionOpt
   closed = 0;
   /** `paused` and `resumed`, as it was asked for. */
   readonly reading: string[] = [];
-  readonly count = { packets: 0, lost: 0 };
-  readonly statistics = {};
+  count = { packets: 0, lost: 0 };
+  statistics: object = {};
+  payloadMismatch: NvrError | undefined;
   readonly playReply: object = {};
   readonly transport: { readonly name: string; readonly lower: string };
   /** What a close waits for. */
-  teardown = Promise.resolve();
+  teardown: Promise<void> = Promise.resolve();
 
   constructor(
     readonly user: User = {} as User,
@@ -38,6 +39,10 @@ export class FakeSession<User extends Pick<SessionOptions, 'onEnd'> = SessionOpt
   close(): Promise<void> {
     this.closed++;
     return this.teardown;
+  }
+
+  ping(): Promise<number> {
+    return Promise.resolve(7);
   }
 
   pauseReading(): void {

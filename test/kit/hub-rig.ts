@@ -1,50 +1,15 @@
 // A camera hub without a network: sessions that the test ends, and a clock that the test moves.
 
 import sinon from 'sinon';
-import type { SessionEnd, SessionOptions } from '../../lib/client/session-options.js';
-import type { RtspSession } from '../../lib/client/session.js';
+import type { SessionOptions } from '../../lib/client/session-options.js';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { NvrError, type NvrErrorCode } from '../../lib/errors.js';
 import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
 import { Account } from '../../lib/nvr/account.js';
 import { Hub } from '../../lib/nvr/camera/hub.js';
 import type { HubEvent, HubSubscriber, HubSubscription, NvrSettings } from '../../lib/nvr/types.js';
+import { FakeSession } from './fake-session.js';
 import { settingsFor } from './settings.js';
-
-/** A session that the test ends. */
-export class FakeSession {
-  closed = 0;
-  statistics: object = {};
-  payloadMismatch: NvrError | undefined;
-  readonly transport: { name: string; lower: string };
-  count = { packets: 0, lost: 0 };
-  /** What its TEARDOWN waits for. */
-  teardown: Promise<void> = Promise.resolve();
-
-  constructor(
-    readonly options: SessionOptions,
-    lower: string,
-  ) {
-    this.transport = { name: lower, lower };
-  }
-
-  close(): Promise<void> {
-    this.closed++;
-    return this.teardown;
-  }
-
-  ping(): Promise<number> {
-    return Promise.resolve(7);
-  }
-
-  end(
-    reason: SessionEnd['reason'] = 'error',
-    code: NvrErrorCode = 'EUNREACHABLE',
-    withoutMedia = false,
-  ): void {
-    this.options.onEnd?.({ reason, withoutMedia, error: new NvrError(code, 'It has ended.') });
-  }
-}
 
 export const FORMAT = { codec: 'h264', width: 64, height: 64 };
 
@@ -92,7 +57,7 @@ export class HubRig {
         const session = new FakeSession(options as SessionOptions, account.memory.transport ?? this.lower);
         this.sessions.push(session);
         this.early?.(options as SessionOptions);
-        return Promise.resolve(session as unknown as RtspSession);
+        return Promise.resolve(session.asSession);
       },
     });
   }

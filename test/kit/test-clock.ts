@@ -8,6 +8,8 @@ interface Timer {
 /** `set` and `clear` are the timers that the library takes, `read` is its clock. */
 export class TestClock {
   private readonly timers = new Set<Timer>();
+  /** How many timers there were, those that wait among them. */
+  timersSet = 0;
 
   constructor(public now = 0) {}
 
@@ -16,6 +18,7 @@ export class TestClock {
   readonly set = (run: () => void, ms: number): unknown => {
     const timer = { run, at: this.now + ms };
     this.timers.add(timer);
+    this.timersSet++;
     return timer;
   };
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
-import { FORMAT, HubRig, picture, type FakeSession } from '../kit/hub-rig.js';
+import type { FakeSession } from '../kit/fake-session.js';
+import { FORMAT, HubRig, picture } from '../kit/hub-rig.js';
 
 describe('a camera hub', () => {
   let rig: HubRig;
@@ -41,7 +42,7 @@ describe('a camera hub', () => {
       rig.session().statistics = { bytes: 10 ** bytes, lost: bytes };
       assert.equal(hub.statistics.bytes, [10, 110, 1110][bytes - 1], 'with the present one');
       if (bytes === 1) rig.session().end();
-      else rig.session().options.onLossy!(5);
+      else rig.session().user.onLossy!(5);
       assert.equal(hub.statistics.playingSince, undefined);
     }
     assert.deepEqual(
@@ -58,7 +59,7 @@ describe('a camera hub', () => {
     rig.join(hub);
     await rig.turn();
     const give = (arrival: number, keyframe = false): void => {
-      rig.session().options.onUnit!(picture(arrival, keyframe));
+      rig.session().user.onUnit!(picture(arrival, keyframe));
     };
     give(1, true);
     give(2);
@@ -127,15 +128,15 @@ describe('a camera hub', () => {
     assert.equal(hub.statistics.state, 'idle');
     const user = rig.join(hub);
     await rig.turn();
-    rig.session().options.onUnit!(picture(1, true));
+    rig.session().user.onUnit!(picture(1, true));
     rig.session().end();
     hub.restart();
     await rig.clock.tickAsync(60_000);
     assert.equal(rig.sessions.length, 2);
-    rig.session().options.onUnit!(picture(2, true));
+    rig.session().user.onUnit!(picture(2, true));
     hub.restart();
     await rig.turn();
-    rig.session().options.onUnit!(picture(3, false));
+    rig.session().user.onUnit!(picture(3, false));
     assert.deepEqual([user.units, hub.gop.length], [[1, 2], 0]);
     user.unsubscribe();
     hub.restart();
@@ -212,7 +213,7 @@ describe('a camera hub', () => {
   it('opens its sessions as the settings say, with the gate and the memory of the account', async () => {
     rig.join(rig.hub({ requestTimeout: 7, silence: 3 }));
     await rig.turn();
-    const { requestTimeoutMs, silenceMs, gate, memory: learnt, cutSlices, readShare } = rig.session().options;
+    const { requestTimeoutMs, silenceMs, gate, memory: learnt, cutSlices, readShare } = rig.session().user;
     assert.deepEqual(
       { requestTimeoutMs, silenceMs, cutSlices },
       { requestTimeoutMs: 7000, silenceMs: 3000, cutSlices: true },
@@ -225,10 +226,10 @@ describe('a camera hub', () => {
     const hub = rig.hub();
     const user = rig.join(hub);
     await rig.turn();
-    rig.session().options.onWarning!(new NvrError('EAUTH', 'In clear.'));
-    rig.session().options.onUnit!(picture(1, true));
-    rig.session().options.onLoss!(7);
-    rig.session().options.onUnit!({ ...picture(2, false), damaged: true });
+    rig.session().user.onWarning!(new NvrError('EAUTH', 'In clear.'));
+    rig.session().user.onUnit!(picture(1, true));
+    rig.session().user.onLoss!(7);
+    rig.session().user.onUnit!({ ...picture(2, false), damaged: true });
     const [warning, , gap] = user.events.slice(2);
     assert.deepEqual([warning!.code, gap!.lost, gap!.time], ['EAUTH', 7, 1_700_000_000_000]);
   });
@@ -303,7 +304,7 @@ describe('a camera hub', () => {
     rig.join(hub).unsubscribe();
     const user = rig.join(other);
     await rig.turn();
-    for (const one of rig.sessions) one.options.onLossy!(7);
+    for (const one of rig.sessions) one.user.onLossy!(7);
     await rig.turn();
     assert.equal(rig.sessions.length, 2);
     assert.deepEqual(user.words(), ['connecting', 'playing', 'warning']);
@@ -314,16 +315,16 @@ describe('a camera hub', () => {
     rig.account.memory.learn('refused', 'tcp');
     const user = rig.join(rig.hub({ transport: 'udp-first' }));
     await rig.turn();
-    rig.session().options.onLossy!(7);
+    rig.session().user.onLossy!(7);
     assert.equal(rig.sessions.length, 1);
     rig.account.memory.forgetAll();
-    rig.session().options.onLossy!(8);
+    rig.session().user.onLossy!(8);
     await rig.turn();
     assert.equal(rig.sessions.length, 2);
     rig.lower = 'udp';
     const second = rig.join(rig.hub({ transport: 'udp-first' }));
     await rig.turn();
-    rig.session().options.onLossy!(9);
+    rig.session().user.onLossy!(9);
     const news = [user, second].map(({ events }) =>
       events.filter(({ type }) => type === 'warning').map(({ firstOfOutage }) => firstOfOutage),
     );
@@ -336,15 +337,15 @@ describe('a camera hub', () => {
     await rig.turn();
     rig.session().end();
     await rig.clock.tickAsync(2000);
-    rig.session().options.onUnit!(picture(0, true));
-    rig.session().options.onLossy!(7);
+    rig.session().user.onUnit!(picture(0, true));
+    rig.session().user.onLossy!(7);
     await rig.turn();
-    rig.session().options.onUnit!(picture(100_000, true));
+    rig.session().user.onUnit!(picture(100_000, true));
     rig.session().end();
     assert.equal(user.events.at(-1)!.attempt, 2);
     await rig.clock.tickAsync(10_000);
-    rig.session().options.onUnit!(picture(0, true));
-    rig.session().options.onUnit!(picture(60_000, true));
+    rig.session().user.onUnit!(picture(0, true));
+    rig.session().user.onUnit!(picture(60_000, true));
     rig.session().end();
     assert.deepEqual([user.events.at(-1)!.attempt, user.events.at(-1)!.firstOfOutage], [1, true]);
     rig.refusal = 'EUNREACHABLE';
@@ -370,11 +371,11 @@ describe('a camera hub', () => {
     const hub = rig.hub();
     const user = rig.join(hub);
     await rig.turn();
-    rig.session().options.onUnit!(picture(1, true));
+    rig.session().user.onUnit!(picture(1, true));
     rig.session().end('error', 'EAUTH');
     assert.equal(user.events.at(-1)!.retryInMs, 10_000, 'the gate is open');
     await rig.clock.tickAsync(10_000);
-    rig.session().options.onUnit!(picture(1, true));
+    rig.session().user.onUnit!(picture(1, true));
     await logIn(200);
     await logIn(401);
     await rig.clock.tickAsync(4000);
@@ -403,7 +404,7 @@ describe('a camera hub', () => {
     const user = rig.join(rig.hub());
     for (let round = 0; round < 6; round++) {
       await rig.clock.tickAsync(6000);
-      rig.session().options.onUnit!(picture(performance.now(), true));
+      rig.session().user.onUnit!(picture(performance.now(), true));
       rig.session().end();
       // The machine’s clock is set: breaks are counted by the real time.
       rig.clock.setSystemTime(Date.now() + 86_400_000);
@@ -421,7 +422,7 @@ describe('a camera hub', () => {
     const cuts: unknown[] = [];
     rig.join(hub, { cutSlices: true, onUnit: (unit) => cuts.push(unit.data.length) });
     await rig.turn();
-    const { options } = rig.session();
+    const { user: options } = rig.session();
     options.onUnit!({ kind: 'audio', arrival: 1, data: Buffer.alloc(0) } as MediaUnit);
     options.onUnit!({ ...picture(2, true), cut: { data: Buffer.alloc(1), nals: [] } });
     options.onUnit!({

@@ -1,49 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { UNCOUNTED, type UnitMemory } from '../../lib/media/unit-memory.js';
 import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
-import { InStep, type Lane, type Timed } from '../../lib/nvr/playback/in-step.js';
-import { videoUnit } from '../kit/fake-hub.js';
-import { TestClock } from '../kit/test-clock.js';
-
-const FROM = Date.UTC(2026, 10, 23, 14, 2);
-const FRAME_MS = 40;
-
-const at = (time: number, bytes = 1_000): Timed => ({
-  unit: { ...videoUnit({ data: Buffer.alloc(bytes) }), time },
-});
-
-/** Recordings that are shown in step, and when what of them was shown. */
-class Screening {
-  readonly clock = new TestClock();
-  readonly shown: { lane: number; time: number; at: number }[] = [];
-  readonly held: boolean[] = [];
-  readonly ends: number[] = [];
-  readonly lanes: Lane<Timed>[];
-  readonly step: InStep<Timed>;
-
-  constructor(count: number, speed = 1, memory: () => UnitMemory = () => UNCOUNTED) {
-    this.step = new InStep({ from: FROM, speed, now: this.clock.read, timers: this.clock });
-    this.lanes = Array.from({ length: count }, (_, lane) =>
-      this.step.lane(
-        {
-          onUnit: ({ unit }) => this.shown.push({ lane, time: unit.time, at: this.clock.now }),
-          hold: () => (this.held[lane] = true),
-          letGo: () => (this.held[lane] = false),
-        },
-        memory(),
-      ),
-    );
-  }
-
-  push(lane: number, from: number, count: number, frame = FRAME_MS): void {
-    for (let index = 0; index < count; index++) this.lanes[lane]!.push(at(from + index * frame));
-  }
-
-  end(lane: number): void {
-    this.lanes[lane]!.finish(() => this.ends.push(lane));
-  }
-}
+import { FRAME_MS, FROM, Screening, at } from '../kit/screening.js';
 
 /** How far apart recordings were shown: for each picture, from what the others showed last. */
 function skew(shown: Screening['shown'], lanes: number): number {

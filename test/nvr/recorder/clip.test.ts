@@ -11,7 +11,6 @@ import { Mp4Writer } from '../../../lib/media/mp4-writer.js';
 import { UNCOUNTED, type UnitMemory, type Yielding } from '../../../lib/media/unit-memory.js';
 import { Clip } from '../../../lib/nvr/recorder/clip.js';
 import type { ClipPlan } from '../../../lib/nvr/recorder/clip-context.js';
-import { ClipQueue } from '../../../lib/nvr/recorder/clip-queue.js';
 import { turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
 import type { RecorderEvent, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
@@ -641,54 +640,5 @@ describe('one recording', () => {
       await clip.end(BEGIN);
       assert.equal(events.length, 2);
     });
-  });
-});
-
-describe('the pictures of a recording that wait for the disk', () => {
-  const sum = (units: readonly VideoUnit[]): number => units.reduce((all, unit) => all + unitCost(unit), 0);
-
-  it('count until they are written, however many go through', () => {
-    const queue = new ClipQueue(UNCOUNTED);
-    const seen: unknown[] = [];
-    for (let index = 0; index < 1000; index++) {
-      queue.push(UNITS[index % 300]!);
-      if (index < 300) continue;
-      const unit = queue.take()!;
-      seen.push(unit);
-      queue.letGo(unit);
-    }
-    assert.deepEqual(seen, [...UNITS, ...UNITS, ...UNITS].slice(0, 700));
-    assert.equal(queue.bytes, sum(UNITS));
-    assert.equal(queue.first, UNITS[100]);
-    const taken = queue.take()!;
-    assert.equal(queue.bytes, sum(UNITS), 'one that is being written counts');
-    queue.clear();
-    assert.deepEqual([queue.bytes, queue.first, queue.take()], [unitCost(taken), undefined, undefined]);
-    queue.letGo(taken);
-    assert.equal(queue.bytes, 0);
-    queue.push(UNITS[7]!);
-    assert.equal(queue.take(), UNITS[7]);
-  });
-
-  it('are refused where there is no memory, and do not count then', () => {
-    const queue = new ClipQueue({ ...UNCOUNTED, hold: () => false });
-    assert.deepEqual([queue.push(UNITS[0]!), queue.bytes, queue.first], [false, 0, undefined]);
-  });
-
-  it('give up their first GOP, where the next one begins in time, behind those that were taken', () => {
-    const released: unknown[] = [];
-    const queue = new ClipQueue({ ...UNCOUNTED, release: (unit) => void released.push(unit) });
-    for (const unit of UNITS.slice(0, 2 * GOP + 1)) queue.push(unit);
-    for (let count = 0; count < 2; count++) queue.letGo(queue.take()!);
-    released.length = 0;
-    const second = UNITS[GOP]!;
-    assert.equal(queue.dropGop(second.arrival - 1), undefined);
-    assert.deepEqual(released, []);
-    assert.equal(queue.dropGop(second.arrival), second.arrival);
-    assert.deepEqual(released, UNITS.slice(2, GOP));
-    assert.equal(queue.first, second);
-    assert.equal(queue.dropGop(Infinity), UNITS[2 * GOP]!.arrival);
-    assert.equal(queue.dropGop(Infinity), undefined);
-    assert.equal(queue.bytes, unitCost(UNITS[2 * GOP]!));
   });
 });
