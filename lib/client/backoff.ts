@@ -48,6 +48,8 @@ const REFUSED_RETRIES_MS: readonly number[] = [
  * time.
  */
 const PLAYED_BEFORE_MS = 60_000;
+/** With slow attempts before and after it, a camera is seen within 75 s. */
+const LONGEST_WAIT_MS = 70_000;
 /** A refused log-in is tried once more after this time (ms), which is late enough for a device that boots. */
 export const SECOND_LOGIN_MS = 10_000;
 
@@ -116,7 +118,7 @@ export class Backoff {
   private retryAfter(kind: Kind, code: NvrErrorCode, now: number): Retry {
     switch (kind) {
       case 'lost':
-        return { inMs: this.spread(this.afterLoss(now), 1.2), isLasting: false };
+        return { inMs: Math.min(this.spread(this.afterLoss(now), 1.2), LONGEST_WAIT_MS), isLasting: false };
       case 'password':
         return this.afterWrongPassword();
       case 'refused':
@@ -138,7 +140,7 @@ export class Backoff {
     if (code === 'EINPUT' || !this.hasPlayed) return { inMs: this.spread(LASTING_MS, 1.2), isLasting: true };
     const wait = REFUSED_RETRIES_MS[this.refusedRetries++];
     return wait === undefined
-      ? { inMs: this.spread(PLAYED_BEFORE_MS, 1.2), isLasting: true }
+      ? { inMs: Math.min(this.spread(PLAYED_BEFORE_MS, 1.2), LONGEST_WAIT_MS), isLasting: true }
       : { inMs: this.spread(wait, 1), isLasting: false };
   }
 

@@ -205,6 +205,14 @@ describe('Backoff', () => {
           }
     });
 
+    it('is so after a long one, too, where every wait is the longest', () => {
+      for (const code of ['ECONNREFUSED', 'ECHANNEL'] as const)
+        for (let away = 600_000; away <= 680_000; away += 50) {
+          const late = seenAgain(away, 2_000, () => 1, [], code);
+          assert.ok(late <= 75_000, `${code}, away for ${away} ms: ${late} ms`);
+        }
+    });
+
     it('sees a camera that is cut every so often for nine tenths of the time that it can be reached', () => {
       fc.assert(
         fc.property(

@@ -181,7 +181,7 @@ describe('the editor', function () {
     await page.close();
   });
 
-  it('marks a channel that is none, and takes a number, a name of the table or a variable', async () => {
+  itLong('marks a channel that is none, and takes a number, a name of the table or a variable', async () => {
     const { page } = await open();
     await editNode(page, 'nvr-live-stream');
     for (const [channel, good] of [

@@ -17,14 +17,17 @@ for (const file of [
   'hostile/hostile',
   'interop/matrix',
   'media/h264-intra',
+  'media/jpeg/jpeg',
   'media/mp4-writer',
   'nodes/nvr-live-stream',
   'nodes/nvr-playback',
   'nodes/nvr-record',
   'nodes/nvr-record-files',
+  'nodes/several-cameras',
   'nvr/playback',
   'nvr/recorder/kill',
   'nvr/recorder/plain-mp4',
   'nvr/recorder/thin',
+  'simulator/players',
 ])
   require(`../${file}.test.ts`);

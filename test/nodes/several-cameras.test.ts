@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
+import { itLong } from '../kit/cases.js';
 import { flowWith, helper, load, statuses, type Message } from '../kit/red.js';
 import { ACCOUNT, clipOf, codeOf, eventOf, send, type Sinks } from '../kit/record-node-rig.js';
 
@@ -263,7 +264,7 @@ describe('a node of several cameras', function () {
       assert.deepEqual(statuses('node').at(-1), { fill: 'grey', shape: 'ring', text: 'disarmed' });
     });
 
-    it('records all of them without end, and stops and starts one', async () => {
+    itLong('records all of them without end, and stops and starts one', async () => {
       const sink = await record({ mode: 'continuous', segment: '1' });
       await each(sink, 'out', ({ clip }) => clip !== undefined);
       send({ action: 'stop', channel: 4 }, 'node');

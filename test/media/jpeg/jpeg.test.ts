@@ -9,6 +9,7 @@ import type { PlanarPicture } from '../../../lib/media/jpeg/picture.js';
 import { resize, shownSize } from '../../../lib/media/jpeg/scale.js';
 import { jpegSize } from '../../../lib/media/jpeg/size.js';
 import { quantTables } from '../../../lib/media/jpeg/tables.js';
+import { some } from '../../kit/cases.js';
 import { decodeJpeg, ffmpeg, lavfiFrame, planesOf, psnr } from '../../kit/ffmpeg-judge.js';
 import { needs } from '../../kit/tools.js';
 
@@ -107,11 +108,14 @@ describe('the JPEG encoder', () => {
       needs(this, 'ffmpeg');
     });
 
-    for (const [source, skip] of [
-      ['testsrc2', 10],
-      ['mandelbrot', 40],
-      ['smptehdbars', 0],
-    ] as const) {
+    for (const [source, skip] of some(
+      [
+        ['mandelbrot', 40],
+        ['testsrc2', 10],
+        ['smptehdbars', 0],
+      ] as const,
+      1,
+    )) {
       it(`keeps a ${source} picture within 38 dB of its planes at quality 80`, () => {
         const planes = planesOf(lavfiFrame(source, 1280, 720, 'yuvj420p', skip), 1280, 720);
         const decoded = decodeJpeg(encodeJpeg(planes, { quality: 80, fullRange: true }), 1280, 720);
