@@ -7,7 +7,7 @@ import type { AssemblerOptions, AssemblerStats } from './assembler-options.js';
 import { Beginnings, Boundary } from './boundary.js';
 import { CutSlices } from './cut-slices.js';
 import { ReferenceState } from './entry.js';
-import { emptyFacts, type NalFacts, type NalRules } from './nal-rules.js';
+import { emptyFacts, type NalFacts, type NalPacket, type NalRules } from './nal-rules.js';
 import { PictureFormat } from './picture-format.js';
 import { SetsSent } from './sets-sent.js';
 import type { MediaUnit, VideoUnit } from './unit.js';
@@ -81,21 +81,21 @@ export class AccessUnitAssembler<Info> {
    * Announces the packet (in interleaved modes, the NAL unit) that follows. A new timestamp ends the unit in
    * progress.
    */
-  at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
+  at(packet: NalPacket, arrivalMs: number): void {
     const unit = this.unit;
-    if (unit.begun && !unit.isAt(rtpTime)) this.timestampChanged(rtpTime, arrivalMs);
-    if (sequence !== this.sequence) this.ended = 0;
+    if (unit.begun && !unit.isAt(packet.timestamp)) this.timestampChanged(packet.timestamp, arrivalMs);
+    if (packet.sequence !== this.sequence) this.ended = 0;
     this.arrival = arrivalMs;
-    this.sequence = sequence;
-    this.onvifTime = onvifTime;
+    this.sequence = packet.sequence;
+    this.onvifTime = packet.onvifTime;
     if (!unit.begun) {
-      unit.begin(rtpTime, arrivalMs);
+      unit.begin(packet.timestamp, arrivalMs);
       unit.afterGap = this.afterLoss;
       if (this.afterLoss) this.references.lose();
     }
     this.afterLoss = false;
-    unit.sequence = sequence;
-    if (Number.isNaN(unit.onvifTime)) unit.onvifTime = onvifTime;
+    unit.sequence = packet.sequence;
+    if (Number.isNaN(unit.onvifTime)) unit.onvifTime = packet.onvifTime;
   }
 
   /** Takes a whole NAL unit; splits it if it contains start codes. */

@@ -4,10 +4,12 @@
 import { LIMITS } from '../limits.js';
 import type { AccessUnitAssembler } from './access-unit.js';
 import { ByteCollector, ownCopy } from './byte-collector.js';
+import type { NalPacket } from './nal-rules.js';
 
 /** Where a depacketizer puts NAL units: the assembler, or the deinterleaver before it. */
 export interface NalTarget {
-  at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void;
+  /** The packet is read during the call only. It is not passed as numbers: V8 may make an object of each. */
+  at(packet: NalPacket, arrivalMs: number): void;
   nal(data: Buffer, start: number, end: number): void;
   beginNal(first: number, second: number): void;
   continueNal(data: Buffer, start: number, end: number): void;
@@ -27,15 +29,12 @@ interface DeinterleaverOptions {
   counts(firstByte: number): boolean;
 }
 
-interface WaitingNal {
+interface WaitingNal extends NalPacket {
   /** Decoding order number, extended beyond 16 bits. */
   readonly don: number;
   readonly data: Buffer;
   readonly counted: boolean;
-  readonly rtpTime: number;
   readonly arrivalMs: number;
-  readonly sequence: number;
-  readonly onvifTime: number;
   /** Packets near it were lost, and it is unknown which unit they belonged to. */
   suspect: boolean;
 }
@@ -51,7 +50,7 @@ export class Deinterleaver implements NalTarget {
   private open = false;
   private don = -1;
   private suspects = 0;
-  private rtpTime = 0;
+  private timestamp = 0;
   private arrivalMs = 0;
   private sequence = 0;
   private onvifTime = NaN;
@@ -61,11 +60,11 @@ export class Deinterleaver implements NalTarget {
     this.options = options;
   }
 
-  at(rtpTime: number, arrivalMs: number, sequence: number, onvifTime: number): void {
-    this.rtpTime = rtpTime;
+  at(packet: NalPacket, arrivalMs: number): void {
+    this.timestamp = packet.timestamp;
     this.arrivalMs = arrivalMs;
-    this.sequence = sequence;
-    this.onvifTime = onvifTime;
+    this.sequence = packet.sequence;
+    this.onvifTime = packet.onvifTime;
   }
 
   /**
@@ -146,7 +145,7 @@ export class Deinterleaver implements NalTarget {
       don: this.don,
       data,
       counted,
-      rtpTime: this.rtpTime,
+      timestamp: this.timestamp,
       arrivalMs: this.arrivalMs,
       sequence: this.sequence,
       onvifTime: this.onvifTime,
@@ -187,7 +186,7 @@ export class Deinterleaver implements NalTarget {
     const nal = this.waiting.shift()!;
     this.bytes -= nal.data.length;
     if (nal.counted) this.counted -= 1;
-    this.units.at(nal.rtpTime, nal.arrivalMs, nal.sequence, nal.onvifTime);
+    this.units.at(nal, nal.arrivalMs);
     if (nal.suspect) this.units.gap();
     this.units.nal(nal.data, 0, nal.data.length);
   }

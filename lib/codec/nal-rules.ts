@@ -59,3 +59,10 @@ export function emptyFacts(): NalFacts {
     ppsId: 0,
   };
 }
+
+/** The packet that a NAL unit came in; an `RtpPacketView` is one. `onvifTime` is NaN where there is none. */
+export interface NalPacket {
+  readonly timestamp: number;
+  readonly sequence: number;
+  readonly onvifTime: number;
+}

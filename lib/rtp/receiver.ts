@@ -75,12 +75,12 @@ export class RtpReceiver {
     this.bytes += packet.end - packet.start;
     if (!this.started) {
       this.start(packet);
-      this.measureJitter(packet.timestamp, arrivalMs);
+      this.measureJitter(packet, arrivalMs);
       return 0;
     }
     const step = (sequence - this.highest) & 0xffff;
     if (step === 0 || step > 0x1_0000 - MAX_MISORDER) return this.countOld(sequence);
-    this.measureJitter(packet.timestamp, arrivalMs);
+    this.measureJitter(packet, arrivalMs);
     if (step >= MAX_DROPOUT) {
       this.start(packet);
       return 1;
@@ -156,7 +156,7 @@ export class RtpReceiver {
     return LATE;
   }
 
-  private measureJitter(timestamp: number, arrivalMs: number): void {
+  private measureJitter({ timestamp }: RtpPacketView, arrivalMs: number): void {
     const elapsed = ((arrivalMs - this.lastArrivalMs) * this.clockRate) / 1000;
     const deviation = Math.abs(elapsed - ((timestamp - this.lastTimestamp) | 0));
     this.lastTimestamp = timestamp;

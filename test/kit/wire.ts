@@ -71,18 +71,33 @@ export class Wire {
 /** Many small packets, so that the cost per unit does not hide the cost per packet. */
 export const PACKETS_OF_A_UNIT = 4000;
 const FRAGMENT_BYTES = 50;
+/**
+ * Sources and times are random: half of them are above 2^31, which V8 keeps in another way than smaller
+ * numbers.
+ */
+const SOURCE = { ssrc: 0xf000_0000 };
+const FIRST_TIME = 3_000_000_000;
 /** The beginning of a stream. */
 export const PARAMETER_SETS = Buffer.concat(
-  [rtp(0, 0, false, SPS), rtp(1, 0, false, PPS)].map((packet) => interleaved(0, packet)),
+  [rtp(0, FIRST_TIME, false, SPS, SOURCE), rtp(1, FIRST_TIME, false, PPS, SOURCE)].map((packet) =>
+    interleaved(0, packet),
+  ),
 );
 
 /** Units of many fragments as interleaved frames; sequence numbers continue from 2. */
-export function largeUnits(count: number): Buffer[] {
-  let sequence = 2;
-  return Array.from({ length: count }, (_, i) => {
+export class LargeUnits {
+  private count = 0;
+  private sequence = 2;
+
+  take(count: number): Buffer[] {
+    return Array.from({ length: count }, () => this.next());
+  }
+
+  private next(): Buffer {
+    const timestamp = FIRST_TIME + 3600 * this.count++;
     const parts = fuA(idrSlice(0x55, PACKETS_OF_A_UNIT * FRAGMENT_BYTES), FRAGMENT_BYTES + 2);
     return Buffer.concat(
-      parts.map(({ bytes, ends }) => interleaved(0, rtp(sequence++, i * 3600, ends, bytes))),
+      parts.map(({ bytes, ends }) => interleaved(0, rtp(this.sequence++, timestamp, ends, bytes, SOURCE))),
     );
-  });
+  }
 }

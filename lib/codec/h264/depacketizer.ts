@@ -72,7 +72,7 @@ export class H264Depacketizer implements Depacketizer {
     const { buffer, payloadStart: start, payloadEnd: end } = packet;
     if (start >= end) return;
     const nals = this.nals;
-    nals.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
+    nals.at(packet, arrivalMs);
     switch (buffer[start]! & 0x1f) {
       case STAP_A:
         this.aggregate(buffer, start + 1, end);
@@ -154,7 +154,7 @@ export class H264Depacketizer implements Depacketizer {
 
   // MTAP: repeated size, decoding order number difference, timestamp offset, NAL unit (RFC 6184 5.7.2).
   private multiTime(packet: RtpPacketView, arrivalMs: number, offsetBytes: 2 | 3): void {
-    const { buffer, payloadEnd: end } = packet;
+    const { buffer, payloadEnd: end, sequence, onvifTime } = packet;
     const base = buffer.readUInt16BE(packet.payloadStart + 1);
     const header = 3 + offsetBytes;
     let at = packet.payloadStart + 3;
@@ -167,9 +167,9 @@ export class H264Depacketizer implements Depacketizer {
         return;
       }
       if (size === 0) continue;
-      const rtpTime = (packet.timestamp + buffer.readUIntBE(from - offsetBytes, offsetBytes)) >>> 0;
+      const timestamp = (packet.timestamp + buffer.readUIntBE(from - offsetBytes, offsetBytes)) >>> 0;
       this.deinterleaver?.number((base + buffer[from - offsetBytes - 1]!) & 0xffff);
-      this.nals.at(rtpTime, arrivalMs, packet.sequence, packet.onvifTime);
+      this.nals.at({ timestamp, sequence, onvifTime }, arrivalMs);
       this.nals.nal(buffer, from, at);
     }
   }

@@ -69,7 +69,7 @@ export class H265Depacketizer implements Depacketizer {
     const { buffer, payloadStart: start, payloadEnd: end } = packet;
     if (start >= end) return;
     const nals = this.nals;
-    nals.at(packet.timestamp, arrivalMs, packet.sequence, packet.onvifTime);
+    nals.at(packet, arrivalMs);
     const type = (buffer[start]! >> 1) & 0x3f;
     if (start + HEADER_BYTES >= end) {
       // End of sequence and end of bitstream consist of a header only.
