@@ -317,9 +317,9 @@ describe('an RTSP connection', () => {
       lines[1]!.reply(3);
       assert.equal((await reply).status, 200);
       lines[0]!.close();
-      assert.deepEqual([closes, connection.isOpen], [[], true]);
+      assert.deepEqual({ closes, isOpen: connection.isOpen }, { closes: [], isOpen: true });
       lines[1]!.close();
-      assert.deepEqual([closes, connection.isOpen], [[undefined], false]);
+      assert.deepEqual({ closes, isOpen: connection.isOpen }, { closes: [undefined], isOpen: false });
     });
 
     it('hears the new connection though the old one’s last read brought more than the challenge', async () => {
@@ -352,7 +352,10 @@ describe('an RTSP connection', () => {
       connection.destroy();
       opened();
       await given;
-      assert.deepEqual([lines[1]!.isDestroyed, lines[1]!.sent, connection.isOpen], [true, [], false]);
+      assert.deepEqual(
+        { isDestroyed: lines[1]!.isDestroyed, sent: lines[1]!.sent, isOpen: connection.isOpen },
+        { isDestroyed: true, sent: [], isOpen: false },
+      );
     });
   });
 });

@@ -125,7 +125,10 @@ describe('a session that plays', () => {
     playing.stop();
     assert.equal(clock.countTimers(), 0);
     await pass(10, false);
-    assert.deepEqual([ticks.length, requests.length, ends], [3, 1, []]);
+    assert.deepEqual(
+      { ticks: ticks.length, requests: requests.length, ends },
+      { ticks: 3, requests: 1, ends: [] },
+    );
   });
 
   it('ends when nothing has come for 5 s, since PLAY or since the last packet', async () => {

@@ -240,7 +240,7 @@ describe('the fragments that the MP4 writer makes', () => {
     await rig.writer.finish();
     const [one, two] = rig.disk.fragments;
     // The last frame before the cut waits for its successor, which tells how long it lasts.
-    assert.deepEqual([one!.soun.length, two!.soun.length], [15, 7]);
+    assert.deepEqual({ oneSoun: one!.soun.length, twoSoun: two!.soun.length }, { oneSoun: 15, twoSoun: 7 });
     assert.equal(two!.soun[0]!.time, one!.soun.at(-1)!.time + one!.soun.at(-1)!.duration);
   });
 

@@ -168,7 +168,10 @@ describe('a recorded span, read by one who waits', () => {
     give(true);
     const [one, two] = [give(), give()];
     server.handlers!.onEnd('error', new NvrError('EUNREACHABLE', 'Gone.'), 9);
-    assert.deepEqual([(await first).value, (await units.next()).value], [one, two]);
+    assert.deepEqual(
+      { firstValue: (await first).value, nextValue: (await units.next()).value },
+      { firstValue: one, nextValue: two },
+    );
     await assert.rejects(units.next(), { code: 'EUNREACHABLE' });
     const whole = read().next();
     await turn();
@@ -186,7 +189,7 @@ describe('a recorded span, read by one who waits', () => {
     let isClosed = false;
     void units.return().then(() => (isClosed = true));
     await turn();
-    assert.deepEqual([server.stops, isClosed], [1, false]);
+    assert.deepEqual({ stops: server.stops, isClosed }, { stops: 1, isClosed: false });
     close();
     await turn();
     assert.equal(isClosed, true);

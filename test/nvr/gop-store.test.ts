@@ -152,7 +152,10 @@ describe('GopStore', () => {
     other.add(unit(true, 0));
     for (let i = 0; i < 3; i++) other.add(unit(false, 0));
     full.add(unit(false, 0));
-    assert.deepEqual([full.units.length, other.units.length], [1, 4]);
+    assert.deepEqual(
+      { fullUnits: full.units.length, otherUnits: other.units.length },
+      { fullUnits: 1, otherUnits: 4 },
+    );
     let hasRoom = true;
     const store = new GopStore({ ...UNCOUNTED, hold: () => hasRoom });
     store.add(unit(true, 0));

@@ -173,7 +173,10 @@ describe('the health probe', function () {
       nvr.health.probe(1, 'dual', 'auth'),
       nvr.health.probe(1, 'main', 'rtsp'),
     ]);
-    assert.deepEqual([main.stage, dual.stage, rtsp.stage], ['auth', 'auth', 'rtsp']);
+    assert.deepEqual(
+      { mainStage: main.stage, dualStage: dual.stage, rtspStage: rtsp.stage },
+      { mainStage: 'auth', dualStage: 'auth', rtspStage: 'rtsp' },
+    );
     assert.notEqual(main, dual);
     assert.equal(await nvr.health.probe(1, 'main', 'auth', { freshMs: 60_000 }), main);
   });
@@ -209,7 +212,7 @@ describe('the health probe', function () {
     nvr.health.close();
     assert.deepEqual(await health.then(({ state, code }) => [state, code]), ['down', 'EUNREACHABLE']);
     const after = await nvr.health.probe(1, 'main', 'auth');
-    assert.deepEqual([after.state, after.code], ['down', 'EUNREACHABLE']);
+    assert.deepEqual({ state: after.state, code: after.code }, { state: 'down', code: 'EUNREACHABLE' });
     assert.match(after.reason!, /closed/);
     assert.equal(connections, 1);
   });
@@ -238,10 +241,14 @@ describe('the health probe', function () {
       servers.endings.push(() => server.close());
       const nvr = open(server.port);
       const { state, stage } = await nvr.health.probe(1, 'main', 'rtsp');
-      assert.deepEqual([state, stage], ['up', 'rtsp'], code);
+      assert.deepEqual({ state, stage }, { state: 'up', stage: 'rtsp' }, code);
       assert.ok(server.requests.every(({ headers }) => headers.get('Authorization') === undefined));
       const health = await nvr.health.probe(1, 'main', 'auth');
-      assert.deepEqual([health.state, health.code, health.stage], ['down', code, 'auth'], health.reason);
+      assert.deepEqual(
+        { state: health.state, code: health.code, stage: health.stage },
+        { state: 'down', code, stage: 'auth' },
+        health.reason,
+      );
     }
   });
 

@@ -121,7 +121,11 @@ describe('a check through a running session', () => {
   });
 
   afterEach(() => {
-    assert.deepEqual([clock.countTimers(), hub.subscribers.size], [0, 0], 'nothing is left behind');
+    assert.deepEqual(
+      { timers: clock.countTimers(), subscribers: hub.subscribers.size },
+      { timers: 0, subscribers: 0 },
+      'nothing is left behind',
+    );
     clock.restore();
   });
 

@@ -22,7 +22,7 @@ describe('a camera hub', () => {
     assert.equal(hub.isBusy, true);
     await rig.turn();
     user.unsubscribe();
-    assert.deepEqual([hub.isBusy, hub.isUsed], [true, false]);
+    assert.deepEqual({ isBusy: hub.isBusy, isUsed: hub.isUsed }, { isBusy: true, isUsed: false });
     await rig.clock.tickAsync(10_000);
     assert.equal(hub.isBusy, false);
     rig.join(hub);
@@ -68,7 +68,10 @@ describe('a camera hub', () => {
     give(3);
     const broken = rig.join(hub, { fromKept: true });
     give(4);
-    assert.deepEqual([whole.units, broken.units], [[1, 2, 3, 4], [1]]);
+    assert.deepEqual(
+      { wholeUnits: whole.units, brokenUnits: broken.units },
+      { wholeUnits: [1, 2, 3, 4], brokenUnits: [1] },
+    );
   });
 
   it('warns of too many cameras in use where it opens a session, not where a user joins it', async () => {
@@ -91,7 +94,10 @@ describe('a camera hub', () => {
     await rig.clock.tickAsync(6000);
     user.unsubscribe();
     await rig.clock.tickAsync(4000);
-    assert.deepEqual([hub.statistics.state, rig.clock.countTimers()], ['idle', 0]);
+    assert.deepEqual(
+      { state: hub.statistics.state, timers: rig.clock.countTimers() },
+      { state: 'idle', timers: 0 },
+    );
   });
 
   it('is not closed under its next user because the one before left twice', async () => {
@@ -115,10 +121,16 @@ describe('a camera hub', () => {
     rig.join(hub).unsubscribe();
     const next = rig.join(hub);
     await rig.turn();
-    assert.deepEqual([rig.sessions.length, next.words()], [1, ['connecting', 'playing']]);
+    assert.deepEqual(
+      { sessions: rig.sessions.length, words: next.words() },
+      { sessions: 1, words: ['connecting', 'playing'] },
+    );
     rig.session().end();
     next.unsubscribe();
-    assert.deepEqual([hub.statistics.state, rig.clock.countTimers()], ['idle', 0]);
+    assert.deepEqual(
+      { state: hub.statistics.state, timers: rig.clock.countTimers() },
+      { state: 'idle', timers: 0 },
+    );
     assert.deepEqual(rig.join(hub).words(), ['connecting']);
   });
 
@@ -137,7 +149,7 @@ describe('a camera hub', () => {
     hub.restart();
     await rig.turn();
     rig.session().user.onUnit!(picture(3, false));
-    assert.deepEqual([user.units, hub.gop.length], [[1, 2], 0]);
+    assert.deepEqual({ units: user.units, gop: hub.gop.length }, { units: [1, 2], gop: 0 });
     user.unsubscribe();
     hub.restart();
     assert.equal(rig.sessions.length, 3);
@@ -164,8 +176,13 @@ describe('a camera hub', () => {
     void hub.endUnused().then(() => (isOver = true));
     await rig.turn();
     assert.deepEqual(
-      [hub.statistics.state, rig.session().closed, isOver, rig.clock.countTimers()],
-      ['idle', 1, false, 0],
+      {
+        state: hub.statistics.state,
+        closed: rig.session().closed,
+        isOver,
+        timers: rig.clock.countTimers(),
+      },
+      { state: 'idle', closed: 1, isOver: false, timers: 0 },
     );
     over();
     await rig.turn();
@@ -231,7 +248,10 @@ describe('a camera hub', () => {
     rig.session().user.onLoss!(7);
     rig.session().user.onUnit!({ ...picture(2, false), damaged: true });
     const [warning, , gap] = user.events.slice(2);
-    assert.deepEqual([warning!.code, gap!.lost, gap!.time], ['EAUTH', 7, 1_700_000_000_000]);
+    assert.deepEqual(
+      { code: warning!.code, lost: gap!.lost, time: gap!.time },
+      { code: 'EAUTH', lost: 7, time: 1_700_000_000_000 },
+    );
   });
 
   it('tells that it plays before the format of pictures that came with the reply, and their format again after an outage', async () => {
@@ -295,7 +315,10 @@ describe('a camera hub', () => {
     const before = rig.sessions.length;
     rig.session().end('silence', 'ETIMEDOUT', true);
     await rig.turn();
-    assert.deepEqual([hub.statistics.state, rig.sessions.length], ['idle', before]);
+    assert.deepEqual(
+      { state: hub.statistics.state, sessions: rig.sessions.length },
+      { state: 'idle', sessions: before },
+    );
   });
 
   it('is not begun anew for losses over UDP where nobody uses it, or where the server refuses TCP', async () => {
@@ -359,10 +382,16 @@ describe('a camera hub', () => {
     await rig.turn();
     user.unsubscribe();
     rig.session().end();
-    assert.deepEqual([hub.statistics.state, rig.clock.countTimers()], ['idle', 0]);
+    assert.deepEqual(
+      { state: hub.statistics.state, timers: rig.clock.countTimers() },
+      { state: 'idle', timers: 0 },
+    );
     const next = rig.join(hub);
     await rig.turn();
-    assert.deepEqual([next.words(), rig.sessions.length], [['connecting', 'playing'], 2]);
+    assert.deepEqual(
+      { words: next.words(), sessions: rig.sessions.length },
+      { words: ['connecting', 'playing'], sessions: 2 },
+    );
   });
 
   it('waits for the gate of log-ins only where the log-in is refused, and then as long as it is closed, no less and no more', async () => {

@@ -28,7 +28,7 @@ describe('recordings in step, at their bounds', () => {
     const empty = new Screening(2);
     empty.push(0, FROM, 25);
     empty.end(1);
-    assert.deepEqual([empty.shown.length, empty.ends], [1, [1]]);
+    assert.deepEqual({ shown: empty.shown.length, ends: empty.ends }, { shown: 1, ends: [1] });
   });
 
   it('show nothing while they stand, whatever comes, and have no timer then; an end is told all the same', () => {
@@ -40,7 +40,10 @@ describe('recordings in step, at their bounds', () => {
     assert.equal(screening.clock.waiting, 0);
     screening.push(0, FROM + 1000, 25);
     screening.clock.to(5_000);
-    assert.deepEqual([screening.shown.length, screening.step.position], [before, FROM + 100]);
+    assert.deepEqual(
+      { shown: screening.shown.length, position: screening.step.position },
+      { shown: before, position: FROM + 100 },
+    );
     screening.lanes[1]!.drop();
     screening.end(1);
     assert.deepEqual(screening.ends, [1]);
@@ -97,7 +100,10 @@ describe('recordings in step, at their bounds', () => {
         screening.lanes[lane]!.endNow();
       });
     screening.clock.to(1_000);
-    assert.deepEqual([screening.ends, screening.clock.waiting], [[0, 1], 0]);
+    assert.deepEqual(
+      { ends: screening.ends, waiting: screening.clock.waiting },
+      { ends: [0, 1], waiting: 0 },
+    );
   });
 
   it('end where a seek leaves nothing of one that was read to its end', () => {
@@ -168,7 +174,10 @@ describe('recordings in step, at their bounds', () => {
     for (let index = 0; index < 70; index++) screening.lanes[0]!.push(at(FROM + index, 60_000));
     assert.equal(screening.held[0], true);
     screening.step.seek(FROM + 10_000);
-    assert.deepEqual([screening.held[0], screening.lanes[0]!.bytes], [false, 0]);
+    assert.deepEqual(
+      { held: screening.held[0], bytes: screening.lanes[0]!.bytes },
+      { held: false, bytes: 0 },
+    );
     for (let index = 0; index < 50; index++) screening.lanes[0]!.push(at(FROM + 10_000 + index, 60_000));
     assert.equal(screening.held[0], false);
   });

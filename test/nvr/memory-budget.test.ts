@@ -118,9 +118,9 @@ describe('the memory budget', () => {
     memory.hold(one);
     memory.close();
     memory.hold(one);
-    assert.deepEqual([budget.used, budget.units], [COST, 1]);
+    assert.deepEqual({ used: budget.used, units: budget.units }, { used: COST, units: 1 });
     memory.release(one);
-    assert.deepEqual([budget.used, budget.units], [0, 0]);
+    assert.deepEqual({ used: budget.used, units: budget.units }, { used: 0, units: 0 });
   });
 
   it('gives everything back at once', () => {

@@ -383,7 +383,10 @@ describe('a playback run, the second time round', () => {
     run.resume();
     await turn();
     end('silence', 'ETIMEDOUT', true);
-    assert.deepEqual([interruptions.length, ends.length], [4, 2]);
+    assert.deepEqual(
+      { interruptions: interruptions.length, ends: ends.length },
+      { interruptions: 4, ends: 2 },
+    );
   });
 
   for (const reason of ['bye', 'teardown'] as const)

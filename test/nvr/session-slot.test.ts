@@ -154,10 +154,10 @@ describe('the session slot', () => {
     void slot.closed.then(() => (isClosed = true));
     void open();
     await turn();
-    assert.deepEqual([attempts.length, isClosed], [1, false]);
+    assert.deepEqual({ attempts: attempts.length, isClosed }, { attempts: 1, isClosed: false });
     gone();
     await turn();
-    assert.deepEqual([attempts.length, isClosed], [2, true]);
+    assert.deepEqual({ attempts: attempts.length, isClosed }, { attempts: 2, isClosed: true });
   });
 
   it('waits for no TEARDOWN once it is left, and gives its place in the queue back', async () => {
@@ -170,6 +170,6 @@ describe('the session slot', () => {
     await turn();
     slot.leave();
     assert.equal(await second, undefined);
-    assert.deepEqual([attempts.length, await isFree()], [1, true]);
+    assert.deepEqual({ attempts: attempts.length, isFree: await isFree() }, { attempts: 1, isFree: true });
   });
 });

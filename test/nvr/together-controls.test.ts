@@ -143,7 +143,10 @@ describe('recordings in step, as one', () => {
   it('are none at all where there are too many, and tell nothing then', () => {
     reads = [];
     assert.throws(() => start(1), { code: 'EBUSY' });
-    assert.deepEqual([reads.length, reads[0]!.state, clock.countTimers()], [1, 'ended', 0]);
+    assert.deepEqual(
+      { reads: reads.length, state: reads[0]!.state, timers: clock.countTimers() },
+      { reads: 1, state: 'ended', timers: 0 },
+    );
   });
 
   it('are opening while one of them is, paused where they were paused, and over with the last', () => {
@@ -319,7 +322,10 @@ describe('recordings in step, as one', () => {
     let isOver = false;
     const stopping = together.stop().then(() => (isOver = true));
     assert.deepEqual(told, ['1 stopped 0', '2 stopped 0']);
-    assert.deepEqual([together.state, budget.used, clock.countTimers()], ['ended', 0, 0]);
+    assert.deepEqual(
+      { state: together.state, used: budget.used, timers: clock.countTimers() },
+      { state: 'ended', used: 0, timers: 0 },
+    );
     await clock.tickAsync(60_000);
     assert.equal(isOver, false);
     close();

@@ -6,7 +6,7 @@ describe('the verdict of a health check', () => {
   it('is that the clock is wrong from more than 10 s on, and in which direction', () => {
     for (const clockOffsetMs of [0, 10_000, -10_000]) {
       const { state, code } = judge({ clockOffsetMs }, 'auth');
-      assert.deepEqual([state, code], ['up', undefined], String(clockOffsetMs));
+      assert.deepEqual({ state, code }, { state: 'up', code: undefined }, String(clockOffsetMs));
     }
     for (const [clockOffsetMs, words] of [
       [10_001, /clock is 10 s ahead of /],
@@ -14,7 +14,7 @@ describe('the verdict of a health check', () => {
       [-61_400, /clock is 61 s behind /],
     ] as const) {
       const { state, stage, code, reason } = judge({ clockOffsetMs }, 'auth');
-      assert.deepEqual([state, stage, code], ['degraded', 'auth', 'ECLOCK']);
+      assert.deepEqual({ state, stage, code }, { state: 'degraded', stage: 'auth', code: 'ECLOCK' });
       assert.match(reason!, words);
     }
   });
@@ -22,7 +22,7 @@ describe('the verdict of a health check', () => {
   it('is that the network loses packets from half a percent on; the clock goes before it', () => {
     assert.equal(judge({ lossPercent: 0.4 }, 'media').state, 'up');
     const { state, code, reason } = judge({ lossPercent: 0.5 }, 'media');
-    assert.deepEqual([state, code], ['degraded', undefined]);
+    assert.deepEqual({ state, code }, { state: 'degraded', code: undefined });
     assert.match(reason!, /^0\.5 % of the packets/);
     assert.equal(judge({ lossPercent: 5, clockOffsetMs: 60_000 }, 'media').code, 'ECLOCK');
   });

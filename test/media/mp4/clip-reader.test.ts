@@ -113,7 +113,10 @@ describe('the tracks of a clip', () => {
     const moov = box('moov', long('meta'), long('vide'), box('mvex', trex(1, 1, 1, 1), trex(77, 2, 3, 4)));
     const [track, none] = readTracks(moov);
     assert.equal(none, undefined);
-    assert.deepEqual([track!.id, track!.timescale, track!.entry], [77, 12_345, 'hvc1']);
+    assert.deepEqual(
+      { id: track!.id, timescale: track!.timescale, entry: track!.entry },
+      { id: 77, timescale: 12_345, entry: 'hvc1' },
+    );
     assert.deepEqual(track!.defaults, { duration: 2, bytes: 3, flags: 4 });
   });
 

@@ -159,9 +159,12 @@ describe('a request of the dialog', () => {
 
   it('asks the deployed NVR where nothing was changed, and leaves that open', async () => {
     const { lines } = await test({ ...stored, stream: 'dual', channel: '2' }, {});
-    assert.deepEqual([probes[0]!.channel, probes[0]!.stream, probes[0]!.depth], [2, 'dual', 'media']);
+    assert.deepEqual(
+      { channel: probes[0]!.channel, stream: probes[0]!.stream, depth: probes[0]!.depth },
+      { channel: 2, stream: 'dual', depth: 'media' },
+    );
     const { health } = lines.at(-1)! as { health: { channel: number; state: string } };
-    assert.deepEqual([health.channel, health.state], [2, 'up']);
+    assert.deepEqual({ channel: health.channel, state: health.state }, { channel: 2, state: 'up' });
     await clock.runAllAsync();
     assert.equal(closes, 0);
   });
@@ -194,12 +197,12 @@ describe('a request of the dialog', () => {
     await test(own(), { state: 'down', code: 'ETIMEDOUT' });
     assert.equal(closes, 1);
     const { status, lines } = await test(own(), new Error('broken'));
-    assert.deepEqual([closes, status, lines[0]!.code], [2, 400, 'EINPUT']);
+    assert.deepEqual({ closes, status, code: lines[0]!.code }, { closes: 2, status: 400, code: 'EINPUT' });
   });
 
   it('ends where the check fails after its first line', async () => {
     const { status, lines, isOver } = await test(own(), new Error('broken'), ['reach']);
-    assert.deepEqual([status, lines.length, isOver], [200, 1, true]);
+    assert.deepEqual({ status, lines: lines.length, isOver }, { status: 200, lines: 1, isOver: true });
   });
 
   it('is one of four at once, and again when one of them has ended', async () => {
@@ -208,14 +211,15 @@ describe('a request of the dialog', () => {
       await settled();
       const fifth = post(round === 0 ? 'test' : 'cameras', own());
       await settled();
-      assert.deepEqual([fifth.status, fifth.lines[0]!.code], [503, 'EBUSY']);
+      assert.deepEqual({ status: fifth.status, code: fifth.lines[0]!.code }, { status: 503, code: 'EBUSY' });
       probes.at(-1)!.answer({ state: 'down' });
       await settled();
       const sixth = post('test', own());
       await settled();
       for (const probe of probes) probe.answer({ state: 'down' });
       await settled();
-      for (const { status, isOver } of [...asked, sixth]) assert.deepEqual([status, isOver], [200, true]);
+      for (const { status, isOver } of [...asked, sixth])
+        assert.deepEqual({ status, isOver }, { status: 200, isOver: true });
     }
   });
 
@@ -232,7 +236,7 @@ describe('a request of the dialog', () => {
     await test(body('wrong'), { state: 'down', code: 'ETIMEDOUT' }, ['reach']);
     await test(body('wrong'), refused);
     const { status, lines } = await test(body('wrong'), {});
-    assert.deepEqual([status, lines[0]!.code], [400, 'EAUTH']);
+    assert.deepEqual({ status, code: lines[0]!.code }, { status: 400, code: 'EAUTH' });
   });
 
   it('for a picture is answered for a minute, and for eight of them', async () => {
@@ -244,7 +248,7 @@ describe('a request of the dialog', () => {
     };
     ids.push((await test(stored, {})).lines.at(-1)!.picture);
     const first = await get(ids[0]);
-    assert.deepEqual([first.type, first.body], ['image/jpeg', JPEG]);
+    assert.deepEqual({ type: first.type, body: first.body }, { type: 'image/jpeg', body: JPEG });
     await clock.tickAsync(59_000);
     assert.equal((await get(ids[0])).status, 200);
     await clock.tickAsync(1_000);
@@ -281,7 +285,10 @@ describe('a request of the dialog', () => {
     const one = { server: { host: 'x', uriStyle: 'custom', liveTemplate: '/live' } };
     assert.deepEqual((await search(own(one), {})).lines, [{ channels: [1] }]);
     const refused = await search(own(), { state: 'down', code: 'EAUTH', reason: 'No.' });
-    assert.deepEqual([refused.status, refused.lines], [400, [{ code: 'EAUTH', reason: 'No.' }]]);
+    assert.deepEqual(
+      { status: refused.status, lines: refused.lines },
+      { status: 400, lines: [{ code: 'EAUTH', reason: 'No.' }] },
+    );
     assert.equal(closes, 3, 'one that refuses the account is remembered');
   });
 

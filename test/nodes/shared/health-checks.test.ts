@@ -87,7 +87,10 @@ describe('the check of one camera', () => {
       bench.health.set(3, health);
       const { health: row } = await bench.checks.one(3, 'dual', 500);
       since.push(row.since as number);
-      assert.deepEqual([row.channel, row.name, row.stream], [3, 'Gate', 'dual']);
+      assert.deepEqual(
+        { channel: row.channel, name: row.name, stream: row.stream },
+        { channel: 3, name: 'Gate', stream: 'dual' },
+      );
     }
     assert.deepEqual(since, [100, 100, 300, 400]);
     assert.deepEqual(bench.asked[0], '3/dual auth 500');
@@ -100,15 +103,29 @@ describe('the check of several cameras', () => {
     bench.health.set(1, { rttMs: 7 }).set(2, { state: 'degraded', stage: 'media', rttMs: 90 });
     const degraded = (await bench.checks.several([1, 2], 'main', 0)).health;
     assert.deepEqual(
-      [degraded.state, degraded.stage, degraded.rttMs, degraded.up, degraded.degraded, degraded.down],
-      ['degraded', 'media', 90, 1, 1, 0],
+      {
+        state: degraded.state,
+        stage: degraded.stage,
+        rttMs: degraded.rttMs,
+        up: degraded.up,
+        degraded: degraded.degraded,
+        down: degraded.down,
+      },
+      { state: 'degraded', stage: 'media', rttMs: 90, up: 1, degraded: 1, down: 0 },
     );
     assert.equal('code' in degraded, false);
     bench.health.set(3, { ...DOWN, rttMs: undefined as never });
     const down = (await bench.checks.several([1, 2, 3, 4], 'main', 0)).health;
     assert.deepEqual(
-      [down.state, down.code, down.reason, down.up, down.degraded, down.down],
-      ['down', 'ECHANNEL', 'No such camera.', 2, 1, 1],
+      {
+        state: down.state,
+        code: down.code,
+        reason: down.reason,
+        up: down.up,
+        degraded: down.degraded,
+        down: down.down,
+      },
+      { state: 'down', code: 'ECHANNEL', reason: 'No such camera.', up: 2, degraded: 1, down: 1 },
     );
     assert.deepEqual(
       (down.cameras as { channel: number }[]).map(({ channel }) => channel),
@@ -138,7 +155,10 @@ describe('the check of several cameras', () => {
   it('searches for those of each stream once, and again where it has found none', async () => {
     const bench = new Bench();
     const empty = await bench.checks.several(undefined, 'main', 0);
-    assert.deepEqual([empty.health.state, empty.health.code, empty.health.cameras], ['down', 'ECHANNEL', []]);
+    assert.deepEqual(
+      { state: empty.health.state, code: empty.health.code, cameras: empty.health.cameras },
+      { state: 'down', code: 'ECHANNEL', cameras: [] },
+    );
     bench.found = [1, 2];
     for (let times = 0; times < 2; times++)
       for (const stream of ['main', 'dual'])
@@ -160,8 +180,15 @@ describe('the check of several cameras', () => {
       bench.found = code;
       const { health, changes } = await bench.checks.several(undefined, 'main', 0);
       assert.deepEqual(
-        [health.state, health.stage, health.code, health.reason, health.cameras, changes],
-        ['down', stage, code, 'Away.', [], []],
+        {
+          state: health.state,
+          stage: health.stage,
+          code: health.code,
+          reason: health.reason,
+          cameras: health.cameras,
+          changes,
+        },
+        { state: 'down', stage, code, reason: 'Away.', cameras: [], changes: [] },
       );
       bench.found = [1];
       assert.equal((await bench.checks.several(undefined, 'main', 0)).health.state, 'up');

@@ -91,6 +91,9 @@ describe('the timer and the badge of a health node', () => {
     const before = node.statuses.length;
     answers[0]!('down');
     await turn();
-    assert.deepEqual([node.statuses.length, node.sent, node.errors], [before, [], []]);
+    assert.deepEqual(
+      { statuses: node.statuses.length, sent: node.sent, errors: node.errors },
+      { statuses: before, sent: [], errors: [] },
+    );
   });
 });

@@ -57,12 +57,15 @@ describe('the moving picture of a tested camera', () => {
     const hub = new FakeHub();
     const id = offerMoving(hub);
     const answer = stream(id);
-    assert.deepEqual([answer.status, hub.subscribers.size], [200, 1]);
+    assert.deepEqual(
+      { status: answer.status, subscribers: hub.subscribers.size },
+      { status: 200, subscribers: 1 },
+    );
     assert.throws(() => stream(id), { code: 'EINPUT' });
     clock.tick(9_999);
-    assert.deepEqual([answer.ends, hub.subscribers.size], [0, 1]);
+    assert.deepEqual({ ends: answer.ends, subscribers: hub.subscribers.size }, { ends: 0, subscribers: 1 });
     clock.tick(1);
-    assert.deepEqual([answer.ends, hub.subscribers.size], [1, 0]);
+    assert.deepEqual({ ends: answer.ends, subscribers: hub.subscribers.size }, { ends: 1, subscribers: 0 });
   });
 
   it('lets the camera go when the dialog is closed, and leaves no timer', () => {

@@ -160,8 +160,12 @@ describe('the files of a playback node', () => {
     spans[0]!.file('b.mp4', ATTACHED_BYTES + 1);
     const [small, large] = node.sent.map(([clip]) => clip!);
     assert.deepEqual(
-      [small!.topic, (small!.attachments as []).length, large!.attachments],
-      ['mine', 1, undefined],
+      {
+        topic: small!.topic,
+        smallAttachments: (small!.attachments as []).length,
+        largeAttachments: large!.attachments,
+      },
+      { topic: 'mine', smallAttachments: 1, largeAttachments: undefined },
     );
     assert.deepEqual(
       (await events()).map(({ word, code, gaps }) => [word, code, gaps]),
@@ -337,7 +341,10 @@ describe('the files of a playback node', () => {
     await ask({ nvr: 'barn' });
     await ask({ nvr: 'home' });
     const { nvr, timeZone } = spans[0]!.request.source!;
-    assert.deepEqual([nvr, timeZone, spans[1]!.request.source], ['Barn', 'UTC', undefined]);
+    assert.deepEqual(
+      { nvr, timeZone, source: spans[1]!.request.source },
+      { nvr: 'Barn', timeZone: 'UTC', source: undefined },
+    );
   });
 
   it('report nothing more once the node closes', async () => {
@@ -349,7 +356,10 @@ describe('the files of a playback node', () => {
     spans[0]!.handlers.onPlaying?.('tcp');
     spans[0]!.end({ reason: 'stopped' });
     await closed;
-    assert.deepEqual([(await events()).length, node.sent.length, closes], [before, before, 1]);
+    assert.deepEqual(
+      { events: (await events()).length, sent: node.sent.length, closes },
+      { events: before, sent: before, closes: 1 },
+    );
   });
 
   it('that a restart interrupted are finished at the start, once', async () => {

@@ -125,7 +125,10 @@ describe('what a message asks of a recording', () => {
     assert.equal(units({ from: '-1m', nvr: ' HOME ' }).length, 1);
     const file = { from: '2026-03-28T12:00:00', duration: '1m', channel: 'gate', nvr: 'Barn' };
     const { server, channels, from } = requests().files(file as never);
-    assert.deepEqual([server.settings.name, channels, from], ['Barn', [8], Date.UTC(2026, 2, 28, 12)]);
+    assert.deepEqual(
+      { name: server.settings.name, channels, from },
+      { name: 'Barn', channels: [8], from: Date.UTC(2026, 2, 28, 12) },
+    );
   });
 
   it('names the run of a file by its run, else by its job', () => {

@@ -310,13 +310,16 @@ describe('the runs of a playback node', () => {
     const second = await play({ run: 'a' });
     runs[0]!.end('stopped');
     await settled();
-    assert.deepEqual([first.code(), second.code()], ['done', undefined]);
+    assert.deepEqual(
+      { firstCode: first.code(), secondCode: second.code() },
+      { firstCode: 'done', secondCode: undefined },
+    );
     await node.receive({ action: 'pause', run: 'a' });
     assert.deepEqual(runs[1]!.calls, ['pause']);
     assert.notEqual(node.statuses.at(-1)?.text, 'stopped', 'one still plays');
     runs[1]!.end('reached');
     await settled();
-    assert.deepEqual([second.code(), node.badge], ['done', 'grey ring idle']);
+    assert.deepEqual({ code: second.code(), badge: node.badge }, { code: 'done', badge: 'grey ring idle' });
   });
 
   it('keeps the badge of the one that goes on until the last has ended', async () => {
@@ -441,11 +444,14 @@ describe('the runs of a playback node', () => {
       deploy();
       const one = await play({ channel: '1', run: 'a' });
       const several = await play({ channel: '1-2', run: 'a' });
-      assert.deepEqual([runs[0]!.calls, one.code()], [['stop'], 'done']);
+      assert.deepEqual({ calls: runs[0]!.calls, code: one.code() }, { calls: ['stop'], code: 'done' });
       const again = await play({ channel: '2-3', run: 'a' });
       assert.deepEqual([runs[1]!.calls.includes('stop'), runs[2]!.calls.includes('stop')], [true, true]);
       await settled();
-      assert.deepEqual([several.code(), again.code()], ['done', undefined]);
+      assert.deepEqual(
+        { severalCode: several.code(), againCode: again.code() },
+        { severalCode: 'done', againCode: undefined },
+      );
       await play({ channel: '5', run: 'a' });
       assert.ok(runs[3]!.calls.includes('stop'));
       // A single run is replaced by the NVR's playback itself.

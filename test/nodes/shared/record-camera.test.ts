@@ -250,7 +250,7 @@ describe('the camera of a record node', () => {
     deploy();
     while (node.payloads(0).length === 0) await turn();
     const { topic, clip } = node.sent.find(([message]) => message != null)![0]!;
-    assert.deepEqual([topic, (clip as ClipInfo).recovered], ['door', true]);
+    assert.deepEqual({ topic, recovered: (clip as ClipInfo).recovered }, { topic: 'door', recovered: true });
   });
 
   it('gives an alarm that waits for its first picture the cause when the node is deleted, and no event', async () => {

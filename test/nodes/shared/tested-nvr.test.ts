@@ -36,8 +36,8 @@ describe('the NVR that a dialog tests', () => {
       const { username, linger } = nvr.settings;
       assert.notEqual(nvr, server.nvr);
       assert.deepEqual(
-        [isOwn, guessed, username, nvr.settings.password, linger],
-        [true, isGuess, user, password, 2],
+        { isOwn, guessed, username, password: nvr.settings.password, linger },
+        { isOwn: true, guessed: isGuess, username: user, password, linger: 2 },
       );
     }
   });
@@ -59,7 +59,10 @@ describe('the NVR that a dialog tests', () => {
   it('has no password where none is stored, since nothing is deployed', () => {
     const { tested } = rig();
     const { nvr, isGuess } = tested({ id: 'gone', stored: 'password', username: 'u', password: '__PWRD__' });
-    assert.deepEqual([nvr.settings.username, nvr.settings.password, isGuess], ['u', '', true]);
+    assert.deepEqual(
+      { username: nvr.settings.username, password: nvr.settings.password, isGuess },
+      { username: 'u', password: '', isGuess: true },
+    );
   });
 
   it('is refused with the setting that cannot be used', () => {

@@ -125,7 +125,7 @@ describe('the files of an export of evidence', () => {
       result.bytes,
       sizes.reduce((sum, size) => sum + size, 0),
     );
-    assert.deepEqual([result.files, result.gone], [sizes.length, 1]);
+    assert.deepEqual({ files: result.files, gone: result.gone }, { files: sizes.length, gone: 1 });
     const { missing, timeZone } = manifestOf(result);
     assert.equal(timeZone, 'UTC');
     const [hole] = missing;
@@ -244,7 +244,7 @@ describe('the files of an export of evidence', () => {
       deps: { ...context.deps, monotonic: () => (now += step) },
     });
     await exportWith(steps(0), { onProgress: (progress) => told.push(progress) });
-    assert.deepEqual([told.length, told[0]!.files], [1, 0]);
+    assert.deepEqual({ told: told.length, files: told[0]!.files }, { told: 1, files: 0 });
     told.length = 0;
     const result = await exportWith(steps(1000), { onProgress: (progress) => told.push(progress) });
     const { files } = manifestOf(result);
@@ -274,7 +274,7 @@ describe('the files of an export of evidence', () => {
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
     const recorded = turns.run(2, () => Promise.resolve(fs.statSync(copy).size));
     releases[0]!();
-    assert.deepEqual([await recorded, isDone], [0, false]);
+    assert.deepEqual({ recorded: await recorded, isDone }, { recorded: 0, isDone: false });
     for (const release of releases) release();
     await exported;
   });

@@ -155,7 +155,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       cases.onClipEvent(begin(cases), finished(true), 5000);
       cases.onClipEvent(begin(cases), FAILED, 5000);
       isRunning = true;
-      assert.deepEqual([ops(), cases.toFetch], [['alarmed', 'alarmed'], 0]);
+      assert.deepEqual({ ops: ops(), toFetch: cases.toFetch }, { ops: ['alarmed', 'alarmed'], toFetch: 0 });
     });
 
     it('is told where nobody says whether a flow runs', () => {

@@ -27,7 +27,10 @@ describe('the pictures of a recording that wait for the disk', () => {
     const taken = queue.take()!;
     assert.equal(queue.bytes, sum(UNITS), 'one that is being written counts');
     queue.clear();
-    assert.deepEqual([queue.bytes, queue.first, queue.take()], [unitCost(taken), undefined, undefined]);
+    assert.deepEqual(
+      { bytes: queue.bytes, first: queue.first, take: queue.take() },
+      { bytes: unitCost(taken), first: undefined, take: undefined },
+    );
     queue.letGo(taken);
     assert.equal(queue.bytes, 0);
     queue.push(UNITS[7]!);

@@ -139,8 +139,11 @@ describe('one recording', () => {
   });
   /** All that it held is given back, and nothing is due. */
   function assertReleased(clip: Clip): void {
-    assert.deepEqual([clip.waitingBytes, clip.bytes, held.size, stores.size], [0, 0, 0, 0]);
-    assert.deepEqual([timers, clip.isOpen], [[], false]);
+    assert.deepEqual(
+      { waitingBytes: clip.waitingBytes, bytes: clip.bytes, held: held.size, stores: stores.size },
+      { waitingBytes: 0, bytes: 0, held: 0, stores: 0 },
+    );
+    assert.deepEqual({ timers, isOpen: clip.isOpen }, { timers: [], isOpen: false });
   }
 
   describe('begins', () => {
@@ -151,7 +154,10 @@ describe('one recording', () => {
       clip.push(UNITS[60]!);
       while (events.length === 0) await turn();
       const [{ clip: number, preRollMs, reason }] = told('recording') as [Told<'recording'>];
-      assert.deepEqual([number, preRollMs, reason], [3, UNITS[60]!.arrival - BEGIN, 'door']);
+      assert.deepEqual(
+        { number, preRollMs, reason },
+        { number: 3, preRollMs: UNITS[60]!.arrival - BEGIN, reason: 'door' },
+      );
       await clip.end(UNITS[60]!.arrival + FRAME_MS);
       assert.equal(told('finished')[0]!.info.frames, 61);
       assertReleased(clip);
@@ -207,8 +213,8 @@ describe('one recording', () => {
       await ending;
       const [{ info, last, clip: number }, ...more] = told('finished') as [Told<'finished'>];
       assert.deepEqual(
-        [info.frames, info.gaps, last, number, more],
-        [50, [{ at: 50 * FRAME_MS, ms: 1000 }], true, 3, []],
+        { frames: info.frames, gaps: info.gaps, last, number, more },
+        { frames: 50, gaps: [{ at: 50 * FRAME_MS, ms: 1000 }], last: true, number: 3, more: [] },
       );
       assert.equal(clip.missingMs, 1000);
       assertReleased(clip);
@@ -234,12 +240,15 @@ describe('one recording', () => {
         statistics = { frames };
         await clip.end(BEGIN + 9000);
         const [{ error, clip: number, firstOfOutage, file }] = told('failed') as [Told<'failed'>];
-        assert.deepEqual([number, firstOfOutage, file], [3, true, undefined]);
+        assert.deepEqual(
+          { number, firstOfOutage, file },
+          { number: 3, firstOfOutage: true, file: undefined },
+        );
         assertReleased(clip);
         return error;
       };
       const tied = await why();
-      assert.deepEqual([tied.code, tied.status], ['EAUTH', 401]);
+      assert.deepEqual({ code: tied.code, status: tied.status }, { code: 'EAUTH', status: 401 });
       assert.equal(tied.message, 'No video came while the clip was to be recorded: The password is wrong.');
       assert.equal((await why([], 5)).code, 'EAUTH', 'pictures came, but the stream broke off');
       assert.equal((await why(UNITS.slice(0, 20))).code, 'EAUTH', 'they are from before it');
@@ -272,7 +281,7 @@ describe('one recording', () => {
       void clip.end(BEGIN + 100 * FRAME_MS);
       const fire = (ms: number): void => {
         const [due, ...more] = timers;
-        assert.deepEqual([due!.ms, more], [ms, []]);
+        assert.deepEqual({ ms: due!.ms, more }, { ms, more: [] });
         timers = [];
         due!.run();
       };
@@ -298,7 +307,7 @@ describe('one recording', () => {
       void clip.end(BEGIN + 2000);
       const drained = clip.drain();
       const [timer, ...more] = timers;
-      assert.deepEqual([timer!.ms, more], [30_000, []]);
+      assert.deepEqual({ ms: timer!.ms, more }, { ms: 30_000, more: [] });
       timer!.run();
       await clip.ended;
       assert.deepEqual(
@@ -330,7 +339,10 @@ describe('one recording', () => {
         units.reduce((sum, unit) => sum + unitCost(unit), 0);
       const clip = clipOf(alarmAt(10), preRoll, { queueBytes: bytes(UNITS.slice(10, 60)) });
       feed(clip, UNITS.slice(10, 60));
-      assert.deepEqual([clip.isOpen, clip.waitingBytes], [true, bytes(UNITS.slice(0, 60))]);
+      assert.deepEqual(
+        { isOpen: clip.isOpen, waitingBytes: clip.waitingBytes },
+        { isOpen: true, waitingBytes: bytes(UNITS.slice(0, 60)) },
+      );
       const drained = clip.drain();
       clip.push(UNITS[60]!);
       assert.equal(clip.isOpen, false);
@@ -383,9 +395,15 @@ describe('one recording', () => {
       silence();
       feed(later, UNITS.slice(0, 10));
       feed(clip, UNITS.slice(0, 50));
-      assert.deepEqual([clip.isOpen, later.isOpen], [true, true]);
+      assert.deepEqual(
+        { clipIsOpen: clip.isOpen, laterIsOpen: later.isOpen },
+        { clipIsOpen: true, laterIsOpen: true },
+      );
       clip.push(UNITS[50]!);
-      assert.deepEqual([clip.isOpen, later.isOpen], [false, true]);
+      assert.deepEqual(
+        { clipIsOpen: clip.isOpen, laterIsOpen: later.isOpen },
+        { clipIsOpen: false, laterIsOpen: true },
+      );
       answer();
       await clip.ended;
       assert.equal(told('failed')[0]!.error.code, 'EOVERLOAD');
@@ -401,7 +419,10 @@ describe('one recording', () => {
       const clip = clipOf({ ...alarmAt(0), order: 1 });
       feed(later, UNITS.slice(0, 10));
       feed(clip, UNITS.slice(0, 51));
-      assert.deepEqual([clip.isOpen, later.isOpen], [true, false]);
+      assert.deepEqual(
+        { clipIsOpen: clip.isOpen, laterIsOpen: later.isOpen },
+        { clipIsOpen: true, laterIsOpen: false },
+      );
       room = Infinity;
       answer();
       await later.ended;
@@ -423,7 +444,7 @@ describe('one recording', () => {
         left.reduce((sum, unit) => sum + unitCost(unit), 0),
       );
       const [{ error }, ...more] = told('warning') as [Told<'warning'>];
-      assert.deepEqual([error.code, more], ['EOVERLOAD', []]);
+      assert.deepEqual({ code: error.code, more }, { code: 'EOVERLOAD', more: [] });
       const seconds = Math.ceil(((2 * GOP + 1) * FRAME_MS) / 1000);
       assert.match(error.message, new RegExp(`less than ${seconds} s before the alarm`));
       answer();
@@ -443,7 +464,10 @@ describe('one recording', () => {
       feed(clip, UNITS.slice(GOP, 2 * GOP));
       await clip.end(UNITS[2 * GOP]!.arrival);
       const [{ info }] = told('finished') as [Told<'finished'>];
-      assert.deepEqual([info.preRollMs, info.gaps], [0, [{ at: 0, ms: GOP * FRAME_MS }]]);
+      assert.deepEqual(
+        { preRollMs: info.preRollMs, gaps: info.gaps },
+        { preRollMs: 0, gaps: [{ at: 0, ms: GOP * FRAME_MS }] },
+      );
     });
 
     it('but not with a keyframe that lacks parameter sets, which can only continue one', async () => {
@@ -631,7 +655,10 @@ describe('one recording', () => {
         ['recording', 'failed'],
       );
       const [{ error, file, clip: number }] = told('failed') as [Told<'failed'>];
-      assert.deepEqual([error.code, file, number], ['EDISK', path.join(root, 'door.mp4'), 3]);
+      assert.deepEqual(
+        { code: error.code, file, number },
+        { code: 'EDISK', file: path.join(root, 'door.mp4'), number: 3 },
+      );
       assert.deepEqual(
         [...journal.finished].map(({ delivered }) => delivered!.gaps),
         [[]],

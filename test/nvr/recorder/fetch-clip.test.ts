@@ -76,7 +76,10 @@ describe('an attempt to fetch what is missing of an alarm', () => {
     fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('.nvr-'));
   /** Nothing of it is left, on the disk or in the journal. */
   function assertNothingLeft(): void {
-    assert.deepEqual([reports, files(), journal.files, journal.unfinished], [[], [], 0, []]);
+    assert.deepEqual(
+      { reports, files: files(), journalFiles: journal.files, unfinished: journal.unfinished },
+      { reports: [], files: [], journalFiles: 0, unfinished: [] },
+    );
   }
 
   it('asks for the span of the alarm, and gives a clip of it with its alarms and its place', async () => {
@@ -168,7 +171,10 @@ describe('an attempt to fetch what is missing of an alarm', () => {
     const units = twoFormats().slice(25);
     assert.deepEqual(await attempt(entryOf(20, 20_000), 20_000, { units }), { done: true });
     const [first, second, ...more] = reports[0]!;
-    assert.deepEqual([reports.length, first!.codec, second!.codec, more], [1, 'h264', 'h265', []]);
+    assert.deepEqual(
+      { reports: reports.length, firstCodec: first!.codec, secondCodec: second!.codec, more },
+      { reports: 1, firstCodec: 'h264', secondCodec: 'h265', more: [] },
+    );
     const begin = first!.start - FROM;
     assert.ok(begin >= 2000);
     assert.deepEqual(first!.gaps, [{ at: 0, ms: begin }]);

@@ -97,21 +97,39 @@ describe('a recorder’s journal on the disk', () => {
       await journal.closed('1.mp4', done('1.mp4', { bytes: 10 }));
       await journal.closed('1.mp4', done('1.mp4', { bytes: 20 }));
       await journal.closed('2.mp4', done('2.mp4', { bytes: 100 }));
-      assert.deepEqual([journal.files, journal.bytes, journal.unkeptBytes], [2, 120, 120]);
+      assert.deepEqual(
+        { files: journal.files, bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
+        { files: 2, bytes: 120, unkeptBytes: 120 },
+      );
       await journal.keep('2.mp4', true);
       await journal.keep('2.mp4', true);
-      assert.deepEqual([journal.bytes, journal.unkeptBytes], [120, 20]);
+      assert.deepEqual(
+        { bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
+        { bytes: 120, unkeptBytes: 20 },
+      );
       await journal.keep('2.mp4', false);
-      assert.deepEqual([journal.bytes, journal.unkeptBytes], [120, 120]);
+      assert.deepEqual(
+        { bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
+        { bytes: 120, unkeptBytes: 120 },
+      );
       await journal.keep('2.mp4', true);
       await journal.thin('2.mp4', { bytes: 40, sha256: 'x', frames: 1 });
       await journal.thinned('2.mp4');
-      assert.deepEqual([journal.bytes, journal.unkeptBytes], [60, 20]);
+      assert.deepEqual(
+        { bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
+        { bytes: 60, unkeptBytes: 20 },
+      );
       await journal.gone('2.mp4');
       await journal.gone('2.mp4');
-      assert.deepEqual([journal.files, journal.bytes, journal.unkeptBytes], [1, 20, 20]);
+      assert.deepEqual(
+        { files: journal.files, bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
+        { files: 1, bytes: 20, unkeptBytes: 20 },
+      );
       const again = await load();
-      assert.deepEqual([again.files, again.bytes, again.unkeptBytes], [1, 20, 20]);
+      assert.deepEqual(
+        { files: again.files, bytes: again.bytes, unkeptBytes: again.unkeptBytes },
+        { files: 1, bytes: 20, unkeptBytes: 20 },
+      );
     });
 
     it('a thousand alarms that are not done, and lists a thousand in one: the first is forgotten, the last not listed', async () => {
@@ -346,8 +364,13 @@ describe('a recorder’s journal on the disk', () => {
       ];
       const journal = await read(...bad);
       assert.deepEqual(
-        [journal.files, journal.unfinished, journal.cases, journal.camera],
-        [0, [], [], undefined],
+        {
+          files: journal.files,
+          unfinished: journal.unfinished,
+          cases: journal.cases,
+          camera: journal.camera,
+        },
+        { files: 0, unfinished: [], cases: [], camera: undefined },
       );
     });
 
@@ -446,7 +469,7 @@ describe('a recorder’s journal on the disk', () => {
       assert.deepEqual(fs.readdirSync(folder), ['.nvr-record-one.jsonl']);
       for (const one of [journal, await load()]) {
         assert.deepEqual(names(one.finished), ['20.mp4', '30.mp4', '40.mp4', 'both.mp4']);
-        assert.deepEqual([one.bytes, one.unkeptBytes], [28, 21]);
+        assert.deepEqual({ bytes: one.bytes, unkeptBytes: one.unkeptBytes }, { bytes: 28, unkeptBytes: 21 });
         assert.deepEqual(names(one.unfinished), ['open.mp4', 'new.mp4']);
         assert.deepEqual(
           one.cases.map(({ id }) => id),

@@ -225,7 +225,10 @@ describe('a file that is being written', () => {
         const made = (await finish(head + whole + torn))!;
         const kept = head + whole;
         assert.equal(read(made.file), kept);
-        assert.deepEqual([made.bytes, made.sha256], [kept.length, sha256(kept)]);
+        assert.deepEqual(
+          { bytes: made.bytes, sha256: made.sha256 },
+          { bytes: kept.length, sha256: sha256(kept) },
+        );
         fs.unlinkSync(at(made.file));
       }
       put('clip.mp4.part', head + fragment);

@@ -116,7 +116,10 @@ describe('what an earlier run left', () => {
       await begun('1.mp4', { id: 'a' });
       await recovered();
       const [{ info, last, message, id }, ...more] = finished as [Finished];
-      assert.deepEqual([last, message, id, more, files()], [true, MESSAGE, 'a', [], ['1.mp4']]);
+      assert.deepEqual(
+        { last, message, id, more, files: files() },
+        { last: true, message: MESSAGE, id: 'a', more: [], files: ['1.mp4'] },
+      );
       const { sha256, gaps: holes, coverage, ...rest } = info;
       assert.deepEqual(rest, {
         ...{ file: '/clips/1.mp4', start: START, end: START + LENGTH_MS, durationMs: LENGTH_MS, frames: 50 },
@@ -131,7 +134,10 @@ describe('what an earlier run left', () => {
       ]);
       assert.equal(coverage, Math.floor((LENGTH_MS / (LENGTH_MS + 1200)) * 1000) / 1000);
       assert.deepEqual(ended, [['a', 1200]]);
-      assert.deepEqual([journal.unfinished, journal.leftovers.undelivered, journal.files], [[], [], 1]);
+      assert.deepEqual(
+        { unfinished: journal.unfinished, undelivered: journal.leftovers.undelivered, files: journal.files },
+        { unfinished: [], undelivered: [], files: 1 },
+      );
     });
 
     it('has its own part of the time alone where another one came before it', async () => {
@@ -140,7 +146,10 @@ describe('what an earlier run left', () => {
       await begun('2.mp4', { id: 'a' });
       await recovered();
       const [{ info }] = finished as [Finished];
-      assert.deepEqual([info.preRollMs, info.gaps], [0, [{ at: LENGTH_MS, ms: 700 }]]);
+      assert.deepEqual(
+        { preRollMs: info.preRollMs, gaps: info.gaps },
+        { preRollMs: 0, gaps: [{ at: LENGTH_MS, ms: 700 }] },
+      );
     });
 
     it('lasts as long as it is, where that is longer than was asked for', async () => {
@@ -148,7 +157,10 @@ describe('what an earlier run left', () => {
       await begun('1.mp4', { id: 'a', timeSource: 'sr' });
       await recovered();
       const [{ info }] = finished as [Finished];
-      assert.deepEqual([info.preRollMs, info.source, info.timeSource], [0, 'playback', 'sr']);
+      assert.deepEqual(
+        { preRollMs: info.preRollMs, source: info.source, timeSource: info.timeSource },
+        { preRollMs: 0, source: 'playback', timeSource: 'sr' },
+      );
       assert.equal(info.end, START + LENGTH_MS);
     });
 
@@ -157,7 +169,10 @@ describe('what an earlier run left', () => {
       await begun('1.mp4', { id: SEGMENT });
       await recovered();
       const [{ info }] = finished as [Finished];
-      assert.deepEqual([info.preRollMs, info.gaps, info.coverage, info.alarms], [0, [], 1, [ALARM]]);
+      assert.deepEqual(
+        { preRollMs: info.preRollMs, gaps: info.gaps, coverage: info.coverage, alarms: info.alarms },
+        { preRollMs: 0, gaps: [], coverage: 1, alarms: [ALARM] },
+      );
       assert.deepEqual(failed, []);
     });
 
@@ -167,7 +182,10 @@ describe('what an earlier run left', () => {
       await begun('1.mp4', { id: 'a', start: START + 5000 });
       await recovered();
       const [{ info }] = finished as [Finished];
-      assert.deepEqual([info.file, info.preRollMs], ['/clips/1-2.mp4', 0]);
+      assert.deepEqual(
+        { file: info.file, preRollMs: info.preRollMs },
+        { file: '/clips/1-2.mp4', preRollMs: 0 },
+      );
       assert.deepEqual(journal.unfinished, []);
       assert.deepEqual(
         [...journal.finished].map(({ file, delivered }) => [file, delivered?.recovered]),
@@ -215,7 +233,10 @@ describe('what an earlier run left', () => {
       await alarm('a');
       await begun('1.mp4', { id: 'a' }, Buffer.from('nothing'));
       await recovered();
-      assert.deepEqual([finished, files(), journal.unfinished], [[], [], []]);
+      assert.deepEqual(
+        { finished, files: files(), unfinished: journal.unfinished },
+        { finished: [], files: [], unfinished: [] },
+      );
       assert.deepEqual(
         failed.map(({ error, message }) => [error.code, message]),
         [['EUNREACHABLE', MESSAGE]],
@@ -228,7 +249,10 @@ describe('what an earlier run left', () => {
       await journal.opened({ file: 'out/1.mp4', start: 1, reason: '', codec: '', width: 0, height: 0 });
       await begun('2.mp4');
       await recovered();
-      assert.deepEqual([told(), journal.unfinished], [[['2.mp4', true]], []]);
+      assert.deepEqual(
+        { told: told(), unfinished: journal.unfinished },
+        { told: [['2.mp4', true]], unfinished: [] },
+      );
     });
 
     it('is left to the next start where the disk fails', async () => {
@@ -294,7 +318,7 @@ describe('what an earlier run left', () => {
       await alarm('a', { missing: { ms: 5000, since: 0 } });
       await whole('1.mp4', { id: 'a' }, { gaps: gaps(4000), source: 'playback' });
       await recovered();
-      assert.deepEqual([told(), ended], [[['1.mp4', true]], [['a', 0]]]);
+      assert.deepEqual({ told: told(), ended }, { told: [['1.mp4', true]], ended: [['a', 0]] });
     });
 
     it('is told though the journal cannot note it', async () => {
@@ -311,10 +335,10 @@ describe('what an earlier run left', () => {
       await alarm('a');
       isReached = () => false;
       await recovered();
-      assert.deepEqual([failed.length, ended], [1, []]);
+      assert.deepEqual({ failed: failed.length, ended }, { failed: 1, ended: [] });
       isReached = () => true;
       await recovered();
-      assert.deepEqual([failed.length, ended], [2, [['a', LENGTH_MS + 1200]]]);
+      assert.deepEqual({ failed: failed.length, ended }, { failed: 2, ended: [['a', LENGTH_MS + 1200]] });
     });
 
     it('of a segment is over without a word where nothing of that is left', async () => {
@@ -327,7 +351,7 @@ describe('what an earlier run left', () => {
       await alarm('a');
       await whole('1.mp4', { id: 'a', delivered: { gaps: gaps(9) } as never });
       await recovered();
-      assert.deepEqual([failed, finished, ended], [[], [], [['a', 0]]]);
+      assert.deepEqual({ failed, finished, ended }, { failed: [], finished: [], ended: [['a', 0]] });
     });
 
     it('is fetched as before where its recording had ended, without the parts of a fetch that a kill ended', async () => {
@@ -343,14 +367,17 @@ describe('what an earlier run left', () => {
         ['other.mp4', true],
       ]);
       assert.deepEqual(files().sort(), ['live.mp4', 'other.mp4']);
-      assert.deepEqual([failed, ended], [[], [['a', 5000]]]);
-      assert.deepEqual([journal.files, journal.unfinished], [2, []]);
+      assert.deepEqual({ failed, ended }, { failed: [], ended: [['a', 5000]] });
+      assert.deepEqual(
+        { files: journal.files, unfinished: journal.unfinished },
+        { files: 2, unfinished: [] },
+      );
     });
 
     it('is fetched as before where nothing of it was fetched yet', async () => {
       await alarm('a', { missing: { ms: 5000, since: 0 } });
       await recovered();
-      assert.deepEqual([failed, ended], [[], [['a', 5000]]]);
+      assert.deepEqual({ failed, ended }, { failed: [], ended: [['a', 5000]] });
     });
   });
 });

@@ -169,11 +169,14 @@ describe('the folder of a recorder', () => {
       const asked = hold('lstat', (file) => file.endsWith('.jsonl'));
       const opening = store.open();
       await asked.asked();
-      assert.deepEqual([beforeReading.ready, store.status.ready, told], [false, false, []]);
+      assert.deepEqual(
+        { beforeReadingReady: beforeReading.ready, statusReady: store.status.ready, told },
+        { beforeReadingReady: false, statusReady: false, told: [] },
+      );
       asked.letGo();
       slow.letGo();
       await opening;
-      assert.deepEqual([store.status.ready, told], [true, ['1.mp4']]);
+      assert.deepEqual({ ready: store.status.ready, told }, { ready: true, told: ['1.mp4'] });
       assert.equal(store.status.files, 1);
       assert.equal(store.status.fileBytes, 100);
     });
@@ -233,8 +236,8 @@ describe('the folder of a recorder', () => {
         await until(() => store.status.freeBytes !== undefined);
         const { freeBytes, bytesPerDay, fullAt } = store.status;
         assert.deepEqual(
-          [freeBytes, bytesPerDay, fullAt],
-          [1100 * mib, bytes, NOW + (room / bytes) * DAY_MS],
+          { freeBytes, bytesPerDay, fullAt },
+          { freeBytes: 1100 * mib, bytesPerDay: bytes, fullAt: NOW + (room / bytes) * DAY_MS },
         );
         await store.close();
       }
@@ -362,7 +365,7 @@ describe('the folder of a recorder', () => {
       const store = storeOf({}, { owner: { ...OWNER, isAlive: (pid) => pid !== 1 } });
       await store.open();
       await store.close();
-      assert.deepEqual([told, timers], [[], []]);
+      assert.deepEqual({ told, timers }, { told: [], timers: [] });
     });
   });
 
@@ -595,7 +598,7 @@ describe('the folder of a recorder', () => {
       await Promise.all([store.open(), store.open(), store.open()]);
       await until(() => looks === 3);
       await store.close();
-      assert.deepEqual([most, timers], [1, []]);
+      assert.deepEqual({ most, timers }, { most: 1, timers: [] });
     });
 
     it('is another process’s with the same settings, beside which it has a name of its own', async () => {

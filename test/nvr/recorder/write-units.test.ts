@@ -108,7 +108,10 @@ describe('recorded video that is written to a clip', () => {
     await clip.end(end);
     assert.deepEqual(seen, UNITS.slice(0, 50));
     const [info] = events.flatMap((event) => (event.type === 'finished' ? [event.info] : []));
-    assert.deepEqual([info!.frames, info!.start, info!.end], [50, UNITS[0]!.time, end]);
+    assert.deepEqual(
+      { frames: info!.frames, start: info!.start, end: info!.end },
+      { frames: 50, start: UNITS[0]!.time, end },
+    );
   });
 
   it('ends where it is not wanted any more, or its clip has failed', async () => {
@@ -129,6 +132,6 @@ describe('recorded video that is written to a clip', () => {
     assert.equal(await writeUnits(nvr([], error), clip, Infinity, abort.signal), error);
     const cause = new TypeError('x');
     const other = await writeUnits(nvr([], cause), clip, Infinity, abort.signal);
-    assert.deepEqual([other?.code, other?.cause], ['EPROTOCOL', cause]);
+    assert.deepEqual({ code: other?.code, cause: other?.cause }, { code: 'EPROTOCOL', cause });
   });
 });

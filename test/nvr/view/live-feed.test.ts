@@ -39,7 +39,10 @@ describe('the feed of a camera', () => {
       { joined: 2, subscribers: 1 },
     );
     feed.add(third.viewer);
-    assert.deepEqual([second.kinds, third.kinds], [[], []]);
+    assert.deepEqual(
+      { secondKinds: second.kinds, thirdKinds: third.kinds },
+      { secondKinds: [], thirdKinds: [] },
+    );
     hub.emit(units[2]!);
     hub.emit(units[0]!);
     assert.deepEqual(second.kinds, ['init', 'picture']);

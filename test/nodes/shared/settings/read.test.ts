@@ -62,7 +62,7 @@ describe('reading settings', () => {
       plain: 'false',
       streamCodes: { main: '', dual: 0 },
     });
-    assert.deepEqual([plain, streamCodes], [false, { main: 'M', dual: '0' }]);
+    assert.deepEqual({ plain, streamCodes }, { plain: false, streamCodes: { main: 'M', dual: '0' } });
   });
 
   it('names the first property that cannot be used', () => {

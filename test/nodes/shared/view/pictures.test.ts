@@ -96,7 +96,7 @@ describe('pictures of a camera without end', () => {
     for (let round = 0; round < 2; round++) {
       const refused = open();
       await turn();
-      assert.deepEqual([refused.status, refused.code], [503, 'EBUSY']);
+      assert.deepEqual({ status: refused.status, code: refused.code }, { status: 503, code: 'EBUSY' });
       served.shift()!.emit('close');
       served.push(open());
       await turn();
@@ -109,7 +109,7 @@ describe('pictures of a camera without end', () => {
   it('say what is wrong where there are none', async () => {
     const answer = new Answer();
     await new Pictures().mjpeg('/3.mjpeg', answer.response, () => Promise.reject(new Error('broken')));
-    assert.deepEqual([answer.status, answer.code], [503, 'EDECODE']);
+    assert.deepEqual({ status: answer.status, code: answer.code }, { status: 503, code: 'EDECODE' });
   });
 
   it('have a width from 16 to 4096', async () => {

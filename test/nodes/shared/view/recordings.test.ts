@@ -237,7 +237,10 @@ describe('the recordings of a view node', () => {
         assert.equal((await answer.arrayBuffer()).byteLength, bytes);
       }
       const head = await fetch(`${url}/saved/${id}`, { method: 'HEAD' });
-      assert.deepEqual([head.status, head.headers.get('content-length')], [200, String(bytes)]);
+      assert.deepEqual(
+        { status: head.status, contentLength: head.headers.get('content-length') },
+        { status: 200, contentLength: String(bytes) },
+      );
       clock.tick(10 * 60_000 - 1);
       assert.equal((await fetch(`${url}/saved/${id}`, { method: 'HEAD' })).status, 200);
       clock.tick(1);

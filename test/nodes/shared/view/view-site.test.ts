@@ -263,7 +263,10 @@ describe('the site of a view node', () => {
       body: parts,
       duplex: 'half',
     } as never);
-    assert.deepEqual([answer.status, answer.headers.get('connection')], [413, 'close']);
+    assert.deepEqual(
+      { status: answer.status, connection: answer.headers.get('connection') },
+      { status: 413, connection: 'close' },
+    );
     close();
   });
 
