@@ -252,7 +252,10 @@ describe('a reader of one connection', () => {
       take(32, 64);
       assert.equal(clock.countTimers(), 1);
       clock.tick(50);
-      assert.deepEqual([handedOn.length, calls.at(-1), clock.countTimers()], [64, 'resume', 0]);
+      assert.deepEqual(
+        { handedOn: handedOn.length, lastCall: calls.at(-1), timers: clock.countTimers() },
+        { handedOn: 64, lastCall: 'resume', timers: 0 },
+      );
     });
 
     it('hands on nothing more of a read once the connection is closed, and does not read on', () => {

@@ -123,7 +123,10 @@ describe('a session’s totals', () => {
       ...{ jitterMs: 3, rttMs: 12, clockRate: 90_000 },
     });
     const before = new RateMeter().statistics([], undefined);
-    assert.deepEqual(['rttMs' in before, 'clockRate' in before, before.jitterMs], [false, false, 0]);
+    assert.deepEqual(
+      { rtt: 'rttMs' in before, clockRate: 'clockRate' in before, jitterMs: before.jitterMs },
+      { rtt: false, clockRate: false, jitterMs: 0 },
+    );
   });
 
   it('tell keyframes, damaged pictures and all of them apart, and leave out what holds no picture', () => {

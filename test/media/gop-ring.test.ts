@@ -287,7 +287,10 @@ describe('the ring of GOPs before an alarm', () => {
     for (let round = 1; round <= 20; round++) {
       fill(ring, 'Kp'.repeat(50), round * 10_000);
       const end = round * 10_000 + 9900;
-      assert.deepEqual([ring.since(0)[0]!.arrival, ring.spanMs], [end - 1100, 1100]);
+      assert.deepEqual(
+        { first: ring.since(0)[0]!.arrival, spanMs: ring.spanMs },
+        { first: end - 1100, spanMs: 1100 },
+      );
       assert.equal(ring.bytes, 12 * cost(10));
     }
   });

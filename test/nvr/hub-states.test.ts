@@ -370,10 +370,16 @@ describe('a camera hub', () => {
     rig.session().user.onUnit!(picture(0, true));
     rig.session().user.onUnit!(picture(60_000, true));
     rig.session().end();
-    assert.deepEqual([user.events.at(-1)!.attempt, user.events.at(-1)!.firstOfOutage], [1, true]);
+    assert.deepEqual(
+      { attempt: user.events.at(-1)!.attempt, firstOfOutage: user.events.at(-1)!.firstOfOutage },
+      { attempt: 1, firstOfOutage: true },
+    );
     rig.refusal = 'EUNREACHABLE';
     await rig.clock.tickAsync(2000);
-    assert.deepEqual([user.events.at(-1)!.attempt, user.events.at(-1)!.firstOfOutage], [2, false]);
+    assert.deepEqual(
+      { attempt: user.events.at(-1)!.attempt, firstOfOutage: user.events.at(-1)!.firstOfOutage },
+      { attempt: 2, firstOfOutage: false },
+    );
   });
 
   it('is idle, with no timer left, where its session ends while it lingers, and opens for the next user', async () => {
@@ -426,7 +432,10 @@ describe('a camera hub', () => {
     const hub = rig.hub();
     const user = rig.join(hub);
     await rig.turn();
-    assert.deepEqual([hub.statistics.state, user.events.at(-1)!.type], ['failed', 'error']);
+    assert.deepEqual(
+      { state: hub.statistics.state, type: user.events.at(-1)!.type },
+      { state: 'failed', type: 'error' },
+    );
   });
 
   it('warns of a stream that breaks again and again, once, as news', async () => {

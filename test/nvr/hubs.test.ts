@@ -91,11 +91,8 @@ describe('the hubs of an NVR', () => {
     }
     const { hubs: held, named } = hubs as unknown as { hubs: Map<string, Hub>; named: Set<string> };
     assert.deepEqual(
-      [[...held.keys()], [...named]],
-      [
-        ['1/main', '2/main'],
-        ['1/main', '2/main'],
-      ],
+      { held: [...held.keys()], named: [...named] },
+      { held: ['1/main', '2/main'], named: ['1/main', '2/main'] },
     );
   });
 

@@ -103,9 +103,15 @@ describe('the memory budget', () => {
     const [narrow, other] = [budget.camera(2 * COST), budget.camera()];
     assert.ok(narrow.hold(unit()) && narrow.hold(unit()));
     assert.equal(narrow.isOwnBound, false);
-    assert.deepEqual([narrow.hold(unit()), narrow.isOwnBound], [false, true]);
+    assert.deepEqual(
+      { hold: narrow.hold(unit()), isOwnBound: narrow.isOwnBound },
+      { hold: false, isOwnBound: true },
+    );
     assert.ok(other.hold(unit()));
-    assert.deepEqual([other.hold(unit()), other.isOwnBound], [false, false]);
+    assert.deepEqual(
+      { hold: other.hold(unit()), isOwnBound: other.isOwnBound },
+      { hold: false, isOwnBound: false },
+    );
     narrow.close();
     assert.ok(narrow.hold(unit()));
     assert.equal(narrow.isOwnBound, false);

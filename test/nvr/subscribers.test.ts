@@ -188,7 +188,10 @@ describe('the subscribers of a camera', () => {
 
   it('leave once: the second time is none', () => {
     const [first, second] = [join(), join()];
-    assert.deepEqual([first.leave(), first.leave(), all.count], [true, false, 1]);
+    assert.deepEqual(
+      { left: first.leave(), leftAgain: first.leave(), count: all.count },
+      { left: true, leftAgain: false, count: 1 },
+    );
     send(unit(1, { keyframe: true }));
     all.emit(event('playing'));
     assert.deepEqual(

@@ -63,7 +63,7 @@ describe('the simulator’s transports', () => {
       assert.ok(!session.isExpired, 'three reports are 4 s of media, 0.8 s of time');
       clearInterval(timer);
       await eventually(() => session.isExpired);
-      assert.deepEqual([[...from.rtp], [...from.rtcp]], [[told[0]], [told[1]]]);
+      assert.deepEqual({ rtp: [...from.rtp], rtcp: [...from.rtcp] }, { rtp: [told[0]], rtcp: [told[1]] });
     } finally {
       client.close();
       rtp.close();

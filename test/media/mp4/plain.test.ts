@@ -204,7 +204,10 @@ describe('a plain file', () => {
       const clip = heard([500, 500 + 80 + 200]);
       const moov = moovOf(clip);
       const stsz = boxAt(moov.subarray(8), 'trak', 'mdia', 'minf', 'stbl', 'stsz');
-      assert.deepEqual([stsz.readUInt32BE(12), stsz.readUInt32BE(16)], [2, 360]);
+      assert.deepEqual(
+        { sampleSize: stsz.readUInt32BE(12), samples: stsz.readUInt32BE(16) },
+        { sampleSize: 2, samples: 360 },
+      );
       assert.equal(lengthOf(clip.pieces), 720);
       assert.deepEqual(editsOf(clip), [
         [(500 * 90) / 8, -1],

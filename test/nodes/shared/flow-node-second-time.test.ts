@@ -100,8 +100,8 @@ describe('a flow node, each way round', () => {
     const node = make({});
     red.run();
     assert.deepEqual(
-      [node.badge, node.errors.map(({ code, about }) => [code, about])],
-      ['red ring bad nvr', [['EINPUT', {}]]],
+      { badge: node.badge, errors: node.errors.map(({ code, about }) => [code, about]) },
+      { badge: 'red ring bad nvr', errors: [['EINPUT', {}]] },
     );
     for (let times = 0; times < 2; times++)
       assert.match(String((await node.receive({})).error), /names no NVR/);

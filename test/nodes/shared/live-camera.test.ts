@@ -83,7 +83,10 @@ describe('the camera of a live-stream node', () => {
     hub.tell({ type: 'playing' });
     hub.tell({ type: 'stopped' });
     await turn();
-    assert.deepEqual([node.badge, node.payloads(1)], ['grey ring stopped', ['playing', 'stopped']]);
+    assert.deepEqual(
+      { badge: node.badge, payloads: node.payloads(1) },
+      { badge: 'grey ring stopped', payloads: ['playing', 'stopped'] },
+    );
   });
 
   it('restarts the session where it plays, and starts where it is stopped', async () => {
@@ -132,7 +135,7 @@ describe('the camera of a live-stream node', () => {
     await node.receive({ action: 'stop' });
     await turn();
     await turn();
-    assert.deepEqual([node.payloads(0), node.payloads(2)], [[], []]);
+    assert.deepEqual({ units: node.payloads(0), sound: node.payloads(2) }, { units: [], sound: [] });
   });
 
   it('says what it leaves out when the flow is overloaded, of pictures and of sound, again the second time', async () => {

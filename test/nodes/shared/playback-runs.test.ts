@@ -248,7 +248,10 @@ describe('the runs of a playback node', () => {
     ]);
     assert.deepEqual(
       events().map(({ time, channel, stream, ...rest }) => {
-        assert.deepEqual([typeof time, channel, stream], ['number', 1, 'main']);
+        assert.deepEqual(
+          { time: typeof time, channel, stream },
+          { time: 'number', channel: 1, stream: 'main' },
+        );
         return rest;
       }),
       [
@@ -389,7 +392,10 @@ describe('the runs of a playback node', () => {
     for (let i = 0; i < 10; i++) runs[0]!.unit();
     await node.close();
     await settled();
-    assert.deepEqual([runs[0]!.calls, played.code(), node.payloads(0)], [['stop'], 'done', []]);
+    assert.deepEqual(
+      { calls: runs[0]!.calls, code: played.code(), payloads: node.payloads(0) },
+      { calls: ['stop'], code: 'done', payloads: [] },
+    );
   });
 
   it('has a name of its own where the message gives none, and one at the NVR that no other node has', async () => {
@@ -446,7 +452,10 @@ describe('the runs of a playback node', () => {
       const several = await play({ channel: '1-2', run: 'a' });
       assert.deepEqual({ calls: runs[0]!.calls, code: one.code() }, { calls: ['stop'], code: 'done' });
       const again = await play({ channel: '2-3', run: 'a' });
-      assert.deepEqual([runs[1]!.calls.includes('stop'), runs[2]!.calls.includes('stop')], [true, true]);
+      assert.deepEqual(
+        { firstStopped: runs[1]!.calls.includes('stop'), secondStopped: runs[2]!.calls.includes('stop') },
+        { firstStopped: true, secondStopped: true },
+      );
       await settled();
       assert.deepEqual(
         { severalCode: several.code(), againCode: again.code() },

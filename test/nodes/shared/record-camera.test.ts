@@ -246,7 +246,10 @@ describe('the camera of a record node', () => {
     await node.close();
     await turn();
     const [before, events] = [node.payloads(0), node.payloads(1)];
-    assert.deepEqual([before, events.filter((word) => word === 'finished')], [[], []]);
+    assert.deepEqual(
+      { before, finished: events.filter((word) => word === 'finished') },
+      { before: [], finished: [] },
+    );
     deploy();
     while (node.payloads(0).length === 0) await turn();
     const { topic, clip } = node.sent.find(([message]) => message != null)![0]!;

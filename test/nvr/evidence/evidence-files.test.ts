@@ -218,7 +218,10 @@ describe('the files of an export of evidence', () => {
     while (fs.statSync(`${file}.part`).size < 1000) await new Promise((resolve) => setImmediate(resolve));
     const before = await Journal.load(fsPromises, rig.rig.folder, 'test');
     const { unfinished, finished } = before;
-    assert.deepEqual([unfinished.length, [...finished].length], [1, 0]);
+    assert.deepEqual(
+      { unfinished: unfinished.length, finished: [...finished].length },
+      { unfinished: 1, finished: 0 },
+    );
     await rig.rig.recorder.disarm();
     const after = await Journal.load(fsPromises, rig.rig.folder, 'test');
     const seen = new Proxy(after, {

@@ -141,9 +141,15 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       const id = begin(cases);
       cases.onClipEvent(id, { type: 'extended', clip: 1, reason: '', alarms: 2 }, 0);
       cases.onClipEvent(id, finished(false), 0);
-      assert.deepEqual([of('delivered'), of('over')], [[['a/1.mp4']], []]);
+      assert.deepEqual(
+        { delivered: of('delivered'), over: of('over') },
+        { delivered: [['a/1.mp4']], over: [] },
+      );
       cases.onClipEvent(id, finished(true, '/clips/a/2.mp4'), LEAST_MISSING_MS);
-      assert.deepEqual([of('delivered'), of('over')], [[['a/1.mp4'], ['a/2.mp4']], [[id]]]);
+      assert.deepEqual(
+        { delivered: of('delivered'), over: of('over') },
+        { delivered: [['a/1.mp4'], ['a/2.mp4']], over: [[id]] },
+      );
       cases.onClipEvent(id, finished(true), 0);
       cases.extend(id, NOW);
       assert.deepEqual(ops(), ['alarmed', 'delivered', 'delivered', 'over'], 'it is known no more');
@@ -176,7 +182,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
         [first, LEAST_MISSING_MS + 1, NOW],
         [second, 20_000, NOW],
       ]);
-      assert.deepEqual([of('over'), cases.toFetch], [[], 2]);
+      assert.deepEqual({ over: of('over'), toFetch: cases.toFetch }, { over: [], toFetch: 2 });
       await clock.tickAsync(60_000);
       assert.deepEqual(asked.slice(0, 2), [
         [7, NOW - 2000, NOW + 8000],
@@ -189,9 +195,9 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
         const cases = casesOf(setting);
         const id = begin(cases);
         cases.onClipEvent(id, FAILED, 0);
-        assert.deepEqual([of('over').at(-1), cases.toFetch], [[id], 0]);
+        assert.deepEqual({ last: of('over').at(-1), toFetch: cases.toFetch }, { last: [id], toFetch: 0 });
       }
-      assert.deepEqual([of('missing'), events], [[], []]);
+      assert.deepEqual({ missing: of('missing'), events }, { missing: [], events: [] });
     });
   });
 
@@ -215,9 +221,12 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
     it('is over, with a warning, where it is another camera’s, and fetched where its camera is not named', () => {
       const cases = casesOf({ camera: 'gate' });
       cases.onCaseEnded({ ...entry, camera: 'yard' }, LEAST_MISSING_MS);
-      assert.deepEqual([events, of('over')], [[], [['old']]]);
+      assert.deepEqual({ events, over: of('over') }, { events: [], over: [['old']] });
       cases.onCaseEnded({ ...entry, camera: 'yard' }, 5000);
-      assert.deepEqual([events.map(({ type }) => type), of('over').length], [['warning'], 2]);
+      assert.deepEqual(
+        { events: events.map(({ type }) => type), over: of('over').length },
+        { events: ['warning'], over: 2 },
+      );
       cases.onCaseEnded({ ...entry, id: 'own', camera: 'gate' }, 5000);
       cases.onCaseEnded(entry, 5000);
       assert.equal(cases.toFetch, 2);
@@ -226,7 +235,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
     it('is never fetched where it belongs to a segment', () => {
       const cases = casesOf();
       cases.onCaseEnded({ ...entry, id: SEGMENT }, 5000);
-      assert.deepEqual([of('over'), cases.toFetch], [[[SEGMENT]], 0]);
+      assert.deepEqual({ over: of('over'), toFetch: cases.toFetch }, { over: [[SEGMENT]], toFetch: 0 });
     });
 
     it('is told with its message only where a flow runs', () => {
@@ -234,10 +243,16 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       const info = { file: '/clips/1.mp4' } as ClipInfo;
       const error = new NvrError('EUNREACHABLE', 'Away.');
       isRunning = false;
-      assert.deepEqual([cases.finished(info, true, MESSAGE), cases.failed(error, MESSAGE)], [false, false]);
+      assert.deepEqual(
+        { finished: cases.finished(info, true, MESSAGE), failed: cases.failed(error, MESSAGE) },
+        { finished: false, failed: false },
+      );
       assert.deepEqual(events, []);
       isRunning = true;
-      assert.deepEqual([cases.finished(info, false, MESSAGE), cases.failed(error, undefined)], [true, true]);
+      assert.deepEqual(
+        { finished: cases.finished(info, false, MESSAGE), failed: cases.failed(error, undefined) },
+        { finished: true, failed: true },
+      );
       assert.deepEqual(events, [
         { type: 'finished', clip: 0, info, last: false, message: MESSAGE },
         { type: 'failed', clip: 0, error, firstOfOutage: true },

@@ -39,7 +39,10 @@ describe('the pictures of a recording that wait for the disk', () => {
 
   it('are refused where there is no memory, and do not count then', () => {
     const queue = new ClipQueue({ ...UNCOUNTED, hold: () => false });
-    assert.deepEqual([queue.push(UNITS[0]!), queue.bytes, queue.first], [false, 0, undefined]);
+    assert.deepEqual(
+      { push: queue.push(UNITS[0]!), bytes: queue.bytes, first: queue.first },
+      { push: false, bytes: 0, first: undefined },
+    );
   });
 
   it('give up their first GOP, where the next one begins in time, behind those that were taken', () => {

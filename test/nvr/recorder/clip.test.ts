@@ -150,7 +150,7 @@ describe('one recording', () => {
     it('no file before a picture of the time that is asked for, which may be its very first', async () => {
       const clip = clipOf(alarmAt(60), UNITS.slice(0, 60));
       await settle();
-      assert.deepEqual([events, [...stores]], [[], [clip]]);
+      assert.deepEqual({ events, stores: [...stores] }, { events: [], stores: [clip] });
       clip.push(UNITS[60]!);
       while (events.length === 0) await turn();
       const [{ clip: number, preRollMs, reason }] = told('recording') as [Told<'recording'>];
@@ -325,8 +325,11 @@ describe('one recording', () => {
         'what comes late says nothing more',
       );
       assert.deepEqual(
-        [fs.readdirSync(root).filter((name) => name.endsWith('.part')), journal.unfinished],
-        [[], []],
+        {
+          parts: fs.readdirSync(root).filter((name) => name.endsWith('.part')),
+          unfinished: journal.unfinished,
+        },
+        { parts: [], unfinished: [] },
       );
     });
   });

@@ -144,9 +144,15 @@ describe('a recorder’s journal on the disk', () => {
             .join('\n'),
       );
       const { cases } = await load();
-      assert.deepEqual([cases.length, cases[0]!.id, cases.at(-1)!.id], [1000, '1', '1000']);
+      assert.deepEqual(
+        { cases: cases.length, firstId: cases[0]!.id, lastId: cases.at(-1)!.id },
+        { cases: 1000, firstId: '1', lastId: '1000' },
+      );
       const { to, alarms } = cases.find(({ id }) => id === '7')!;
-      assert.deepEqual([to, alarms.length, alarms.at(-1)!.time], [4000, 1000, 998]);
+      assert.deepEqual(
+        { to, alarms: alarms.length, time: alarms.at(-1)!.time },
+        { to: 4000, alarms: 1000, time: 998 },
+      );
     });
 
     it('two hundred thousand files at most, and forgets the first', () => {
@@ -271,7 +277,10 @@ describe('a recorder’s journal on the disk', () => {
       }
       assert.deepEqual(ops().slice(-3), ['done', 'gone', 'done'], 'a kill in between loses no file');
       await journal.opened(opened('3.mp4'));
-      assert.deepEqual([names(journal.finished), names(journal.unfinished)], [['1-2.mp4'], ['3.mp4']]);
+      assert.deepEqual(
+        { finished: names(journal.finished), unfinished: names(journal.unfinished) },
+        { finished: ['1-2.mp4'], unfinished: ['3.mp4'] },
+      );
     });
 
     it('what an alarm’s clip is, and no more once it is over', async () => {
@@ -463,8 +472,12 @@ describe('a recorder’s journal on the disk', () => {
       await other.alarmed(alarm(SEGMENT));
       const added = await journal.absorb(other, '.nvr-record-two.jsonl');
       assert.deepEqual(
-        [added.cases.map(({ id }) => id), names(added.open), names(added.undelivered)],
-        [['new', SEGMENT], ['new.mp4'], ['40.mp4']],
+        {
+          cases: added.cases.map(({ id }) => id),
+          open: names(added.open),
+          undelivered: names(added.undelivered),
+        },
+        { cases: ['new', SEGMENT], open: ['new.mp4'], undelivered: ['40.mp4'] },
       );
       assert.deepEqual(fs.readdirSync(folder), ['.nvr-record-one.jsonl']);
       for (const one of [journal, await load()]) {

@@ -93,7 +93,10 @@ describe('a file that is being written', () => {
       const noted = new Promise<void>((resolve) => (answer = resolve));
       const opening = open(['clip'], () => noted);
       while (said.length === 0) await new Promise((resolve) => setImmediate(resolve));
-      assert.deepEqual([fs.readdirSync(root), isBeingWritten(root, 'clip.mp4')], [[], true]);
+      assert.deepEqual(
+        { files: fs.readdirSync(root), isBeingWritten: isBeingWritten(root, 'clip.mp4') },
+        { files: [], isBeingWritten: true },
+      );
       answer();
       await (await opening).rescue();
       assert.equal(isBeingWritten(root, 'clip.mp4'), false);

@@ -270,7 +270,10 @@ describe('what an earlier run left', () => {
       await part.write(clip);
       await alarm('b');
       await recovered();
-      assert.deepEqual([finished, failed.length, ended.map(([id]) => id)], [[], 1, ['b']]);
+      assert.deepEqual(
+        { finished, failed: failed.length, ended: ended.map(([id]) => id) },
+        { finished: [], failed: 1, ended: ['b'] },
+      );
       await part.rescue();
     });
   });
@@ -344,7 +347,7 @@ describe('what an earlier run left', () => {
     it('of a segment is over without a word where nothing of that is left', async () => {
       await alarm(SEGMENT);
       await recovered();
-      assert.deepEqual([failed, ended.map(([id]) => id)], [[], [SEGMENT]]);
+      assert.deepEqual({ failed, ended: ended.map(([id]) => id) }, { failed: [], ended: [SEGMENT] });
     });
 
     it('is over where its files were told before', async () => {

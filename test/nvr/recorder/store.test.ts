@@ -306,7 +306,7 @@ describe('the folder of a recorder', () => {
       await store.open();
       await until(() => recordersIn(folder).length > 0 && dueIn(BEAT_MS).length > 0);
       await store.close();
-      assert.deepEqual([recordersIn(folder), timers], [[], []]);
+      assert.deepEqual({ recorders: recordersIn(folder), timers }, { recorders: [], timers: [] });
       store.retain();
       assert.deepEqual(timers, []);
     });
@@ -353,7 +353,10 @@ describe('the folder of a recorder', () => {
       const closed = store.close();
       slow.letGo();
       await closed;
-      assert.deepEqual([opened, nodeFs.existsSync(path.join(folder, 'old.mp4'))], [0, true]);
+      assert.deepEqual(
+        { opened, exists: nodeFs.existsSync(path.join(folder, 'old.mp4')) },
+        { opened: 0, exists: true },
+      );
     });
 
     it('takes over nothing any more', async () => {
@@ -406,7 +409,7 @@ describe('the folder of a recorder', () => {
       assert.match(beat(disks[1]!), /"beat":2/);
       assert.equal(beat(disks[0]!), before, 'the other disk is another one’s');
       await store.close();
-      assert.deepEqual([recordersIn(disks[1]!), timers], [[], []]);
+      assert.deepEqual({ recorders: recordersIn(disks[1]!), timers }, { recorders: [], timers: [] });
     });
 
     it('has the alarms that are not done', async () => {
@@ -525,7 +528,10 @@ describe('the folder of a recorder', () => {
       await store.open();
       assert.deepEqual(timers, []);
       await store.close();
-      assert.deepEqual([events, nodeFs.existsSync(path.join(folder, 'old.mp4'))], [[], true]);
+      assert.deepEqual(
+        { events, exists: nodeFs.existsSync(path.join(folder, 'old.mp4')) },
+        { events: [], exists: true },
+      );
     });
   });
 

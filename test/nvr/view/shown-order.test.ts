@@ -26,8 +26,8 @@ describe('the order that the frames of a stream are displayed in', () => {
     order.take(59 * 40 - 1);
     for (let index = 60; index < 200; index++) order.take(index * 40);
     assert.deepEqual(
-      [order.isReordered, order.isInOrder(silent), order.isInOrder(inOrder)],
-      [true, false, false],
+      { isReordered: order.isReordered, silent: order.isInOrder(silent), inOrder: order.isInOrder(inOrder) },
+      { isReordered: true, silent: false, inOrder: false },
     );
   });
 

@@ -117,9 +117,15 @@ describe('a camera as pictures', () => {
       error = new Error('a fault');
       await clock.tickAsync(3_000);
       const [picture, warning, fault] = records as [Buffer, Buffer, Buffer];
-      assert.deepEqual([picture[4], picture.readUInt16BE(6)], [RECORD_KINDS.jpeg, 3]);
+      assert.deepEqual(
+        { kind: picture[4], tile: picture.readUInt16BE(6) },
+        { kind: RECORD_KINDS.jpeg, tile: 3 },
+      );
       assert.equal(picture.readDoubleBE(RECORD_HEAD), 1);
-      assert.deepEqual([warning[4], warning.readUInt16BE(6)], [RECORD_KINDS.state, 3]);
+      assert.deepEqual(
+        { kind: warning[4], tile: warning.readUInt16BE(6) },
+        { kind: RECORD_KINDS.state, tile: 3 },
+      );
       assert.deepEqual(JSON.parse(warning.subarray(RECORD_HEAD).toString()), {
         ...{ state: 'warning', code: 'EBUSY', reason: 'too many wait' },
       });
@@ -160,7 +166,7 @@ describe('a camera as pictures', () => {
         release();
         await late;
         await clock.tickAsync(10_000);
-        assert.deepEqual([records, asked.length - before], [0, 1]);
+        assert.deepEqual({ records, asked: asked.length - before }, { records: 0, asked: 1 });
         feed.remove(other);
         const [third, newest] = [page(() => undefined), page(() => records++)];
         feed.add(third);

@@ -261,7 +261,10 @@ describe('the recordings of a view node', () => {
       assert.equal(folders.callCount, 1);
       const dir = await folder();
       await recordings.close();
-      assert.deepEqual([await status(ids[16]!), fs.existsSync(dir)], [404, false]);
+      assert.deepEqual(
+        { status: await status(ids[16]!), exists: fs.existsSync(dir) },
+        { status: 404, exists: false },
+      );
     });
 
     it('are two at once, and again when one of them has ended, be it without a picture', async () => {
