@@ -2,29 +2,67 @@
 
 import { tcp } from '../../lib/client/transport/transports.js';
 import { ServerMemory } from '../../lib/client/quirks.js';
-import { RtspSession } from '../../lib/client/session.js';
-import type { Pipe, PipeOptions } from '../../lib/client/transport/socket.js';
+import { RtspSession, type SessionEnd, type SessionOptions } from '../../lib/client/session.js';
+import type { OpenPipe, Pipe, PipeOptions } from '../../lib/client/transport/socket.js';
+import type { Transport } from '../../lib/client/transport/transport.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
+import type { NvrError } from '../../lib/errors.js';
 import { fuA } from '../codec/packetizers/h264.js';
 import { idrSlice, interleaved, PPS, rtp, SDP, SPS } from './scripted-server.js';
+
+/** What the server says to one request, in place of "200 OK". */
+interface Said {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Comes in the same read as the reply. */
+  readonly after?: Buffer;
+}
+
+interface Setting {
+  /** Anything but the transport; what the session tells is kept in any case. */
+  readonly options?: Partial<Omit<SessionOptions, 'transport' | 'onEnd' | 'onUnit'>>;
+  /** Another transport over the test's connection. */
+  readonly transport?: (options: { connect: OpenPipe }) => Transport;
+  /** `nothing` leaves the request unanswered. */
+  readonly says?: (method: string, request: string) => Said | 'nothing' | undefined;
+  readonly onUnit?: ((unit: MediaUnit) => void) | 'none';
+  readonly onEnd?: (end: SessionEnd) => void;
+}
 
 /**
  * A session whose server is a function. What "the socket" reads is written to one buffer, again and again.
  */
 export class Wire {
   readonly units: MediaUnit[] = [];
+  /** The heads of all requests. */
+  readonly requests: string[] = [];
+  isDestroyed = false;
+  readonly session: RtspSession;
   private readonly buffer = Buffer.alloc(512 * 1024);
   private isPaused = false;
   private pipe!: PipeOptions;
-  readonly session = new RtspSession({
-    uri: 'rtsp://127.0.0.1/live',
-    transport: tcp({ connect: (options) => this.open(options) }),
-    memory: new ServerMemory(),
-    onUnit: (unit) => this.units.push(unit),
-    onEnd: ({ error }) => {
-      throw error;
-    },
-  });
+
+  constructor(private readonly setting: Setting = {}) {
+    const { options, transport = tcp, onUnit, onEnd } = setting;
+    this.session = new RtspSession({
+      uri: 'rtsp://127.0.0.1/live',
+      memory: new ServerMemory(),
+      ...options,
+      transport: transport({ connect: (pipe) => this.open(pipe) }),
+      ...(onUnit !== 'none' && { onUnit: onUnit ?? ((unit) => this.units.push(unit)) }),
+      onEnd:
+        onEnd ??
+        (({ error }) => {
+          throw error;
+        }),
+    });
+  }
+
+  /** The methods of all requests. */
+  get methods(): string[] {
+    return this.requests.map((request) => request.split(' ', 1)[0]!);
+  }
 
   read(bytes: Buffer): void {
     bytes.copy(this.buffer);
@@ -32,10 +70,20 @@ export class Wire {
     this.buffer.fill(0xee, 0, bytes.length);
   }
 
+  /** The same in a buffer of its own, as a datagram has it. */
+  receive(bytes: Buffer): void {
+    this.pipe.onData(Buffer.from(bytes), bytes.length);
+  }
+
   /** Reads more when the session is ready for it, giving the event loop a turn in between. */
   async flow(bytes: Buffer): Promise<void> {
     this.read(bytes);
     while (this.isPaused) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** The server closes the connection, or it fails. */
+  close(error?: NvrError): void {
+    this.pipe.onClose(error);
   }
 
   private open(options: PipeOptions): Promise<Pipe> {
@@ -53,17 +101,24 @@ export class Wire {
       resume: () => {
         this.isPaused = false;
       },
-      destroy: () => undefined,
+      destroy: () => {
+        this.isDestroyed = true;
+      },
     });
   }
 
   private answer(request: string): void {
     const [, method = '', cseq = ''] = /^(\w+) [^]*CSeq: (\d+)/.exec(request) ?? [];
     if (method === '') return;
-    const body = method === 'DESCRIBE' ? SDP : '';
-    const head = `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 1\r\nContent-Length: ${body.length}\r\n\r\n`;
+    this.requests.push(request);
+    const said = this.setting.says?.(method, request) ?? {};
+    if (said === 'nothing') return;
+    const { status = 200, headers = { Session: '1' }, body = method === 'DESCRIBE' ? SDP : '' } = said;
+    const lines = [`RTSP/1.0 ${status} OK`, `CSeq: ${cseq}`];
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+    const head = `${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
     queueMicrotask(() => {
-      this.read(Buffer.from(head + body));
+      if (!this.isDestroyed) this.read(Buffer.concat([Buffer.from(head), said.after ?? Buffer.alloc(0)]));
     });
   }
 }
