@@ -80,6 +80,13 @@ describe('the channels of a connection', () => {
     );
   });
 
+  it('belong to nobody else once the other one is removed', () => {
+    table.add([0, 1], video.track);
+    table.add([0, 1], sound.track);
+    table.remove([0, 1], video.track);
+    assert.equal(table.isAnothers([0, 1], sound.track), false);
+  });
+
   it('are free again once their track is removed, however often it was added, and no other’s are', () => {
     table.add([0, 1], video.track);
     table.add([0, 1], video.track);

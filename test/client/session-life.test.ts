@@ -46,6 +46,16 @@ describe('the life of a session', () => {
     )?.[1];
 
   describe('while it opens', () => {
+    it('knows whether its server is reached over TLS once that has described the stream', async () => {
+      for (const scheme of ['rtsp', 'rtsps']) {
+        wire = new Wire({ options: { uri: `${scheme}://127.0.0.1/live` } });
+        assert.equal(wire.session.isTls, false);
+        await wire.session.open();
+        assert.equal(wire.session.isTls, scheme === 'rtsps');
+        await wire.session.close();
+      }
+    });
+
     it('sends the headers that SETUP and PLAY are to have, and plays from 0 where no Range is given', async () => {
       wire = new Wire({
         options: { setupHeaders: { Require: 'onvif-replay' }, playHeaders: { 'Rate-Control': 'no' } },
@@ -65,7 +75,7 @@ describe('the life of a session', () => {
     it('reads on though its user wants it to pause, and pauses once it plays until it is to go on', async () => {
       wire = new Wire({
         says: (method) => {
-          if (method === 'DESCRIBE') wire.session.pauseReading();
+          if (method === 'SETUP') wire.session.pauseReading();
           if (method === 'PLAY') wire.session.resumeReading();
           return undefined;
         },
@@ -151,6 +161,19 @@ describe('the life of a session', () => {
       assert.deepEqual(setups(), ['track1', 'track2']);
     });
 
+    it('starts nothing where it is closed when PLAY is answered', async () => {
+      wire = new Wire({
+        says: (method) => {
+          if (method === 'PLAY') void wire.session.close();
+          return undefined;
+        },
+      });
+      await assert.rejects(wire.session.open(), { code: 'EUNREACHABLE' });
+      await turn();
+      await assert.rejects(wire.session.ping(), { code: 'EUNREACHABLE' });
+      assert.equal(clock.countTimers(), 0);
+    });
+
     for (const closes of [false, true])
       it(`tells of each track that cannot be read${closes ? ', until it is closed' : ''}`, async () => {
         let warnings = 0;
@@ -223,6 +246,52 @@ describe('the life of a session', () => {
       assert.deepEqual(ends, []);
       await clock.tickAsync(1);
       assert.deepEqual(ends, ['silence']);
+    });
+
+    it('takes no silence amiss while its user pauses it, and counts anew from then on', async () => {
+      const ends: string[] = [];
+      wire = new Wire({ onEnd: ({ reason }) => ends.push(reason) });
+      await wire.session.open();
+      wire.session.pauseReading();
+      await clock.tickAsync(20_000);
+      wire.session.resumeReading();
+      await clock.tickAsync(4000);
+      assert.deepEqual(ends, []);
+      await clock.tickAsync(1000);
+      assert.deepEqual(ends, ['silence']);
+    });
+
+    it('warns of a camera that sends more than its share of this machine', async () => {
+      const warnings: NvrError[] = [];
+      wire = new Wire({ options: { readShare: 0.001, onWarning: (error) => warnings.push(error) } });
+      await wire.session.open();
+      wire.read(
+        Buffer.concat([PARAMETER_SETS, ...Array.from({ length: 200 }, (_, index) => picture(index))]),
+      );
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ['EOVERLOAD'],
+      );
+      const closing = wire.session.close();
+      await clock.tickAsync(2000);
+      await closing;
+    });
+
+    it('counts the packets of what is wanted alone where all tracks are set up, and needs that still', async () => {
+      const memory = new ServerMemory();
+      memory.learn('tracks', 'all');
+      wire = new Wire({
+        options: { memory },
+        says: (method) => (method === 'DESCRIBE' ? { body: SDP + SOUND } : undefined),
+      });
+      await wire.session.open();
+      const sound = [1, 2, 3].map((n) =>
+        interleaved(2, rtp(n, n * 160, false, Buffer.alloc(160), { ssrc: 7, payloadType: 0 })),
+      );
+      wire.read(Buffer.concat([PARAMETER_SETS, picture(0), ...sound]));
+      assert.deepEqual(wire.session.count, { packets: 3, lost: 0 });
+      await clock.tickAsync(1000);
+      assert.equal(memory.recall('tracks'), 'all');
     });
 
     it('reports a lasting loss', async () => {

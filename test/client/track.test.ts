@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
 import { Track } from '../../lib/client/track.js';
+import { PictureOrder } from '../../lib/codec/picture-order.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { LIMITS } from '../../lib/limits.js';
 import { buildBye, buildSenderReport, parseRtcp } from '../../lib/rtp/rtcp.js';
@@ -16,12 +18,14 @@ describe('a track', () => {
   let units: MediaUnit[];
   let byes: number;
   let isHolding: boolean;
+  /** What units are, where that matters. */
+  let as: Partial<MediaUnit>;
 
   function make(unordered: boolean): void {
-    [calls, units, byes, isHolding] = [[], [], 0, false];
+    [calls, units, byes, isHolding, as] = [[], [], 0, false, {}];
     track = new Track({
       payloadType: 99,
-      alsoAnnounced: [99, COMFORT_NOISE],
+      alsoAnnounced: [COMFORT_NOISE],
       clockRate: 90_000,
       unordered,
       ssrc: 0x8000_0001,
@@ -29,7 +33,7 @@ describe('a track', () => {
       createDepacketizer: (sink) => ({
         push: ({ sequence, timestamp }, arrival) => {
           calls.push(`push ${sequence} at ${arrival}`);
-          sink({ kind: 'metadata', rtpTime: timestamp, arrival } as MediaUnit);
+          sink({ kind: 'metadata', rtpTime: timestamp, arrival, ...as } as MediaUnit);
         },
         gap: () => calls.push('gap'),
         flush: () => calls.push('flush'),
@@ -247,6 +251,27 @@ describe('a track', () => {
       bye(OURS);
       assert.equal(byes, 2);
     });
+  });
+
+  it('asks for the place in display order of pictures that may be reordered, and of no others', () => {
+    const asked = sinon.stub(PictureOrder.prototype, 'of').returns(0);
+    const formats = [
+      { kind: 'video', codec: 'h264', format: { codec: 'h264', reorderDepth: 2 } },
+      { kind: 'video', codec: 'h265', format: { codec: 'h265' } },
+      { kind: 'video', codec: 'h264', format: { codec: 'h264', reorderDepth: 0 } },
+      { kind: 'video', codec: 'mjpeg', format: { codec: 'mjpeg' } },
+      { kind: 'audio', codec: 'pcmu', format: { codec: 'pcmu' } },
+    ];
+    formats.forEach((format, index) => {
+      as = format as unknown as Partial<MediaUnit>;
+      if (index === 0) come(1, 2);
+      else come(index + 2, index + 2);
+    });
+    sinon.restore();
+    assert.deepEqual(
+      asked.args.map(([{ codec }]) => codec),
+      ['h264', 'h264', 'h265'],
+    );
   });
 
   it('takes a packet that stays alone half a second later, or at the end', () => {
