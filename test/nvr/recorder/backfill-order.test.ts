@@ -125,4 +125,95 @@ describe('the order of what is fetched', () => {
     await clock.passInTurns(5_000);
     assert.equal(attempts.length, 2);
   });
+
+  /** An alarm whose recording has ended at that time; the span that it asks for may lie elsewhere. */
+  const lacking = (id: string, from: number, to: number, since = clock.now): void => {
+    backfill.add({ id, reason: '', from, to, alarms: [] }, since);
+  };
+
+  it('waits 5 s also for what has ended long ago, and no longer than the alarm is where the clock was set back', async () => {
+    clock.now = 100 * HOUR_MS;
+    outcome = { done: true };
+    backfill.onPlaying(true);
+    lacking('old', 0, 60_000);
+    await clock.passInTurns(4_999);
+    assert.equal(attempts.length, 0);
+    await clock.passInTurns(1);
+    assert.equal(attempts.length, 1);
+    const begin = clock.now / 1000;
+    lacking('ahead', 200 * HOUR_MS, 200 * HOUR_MS + 60_000);
+    await clock.passInTurns(HOUR_MS);
+    assert.deepEqual(asked()[1], ['ahead', begin + 65]);
+  });
+
+  it('is given up by how long it has been missing, whatever the clock was set to since', async () => {
+    clock.now = 100 * HOUR_MS;
+    outcome = { done: false };
+    backfill.onPlaying(true);
+    lacking('nearly', 0, 0, clock.now - 24 * HOUR_MS + 20_000);
+    await clock.passInTurns(HOUR_MS);
+    assert.deepEqual(
+      asked().map(([, at]) => at - 100 * 3600),
+      [5, 35],
+      'a day is over before the second attempt',
+    );
+    const begin = clock.now;
+    lacking('set back', 0, 0, clock.now + 50 * HOUR_MS);
+    await clock.passInTurns(40 * HOUR_MS);
+    const [first, second] = givenUp;
+    assert.deepEqual({ first: first?.id, second: second?.id }, { first: 'nearly', second: 'set back' });
+    const after = second!.at - begin;
+    assert.ok(after >= 24 * HOUR_MS && after <= 28 * HOUR_MS, `${after} ms`);
+    outcome = undefined;
+    lacking('set on', 0, 0, 0);
+    await clock.passInTurns(5_000);
+    attempts.at(-1)!.end({ done: false });
+    await clock.passInTurns(1);
+    assert.equal(givenUp[2]?.id, 'set on');
+  });
+
+  it('is not put off by a stream that says again that it plays, and not brought forward by one that is back', async () => {
+    backfill.onPlaying(true);
+    missing('a');
+    missing('later', 100_000);
+    await clock.passInTurns(4_000);
+    backfill.onPlaying(true);
+    await clock.passInTurns(1_000);
+    assert.deepEqual(asked(), [['a', 5]]);
+    backfill.onPlaying(false);
+    backfill.onPlaying(true);
+    attempts[0]!.end({ done: true });
+    await clock.passInTurns(HOUR_MS);
+    assert.deepEqual(asked()[1], ['later', 105]);
+  });
+
+  it('goes on with the one that waits where a later one is done first', async () => {
+    backfill.onPlaying(true);
+    missing('a');
+    await clock.passInTurns(5_000);
+    attempts[0]!.end({ done: false });
+    missing('b');
+    await clock.passInTurns(5_000);
+    attempts[1]!.end({ done: true });
+    await clock.passInTurns(1);
+    assert.equal(backfill.waiting, 1);
+    await clock.passInTurns(HOUR_MS);
+    assert.deepEqual(asked().slice(1), [
+      ['b', 10],
+      ['a', 35],
+    ]);
+  });
+
+  it('counts no try that a closing has ended, neither as one more nor as the last one', async () => {
+    backfill.onPlaying(true);
+    lacking('a', 0, 0, clock.now - 48 * HOUR_MS);
+    await clock.passInTurns(5_000);
+    const closed = backfill.close();
+    attempts[0]!.end({ done: false });
+    await closed;
+    assert.deepEqual({ givenUp, waiting: backfill.waiting }, { givenUp: [], waiting: 1 });
+    backfill.open();
+    await clock.passInTurns(1_000);
+    assert.equal(attempts.length, 2, 'at once, without the wait of a try that failed');
+  });
 });

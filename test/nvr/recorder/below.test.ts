@@ -5,6 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { folderMode, makeFolders, openBelow, removeEmpty } from '../../../lib/nvr/recorder/below.js';
 import { finishPart } from '../../../lib/nvr/recorder/part-file.js';
+import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { systemError } from '../../kit/recorder-rig.js';
 
 describe('the way to a file of the folder for clips', () => {
   let root: string;
@@ -22,7 +24,8 @@ describe('the way to a file of the folder for clips', () => {
     for (const folder of [root, outside]) fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  const at = (file: string) => openBelow(fsPromises, root, file);
+  const at = (file: string, changes: Partial<RecorderFs> = {}) =>
+    openBelow({ ...fsPromises, ...changes }, root, file);
   const theirs = (): string => fs.readFileSync(path.join(outside, 'theirs'), 'utf8');
 
   it('leads nowhere out of it, by dots or by a folder that is a link', async () => {
@@ -77,6 +80,60 @@ describe('the way to a file of the folder for clips', () => {
     const mode = (file: string): number => fs.statSync(path.join(root, file)).mode & 0o777;
     assert.deepEqual([mode('a'), mode('a/b'), mode('a/b/x')], [0o750, 0o750, 0o640]);
     assert.deepEqual([0o600, 0o644, 0o664, 0o666].map(folderMode), [0o700, 0o755, 0o775, 0o777]);
+  });
+
+  it('leaves the permissions of what was there before', async function () {
+    if (process.platform === 'win32') this.skip();
+    fs.mkdirSync(path.join(root, 'a'), { mode: 0o700 });
+    fs.writeFileSync(path.join(root, 'a', 'x'), '', { mode: 0o600 });
+    await makeFolders(fsPromises, root, ['a'], 0o755);
+    const handle = await (await at('a/x')).open('append', 0o644);
+    await handle.close();
+    const mode = (file: string): number => fs.statSync(path.join(root, file)).mode & 0o777;
+    assert.deepEqual({ folder: mode('a'), file: mode('a/x') }, { folder: 0o700, file: 0o600 });
+  });
+
+  it('is open on a file system that knows no permissions', async () => {
+    const chmod = (): Promise<never> => Promise.reject(systemError('EPERM'));
+    const open = (async (...given: Parameters<RecorderFs['open']>) =>
+      Object.assign(await fsPromises.open(...given), { chmod })) as RecorderFs['open'];
+    await makeFolders({ ...fsPromises, chmod }, root, ['a'], 0o750);
+    const handle = await (await at('a/x', { open })).open('create', 0o640);
+    await handle.close();
+    assert.deepEqual(fs.readdirSync(path.join(root, 'a')), ['x']);
+  });
+
+  it('says so where a folder cannot be made, or a file not be deleted', async () => {
+    const mkdir = (() => Promise.reject(systemError('ENOSPC'))) as unknown as RecorderFs['mkdir'];
+    fs.mkdirSync(path.join(root, 'there'));
+    await assert.rejects(makeFolders({ ...fsPromises, mkdir }, root, ['there'], 0o750), { code: 'ENOSPC' });
+    const place = await at('x', { unlink: () => Promise.reject(systemError('EACCES')) });
+    await assert.rejects(place.remove(), { code: 'EACCES' });
+    assert.equal(await (await at('x')).remove(), false, 'there is no such file');
+  });
+
+  it('leads to no folder around its own by a link, but to one whose name begins with dots', async () => {
+    fs.symlinkSync(path.dirname(root), path.join(root, 'up'));
+    await assert.rejects(makeFolders(fsPromises, root, ['up'], 0o750), { code: 'EINPUT' });
+    await makeFolders(fsPromises, root, ['..a'], 0o750);
+    assert.equal((await at('..a/x')).full, path.join(root, '..a', 'x'));
+  });
+
+  it('finds nothing below what is a file', async () => {
+    fs.writeFileSync(path.join(root, 'plain'), '');
+    assert.equal(await (await at('plain/x')).file(), undefined);
+    assert.equal(await (await at('plain/x')).exists(), false);
+  });
+
+  it('leaves its own folder when the last one in it goes, and every folder that is not empty', async () => {
+    for (const link of ['link', 'file']) fs.unlinkSync(path.join(root, link));
+    await makeFolders(fsPromises, root, ['a', 'b', 'c'], 0o750);
+    fs.writeFileSync(path.join(root, 'a', 'holiday'), '');
+    await removeEmpty(fsPromises, root, 'a/b/c/x');
+    assert.deepEqual(fs.readdirSync(path.join(root, 'a')), ['holiday']);
+    fs.unlinkSync(path.join(root, 'a', 'holiday'));
+    await removeEmpty(fsPromises, root, 'a/x');
+    assert.deepEqual(fs.readdirSync(root), []);
   });
 });
 

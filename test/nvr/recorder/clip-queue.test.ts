@@ -61,4 +61,24 @@ describe('the pictures of a recording that wait for the disk', () => {
     assert.equal(queue.dropGop(Infinity), undefined);
     assert.equal(queue.bytes, unitCost(UNITS[2 * GOP]!));
   });
+
+  it('give up the first GOP that still waits, and none that was taken', () => {
+    const queue = new ClipQueue(UNCOUNTED);
+    for (const unit of UNITS.slice(0, 3 * GOP)) queue.push(unit);
+    for (let count = 0; count < GOP + 2; count++) queue.letGo(queue.take()!);
+    assert.equal(queue.dropGop(Infinity), UNITS[2 * GOP]!.arrival);
+    assert.equal(queue.bytes, sum(UNITS.slice(2 * GOP, 3 * GOP)));
+    assert.equal(queue.take(), UNITS[2 * GOP]);
+  });
+
+  it('are forgotten once they were taken, though others always wait', () => {
+    const queue = new ClipQueue(UNCOUNTED);
+    let most = 0;
+    for (let index = 0; index < 3000; index++) {
+      queue.push(UNITS[index % 300]!);
+      if (index >= 300) queue.letGo(queue.take()!);
+      most = Math.max(most, (queue as unknown as { units: unknown[] }).units.length);
+    }
+    assert.ok(most <= 700, `${most} are held for the 300 that wait`);
+  });
 });

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { RecorderOptions, RecorderOwner } from '../../../lib/nvr/recorder/types.js';
+import { BusyDisk } from '../../kit/busy-disk.js';
 import { judgeClip } from '../../kit/clip-judge.js';
 import { source, videoUnits } from '../../kit/recorded-units.js';
 import { needs } from '../../kit/tools.js';
@@ -24,6 +25,8 @@ describe('Two Node-REDs that record to one folder', function () {
   this.timeout(30_000);
   const rigs: RecorderRig[] = [];
   let folder: string;
+  /** Of all of them. */
+  let disk: BusyDisk;
 
   before(function () {
     needs(this, 'ffmpeg', 'ffprobe');
@@ -31,6 +34,7 @@ describe('Two Node-REDs that record to one folder', function () {
 
   beforeEach(() => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-shared-'));
+    disk = new BusyDisk();
   });
 
   afterEach(async () => {
@@ -39,7 +43,7 @@ describe('Two Node-REDs that record to one folder', function () {
   });
 
   function rigOf(one: RecorderOwner, options: Partial<RecorderOptions> = {}): RecorderRig {
-    const rig = new RecorderRig({ folder, ...options }, {}, { owner: one });
+    const rig = new RecorderRig({ folder, ...options }, disk.fs, { owner: one });
     rigs.push(rig);
     return rig;
   }
@@ -61,13 +65,8 @@ describe('Two Node-REDs that record to one folder', function () {
   async function pass(ms: number, ...those: RecorderRig[]): Promise<void> {
     for (let step = 0; step < ms; step += 5000) {
       for (const rig of those) rig.to(rig.now + 5000);
-      await settle();
+      await disk.idle();
     }
-  }
-  /** What has been begun on the disk is done. */
-  async function settle(): Promise<void> {
-    for (let i = 0; i < 50; i++) await turn();
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const names = (like: RegExp): string[] => fs.readdirSync(folder).filter((name) => like.test(name));
   const parts = (): string[] =>
@@ -122,7 +121,7 @@ describe('Two Node-REDs that record to one folder', function () {
     const other = rigOf(owner('other'));
     other.recorder.arm();
     await other.ready();
-    await settle();
+    await disk.idle();
     for (let ms = 0; ms < 60_000; ms += 5000) {
       beat(one);
       await pass(5000, other);
@@ -173,7 +172,7 @@ describe('Two Node-REDs that record to one folder', function () {
     const spares = ['spare-1', 'spare-2'].map((id) => rigOf(owner(id)));
     for (const spare of spares) spare.recorder.arm();
     await Promise.all(spares.map((spare) => spare.ready()));
-    await settle();
+    await disk.idle();
     await pass(60_000, ...spares);
     const told = spares.flatMap(({ events }) => events.filter(({ type }) => type !== 'armed'));
     assert.deepEqual(
@@ -211,7 +210,7 @@ describe('Two Node-REDs that record to one folder', function () {
     const twin = rigOf(owner('one', { host: 'here', pid: process.pid + 1 }));
     twin.recorder.arm();
     await twin.ready();
-    await settle();
+    await disk.idle();
     for (let ms = 0; ms < 60_000; ms += 5000) {
       beat(one);
       await pass(5000, twin);

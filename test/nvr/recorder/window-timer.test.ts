@@ -66,6 +66,31 @@ describe('the timer of an alarm’s window', () => {
     assert.deepEqual(over, []);
   });
 
+  it('waits for nothing while an alarm is held that no length ends', () => {
+    const window = new AlarmWindow(0, POST_ROLL_MS, Infinity);
+    window.alarm(0, { time: 0, reason: '' }, true);
+    timer.set(window);
+    assert.equal(clock.waiting, 0);
+    clock.pass(60_000);
+    window.release(clock.now);
+    timer.set(window);
+    clock.pass(60_000);
+    assert.deepEqual(over, [70_000]);
+  });
+
+  it('is not taken in by one that fires although its window was cleared', () => {
+    let run = (): void => assert.fail('no timer was set');
+    const one = new WindowTimer(
+      { timers: { set: (late) => (run = late), clear: () => undefined }, monotonic: () => 60_000 },
+      () => -Infinity,
+      ({ end }) => over.push(end),
+    );
+    one.set(new AlarmWindow(0, 0, 300_000));
+    one.clear();
+    run();
+    assert.deepEqual(over, []);
+  });
+
   it('is not taken in by a timer that fires although it was cleared', () => {
     const late: (() => void)[] = [];
     const one = new WindowTimer(
