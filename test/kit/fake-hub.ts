@@ -28,6 +28,7 @@ export class FakeHub implements CameraHub {
   fps = 0;
   frames = 0;
   transport = 'tcp';
+  state: StreamStatistics['state'] = 'playing';
   readonly subscribers = new Set<HubSubscriber>();
   private readonly timeLine = new TimeLine();
   joined = 0;
@@ -47,8 +48,8 @@ export class FakeHub implements CameraHub {
       bitrateKbps: 0,
       reconnects: 0,
     };
-    const { transport, packets } = this;
-    return { ...zero, state: 'playing', transport, packets, subscribers: this.subscribers.size };
+    const { transport, packets, state } = this;
+    return { ...zero, state, transport, packets, subscribers: this.subscribers.size };
   }
 
   subscribe(subscriber: HubSubscriber): HubSubscription {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { claimRoom } from '../../../lib/nvr/recorder/disk-room.js';
+import { claimRoom, RESERVE_BYTES } from '../../../lib/nvr/recorder/disk-room.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 
 const MIB = 1024 ** 2;
@@ -51,5 +51,32 @@ describe('what is left free on a disk', () => {
   it('has no end where the file system does not say, and no bound where none is asked for', async () => {
     await claimRoom(disk(undefined).fs, '/room/c', 1e12, 1024 * MIB, 0);
     await claimRoom(disk(0).fs, '/room/d', 1e12, 0, 0);
+  });
+
+  it('is a gigabyte where nothing else is said, to the byte', async () => {
+    assert.equal(RESERVE_BYTES, 1024 ** 3);
+    await claimRoom(disk(1034 * MIB).fs, '/room/f', 10 * MIB, RESERVE_BYTES, 0);
+    await assert.rejects(claimRoom(disk(1034 * MIB).fs, '/room/g', 10 * MIB + 1, RESERVE_BYTES, 0));
+  });
+
+  it('is asked for anew by another clock, and what was written before that does not count again', async () => {
+    const it = disk(2000 * MIB);
+    for (const at of [5000, 0, 1000, 2000]) await claimRoom(it.fs, '/room/h', 500 * MIB, 1024 * MIB, at);
+    assert.equal(it.asked, 4);
+  });
+
+  it('is in blocks of any size, and has no end where the file system has none', async () => {
+    const of = (bsize: number, blocks: number): RecorderFs =>
+      ({ statfs: () => Promise.resolve({ bavail: 2000, bsize, blocks }) }) as unknown as RecorderFs;
+    await claimRoom(of(MIB, 9000), '/room/i', MIB, 1024 * MIB, 0);
+    await assert.rejects(claimRoom(of(MIB / 2, 9000), '/room/j', MIB, 1024 * MIB, 0), { code: 'EDISK' });
+    await claimRoom(of(1, 0), '/room/k', MIB, 1024 * MIB, 0);
+  });
+
+  it('is remembered of a thousand folders at most', async () => {
+    const it = disk(5000 * MIB);
+    for (let index = 0; index <= 1000; index++) await claimRoom(it.fs, `/many/${index}`, 1, MIB, 0);
+    await claimRoom(it.fs, '/many/0', 1, MIB, 0);
+    assert.equal(it.asked, 1002);
   });
 });

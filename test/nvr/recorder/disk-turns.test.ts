@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DiskTurns } from '../../../lib/nvr/recorder/disk-turns.js';
+import { DiskTurns, nextOrder, turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
 
 describe('the turns at a disk', () => {
   /** Writes that end when the test says so. */
@@ -42,5 +42,30 @@ describe('the turns at a disk', () => {
     void write('next', 4);
     for (const one of refused) await assert.rejects(one, /full/);
     assert.deepEqual({ begun, progress: turns.progress }, { begun: ['next'], progress: 3 });
+  });
+
+  it('are three at a time, also behind those that waited', async () => {
+    const { begun, write, end } = disk();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void write(name, 1);
+    await end('a');
+    await end('b');
+    assert.deepEqual(begun, ['a', 'b', 'c', 'd', 'e']);
+    void write('f', 1);
+    assert.equal(begun.length, 5, 'three are under way');
+    await end('c');
+    assert.equal(begun.at(-1), 'f');
+    for (const name of ['d', 'e', 'f']) await end(name);
+    for (const name of ['g', 'h', 'i', 'j']) void write(name, 1);
+    assert.deepEqual(begun.slice(6), ['g', 'h', 'i']);
+  });
+
+  it('are one for each folder, and a later recording has a higher number', () => {
+    const first = turnsOf('/turns/0');
+    assert.equal(turnsOf('/turns/0'), first);
+    assert.notEqual(turnsOf('/turns/1'), first);
+    for (let index = 2; index <= 1000; index++) turnsOf(`/turns/${index}`);
+    assert.notEqual(turnsOf('/turns/0'), first, 'a thousand folders are remembered at most');
+    const order = nextOrder();
+    assert.equal(nextOrder(), order + 1);
   });
 });

@@ -103,4 +103,65 @@ describe('what is kept of an alarm’s message', () => {
       }),
     );
   });
+
+  it('is what is called request, response or result, and no passphrase', () => {
+    const kept = keepMessage({
+      request: 1,
+      response: 2,
+      result: 3,
+      passphrase: 'geheim',
+      sshPassphrase: 'x',
+    });
+    assert.deepEqual(kept, { request: 1, response: 2, result: 3 });
+  });
+
+  it('has at most 16 KiB to the byte, beside what is small', () => {
+    const full = 16 * 1024 - '{"p":""}'.length;
+    assert.equal(String(keepMessage({ p: 'x'.repeat(full) }).p).length, full);
+    assert.deepEqual(keepMessage({ p: 'x'.repeat(full + 1) }), {});
+    assert.deepEqual(Object.keys(keepMessage({ large: 'x'.repeat(15_000), small: 1 })), ['large', 'small']);
+  });
+
+  it('is twenty objects deep at most', () => {
+    let payload: object = { end: true };
+    for (let depth = 0; depth < 40; depth++) payload = { a: payload };
+    let depth = 0;
+    for (let at = keepMessage({ payload }).payload; at !== undefined; depth++) at = (at as { a?: object }).a;
+    assert.equal(depth, 20);
+  });
+
+  it('ends where a list or an object contains itself, and takes objects without a prototype', () => {
+    const list: unknown[] = [1];
+    list.push(list);
+    const object: Record<string, unknown> = { a: 1 };
+    object.self = object;
+    const bare = Object.assign(Object.create(null) as object, { b: 2 });
+    assert.deepEqual(JSON.parse(JSON.stringify(keepMessage({ list, object, bare }))), {
+      list: [1, null],
+      object: { a: 1 },
+      bare: { b: 2 },
+    });
+  });
+
+  it('is no date that is none', () => {
+    assert.deepEqual(keepMessage({ topic: 'x', when: new Date(NaN), list: [new Date(NaN)] }), {
+      topic: 'x',
+      list: [null],
+    });
+  });
+
+  for (const [what, item, most] of [
+    ['numbers', 1, 8_200],
+    ['texts', 'x'.repeat(1000), 20],
+  ] as const)
+    it(`is not looked for in a list of ${what} that is too long already`, () => {
+      let seen = 0;
+      const list = Object.assign([], {
+        *[Symbol.iterator](): Generator {
+          for (; seen < 100_000; seen++) yield item;
+        },
+      });
+      assert.deepEqual(keepMessage({ list }), {});
+      assert.ok(seen < most, `${seen} items were read`);
+    });
 });

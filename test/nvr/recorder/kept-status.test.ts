@@ -141,4 +141,57 @@ describe('how long recordings last', () => {
     await journal.keep('1.mp4', true);
     assert.equal(status().keptFiles, 1);
   });
+
+  it('gives bytes per day from ten minutes of recordings on', async () => {
+    await file(1 / 6 - 1 / 3600, 0, 1);
+    assert.equal(status().bytesPerDay, undefined);
+    await file(1 / 6, 1 / 6 - 1 / 3600, 0);
+    assert.equal(status().bytesPerDay, 144 * GIB);
+  });
+
+  it('counts protected files not in the limit on the folder', async () => {
+    await record(48);
+    for (let hour = 48; hour > 24; hour--) await journal.keep(`${hour}.mp4`, true);
+    assert.equal(status({ keepFolderGiB: 123 }).fullAt, undefined);
+    assert.ok(status({ keepFolderGiB: 124 }).fullAt! > NOW);
+  });
+
+  describe('where another recorder shares the disk', () => {
+    let second: Journal;
+    const fullAt = (
+      first: Partial<RetentionLimits>,
+      other: Partial<RetentionLimits>,
+      free = 100,
+    ): number | undefined => {
+      const none = { keepDays: 0, keepGiB: 0 };
+      const recorders = [
+        { journal, limits: { ...none, ...first } },
+        { journal: second, limits: { ...none, ...other } },
+      ];
+      return keptStatus(journal, recorders, { free: free * GIB, reserve: GIB }, NOW).fullAt;
+    };
+
+    beforeEach(async () => {
+      second = await Journal.load(fsPromises, folder, 'two');
+      await record(24);
+    });
+
+    it('leaves out the limits of one that records nothing', () => {
+      assert.equal(fullAt({ keepGiB: 100 }, {}), undefined);
+      assert.ok(fullAt({ keepGiB: 200 }, {})! > NOW);
+    });
+
+    it('gives the room of one that is beyond its limit to no other', async () => {
+      const undelivered = { start: NOW - DAY, end: NOW, alarms: [], gaps: [], damagedSpans: [] } as never;
+      await second.closed('second.mp4', { file: 'second.mp4', end: NOW, bytes: 48 * GIB, undelivered });
+      assert.ok(fullAt({ keepGiB: 124 }, { keepGiB: 1 })! > NOW);
+      assert.equal(fullAt({ keepGiB: 123 }, { keepGiB: 1 }), undefined);
+    });
+
+    it('is never full where one of them keeps some of it free', () => {
+      assert.equal(fullAt({ keepFreeGiB: 2 }, {}), undefined);
+      assert.equal(fullAt({}, { keepFreeGiB: 2 }), undefined);
+      assert.ok(fullAt({}, {})! > NOW);
+    });
+  });
 });
