@@ -216,4 +216,13 @@ describe('the order of what is fetched', () => {
     await clock.passInTurns(1_000);
     assert.equal(attempts.length, 2, 'at once, without the wait of a try that failed');
   });
+
+  it('asks nothing once it is closed, and has no timer', async () => {
+    backfill.onPlaying(true);
+    missing('a');
+    await backfill.close();
+    assert.equal(clock.waiting, 0);
+    await clock.passInTurns(HOUR_MS);
+    assert.equal(attempts.length, 0);
+  });
 });

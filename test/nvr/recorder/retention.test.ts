@@ -135,6 +135,56 @@ describe('the journal and retention', () => {
     );
   });
 
+  it('leaves what is as old as the days to the millisecond, and is not as small as it could be', async () => {
+    await clip('older.mp4', NOW - 2 * DAY - 1);
+    await clip('days.mp4', NOW - 2 * DAY, 600 * MIB);
+    assert.deepEqual(await limit({ keepDays: 2 }), [{ file: 'older.mp4', bytes: 10, reason: 'age' }]);
+    await clip('a.mp4', NOW - 3, 424 * MIB);
+    await clip('b.mp4', NOW - 2, 600 * MIB);
+    assert.deepEqual(
+      (await limit({ keepFolderGiB: 1 })).map(({ file }) => file),
+      ['days.mp4'],
+      'a gigabyte is left to the byte',
+    );
+  });
+
+  it('counts no kept file in the limit on the folder', async () => {
+    for (const name of ['a.mp4', 'b.mp4', 'c.mp4']) await clip(name, NOW - DAY, 500 * MIB);
+    await journal.keep('a.mp4', true);
+    assert.deepEqual(await limit({ keepFolderGiB: 1 }), []);
+    await journal.keep('a.mp4', false);
+    assert.equal((await limit({ keepFolderGiB: 1 })).length, 1);
+  });
+
+  it('deletes the oldest of all recorders of the folder for the free space', async () => {
+    const first = journal;
+    await clip('a.mp4', NOW - 5, 100 * MIB);
+    journal = await Journal.load(fsPromises, folder, 'two');
+    await clip('b.mp4', NOW - 4, 100 * MIB);
+    const statfs = () => Promise.resolve({ bavail: 950 * MIB, bsize: 1, blocks: 1 });
+    const told: string[] = [];
+    const limits = { keepDays: 0, keepGiB: 0, keepFreeGiB: 1 };
+    const fsOf = { ...fsPromises, statfs } as unknown as RecorderFs;
+    await retain(fsOf, journal, [first, journal], limits, NOW, ({ file }) => told.push(file));
+    assert.deepEqual(told, ['a.mp4']);
+  });
+
+  it('forgets a file whose folder someone else has deleted, and rejects where one cannot be deleted', async () => {
+    await clip('a/1.mp4', 0, 10, 'a/1.jpg');
+    fs.rmSync(path.join(folder, 'a'), { recursive: true });
+    assert.deepEqual(await limit({ keepDays: 1 }), []);
+    assert.equal(journal.files, 0);
+    await clip('2.mp4', 0);
+    const refusal = Object.assign(new Error('no'), { code: 'EACCES' });
+    const fsOf: RecorderFs = { ...fsPromises, unlink: () => Promise.reject(refusal) };
+    const limits = { keepDays: 1, keepGiB: 0 };
+    await assert.rejects(
+      retain(fsOf, journal, [journal], limits, NOW, () => assert.fail('it is there')),
+      refusal,
+    );
+    assert.equal(journal.files, 1);
+  });
+
   it('deletes nothing where no limit is set', async () => {
     await clip('1.mp4', 0, 2 ** 50);
     assert.deepEqual(await limit({}), []);
