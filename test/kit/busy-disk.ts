@@ -11,8 +11,7 @@ export class BusyDisk {
   constructor() {
     this.fs = {
       ...this.counted(fs),
-      open: (async (...given: Parameters<typeof fs.open>) =>
-        this.counted(await this.count(fs.open(...given)))),
+      open: async (...given: Parameters<typeof fs.open>) => this.counted(await this.count(fs.open(...given))),
     };
   }
 

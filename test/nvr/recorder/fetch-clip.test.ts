@@ -3,12 +3,16 @@ import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import sinon from 'sinon';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
 import { LEAST_MISSING_MS, type FetchOutcome } from '../../../lib/nvr/recorder/backfill.js';
+import { turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
 import { fetchClip } from '../../../lib/nvr/recorder/fetch-clip.js';
 import { Journal, type CaseEntry } from '../../../lib/nvr/recorder/journal.js';
+import { Sound } from '../../../lib/nvr/recorder/sound.js';
 import type { ClipInfo, RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { audioUnits } from '../../kit/recorded-units.js';
 import { clipContext } from '../../kit/clip-context.js';
 import { clipUnits } from '../../kit/picture-units.js';
 import { systemError } from '../../kit/recorder-rig.js';
@@ -37,6 +41,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
   });
 
   afterEach(() => {
+    sinon.restore();
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
@@ -49,11 +54,17 @@ describe('an attempt to fetch what is missing of an alarm', () => {
     };
   }
 
+  interface Sent {
+    error?: NvrError;
+    units?: readonly VideoUnit[];
+    /** Of the live stream. */
+    sound?: Sound;
+  }
   /** The NVR has so many ms of it, and then breaks off with the error, if there is one. */
   async function attempt(
     entry: CaseEntry,
     ms: number,
-    { error, units = ALL }: { error?: NvrError; units?: readonly VideoUnit[] } = {},
+    { error, units = ALL, sound = new Sound() }: Sent = {},
   ): Promise<FetchOutcome> {
     async function* fetchSpan(...args: unknown[]): AsyncIterable<VideoUnit> {
       asked = args;
@@ -64,6 +75,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
       if (error !== undefined) await Promise.reject(error);
     }
     const context = clipContext(journal, {
+      sound,
       deps: { fs: { ...fsPromises, ...changes }, thumbnail: () => Promise.resolve(thumbnail) },
       emit: () => assert.fail('nothing of it is told'),
       trouble: () => assert.fail('the live stream says nothing about a recording'),
@@ -85,10 +97,12 @@ describe('an attempt to fetch what is missing of an alarm', () => {
   it('asks for the span of the alarm, and gives a clip of it with its alarms and its place', async () => {
     const entry = entryOf(8, 8000);
     assert.deepEqual(await attempt(entry, 20_000), { done: true });
-    assert.deepEqual(asked, [7, FROM, FROM + 8000, aborted.signal]);
+    assert.deepEqual(asked.slice(0, 3), [7, FROM, FROM + 8000]);
+    assert.equal(asked[3], aborted.signal);
     const [[info, ...more]] = reports as [ClipInfo[]];
     assert.equal(more.length, 0);
-    const { reason, source, alarms, start, preRollMs, coverage } = info!;
+    const { reason, source, alarms, start, preRollMs, coverage, durationMs } = info!;
+    assert.equal(durationMs, 8000, 'what comes behind it is not part of it');
     assert.deepEqual(
       { reason, source, alarms, start, preRollMs, coverage },
       {
@@ -97,6 +111,44 @@ describe('an attempt to fetch what is missing of an alarm', () => {
       },
     );
     assert.deepEqual([...journal.finished][0]!.id, 'a');
+  });
+
+  it('begins with the first of its alarms, and has no sound of the live stream', async () => {
+    const sound = new Sound();
+    for (const unit of audioUnits('aac', 8, { begin: 0, epoch: FROM }))
+      sound.take({ ...unit, arrival: unit.time });
+    const alarms = [1500, 3000].map((after) => ({ time: FROM + after, reason: 'door' }));
+    await attempt(entryOf(8, 8000, { alarms }), 20_000, { sound });
+    const [{ preRollMs, audio }] = reports[0] as [ClipInfo];
+    assert.deepEqual({ preRollMs, audio }, { preRollMs: 1500, audio: false });
+  });
+
+  it('is written behind all live recordings', async () => {
+    const run = sinon.spy(turnsOf(journal.root), 'run');
+    await attempt(entryOf(8), 20_000);
+    assert.ok(run.callCount > 0);
+    assert.ok(run.args.every(([order]) => order === Infinity));
+  });
+
+  it('reads no more once it is not wanted, though the NVR sends on', async () => {
+    let read = 0;
+    const units = ALL.map((unit, index) =>
+      Object.defineProperty({ ...unit }, 'kind', {
+        get: () => {
+          read = Math.max(read, index);
+          if (index === 50) aborted.abort();
+          return 'video';
+        },
+        enumerable: true,
+      }),
+    );
+    assert.deepEqual(await attempt(entryOf(20), 20_000, { units }), { done: false });
+    assert.ok(read < 55, `${read} pictures were read`);
+  });
+
+  it('says why the NVR sent nothing', async () => {
+    const error = new NvrError('ETIMEDOUT', 'The NVR is silent.');
+    assert.deepEqual(await attempt(entryOf(8), 0, { error }), { done: false, error });
   });
 
   it('counts from its beginning where no alarm is listed', async () => {

@@ -8,6 +8,7 @@ import { audioUnits } from '../../kit/recorded-units.js';
 import { EPOCH, RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 const FRAME_MS = 80;
+const HOLDER = { of: 'the flow' };
 
 /** A keyframe every 2 s. */
 const pictures = (from: number, to: number): VideoUnit[] =>
@@ -182,17 +183,17 @@ describe('a recorder for which it is not the first time', () => {
     await armed();
     broken.isBroken = true;
     rig.feed(pictures(10_000, 12_000));
-    rig.recorder.alarm({ reason: 'one', holder: 'flow' });
+    rig.recorder.alarm({ reason: 'one', holder: HOLDER });
     const failed = await rig.event('failed');
-    assert.deepEqual({ holder: failed.holder, first: failed.firstOfOutage }, { holder: 'flow', first: true });
+    assert.deepEqual({ holder: failed.holder, first: failed.firstOfOutage }, { holder: HOLDER, first: true });
     while (rig.recorder.status.clips > 0) await new Promise(setImmediate);
     assert.equal(rig.recorder.alarm({ reason: 'again' }).began, true);
     assert.equal((await rig.event('failed', 2)).firstOfOutage, false);
     broken.isBroken = false;
     await disk.idle();
-    assert.equal(rig.recorder.alarm({ reason: 'well', holder: 'flow' }).began, true);
+    assert.equal(rig.recorder.alarm({ reason: 'well', holder: HOLDER }).began, true);
     rig.recorder.stop();
-    assert.equal((await rig.event('finished')).holder, 'flow');
+    assert.equal((await rig.event('finished')).holder, HOLDER);
     broken.isBroken = true;
     rig.recorder.alarm({ reason: 'second outage' });
     const second = await rig.event('failed', 3);
@@ -337,7 +338,7 @@ describe('a recorder for which it is not the first time', () => {
   describe('that missed an alarm', () => {
     /** How often the NVR was asked. */
     let asked: number;
-    async function missed(state: 'playing' | 'reconnecting'): Promise<void> {
+    async function missed(state: 'playing' | 'waiting'): Promise<void> {
       asked = 0;
       async function* nothing(): AsyncIterable<VideoUnit> {
         asked++;
@@ -362,7 +363,7 @@ describe('a recorder for which it is not the first time', () => {
     });
 
     it('asks nothing of an NVR that was away when it was armed, until the camera plays', async () => {
-      await missed('reconnecting');
+      await missed('waiting');
       rig.to(60_000);
       assert.equal(asked, 0);
       rig.hub.tell({ type: 'playing' });
