@@ -44,7 +44,7 @@ class SnapshotNode implements FlowPart {
     try {
       const answer = await this.answer(message);
       this.show(IDLE);
-      send([answer]);
+      if (!signal.aborted) send([answer]);
     } catch (error) {
       if (signal.aborted) return;
       const failure = asNvrError(error, 'EDECODE', 'The picture could not be made.');
