@@ -203,6 +203,14 @@ describe('the runs of a playback node', () => {
       },
     ],
     [
+      'in part, of a run without an end',
+      'error',
+      error(),
+      0,
+      6000,
+      { word: 'error', reason: 'It is EUNREACHABLE.', reached: FROM + 6000, code: 'EUNREACHABLE' },
+    ],
+    [
       'not at all, of a run without an end',
       'error',
       error(),
@@ -227,6 +235,7 @@ describe('the runs of a playback node', () => {
     deploy();
     await play({ run: 'mine' });
     const { handlers } = runs[0]!;
+    runs[0]!.reached = FROM + 4;
     const badges: string[] = [];
     for (const step of [
       () => handlers.onConnecting?.(),
@@ -259,7 +268,7 @@ describe('the runs of a playback node', () => {
         { word: 'playing', run: 'mine', transport: 'udp' },
         {
           ...{ word: 'reconnecting', run: 'mine', code: 'EUNREACHABLE', reason: 'It is EUNREACHABLE.' },
-          ...{ attempt: 2, retryInMs: 8000, reached: FROM },
+          ...{ attempt: 2, retryInMs: 8000, reached: FROM + 4 },
         },
         { word: 'paused', run: 'mine', reached: FROM + 5 },
         { word: 'warning', run: 'mine', code: 'ENORECORDING', reason: 'It is ENORECORDING.' },

@@ -5,7 +5,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sinon from 'sinon';
-import type { VideoUnit } from '../../../lib/codec/unit.js';
 import type { EvidenceResult } from '../../../lib/nvr/evidence/evidence.js';
 import { Recorder } from '../../../lib/nvr/recorder/recorder.js';
 import recordNode from '../../../nodes/nvr-record.js';
@@ -50,7 +49,7 @@ describe('the camera of a record node, at its ends', () => {
   const picture = (): void => {
     const arrival = performance.now();
     const times = { arrival, mediaTime: arrival, time: Math.round(performance.timeOrigin + arrival) };
-    hub.emit({ ...KEYFRAME!, ...times } as VideoUnit);
+    hub.emit({ ...KEYFRAME!, ...times });
   };
 
   async function event(message: object): Promise<Record<string, unknown>> {
@@ -150,7 +149,7 @@ describe('the camera of a record node, at its ends', () => {
     );
   });
 
-  it('shows at once that it records no more', async () => {
+  it('shows at once that it records no more', () => {
     deploy();
     hub.tell({ type: 'playing' });
     void node.receive({ payload: true });

@@ -130,7 +130,7 @@ describe('a recorder of the record node', () => {
       const whole = new Uint8Array([9, 9, 1, 2, 3]);
       const decode = sinon
         .stub(SnapshotPool.prototype, 'decode')
-        .resolves({ data: whole.subarray(2, 4), width: 1, height: 1 } as never);
+        .resolves({ data: whole.subarray(2, 4), width: 1, height: 1 });
       const unit = videoUnit();
       assert.deepEqual(await take(bench, unit), Buffer.from([1, 2]));
       const [{ codec, data, quality }, camera] = decode.firstCall.args;

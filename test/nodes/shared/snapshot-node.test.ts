@@ -191,7 +191,7 @@ describe('the snapshot node on cameras of the test', () => {
     own.hub.gop = [videoUnit({ width: 320, height: 180 })];
     const decode = sinon
       .stub(SnapshotPool.prototype, 'decode')
-      .resolves({ data: new Uint8Array(1), width: 160, height: 90 } as never);
+      .resolves({ data: new Uint8Array(1), width: 160, height: 90 });
     const { width, height } = video(await take());
     assert.deepEqual({ width, height }, { width: 160, height: 90 });
     assert.equal(decode.firstCall.args[0].width, 160);
@@ -203,7 +203,7 @@ describe('the snapshot node on cameras of the test', () => {
     for (const cause of ['slice', 'slice', 'tile', 'tile', undefined, 'tile', 'slice']) {
       const unit: VideoUnit = videoUnit({ codec: 'h265' });
       own.hub.gop = [unit];
-      if (cause === undefined) decode.resolves({ data: new Uint8Array(1), width: 160, height: 90 } as never);
+      if (cause === undefined) decode.resolves({ data: new Uint8Array(1), width: 160, height: 90 });
       else decode.rejects(new NvrError('EDECODE', `No ${cause}.`));
       assert.equal((await take()).contentType, cause === undefined ? 'image/jpeg' : 'video/h265');
     }
