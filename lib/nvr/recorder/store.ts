@@ -30,6 +30,8 @@ export class ClipStore {
   private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
   private closed = true;
+  /** How often it was closed. */
+  private closes = 0;
   /** Free bytes of the disk when last read. */
   private free: number | undefined;
   private leaveFolder: (() => void) | undefined;
@@ -76,14 +78,16 @@ export class ClipStore {
    */
   async open(): Promise<void> {
     this.closed = false;
+    const { closes } = this;
     const { folder, fileMode = FILE_MODE } = this.options;
     const { fs } = this.deps;
     try {
       const mode = folderMode(fileMode);
       const made = await fs.mkdir(folder, { recursive: true, mode });
       if (made !== undefined) await fs.chmod(folder, mode).catch(() => undefined);
+      if (this.isClosed(closes)) return;
       const { root } = await this.journal();
-      await this.beatIn(root);
+      await this.beatIn(root, closes);
       await this.recovering;
       this.takeOver();
       this.retain();
@@ -95,6 +99,7 @@ export class ClipStore {
   /** Closes the store; resolves when nothing is being finished, deleted or written any more. */
   async close(): Promise<void> {
     this.closed = true;
+    this.closes++;
     this.deps.timers.clear(this.timer);
     this.deps.timers.clear(this.takeOverTimer);
     await Promise.all([this.recovering, this.takingOver, this.retaining]);
@@ -111,9 +116,10 @@ export class ClipStore {
    * system's error.
    */
   async journal(): Promise<Journal> {
+    const { closes } = this;
     const root = await this.deps.fs.realpath(this.options.folder);
     if (this.loaded?.root === root) return this.loaded;
-    this.loading ??= this.load(root)
+    this.loading ??= this.load(root, closes)
       .then((journal) => {
         this.loaded = journal;
         // Not awaited: an alarm must not wait for the recovery.
@@ -161,21 +167,24 @@ export class ClipStore {
     });
   }
 
-  private async load(root: string): Promise<Journal> {
+  private async load(root: string, closes: number): Promise<Journal> {
     const { fs, owner } = this.deps;
     const { id } = this.options;
     if (owner === undefined) return Journal.load(fs, root, id);
-    await this.beatIn(root);
+    await this.beatIn(root, closes);
     return Journal.load(fs, root, id, { owner: this.beat?.id ?? owner.id, camera: owner.camera });
   }
 
-  private async beatIn(root: string): Promise<void> {
+  /** `closes`: how often it had been closed when the caller began. */
+  private async beatIn(root: string, closes: number): Promise<void> {
     const { owner } = this.deps;
     if (owner === undefined || this.beat?.root === root) return;
     this.beat?.stop();
     this.beat = undefined;
     const beat = await beatIn(this.deps, root, owner);
-    this.beat = { root, ...beat };
+    // Closed meanwhile: nobody else would stop the beat.
+    if (this.isClosed(closes)) beat.stop();
+    else this.beat = { root, ...beat };
   }
 
   /** Finishes what stopped Node-REDs left in the folder, again and again while others are alive there. */
@@ -204,8 +213,9 @@ export class ClipStore {
     }, BEAT_MS);
   }
 
-  private isClosed(): boolean {
-    return this.closed;
+  /** With `closes`: whether it has been closed since it had been so that often. */
+  private isClosed(closes = -1): boolean {
+    return this.closed && this.closes > closes;
   }
 
   private async keepToLimits(journal: Journal): Promise<void> {

@@ -311,6 +311,18 @@ describe('the folder of a recorder', () => {
       assert.deepEqual(timers, []);
     });
 
+    for (const call of ['mkdir', 'realpath', 'readdir'] as const)
+      it(`beats no more, and has no timer, where it was closed while it was opened, at ${call}`, async () => {
+        const slow = hold(call);
+        const store = storeOf({}, { owner: OWNER });
+        const opened = store.open();
+        await slow.asked();
+        const closed = store.close();
+        slow.letGo();
+        await Promise.all([opened, closed]);
+        assert.deepEqual({ recorders: recordersIn(folder), timers }, { recorders: [], timers: [] });
+      });
+
     it('beats again once it is opened again', async () => {
       const store = storeOf({}, { owner: OWNER });
       await store.open();
