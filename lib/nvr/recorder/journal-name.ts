@@ -2,6 +2,8 @@
 
 import { safeName } from './file-name.js';
 
+/** The end of any recorder's journal with an owner. */
+const OWNED = /@([\w-]+)(?:@[\w-]+)?\.jsonl$/;
 const OWNER = /^@([\w-]+)(?:@([\w-]+))?\.jsonl$/;
 
 interface JournalOwner {
@@ -21,6 +23,11 @@ export function ownerOf(name: string, id: string): JournalOwner | undefined {
   if (!name.startsWith(prefix(id))) return undefined;
   const [, owner, from] = OWNER.exec(name.slice(prefix(id).length)) ?? [];
   return owner === undefined ? undefined : { owner, ...(from !== undefined && { from }) };
+}
+
+/** Whether a file is a journal of an owner, of any recorder, one that was taken over included. */
+export function isOwnedBy(name: string, owner: string): boolean {
+  return OWNED.exec(name)?.[1] === owner;
 }
 
 function prefix(id: string): string {

@@ -5,7 +5,7 @@ import { openBelow } from './below.js';
 import { codeOf } from './disk.js';
 import { isGone, readBeat, removeBeat, SILENT_MS } from './heartbeat.js';
 import { Journal } from './journal.js';
-import { journalName, ownerOf } from './journal-name.js';
+import { isOwnedBy, journalName, ownerOf } from './journal-name.js';
 import type { RecorderFs, RecorderOwner } from './types.js';
 
 export interface Taken {
@@ -81,7 +81,6 @@ export class TakeOver {
   private async removeIfLast(root: string, id: string): Promise<void> {
     this.watched.delete(id);
     const names = await this.fs.readdir(root);
-    const isOf = (name: string): boolean => name.split('@').slice(1).join('@') === `${id}.jsonl`;
-    if (!names.some(isOf)) await removeBeat(this.fs, root, id);
+    if (!names.some((name) => isOwnedBy(name, id))) await removeBeat(this.fs, root, id);
   }
 }
