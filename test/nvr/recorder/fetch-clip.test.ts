@@ -119,8 +119,9 @@ describe('an attempt to fetch what is missing of an alarm', () => {
       sound.take({ ...unit, arrival: unit.time });
     const alarms = [1500, 3000].map((after) => ({ time: FROM + after, reason: 'door' }));
     await attempt(entryOf(8, 8000, { alarms }), 20_000, { sound });
-    const [{ preRollMs, audio }] = reports[0] as [ClipInfo];
+    const [{ preRollMs, audio, file }] = reports[0] as [ClipInfo];
     assert.deepEqual({ preRollMs, audio }, { preRollMs: 1500, audio: false });
+    assert.equal(fs.readFileSync(file, 'latin1').includes('soun'), false, 'it has no track of sound');
   });
 
   it('is written behind all live recordings', async () => {

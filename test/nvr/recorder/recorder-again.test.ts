@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import nodeFs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import type { RecorderFs, RecorderOptions, RecorderDeps } from '../../../lib/nvr/recorder/types.js';
@@ -99,8 +100,9 @@ describe('a recorder for which it is not the first time', () => {
     rig.feed(pictures(12_000, 14_000));
     rig.recorder.alarm({ reason: 'door' });
     rig.feed(pictures(14_000, 17_000));
-    const { audio, start } = await rig.clip();
+    const { file, audio, start } = await rig.clip();
     assert.deepEqual({ audio, start }, { audio: false, start: EPOCH + 12_000 });
+    assert.equal(nodeFs.readFileSync(file, 'latin1').includes('soun'), false, 'it has no track of sound');
   });
 
   it('ends a held alarm’s clip its post-roll after it is over, though nothing comes any more', async () => {
@@ -293,6 +295,25 @@ describe('a recorder for which it is not the first time', () => {
     });
   });
 
+  it('reports at once a folder that cannot be made where it waits for alarms, and else with the first file', async () => {
+    const mkdir = (() => Promise.reject(systemError('EROFS'))) as unknown as RecorderFs['mkdir'];
+    for (const mode of ['alarm', 'continuous', 'timelapse'] as const) {
+      rigOf({ mode }, { mkdir });
+      rig.recorder.arm();
+      await disk.idle();
+      assert.deepEqual(rig.words(), mode === 'alarm' ? ['armed', 'failed'] : ['armed'], mode);
+    }
+  });
+
+  it('finishes each film of a time-lapse when its time is over', async () => {
+    rigOf({ mode: 'timelapse', segment: 4, fileName: '{HHmmss}.mp4' });
+    await armed();
+    rig.feed(pictures(10_000, 18_080));
+    const [first, second] = [await rig.event('finished'), await rig.event('finished', 2)];
+    assert.deepEqual({ first: first.info.frames, second: second.info.frames }, { first: 2, second: 2 });
+    while (rig.recorder.status.clips > 1) await new Promise(setImmediate);
+  });
+
   it('reports a second outage of the disk as a new one, where a film was finished meanwhile', async () => {
     const broken = failing();
     rigOf({ mode: 'timelapse', segment: 600, fileName: '{HHmmss}.mp4' }, { open: broken.open });
@@ -348,7 +369,7 @@ describe('a recorder for which it is not the first time', () => {
       rig.hub.state = state;
       await armed();
       rig.recorder.alarm({ reason: 'door' });
-      rig.to(20_000);
+      rig.to(12_000);
       await rig.event('failed');
       await rig.line('missing');
     }
@@ -358,6 +379,7 @@ describe('a recorder for which it is not the first time', () => {
       rig.hub.tell({ type: 'warning' });
       rig.hub.tell({ type: 'gap' });
       rig.hub.tell({ type: 'format' });
+      assert.equal(asked, 0);
       rig.to(30_000);
       assert.equal(asked, 1);
     });
