@@ -207,7 +207,7 @@ describe('one file of a recording', () => {
 
   it('is in fragments unless it is to be plain, and counts as progress when it is copied', async () => {
     for (const plain of [undefined, true]) {
-      const file = await open(plain && { options: { plain } });
+      const file = await open(plain === undefined ? {} : { options: { plain } });
       await fill(file);
       const before = file.progress;
       const { info } = await close(file);

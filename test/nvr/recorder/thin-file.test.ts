@@ -58,10 +58,10 @@ describe('a file that is thinned to its keyframes', () => {
   /** When each picture is shown and for how long, in ms. */
   const shown = async (name: string): Promise<number[][]> =>
     (await samples(name)).map(({ time, offset, duration }) => [(time + offset) / 90, duration / 90]);
-  const reportOf = (name: string): object | undefined => {
-    const { bytes, undelivered } = journal.find(name) as unknown as Record<string, never>;
-    const { frames, sha256 } = undelivered as { frames: number; sha256: string };
-    return { bytes, frames, sha256 };
+  const reportOf = (name: string): object => {
+    const [entry] = [...journal.finished].filter(({ file }) => file === name);
+    const { frames, sha256 } = entry!.undelivered!;
+    return { bytes: entry!.bytes, frames, sha256 };
   };
 
   for (const codec of ['h264', 'h265'] as const)
