@@ -215,6 +215,44 @@ describe('the life of an HTTP tunnel', () => {
     pipe.destroy();
   });
 
+  it('opens one POST for all that is written while that is opened', async () => {
+    http = await startHttp();
+    const { pipe } = await open(http.port);
+    for (const text of ['one ', 'two ', 'three']) pipe.write(Buffer.from(text));
+    await http.until(() => http.heard().toString() === 'one two three');
+    assert.equal(http.posts().length, 1);
+    pipe.destroy();
+  });
+
+  it('opens another POST where one is cut off, and ends where one is answered 300', async () => {
+    http = await startHttp();
+    const { pipe, closed, closes } = await open(http.port);
+    pipe.write(Buffer.from('one '));
+    await http.until(() => http.heard().length === 4);
+    http.posts()[0]!.socket.resetAndDestroy();
+    await http.until(() => http.sockets.size === 1);
+    // The end of the POST is read before the GET's next bytes are.
+    await new Promise(setImmediate);
+    pipe.write(Buffer.from('two'));
+    await http.until(() => http.heard().toString() === 'one two');
+    assert.deepEqual(closes, []);
+    http.posts()[1]!.socket.write('HTTP/1.0 300 Multiple Choices\r\n\r\n');
+    isCode('EUNSUPPORTED', /300/)(await closed);
+  });
+
+  it('waits no longer for the answer to a POST with the account once that is there', async () => {
+    http = await startHttp(({ method, headers }) => {
+      if (method === 'GET') return undefined;
+      return headers.has('Authorization') ? 'HTTP/1.0 200 OK\r\n\r\n' : NO_ANSWER;
+    });
+    const { pipe } = await open(http.port, { credentials: ACCOUNT });
+    const timers = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    pipe.write(Buffer.from('hello'));
+    await http.until(() => http.posts()[1]?.body !== undefined && http.posts()[1]!.body !== '');
+    assert.equal(timers.countTimers(), 0);
+    pipe.destroy();
+  });
+
   it('leaves no POST open where the account is refused, and ends once', async () => {
     http = await startHttp(({ method }) => (method === 'GET' ? undefined : NO_ANSWER));
     const { pipe, closed, closes } = await open(http.port, { credentials: ACCOUNT });
