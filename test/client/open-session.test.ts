@@ -141,6 +141,26 @@ describe('opening a session', () => {
     assert.deepEqual(tried, ['tcp']);
   });
 
+  it('takes the only one of a list over TLS as well, which then says what is wrong with it', async () => {
+    await assert.rejects(open([transport('udp', FAILED)], {}, 'rtsps'), { code: 'EUNREACHABLE' });
+    assert.deepEqual(tried, ['udp']);
+  });
+
+  it('fails where a redirect leads to TLS and TCP fails there: plain UDP is no way out', async () => {
+    const inClear = (options: PipeOptions) =>
+      tcp().bearer({ path: '', userAgent: '' })({ ...options, tls: undefined });
+    let location = '';
+    server = await startScriptedServer(({ method }, { connection }) => {
+      if (method === 'SETUP') return { status: 500 };
+      return method === 'DESCRIBE' && connection % 2 === 1
+        ? { status: 302, headers: { Location: location } }
+        : undefined;
+    });
+    location = `rtsps://127.0.0.1:${server.port}/live`;
+    await assert.rejects(open([tcp({ connect: inClear }), udp({ connect: inClear })]), { status: 500 });
+    assert.equal(server.peers.length, 2);
+  });
+
   it('is not over plain UDP where a redirect leads to TLS: that goes on to TCP', async () => {
     const inClear = (options: PipeOptions) =>
       tcp().bearer({ path: '', userAgent: '' })({ ...options, tls: undefined });
