@@ -101,7 +101,9 @@ describe('the check of several cameras', () => {
   it('is as bad as the worst of them, with its cause, the slowest round trip and how many are well', async () => {
     const bench = new Bench();
     bench.health.set(1, { rttMs: 7 }).set(2, { state: 'degraded', stage: 'media', rttMs: 90 });
-    const degraded = (await bench.checks.several([1, 2], 'main', 0)).health;
+    const degraded = (await bench.checks.several([1, 2], 'main', 250)).health;
+    assert.deepEqual(bench.asked, ['1/main auth 250', '2/main auth 250']);
+    assert.ok(Math.abs(degraded.checkedAt - Date.now()) < 60_000, 'it was checked now');
     assert.deepEqual(
       {
         state: degraded.state,
@@ -190,6 +192,7 @@ describe('the check of several cameras', () => {
         },
         { state: 'down', stage, code, reason: 'Away.', cameras: [], changes: [] },
       );
+      assert.ok(Math.abs(health.checkedAt - Date.now()) < 60_000, 'it was checked now');
       bench.found = [1];
       assert.equal((await bench.checks.several(undefined, 'main', 0)).health.state, 'up');
     });
