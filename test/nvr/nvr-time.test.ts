@@ -31,6 +31,16 @@ describe('parseTime', () => {
     assert.equal(time('2026-10-25T03:00:00', BERLIN), Date.UTC(2026, 9, 25, 2, 0));
   });
 
+  it('takes whole milliseconds from 1990 to the end of 2099, and rounds to them', () => {
+    const [first, end] = [Date.UTC(1990, 0, 1), Date.UTC(2100, 0, 1)];
+    assert.deepEqual(
+      [first, end - 1, NOW + 0.4].map((at) => time(at)),
+      [first, end - 1, NOW],
+    );
+    for (const at of [first - 1, end]) assert.throws(() => time(at), { code: 'EINPUT' }, String(at));
+    assert.equal(time('20260329140200'.slice(0, 8)), Date.UTC(2026, 2, 29), 'eight digits are a day');
+  });
+
   for (const value of [
     'yesterday',
     '',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
 import type { VideoUnit } from '../../lib/codec/unit.js';
 import { NvrError } from '../../lib/errors.js';
 import { takePastSnapshot } from '../../lib/nvr/past-snapshot.js';
@@ -110,5 +111,63 @@ describe('a picture of a past moment', () => {
       take(at, () => sent([]), { signal }),
       { code: 'EUNREACHABLE', message: /called off/ },
     );
+  });
+
+  describe('whose NVR is slow', () => {
+    let late: AbortController;
+    let timeouts: number[];
+
+    beforeEach(() => {
+      late = new AbortController();
+      timeouts = [];
+      sinon.stub(AbortSignal, 'timeout').callsFake((ms) => {
+        timeouts.push(ms);
+        return late.signal;
+      });
+    });
+
+    afterEach(() => {
+      sinon.restore();
+    });
+
+    /** Sends these, and then nothing until it is given up. */
+    async function* slow(units: readonly VideoUnit[], signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
+      yield* sent(units);
+      if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+    }
+
+    const begin = (units: readonly VideoUnit[], signal?: AbortSignal): Promise<unknown> =>
+      takePastSnapshot({}, (_from, _to, given) => slow(units, given), EPOCH + 3_000, {
+        ...{ ...OPTIONS, timeout: 3 },
+        ...(signal !== undefined && { signal }),
+      });
+
+    it('is waited for as many seconds as are set, also where it could be called off', async () => {
+      const { signal } = new AbortController();
+      for (const pending of [begin([]), begin([], signal)]) {
+        late.abort();
+        await assert.rejects(pending, { code: 'ETIMEDOUT' });
+      }
+      assert.deepEqual(timeouts, [3000, 3000]);
+    });
+
+    it('is given up at once when it is called off', async () => {
+      const ending = new AbortController();
+      const pending = begin([], ending.signal);
+      ending.abort();
+      await assert.rejects(pending, { code: 'EUNREACHABLE' });
+    });
+
+    it('has no keyframe, and is not silent, where it sent other pictures in that time', async () => {
+      const pending = begin(recording(EPOCH + 3_000).slice(1, 3));
+      late.abort();
+      await assert.rejects(pending, { code: 'ENOKEYFRAME' });
+    });
+  });
+
+  it('is as old as its keyframe, not as the moment that was asked for', async () => {
+    const at = EPOCH + 3_999;
+    const { ageMs } = await take(at, () => sent(recording(at)));
+    assert.ok(Math.abs(Date.now() - (EPOCH + 2_000) - ageMs) < 1000, String(ageMs));
   });
 });

@@ -21,6 +21,21 @@ describe('the trace of an NVR', () => {
     assert.match(trace.text(), /^1970-01-01T00:00:01\.000Z\n> OPTIONS in time\n\n/);
     trace.start(1_000);
     assert.equal(trace.length, 0);
+    trace.debug('> OPTIONS again');
+    trace.stop();
+    assert.deepEqual({ isOn: trace.isOn, length: trace.length }, { isOn: false, length: 1 });
+  });
+
+  it('hands on what it keeps: without secrets, and 4096 characters of a message', () => {
+    const next: string[] = [];
+    const trace = new Trace({
+      secrets: ['geheim'],
+      next: { debug: (line) => next.push(line), warn: () => undefined },
+      now: () => 0,
+    });
+    trace.start(1_000);
+    for (const line of ['is geheim', 'x'.repeat(4096), 'x'.repeat(4097)]) trace.debug(line);
+    assert.deepEqual(next, ['is ***', 'x'.repeat(4096), `${'x'.repeat(4096)} ...`]);
   });
 
   it('keeps the last 200 exchanges, each of a bounded length, and hands them on', () => {

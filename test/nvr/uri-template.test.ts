@@ -16,6 +16,10 @@ describe('live URIs', () => {
     assert.equal(live(2, 'main', { firstChannel: 1 }), '/live?ch=0002&stype=M');
   });
 
+  it('go up to channel 9999', () => {
+    assert.equal(live(9999, 'main'), '/live?ch=9998&stype=M');
+  });
+
   it('follow the older form', () => {
     assert.equal(live(1, 'dual', { uriStyle: 'legacy' }), '/CH00D');
   });
@@ -41,7 +45,10 @@ describe('live URIs', () => {
     ['an empty template', () => live(1, 'main', custom(''))],
     ['an unknown placeholder', () => live(1, 'main', custom('/{camera}'))],
     ['a template with a line break', () => live(1, 'main', custom('/a\r\nX: y'))],
+    ['a template with a space', () => live(1, 'main', custom('/a b'))],
     ['channel 0', () => live(0, 'main')],
+    ['channel 10000', () => live(10_000, 'main')],
+    ['a stream named as what every object has', () => live(1, 'constructor')],
     ['a stream without a code', () => live(1, 'third')],
   ] as const) {
     it(`refuse ${what} with EINPUT`, () => {
@@ -52,6 +59,23 @@ describe('live URIs', () => {
 
 describe('playback URIs', () => {
   const START = Date.UTC(2026, 6, 1, 12, 0, 5);
+
+  it('carry whole seconds that have begun, and an end a day later where there is none', () => {
+    const settings = settingsFor(554, {
+      ...{ uriStyle: 'custom', timeZone: 'Asia/Tokyo' },
+      playbackTemplate: '/{start}/{end}/{start:HH}/{start:utc:HH}',
+    });
+    const start = START + 999;
+    const seconds = START / 1000;
+    assert.equal(
+      playbackPath(settings, 1, 'main', { start, end: undefined, key: '' }),
+      `/${seconds}/${seconds + 86_400}/21/12`,
+    );
+    assert.equal(
+      playbackPath({ ...settings, timeZone: '' }, 1, 'main', { start, end: start + 1, key: '' }),
+      `/${seconds}/${seconds + 1}/12/12`,
+    );
+  });
 
   it('carry the key percent-encoded', () => {
     const path = playbackPath(settingsFor(554), 1, 'main', {
