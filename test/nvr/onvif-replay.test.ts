@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { NvrError } from '../../lib/errors.js';
 import { Nvr } from '../../lib/nvr/nvr.js';
+import { onvifReplay as replayHeaders } from '../../lib/nvr/playback/onvif-replay.js';
 import { extensionBlock, onvifReplay } from '../rtp/build.js';
 import {
   deltaSlice,
@@ -102,6 +103,20 @@ describe('a recording by ONVIF’s replay', () => {
     assert.equal(play.headers.get('Immediate'), 'yes');
     const methods = server.requests.map(({ method }) => method);
     assert.ok(!methods.includes('PAUSE') && methods.includes('TEARDOWN'));
+  });
+
+  it('asks for the pace of the recording at any speed but 0, and for no end where none is set', () => {
+    const always = { Require: 'onvif-replay', Immediate: 'yes' };
+    for (const [speed, rate] of [
+      [0, { 'Rate-Control': 'no' }],
+      [1, { 'Rate-Control': 'yes' }],
+      [4, { 'Rate-Control': 'yes', Scale: '4' }],
+    ] as const)
+      assert.deepEqual(replayHeaders(FROM, undefined, speed), {
+        range: 'clock=20260329T005958.250Z-',
+        setupHeaders: { Require: 'onvif-replay' },
+        playHeaders: { ...always, ...rate },
+      });
   });
 
   it('takes the recorded times as they are, over hours in which nothing is recorded', async () => {

@@ -133,7 +133,10 @@ describe('a picture of a past moment', () => {
     /** Sends these, and then nothing until it is given up. */
     async function* slow(units: readonly VideoUnit[], signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
       yield* sent(units);
-      if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+      if (!signal.aborted)
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
     }
 
     const begin = (units: readonly VideoUnit[], signal?: AbortSignal): Promise<unknown> =>
