@@ -83,7 +83,7 @@ export class AccessUnitAssembler<Info> {
    */
   at(packet: NalPacket, arrivalMs: number): void {
     const unit = this.unit;
-    if (unit.begun && !unit.isAt(packet.timestamp)) this.timestampChanged(packet.timestamp, arrivalMs);
+    if (unit.begun && !unit.isAt(packet)) this.timestampChanged(packet.timestamp, arrivalMs);
     if (packet.sequence !== this.sequence) this.ended = 0;
     this.arrival = arrivalMs;
     this.sequence = packet.sequence;

@@ -1,6 +1,6 @@
 // State of the access unit being assembled. One object, reused for each unit.
 
-import type { NalFacts } from './nal-rules.js';
+import type { NalFacts, NalPacket } from './nal-rules.js';
 
 /** Most PPS ids tracked per unit; real units use one or two. */
 const PPS_IDS = 16;
@@ -55,9 +55,9 @@ export class UnitInProgress {
     this.onvifTime = NaN;
   }
 
-  /** Whether a packet with this timestamp belongs to the unit. */
-  isAt(rtpTime: number): boolean {
-    return rtpTime === this.rtpTime || rtpTime === this.fieldTime;
+  /** Whether the packet belongs to the unit, by its timestamp. */
+  isAt({ timestamp }: NalPacket): boolean {
+    return timestamp === this.rtpTime || timestamp === this.fieldTime;
   }
 
   /** Notes a slice, whole or cut. */

@@ -2,7 +2,7 @@
 // checked before any other code sees the packet (RFC 3550 8.2, A.1).
 
 import { LIMITS } from '../limits.js';
-import { uint32 } from './packet.js';
+import { int32 } from './packet.js';
 
 const FIXED_HEADER = 12;
 /**
@@ -115,7 +115,7 @@ export class Admission {
     }
     const type = buffer[start + 1]! & 0x7f;
     const sequence = (buffer[start + 2]! << 8) | buffer[start + 3]!;
-    const ssrc = uint32(buffer, start + 8);
+    const ssrc = int32(buffer, start + 8) >>> 0;
     if (type !== this.options.payloadType) {
       if (ssrc === this.ssrc && this.options.alsoAnnounced?.includes(type) === true) {
         this.sequence = sequence;
@@ -129,7 +129,7 @@ export class Admission {
       this.hold(ssrc, sequence, buffer, start, end, arrival);
       return false;
     }
-    const timestamp = uint32(buffer, start + 4);
+    const timestamp = int32(buffer, start + 4) >>> 0;
     if (timestamp !== this.timestamp) this.keepPace(timestamp, arrival);
     if (this.candidate !== undefined) this.refuse();
     this.foreignType = -1;

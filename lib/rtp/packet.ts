@@ -54,8 +54,8 @@ export class RtpPacketView {
     this.marker = second > 127;
     this.payloadType = second & 0x7f;
     this.sequence = (buffer[start + 2]! << 8) | buffer[start + 3]!;
-    this.timestamp = uint32(buffer, start + 4);
-    this.ssrc = uint32(buffer, start + 8);
+    this.timestamp = int32(buffer, start + 4) >>> 0;
+    this.ssrc = int32(buffer, start + 8) >>> 0;
     this.extensionProfile = -1;
     this.onvifTime = NaN;
 
@@ -87,7 +87,7 @@ export class RtpPacketView {
     this.extensionStart = at + 4;
     this.extensionEnd = extensionEnd;
     if (this.extensionProfile === ONVIF_REPLAY && words >= 2) {
-      this.onvifTime = ntpToEpochMs(uint32(buffer, at + 4), uint32(buffer, at + 8));
+      this.onvifTime = ntpToEpochMs(int32(buffer, at + 4) >>> 0, int32(buffer, at + 8) >>> 0);
       if (words > ONVIF_REPLAY_WORDS) this.readExtension(at + 4 + 4 * ONVIF_REPLAY_WORDS, extensionEnd);
     }
     return extensionEnd;
@@ -95,13 +95,10 @@ export class RtpPacketView {
 }
 
 /**
- * Big-endian, by index: called per packet. Small, so that V8 always inlines it: a call that returns 2^31 or
- * more allocates a number, one that returns a signed number does not.
+ * Four bytes as a signed number, big-endian, by index: called per packet. The caller makes it unsigned
+ * (`>>> 0`): a call that returns 2^31 or more may allocate a number, one that returns a signed 32-bit number
+ * does not.
  */
-export function uint32(buffer: Buffer, at: number): number {
-  return int32(buffer, at) >>> 0;
-}
-
-function int32(buffer: Buffer, at: number): number {
+export function int32(buffer: Buffer, at: number): number {
   return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
 }

@@ -10,10 +10,10 @@ const sizeOf = (node: Node): number =>
   node.selfSize + node.children.reduce((sum, child) => sum + sizeOf(child), 0);
 
 /**
- * The compiler runs in parallel, so the first window without an object per packet counts, else the lowest.
+ * The compiler runs in parallel, so the first window below the number given counts, else the lowest.
  */
 const WINDOWS = 16;
-const OBJECT_BYTES = 8;
+const ENOUGH = Number(process.argv[2]);
 const UNITS = 10;
 /** Code that runs per unit is compiled later than code that runs per packet. */
 const WARM_UP_UNITS = 200;
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const profiler = new inspector.Session();
   profiler.connect();
   let least = Infinity;
-  for (let i = 0; i < WINDOWS && least >= OBJECT_BYTES; i++) {
+  for (let i = 0; i < WINDOWS && least >= ENOUGH; i++) {
     const window = units.take(UNITS);
     await profiler.post('HeapProfiler.startSampling', {
       samplingInterval: 512,
