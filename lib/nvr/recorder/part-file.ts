@@ -203,6 +203,8 @@ async function copyPlain(
     const target = await like.open('create', mode);
     try {
       await makePlain(source, target, isMov, onCopied);
+      // It is about to replace the file: after a power failure one of them must be whole.
+      await target.sync();
     } finally {
       await target.close();
     }

@@ -5,11 +5,15 @@ import os from 'node:os';
 import path from 'node:path';
 import sinon from 'sinon';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
+import { openBelow } from '../../../lib/nvr/recorder/below.js';
 import type { ClipPlan } from '../../../lib/nvr/recorder/clip-context.js';
 import { ClipFile } from '../../../lib/nvr/recorder/clip-file.js';
 import { turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
 import { Journal, LAPSE } from '../../../lib/nvr/recorder/journal.js';
+import { readBoxes, samplesOf } from '../../../lib/nvr/recorder/read-boxes.js';
+import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { RecorderDeps, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import { BusyDisk } from '../../kit/busy-disk.js';
 import { clipContext } from '../../kit/clip-context.js';
 import { clipUnits } from '../../kit/picture-units.js';
 import { systemError } from '../../kit/recorder-rig.js';
@@ -25,11 +29,13 @@ describe('one file of a recording', () => {
   let journal: Journal;
   let clock: TestClock;
   let changes: Partial<RecorderFs>;
+  let disk: BusyDisk;
 
   beforeEach(async () => {
     root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-file-')));
     clock = new TestClock();
     changes = {};
+    disk = new BusyDisk();
     journal = await Journal.load(fsOf(), root, 'test');
   });
 
@@ -40,7 +46,7 @@ describe('one file of a recording', () => {
 
   /** The functions as the test has them at the time. */
   function fsOf(): RecorderFs {
-    const functions = { ...fsPromises } as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const functions = { ...disk.fs } as unknown as Record<string, (...args: unknown[]) => unknown>;
     const calls = Object.keys(functions).map((name) => [
       name,
       (...args: unknown[]) => ((changes as unknown as typeof functions)[name] ?? functions[name]!)(...args),
@@ -93,7 +99,7 @@ describe('one file of a recording', () => {
     let note = (): void => undefined;
     const noted = new Promise<void>((resolve) => (note = resolve));
     const opening = open({ plan: { id: 'a', noted } });
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    await disk.idle();
     assert.deepEqual({ files: files(), open: journal.unfinished }, { files: [], open: [] });
     note();
     const file = await opening;
@@ -216,6 +222,42 @@ describe('one file of a recording', () => {
     }
   });
 
+  it('is in fragments until its plain copy is whole and on the disk, and is named last', async () => {
+    const file = await open({ options: { plain: true } });
+    await fill(file);
+    const steps: object[] = [];
+    const tracksOf = async (name: string): Promise<{ fragments: number; pictures: number }> => {
+      const handle = await fsPromises.open(name);
+      try {
+        const clip = await readBoxes(handle);
+        return { fragments: clip.fragments.length, pictures: samplesOf(clip, clip.tracks[0]!).length };
+      } finally {
+        await handle.close();
+      }
+    };
+    changes.open = async (...args: Parameters<RecorderFs['open']>) => {
+      const handle = await fsPromises.open(...args);
+      const sync = handle.sync.bind(handle);
+      handle.sync = async () => {
+        await sync();
+        steps.push({ synced: path.basename(String(args[0])) });
+      };
+      return handle;
+    };
+    changes.rename = async (from, to) => {
+      steps.push({ from: path.basename(String(from)), ...(await tracksOf(String(from))) });
+      await fsPromises.rename(from, to);
+    };
+    await close(file);
+    const pictures = UNITS.length;
+    assert.deepEqual(steps, [
+      { synced: 'door.mp4.plain.part' },
+      { from: 'door.mp4.plain.part', fragments: 0, pictures },
+      { from: 'door.mp4.part', fragments: 0, pictures },
+    ]);
+    assert.deepEqual(files(), ['door.mp4']);
+  });
+
   it('says why it could not be made plain', async () => {
     const file = await open({ options: { plain: true } });
     await fill(file);
@@ -305,6 +347,8 @@ describe('one file of a recording', () => {
       const report = delivered as unknown as { frames: number; durationMs: number; gaps: unknown[] };
       assert.equal(undelivered, undefined);
       assert.equal(bytes, fs.statSync(path.join(root, 'door.mp4')).size);
+      const there = await readClip(await openBelow(fsPromises, root, 'door.mp4'));
+      assert.equal(report.frames, there.frames, 'no picture is counted that never reached the disk');
       assert.ok(report.frames > 0 && report.frames < 200 && report.frames % 25 === 0, `${report.frames}`);
       assert.equal(report.durationMs, report.frames * FRAME_MS);
       assert.equal(end, FIRST.time + report.durationMs);

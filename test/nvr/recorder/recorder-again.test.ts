@@ -374,6 +374,39 @@ describe('a recorder for which it is not the first time', () => {
       await rig.line('missing');
     }
 
+    it('is told all of its alarms in their order once it was fetched', async () => {
+      async function* whole(_channel: number, from: number): AsyncIterable<VideoUnit> {
+        const begin = (from - EPOCH) / FRAME_MS;
+        for (let index = 0; index < 100; index++) {
+          const unit = clipUnit(index, EPOCH);
+          yield await Promise.resolve({ ...unit, time: EPOCH + (begin + index) * FRAME_MS });
+        }
+      }
+      rigOf({ backfill: true }, {}, { fetchSpan: whole });
+      await armed();
+      rig.recorder.alarm({ reason: 'one' });
+      for (const [at, reason] of [
+        [9500, 'two'],
+        [10_000, 'three'],
+      ] as const) {
+        rig.to(at);
+        rig.recorder.alarm({ reason });
+      }
+      rig.to(12_000);
+      await rig.event('failed');
+      await rig.line('missing');
+      rig.to(18_000);
+      const { info } = await rig.event('finished');
+      assert.deepEqual(
+        info.alarms.map(({ time, reason }) => [time - EPOCH, reason]),
+        [
+          [9000, 'one'],
+          [9500, 'two'],
+          [10_000, 'three'],
+        ],
+      );
+    });
+
     it('asks the NVR at once where the camera played when it was armed, and goes on through a warning', async () => {
       await missed('playing');
       rig.hub.tell({ type: 'warning' });

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import sinon from 'sinon';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
 import { Clip } from '../../../lib/nvr/recorder/clip.js';
@@ -111,6 +112,22 @@ describe('recorded video that is written to a clip', () => {
     assert.deepEqual(
       { frames: info!.frames, start: info!.start, end: info!.end },
       { frames: 50, start: UNITS[0]!.time, end },
+    );
+  });
+
+  it('has a picture that is shown behind its end, where one that is shown in time depends on it', async () => {
+    const [key, ...others] = UNITS.slice(0, 6).map((unit): VideoUnit => {
+      return { ...unit, format: { ...UNITS[0]!.format, reorderDepth: 1 } };
+    }) as [VideoUnit, ...VideoUnit[]];
+    // In decode order: each second picture is shown behind the one that follows it.
+    const shown = [2, 1, 4, 3, 5];
+    const units = [key, ...others.map((unit, index) => ({ ...unit, time: UNITS[shown[index]!]!.time }))];
+    await begin(key.time);
+    const push = sinon.spy(clip, 'push');
+    await writeUnits(nvr(units), clip, UNITS[2]!.time, abort.signal);
+    assert.deepEqual(
+      push.args.map(([{ time }]) => (time - key.time) / (UNITS[1]!.time - key.time)),
+      [0, 2, 1],
     );
   });
 

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { Journal } from '../../../lib/nvr/recorder/journal.js';
+
+const MAX_STALE = 1000;
+
+describe('a journal that was written anew', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-journal-'));
+  });
+
+  afterEach(() => {
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is written anew again a thousand lines more than twice its entries later, and no sooner', async () => {
+    const file = path.join(folder, '.nvr-record-one.jsonl');
+    const lines = (): number => fs.readFileSync(file, 'utf8').split('\n').length - 1;
+    const stale = `${JSON.stringify({ op: 'gone', file: '1.mp4' })}\n`.repeat(MAX_STALE);
+    fs.writeFileSync(file, stale);
+    const journal = await Journal.load(fsPromises, folder, 'one');
+    await journal.alarmed({ id: 'a', reason: '', from: 1, to: 2, alarms: [] });
+    for (let to = 3; lines() >= MAX_STALE && to < 50; to++) await journal.extended('a', to);
+    const begin = lines();
+    assert.equal(begin, 1, 'it was written anew');
+    const kept = begin;
+    const room = MAX_STALE + 2 * kept - begin;
+    const work = Array.from({ length: room }, (_, index) => journal.extended('a', 50 + index));
+    await Promise.all(work);
+    assert.equal(lines(), begin + room, 'not yet');
+    await journal.extended('a', 5000);
+    assert.equal(lines(), kept);
+  });
+});
