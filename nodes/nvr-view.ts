@@ -141,5 +141,5 @@ function slug(name: string): string {
 }
 
 function trimmed(path: string): string {
-  return path.replace(/\/$/, '') || '/';
+  return path.replace(/\/$/, '');
 }

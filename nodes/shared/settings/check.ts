@@ -27,7 +27,7 @@ export const SENTENCES = {
   addressParts: 'must be a host name or an IP address alone, without a scheme, a path or an account.',
   folder: 'must be an absolute path.',
   fileName: 'must be a path below the folder, with / between its levels.',
-  path: 'must begin with / and hold no spaces, no ? and no #.',
+  path: 'must begin with /, go on with a name, and hold no spaces, no ? and no #.',
   timeZone: 'must be an IANA name such as Europe/Berlin.',
   origins: 'must list origins such as https://example.org, separated by spaces or commas.',
   moment: 'must be epoch milliseconds, ISO 8601 such as 2026-03-29T14:02:00, or a span from now such as -5m.',
@@ -247,7 +247,7 @@ const TEXT_RULES: Readonly<Record<TextRule, (text: string) => Problem | undefine
       ? undefined
       : { sentence: 'fileName' },
   template: (text) => (/^[a-z]+:\/\//i.test(text) ? { sentence: 'template' } : undefined),
-  path: (text) => (/^\/[^\s?#]*$/.test(text) ? undefined : { sentence: 'path' }),
+  path: (text) => (/^\/[^\s?#/][^\s?#]*$/.test(text) ? undefined : { sentence: 'path' }),
   timeZone: (text) => {
     try {
       new Intl.DateTimeFormat('en', { timeZone: text });

@@ -132,7 +132,7 @@ describe('the check of a setting', () => {
       ['template', ['/{ch}/{stream}', 'live', '/?to=http://x'], ['rtsp://cam/{ch}', 'RTSPS://u:p@cam/x']],
       ['folder', ['/data', 'C:\\clips', '\\\\nas\\clips'], ['clips', './x', '~']],
       ['fileName', ['{nvr}/{HHmmss}.mp4', 'a.mp4'], ['/x', 'a//b', '../x', 'a\\b']],
-      ['path', ['/cams', '/a/b-c'], ['cams', '/a b', '/a?x', '/a#x']],
+      ['path', ['/cams', '/c', '/cams/', '/a/b-c'], ['cams', '/', '//', '/a b', '/a?x', '/a#x']],
       ['timeZone', ['Europe/Berlin', 'UTC'], ['Berlin', 'Mars/Base']],
       ['fileMode', ['0640', '664', '0600', '0622'], ['0641', '0610', '0400', '0755', '8', '06400', 'rw-']],
       ['origins', ['https://a.org', 'http://a:1880, https://b.org'], ['a.org', 'https://a.org/x']],
