@@ -144,7 +144,8 @@ export class Track {
 
   private take(buffer: Buffer, start: number, end: number, arrival: number): void {
     const { view, reorder } = this;
-    if (view.parse(buffer, start, end) && reorder.takeInOrder(view.sequence, view.ssrc | 0)) this.accept(arrival);
+    if (view.parse(buffer, start, end) && reorder.takeInOrder(view.sequence, view.ssrc | 0))
+      this.accept(arrival);
     else reorder.push(buffer, start, end, arrival);
   }
 
