@@ -186,17 +186,22 @@ describe('the ring of GOPs before an alarm', () => {
   it('takes a unit in the same time however many it holds', () => {
     const ring = new GopRing({ seconds: 120, maxBytes: 1 << 30 });
     const pictures = [unit('K', 0, 1), unit('p', 0, 1)];
+    /** Of eight times a thousand units, the least: a busy machine stops in the midst of some. In ms. */
     const took = (from: number): number => {
-      const start = performance.now();
-      for (let i = 0; i < 8000; i++) ring.push({ ...pictures[i % 2]!, arrival: from + i });
-      return performance.now() - start;
+      let least = Infinity;
+      for (let first = 0; first < 8000; first += 1000) {
+        const start = performance.now();
+        for (let i = first; i < first + 1000; i++) ring.push({ ...pictures[i % 2]!, arrival: from + i });
+        least = Math.min(least, performance.now() - start);
+      }
+      return least;
     };
     took(0);
     const few = took(8000);
     took(16_000);
     took(24_000);
     const many = took(32_000);
-    assert.ok(many < few * 5 + 50, `${few} ms, then ${many} ms`);
+    assert.ok(many < few * 5 + 6, `${few} ms, then ${many} ms`);
   });
 
   it('holds so many units and no more, however small: a keyframe and then tiny pictures for ever', () => {
