@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { RtspConnection } from '../../lib/client/connection.js';
+import { describe as describeStream } from '../../lib/client/describe.js';
+import { ServerMemory } from '../../lib/client/quirks.js';
 import { httpTunnel } from '../../lib/client/transport/http-tunnel.js';
-import { isCode, open, OPEN, PATH, startHttp, type Asked, type Http } from './tunnel-server.js';
+import { ACCOUNT, isCode, open, OPEN, PATH, startHttp, type Asked, type Http } from './tunnel-server.js';
 
 describe('the HTTP tunnel', () => {
   let http: Http | undefined;
@@ -31,6 +33,40 @@ describe('the HTTP tunnel', () => {
     assert.equal(post.headers.get('Content-Length'), '32767');
     assert.equal(http.heard().toString(), 'OPTIONS * RTSP/1.0\r\n\r\n');
     pipe.destroy();
+  });
+
+  it('names both ends of the connection that its media come on, also before anything is written', async () => {
+    http = await startHttp();
+    const { pipe } = await open(http.port);
+    const { localAddress: local, remoteAddress: remote } = pipe;
+    assert.deepEqual({ local, remote }, { local: '127.0.0.1', remote: '127.0.0.1' });
+    pipe.destroy();
+  });
+
+  it('closes the GET that was answered after a log-in when it is destroyed', async () => {
+    http = await startHttp(({ headers }) =>
+      headers.has('Authorization')
+        ? undefined
+        : 'HTTP/1.0 401 No\r\nWWW-Authenticate: Digest realm="cam", nonce="n"\r\n\r\n',
+    );
+    const { pipe } = await open(http.port, { credentials: ACCOUNT });
+    await http.until(() => http!.sockets.size === 1);
+    pipe.destroy();
+    await http.until(() => http!.sockets.size === 0);
+  });
+
+  it('follows no redirect: its requests would go to another server than its GET did', async () => {
+    http = await startHttp();
+    const said = ['200 OK', '302 Moved\r\nLocation: rtsp://127.0.0.1:1/live'];
+    const asking = describeStream({
+      ...{ uri: `rtsp://127.0.0.1:${http.port}/live`, memory: new ServerMemory(), transport: httpTunnel() },
+    });
+    const refused = assert.rejects(asking, { code: 'EUNSUPPORTED', message: /inside an HTTP tunnel/ });
+    for (const [index, status] of said.entries()) {
+      await http.until(() => http!.heard().includes(`CSeq: ${index + 1}\r\n`));
+      http.asked[0]!.socket.write(`RTSP/1.0 ${status}\r\nCSeq: ${index + 1}\r\n\r\n`);
+    }
+    await refused;
   });
 
   it('hands on what follows the answer’s head, wherever the reads cut it', async () => {
