@@ -247,6 +247,11 @@ describe('an RTSP connection', () => {
     assert.ok(lines[0]!.sent.every((text) => text.includes('Session: S\r\n')));
   });
 
+  it('answers a request that has no number with 0, and repeats no session that it does not name', () => {
+    lines[0]!.say(`GET_PARAMETER ${URI} RTSP/1.0\r\n\r\n`);
+    assert.equal(lines[0]!.sent[0], 'RTSP/1.0 200 OK\r\nCSeq: 0\r\n\r\n');
+  });
+
   it('is closed where what was kept of a read cannot be handled, and says why', async () => {
     connection.destroy();
     lines = [];

@@ -3,7 +3,9 @@ import { selectTracks, type Selection } from '../../lib/client/select-tracks.js'
 import { RtspSession } from '../../lib/client/session.js';
 import { NvrError } from '../../lib/errors.js';
 import { parseSdp } from '../../lib/rtsp/sdp.js';
-import { startScriptedServer } from '../kit/scripted-server.js';
+import { fuA } from '../codec/packetizers/h264.js';
+import { Feed } from '../kit/depacketizer-feed.js';
+import { deltaSlice, idrSlice, PPS, SPS, startScriptedServer } from '../kit/scripted-server.js';
 import { sessionOptions } from '../kit/session-rig.js';
 
 const HEAD = ['v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=x', 't=0 0'];
@@ -100,5 +102,36 @@ describe('the choice of tracks', () => {
       unsupported(/551 Option not supported \(Unsupported: www\.onvif\.org\/ver20\/backchannel\)/),
     );
     await server.close();
+  });
+
+  describe('gives its video', () => {
+    const feed = (options: Parameters<typeof selectTracks>[1]): Feed => {
+      const description = parseSdp([...HEAD, ...VIDEO].join('\r\n'));
+      const [video] = selectTracks(description, options).tracks;
+      const made = new Feed((_, sink) => video!.createDepacketizer(sink), video!.media);
+      return made.payload(SPS).payload(PPS);
+    };
+
+    it('whole at first, though the marker may stand on each of its slices', () => {
+      const held = feed({}).payload(idrSlice(), true);
+      assert.deepEqual(
+        { units: held.units.length, isHolding: held.depacketizer.isHolding },
+        { units: 0, isHolding: true },
+      );
+      held.next().payload(deltaSlice(), true);
+      assert.equal(held.units[0]?.keyframe, true);
+    });
+
+    for (const [cutSlices, units] of [
+      [undefined, 0],
+      [true, 1],
+    ] as const)
+      it(`${cutSlices === true ? 'with' : 'without'} the slices that a loss cut off, as it is asked`, () => {
+        const [first] = fuA(idrSlice(0x55, 2000), 1000);
+        const lossy = feed(cutSlices === undefined ? {} : { cutSlices });
+        lossy.payload(first!.bytes).gap().next().payload(deltaSlice(), true).flush();
+        const cut = lossy.units.filter((unit) => unit.cut !== undefined);
+        assert.equal(cut.length, units);
+      });
   });
 });
