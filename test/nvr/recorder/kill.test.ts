@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { times } from '../../kit/cases.js';
 import { needs } from '../../kit/tools.js';
-import { killOnce } from './killing.js';
+import { killAtRename, killOnce } from './killing.js';
 import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 describe('a recording that is killed', function () {
@@ -26,6 +26,11 @@ describe('a recording that is killed', function () {
     }
     assert.ok(parts >= runs - 2, `${parts} parts`);
     assert.ok(frames > (100 * runs) / 8, `${frames} frames were saved`);
+  });
+
+  it('leaves a whole file that nobody was told of, and the next start reports it', async function () {
+    this.timeout(30_000);
+    assert.deepEqual(await killAtRename(), { parts: 0, untold: 1, frames: 100 });
   });
 
   it('has an alarm in the journal within 50 ms, and the next start reports its message, pre-roll, reason and alarms', async function () {

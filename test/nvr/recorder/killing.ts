@@ -1,7 +1,7 @@
 // Kills recordings at random moments and looks at what is left.
 
 import assert from 'node:assert/strict';
-import { fork, spawnSync } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -12,16 +12,19 @@ import { judgeClip } from '../../kit/clip-judge.js';
 import { frameHashes } from '../../kit/tools.js';
 import { RecorderRig } from '../../kit/recorder-rig.js';
 
-/**
- * One recording, killed somewhere behind its picture number `pictures`, however fast this machine is; answers
- * what was left and found.
- */
-export async function killOnce(pictures: number): Promise<{ parts: number; frames: number }> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-killed-'));
-  try {
-    const child = fork(path.join(__dirname, 'record-child.ts'), [folder], {
-      execArgv: ['--require', 'tsx/cjs'],
-    });
+/** What a killed recording left, and what the next start made of it. */
+interface Left {
+  /** Files that were unfinished when it was killed. */
+  parts: number;
+  /** Files that were finished, and that nobody had been told of. */
+  untold: number;
+  /** Pictures in the files that the next start reported. */
+  frames: number;
+}
+
+/** One recording, killed somewhere behind its picture number `pictures`, however fast this machine is. */
+export function killOnce(pictures: number): Promise<Left> {
+  return killed([], async (child) => {
     await new Promise<void>((resolve) => {
       let began = false;
       child.on('message', (message) => {
@@ -30,22 +33,45 @@ export async function killOnce(pictures: number): Promise<{ parts: number; frame
       });
     });
     await wait(Math.random() * 30);
-    const gone = once(child, 'exit');
     child.kill('SIGKILL');
+  });
+}
+
+/** One recording, killed when its first file has been renamed and nothing has been said of it. */
+export function killAtRename(): Promise<Left> {
+  return killed(['kill-at-rename'], () => Promise.resolve());
+}
+
+async function killed(args: string[], kill: (child: ChildProcess) => Promise<void>): Promise<Left> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-killed-'));
+  try {
+    const child = fork(path.join(__dirname, 'record-child.ts'), [folder, ...args], {
+      execArgv: ['--require', 'tsx/cjs'],
+    });
+    const told = new Set<string>();
+    child.on('message', (message: { finished?: string }) => {
+      if (message.finished !== undefined) told.add(path.basename(message.finished));
+    });
+    // What it said before it was killed has come once the channel is closed.
+    const gone = Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
+    await kill(child);
     await gone;
-    return await lookAt(folder);
+    assert.equal(child.signalCode, 'SIGKILL');
+    return await lookAt(folder, told);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function lookAt(folder: string): Promise<{ parts: number; frames: number }> {
+/** `told` are the names of the files that were reported before the kill. */
+async function lookAt(folder: string, told: ReadonlySet<string>): Promise<Left> {
   const named = (): string[] => fs.readdirSync(folder).filter((name) => !name.startsWith('.'));
-  const left = new Map<string, number>();
-  for (const name of named().filter((file) => file.endsWith('.part'))) {
-    left.set(name.replace('.part', ''), decodable(path.join(folder, name)));
-  }
-  const whole = named().length - left.size;
+  const before = named();
+  const parts = before.filter((name) => name.endsWith('.part'));
+  const whole = before.filter((name) => !name.endsWith('.part'));
+  const left = new Map(before.map((name) => [name.replace('.part', ''), decodable(path.join(folder, name))]));
+  const playable = parts.map((name) => name.replace('.part', '')).filter((name) => left.get(name)! > 0);
+  const untold = whole.filter((name) => !told.has(name));
   const rig = new RecorderRig({ folder, id: 'killed', mode: 'alarm' });
   rig.recorder.arm();
   await rig.ready();
@@ -58,19 +84,26 @@ async function lookAt(folder: string): Promise<{ parts: number; frames: number }
     assert.equal(
       hashes.length,
       left.get(path.basename(info.file)),
-      'the part played up to its last fragment',
+      'the file played up to its last fragment',
     );
     assert.ok(Math.abs(info.durationMs - hashes.length * 80) <= 80, `${info.durationMs} ms`);
   }
-  const playable = [...left.values()].filter((frames) => frames > 0).length;
-  assert.equal(found.length, playable, 'each part with a fragment is finished');
+  const reported = found.map((info) => path.basename(info.file));
+  // A report that came just before the kill may not be in the journal yet: its file is reported once more.
+  const again = new Set(whole.filter((name) => told.has(name)));
   assert.deepEqual(
-    named().filter((name) => name.endsWith('.part')),
-    [],
+    reported.filter((name) => !again.has(name)).sort(),
+    [...playable, ...untold].sort(),
+    'each part with a fragment, and each file that nobody was told of, is reported',
   );
-  assert.equal(named().length, whole + playable);
+  assert.equal(new Set(reported).size, reported.length, 'each is reported once');
+  assert.deepEqual(named().sort(), [...whole, ...playable].sort(), 'no part is left, and no file is gone');
   await rig.close();
-  return { parts: left.size, frames: found.reduce((sum, { frames }) => sum + frames, 0) };
+  return {
+    parts: parts.length,
+    untold: untold.length,
+    frames: found.reduce((sum, { frames }) => sum + frames, 0),
+  };
 }
 
 /** Frames that ffmpeg decodes of what may be cut short: the torn end is not counted. */

@@ -1,5 +1,5 @@
 // Records the simulator's clip over and over, ten times as fast as it was made, until it is killed: node
-// --require tsx/cjs record-child.ts <folder> [index of the first picture, default 0]
+// --require tsx/cjs record-child.ts <folder> [kill-at-rename: kills itself when the first file has its name]
 
 import fs from 'node:fs/promises';
 
@@ -9,9 +9,16 @@ import { FakeHub } from '../../kit/fake-hub.js';
 import { clipUnit } from '../../kit/clip-units.js';
 import { systemTimers } from '../../kit/system-timers.js';
 
-const [folder = ''] = process.argv.slice(2);
+const [folder = '', when = ''] = process.argv.slice(2);
+const isKilledAtRename = when === 'kill-at-rename';
 const EPOCH = 1_760_000_000_000;
 let at = 0;
+
+async function rename(from: string, to: string): Promise<void> {
+  await fs.rename(from, to);
+  if (isKilledAtRename && from.endsWith('.part')) process.kill(process.pid, 'SIGKILL');
+}
+
 const hub = new FakeHub();
 const recorder = new Recorder(
   hub,
@@ -31,12 +38,15 @@ const recorder = new Recorder(
     timeZone: '',
   },
   {
-    fs,
+    fs: { ...fs, rename },
     now: () => EPOCH + at,
     monotonic: () => at,
     timers: systemTimers,
   },
-  { onEvent: (event) => process.send?.(event.type) },
+  {
+    onEvent: (event) =>
+      process.send?.(event.type === 'finished' ? { finished: event.info.file } : event.type),
+  },
 );
 recorder.arm();
 let index = 0;
