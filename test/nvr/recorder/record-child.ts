@@ -14,10 +14,10 @@ const isKilledAtRename = when === 'kill-at-rename';
 const EPOCH = 1_760_000_000_000;
 let at = 0;
 
-async function rename(from: string, to: string): Promise<void> {
+const rename: typeof fs.rename = async (from, to) => {
   await fs.rename(from, to);
-  if (isKilledAtRename && from.endsWith('.part')) process.kill(process.pid, 'SIGKILL');
-}
+  if (isKilledAtRename && String(from).endsWith('.part')) process.kill(process.pid, 'SIGKILL');
+};
 
 const hub = new FakeHub();
 const recorder = new Recorder(
