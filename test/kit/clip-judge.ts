@@ -1,9 +1,10 @@
 // ffmpeg and ffprobe as the judges of a recorded clip.
 
-import { execFileSync, spawnSync } from 'node:child_process';
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 
-import { frameHashes } from './tools.js';
+import { hashesOf, TO_HASHES } from './tools.js';
 
 export interface Packet {
   readonly codecType: 'video' | 'audio';
@@ -15,30 +16,35 @@ export interface Packet {
 }
 
 /**
- * Decodes everything; a word of complaint condemns the clip. Answers the frames' hashes in order of
- * presentation.
+ * Decodes everything, sound included; a word of complaint condemns the clip. Answers the frames' hashes in
+ * order of presentation.
  */
 export function judgeClip(file: string): string[] {
-  const args = ['-v', 'error', '-xerror', '-err_detect', 'explode', '-i', file, '-f', 'null', '-'];
+  const strict = ['-v', 'error', '-xerror', '-err_detect', 'explode'];
+  const args = [...strict, '-i', file, '-map', '0:v:0', '-map', '0:a?', ...TO_HASHES];
   const done = spawnSync('ffmpeg', args, { maxBuffer: 64 << 20 });
   assert.equal(done.stderr.toString(), '', `ffmpeg complains of ${file}`);
   assert.equal(done.status, 0);
   const [first] = packets(file).filter(({ codecType }) => codecType === 'video');
   assert.equal(first?.key, true, 'the first frame is a keyframe');
-  return frameHashes(file);
+  return hashesOf(done.stdout);
 }
 
+/** What was read of a file, under its name, size and time: a test asks several things of one file. */
+const known = new Map<string, readonly Packet[]>();
+
 /** In order of the file. */
-export function packets(file: string): Packet[] {
-  const args = [
-    '-v',
-    'error',
-    '-show_entries',
-    'packet=codec_type,pts_time,dts_time,duration_time,flags',
-    '-of',
-    'json',
-    file,
-  ];
+export function packets(file: string): readonly Packet[] {
+  const { size, mtimeNs, ino } = fs.statSync(file, { bigint: true });
+  const key = [file, size, mtimeNs, ino].join();
+  const found = known.get(key) ?? readPackets(file);
+  known.set(key, found);
+  return found;
+}
+
+function readPackets(file: string): Packet[] {
+  const entries = 'packet=codec_type,pts_time,dts_time,duration_time,flags';
+  const args = ['-v', 'error', '-show_entries', entries, '-of', 'json', file];
   const { packets: found } = JSON.parse(
     execFileSync('ffprobe', args, { maxBuffer: 64 << 20 }).toString(),
   ) as {

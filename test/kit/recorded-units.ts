@@ -13,10 +13,12 @@ import { parseH265Sps } from '../../lib/codec/h265/sps.js';
 import type { AudioFormat, AudioUnit, NalRange, VideoFormat, VideoUnit } from '../../lib/codec/unit.js';
 import { audioClip } from '../../lib/simulator/clips.js';
 import type { ClipUnit } from '../../lib/media/gop-ring.js';
-import { frameHashes } from './tools.js';
+import { hashesOf, TO_HASHES } from './tools.js';
+
+type Codec = 'h264' | 'h265';
 
 export interface SourceOptions {
-  codec?: 'h264' | 'h265';
+  codec?: Codec;
   size?: string;
   fps?: number;
   seconds?: number;
@@ -63,7 +65,8 @@ function make(options: SourceOptions): Source {
   const filter = options.filter === undefined ? [] : ['-vf', options.filter];
   execFileSync('ffmpeg', ['-v', 'error', ...input, ...filter, '-pix_fmt', 'yuv420p', ...encoder, file]);
   const [width, height] = size.split('x').map(Number);
-  const pictures = readPictures(file, codec);
+  const { sets, hashes } = readFrames(file, codec, path.join(folder, 'sets'));
+  const pictures = readPictures(file, codec, sets);
   const result: Source = {
     fps,
     pictures,
@@ -75,17 +78,32 @@ function make(options: SourceOptions): Source {
       ...reorderingOf(pictures[0]!, codec),
       codecString: codec === 'h264' ? 'avc1.640015' : 'hvc1.1.6.L60.90',
     },
-    hashes: frameHashes(file),
+    hashes,
   };
   fs.rmSync(folder, { recursive: true });
   return result;
 }
 
+/** The parameter sets of the file, and the hashes of its decoded frames in order of presentation. */
+function readFrames(file: string, codec: Codec, setsFile: string): { sets: Uint8Array[]; hashes: string[] } {
+  const format = codec === 'h264' ? 'h264' : 'hevc';
+  const copy = ['-map', '0:v:0', '-frames:v', '1', '-c', 'copy', '-f', format, setsFile];
+  const args = ['-v', 'error', '-i', file, '-map', '0:v:0', ...TO_HASHES, ...copy];
+  const hashes = hashesOf(execFileSync('ffmpeg', args, { maxBuffer: 64 << 20 }));
+  const sets = splitAnnexB(fs.readFileSync(setsFile)).filter((nal) => isSet(nal, codec));
+  return { sets, hashes };
+}
+
+function typeOfNal(nal: Uint8Array, codec: Codec): number {
+  return codec === 'h264' ? nal[0]! & 0x1f : (nal[0]! >> 1) & 0x3f;
+}
+
+function isSet(nal: Uint8Array, codec: Codec): boolean {
+  return (codec === 'h264' ? [7, 8] : [32, 33, 34]).includes(typeOfNal(nal, codec));
+}
+
 /** As the depacketizer has it of the SPS. */
-function reorderingOf(
-  { data, nals }: Source['pictures'][number],
-  codec: 'h264' | 'h265',
-): { reorderDepth?: number } {
+function reorderingOf({ data, nals }: Source['pictures'][number], codec: Codec): { reorderDepth?: number } {
   const sps = nals.find(({ type }) => type === (codec === 'h264' ? 7 : 33))!;
   const bytes = data.subarray(sps.start + 4, sps.end);
   const reorderDepth = (codec === 'h264' ? parseH264Sps(bytes) : parseH265Sps(bytes))?.reorderDepth;
@@ -95,7 +113,7 @@ function reorderingOf(
 /**
  * The packets of ffmpeg's own MP4, as a camera sends them: Annex B, parameter sets in front of each keyframe.
  */
-function readPictures(file: string, codec: 'h264' | 'h265'): Source['pictures'] {
+function readPictures(file: string, codec: Codec, sets: readonly Uint8Array[]): Source['pictures'] {
   const args = [
     '-v',
     'error',
@@ -110,17 +128,12 @@ function readPictures(file: string, codec: 'h264' | 'h265'): Source['pictures'] 
   const { packets } = JSON.parse(execFileSync('ffprobe', args, { maxBuffer: 64 << 20 }).toString()) as {
     packets: { pts: number; pos: string; size: string }[];
   };
-  const typeOf = (nal: Uint8Array): number => (codec === 'h264' ? nal[0]! & 0x1f : (nal[0]! >> 1) & 0x3f);
-  const isSet = (nal: Uint8Array): boolean =>
-    (codec === 'h264' ? [7, 8] : [32, 33, 34]).includes(typeOf(nal));
-  const format = codec === 'h264' ? 'h264' : 'hevc';
-  const copy = ['-v', 'error', '-i', file, '-frames:v', '1', '-c', 'copy', '-f', format, '-'];
-  const sets = splitAnnexB(execFileSync('ffmpeg', copy, { maxBuffer: 64 << 20 })).filter(isSet);
+  const typeOf = (nal: Uint8Array): number => typeOfNal(nal, codec);
   const shown = packets.map(({ pts }) => pts).sort((a, b) => a - b);
   const bytes = fs.readFileSync(file);
   return packets.map(({ pts, pos, size }) => {
     const slices = lengthPrefixed(bytes.subarray(Number(pos), Number(pos) + Number(size))).filter(
-      (nal) => !isSet(nal),
+      (nal) => !isSet(nal, codec),
     );
     const keyframe = slices.some((nal) =>
       codec === 'h264' ? typeOf(nal) === 5 : typeOf(nal) >= 16 && typeOf(nal) <= 21,

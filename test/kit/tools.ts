@@ -43,28 +43,18 @@ export function needs(context: Context, ...tools: string[]): void {
 
 /** One hash per decoded frame, from ffmpeg. */
 export function frameHashes(file: string, ...inputOptions: string[]): string[] {
-  const text = execFileSync(
-    'ffmpeg',
-    [
-      '-v',
-      'error',
-      ...inputOptions,
-      '-i',
-      file,
-      '-map',
-      '0:v:0',
-      '-fps_mode',
-      'passthrough',
-      '-f',
-      'framemd5',
-      '-',
-    ],
-    {
-      maxBuffer: 64 << 20,
-    },
-  ).toString();
-  return text
+  const args = ['-v', 'error', ...inputOptions, '-i', file, '-map', '0:v:0', ...TO_HASHES];
+  return hashesOf(execFileSync('ffmpeg', args, { maxBuffer: 64 << 20 }));
+}
+
+/** An output of ffmpeg's: the frames of the streams that are mapped to it, as lines for `hashesOf`. */
+export const TO_HASHES = ['-fps_mode', 'passthrough', '-f', 'framemd5', '-'] as const;
+
+/** The hashes of the first stream's frames. */
+export function hashesOf(framemd5: Buffer): string[] {
+  return framemd5
+    .toString()
     .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
+    .filter((line) => line.startsWith('0,'))
     .map((line) => line.split(',').at(-1)!.trim());
 }
