@@ -25,7 +25,8 @@ describe('a recording that is killed', function () {
       parts += left.parts;
     }
     assert.ok(parts >= runs - 2, `${parts} parts`);
-    assert.ok(frames > (100 * runs) / 8, `${frames} frames were saved`);
+    // On average 80 were on the disk, of which a torn fragment may be lost.
+    assert.ok(frames > (100 * runs) / 4, `${frames} frames were saved`);
   });
 
   it('leaves a whole file that nobody was told of, and the next start reports it', async function () {

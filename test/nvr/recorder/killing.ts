@@ -12,24 +12,26 @@ import { judgeClip } from '../../kit/clip-judge.js';
 import { frameHashes } from '../../kit/tools.js';
 import { RecorderRig } from '../../kit/recorder-rig.js';
 
+const CLIP = path.join(__dirname, '../../../lib/simulator/clips/ch1-main.h264');
+
 /** What a killed recording left, and what the next start made of it. */
 interface Left {
   /** Files that were unfinished when it was killed. */
   parts: number;
   /** Files that were finished, and that nobody had been told of. */
   untold: number;
-  /** Pictures in the files that the next start reported. */
+  /** Pictures in the files of all kinds. */
   frames: number;
 }
 
-/** One recording, killed somewhere behind its picture number `pictures`, however fast this machine is. */
+/** One recording, killed when about so many pictures of it are on the disk, however fast that is. */
 export function killOnce(pictures: number): Promise<Left> {
-  return killed([], async (child) => {
+  const asked = (pictures * fs.statSync(CLIP).size) / sourceHashes().length;
+  return killed([], async (child, folder) => {
     await new Promise<void>((resolve) => {
-      let began = false;
-      child.on('message', (message) => {
-        began ||= message === 'recording';
-        if (began && typeof message === 'number' && message >= pictures) resolve();
+      child.on('message', () => {
+        const files = fs.readdirSync(folder).filter((name) => !name.startsWith('.'));
+        if (files.length > 0 && bytesOf(folder, files) >= asked) resolve();
       });
     });
     await wait(Math.random() * 30);
@@ -37,12 +39,21 @@ export function killOnce(pictures: number): Promise<Left> {
   });
 }
 
+function bytesOf(folder: string, files: readonly string[]): number {
+  // A part is renamed between the two calls.
+  const sizes = files.map((name) => fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.size);
+  return sizes.reduce((sum: number, size) => sum + (size ?? 0), 0);
+}
+
 /** One recording, killed when its first file has been renamed and nothing has been said of it. */
 export function killAtRename(): Promise<Left> {
   return killed(['kill-at-rename'], () => Promise.resolve());
 }
 
-async function killed(args: string[], kill: (child: ChildProcess) => Promise<void>): Promise<Left> {
+async function killed(
+  args: string[],
+  kill: (child: ChildProcess, folder: string) => Promise<void>,
+): Promise<Left> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-killed-'));
   try {
     const child = fork(path.join(__dirname, 'record-child.ts'), [folder, ...args], {
@@ -54,7 +65,7 @@ async function killed(args: string[], kill: (child: ChildProcess) => Promise<voi
     });
     // What it said before it was killed has come once the channel is closed.
     const gone = Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
-    await kill(child);
+    await kill(child, folder);
     await gone;
     assert.equal(child.signalCode, 'SIGKILL');
     return await lookAt(folder, told);
@@ -102,7 +113,7 @@ async function lookAt(folder: string, told: ReadonlySet<string>): Promise<Left> 
   return {
     parts: parts.length,
     untold: untold.length,
-    frames: found.reduce((sum, { frames }) => sum + frames, 0),
+    frames: [...left.values()].reduce((sum, frames) => sum + frames, 0),
   };
 }
 
@@ -144,7 +155,7 @@ function wholeEnd(data: Buffer): number {
 let hashes: string[] | undefined;
 
 function sourceHashes(): string[] {
-  hashes ??= frameHashes(path.join(__dirname, '../../../lib/simulator/clips/ch1-main.h264'));
+  hashes ??= frameHashes(CLIP);
   return hashes;
 }
 
