@@ -17,6 +17,7 @@ import type {
   RecorderFs,
   RecorderOptions,
 } from '../../lib/nvr/recorder/types.js';
+import type { HubEvent } from '../../lib/nvr/types.js';
 import { FakeHub } from './fake-hub.js';
 import { TestClock } from './test-clock.js';
 
@@ -27,6 +28,8 @@ export class RecorderRig {
   readonly folder: string;
   readonly hub = new FakeHub();
   readonly events: RecorderEvent[] = [];
+  /** What the recorder passes on of the camera's stream. */
+  readonly hubEvents: HubEvent[] = [];
   readonly recorder: Recorder;
   readonly clock = new TestClock(9_000);
   /** Whether the flows run that are told. */
@@ -73,6 +76,7 @@ export class RecorderRig {
         this.events.push(event);
         for (const wait of this.waits.filter(({ fits }) => fits(event))) wait.resolve(event);
       },
+      onHubEvent: (event) => this.hubEvents.push(event),
       isRunning: () => this.running,
     });
   }

@@ -232,7 +232,7 @@ export class Recorder {
       ...this.context,
       emit: (event: RecorderEvent) => {
         this.onClipEvent(event);
-        if (mode === 'continuous') this.cases.onSegmentEvent(event);
+        this.cases.onSegmentEvent(event);
       },
     };
     const plan = { number: 0, reason: mode, source: 'live', order: nextOrder() } as const;

@@ -4,7 +4,7 @@ import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import sinon from 'sinon';
-import type { VideoUnit } from '../../../lib/codec/unit.js';
+import type { AudioUnit, VideoUnit } from '../../../lib/codec/unit.js';
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
 import type { ClipPlan } from '../../../lib/nvr/recorder/clip-context.js';
 import { ClipFile } from '../../../lib/nvr/recorder/clip-file.js';
@@ -12,10 +12,12 @@ import { turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
 import { Journal, LAPSE } from '../../../lib/nvr/recorder/journal.js';
 import { readBoxes, samplesOf } from '../../../lib/nvr/recorder/read-boxes.js';
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
+import { Sound } from '../../../lib/nvr/recorder/sound.js';
 import type { RecorderDeps, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
 import { BusyDisk } from '../../kit/busy-disk.js';
 import { clipContext } from '../../kit/clip-context.js';
 import { clipUnits } from '../../kit/picture-units.js';
+import { audioUnits } from '../../kit/recorded-units.js';
 import { systemError } from '../../kit/recorder-rig.js';
 import { TestClock } from '../../kit/test-clock.js';
 
@@ -61,10 +63,12 @@ describe('one file of a recording', () => {
     deps?: Partial<RecorderDeps>;
     first?: VideoUnit;
     usualRate?: number;
+    sound?: Sound;
   }
-  function open({ plan, options, deps, first = FIRST, usualRate }: Setting = {}): Promise<ClipFile> {
+  function open({ plan, options, deps, first = FIRST, usualRate, sound }: Setting = {}): Promise<ClipFile> {
     const context = clipContext(journal, {
       ...(options && { options }),
+      ...(sound && { sound }),
       deps: { fs: fsOf(), timers: clock, monotonic: clock.read, ...deps },
       usualRate: () => usualRate,
     });
@@ -209,6 +213,41 @@ describe('one file of a recording', () => {
     assert.deepEqual(undelivered?.gaps, [{ at: UNITS.length * FRAME_MS, ms: 5000 }]);
     assert.equal(undelivered.sha256, info.sha256);
     assert.ok(info.sha256);
+  });
+
+  it('names its sound, and is closed with its picture once it is finished', async () => {
+    const sound = new Sound();
+    const [heard] = audioUnits('aac', 1) as [AudioUnit];
+    sound.take({ ...heard, arrival: FIRST.arrival });
+    let isOpen = 0;
+    changes.open = async (...given: Parameters<RecorderFs['open']>) => {
+      const handle = await fsPromises.open(...given);
+      const close = handle.close.bind(handle);
+      isOpen++;
+      handle.close = () => close().finally(() => isOpen--);
+      return handle;
+    };
+    const file = await open({ sound, deps: { thumbnail: () => Promise.resolve(Buffer.from('jpeg')) } });
+    await file.add(FIRST);
+    await file.add({ ...heard, arrival: FIRST.arrival });
+    await fill(file, UNITS.slice(1));
+    const { info } = await close(file);
+    assert.deepEqual({ audio: info.audio, isOpen }, { audio: 'aac', isOpen: 0 });
+  });
+
+  it('expects no sound that was last heard more than 2 s before its first picture, whatever the time is', async () => {
+    const [heard] = audioUnits('pcmu', 1) as [AudioUnit];
+    for (const [ms, extension] of [
+      [2000, '.mov'],
+      [2001, '.mp4'],
+    ] as const) {
+      const sound = new Sound();
+      sound.take({ ...heard, arrival: FIRST.arrival - ms });
+      clock.to(FIRST.arrival + 60_000);
+      const file = await open({ sound });
+      await fill(file, UNITS.slice(0, 10));
+      assert.equal(path.extname((await close(file)).info.file), extension);
+    }
   });
 
   it('is in fragments unless it is to be plain, and counts as progress when it is copied', async () => {

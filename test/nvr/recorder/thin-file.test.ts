@@ -103,6 +103,7 @@ describe('a file that is thinned to its keyframes', () => {
       after.map(([time]) => Math.round(time!)),
       [0, 2000, 4000],
     );
+    assert.equal(fs.readFileSync(at(name)).includes('elst'), false, 'nothing is empty before it');
     const [, , [begin, duration]] = after as [unknown, unknown, [number, number]];
     assert.equal(Math.round(begin + duration), Math.round(last - first + 80));
     assert.deepEqual(
@@ -141,6 +142,58 @@ describe('a file that is thinned to its keyframes', () => {
     const before = fs.readFileSync(at(second));
     assert.equal(await thin(second), false);
     assert.deepEqual(fs.readFileSync(at(second)), before);
+  });
+
+  it('looks for a picture that can stand alone in each sample, and not in those behind it', async () => {
+    const recovery = (unit: VideoUnit, index: number): VideoUnit =>
+      index % 25 === 20 ? { ...unit, recoveryFrames: 5 } : unit;
+    const name = await record(UNITS.map(recovery));
+    assert.equal(await thin(name), true);
+    assert.deepEqual(
+      (await shown(name)).map(([time]) => time),
+      [0, 2000, 4000, 6000],
+    );
+  });
+
+  it('keeps a keyframe whose picture is the very last byte of its sample', async () => {
+    const [key] = UNITS as [VideoUnit];
+    const idr = key.nals.find(({ type }) => type === 5)!;
+    const end = idr.start + 5;
+    const short = {
+      ...key,
+      data: key.data.subarray(0, end),
+      nals: [...key.nals.slice(0, -1), { ...idr, end }],
+    };
+    const name = await record([short, ...UNITS.slice(1, 10)]);
+    assert.equal(await thin(name), true);
+    assert.equal((await samples(name)).length, 1);
+  });
+
+  for (const [type, isAlone] of [
+    [15, false],
+    [16, true],
+    [21, true],
+    [23, true],
+    [24, false],
+  ] as const)
+    it(`is ${isAlone ? '' : 'not '}thinned to H.265 pictures of NAL unit type ${type}`, async () => {
+      const units = clipUnits('h265', 50).map((unit): VideoUnit => {
+        if (!unit.keyframe) return unit;
+        const data = Buffer.from(unit.data);
+        const { start } = unit.nals.at(-1)!;
+        data[start + 4] = type << 1;
+        return { ...unit, data };
+      });
+      const name = await record(units);
+      assert.equal(await thin(name), isAlone);
+    });
+
+  it('is thinned as H.265 also where its parameter sets may be within the pictures', async () => {
+    const name = await record(clipUnits('h265', 60));
+    const bytes = fs.readFileSync(at(name));
+    bytes.write('hev1', bytes.indexOf('hvc1'), 'latin1');
+    fs.writeFileSync(at(name), bytes);
+    assert.equal(await thin(name), true);
   });
 
   it('stays as it is where it has nothing to leave out, or is no clip', async () => {
