@@ -13,7 +13,7 @@ import type { ClipContext, ClipPlan } from '../../../lib/nvr/recorder/clip-conte
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
 import { readBoxes, samplesOf } from '../../../lib/nvr/recorder/read-boxes.js';
 import { Sound } from '../../../lib/nvr/recorder/sound.js';
-import type { RecorderEvent } from '../../../lib/nvr/recorder/types.js';
+import type { RecorderEvent, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { clipContext } from '../../kit/clip-context.js';
 import { clipUnits } from '../../kit/picture-units.js';
 import { audioUnits } from '../../kit/recorded-units.js';
@@ -25,6 +25,12 @@ const FRAME_MS = UNITS[1]!.arrival - BEGIN;
 const GOP = UNITS.findIndex(({ keyframe }, index) => keyframe && index > 0);
 /** A keyframe without parameter sets. */
 const bare = (unit: VideoUnit): VideoUnit => ({ ...unit, nals: unit.nals.filter(({ type }) => type === 5) });
+
+interface Setting {
+  queueBytes?: number;
+  clock?: TestClock;
+  fs?: RecorderFs;
+}
 
 describe('a recording of a stream that is not as usual', () => {
   let root: string;
@@ -45,11 +51,11 @@ describe('a recording of a stream that is not as usual', () => {
   function clipOf(
     plan: Partial<ClipPlan> = {},
     preRoll: readonly VideoUnit[] = [],
-    changes: Partial<Omit<ClipContext, 'options' | 'deps'>> & { queueBytes?: number } = {},
+    changes: Partial<Omit<ClipContext, 'options' | 'deps'>> & Setting = {},
   ): Clip {
-    const { queueBytes, ...rest } = changes;
+    const { queueBytes, clock = new TestClock(), fs = fsPromises, ...rest } = changes;
     const context = clipContext(journal, {
-      deps: { timers: new TestClock() },
+      deps: { timers: clock, fs },
       emit: (event) => events.push(event),
       ...(queueBytes !== undefined && { options: { queueBytes } }),
       ...rest,
@@ -144,6 +150,42 @@ describe('a recording of a stream that is not as usual', () => {
     assert.deepEqual(
       events.map(({ type }) => type),
       ['recording', 'failed'],
+    );
+  });
+
+  it('begins no other file where it has failed while one was finished', async () => {
+    let letGo = (): void => undefined;
+    const hangs = new Promise<void>((resolve) => (letGo = resolve));
+    let isAsked = false;
+    const opened: string[] = [];
+    const clock = new TestClock();
+    const clip = clipOf({ segmentMs: GOP * FRAME_MS }, [], {
+      clock,
+      fs: {
+        ...fsPromises,
+        open: ((...given: Parameters<RecorderFs['open']>) => {
+          opened.push(path.basename(String(given[0])));
+          return fsPromises.open(...given);
+        }) as RecorderFs['open'],
+        rename: async (...names) => {
+          isAsked = true;
+          await hangs;
+          await fsPromises.rename(...names);
+        },
+      },
+    });
+    feed(clip, UNITS.slice(0, GOP + 5));
+    while (!isAsked) await new Promise(setImmediate);
+    clip.giveWay();
+    while (clock.waiting === 0) await new Promise(setImmediate);
+    clock.pass(2000);
+    await clip.ended;
+    letGo();
+    while (journal.files === 0) await new Promise(setImmediate);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    assert.deepEqual(
+      opened.filter((name) => name.startsWith('door-2')),
+      [],
     );
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Endless } from '../../../lib/nvr/recorder/endless.js';
 import type { Alarm } from '../../../lib/nvr/recorder/types.js';
+import { TestClock } from '../../kit/test-clock.js';
 
 describe('continuous recording that fails', () => {
   /** The waits of retries, in s; the last one is due. */
@@ -57,6 +58,18 @@ describe('continuous recording that fails', () => {
     recording.retryLater();
     recording.stop();
     assert.equal(retry, undefined);
+  });
+
+  it('has one retry also where it has failed twice before that', () => {
+    const clock = new TestClock();
+    const cases = { segmentId: 'a' };
+    let begins = 0;
+    const options = { mode: 'continuous', segment: 600 } as const;
+    const recording = new Endless(options, { timers: clock }, cases as never, () => begins++);
+    recording.retryLater();
+    recording.retryLater();
+    clock.pass(60_000);
+    assert.equal(begins, 1);
   });
 
   it('lists an alarm in one file, and no more than a thousand; the journal keeps those of continuous recording', () => {

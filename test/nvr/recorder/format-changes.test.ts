@@ -16,6 +16,13 @@ describe('changes of the picture’s format', () => {
     assert.throws(() => changes.admit(55_000, 50_000), { code: 'EPROTOCOL' });
   });
 
+  it('are of no account any more a minute after they were', () => {
+    const changes = new FormatChanges(true);
+    for (let at = 5000; at <= 50_000; at += 5000) changes.admit(at, at - 5000);
+    assert.equal(changes.admit(65_000, 50_000), true, 'the first was a minute ago');
+    assert.throws(() => changes.admit(69_999, 65_000), { code: 'EPROTOCOL' });
+  });
+
   it('are refused where there are more than thirty in a clip, and go on for ever in what has no end', () => {
     const [clip, endless] = [new FormatChanges(false), new FormatChanges(true)];
     for (let at = 10_000; at <= 300_000; at += 10_000) assert.equal(clip.admit(at, at - 10_000), true);

@@ -4,6 +4,8 @@ import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { systemError } from '../../kit/recorder-rig.js';
 
 const MAX_STALE = 1000;
 
@@ -16,6 +18,22 @@ describe('a journal that was written anew', () => {
 
   afterEach(() => {
     fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('names its camera with the next line where the disk refused the first one', async () => {
+    const owner = { owner: 'here', camera: 'gate' };
+    let isFull = true;
+    const open = ((...given: Parameters<RecorderFs['open']>) =>
+      isFull ? Promise.reject(systemError('ENOSPC')) : fsPromises.open(...given)) as RecorderFs['open'];
+    const journal = await Journal.load({ ...fsPromises, open }, folder, 'one', owner);
+    await assert.rejects(
+      journal.over('none').then(() => journal.gone('1.mp4')),
+      { code: 'ENOSPC' },
+    );
+    isFull = false;
+    await journal.gone('2.mp4');
+    const [first] = fs.readFileSync(path.join(folder, '.nvr-record-one@here.jsonl'), 'utf8').split('\n');
+    assert.deepEqual(JSON.parse(first!), { op: 'of', camera: 'gate' });
   });
 
   it('is written anew again a thousand lines more than twice its entries later, and no sooner', async () => {

@@ -239,6 +239,16 @@ describe('a file that is being written', () => {
       assert.equal((await finishPart(fsPromises, root, 'clip.mp4'))!.modified, 1_000_400);
     });
 
+    it('is as long as it was where it has a name elsewhere too, whose bytes these are', async function () {
+      if (process.platform === 'win32') this.skip();
+      const torn = box('ftyp') + fragment + fragment.slice(0, -1);
+      put('clip.mp4.part', torn);
+      fs.linkSync(at('clip.mp4.part'), at('theirs.mp4'));
+      const made = await finishPart(fsPromises, root, 'clip.mp4');
+      assert.equal(made!.file, 'clip.mp4');
+      assert.equal(read('theirs.mp4'), torn);
+    });
+
     it('is deleted where it has none', async () => {
       for (const none of ['', box('ftyp') + box('moov'), box('ftyp') + fragment.slice(0, -1)]) {
         assert.equal(await finish(none), undefined);

@@ -133,6 +133,53 @@ describe('a recorder to which something other than pictures comes', () => {
     );
   });
 
+  it('tells of a fetched clip at the next start where no flow runs that hears of it', async () => {
+    async function* whole(_channel: number, from: number): AsyncIterable<VideoUnit> {
+      for (let index = 0; index < 60; index++)
+        yield await Promise.resolve({ ...clipUnit(index, EPOCH), time: from + index * FRAME_MS });
+    }
+    await armed({ backfill: true }, {}, { fetchSpan: whole });
+    rig.recorder.alarm({ reason: 'door' });
+    rig.to(12_000);
+    await rig.event('failed');
+    await rig.line('missing');
+    rig.running = false;
+    rig.to(18_000);
+    while (rig.recorder.status.toFetch > 0) await new Promise(setImmediate);
+    await disk.idle();
+    await rig.recorder.disarm();
+    assert.deepEqual({ over: rig.lines('over').length, told: words('finished') }, { over: 0, told: 0 });
+    await armed({ backfill: true, folder: rig.folder });
+    assert.deepEqual((await rig.clip()).alarms, [{ time: EPOCH + 9000, reason: 'door' }]);
+    await rig.line('over');
+  });
+
+  it('is in the same outage of the disk until a file of continuous recording is long enough', async () => {
+    let isBroken = true;
+    const open = ((...given: Parameters<RecorderFs['open']>) =>
+      isBroken ? Promise.reject(systemError('EROFS')) : disk.fs.open(...given)) as RecorderFs['open'];
+    await armed({ mode: 'continuous', segment: 10 }, { open });
+    rig.feed(pictures(10_000, 12_000));
+    assert.equal((await rig.event('failed')).firstOfOutage, true);
+    let at = 20_000;
+    for (const [nth, length, isFirst] of [
+      [2, 4000, false],
+      [3, 6000, true],
+    ] as const) {
+      isBroken = false;
+      await rig.recorder.disarm();
+      await arm();
+      rig.feed(pictures(at, at + length));
+      await rig.recorder.disarm();
+      await rig.event('finished', nth - 1);
+      isBroken = true;
+      rig.recorder.arm();
+      rig.feed(pictures(at + 10_000, at + 12_000));
+      assert.equal((await rig.event('failed', nth)).firstOfOutage, isFirst, `after ${length} ms`);
+      at += 20_000;
+    }
+  });
+
   describe('and which makes a film', () => {
     const film = { mode: 'timelapse', segment: 4 } as const;
 

@@ -164,6 +164,14 @@ describe('what an earlier run left', () => {
       assert.equal(info.end, START + LENGTH_MS);
     });
 
+    it('lacks its beginning as a part of all of its time, where it is longer than was asked for', async () => {
+      await alarm('a', { from: START - 1000, to: START + 1000 });
+      await begun('1.mp4', { id: 'a' });
+      await recovered();
+      const [{ info }] = finished as [Finished];
+      assert.equal(info.coverage, LENGTH_MS / (LENGTH_MS + 1000));
+    });
+
     it('has the alarms of its segment, and all of the time it lasts', async () => {
       await alarm(SEGMENT, { to: START + 90_000 });
       await begun('1.mp4', { id: SEGMENT });

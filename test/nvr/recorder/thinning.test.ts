@@ -35,6 +35,25 @@ describe('which segments are thinned', () => {
     assert.deepEqual(await tried({ old: 6, young: 4, older: 9, edge: 5 }), ['old', 'older']);
   });
 
+  it('are looked at once, where nothing of them can be left out', async () => {
+    const looked: string[] = [];
+    const fs = {
+      realpath: (file: string) => Promise.resolve(file),
+      unlink: () => Promise.resolve(),
+      open: (file: string) => {
+        looked.push(path.basename(file));
+        return Promise.reject(systemError('ENOENT'));
+      },
+    };
+    const segment = { file: 'old', id: SEGMENT, end: NOW - 9 * DAY_MS, delivered: {} };
+    const journal = { root: '/clips', finished: [segment], find: () => segment } as unknown as Journal;
+    const options = { thinDays: 5, fileMode: 0o640, folder: '/clips' };
+    const thinning = new Thinning(options, { fs: fs as never, now: () => NOW }, () => undefined);
+    await thinning.run(journal, () => true);
+    await thinning.run(journal, () => true);
+    assert.deepEqual(looked, ['old']);
+  });
+
   it('are no more once they are not wanted', async () => {
     let asked = 0;
     assert.deepEqual(await tried({ one: 9, two: 8, three: 7 }, () => ++asked <= 2), ['one', 'two']);

@@ -4,6 +4,7 @@ import { judgeClip, videoTimes } from '../../kit/clip-judge.js';
 import { needs } from '../../kit/tools.js';
 import { channelClip } from '../../../lib/simulator/clips.js';
 import { clipUnit } from '../../kit/clip-units.js';
+import { TimeLapse } from '../../../lib/nvr/recorder/time-lapse.js';
 import { EPOCH, RecorderRig } from '../../kit/recorder-rig.js';
 
 const GOP = channelClip(1, 'main', 'h264').units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
@@ -114,6 +115,18 @@ describe('a time-lapse', function () {
     assert.deepEqual(
       { durationMs: info.durationMs, gaps: info.gaps, coverage: info.coverage },
       { durationMs: info.frames * 40, gaps: [], coverage: 1 },
+    );
+  });
+});
+
+describe('what a time-lapse is made of', () => {
+  it('is whole keyframes, of which it counts no damaged one', () => {
+    const lapse = new TimeLapse(2, 60_000);
+    const unit = clipUnit(0, EPOCH);
+    const kinds = [{}, { damaged: true }, { keyframe: false }, {}, {}, { damaged: true }];
+    assert.deepEqual(
+      kinds.map((kind) => lapse.choose({ ...unit, ...kind })),
+      [true, false, false, false, true, false],
     );
   });
 });
