@@ -93,6 +93,15 @@ describe('the spans of the bytes of a clip', () => {
     ]);
   });
 
+  it('leave the index of a fragment without pictures with what is before it', () => {
+    const video = [sample(0, 150), sample(1000, 350)];
+    assert.deepEqual(cuts(clip(video, [], [100, 200, 300])), [
+      [0, undefined],
+      [100, 0],
+      [300, 1000],
+    ]);
+  });
+
   it('are none of no bytes, and none beyond the end of the file', () => {
     const video = [sample(0, 50), sample(1000, 50), sample(2000, 60), sample(3000, 100)];
     const spans = byteSpans(clip(video), 100);

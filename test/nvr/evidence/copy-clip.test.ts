@@ -37,7 +37,10 @@ class Counted extends DigestThread {
 }
 
 class None extends Counted {
+  begun = 0;
+
   override begin(): ThreadFile | undefined {
+    this.begun++;
     return undefined;
   }
 }
@@ -108,6 +111,29 @@ describe('a clip that is copied into an export', function () {
     );
     await source.close();
     assert.equal(thread.held, 0);
+  });
+
+  it('is given to a thread from 1 MiB on', async () => {
+    const file = path.join(rig.userDir, 'other.mp4');
+    for (const [size, isByThread] of [
+      [1024 * 1024 - 1, false],
+      [1024 * 1024, true],
+    ] as const) {
+      const thread = new None();
+      nodeFs.writeFileSync(file, Buffer.alloc(size, 'no clip'));
+      await copied(file, thread);
+      assert.equal(thread.begun > 0, isByThread, `${size} bytes`);
+    }
+  });
+
+  it('is not copied where it has become shorter meanwhile', async () => {
+    const source = await fs.open(short);
+    const { size } = await source.stat();
+    await assert.rejects(
+      copyClip(source, size + 1, () => Promise.resolve(), new None()),
+      { code: 'EIO' },
+    );
+    await source.close();
   });
 
   it('is copied whole where it is no clip', async () => {

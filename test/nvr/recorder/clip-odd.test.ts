@@ -131,7 +131,7 @@ describe('a recording of a stream that is not as usual', () => {
           clip.push(one);
     }
     await clip.end(UNITS[10]!.arrival);
-    const [{ info }] = told('finished') as [{ info: { file: string; frames: number } }];
+    const { info } = told('finished')[0]!;
     const handle = await fsPromises.open(info.file);
     const boxes = await readBoxes(handle).finally(() => handle.close());
     const track = boxes.tracks.find(({ kind }) => kind === 'soun')!;

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { sha256Of } from '../../../lib/nvr/recorder/digest.js';
-import { DigestThread } from '../../../lib/nvr/recorder/digest-thread.js';
+import { DigestThread, sharedThread } from '../../../lib/nvr/recorder/digest-thread.js';
 
 const MB = 1024 * 1024;
 
@@ -41,6 +41,21 @@ describe('the hash of a file', () => {
       assert.equal(told[0], told[1]);
       assert.equal(read, pieces);
     });
+
+  it('begins anew behind the end of a file, whole and in its parts, in the thread as well', async () => {
+    const thread = sharedThread;
+    const file = thread.begin()!;
+    const ask = (text: string, part: 'goes on' | 'ends') =>
+      thread.ask(file, new Uint8Array(Buffer.from(text)), part);
+    const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+    for (const text of ['one', 'two']) {
+      await ask(text, 'goes on');
+      assert.equal((await ask(text, 'ends'))?.sha256, sha256(text + text), 'a part');
+      await ask(text, 'goes on');
+      assert.equal((await thread.ask(file))?.sha256, sha256(text + text + text));
+    }
+    thread.end();
+  });
 
   it('is right though the thread breaks, at its beginning or in the midst of the file', async () => {
     const broken = path.join(folder, 'broken.cjs');
