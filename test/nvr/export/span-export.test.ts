@@ -151,6 +151,36 @@ describe('the exports of a node', () => {
     );
   });
 
+  it('are stopped before they have anything, which is no error', async () => {
+    const rig = rigOf();
+    const { reason, error, files } = await new Promise<ExportEnd>((resolve) => {
+      const one = start(rig, resolve);
+      void one.stop();
+    });
+    assert.deepEqual({ reason, error, files }, { reason: 'stopped', error: undefined, files: 0 });
+  });
+
+  it('go on, as a job, where an attempt in between has got nothing', async () => {
+    const rig = rigOf();
+    const job = { run: 'job', isJob: true };
+    rig.breakAt = EPOCH + 4_000;
+    assert.equal((await rig.export(job)).files, 1);
+    const reached = rig.files[0]!.recordedTo;
+    rig.breakAt = EPOCH;
+    const { reason, missingMs } = await rig.export(job);
+    assert.deepEqual({ reason, missingMs }, { reason: 'error', missingMs: SPAN.to - reached });
+    rig.breakAt = Infinity;
+    const end = await rig.export(job);
+    assert.deepEqual(
+      { reason: end.reason, missingMs: end.missingMs, files: end.files },
+      { reason: 'reached', missingMs: 0, files: 2 },
+    );
+    assert.deepEqual(
+      rig.asked.map(({ from }) => from),
+      [SPAN.from, reached, reached],
+    );
+  });
+
   it('name what is there of a span without a keyframe', async () => {
     const rig = rigOf();
     each = (unit) => ({ ...unit, keyframe: false });
@@ -181,6 +211,10 @@ describe('the exports of a node', () => {
     await rig.export({ message });
     assert.deepEqual(rig.files, []);
     await rig.exports.close();
+    const silent = rigOf();
+    silent.running = false;
+    await silent.exports.recover();
+    assert.deepEqual(silent.recovered, [], 'no flow runs that could hear of it');
     const later = rigOf();
     await later.exports.recover();
     assert.deepEqual(

@@ -156,26 +156,26 @@ describe('a recording of a stream that is not as usual', () => {
   it('begins no other file where it has failed while one was finished', async () => {
     let letGo = (): void => undefined;
     const hangs = new Promise<void>((resolve) => (letGo = resolve));
-    let isAsked = false;
+    const asked: string[] = [];
     const opened: string[] = [];
     const clock = new TestClock();
     const clip = clipOf({ segmentMs: GOP * FRAME_MS }, [], {
       clock,
       fs: {
         ...fsPromises,
-        open: ((...given: Parameters<RecorderFs['open']>) => {
+        open: (...given: Parameters<RecorderFs['open']>) => {
           opened.push(path.basename(String(given[0])));
           return fsPromises.open(...given);
-        }) as RecorderFs['open'],
+        },
         rename: async (...names) => {
-          isAsked = true;
+          asked.push(String(names[0]));
           await hangs;
           await fsPromises.rename(...names);
         },
       },
     });
     feed(clip, UNITS.slice(0, GOP + 5));
-    while (!isAsked) await new Promise(setImmediate);
+    while (asked.length === 0) await new Promise(setImmediate);
     clip.giveWay();
     while (clock.waiting === 0) await new Promise(setImmediate);
     clock.pass(2000);

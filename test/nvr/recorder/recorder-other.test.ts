@@ -103,7 +103,11 @@ describe('a recorder to which something other than pictures comes', () => {
       signal: AbortSignal,
     ): AsyncIterable<VideoUnit> {
       asked.push(signal);
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      });
       yield* [];
     }
     for (const until of [12_000, 30_000]) {

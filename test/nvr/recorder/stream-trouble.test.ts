@@ -8,8 +8,9 @@ const AWAY = new NvrError('EUNREACHABLE', 'Away.');
 const REFUSED = new NvrError('EAUTH', 'Refused.');
 
 describe('why a stream did not play', () => {
-  const tell = (trouble: StreamTrouble, type: string, now: number, error?: NvrError): void =>
+  const tell = (trouble: StreamTrouble, type: string, now: number, error?: NvrError): void => {
     trouble.onHubEvent({ type, error } as unknown as HubEvent, now);
+  };
 
   it('is known while it is away or given up, and of any time before it plays again', () => {
     for (const type of ['reconnecting', 'error']) {
