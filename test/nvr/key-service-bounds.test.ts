@@ -2,44 +2,32 @@
 // ends.
 
 import assert from 'node:assert/strict';
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
 import { Account } from '../../lib/nvr/account.js';
 import { get } from '../../lib/nvr/playback/key-http.js';
 import { fetchPlaybackKey, type KeyReply } from '../../lib/nvr/playback/key-service.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
+import { KeyServer } from '../kit/key-server.js';
 import { settingsFor } from '../kit/settings.js';
 
 const START = 1_764_233_441_000;
 
 describe('the key service, at its bounds', () => {
-  let server: http.Server;
-  let port: number;
-  let answer: (request: IncomingMessage, response: ServerResponse) => void;
-  let asked: IncomingMessage[];
+  const service = new KeyServer();
 
-  before(async () => {
-    server = http.createServer((request, response) => {
-      asked.push(request);
-      answer(request, response);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    ({ port } = server.address() as AddressInfo);
-  });
+  before(() => service.start());
 
   beforeEach(() => {
-    asked = [];
+    service.asked = [];
   });
 
   after(() => {
-    server.closeAllConnections();
-    server.close();
+    service.close();
   });
 
   const settings = (extra: Partial<NvrSettings> = {}): NvrSettings =>
-    settingsFor(1, { httpPort: port, username: '', password: '', ...extra });
+    settingsFor(1, { httpPort: service.port, username: '', password: '', ...extra });
   const fetchKey = (extra: Partial<NvrSettings> = {}, group = 0, signal?: AbortSignal): Promise<KeyReply> =>
     fetchPlaybackKey(settings(extra), new Account(() => performance.now()), {
       group,
@@ -48,13 +36,13 @@ describe('the key service, at its bounds', () => {
     });
 
   it('is asked for the group, and for seconds that count as its setting says, whatever the NVR’s zone', async () => {
-    answer = (_, response) => response.end('pbkey=aB3xyz');
+    service.answer = (_, response) => response.end('pbkey=aB3xyz');
     const timeZone = 'Asia/Tokyo';
     await fetchKey({ timeZone }, 3);
     await fetchKey({ timeZone, keyTime: 'local' });
     const utc = START / 1000;
     assert.deepEqual(
-      asked.map(({ url }) => url),
+      service.asked.map(({ url }) => url),
       [
         `/datasearch/gen_pbkey?group_id=3&start_time=${utc}`,
         `/datasearch/gen_pbkey?group_id=0&start_time=${utc + 9 * 3600}`,
@@ -63,9 +51,10 @@ describe('the key service, at its bounds', () => {
   });
 
   it('tells its clock in milliseconds, and none where it has none', async () => {
-    answer = (_, response) => response.setHeader('Date', new Date(START).toUTCString()).end('pbkey=aB3xyz');
+    service.answer = (_, response) =>
+      response.setHeader('Date', new Date(START).toUTCString()).end('pbkey=aB3xyz');
     assert.deepEqual(await fetchKey(), { key: 'aB3xyz', serverTime: START });
-    answer = (_, response) => {
+    service.answer = (_, response) => {
       response.sendDate = false;
       response.end('pbkey=aB3xyz');
     };
@@ -75,7 +64,7 @@ describe('the key service, at its bounds', () => {
   it('gets at most eight cookies back, of 1024 characters, each as it was set last', async () => {
     const long = `long=${'x'.repeat(1024 - 5)}`;
     const first = [long, `${long.replace('long', 'over')}x`, 'sid=old'];
-    answer = ({ headers }, response) => {
+    service.answer = ({ headers }, response) => {
       const seen = headers.cookie ?? '';
       if (seen === '') response.writeHead(302, { 'Set-Cookie': first, Location: '/2' }).end();
       else if (!seen.includes('c6')) {
@@ -84,24 +73,25 @@ describe('the key service, at its bounds', () => {
       } else response.end('pbkey=aB3xyz');
     };
     await fetchKey();
-    const pairs = asked.at(-1)!.headers.cookie!.split('; ');
+    const pairs = service.asked.at(-1)!.headers.cookie!.split('; ');
     assert.deepEqual(pairs, [long, 'sid=new', 'c1=1', 'c2=1', 'c3=1', 'c4=1', 'c5=1', 'c6=1']);
   });
 
   it('is followed as often as any redirect, with the whole of the address', async () => {
-    answer = (_, response) => {
-      if (asked.length > LIMITS.redirects) response.end('pbkey=aB3xyz');
-      else response.writeHead(302, { Location: `/at/${asked.length}?x=${asked.length}` }).end();
+    service.answer = (_, response) => {
+      if (service.asked.length > LIMITS.redirects) response.end('pbkey=aB3xyz');
+      else
+        response.writeHead(302, { Location: `/at/${service.asked.length}?x=${service.asked.length}` }).end();
     };
     assert.equal((await fetchKey()).key, 'aB3xyz');
-    assert.equal(asked.at(-1)!.url, `/at/${LIMITS.redirects}?x=${LIMITS.redirects}`);
-    assert.equal(asked.at(-1)!.headers.host, `127.0.0.1:${port}`);
+    assert.equal(service.asked.at(-1)!.url, `/at/${LIMITS.redirects}?x=${LIMITS.redirects}`);
+    assert.equal(service.asked.at(-1)!.headers.host, `127.0.0.1:${service.port}`);
   });
 
   it('is asked once more with a log-in whose challenge had become stale', async () => {
     const digest = (nonce: string, more = ''): string =>
       `Digest realm="r", nonce="${nonce}", qop="auth", algorithm=MD5${more}`;
-    answer = ({ headers }, response) => {
+    service.answer = ({ headers }, response) => {
       const said = headers.authorization ?? '';
       if (said.includes('nonce="two"')) response.end('pbkey=aB3xyz');
       else
@@ -114,22 +104,25 @@ describe('the key service, at its bounds', () => {
 
   it('sends up to 64 KiB, and not a byte more', async () => {
     const ask = (bytes: number): Promise<number> => {
-      answer = (_, response) => response.end(Buffer.alloc(bytes));
-      return get({ tls: false, host: '127.0.0.1', port, path: '/' }, settings(), {}, undefined).then(
-        ({ body }) => body.length,
-      );
+      service.answer = (_, response) => response.end(Buffer.alloc(bytes));
+      return get(
+        { tls: false, host: '127.0.0.1', port: service.port, path: '/' },
+        settings(),
+        {},
+        undefined,
+      ).then(({ body }) => body.length);
     };
     assert.equal(await ask(64 * 1024), 64 * 1024);
     await assert.rejects(ask(64 * 1024 + 1), { code: 'EPLAYBACKKEY' });
   });
 
   it('is not asked where that is given up before, and let go of at once where it is given up meanwhile', async () => {
-    answer = () => undefined;
+    service.answer = () => undefined;
     await assert.rejects(fetchKey({}, 0, AbortSignal.abort()), NvrError);
-    assert.equal(asked.length, 0);
+    assert.equal(service.asked.length, 0);
     const ending = new AbortController();
     const closed = new Promise<void>((resolve) => {
-      answer = ({ socket }) => {
+      service.answer = ({ socket }) => {
         socket.once('close', () => {
           resolve();
         });
@@ -142,7 +135,7 @@ describe('the key service, at its bounds', () => {
 
   it('has its time from the setting, in seconds, and is let go of when that is over', async () => {
     const closed = new Promise<void>((resolve) => {
-      answer = ({ socket }) => {
+      service.answer = ({ socket }) => {
         socket.once('close', () => {
           resolve();
         });

@@ -6,43 +6,34 @@ import { NvrError } from '../../lib/errors.js';
 import { Account } from '../../lib/nvr/account.js';
 import { fetchPlaybackKey } from '../../lib/nvr/playback/key-service.js';
 import type { NvrSettings } from '../../lib/nvr/types.js';
+import { KeyServer } from '../kit/key-server.js';
 import { settingsFor } from '../kit/settings.js';
 
 const ACCOUNT = { username: 'admin', password: 'secret99' };
 const BASIC = `Basic ${Buffer.from('admin:secret99').toString('base64')}`;
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
-
 describe('the key service', () => {
-  let server: http.Server;
-  let port: number;
-  let answer: Answer;
-  let asked: IncomingMessage[];
+  const service = new KeyServer();
   let account: Account;
   let log: string;
   let warnings: NvrError[];
 
-  before(async () => {
-    server = http.createServer((request, response) => {
-      asked.push(request);
-      answer(request, response);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    ({ port } = server.address() as AddressInfo);
-  });
+  before(() => service.start());
 
   beforeEach(() => {
-    asked = [];
+    service.asked = [];
     warnings = [];
     log = '';
     account = new Account(() => performance.now());
   });
 
-  after(() => server.close());
+  after(() => {
+    service.close();
+  });
 
   const fetchKey = async (extra: Partial<NvrSettings> = {}): Promise<string> => {
     const { key } = await fetchPlaybackKey(
-      settingsFor(1, { httpPort: port, ...ACCOUNT, ...extra }),
+      settingsFor(1, { httpPort: service.port, ...ACCOUNT, ...extra }),
       account,
       {
         group: 0,
@@ -61,7 +52,7 @@ describe('the key service', () => {
   };
 
   it('takes 201, a reply packed without being asked to, and a redirect to itself', async () => {
-    answer = (_, response) => response.writeHead(201).end('pbkey=aB3xyz');
+    service.answer = (_, response) => response.writeHead(201).end('pbkey=aB3xyz');
     assert.equal(await fetchKey(), 'aB3xyz');
     for (const [encoding, pack] of [
       ['gzip', zlib.gzipSync],
@@ -69,14 +60,14 @@ describe('the key service', () => {
       ['br', zlib.brotliCompressSync],
       ['', zlib.gzipSync],
     ] as const) {
-      answer = (_, response) =>
+      service.answer = (_, response) =>
         response
           .writeHead(200, encoding === '' ? {} : { 'Content-Encoding': encoding })
           .end(pack(Buffer.from('pbkey=aB3xyz')));
       assert.equal(await fetchKey(), 'aB3xyz', encoding);
     }
-    for (const location of ['/new?x=1', `http://127.0.0.1:${port}/new?x=1`]) {
-      answer = ({ url }, response) =>
+    for (const location of ['/new?x=1', `http://127.0.0.1:${service.port}/new?x=1`]) {
+      service.answer = ({ url }, response) =>
         url === '/new?x=1' ? response.end('aB3xyz') : response.writeHead(301, { Location: location }).end();
       assert.equal(await fetchKey(), 'aB3xyz', location);
     }
@@ -84,27 +75,29 @@ describe('the key service', () => {
 
   it('takes a key from the headers of an empty reply, and from no others', async () => {
     for (const name of ['X-PBKey', 'Playback-Key', 'PbKey']) {
-      answer = (_, response) => response.writeHead(200, { [name]: 'aB3xyz' }).end();
+      service.answer = (_, response) => response.writeHead(200, { [name]: 'aB3xyz' }).end();
       assert.equal(await fetchKey(), 'aB3xyz', name);
     }
-    answer = (_, response) => response.writeHead(200, { 'Set-Cookie': 'pbkey=aB3xyz; Path=/' }).end();
+    service.answer = (_, response) => response.writeHead(200, { 'Set-Cookie': 'pbkey=aB3xyz; Path=/' }).end();
     assert.equal(await fetchKey(), 'aB3xyz');
-    answer = (_, response) => response.writeHead(200, { 'X-PBKey': 'not logged in' }).end();
+    service.answer = (_, response) => response.writeHead(200, { 'X-PBKey': 'not logged in' }).end();
     assert.equal((await fails()).code, 'EAUTH');
-    answer = (_, response) => response.writeHead(200, { 'X-PBKey': 'aB3xyz' }).end('NOT_LOGIN');
+    service.answer = (_, response) => response.writeHead(200, { 'X-PBKey': 'aB3xyz' }).end('NOT_LOGIN');
     assert.equal((await fails()).code, 'EAUTH');
-    answer = (_, response) => response.writeHead(200, { 'X-CSRF-Token': 'aB3xyz' }).end();
+    service.answer = (_, response) => response.writeHead(200, { 'X-CSRF-Token': 'aB3xyz' }).end();
     assert.match((await fails()).message, /empty/);
   });
 
   it('asks a busy service once more, and only once', async () => {
-    answer = (_, response) =>
-      asked.length === 1 ? response.writeHead(503, { 'Retry-After': '0' }).end() : response.end('aB3xyz');
+    service.answer = (_, response) =>
+      service.asked.length === 1
+        ? response.writeHead(503, { 'Retry-After': '0' }).end()
+        : response.end('aB3xyz');
     assert.equal(await fetchKey(), 'aB3xyz');
-    answer = (_, response) => response.writeHead(503, { 'Retry-After': '0' }).end();
-    asked = [];
+    service.answer = (_, response) => response.writeHead(503, { 'Retry-After': '0' }).end();
+    service.asked = [];
     assert.equal((await fails()).code, 'EPLAYBACKKEY');
-    assert.equal(asked.length, 2);
+    assert.equal(service.asked.length, 2);
   });
 
   it('brings a cookie back: through a log-in, a redirect, and to a service that gives its session first', async () => {
@@ -112,26 +105,26 @@ describe('the key service', () => {
       response
         .writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"', 'Set-Cookie': 'sid=77; Path=/; HttpOnly' })
         .end();
-    answer = ({ headers }, response) =>
+    service.answer = ({ headers }, response) =>
       headers.cookie === 'sid=77' && headers.authorization === BASIC
         ? response.end('aB3xyz')
         : challenge(response);
     assert.equal(await fetchKey(), 'aB3xyz');
-    answer = ({ headers }, response) =>
+    service.answer = ({ headers }, response) =>
       headers.cookie === 'sid=77'
         ? response.end('aB3xyz')
         : response.writeHead(302, { 'Set-Cookie': 'sid=77', Location: '/' }).end();
     assert.equal(await fetchKey(), 'aB3xyz');
-    answer = ({ headers }, response) =>
+    service.answer = ({ headers }, response) =>
       headers.cookie === 'sid=77'
         ? response.end('aB3xyz')
         : response.writeHead(200, { 'Set-Cookie': 'sid=77' }).end('NOT_LOGIN');
     assert.equal(await fetchKey(), 'aB3xyz');
-    answer = (_, response) =>
-      response.writeHead(200, { 'Set-Cookie': `sid=${asked.length}` }).end('NOT_LOGIN');
-    asked = [];
+    service.answer = (_, response) =>
+      response.writeHead(200, { 'Set-Cookie': `sid=${service.asked.length}` }).end('NOT_LOGIN');
+    service.asked = [];
     assert.equal((await fails()).code, 'EAUTH');
-    assert.equal(asked.length, 2);
+    assert.equal(service.asked.length, 2);
   });
 
   it('follows nobody to another host, and takes no account to another port', async () => {
@@ -143,52 +136,53 @@ describe('the key service', () => {
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const otherPort = (other.address() as AddressInfo).port;
     try {
-      answer = (_, response) =>
+      service.answer = (_, response) =>
         response.writeHead(302, { Location: `http://localhost:${otherPort}/x` }).end();
       assert.equal((await fails()).code, 'EUNSUPPORTED');
       assert.equal(elsewhere.length, 0);
-      answer = (_, response) =>
+      service.answer = (_, response) =>
         response.writeHead(302, { Location: `http://127.0.0.1:${otherPort}/x` }).end();
       assert.equal((await fails()).code, 'EAUTH');
-      answer = (_, response) =>
+      service.answer = (_, response) =>
         response.writeHead(302, { Location: `http://localhost:${otherPort}/x` }).end();
       assert.equal((await fails({ redirects: 'any' })).code, 'EUNSUPPORTED');
       assert.ok(elsewhere.every(({ headers }) => headers.authorization === undefined));
       for (const location of ['ftp://127.0.0.1/x', 'http://[', 'javascript:1']) {
-        answer = (_, response) => response.writeHead(302, { Location: location }).end();
+        service.answer = (_, response) => response.writeHead(302, { Location: location }).end();
         assert.equal((await fails()).code, 'EPROTOCOL', location);
       }
-      answer = (_, response) => response.writeHead(302, { Location: '/round' }).end();
-      asked = [];
+      service.answer = (_, response) => response.writeHead(302, { Location: '/round' }).end();
+      service.asked = [];
       assert.equal((await fails()).code, 'EPROTOCOL');
-      assert.equal(asked.length, 6);
+      assert.equal(service.asked.length, 6);
     } finally {
       other.close();
     }
   });
 
   it('gets no password in clear where the NVR’s RTSP asked for Digest, and one with a warning where nothing better was offered', async () => {
-    answer = ({ headers }, response) =>
+    service.answer = ({ headers }, response) =>
       headers.authorization === BASIC
         ? response.end('aB3xyz')
         : response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"' }).end();
     assert.equal(await fetchKey(), 'aB3xyz');
     assert.deepEqual({ warnings: warnings.length, code: warnings[0]?.code }, { warnings: 1, code: 'EAUTH' });
     account.memory.login.digestSeen = true;
-    asked = [];
+    service.asked = [];
     assert.equal((await fails()).code, 'EUNSUPPORTED');
-    assert.ok(asked.every(({ headers }) => headers.authorization === undefined));
+    assert.ok(service.asked.every(({ headers }) => headers.authorization === undefined));
     assert.equal(await fetchKey({ allowBasic: true }), 'aB3xyz');
     assert.equal(account.gate.waitMs, 0);
   });
 
   it('is held to 64 KiB, packed or not', async () => {
-    answer = (_, response) => response.end('x'.repeat(100_000));
+    service.answer = (_, response) => response.end('x'.repeat(100_000));
     assert.match((await fails()).message, /64 KiB/);
-    answer = (_, response) =>
+    service.answer = (_, response) =>
       response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(zlib.gzipSync(Buffer.alloc(50_000_000)));
     assert.match((await fails()).message, /64 KiB/);
-    answer = (_, response) => response.writeHead(200, { 'Content-Encoding': 'br' }).end('never packed');
+    service.answer = (_, response) =>
+      response.writeHead(200, { 'Content-Encoding': 'br' }).end('never packed');
     assert.match((await fails()).message, /cannot be unpacked/);
   });
 
@@ -200,7 +194,7 @@ describe('the key service', () => {
       ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', chunk],
     ] as const) {
       let sent = 0;
-      answer = ({ socket }) => {
+      service.answer = ({ socket }) => {
         const bytes = Buffer.from(endless.repeat(Math.ceil(16_384 / endless.length)));
         const more = (): void => {
           while (!socket.destroyed && sent < 64 << 20 && socket.write(bytes)) sent += bytes.length;
@@ -217,7 +211,7 @@ describe('the key service', () => {
   });
 
   it('leaves the shape of its reply in the trace, and never the key, wherever that comes back', async () => {
-    answer = (_, response) => response.end('{"data":{"ticket":"Kd83jsLq"}}');
+    service.answer = (_, response) => response.end('{"data":{"ticket":"Kd83jsLq"}}');
     assert.equal(await fetchKey({ keyPattern: 'ticket' }), 'Kd83jsLq');
     assert.match(log, /> GET \/datasearch\/gen_pbkey\?group_id=0&start_time=1764233441 \(key service\)/);
     assert.match(

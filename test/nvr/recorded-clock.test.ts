@@ -151,4 +151,20 @@ describe('RecordedClock', () => {
     const anew = [0, 3600].map((each) => clock.timeOf({ ...unit(each), source: 9 }, NOW).time - START);
     assert.deepEqual(anew, [160, 200]);
   });
+
+  it('goes on by the newest step where the stream begins anew, and not by the first one', () => {
+    const clock = new RecordedClock(START, undefined, 1);
+    for (const ms of [0, 40, 80, 280]) clock.timeOf(unit(ms * 90), NOW);
+    assert.equal(clock.timeOf({ ...unit(0), source: 9 }, NOW).time - START, 480);
+  });
+
+  it('counts on from a leap of the recorded time, where the next picture claims nothing', () => {
+    const clock = new RecordedClock(START, undefined, 1, true);
+    const leap = START + 1_800_000;
+    clock.timeOf(unit(0, { onvifTime: START }), NOW);
+    clock.timeOf(unit(90_000, { onvifTime: START + 1000 }), NOW);
+    assert.equal(clock.timeOf(unit(180_000, { onvifTime: leap }), NOW).time, leap);
+    const next = clock.timeOf(unit(180_000 + 3600), NOW);
+    assert.deepEqual({ at: next.time - leap, source: next.source }, { at: 40, source: 'start' });
+  });
 });

@@ -63,4 +63,17 @@ describe('what a played span leaves out', () => {
     for (const time of [0, 3000]) holes.take(FROM + time);
     assert.equal(holes.within, 0);
   });
+
+  it('does not take a hole before the last picture for the pace that its end is judged by', () => {
+    const holes = new SpanHoles(FROM);
+    for (const time of [...every(100, 0, 1100), 3000]) holes.take(FROM + time);
+    assert.equal(holes.within, 2000);
+    assert.equal(holes.upTo(FROM + 4500), 3500);
+  });
+
+  it('counts of a hole that began before the span what lies within it, however short that is', () => {
+    const holes = new SpanHoles(FROM);
+    for (const time of [-440, -400, 200, 240, 280]) holes.take(FROM + time);
+    assert.equal(holes.within, 200);
+  });
 });

@@ -68,7 +68,7 @@ async function openOnce(
   handlers: RecordedHandlers,
   signal: AbortSignal,
 ): Promise<RtspSession> {
-  const { settings, account, session } = context;
+  const { settings, account, session, open = openSession } = context;
   const { channel, stream, group, speed } = request;
   const isOnvif = settings.replay === 'onvif';
   const span: PlaybackSpan = { start: at, end: to, key: '' };
@@ -79,7 +79,7 @@ async function openOnce(
     span.key = (await fetchPlaybackKey(settings, account, asked)).key;
   }
   const units = new RecordedUnits(handlers, context.memory.camera(LIMITS.gopBytes), signal);
-  const opened = await openSession(context.uriOf(playbackPath(settings, channel, stream, span)), {
+  const opened = await open(context.uriOf(playbackPath(settings, channel, stream, span)), {
     ...session,
     signal,
     transport: playbackTransportsOf(settings),

@@ -1,5 +1,6 @@
 // The request, the handlers and the context of a playback run.
 
+import type { openSession } from '../../client/open-session.js';
 import type { ServerOptions } from '../../client/session-options.js';
 import type { VideoUnit } from '../../codec/unit.js';
 import type { NvrError } from '../../errors.js';
@@ -77,6 +78,8 @@ export interface RunContext {
   readonly settings: NvrSettings;
   readonly account: Account;
   readonly session: ServerOptions;
+  /** Opens a session; by default one to the NVR. */
+  readonly open?: typeof openSession;
   readonly memory: MemoryBudget;
   uriOf(path: string): string;
   /** Whether the channel has a live stream: tells "no such channel" from "no recording". */

@@ -1,0 +1,102 @@
+// The runs of one NVR together: how many there are, and what their names and their ends do. The sessions are
+// played by the test.
+
+import assert from 'node:assert/strict';
+import type { SessionOptions } from '../../lib/client/session-options.js';
+import { Account } from '../../lib/nvr/account.js';
+import { MemoryBudget } from '../../lib/nvr/memory-budget.js';
+import type { PlaybackRun } from '../../lib/nvr/playback/run.js';
+import { PlaybackRuns } from '../../lib/nvr/playback/runs.js';
+import { FakeSession } from '../kit/fake-session.js';
+import { settingsFor } from '../kit/settings.js';
+
+describe('the playback runs of one NVR', () => {
+  let runs: PlaybackRuns;
+  let sessions: FakeSession[];
+  let ends: string[];
+
+  beforeEach(() => {
+    [sessions, ends] = [[], []];
+    runs = new PlaybackRuns({
+      settings: settingsFor(1, { uriStyle: 'custom', liveTemplate: '/live', playbackTemplate: '/rec' }),
+      account: new Account(() => performance.now()),
+      session: {},
+      memory: new MemoryBudget({ bytes: 1e6 }),
+      uriOf: (path) => path,
+      hasChannel: () => Promise.resolve(true),
+      open: (_uri, options) => {
+        const session = Object.assign(new FakeSession(options as SessionOptions), {
+          playReply: { rtpInfo: [] },
+        });
+        sessions.push(session);
+        return Promise.resolve(session.asSession);
+      },
+    });
+  });
+
+  const play = (run: string): PlaybackRun =>
+    runs.play(
+      { run, channel: 1, stream: 'main', group: 0, from: 1000, speed: 1 },
+      {
+        onUnit: () => undefined,
+        onEnd: (reason) => ends.push(`${run} ${reason}, ${runs.get(run) === undefined ? 'free' : 'taken'}`),
+      },
+    );
+
+  it('are four at most, and one more as soon as one of them has ended', async () => {
+    for (const name of ['a', 'b', 'c']) play(name);
+    assert.equal(runs.isFull, false);
+    const last = play('d');
+    assert.equal(runs.isFull, true);
+    assert.throws(() => play('e'), { code: 'EBUSY' });
+    assert.equal(runs.get('e'), undefined);
+    await last.stop();
+    assert.equal(runs.isFull, false);
+    assert.equal(runs.get('e'), undefined);
+    play('e');
+    assert.throws(() => play('d'), { code: 'EBUSY' });
+    await runs.close();
+  });
+
+  it('are replaced by their name, and the end of the replaced one leaves the name to the new one', async () => {
+    const before = play('a');
+    for (const name of ['b', 'c', 'd']) play(name);
+    const after = play('a');
+    assert.deepEqual(
+      { before: before.state, kept: runs.get('a') === after },
+      { before: 'ended', kept: true },
+    );
+    // The name is free while its end is told, so that the end may be answered with another run.
+    assert.deepEqual(ends, ['a replaced, free']);
+    await before.stop();
+    assert.equal(runs.get('a'), after, 'when it has ended for the second time');
+    await after.stop();
+    assert.deepEqual(ends, ['a replaced, free', 'a stopped, free']);
+    await runs.close();
+  });
+
+  it('wake all that wait for a place at each end, and each of them once', async () => {
+    const woken: string[] = [];
+    for (const name of ['a', 'b']) play(name);
+    runs.onceOneEnds(() => woken.push('one'));
+    runs.onceOneEnds(() => {
+      woken.push('two');
+      runs.onceOneEnds(() => woken.push('two again'));
+    });
+    await runs.get('a')!.stop();
+    assert.deepEqual(woken, ['one', 'two']);
+    await runs.get('b')!.stop();
+    assert.deepEqual(woken, ['one', 'two', 'two again']);
+  });
+
+  it('end together, and close what they have opened', async () => {
+    for (const name of ['a', 'b']) play(name);
+    await new Promise((resolve) => setImmediate(resolve));
+    await runs.close();
+    assert.deepEqual(
+      sessions.map(({ closed }) => closed),
+      [1, 1],
+    );
+    assert.deepEqual(ends, ['a stopped, free', 'b stopped, free']);
+  });
+});
