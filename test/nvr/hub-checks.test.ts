@@ -75,6 +75,22 @@ describe('what a check finds in a running session', () => {
     assert.deepEqual(check(hub), { codec: 'h264', width: 640, height: 360, fps: 25, bitrateKbps: 2_000 });
   });
 
+  it('is what the description declares while no picture has come, and what the pictures say from then on', () => {
+    const check = checks();
+    const description = parseSdp(
+      'v=0\r\nm=video 0 RTP/AVP 99\r\na=rtpmap:99 H265/90000\r\na=framerate:50\r\n',
+    );
+    const hub = Object.assign(new CheckedHub(), { description });
+    assert.deepEqual(check(hub), { codec: 'h265', fps: 50 });
+    hub.format = { codec: 'h264', width: 0, height: 0 };
+    assert.deepEqual(check(hub), { codec: 'h264' });
+    hub.format = { codec: 'h264', width: 0, height: 0, frameRate: 12.5 };
+    assert.deepEqual(check(hub, { fps: 10 }), { codec: 'h264', fps: 12.5 });
+    hub.format = { codec: 'h264', width: 0, height: 0 };
+    assert.deepEqual(check(hub, { fps: 10 }), { codec: 'h264', fps: 10 });
+    assert.deepEqual(check(new CheckedHub()), {}, 'nothing is known yet');
+  });
+
   it('is how far the clock is ahead, by the last sender report alone', () => {
     const check = checks();
     const hub = new FakeHub();
@@ -206,5 +222,19 @@ describe('a check through a running session', () => {
     hub.emit(videoUnit());
     await checked;
     assert.equal(findings.keyframeMs, 1_200);
+  });
+
+  it('waits for no second attempt of a stream that breaks off meanwhile, and names the cause', async () => {
+    const checked = check('session').catch((error: unknown) => error);
+    await clock.tickAsync(0);
+    hub.tell({ type: 'playing' });
+    hub.tell({ type: 'reconnecting', code: 'ECONNREFUSED' });
+    const error = await checked;
+    assert.ok(error instanceof StageError, String(error));
+    assert.deepEqual(
+      { stage: error.stage, code: error.error.code },
+      { stage: 'media', code: 'ECONNREFUSED' },
+    );
+    assert.deepEqual(told, ['reach', 'rtsp', 'auth']);
   });
 });

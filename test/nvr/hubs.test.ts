@@ -163,4 +163,14 @@ describe('the hubs of an NVR', () => {
     for (let channel = 2300 - SPARE; channel < 2300; channel++) asked(channel);
     assert.equal(made.length, 300, 'nor one of the newest');
   });
+
+  it('keep the newest, also where it was forgotten before and is asked for again', () => {
+    for (let channel = 1; channel <= MOST + SPARE + 1; channel++) asked(channel);
+    made = [];
+    const again = asked(1);
+    assert.deepEqual(made, ['1/main'], 'it was forgotten');
+    assert.equal(asked(1), again, 'it is the newest');
+    for (let channel = 1001; channel <= 1010; channel++) asked(channel);
+    assert.equal(asked(1), again, 'newer than most');
+  });
 });

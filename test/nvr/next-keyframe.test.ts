@@ -231,4 +231,22 @@ describe('the next keyframe of a camera', () => {
     const kept = videoUnit();
     assert.equal(await new Waiting({ kept }).after(), kept);
   });
+
+  it('says the same of a stream whose recovery point is followed by pictures that decoding cannot begin at', async () => {
+    const waiting = new Waiting();
+    hub.emit({ ...videoUnit({ keyframe: false }), recoveryFrames: 3 });
+    hub.emit(videoUnit({ keyframe: false }));
+    assert.equal(await waiting.after(10_000), 'EUNSUPPORTED');
+  });
+
+  it('is awaited through a break of each attempt that has played, and through none of one that has not since', async () => {
+    const waiting = new Waiting();
+    for (let round = 0; round < 2; round++) {
+      hub.tell({ type: 'playing' });
+      hub.tell({ type: 'reconnecting' });
+      assert.equal(await waiting.after(), 'waits', `break ${round + 1}`);
+    }
+    hub.tell({ type: 'reconnecting' });
+    assert.equal(await waiting.after(), 'EUNREACHABLE');
+  });
 });

@@ -17,6 +17,15 @@ describe('parseTime', () => {
     assert.equal(time('+90s'), NOW + 90_000);
   });
 
+  it('takes text of twelve to fourteen digits for epoch ms, and says which years those may lie in', () => {
+    assert.equal(time('946684800000'), Date.UTC(2000, 0, 1));
+    assert.equal(time('1764233441000'), 1_764_233_441_000);
+    for (const digits of ['100000000000', '20260329140200'])
+      assert.throws(() => time(digits), { code: 'EINPUT', message: /between 1990 and 2100/ }, digits);
+    for (const digits of ['1764233441', '17642334410', '202603291402000'])
+      assert.throws(() => time(digits), { code: 'EINPUT', message: /is no time; give/ }, digits);
+  });
+
   it('takes ISO 8601 with a zone as it says, and without in the NVR’s zone', () => {
     assert.equal(time('2026-03-29T14:02:00Z'), Date.UTC(2026, 2, 29, 14, 2));
     assert.equal(time('2026-03-29T14:02:00+02:00', 'America/New_York'), Date.UTC(2026, 2, 29, 12, 2));

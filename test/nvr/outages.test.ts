@@ -112,4 +112,24 @@ describe('Outages', () => {
     outages.reset();
     assert.equal(outages.attempts, 0);
   });
+
+  it('count nothing for a break of the stream that was restarted before, however often that is', () => {
+    const outages = make();
+    const told = Array.from({ length: 8 }, (_, index) => {
+      outages.onMedia(index * 1000);
+      outages.reset();
+      return outages.failed('EUNREACHABLE', index * 1000 + 500);
+    });
+    assert.deepEqual(breaks(told), []);
+  });
+
+  it('count no time from before a restart as played, so that the first failure after it is not made light of', () => {
+    const outages = make();
+    outages.onMedia(0);
+    outages.reset();
+    outages.failed('EUNREACHABLE', 40_000);
+    // Media for a moment alone: with the time before the restart it would be healthy again.
+    outages.onMedia(41_000);
+    assert.equal(outages.attempts, 1);
+  });
 });

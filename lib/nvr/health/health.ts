@@ -36,6 +36,8 @@ export {
 type Reached = typeof REACHED;
 const REACHED = { close: () => Promise.resolve() };
 
+/** The most results that are kept for those who ask again at once. */
+const MOST_RECENT = 1_000;
 /** A server needs this long (ms) to notice that a connection has ended and to free its place. */
 const GOODBYE_MS = 25;
 
@@ -55,7 +57,10 @@ export class HealthProbes {
   private closed = false;
 
   /** @internal */
-  constructor(private readonly context: HealthContext) {
+  constructor(
+    private readonly context: HealthContext,
+    private readonly mostRecent = MOST_RECENT,
+  ) {
     this.clock = new ServerClock(context.settings);
     this.hubs = new HubChecks(context.settings);
   }
@@ -75,7 +80,7 @@ export class HealthProbes {
     if (running !== undefined) return running;
     const probe = this.run(channel, stream, depth, options)
       .then((health) => {
-        if (this.recent.size > 1000) this.recent.clear();
+        if (this.recent.size > this.mostRecent) this.recent.clear();
         this.recent.set(key, { at: performance.now(), health });
         return health;
       })

@@ -65,7 +65,7 @@ describe('the view node on cameras of the test', () => {
     sinon.restore();
   });
 
-  function deploy(saved: object = {}, server: object = {}): void {
+  function deploy(saved: object = {}, server: object = {}, canPlayBack = true): void {
     const red = new FakeRed();
     const fetchSpan = async function* ({ channel, stream, from }: Record<string, unknown>) {
       await Promise.resolve();
@@ -76,7 +76,7 @@ describe('the view node on cameras of the test', () => {
       asked.push(`${channel} ${stream}`);
       return hub;
     };
-    const nvr = { camera, fetchSpan, canPlayBack: true, settings: { timeZone: '' } };
+    const nvr = { camera, fetchSpan, canPlayBack, settings: { timeZone: '' } };
     red.server(nvr, { channels: CAMERAS, ...server });
     Object.assign(red.RED, { httpNode: { use: (handler: Handler) => (serve = handler) } });
     node = red.make(viewNode, 'nvr-view', { channel: '*', path: '/wall', stream: 'dual', ...saved });
@@ -156,16 +156,16 @@ describe('the view node on cameras of the test', () => {
     });
 
   it('tells pages what they need to begin: sound only where the NVR’s is on, and whether there are recordings', async () => {
-    for (const [sound, audio] of [
-      [true, true],
-      [true, false],
-      [false, true],
+    for (const [sound, audio, playback] of [
+      [true, true, true],
+      [true, false, false],
+      [false, true, true],
     ]) {
-      deploy({ sound, layout: '2' }, { audio });
+      deploy({ sound, layout: '2' }, { audio }, playback);
       const open = sinon.stub(View.prototype, 'open').returns('id');
       get('/wall/stream');
       assert.deepEqual(open.firstCall.args[1], {
-        ...{ layout: '2', stream: 'dual', sound: sound && audio, playback: true },
+        ...{ layout: '2', stream: 'dual', sound: sound && audio, playback },
       });
       open.restore();
       await node.close();

@@ -131,4 +131,30 @@ describe('records for many pages', () => {
     while (tasks.length > 0) turn();
     assert.equal(written.length, 14);
   });
+
+  it('are not written in the middle of another write, though there is time and nothing waits', () => {
+    const b = page('b', 0);
+    const a = fanOut.share({
+      write: (bytes) => {
+        b('1');
+        written.push(`a${bytes.toString()}`);
+      },
+      destroy: () => undefined,
+    });
+    a.write(Buffer.from('1'), () => undefined);
+    assert.deepEqual(written, ['a1']);
+    turn();
+    assert.deepEqual(written, ['a1', 'b1']);
+  });
+
+  it('are written to the very last one, where one alone is left over by a turn', () => {
+    const write = page('a', 3);
+    for (const text of ['1', '2', '3', '4']) write(text);
+    for (const last of ['a2', 'a3', 'a4']) {
+      assert.equal(tasks.length, 1, `a turn for ${last}`);
+      turn();
+      assert.equal(written.at(-1), last);
+    }
+    assert.equal(tasks.length, 0);
+  });
 });

@@ -190,4 +190,19 @@ describe('a recording as records', () => {
     await replay(recording(units.slice(second - 3, second + 2)), page.take);
     assert.deepEqual(page.kinds, ['init', ...PICTURES(2), 'state']);
   });
+
+  it('leaves out what is shown before the keyframe of each new format, and not of the first alone', async () => {
+    const page = new ReplayPage();
+    const units = clipUnits('h264', 100);
+    const second = units.findIndex(({ keyframe }, index) => index > 0 && keyframe);
+    const format = { ...units[0]!.format, width: 1280 };
+    const key = { ...units[second]!, format };
+    const early = { ...units[second + 1]!, format, time: key.time - 40 };
+    const late = { ...units[second + 1]!, format };
+    await replay(recording([...units.slice(0, second), key, early, late]), page.take);
+    assert.deepEqual(
+      page.pictures.slice(second).map(({ wall }) => wall),
+      [key.time, late.time],
+    );
+  });
 });

@@ -184,5 +184,17 @@ describe('a camera as pictures', () => {
       await clock.tickAsync(20_000);
       assert.deepEqual(asked, [0, 10_000, 20_000]);
     });
+
+    it('asks for nothing more, and has no timer, once its last page has left between two pictures', async () => {
+      const viewer = page(() => undefined);
+      feed.add(viewer);
+      await clock.tickAsync(500);
+      feed.remove(viewer);
+      assert.equal(clock.countTimers(), 0);
+      feed.add(viewer);
+      await clock.tickAsync(900);
+      assert.deepEqual(asked, [0, 500], 'the timer of before is not that of now');
+      feed.remove(viewer);
+    });
   });
 });

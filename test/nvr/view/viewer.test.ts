@@ -443,4 +443,17 @@ describe('a record of the live view', () => {
     });
     assert.deepEqual(FLAGS, { keyframe: 1, kept: 2, damaged: 4, sound: 8 });
   });
+
+  it('queues two thousand pictures of an endless GOP, and gives the whole of it up with the next', () => {
+    const page = new SlowPage(BOUNDS);
+    page.viewer.begin(CAMERA);
+    page.viewer.catchUp(CAMERA, [picture(300, FLAGS.keyframe), picture(10)]);
+    const delta = picture(10);
+    for (let index = 1; index < 2_000; index++) page.viewer.take(CAMERA, delta);
+    assert.equal(page.viewer.awaitsKeyframe(CAMERA), false);
+    page.viewer.take(CAMERA, delta);
+    assert.equal(page.viewer.awaitsKeyframe(CAMERA), true);
+    page.drain();
+    assert.deepEqual(page.kinds, ['keyframe']);
+  });
 });
