@@ -91,7 +91,9 @@ describe('a keyframe made into a JPEG', () => {
     it(`answers broken ${codec} with a picture or a typed error, in the real thread, which lives on`, async () => {
       const keyframe = encode(codec, 176, 144);
       const pool = new SnapshotPool();
+      const small = await pool.decode({ codec, data: keyframe, quality: 10, width: 16 });
       const whole = await pool.decode({ codec, data: keyframe, quality: 80 });
+      assert.ok(whole.data.length > 4 * small.data.length, 'it is larger than the one before it');
       const change = fc.tuple(fc.nat(keyframe.length - 1), fc.nat(255));
       await fc.assert(
         fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {

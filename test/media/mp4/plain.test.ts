@@ -46,6 +46,21 @@ describe('a plain file', () => {
     assert.equal(Number(header.readBigUInt64BE(media - 8)), 16 + 51);
   });
 
+  it('has the media of samples one by one where they lie in another order in the original file', () => {
+    const { pieces } = pictures([
+      [
+        { at: 1010, time: 0 },
+        { at: 1000, time: 100 },
+        { at: 1005, time: 200 },
+      ],
+    ]);
+    assert.deepEqual(pieces, [
+      { from: 1010, bytes: 10 },
+      { from: 1000, bytes: 10 },
+      { from: 1005, bytes: 10 },
+    ]);
+  });
+
   it('lasts as long as its samples, in the clock of the movie', () => {
     const moov = moovOf(pictures([[{ at: 0, time: 0 }], [{ at: 50, time: 300, duration: 60 }]]));
     assert.equal(boxAt(moov.subarray(8), 'mvhd').readUInt32BE(24), 360);
