@@ -30,6 +30,8 @@ export interface FilesRequest extends Omit<RecordedSpan, 'channel'> {
   /** Whose recording it is. */
   readonly server: NvrServerNode;
   readonly channels: readonly number[];
+  /** The recording group. */
+  readonly group: number;
   /** Run name for its events. */
   readonly run: string;
   /** The message named the run itself: if it is requested again, it is continued. */
@@ -132,7 +134,7 @@ export class PlaybackFiles {
       done(failure);
     };
     for (const channel of channels) {
-      const { group = 0, from, to } = request;
+      const { group, from, to } = request;
       const span = {
         stream,
         group,

@@ -21,8 +21,11 @@ interface Guesses {
 export class TestGate {
   private readonly accounts = new Map<string, Guesses>();
 
-  /** `now`: monotonic ms. */
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  /** `now`: monotonic ms. `maxAccounts`: how many are remembered. */
+  constructor(
+    private readonly now: () => number = () => performance.now(),
+    private readonly maxAccounts = MAX_ACCOUNTS,
+  ) {}
 
   /**
    * Starts a test, or throws EAUTH or EBUSY. Call the returned function with the outcome: password accepted,
@@ -42,7 +45,7 @@ export class TestGate {
       throw new NvrError('EBUSY', 'A test with a password for this user is under way; wait for its end.');
     guesses.underWay++;
     // Move the account to the end of the map, so that the map is ordered by last use.
-    if (!this.accounts.delete(key) && this.accounts.size >= MAX_ACCOUNTS) this.forgetOne();
+    if (!this.accounts.delete(key) && this.accounts.size >= this.maxAccounts) this.forgetOne();
     this.accounts.set(key, guesses);
     let isOver = false;
     return (outcome) => {

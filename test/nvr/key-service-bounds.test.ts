@@ -2,6 +2,8 @@
 // ends.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import sinon from 'sinon';
 import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
 import { Account } from '../../lib/nvr/account.js';
@@ -145,5 +147,40 @@ describe('the key service, at its bounds', () => {
     await assert.rejects(fetchKey({ requestTimeout: 0.03 }), { code: 'ETIMEDOUT' });
     assert.ok(performance.now() - before >= 25);
     await closed;
+  });
+
+  it('is asked again at once where it says that it is free in no time', async () => {
+    service.answer = (_, response) =>
+      service.asked.length === 1
+        ? response.writeHead(503, { 'Retry-After': '0' }).end()
+        : response.end('pbkey=aB3xyz');
+    const before = performance.now();
+    await fetchKey();
+    const took = performance.now() - before;
+    assert.ok(took < 900, `${took} ms`);
+  });
+
+  it('is not asked again for a cookie of before, which it has had already', async () => {
+    service.answer = ({ url }, response) => {
+      if (url === '/2') response.end('NOT_LOGIN');
+      else response.writeHead(302, { 'Set-Cookie': 'sid=1', Location: '/2' }).end();
+    };
+    await assert.rejects(fetchKey(), { code: 'EAUTH' });
+    assert.equal(service.asked.length, 2);
+  });
+
+  it('leaves no timer and no listener behind once it has answered', async () => {
+    service.answer = (_, response) => response.end('pbkey=aB3xyz');
+    const clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { signal } = new AbortController();
+      await fetchKey({}, 0, signal);
+      assert.deepEqual(
+        { timers: clock.countTimers(), listeners: getEventListeners(signal, 'abort').length },
+        { timers: 0, listeners: 0 },
+      );
+    } finally {
+      clock.restore();
+    }
   });
 });

@@ -313,4 +313,17 @@ describe('a request of the dialog', () => {
     ] as const)
       assert.equal((await trace(action, id)).status, 400);
   });
+
+  it('does not count as a test under way once it was refused for its channel, however often', async () => {
+    const body = { server: { host: 'no-channel' }, username: 'n', password: 'p', channel: 'no such' };
+    for (let round = 0; round < 4; round++) {
+      const answer = post('test', body);
+      await settled();
+      assert.deepEqual(
+        { status: answer.status, code: answer.lines[0]?.code },
+        { status: 400, code: 'EINPUT' },
+        `round ${round}`,
+      );
+    }
+  });
 });

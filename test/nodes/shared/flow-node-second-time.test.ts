@@ -219,4 +219,20 @@ describe('a flow node, each way round', () => {
     );
     assert.match(other.errors[0]!.message, /environment variable MISSING, which is not set/);
   });
+
+  it('is not started again with each message where its start has failed', async () => {
+    red.server({});
+    const told: string[] = [];
+    const node = make({
+      start: () => {
+        told.push('start');
+        throw new NvrError('EDISK', 'No folder.');
+      },
+      input: () => told.push('input'),
+    });
+    red.run();
+    await node.receive({});
+    await node.receive({});
+    assert.deepEqual(told, ['start', 'input', 'input']);
+  });
 });

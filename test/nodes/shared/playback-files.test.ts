@@ -385,4 +385,14 @@ describe('the files of a playback node', () => {
     assert.equal((await ask({ output: 'file' }))(), undefined);
     assert.equal(spans.length, 1);
   });
+
+  it('are of the first recording group where none is named, and else of the one that is', async () => {
+    deploy({ group: '' });
+    await ask({ run: 'a' });
+    await ask({ run: 'b', group: 2 });
+    assert.deepEqual(
+      spans.map(({ request: { group } }) => group),
+      [0, 2],
+    );
+  });
 });

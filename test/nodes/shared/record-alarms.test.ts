@@ -132,6 +132,21 @@ describe('an alarm that waits for its clip', () => {
     });
     assert.equal(await isDone(told), false);
   });
+
+  it('is told nothing at the close where its message began no clip', async () => {
+    const { alarms, hold, holders } = held();
+    assert.equal(hold({}, false), undefined);
+    alarms.close();
+    const { ended } = holders[0] as { ended: Promise<void> };
+    const outcome = await Promise.race([
+      ended.then(
+        () => 'a clip',
+        () => 'an error',
+      ),
+      new Promise((resolve) => setImmediate(resolve, 'nothing')),
+    ]);
+    assert.equal(outcome, 'nothing');
+  });
 });
 
 describe('an alarm that waits for its clip while its node closes', () => {

@@ -212,4 +212,15 @@ describe('the snapshot node on cameras of the test', () => {
       ['slice', 'tile', 'tile', 'slice'],
     );
   });
+
+  it('refuses a moment that is now as one to come, and takes the millisecond before it', async () => {
+    deploy();
+    const clock = sinon.useFakeTimers({ now: PAST, toFake: ['Date'] });
+    try {
+      assert.equal((await take({ at: PAST })).code, 'EINPUT');
+      assert.equal((await take({ at: PAST - 1 })).code, undefined);
+    } finally {
+      clock.restore();
+    }
+  });
 });

@@ -37,4 +37,42 @@ describe('the bound on passwords that the dialog tries', () => {
     assert.throws(() => gate.enter('h1000', 'u'), { code: 'EAUTH' });
     gate.enter('h0', 'u')('unasked');
   });
+
+  describe('that remembers few accounts', () => {
+    const gate = (most: number): TestGate => new TestGate(() => 0, most);
+    const refuse = (of: TestGate, user: string): void => {
+      of.enter('nvr', user)('refused');
+    };
+
+    it('forgets one that is not blocked before one that is', () => {
+      const few = gate(2);
+      for (let round = 0; round < 2; round++) refuse(few, 'blocked');
+      few.enter('nvr', 'b')('unasked');
+      few.enter('nvr', 'c')('unasked');
+      assert.throws(() => few.enter('nvr', 'blocked'), { code: 'EAUTH' });
+    });
+
+    it('forgets the one whose last test is the longest ago, and none for one that it knows', () => {
+      const few = gate(3);
+      for (const user of ['a', 'b', 'c']) refuse(few, user);
+      few.enter('nvr', 'a')('unasked');
+      refuse(few, 'd');
+      for (const user of ['c', 'a']) {
+        refuse(few, user);
+        assert.throws(() => few.enter('nvr', user), { code: 'EAUTH' }, `${user} is known`);
+      }
+      refuse(few, 'b');
+      few.enter('nvr', 'b')('unasked');
+    });
+  });
+
+  it('counts each outcome once, however often it is told', () => {
+    const gate = new TestGate(() => 0);
+    const leave = gate.enter('nvr', 'u');
+    leave('refused');
+    leave('refused');
+    leave('unasked');
+    gate.enter('nvr', 'u');
+    assert.throws(() => gate.enter('nvr', 'u'), { code: 'EBUSY' }, 'one is left, and that is under way');
+  });
 });

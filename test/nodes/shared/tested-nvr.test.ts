@@ -96,4 +96,15 @@ describe('the NVR that a dialog tests', () => {
       [server, undefined, undefined],
     );
   });
+
+  it('takes the stored password into no new path that it would be a part of', () => {
+    const { tested } = rig({ uriStyle: 'custom', liveTemplate: '/live' });
+    const server = { host: '10.0.0.1', uriStyle: 'custom' };
+    assert.throws(
+      () => tested({ stored: 'account', server: { ...server, liveTemplate: '/{password}' } }),
+      /type the password again/,
+    );
+    const { nvr } = tested({ stored: 'account', server: { ...server, liveTemplate: '/other' } });
+    assert.equal(nvr.settings.password, 'stored');
+  });
 });
