@@ -3,12 +3,14 @@ import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import path from 'node:path';
 import {
+  cleanUpExports,
   exportEvidence,
   type EvidenceContext,
   type EvidenceRequest,
 } from '../../../lib/nvr/evidence/evidence.js';
 import { signingKey } from '../../../lib/nvr/evidence/signing-key.js';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { EPOCH, EvidenceRig, manifestOf } from '../../kit/evidence-rig.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
@@ -72,6 +74,49 @@ describe('an export of evidence at its edges', () => {
       parts.map(({ name, source }) => ({ name: name.slice(5), source })),
       [{ name: 'within.mp4', source: 'playback' }],
     );
+  });
+
+  it('ends where the disk has filled since it began, with nothing left', async () => {
+    await rig.record();
+    const total = rig.clips.reduce((sum, { bytes }) => sum + bytes, 0);
+    let free = total + 1000;
+    const statfs = (() => {
+      const now = { bavail: free, bsize: 1, blocks: 1 };
+      free = 1000;
+      return Promise.resolve(now);
+    }) as unknown as RecorderFs['statfs'];
+    const context = rig.context({ statfs }, 1000);
+    let now = 0;
+    await assert.rejects(
+      exportEvidence(
+        { ...context, deps: { ...context.deps, monotonic: () => (now += 1000) } },
+        { from: EPOCH + 10_000, to: EPOCH + 22_000 },
+      ),
+      { code: 'EDISK' },
+    );
+    assert.deepEqual(rig.exports(), []);
+  });
+
+  it('counts no clip as gone of which nothing can be played yet', async () => {
+    await rig.record();
+    const journal = await Journal.load(fsPromises, rig.rig.folder, 'test');
+    fs.writeFileSync(path.join(rig.rig.folder, 'new.mp4.part'), 'half');
+    const picture = { reason: 'door', codec: 'h264', width: 640, height: 360 };
+    await journal.opened({ file: 'new.mp4', start: EPOCH + 20_000, ...picture });
+    const { files, gone } = await rig.export();
+    assert.deepEqual({ files, gone }, { files: rig.clips.length, gone: 0 });
+  });
+
+  it('is not looked for behind a link, though that leads to other files of the recordings', async function () {
+    if (process.platform === 'win32') this.skip();
+    await rig.record();
+    const own = path.join(rig.rig.folder, 'own');
+    fs.mkdirSync(own);
+    fs.writeFileSync(path.join(own, 'clip.mp4'), 'mine');
+    fs.mkdirSync(path.join(rig.rig.folder, 'exports'));
+    fs.symlinkSync(own, path.join(rig.rig.folder, 'exports', 'door.part'));
+    await cleanUpExports(fsPromises, rig.rig.folder);
+    assert.deepEqual(fs.readdirSync(own), ['clip.mp4']);
   });
 
   it('is signed by a key on a disk that cannot be told to write it at once', async () => {

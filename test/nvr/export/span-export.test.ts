@@ -151,6 +151,20 @@ describe('the exports of a node', () => {
     );
   });
 
+  it('are told of at the next start where the node was closed while they ran', async () => {
+    const rig = rigOf();
+    let closed = Promise.resolve();
+    each = (unit) => {
+      if (unit.time === EPOCH + 4_000) closed = rig.exports.close();
+      return unit;
+    };
+    assert.equal((await rig.export()).reason, 'stopped');
+    await closed;
+    const later = rigOf();
+    await later.exports.recover();
+    assert.deepEqual({ told: rig.files.length, later: later.recovered.length }, { told: 0, later: 1 });
+  });
+
   it('are stopped before they have anything, which is no error', async () => {
     const rig = rigOf();
     const { reason, error, files } = await new Promise<ExportEnd>((resolve) => {
