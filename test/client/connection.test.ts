@@ -9,6 +9,7 @@ import { LoginMemory } from '../../lib/rtsp/login-rules.js';
 import type { RtspResponse } from '../../lib/rtsp/message.js';
 import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
+import { silentLogger } from '../../lib/log.js';
 import { interleaved } from '../kit/scripted-server.js';
 
 const TIMEOUT_MS = 8000;
@@ -111,6 +112,31 @@ describe('an RTSP connection', () => {
     const reply = assert.rejects(request(), { code: 'ETIMEDOUT', message: /within 8 s/ });
     await clock.tickAsync(TIMEOUT_MS);
     await reply;
+  });
+
+  it('calls a server that spoke RTSP before none that does not, whatever else it sends', async () => {
+    const first = request();
+    lines[0]!.reply(1);
+    await first;
+    const second = assert.rejects(request(), { code: 'ETIMEDOUT' });
+    await clock.tickAsync(1);
+    lines[0]!.say('something else altogether');
+    assert.ok(connection.skippedBytes > 0);
+    await clock.tickAsync(TIMEOUT_MS);
+    await second;
+  });
+
+  it('traces 8 KiB of a reply’s body, and no more', async () => {
+    connection.destroy();
+    lines = [];
+    const traced: string[] = [];
+    const logger = { ...silentLogger, debug: (text: string) => void traced.push(text) };
+    connection = await open({ logger });
+    const reply = request();
+    const body = 'x'.repeat(9000);
+    lines[0]!.say(`RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    assert.equal((await reply).body.length, 9000);
+    assert.equal(/x+$/.exec(traced.at(-1)!)?.[0].length, 8 * 1024);
   });
 
   it('gives a late reply to no other request, and does so each time', async () => {
@@ -270,6 +296,16 @@ describe('an RTSP connection', () => {
     assert.equal(lines[0]!.isDestroyed, true);
   });
 
+  it('is given as long to be opened as each reply is', async () => {
+    let given: number | undefined;
+    const refuse = (options: PipeOptions): Promise<Pipe> => {
+      given = options.connectTimeoutMs;
+      return Promise.reject(new NvrError('ETIMEDOUT', 'no answer'));
+    };
+    await assert.rejects(open({ open: refuse }), { code: 'ETIMEDOUT' });
+    assert.equal(given, TIMEOUT_MS);
+  });
+
   it('is not opened where the server closes it before it is handed over', async () => {
     const failed = new NvrError('ENOTRTSP', 'That is no RTSP.');
     for (const error of [failed, undefined]) {
@@ -338,6 +374,27 @@ describe('an RTSP connection', () => {
       lines[1]!.reply(4);
       await clock.tickAsync(1);
       assert.equal((await second).status, 200);
+    });
+
+    it('reads nothing of the old connection’s last read as if the new one had brought it', async () => {
+      lines[0]!.reply(2);
+      await reply;
+      const second = connection.request('DESCRIBE', URI);
+      await clock.tickAsync(1);
+      const challenge = replyText(3, 401, `Connection: close\r\n${CHALLENGE.replace('1', '2')}`);
+      // The beginning of a packet, which would swallow what follows it.
+      lines[0]!.say(challenge, Buffer.from([0x24, 0, 0xff, 0xff, 1, 2]));
+      await clock.tickAsync(1);
+      lines[1]!.reply(4);
+      assert.equal(await settled(second), '200');
+      assert.equal(lines[0]!.isDestroyed, true);
+    });
+
+    it('is not opened anew where the answer is not answered in time, and the connection still stands', async () => {
+      const given = assert.rejects(reply, { code: 'ETIMEDOUT' });
+      await clock.tickAsync(TIMEOUT_MS);
+      await given;
+      assert.deepEqual({ opened: lines.length, isOpen: connection.isOpen }, { opened: 1, isOpen: true });
     });
 
     it('is not opened anew where it is destroyed while the answer waits', async () => {
