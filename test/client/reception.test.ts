@@ -28,6 +28,8 @@ describe('the receiving side of a session', () => {
   /** What each track was opened with, and the tracks that are closed. */
   let tracks: TrackContext[];
   let closed: number;
+  /** The tracks that a report was sent over. */
+  let reported: string[];
 
   beforeEach(() => {
     clock = sinon.useFakeTimers({
@@ -40,6 +42,7 @@ describe('the receiving side of a session', () => {
     errors = [];
     tracks = [];
     byes = closed = 0;
+    reported = [];
     onUnit = (unit) => units.push(unit);
   });
 
@@ -62,11 +65,11 @@ describe('the receiving side of a session', () => {
         ...{ name: lower, lower, followsRedirects: true },
         bearer: () => () => Promise.reject(new Error('nothing is opened')),
         openTrack: (context) => {
-          tracks.push(context);
+          const media = ['video', 'audio'][tracks.push(context) - 1]!;
           return Promise.resolve({
             asked: { profile: 'RTP/AVP', lower: 'udp', multicast: false },
             accept: () => Promise.resolve(),
-            sendReport: () => undefined,
+            sendReport: () => reported.push(media),
             close: () => closed++,
           });
         },
@@ -202,6 +205,20 @@ describe('the receiving side of a session', () => {
     );
   });
 
+  it('goes by no order where the reply names fewer packets than there are tracks, under another URI', async () => {
+    await play('tcp');
+    reception.expect({ rtpInfo: [{ url: 'other/2', ssrc: 0x77 }] });
+    take(picture(1));
+    take(picture(2));
+    assert.equal(tracks[0]!.track.received, 2);
+  });
+
+  it('reports over each track, though nothing came over it yet', async () => {
+    await play('udp');
+    reception.sendReports(performance.now());
+    assert.deepEqual(reported, ['video', 'audio']);
+  });
+
   it('leaves no timer behind once it is closed', async () => {
     await play('udp');
     for (const packet of keyframePackets(0, 0)) take(packet);
@@ -329,6 +346,12 @@ describe('the receiving side of a session', () => {
       await playing(() => ({ format: one as VideoUnit['format'] }));
       run(150);
       assert.equal(admits(), true);
+      reception.close();
+      tracks = [];
+      const other = {};
+      await playing((index) => ({ format: (index === 0 ? one : other) as VideoUnit['format'] }));
+      run(150);
+      assert.equal(admits(), true, 'the second format stays too');
       reception.close();
       tracks = [];
       await playing(() => ({ format: {} as VideoUnit['format'] }));
