@@ -34,6 +34,28 @@ describe('Backoff', () => {
     assert.equal(trial.backoff.attempt, 13);
   });
 
+  it('lets the waits grow once an outage has lasted 35 s, to the millisecond', () => {
+    for (const [at, inMs] of [
+      [34_999, 5_000],
+      [35_000, 10_000],
+    ] as const) {
+      const trial = new Trial();
+      trial.fail('ETIMEDOUT', 4);
+      assert.equal(trial.backoff.next('ETIMEDOUT', at).inMs, inMs, `at ${at}`);
+    }
+  });
+
+  it('counts half a minute of media anew once it has started anew', () => {
+    const trial = new Trial();
+    trial.play(60_000);
+    trial.backoff.reset();
+    trial.fail('EFORBIDDEN', 1);
+    trial.play(29_000);
+    assert.equal(trial.backoff.attempt, 1);
+    trial.play(2_000);
+    assert.equal(trial.backoff.attempt, 0);
+  });
+
   it('waits 5 min, doubling to 1 h, after a wrong password', () => {
     assert.deepEqual(
       new Trial().fail('EAUTH', 6).map((seconds) => seconds / 60),

@@ -124,6 +124,15 @@ describe('KeepAlive', () => {
     });
   });
 
+  it('accounts for no request once each was answered, with whatever refusal', async () => {
+    answer = () => 501;
+    await rounds(1);
+    assert.deepEqual(
+      { policy: keepAlive.policy, asked: keepAlive.account(performance.now()).asked },
+      { policy: 'rtcp', asked: undefined },
+    );
+  });
+
   it('begins with what was learnt of the server', async () => {
     keepAlive.stop();
     memory.learn('keepAlive', 'options');

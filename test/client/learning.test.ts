@@ -28,6 +28,12 @@ const ending = (extra: Partial<Ending> = {}): Ending => ({
   ...extra,
 });
 
+/** A session that ends long before its time-out, so long after a keep-alive without a reply. */
+const hungUpAfter = (forMs: number, reason: Ending['reason']): Partial<Ending> => ({
+  ...{ reason, livedMs: 5_000 },
+  keepAlive: { policy: 'options', hasGetParameter: false, asked: { policy: 'options', forMs } },
+});
+
 describe('what is learnt of a server', () => {
   it('is forgotten after a day, and what is only confirmed no later', () => {
     let now = 0;
@@ -72,6 +78,21 @@ describe('what is learnt of a server', () => {
       assert.equal(learnFromEnd(memory, ending(extra)), undefined);
     assert.equal(String(memory), '');
   });
+
+  for (const [what, extra, isLearnt] of [
+    ['is something from three quarters of the time-out on', { livedMs: 45_000 }, true],
+    ['is nothing before', { livedMs: 44_999 }, false],
+    ['is something until 2 s after twice the time-out', { livedMs: 122_000 }, true],
+    ['is nothing later', { livedMs: 122_001 }, false],
+    ['is something where the connection fails within 2 s of a keep-alive', hungUpAfter(1_999, 'error'), true],
+    ['is something where it is closed within 2 s of one', hungUpAfter(1_999, 'eof'), true],
+    ['is nothing where it is closed 2 s after one', hungUpAfter(2_000, 'eof'), false],
+    ['is nothing where silence follows one', hungUpAfter(100, 'silence'), false],
+  ] as const)
+    it(what, () => {
+      const lesson = learnFromEnd(new ServerMemory(), ending(extra));
+      assert.equal(lesson !== undefined, isLearnt);
+    });
 
   it('is the next keep-alive where the server hangs up on one, whenever that is', () => {
     const memory = new ServerMemory();

@@ -66,6 +66,14 @@ describe('requests that wait for replies', () => {
     assert.equal(ended[99], undefined);
   });
 
+  it('get the late reply to one that was given up before the last sixteen: no more are remembered', async () => {
+    for (let cseq = 1; cseq <= LIMITS.pendingRequests + 1; cseq++) wait(cseq);
+    await clock.tickAsync(1000);
+    wait(99);
+    await reply(1);
+    assert.equal(ended[99], '200');
+  });
+
   it('get the replies of a server that says the same CSeq each time, after a late one as well', async () => {
     wait(1);
     await clock.tickAsync(1000);

@@ -59,6 +59,16 @@ describe('a session', () => {
     );
   });
 
+  it('names the request that was refused, and by which status', async () => {
+    for (const method of ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY']) {
+      wire = new Wire({ says: (asked) => (asked === method ? { status: 403 } : undefined) });
+      await assert.rejects(wire.session.open(), {
+        status: 403,
+        message: new RegExp(`^${method} was answered`),
+      });
+    }
+  });
+
   it('closes a track’s way that it has only got after it was closed', async () => {
     let closed = 0;
     let accepted: () => void = () => undefined;
