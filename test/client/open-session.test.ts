@@ -47,6 +47,25 @@ describe('opening a session', () => {
       ...extra,
     });
 
+  it('keeps what it learns with one transport for the next, though it is given nothing to remember it in', async () => {
+    server = await startScriptedServer(({ method, headers }, { connection }) => {
+      const scheme = connection === 1 ? 'Digest realm="r", nonce="n"' : 'Basic realm="r"';
+      if (!headers.has('Authorization')) return { status: 401, headers: { 'WWW-Authenticate': scheme } };
+      return method === 'SETUP' ? { status: 461 } : undefined;
+    });
+    // Where Digest was offered before, a password does not go in clear.
+    await assert.rejects(
+      openSession(`rtsp://127.0.0.1:${server.port}/live`, {
+        transport: [transport('tcp'), transport('udp')],
+        credentials: { username: 'admin', password: 'secret99' },
+      }),
+      { code: 'EUNSUPPORTED', message: /Basic/ },
+    );
+    const told = server.requests.flatMap(({ headers }) => headers.getAll('Authorization'));
+    assert.ok(told.length > 0 && told.every((line) => line.startsWith('Digest ')), String(told));
+    assert.deepEqual(tried, ['tcp', 'udp']);
+  });
+
   it('tries the next transport where the server refuses one with 461, and remembers both', async () => {
     server = await startScriptedServer();
     const session = await open([
