@@ -66,6 +66,13 @@ describe('the channels of a connection', () => {
     assert.deepEqual(table.freePair(), [254, 255]);
   });
 
+  it('give a packet that both of two tracks announce to the first', () => {
+    const other = new Ours(0x1234, 99);
+    for (const { track } of [video, other]) table.add([0, 1], track);
+    take(0, video.packet(), video.packet());
+    assert.deepEqual({ first: video.came.packets, second: other.came.packets }, { first: 2, second: 0 });
+  });
+
   it('belong to another where that one’s packets come on the first of them', () => {
     table.add([0, 1], video.track);
     table.add([2, 1], sound.track);

@@ -32,6 +32,12 @@ describe('the HTTP tunnel', () => {
     assert.equal(post.headers.get('Content-Type'), 'application/x-rtsp-tunnelled');
     assert.equal(post.headers.get('Content-Length'), '32767');
     assert.equal(http.heard().toString(), 'OPTIONS * RTSP/1.0\r\n\r\n');
+    for (const { method, headers } of [get, post])
+      assert.deepEqual(
+        { pragma: headers.get('Pragma'), cache: headers.get('Cache-Control') },
+        { pragma: 'no-cache', cache: 'no-cache' },
+        `a proxy may keep what ${method} says`,
+      );
     pipe.destroy();
   });
 

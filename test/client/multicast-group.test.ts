@@ -19,6 +19,12 @@ describe('a multicast group', () => {
     assert.throws(() => of('port=5000-0'), { code: 'EUNSUPPORTED' });
   });
 
+  it('may have 32 hops and no more, whoever sends to it', () => {
+    assert.equal(of('port=5000-5001;ttl=32;source=10.0.0.9').ttl, 32);
+    for (const more of ['', ';source=10.0.0.9'])
+      assert.throws(() => of(`port=5000-5001;ttl=33${more}`), { code: 'EUNSUPPORTED' });
+  });
+
   it('has a source only where that is an address', () => {
     assert.equal(of('port=5000-5001;source=camera.local').source, undefined);
     assert.equal(of('port=5000-5001;source=10.0.0.9').source, '10.0.0.9');

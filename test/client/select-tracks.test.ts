@@ -104,6 +104,21 @@ describe('the choice of tracks', () => {
     await server.close();
   });
 
+  it('takes the first payload type of a track that is only set up', () => {
+    const [sound] = choose(
+      VIDEO,
+      'm=audio 0 RTP/AVP 8 0',
+      'a=inactive',
+      'm=audio 0 RTP/AVP 8 0',
+    ).tracks.slice(1);
+    assert.equal(sound?.payloadType, 8);
+    const { others } = selectTracks(parseSdp([...HEAD, ...VIDEO, 'm=audio 0 RTP/AVP 8 0'].join('\r\n')));
+    assert.deepEqual(
+      others.map(({ payloadType }) => payloadType),
+      [8],
+    );
+  });
+
   describe('gives its video', () => {
     const feed = (options: Parameters<typeof selectTracks>[1]): Feed => {
       const description = parseSdp([...HEAD, ...VIDEO].join('\r\n'));
@@ -121,6 +136,14 @@ describe('the choice of tracks', () => {
       held.next().payload(deltaSlice(), true);
       assert.equal(held.units[0]?.keyframe, true);
     });
+
+    for (const parameterSets of ['keyframe', 'never'] as const)
+      it(`with parameter sets as they are asked for: ${parameterSets}`, () => {
+        const sets = feed({ parameterSets }).payload(idrSlice(), true).next();
+        sets.payload(idrSlice(), true).next().payload(deltaSlice(), true).flush();
+        const types = sets.units[1]?.nals.map(({ type }) => type);
+        assert.deepEqual(types, parameterSets === 'never' ? [5] : [7, 8, 5]);
+      });
 
     for (const [cutSlices, units] of [
       [undefined, 0],

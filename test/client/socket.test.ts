@@ -214,6 +214,22 @@ describe('a socket as a pipe', () => {
     assert.equal(pipe.unsent, 0);
   });
 
+  for (const end of ['destroySoon', 'resetAndDestroy'] as const)
+    it(`throws nothing where who is told throws, after ${end} at the other end`, async () => {
+      let told: () => void = () => undefined;
+      const isTold = new Promise<void>((resolve) => (told = resolve));
+      const { peer } = await open({
+        onClose: () => {
+          told();
+          throw new Error('no');
+        },
+      });
+      peer[end]();
+      await isTold;
+      // An uncaught exception would fail the test here.
+      await new Promise(setImmediate);
+    });
+
   it('hands on nothing and tells nothing once it is destroyed, and takes nothing more', async () => {
     onData = (buffer, length) => {
       read += buffer.toString('latin1', 0, length);

@@ -10,6 +10,7 @@ import { rtp } from '../kit/scripted-server.js';
 const [OURS, THEIRS, THIRD] = [0xf000_1234, 0x9999, 0x7777];
 const YEAR = (year: number): number => Date.UTC(year, 5, 1);
 const COMFORT_NOISE = 13;
+const EPOCH_OFFSET_MS = 1_600_000_000_000;
 
 describe('a track', () => {
   let track: Track;
@@ -30,6 +31,7 @@ describe('a track', () => {
       unordered,
       ssrc: 0x8000_0001,
       cname: 'us',
+      epochOffsetMs: EPOCH_OFFSET_MS,
       createDepacketizer: (sink) => ({
         push: ({ sequence, timestamp }, arrival) => {
           calls.push(`push ${sequence} at ${arrival}`);
@@ -77,6 +79,12 @@ describe('a track', () => {
     come(1, 3);
     assert.deepEqual(calls, ['push 1 at 40', 'push 2 at 80', 'push 3 at 120']);
     assert.equal(track.received, 3);
+  });
+
+  it('gives units the time of day at which they came, by a clock of its own where it shares none', () => {
+    come(1, 3);
+    for (const { time, arrival } of units)
+      assert.ok(Math.abs(time - EPOCH_OFFSET_MS - arrival) < 200, `${time} of ${arrival}`);
   });
 
   it('says what is lost behind the units before it and ahead of the packet behind it', () => {
@@ -168,6 +176,19 @@ describe('a track', () => {
         units.map(({ source }) => source),
         [undefined, undefined, 1, 1, 2, 2],
       );
+    });
+
+    it('ends what was left though the old one has the number 0', () => {
+      come(1, 2, 0);
+      calls = [];
+      take(packet(3, THEIRS), 120);
+      assert.deepEqual(calls, ['flush', 'reset', 'push 3 at 120']);
+    });
+
+    it('hands on no packet of the new one twice', () => {
+      come(1, 2);
+      for (const sequence of [3, 4, 4]) take(packet(sequence, THEIRS), sequence * 40);
+      assert.deepEqual({ units: units.length, duplicates: track.duplicates }, { units: 4, duplicates: 1 });
     });
 
     it('reports of the new one alone, from its own clock, and has no loss between the two', () => {
@@ -272,6 +293,7 @@ describe('a track', () => {
       asked.args.map(([{ codec }]) => codec),
       ['h264', 'h264', 'h265'],
     );
+    assert.equal(new Set(asked.thisValues).size, 1, 'the place is one among all the track’s pictures');
   });
 
   it('takes a packet that stays alone half a second later, or at the end', () => {

@@ -38,6 +38,15 @@ describe('the life of an HTTP tunnel', () => {
       await assert.rejects(open(http.port, { path: '/abc' }), { message: /"404 No \*\*\*"/ });
     });
 
+    it('hides a path with which the server’s reason begins', async () => {
+      http = await startHttp(() => `HTTP/1.0 404 ${PATH}\r\n\r\n`);
+      await assert.rejects(open(http.port), (error) => {
+        assert.ok(isCode('EUNSUPPORTED')(error));
+        assert.match((error as NvrError).message, /"404 \*\*\*"/);
+        return true;
+      });
+    });
+
     it('hides a path of which the server repeats the beginning alone', async () => {
       http = await startHttp(() => `HTTP/1.0 404 No ${PATH.slice(0, 12)} here\r\n\r\n`);
       await assert.rejects(open(http.port), { message: /"404 No \*\*\*"/ });

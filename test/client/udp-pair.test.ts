@@ -229,6 +229,28 @@ describe('a pair of UDP sockets', () => {
       assert.deepEqual({ told: told.length, strangers: pair!.strangers }, { told: 1, strangers: 1 });
     });
 
+  it('takes media from that source where the socket names IPv4 as a kind of IPv6, and none from a host name', async () => {
+    const sockets = [await bindSocket(LOCAL, 0), await bindSocket(LOCAL, 0)] as const;
+    pair = new UdpPair(...sockets, { ...options, remoteAddress: '127.0.0.9' });
+    const say = (address: string): void =>
+      void sockets[0].emit('message', Buffer.from('packet'), { address, port: 9 });
+    pair.acceptFrom('camera.local');
+    say('camera.local');
+    assert.equal(told.length, 0);
+    pair.acceptFrom('127.0.0.3');
+    say('::ffff:127.0.0.3');
+    assert.equal(told.length, 1);
+  });
+
+  it('opens a socket of IPv6 for an address that is written in full', async () => {
+    const create = sinon.spy(dgram, 'createSocket');
+    await bindSocket('2001:db8:1:2:3:4:5:6', 0).then(
+      (socket) => others.push(socket),
+      () => undefined,
+    );
+    assert.deepEqual(create.firstCall.args[0], { type: 'udp6', reuseAddr: false });
+  });
+
   it('takes IPv6 addresses in any form, and lets both kinds of IPv4 be one', async function () {
     assert.equal(plainAddress('::FFFF:10.0.0.1'), '10.0.0.1');
     assert.equal(plainAddress('::ffff:a00:1'), '::ffff:a00:1');
