@@ -7,9 +7,18 @@ const turn = (): Promise<void> => new Promise(setImmediate);
 
 describe('work that may be given up', () => {
   let control: AbortController;
+  /** Failures of which nobody took notice. */
+  let unhandled: unknown[];
+  const hear = (reason: unknown): void => void unhandled.push(reason);
 
   beforeEach(() => {
     control = new AbortController();
+    unhandled = [];
+    process.on('unhandledRejection', hear);
+  });
+
+  afterEach(() => {
+    process.off('unhandledRejection', hear);
   });
 
   it('ends as it ends by itself, and leaves nothing behind on its signal', async () => {
@@ -27,15 +36,16 @@ describe('work that may be given up', () => {
     control.abort();
     await given;
     fail(new Error('late'));
-    // An unhandled rejection would fail the test here.
     await turn();
+    assert.deepEqual(unhandled, []);
   });
 
   it('ends at once where it was given up before, whether it fails or never ends', async () => {
     control.abort();
-    for (const work of [never(), Promise.reject(new Error('no'))])
-      await assert.rejects(unlessGivenUp(work, control.signal), { code: 'EUNREACHABLE' });
+    for (const work of [never, () => Promise.reject(new Error('no'))])
+      await assert.rejects(unlessGivenUp(work(), control.signal), { code: 'EUNREACHABLE' });
     await turn();
+    assert.deepEqual(unhandled, []);
     assert.throws(
       () => {
         throwIfGivenUp(control.signal);

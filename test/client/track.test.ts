@@ -185,10 +185,16 @@ describe('a track', () => {
       assert.deepEqual(calls, ['flush', 'reset', 'push 3 at 120']);
     });
 
-    it('hands on no packet of the new one twice', () => {
+    it('hands on no packet of the new one that comes twice, or too late', () => {
       come(1, 2);
-      for (const sequence of [3, 4, 4]) take(packet(sequence, THEIRS), sequence * 40);
-      assert.deepEqual({ units: units.length, duplicates: track.duplicates }, { units: 4, duplicates: 1 });
+      for (const sequence of [3, 4, 4, 7]) take(packet(sequence, THEIRS), sequence * 40);
+      track.release(280 + LIMITS.reorderMs);
+      const before = units.length;
+      take(packet(6, THEIRS), 400);
+      assert.deepEqual(
+        { before, units: units.length, duplicates: track.duplicates, late: track.late },
+        { before: 5, units: 5, duplicates: 1, late: 1 },
+      );
     });
 
     it('reports of the new one alone, from its own clock, and has no loss between the two', () => {
