@@ -67,6 +67,13 @@ describe('the choice of tracks', () => {
       assert.match(refusals(selection)[0]!, /^EUNSUPPORTED .*"sendonly": a back-channel/);
     });
 
+    it('calls sound that it cannot read no back-channel', () => {
+      const unread = ['m=audio 0 RTP/AVP 97', 'a=rtpmap:97 X-SECRET/8000', 'a=control:sound'];
+      const refused = refusals(choose(VIDEO, unread));
+      assert.equal(refused.length, 1, refused.join('; '));
+      assert.doesNotMatch(refused[0]!, /back-channel/);
+    });
+
     it('refuses a stream that is nothing else', () => {
       assert.throws(() => choose(TALK), unsupported(/audio as "sendonly": a back-channel/));
     });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import net from 'node:net';
 import sinon from 'sinon';
 import { loginRules } from '../../lib/client/login.js';
 import { openTunnel } from '../../lib/client/transport/http-tunnel.js';
@@ -226,10 +227,12 @@ describe('the life of an HTTP tunnel', () => {
 
   it('opens one POST for all that is written while that is opened', async () => {
     http = await startHttp();
+    const connect = sinon.spy(net, 'connect');
     const { pipe } = await open(http.port);
     for (const text of ['one ', 'two ', 'three']) pipe.write(Buffer.from(text));
     await http.until(() => http.heard().toString() === 'one two three');
     assert.equal(http.posts().length, 1);
+    assert.equal(connect.callCount, 2, 'connections of the GET and of the POST');
     pipe.destroy();
   });
 
