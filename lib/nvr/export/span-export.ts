@@ -129,7 +129,7 @@ export class SpanExport {
     // An interrupted export stays in the journal, to be continued; one without a file has nothing to continue
     // from. One with a file that no flow has received stays for its message.
     const isWhole = this.error === undefined && !this.abort.signal.aborted && !this.isUnreported;
-    const isOver = this.files === 0 || isWhole;
+    const isOver = (this.files === 0 && from === entry.from) || isWhole;
     if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
   }
 

@@ -174,6 +174,23 @@ describe('the exports of a node', () => {
     assert.deepEqual({ reason, error, files }, { reason: 'stopped', error: undefined, files: 0 });
   });
 
+  it('say how far they were before, where an attempt to go on gets nothing', async () => {
+    const rig = rigOf();
+    rig.breakAt = EPOCH + 4_000;
+    const first = await rig.export();
+    rig.breakAt = EPOCH;
+    const { reason, reached, missingMs } = await rig.export();
+    assert.deepEqual(
+      { reason, reached, missingMs },
+      { reason: 'error', reached: rig.files[0]!.recordedTo, missingMs: first.missingMs },
+    );
+    rig.breakAt = Infinity;
+    rig.progress.length = 0;
+    await rig.export();
+    const done = Math.floor(((reached - SPAN.from) * 100) / (SPAN.to - SPAN.from));
+    assert.equal(rig.progress[0]!.percent, done, 'of all that was asked for');
+  });
+
   it('go on, as a job, where an attempt in between has got nothing', async () => {
     const rig = rigOf();
     const job = { run: 'job', isJob: true };

@@ -9,8 +9,8 @@ const DAY_MS = 24 * 3_600_000;
 const NOW = 100 * DAY_MS;
 
 describe('which segments are thinned', () => {
-  /** Files of this age in days, in the order in which they were finished; which of them were tried. */
-  async function tried(ages: Readonly<Record<string, number>>, isWanted = () => true): Promise<string[]> {
+  /** A disk without files, and which of them were asked for. */
+  function disk(): { fs: object; looked: string[] } {
     const looked: string[] = [];
     const fs = {
       realpath: (file: string) => Promise.resolve(file),
@@ -20,6 +20,12 @@ describe('which segments are thinned', () => {
         return Promise.reject(systemError('ENOENT'));
       },
     };
+    return { fs, looked };
+  }
+
+  /** Files of this age in days, in the order in which they were finished; which of them were tried. */
+  async function tried(ages: Readonly<Record<string, number>>, isWanted = () => true): Promise<string[]> {
+    const { fs, looked } = disk();
     const finished = Object.entries(ages).map(
       ([file, age]) =>
         ({ file, id: SEGMENT, kept: false, end: NOW - age * DAY_MS, delivered: {} }) as unknown as DoneEntry,
@@ -35,16 +41,25 @@ describe('which segments are thinned', () => {
     assert.deepEqual(await tried({ old: 6, young: 4, older: 9, edge: 5 }), ['old', 'older']);
   });
 
+  it('are none that are protected, that were thinned before, or that no flow has heard of', async () => {
+    const { fs, looked } = disk();
+    const common = { id: SEGMENT, end: NOW - 9 * DAY_MS, delivered: {} };
+    const finished = [
+      { ...common, file: 'kept', kept: true },
+      { ...common, file: 'thinned', delivered: { thinned: true } },
+      { ...common, file: 'untold', delivered: undefined },
+      { ...common, file: 'alarm', id: 'a' },
+      { ...common, file: 'one' },
+    ];
+    const journal = { root: '/clips', finished, find: () => undefined } as unknown as Journal;
+    const options = { thinDays: 5, fileMode: 0o640, folder: '/clips' };
+    const thinning = new Thinning(options, { fs: fs as never, now: () => NOW }, () => undefined);
+    await thinning.run(journal, () => true);
+    assert.deepEqual(looked, ['one']);
+  });
+
   it('are looked at once, where nothing of them can be left out', async () => {
-    const looked: string[] = [];
-    const fs = {
-      realpath: (file: string) => Promise.resolve(file),
-      unlink: () => Promise.resolve(),
-      open: (file: string) => {
-        looked.push(path.basename(file));
-        return Promise.reject(systemError('ENOENT'));
-      },
-    };
+    const { fs, looked } = disk();
     const segment = { file: 'old', id: SEGMENT, end: NOW - 9 * DAY_MS, delivered: {} };
     const journal = { root: '/clips', finished: [segment], find: () => segment } as unknown as Journal;
     const options = { thinDays: 5, fileMode: 0o640, folder: '/clips' };
