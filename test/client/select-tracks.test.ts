@@ -126,6 +126,25 @@ describe('the choice of tracks', () => {
     );
   });
 
+  it('hands on what a track warns of: sound that contradicts its description', () => {
+    const fmtp = 'a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408';
+    const aac = ['m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MPEG4-GENERIC/48000/1', fmtp, 'a=control:sound'];
+    const [, sound] = choose(VIDEO, aac).tracks;
+    const warnings: string[] = [];
+    const feed = new Feed(
+      (_, sink) => sound!.createDepacketizer(sink, undefined, ({ message }) => warnings.push(message)),
+      sound!.media,
+    );
+    // The configuration says 16 kHz, and the frames come as those of 48 kHz do.
+    const frame = Buffer.concat([Buffer.from([0, 16, 0, 160]), Buffer.alloc(20, 1)]);
+    for (let index = 0; index < 300; index++) {
+      feed.arrival = 5000 + (index * 1024) / 48;
+      feed.next(1024).payload(frame, true);
+    }
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /16000 Hz.*48000 Hz/);
+  });
+
   describe('gives its video', () => {
     const feed = (options: Parameters<typeof selectTracks>[1]): Feed => {
       const description = parseSdp([...HEAD, ...VIDEO].join('\r\n'));
