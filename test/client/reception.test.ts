@@ -410,6 +410,14 @@ describe('the receiving side of a session', () => {
       assert.equal(said(), 'The stream went silent for 5 s.');
     });
 
+    it('which payload type the video came with, though its sound comes as described', async () => {
+      await play('tcp');
+      for (const sequence of [1, 2]) take(sound(sequence), 1);
+      take(rtp(1, 0, true, deltaSlice(), { payloadType: 50 }));
+      assert.equal(reception.received, 2);
+      assert.match(reception.payloadMismatch?.message ?? 'none', /payload type 50/);
+    });
+
     it('which payload type came instead, from the start or later', async () => {
       await play('tcp');
       take(rtp(1, 0, true, deltaSlice(), { payloadType: 105 }));
