@@ -34,12 +34,15 @@ describe('the playback runs of one NVR', () => {
     });
   });
 
-  const play = (run: string): PlaybackRun =>
+  const play = (run: string, onEnd?: () => void): PlaybackRun =>
     runs.play(
       { run, channel: 1, stream: 'main', group: 0, from: 1000, speed: 1 },
       {
         onUnit: () => undefined,
-        onEnd: (reason) => ends.push(`${run} ${reason}, ${runs.get(run) === undefined ? 'free' : 'taken'}`),
+        onEnd: (reason) => {
+          ends.push(`${run} ${reason}, ${runs.get(run) === undefined ? 'free' : 'taken'}`);
+          onEnd?.();
+        },
       },
     );
 
@@ -66,13 +69,31 @@ describe('the playback runs of one NVR', () => {
       { before: before.state, kept: runs.get('a') === after },
       { before: 'ended', kept: true },
     );
-    // The name is free while its end is told, so that the end may be answered with another run.
-    assert.deepEqual(ends, ['a replaced, free']);
+    // The name is the new one's already while the end of the old one is told.
+    assert.deepEqual(ends, ['a replaced, taken']);
     await before.stop();
     assert.equal(runs.get('a'), after, 'when it has ended for the second time');
     await after.stop();
-    assert.deepEqual(ends, ['a replaced, free', 'a stopped, free']);
+    assert.deepEqual(ends, ['a replaced, taken', 'a stopped, free']);
     await runs.close();
+  });
+
+  it('of a name are one, also where the end of the replaced one is answered with another', async () => {
+    let answers = 0;
+    play('a', () => {
+      if (answers++ === 0) play('a');
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    const after = play('a');
+    const last = runs.get('a')!;
+    assert.notEqual(last, after);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual({ after: after.state, opened: sessions.length }, { after: 'ended', opened: 2 });
+    await runs.close();
+    assert.deepEqual(
+      { last: last.state, closed: sessions.map(({ closed }) => closed), name: runs.get('a') },
+      { last: 'ended', closed: [1, 1], name: undefined },
+    );
   });
 
   it('wake all that wait for a place at each end, and each of them once', async () => {

@@ -358,6 +358,17 @@ describe('the snapshot pool', () => {
       assert.ok((await all).every(({ status }) => status === 'fulfilled'));
     });
 
+    it('lets no camera wait whose picture was given up because the pool was closed', async () => {
+      const camera = {};
+      const refused = assert.rejects(pool.decode(job(GOOD), camera), /closed/);
+      const closed = pool.close();
+      threads[0]!.exit();
+      await Promise.all([refused, closed]);
+      const made = pool.decode(job(GOOD), camera);
+      threads[1]!.show(3);
+      assert.deepEqual([...(await made).data], [3]);
+    });
+
     it('is closed in the midst of a picture: that one is refused, its thread ends first, no timer is left, and it can be used again', async () => {
       const refused = assert.rejects(
         pool.decode(job(GOOD)),

@@ -35,7 +35,6 @@ export class PlaybackRuns {
         `${MAX_RUNS} playback runs of this NVR are under way; stop one, or wait for its end.`,
       );
     }
-    void before?.stop('replaced');
     const run = new PlaybackRun(this.context, request, {
       ...handlers,
       onEnd: (reason, error, missingMs) => {
@@ -45,7 +44,9 @@ export class PlaybackRuns {
       },
     });
     this.runs.set(request.run, run);
-    run.start();
+    void before?.stop('replaced');
+    // The end of the one before may have been answered with a run that replaced this one.
+    if (this.runs.get(request.run) === run) run.start();
     return run;
   }
 

@@ -77,7 +77,7 @@ export class SnapshotPool {
       try {
         return await lane.decode({ ...job, camera: state?.id ?? 0 });
       } catch (error) {
-        if (state && !lane.alive) state.restsUntil = performance.now() + REST_MS;
+        if (state && lane.isBroken) state.restsUntil = performance.now() + REST_MS;
         throw error;
       } finally {
         this.free.push(lane);
@@ -119,6 +119,8 @@ class Lane {
    */
   private keyframes = new SharedArrayBuffer(0);
   private pictures = new SharedArrayBuffer(0);
+  /** The last keyframe made the thread hang or crash. */
+  isBroken = false;
   private onReply: ((reply: SnapshotReply) => void) | undefined;
   private idleTimer: NodeJS.Timeout | undefined;
 
@@ -130,13 +132,14 @@ class Lane {
 
   async decode(job: SnapshotJob): Promise<Jpeg> {
     clearTimeout(this.idleTimer);
+    this.isBroken = false;
     const worker = (this.worker ??= this.start());
     const { timeBound } = this.settings;
     const reply = await new Promise<SnapshotReply>((resolve) => {
       // It also keeps the process alive during the work, so that a program that waits for nothing else still
       // gets its picture.
       const timer = setTimeout(() => {
-        this.fail(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
+        this.breakOff(`the keyframe took more than ${String(timeBound / 1000)} s to decode`);
       }, timeBound);
       this.onReply = (answer) => {
         clearTimeout(timer);
@@ -187,11 +190,16 @@ class Lane {
       if (worker === this.worker) this.onReply?.(reply);
     });
     const died = (): void => {
-      if (worker === this.worker) this.fail('the keyframe ended the decoder');
+      if (worker === this.worker) this.breakOff('the keyframe ended the decoder');
     };
     worker.on('error', died);
     worker.on('exit', died);
     return worker;
+  }
+
+  private breakOff(message: string): void {
+    this.isBroken = true;
+    this.fail(message);
   }
 
   /** Ends the thread, and fails the job that it was working on. */
