@@ -325,6 +325,33 @@ describe('an RTSP connection', () => {
     assert.deepEqual(closes, []);
   });
 
+  it('warns once of a password that goes in clear, however many requests follow', async () => {
+    const warnings: NvrError[] = [];
+    const rules = loginRules('rtsp', new LoginMemory(), undefined);
+    lines = [];
+    connection = await open({
+      authenticator: new Authenticator({ username: 'me', password: 'secret' }, { rules }),
+      onWarning: (error) => warnings.push(error),
+    });
+    const said = (): string[] => warnings.map(({ code, message }) => `${code} ${message.slice(0, 38)}`);
+    const basic = 'WWW-Authenticate: Basic realm="camera"\r\n';
+    const once = ['EAUTH The server takes the password in clear'];
+    const first = request();
+    lines[0]!.reply(1, 401, basic);
+    await clock.tickAsync(1);
+    assert.deepEqual(said(), [], 'not before it has gone');
+    lines[0]!.reply(2);
+    assert.equal(await settled(first), '200');
+    assert.deepEqual(said(), once);
+    const second = request();
+    lines[0]!.reply(3);
+    assert.equal(await settled(second), '200');
+    const third = request();
+    lines[0]!.reply(4, 401, basic);
+    assert.equal(await settled(third), '401');
+    assert.deepEqual(said(), once);
+  });
+
   describe('that the server closes on the answer to its challenge', () => {
     const CHALLENGE = 'WWW-Authenticate: Digest realm="camera", nonce="1"\r\n';
     /** Opens the connections after the first; at once by default. */

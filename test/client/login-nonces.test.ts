@@ -49,3 +49,30 @@ describe('a log-in that is refused each time, with a nonce of its own', () => {
     assert.equal(answers.length, 2);
   });
 });
+
+describe('a log-in', () => {
+  /** What is remembered once the answer in Latin-1 gets a reply with this status. */
+  async function remembered(status: number): Promise<string | undefined> {
+    const memory = new LoginMemory();
+    const credentials = { username: 'admin', password: 'pässwörd' };
+    const auth = new Authenticator(credentials, { rules: loginRules('rtsp', memory, undefined) });
+    let asked = 0;
+    const ask = (): Promise<{ status: number; headers: Headers }> => {
+      auth.authorize('DESCRIBE', URI);
+      const headers = new Headers().set('WWW-Authenticate', 'Digest realm="r", nonce="n"');
+      return Promise.resolve({ status: ++asked < 3 ? 401 : status, headers });
+    };
+    const last = await login(undefined, auth, ask, { what: 'DESCRIBE', requestUri: URI });
+    assert.deepEqual({ asked, status: last.status }, { asked: 3, status });
+    return memory.charset;
+  }
+
+  it('has been accepted where the request fails for another reason: the form of its answer is remembered', async () => {
+    for (const status of [200, 302, 404, 454, 503])
+      assert.equal(await remembered(status), 'latin1', `${status}`);
+  });
+
+  it('leaves nothing in mind where it is refused', async () => {
+    assert.equal(await remembered(401), undefined);
+  });
+});

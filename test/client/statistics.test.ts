@@ -51,6 +51,21 @@ describe('a session’s frame rate', () => {
     for (let now = 1000; now <= 8000; now += 1000) meter.sample(now, []);
     assert.equal(meter.fps, 0);
   });
+
+  it('and its bit rate stay what they were where it is asked twice at one moment', () => {
+    const meter = new RateMeter();
+    const track = { receiver: { bytes: 0 } };
+    const take = (now: number): object => {
+      meter.sample(now, [track] as unknown as Track[]);
+      return { fps: meter.fps, bitrateKbps: meter.statistics([], undefined).bitrateKbps };
+    };
+    meter.count(videoUnit());
+    assert.deepEqual([take(1000), take(1000)], Array(2).fill({ fps: 0, bitrateKbps: 0 }));
+    for (let n = 0; n < 25; n++) meter.count(videoUnit());
+    track.receiver.bytes = 1000;
+    const told = { fps: 25, bitrateKbps: 8 };
+    assert.deepEqual([take(2000), take(2000)], [told, told]);
+  });
 });
 
 describe('a session’s statistics of the camera’s clock', () => {

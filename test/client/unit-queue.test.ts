@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { openSession } from '../../lib/client/open-session.js';
 import { UnitQueue, UnitReaders } from '../../lib/client/unit-queue.js';
+import { unitCost } from '../../lib/codec/unit-cost.js';
 import type { MediaUnit } from '../../lib/codec/unit.js';
 import { buildBye } from '../../lib/rtp/rtcp.js';
 import { interleaved, keyframePackets, startScriptedServer } from '../kit/scripted-server.js';
@@ -56,6 +57,34 @@ describe('units to be read one by one', () => {
     for (let time = 1; time <= 3; time++) queue.push(unit(time, true, 4_000));
     queue.end();
     assert.deepEqual(await read(queue), [1, 2]);
+  });
+
+  it('cost more than their data alone, so that many tiny ones are bounded as well, each time anew', async () => {
+    const cost = unitCost(unit(1));
+    const queue = new UnitQueue().bound({ maxBytes: 3 * cost });
+    for (let round = 1; round <= 3; round++) {
+      for (let time = 1; time <= 5; time++) queue.push(unit(time, true));
+      for (const time of [1, 2, 3]) assert.equal((await queue.next()).value?.rtpTime, time);
+      const next = queue.next();
+      queue.push(unit(9, true));
+      assert.equal((await next).value?.rtpTime, 9, `no more than three waited in round ${round}`);
+    }
+    queue.end();
+  });
+
+  it('may use the bound to its last byte, and no more', async () => {
+    const cost = unitCost(unit(1));
+    for (const [maxBytes, expected] of [
+      [2 * cost, [1, 2]],
+      [2 * cost - 1, [1]],
+      [cost, [1]],
+      [cost - 1, []],
+    ] as const) {
+      const queue = new UnitQueue().bound({ maxBytes });
+      for (let time = 1; time <= 3; time++) queue.push(unit(time, true));
+      queue.end();
+      assert.deepEqual(await read(queue), expected, `${maxBytes} bytes`);
+    }
   });
 
   it('make room for others as they are read', async () => {

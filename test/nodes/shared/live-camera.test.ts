@@ -98,6 +98,44 @@ describe('the camera of a live-stream node', () => {
     assert.deepEqual({ restarts: hub.restarts, joined: hub.joined }, { restarts: 1, joined: 2 });
   });
 
+  it('starts, stops, restarts and asks the one of its cameras that a message names, and leaves the other alone', async () => {
+    const hubs = { 3: new Hub(), 4: new Hub() };
+    const red = new FakeRed();
+    red.server({ camera: (channel: 3 | 4) => hubs[channel] });
+    node = red.make(liveStreamNode, 'nvr-live-stream', { emit: 'accessUnits', channel: '3-4' });
+    red.run();
+    const both = (): object =>
+      Object.fromEntries(
+        Object.entries(hubs).map(([channel, { joined, restarts, subscribers }]) => [
+          channel,
+          { joined, restarts, plays: subscribers.size === 1 },
+        ]),
+      );
+    const alone = { joined: 1, restarts: 0, plays: true };
+    await node.receive({ action: 'stop', channel: 4 });
+    assert.deepEqual(both(), { 3: alone, 4: { joined: 1, restarts: 0, plays: false } });
+    await node.receive({ action: 'start', channel: '4' });
+    assert.deepEqual(both(), { 3: alone, 4: { joined: 2, restarts: 0, plays: true } });
+    await node.receive({ action: 'restart', channel: 4 });
+    assert.deepEqual(both(), { 3: alone, 4: { joined: 2, restarts: 1, plays: true } });
+    const { sent } = await node.receive({ action: 'status', channel: 4 });
+    assert.deepEqual(
+      sent.map(([, answer]) => answer!.channel),
+      [4],
+    );
+    await node.receive({ action: 'restart' });
+    assert.deepEqual(both(), {
+      3: { joined: 1, restarts: 1, plays: true },
+      4: { joined: 2, restarts: 2, plays: true },
+    });
+    await node.receive({ action: 'stop' });
+    assert.deepEqual(
+      { 3: hubs[3].subscribers.size, 4: hubs[4].subscribers.size },
+      { 3: 0, 4: 0 },
+      'all are meant without a channel',
+    );
+  });
+
   it('adds up what it has dropped over every stop and start', async () => {
     deploy();
     for (let round = 1; round <= 3; round++) {

@@ -201,9 +201,31 @@ describe('the check of a setting', () => {
     assert.equal(sentence(table, [{ channel: '9999', name: 'x'.repeat(200) }]), undefined);
     assert.notEqual(sentence(table, [{ channel: 10_000, name: 'Gate' }]), undefined);
     assert.notEqual(sentence(table, [{ channel: 1, name: 'x'.repeat(201) }]), undefined);
+    for (const channel of [1, '1', 9999]) assert.equal(sentence(table, [{ channel, name: '' }]), undefined);
+    for (const channel of [0, '0', -1, 1.5, '', 'x', undefined])
+      assert.notEqual(sentence(table, [{ channel, name: 'Gate' }]), undefined, String(channel));
+    for (const row of [null, 'Gate', 1, { channel: 1 }, { channel: 1, name: 5 }, { name: 'Gate' }])
+      assert.notEqual(sentence(table, [{ channel: 2, name: 'Yard' }, row]), undefined, JSON.stringify(row));
+    assert.notEqual(sentence(table, { channel: 1, name: 'Gate' }), undefined, 'no list');
     const codes: Setting = { ...said, kind: 'codes', default: { main: 'M', dual: 'D' } };
     for (const value of [{ main: 1 }, '{"main":"1"}', '{}']) assert.equal(sentence(codes, value), undefined);
     for (const value of [['M'], '["M"]', 'null', '5', 5]) assert.notEqual(sentence(codes, value), undefined);
+  });
+
+  it('bounds a channel’s number, a range and an address’s port on either side', () => {
+    const camera: Setting = { ...said, kind: 'channel', default: '1' };
+    for (const value of ['1', 9999, 'gate']) assert.equal(sentence(camera, value), undefined, String(value));
+    for (const value of ['0', 0, '10000', '1-2', '*'])
+      assert.notEqual(sentence(camera, value), undefined, String(value));
+    const list: Setting = { ...camera, list: true };
+    for (const value of ['1-1', '1-9999', '*', '2,1']) assert.equal(sentence(list, value), undefined, value);
+    for (const value of ['0-1', '2-1', '1-10000', '1,,2', '0', '*,1'])
+      assert.notEqual(sentence(list, value), undefined, value);
+    const host: Setting = { ...said, kind: 'text', default: '', rule: 'address' };
+    for (const value of ['nvr:1', 'nvr:65535', '0.0.0.0'])
+      assert.equal(sentence(host, value), undefined, value);
+    for (const value of ['nvr:0', 'nvr:65536', 'nvr:', '1.2.3.4.5'])
+      assert.notEqual(sentence(host, value), undefined, value);
   });
 
   it('answers any value of any kind without throwing', () => {
