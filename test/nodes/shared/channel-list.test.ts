@@ -28,6 +28,19 @@ describe('a list of channels', () => {
     assert.equal(channelList(of({}), '1-1000,1-1000').length, 1000);
   });
 
+  it('has each channel once, in the order given, with names among the numbers', () => {
+    const table = of({ 7: 'Gate', 8: 'Yard, north', 9: '2-3' });
+    assert.deepEqual(channelList(table, '3, gate ,1-4, yard, NORTH,2-3,7'), [3, 7, 1, 2, 4, 8, 9]);
+    assert.deepEqual(channelList(table, ' 4-4 '), [4]);
+    assert.deepEqual(channelList(table, 9999), [9999]);
+  });
+
+  it('means all by a star alone, and takes no range that runs backwards or from 0', () => {
+    const table = of({ 1: 'Gate', 2: 'Yard' });
+    for (const given of ['**', '1,*', '*,1', '*1', '1-*', '2-1', '0', '0-1', '1,', '1-', '10000', 'Door'])
+      assert.throws(() => channelList(table, given), { code: 'EINPUT' }, given);
+  });
+
   it('is neither empty nor of another kind', () => {
     for (const given of ['', undefined, null, true, {}, [1]])
       assert.throws(() => channelList(of({ 1: 'Gate' }), given), { code: 'EINPUT' });

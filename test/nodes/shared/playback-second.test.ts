@@ -249,12 +249,33 @@ describe('the playback node, and what it plays and writes with', () => {
       assert.equal(nvr.memories, 1);
     });
 
+    it('keep what may be kept of the message, and nothing secret, which the file’s message has', async () => {
+      deploy();
+      const secret = { req: { headers: { cookie: 'session=1' } }, password: 'secret' };
+      await play({ ...secret, zone: 3 });
+      const { request, handlers } = spans[0]!;
+      assert.deepEqual(request.message, { from: FROM, duration: '10s', zone: 3 });
+      const lists = { alarms: [], gaps: [], damagedSpans: [] };
+      handlers.onFile({ file: '/clips/a.mp4', bytes: 5, ...lists } as never, undefined);
+      const { req, zone } = node.sent.at(-1)![0]!;
+      assert.deepEqual({ req, zone }, { req: secret.req, zone: 3 });
+    });
+
     it('take over what was left of the same NVR alone', async () => {
       const owner = async (server = {}): Promise<string> => (await made({}, server)).deps.owner!.camera;
       const same = await owner();
       assert.equal(await owner(), same);
       assert.notEqual(await owner({ rtspPort: 555 }), same);
       assert.notEqual(await owner({ host: '127.0.0.2' }), same);
+      const byAnother = (await made({ id: 'another' })).deps.owner!.camera;
+      assert.equal(byAnother, same, 'whichever node left it');
+    });
+
+    it('read the time of day and the monotonic time, both in milliseconds', async () => {
+      const { deps } = await made();
+      sinon.stub(Date, 'now').returns(FROM);
+      sinon.stub(performance, 'now').returns(5000);
+      assert.deepEqual({ now: deps.now(), monotonic: deps.monotonic() }, { now: FROM, monotonic: 5000 });
     });
 
     it('report what they recover with its message, and what goes wrong to Catch, and know when the node closes', async () => {

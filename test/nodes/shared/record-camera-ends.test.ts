@@ -82,6 +82,23 @@ describe('the camera of a record node, at its ends', () => {
     assert.equal((await event({ action: 'status' })).publicKey, result.publicKey);
   });
 
+  it('lists, keeps and releases what it has recorded while it is disarmed as well', async () => {
+    deploy();
+    const { payload: file } = await clip();
+    const list = async (): Promise<unknown> => {
+      const { sent, error } = await node.receive({ action: 'list', from: '-1h' });
+      assert.equal(error, undefined);
+      return sent[0]![0]!.payload;
+    };
+    const armed = await list();
+    assert.equal((armed as unknown[]).length, 1);
+    await node.receive({ action: 'disarm' });
+    assert.deepEqual(await list(), armed);
+    for (const action of ['keep', 'release'])
+      assert.equal((await event({ action, clip: { file } })).files, 1, action);
+    assert.deepEqual(await list(), armed);
+  });
+
   it('gives up its exports with the node', async () => {
     deploy();
     await clip();

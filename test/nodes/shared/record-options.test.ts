@@ -104,6 +104,16 @@ describe('a recorder of the record node', () => {
     assert.equal(new Bench({}, { canPlayBack: false }).deps.fetchSpan, undefined);
   });
 
+  it('reads the time of day and the monotonic time, both in milliseconds', () => {
+    const { deps } = new Bench();
+    sinon.stub(Date, 'now').returns(1_700_000_000_000);
+    sinon.stub(performance, 'now').returns(5000);
+    assert.deepEqual(
+      { now: deps.now(), monotonic: deps.monotonic() },
+      { now: 1_700_000_000_000, monotonic: 5000 },
+    );
+  });
+
   it('reports what fails in one of its timers to Catch', () => {
     const clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const bench = new Bench();
