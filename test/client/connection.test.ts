@@ -126,6 +126,24 @@ describe('an RTSP connection', () => {
     await second;
   });
 
+  it('tells the beginning of each read, with its bytes and its time, and its end behind what it brought', async () => {
+    connection.destroy();
+    lines = [];
+    const told: string[] = [];
+    connection = await open({
+      onPacket: () => told.push('packet'),
+      onReadStart: (buffer, length, arrival) =>
+        told.push(`${buffer.toString('latin1', 4, length)} at ${arrival}`),
+      onRead: () => told.push('end'),
+    });
+    const begun = performance.now();
+    for (const text of ['a', 'b']) {
+      lines[0]!.say(interleaved(0, Buffer.from(text)));
+      clock.tick(5);
+    }
+    assert.deepEqual(told, [`a at ${begun}`, 'packet', 'end', `b at ${begun + 5}`, 'packet', 'end']);
+  });
+
   it('traces 8 KiB of a reply’s body, and no more', async () => {
     connection.destroy();
     lines = [];
@@ -134,8 +152,10 @@ describe('an RTSP connection', () => {
     connection = await open({ logger });
     const reply = request();
     const body = 'x'.repeat(9000);
-    lines[0]!.say(`RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const head = `RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: one\r\nContent-Length: ${body.length}\r\n\r\n`;
+    lines[0]!.say(head, body);
     assert.equal((await reply).body.length, 9000);
+    assert.ok(traced.at(-1)!.startsWith(`< ${head}x`), 'with each line of its head');
     assert.equal(/x+$/.exec(traced.at(-1)!)?.[0].length, 8 * 1024);
   });
 

@@ -77,6 +77,16 @@ describe('a reader of one connection', () => {
     assert.equal(calls.at(-1), 'resume');
   });
 
+  it('stops the connection each time it is paused, so that no more is read than was on its way', () => {
+    const { reader, calls } = rig();
+    for (let round = 1; round <= 2; round++) {
+      reader.pause();
+      assert.deepEqual(calls.splice(0), ['pause']);
+      reader.resume();
+      assert.deepEqual(calls.splice(0), ['resume']);
+    }
+  });
+
   it('hands on nothing while it is paused', () => {
     const { reader, handedOn } = rig();
     reader.pause();
