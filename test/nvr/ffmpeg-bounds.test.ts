@@ -124,4 +124,22 @@ describe('the ffmpeg fallback, at its bounds', function () {
     const one = await job('four', `${JPEG}; printf x`);
     assert.equal((await ffmpegSnapshot(one)).length, 4);
   });
+
+  it('takes a picture of as many bytes as it may have, and none of one more', async () => {
+    const four = await job('four-bytes', `${JPEG}; printf x`);
+    assert.equal((await ffmpegSnapshot(four, { outputBytes: 4 })).length, 4);
+    await assert.rejects(ffmpegSnapshot(four, { outputBytes: 3 }), { code: 'EDECODE', message: /more than/ });
+  });
+
+  it('keeps no pipe of a program that was ended while another one still holds them', async function () {
+    // Elsewhere there is no `setsid`.
+    if (process.platform !== 'linux') this.skip();
+    const pipes = (): number =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'PipeWrap').length;
+    const holds = await job('holds', `setsid sh -c "${JPEG}; printf x; exec sleep 3" &\nexec sleep 60`);
+    const before = pipes();
+    await assert.rejects(ffmpegSnapshot(holds, { outputBytes: 3 }), { code: 'EDECODE' });
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(pipes() <= before, `${pipes()} pipes, and ${before} before`);
+  });
 });

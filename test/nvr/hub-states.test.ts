@@ -161,6 +161,9 @@ describe('a camera hub', () => {
     rig.join(hub);
     await rig.turn();
     assert.equal(await hub.ping(), 7);
+    const late = new NvrError('ETIMEDOUT', 'No answer.');
+    rig.session().ping = () => Promise.reject(late);
+    await assert.rejects(hub.ping(), late);
   });
 
   it('is ended by a check at once where nobody uses it, with its TEARDOWN, and not where somebody does', async () => {

@@ -3,6 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
 import sinon from 'sinon';
 import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
@@ -88,6 +90,36 @@ describe('the key service, at its bounds', () => {
     assert.equal((await fetchKey()).key, 'aB3xyz');
     assert.equal(service.asked.at(-1)!.url, `/at/${LIMITS.redirects}?x=${LIMITS.redirects}`);
     assert.equal(service.asked.at(-1)!.headers.host, `127.0.0.1:${service.port}`);
+  });
+
+  it('is followed to the usual port of a redirect that names none', async () => {
+    const ports: unknown[] = [];
+    const ask = http.request;
+    const instead = (options: http.RequestOptions): http.ClientRequest => {
+      ports.push(options.port);
+      return ask({ ...options, port: service.port });
+    };
+    const stubs = [http, https].map((module) =>
+      sinon.stub(module as { request: typeof instead }, 'request').callsFake(instead),
+    );
+    try {
+      for (const [location, port] of [
+        ['http://127.0.0.1/key', 80],
+        ['https://127.0.0.1/key', 443],
+        ['http://127.0.0.1:8080/key', 8080],
+        ['/key', service.port],
+      ] as const) {
+        ports.length = 0;
+        service.answer = ({ url }, response) =>
+          url === '/key'
+            ? response.end('pbkey=aB3xyz')
+            : response.writeHead(302, { Location: location }).end();
+        assert.equal((await fetchKey()).key, 'aB3xyz');
+        assert.deepEqual(ports, [service.port, port], location);
+      }
+    } finally {
+      for (const stub of stubs) stub.restore();
+    }
   });
 
   it('is asked once more with a log-in whose challenge had become stale', async () => {

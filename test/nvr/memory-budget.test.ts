@@ -68,6 +68,31 @@ describe('the memory budget', () => {
     assert.equal(budget.camera().hold(unit()), false);
   });
 
+  it('bounds no units of all cameras where it was given no bound for them', () => {
+    const budget = new MemoryBudget({ bytes: Infinity });
+    const units = Array.from({ length: 1_024 }, () => unit(0));
+    for (let held = 0; held <= LIMITS.cameraUnits; held += units.length) {
+      const memory = budget.camera();
+      for (const one of units) assert.ok(memory.hold(one));
+    }
+    assert.ok(budget.units > LIMITS.cameraUnits);
+  });
+
+  it('takes from a camera’s own stores alone where the bound is the camera’s own', () => {
+    const budget = new MemoryBudget({ bytes: 100 * COST });
+    const rings = [budget.camera(4 * COST), budget.camera()].map(
+      (memory) => new GopRing({ seconds: 120, memory }),
+    );
+    const [narrow, other] = rings as [GopRing, GopRing];
+    for (let i = 0; i < 20; i++) other.push(unit(10, i % 5 === 0, i));
+    for (let i = 0; i < 50; i++) narrow.push(unit(10, true, i));
+    assert.deepEqual({ narrow: narrow.bytes, other: other.bytes }, { narrow: 4 * COST, other: 20 * COST });
+    const full = budget.camera(COST);
+    assert.ok(full.hold(unit()));
+    assert.equal(full.hold(unit()), false);
+    assert.deepEqual({ narrow: narrow.bytes, other: other.bytes }, { narrow: 4 * COST, other: 20 * COST });
+  });
+
   it('takes from the largest store: a camera that sends much does not empty those that send little', () => {
     const budget = new MemoryBudget({ bytes: 100 * COST });
     const ringOf = (): GopRing => new GopRing({ seconds: 120, memory: budget.camera() });

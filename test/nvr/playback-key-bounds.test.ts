@@ -72,4 +72,54 @@ describe('a playback key, at the bounds of its reply', () => {
     for (const whole of [little, Buffer.from(little).swap16()])
       assert.equal(read(Buffer.concat([whole, Buffer.from([0x0a])])), 'aB3');
   });
+
+  it('is looked for among a thousand pairs of one line', () => {
+    const line = (before: number): string => `${'a=1;'.repeat(before)}pbkey=aB3`;
+    assert.equal(read(line(999)), 'aB3');
+    assert.equal(refused(line(1_000)), 'EPLAYBACKKEY');
+  });
+
+  it('ends with the first quote behind the one that it begins with', () => {
+    assert.equal(read('var pbkey = "aB3"; // the "key"'), 'aB3');
+    assert.equal(read("pbkey: 'aB3', 'group'"), 'aB3');
+    assert.equal(read('pbkey="aB3'), '"aB3', 'a quote without another');
+  });
+
+  it('stands in any line of HTML, and behind any white space', () => {
+    assert.equal(read('error=0<br>group=1<BR/>x=2<br />pbkey=aB3'), 'aB3');
+    for (const space of [' ', '\t', '\r\n', '\n']) assert.equal(read(`OK${space}aB3xyz`), 'aB3xyz');
+  });
+
+  it('is not taken from a comment of XML, tags and all', () => {
+    assert.equal(
+      read('<?xml version="1.0"?><!DOCTYPE r><r><!-- <a>1</a><pbkey>old9</pbkey> --><pbkey>aB3</pbkey></r>'),
+      'aB3',
+    );
+  });
+
+  it('is refused for a reason beside a number of five digits, and not beside one of six', () => {
+    assert.equal(refused('Error 10001: user not logged in'), 'EAUTH');
+    assert.equal(refused('Error 100001: user not logged in'), 'EPLAYBACKKEY');
+  });
+
+  it('is none beside a success that is denied, in whatever word', () => {
+    for (const name of ['success', 'ok'])
+      for (const value of ['false', 'no', 'No'])
+        assert.equal(refused(JSON.stringify({ [name]: value, data: 'aB3xyz' })), 'EPLAYBACKKEY', value);
+    assert.equal(read('{"success":"yes","data":"aB3xyz"}'), 'aB3xyz');
+  });
+
+  it('is none of nothing but noughts, however many', () => {
+    for (const noughts of ['0', '000', '0000000']) {
+      assert.equal(refused(JSON.stringify({ pbkey: noughts })), 'EPLAYBACKKEY', noughts);
+      assert.equal(refused(JSON.stringify({ data: noughts })), 'EPLAYBACKKEY', noughts);
+    }
+    assert.equal(read('{"pbkey":"00001"}'), '00001');
+  });
+
+  it('is not said to be missing from XML that has one beside its error', () => {
+    assert.throws(() => read('<r><error>5</error><pbkey>aB3</pbkey></r>'), /reported an error .*"5"/);
+    for (const none of ['<r><error>5</error></r>', '<r><error>5</error><pbkey></pbkey></r>'])
+      assert.throws(() => read(none), /sent XML without a key .*"5"/, none);
+  });
 });

@@ -120,4 +120,19 @@ describe('the playback runs of one NVR', () => {
     );
     assert.deepEqual(ends, ['a stopped, free', 'b stopped, free']);
   });
+
+  it('have ended when each of them has been torn down, whichever takes the longest', async () => {
+    for (const late of [0, 1]) {
+      sessions = [];
+      for (const name of ['a', 'b']) play(name);
+      await new Promise((resolve) => setImmediate(resolve));
+      const release = sessions[late]!.holdTeardown();
+      let isClosed = false;
+      const closing = runs.close().then(() => (isClosed = true));
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(isClosed, false, `while the ${late === 0 ? 'first' : 'second'} is torn down`);
+      release();
+      await closing;
+    }
+  });
 });

@@ -62,6 +62,17 @@ describe('the clock of an NVR', () => {
     assert.equal(asked.length, 2);
   });
 
+  it('is not asked for again because this machine’s clock was set meanwhile, either way', async () => {
+    const { port } = server.address() as net.AddressInfo;
+    const nvr = new ServerClock(settingsFor(554, { httpPort: port, username: 'demo', password: 'secret' }));
+    await nvr.offset();
+    for (const setBy of [2 * KEPT_MS, -4 * KEPT_MS]) {
+      clock.setSystemTime(Date.now() + setBy);
+      await nvr.offset();
+      assert.equal(asked.length, 1, `set by ${setBy} ms`);
+    }
+  });
+
   it('is not waited for for more than a second, and the connection is not left open', async () => {
     let isReached = (): void => undefined;
     let isClosed = (): void => undefined;

@@ -35,7 +35,8 @@ function fakeTools(builtin: NvrErrorCode | 'fine', ffmpeg: NvrErrorCode | 'fine'
   const decode = sinon.spy((job: SnapshotJob, _camera?: object): Promise<Jpeg> => {
     if (builtin !== 'fine') return Promise.reject(new NvrError(builtin, 'built-in says no'));
     // A part of a larger memory.
-    const data = new Uint8Array(Buffer.concat([Buffer.alloc(5), jpegOf(64, 36)])).subarray(5);
+    const around = Buffer.alloc(5);
+    const data = new Uint8Array(Buffer.concat([around, jpegOf(64, 36), around])).subarray(5, -5);
     return Promise.resolve({ data, width: job.width ?? 64, height: 36 });
   });
   const run = sinon.spy((_job: FfmpegJob): Promise<Buffer> => {

@@ -199,6 +199,14 @@ describe('recordings in step, as one', () => {
     assert.deepEqual(told, ['1 paused 0']);
   });
 
+  it('tell of a pause for one that has been read to its end, and is not shown to it yet', () => {
+    half();
+    reads[1]!.end('reached');
+    together.pause();
+    assert.deepEqual(told, ['1 paused 500', '2 paused 500']);
+    assert.equal(together.state, 'paused');
+  });
+
   it('stand while their receiver asks for that, also over a pause and a seek, and go on once both are over', () => {
     half();
     together.hold();

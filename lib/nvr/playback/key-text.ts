@@ -136,7 +136,7 @@ function pairOf(text: string): Member | undefined {
   const quote = raw.startsWith('"') || raw.startsWith("'") ? raw[0] : undefined;
   const closing = quote === undefined ? -1 : raw.indexOf(quote, 1);
   const value = closing === -1 ? withoutEnd(raw) : raw.slice(1, closing);
-  return /^=*$/.test(value) && raw.includes('=') ? undefined : { name, value };
+  return /^=+$/.test(value) ? undefined : { name, value };
 }
 
 function withoutEnd(text: string): string {

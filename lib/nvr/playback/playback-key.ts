@@ -178,7 +178,6 @@ function isLikely(value: string): boolean {
     !isGood(value) &&
     !isOnlyWords(value) &&
     !/^\/|\.(?:html?|asp|php|cgi|jsp)\b/i.test(value) &&
-    !/^-?\d{1,3}$/.test(value) &&
     !/\s/.test(value) &&
     refusalOf(value) === undefined
   );

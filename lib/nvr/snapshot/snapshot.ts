@@ -188,9 +188,9 @@ async function fromJpeg(
   return { ...picture, warning: new NvrError('EUNSUPPORTED', message) };
 }
 
+/** Never of MJPEG: `fromJpeg` has that. */
 function keyframeOf(unit: VideoUnit): Picture {
-  const contentType =
-    unit.codec === 'h264' ? 'video/h264' : unit.codec === 'h265' ? 'video/h265' : 'image/jpeg';
+  const contentType = unit.codec === 'h264' ? 'video/h264' : 'video/h265';
   return { data: unit.data, contentType, width: unit.format.width, height: unit.format.height };
 }
 

@@ -104,6 +104,19 @@ describe('a viewer of the live view', () => {
     assert.deepEqual(page.skipped, [3, 1]);
   });
 
+  it('is told what it missed of a camera that it began with while it was behind, B-frames or not', () => {
+    const page = new SlowPage(BOUNDS);
+    page.viewer.begin(CAMERA);
+    page.viewer.take(CAMERA, picture(10, FLAGS.keyframe));
+    page.viewer.take(CAMERA, picture(1_200));
+    const other = CAMERA + 1;
+    page.viewer.begin(other);
+    for (const shownAt of [80, 40]) page.viewer.take(other, picture(10, 0, shownAt));
+    page.drain();
+    page.viewer.take(other, picture(10, FLAGS.keyframe, 120));
+    assert.deepEqual(page.skipped, [2]);
+  });
+
   /** Bytes of a picture's record, its times included. */
   const sized = (bytes: number, flags = 0): ViewRecord => picture(bytes - RECORD_HEAD - 16, flags);
 
