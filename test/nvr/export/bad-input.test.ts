@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import nodeFs from 'node:fs';
 import fs from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import type { ExportedClip, ExportOptions } from '../../../lib/nvr/export/types.js';
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
@@ -9,6 +8,7 @@ import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { clipUnit } from '../../kit/clip-units.js';
 import { ExportsRig, type Recorded } from '../../kit/exports-rig.js';
+import { useFolder } from '../../kit/folder.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 /** 02:10 in Berlin, and at a GOP's beginning. */
@@ -57,14 +57,7 @@ async function picturesOf(file: string): Promise<number | string> {
 describe('an export of bad input', function () {
   this.timeout(30_000);
   let folder: string;
-
-  beforeEach(() => {
-    folder = nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-export-bad-'));
-  });
-
-  afterEach(() => {
-    nodeFs.rmSync(folder, { recursive: true, force: true });
-  });
+  useFolder((name) => (folder = name));
 
   const names = (): string[] =>
     nodeFs

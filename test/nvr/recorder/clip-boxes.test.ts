@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
@@ -12,20 +11,14 @@ import { readBoxes, samplesOf, type ClipBoxes } from '../../../lib/nvr/recorder/
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { clipContext } from '../../kit/clip-context.js';
+import { useFolder } from '../../kit/folder.js';
 import { clipUnits } from '../../kit/picture-units.js';
 
 const FRAME_MS = 80;
 
 describe('a clip that is read back', () => {
   let root: string;
-
-  beforeEach(() => {
-    root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-boxes-')));
-  });
-
-  afterEach(() => {
-    fs.rmSync(root, { recursive: true, force: true });
-  });
+  useFolder((folder) => (root = folder));
 
   /** Returns the name of its file. */
   async function record(units: readonly VideoUnit[]): Promise<string> {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import fsPromises, { type FileHandle } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
@@ -12,20 +11,14 @@ import { Journal } from '../../../lib/nvr/recorder/journal.js';
 import { copyPieces } from '../../../lib/nvr/recorder/plain-mp4.js';
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
 import { clipContext } from '../../kit/clip-context.js';
+import { useFolder } from '../../kit/folder.js';
 import { clipUnits } from '../../kit/picture-units.js';
 
 const FRAME_MS = 80;
 
 describe('a clip that is read piece by piece', () => {
   let root: string;
-
-  beforeEach(() => {
-    root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-copies-')));
-  });
-
-  afterEach(() => {
-    fs.rmSync(root, { recursive: true, force: true });
-  });
+  useFolder((folder) => (root = folder));
 
   it('is copied whole where its media is longer than a piece', async () => {
     const media = Buffer.from(Uint32Array.from({ length: 150_000 }, (_, index) => index).buffer);

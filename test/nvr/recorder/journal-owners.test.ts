@@ -1,23 +1,16 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { Journal, SEGMENT } from '../../../lib/nvr/recorder/journal.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { useFolder } from '../../kit/folder.js';
 import { alarm, done, names, opened, REPORT } from '../../kit/journal-entries.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 describe('the journal of one of several owners', () => {
   let folder: string;
-
-  beforeEach(() => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-journal-'));
-  });
-
-  afterEach(() => {
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  useFolder((name) => (folder = name));
 
   const load = (): Promise<Journal> => Journal.load(fsPromises, folder, 'one');
   const own = '.nvr-record-one@here.jsonl';

@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { useFolder } from '../../kit/folder.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 const MAX_STALE = 1000;
 
 describe('a journal that was written anew', () => {
   let folder: string;
-
-  beforeEach(() => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-journal-'));
-  });
-
-  afterEach(() => {
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  useFolder((name) => (folder = name));
 
   it('names its camera with the next line where the disk refused the first one', async () => {
     const owner = { owner: 'here', camera: 'gate' };

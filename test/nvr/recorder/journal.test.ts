@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { Journal, reportOf, type ClipReport } from '../../../lib/nvr/recorder/journal.js';
 import { JournalEntries } from '../../../lib/nvr/recorder/journal-entries.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
+import { useFolder } from '../../kit/folder.js';
 import { alarm, done, names, opened, REPORT } from '../../kit/journal-entries.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 describe('a recorder’s journal on the disk', () => {
   let folder: string;
-
-  beforeEach(() => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nvr-journal-'));
-  });
-
-  afterEach(() => {
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  useFolder((name) => (folder = name));
 
   /** The file's lines. */
   function lines(): Record<string, unknown>[] {

@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict';
 import nodeFs from 'node:fs';
 import fs from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { ClipStore } from '../../../lib/nvr/recorder/store.js';
 import type { RecorderOptions } from '../../../lib/nvr/recorder/types.js';
+import { useFolder } from '../../kit/folder.js';
 import { TestClock } from '../../kit/test-clock.js';
 
 describe('a folder that is looked through without being opened', () => {
   let folder: string;
-
-  beforeEach(() => {
-    folder = nodeFs.realpathSync(nodeFs.mkdtempSync(path.join(os.tmpdir(), 'nvr-store-')));
-  });
-
-  afterEach(() => {
-    nodeFs.rmSync(folder, { recursive: true, force: true });
-  });
+  useFolder((name) => (folder = name));
 
   it('has a journal of its own beside that of a living process with the same settings, and beats until it is closed', async () => {
     const host = 'pi';
