@@ -86,6 +86,15 @@ describe('the choice of tracks', () => {
     it('takes a picture though it is called "sendonly": none goes to a camera', () => {
       assert.deepEqual(controls(choose(VIDEO, 'a=sendonly')), ['video']);
     });
+
+    it('leaves out what goes to the camera from the tracks that are only set up, but no picture called so', () => {
+      const second = VIDEO.map((line) => line.replace('control:video', 'control:second'));
+      const { others } = choose(VIDEO, second, 'a=sendonly', SOUND, TALK, SECURE);
+      assert.deepEqual(
+        others.map(({ media }) => media.control),
+        ['second'],
+      );
+    });
   });
 
   it('passes over media that is inactive', () => {

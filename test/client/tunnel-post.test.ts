@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import net from 'node:net';
+import sinon from 'sinon';
 import { isCode, open, startHttp, type Http } from './tunnel-server.js';
 
 describe('the HTTP tunnel', () => {
@@ -21,6 +23,25 @@ describe('the HTTP tunnel', () => {
       assert.equal(new Set(http.asked.map(({ headers }) => headers.get('x-sessioncookie'))).size, 1);
       assert.deepEqual(closes, []);
       assert.equal(pipe.unsent, 0);
+      pipe.destroy();
+    });
+
+    it('is followed by no other before its end has gone', async () => {
+      http = await startHttp();
+      const { pipe } = await open(http.port);
+      const soon = sinon.stub(net.Socket.prototype, 'destroySoon');
+      try {
+        for (let i = 0; i < 30; i++) pipe.write(Buffer.alloc(1_000));
+        await http.until(() => http!.heard().length > 20_000);
+        assert.equal(soon.callCount, 1);
+        for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(http.posts().length, 1, 'the server takes one at a time');
+      } finally {
+        soon.restore();
+      }
+      (soon.firstCall.thisValue as net.Socket).destroySoon();
+      await http.until(() => http!.heard().length === 30_000);
+      assert.equal(http.posts().length, 2);
       pipe.destroy();
     });
 

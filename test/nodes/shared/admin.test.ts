@@ -292,6 +292,29 @@ describe('a request of the dialog', () => {
     assert.equal(closes, 3, 'one that refuses the account is remembered');
   });
 
+  it('for the cameras counts a password as right that was taken, be there no camera, and as wrong that was not', async () => {
+    const search = async (password: string, health: Partial<Health>): Promise<Answer> => {
+      const before = probes.length;
+      const answer = post('cameras', { server: { host: 'searched' }, username: 's', password });
+      await settled();
+      probes[before]?.answer({ state: 'down', ...health });
+      await settled();
+      return answer;
+    };
+    for (const right of [{ code: 'ECHANNEL' }, { code: undefined }, { code: 'ECHANNEL' }] as const) {
+      await search('wrong', { code: 'EAUTH' });
+      await search('right', right);
+      await clock.runAllAsync();
+    }
+    assert.equal(probes.length, 6);
+    await search('wrong', { code: 'EAUTH' });
+    assert.equal((await search('wrong', { code: 'ETIMEDOUT' })).status, 200);
+    await search('wrong', { code: 'EAUTH' });
+    const { status, lines } = await search('wrong', {});
+    assert.deepEqual({ status, code: lines[0]!.code }, { status: 400, code: 'EAUTH' });
+    assert.equal(probes.length, 9, 'the NVR is not asked any more');
+  });
+
   it('for a trace starts it for ten minutes, reads it, and stops it', async () => {
     const trace = async (action: unknown, id = 'nvr'): Promise<Answer> => {
       const answer = post('trace', { id, action });

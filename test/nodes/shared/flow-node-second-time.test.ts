@@ -31,6 +31,20 @@ describe('a flow node, each way round', () => {
     return red.make(type, 'nvr-test', saved);
   }
 
+  it('hands a message on at once when the flows run, and in the order of both', async () => {
+    red.server({});
+    const told: unknown[] = [];
+    const node = make({ input: ({ payload }) => void told.push(payload) });
+    const early = node.receive({ payload: 'early' });
+    await turn();
+    assert.deepEqual(told, []);
+    red.run();
+    await early;
+    const late = node.receive({ payload: 'late' });
+    assert.deepEqual(told, ['early', 'late'], 'before anything else is done');
+    await late;
+  });
+
   it('is made and started once, when the flows run, and is a user of its NVR from then until it closes', async () => {
     const server = red.server({});
     const told: string[] = [];

@@ -206,6 +206,12 @@ describe('the files of a playback node', () => {
       { word: 'ended', reason: 'reached', reached: FROM + 10, missingMs: 7 },
       'done',
     ],
+    [
+      'stopped with a gap',
+      { reason: 'stopped', missingMs: 7 },
+      { word: 'stopped', reason: 'stopped', reached: FROM + 10, missingMs: 7 },
+      'done',
+    ],
     ['stopped', { reason: 'stopped' }, { word: 'stopped', reason: 'stopped', reached: FROM + 10 }, 'done'],
     [
       'in part',
@@ -308,13 +314,14 @@ describe('the files of a playback node', () => {
     deploy();
     await ask({ run: 'mine' });
     spans[0]!.at(40);
+    spans[0]!.reached = FROM + 4000;
     const list = async (): Promise<unknown> => {
       await node.receive({ action: 'status' });
       return (await events()).findLast(({ word }) => word === 'status')!.runs;
     };
     assert.deepEqual(await list(), [
       {
-        ...{ run: 'mine', state: 'fetching', reached: FROM, channel: 1, stream: 'main' },
+        ...{ run: 'mine', state: 'fetching', reached: FROM + 4000, channel: 1, stream: 'main' },
         ...{ from: FROM, to: FROM + 10_000, percent: 40 },
       },
     ]);
