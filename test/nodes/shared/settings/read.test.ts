@@ -4,6 +4,7 @@ import {
   defaultsOf,
   overridden,
   readSettings,
+  readUsable,
   SettingError,
   withVariables,
 } from '../../../../nodes/shared/settings/read.js';
@@ -74,6 +75,20 @@ describe('reading settings', () => {
         error.property === 'preRoll' &&
         error.message === 'The setting "preRoll" must be a number from 0 to 120.',
     );
+  });
+
+  it('takes the default for each that cannot be used, names them all in the table’s order, and keeps the others', () => {
+    const saved = { mode: 'sometimes', preRoll: '121', channel: '3', width: '640', plain: 'true' };
+    const { settings, problems } = readUsable(table, saved);
+    assert.deepEqual(settings, {
+      ...{ channel: '3', preRoll: 10, width: 640, plain: true, mode: 'alarm' },
+      ...{ streamCodes: { main: 'M', dual: 'D' }, channels: [] },
+    });
+    assert.deepEqual(
+      problems.map(({ property }) => property),
+      ['preRoll', 'mode'],
+    );
+    assert.deepEqual(readUsable(table, { channel: '3' }).problems, []);
   });
 
   it('reads its own defaults, as the editor saves them, back to themselves', () => {

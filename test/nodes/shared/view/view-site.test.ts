@@ -149,6 +149,12 @@ describe('the site of a view node', () => {
       '/__proto__',
       '//',
       '/page.js/',
+      '/replay/',
+      '/stream1',
+      '/cameras.jsonp',
+      '/recordings.json/1',
+      '/1.jpg/',
+      '/12345.jpg',
     ])
       assert.equal((await fetch(url + path)).status, 404, path);
     assert.equal((await fetch(`${url}/stream`, { method: 'DELETE' })).status, 405);
