@@ -301,7 +301,7 @@ describe('a request of the dialog', () => {
       await settled();
       return answer;
     };
-    for (const right of [{ code: 'ECHANNEL' }, { code: undefined }, { code: 'ECHANNEL' }] as const) {
+    for (const right of [{ code: 'ECHANNEL' }, {}, { code: 'ECHANNEL' }] as const) {
       await search('wrong', { code: 'EAUTH' });
       await search('right', right);
       await clock.runAllAsync();
