@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { VideoUnit } from '../../lib/codec/unit.js';
-import { deltaSlice, idrSlice, interleaved, rtp } from '../kit/scripted-server.js';
+import { deltaSlice, onePacketPicture } from '../kit/scripted-server.js';
 import { PARAMETER_SETS, Wire } from '../kit/wire.js';
 
 describe('disorder over TCP', () => {
@@ -16,17 +16,11 @@ describe('disorder over TCP', () => {
     await wire.session.close();
   });
 
-  /** Pictures of one packet each, from sequence number 2 on: the first is a keyframe. */
-  function picture(index: number): Buffer {
-    const slice = index === 0 ? idrSlice() : deltaSlice(index);
-    return interleaved(0, rtp(index + 2, index * 3600, true, slice));
-  }
-
   const shown = (): number[] => wire.units.map(({ rtpTime }) => rtpTime / 3600);
 
   it('is put in order, whatever reads the packets come in', () => {
-    for (const index of [0, 1, 3, 2, 4, 7]) wire.read(picture(index));
-    wire.read(Buffer.concat([8, 5, 6, 9].map(picture)));
+    for (const index of [0, 1, 3, 2, 4, 7]) wire.read(onePacketPicture(index));
+    wire.read(Buffer.concat([8, 5, 6, 9].map(onePacketPicture)));
     assert.deepEqual(shown(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     const units = wire.units as VideoUnit[];
     assert.ok(units.every(({ damaged, reference }) => !damaged && reference === undefined));
@@ -37,7 +31,7 @@ describe('disorder over TCP', () => {
   });
 
   it('ends the wait for a packet that the server dropped, though nothing follows', async () => {
-    for (const index of [0, 1, 3]) wire.read(picture(index));
+    for (const index of [0, 1, 3]) wire.read(onePacketPicture(index));
     assert.deepEqual(shown(), [0, 1]);
     while (wire.units.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.deepEqual(shown(), [0, 1, 3]);

@@ -6,7 +6,7 @@ import { tcp } from '../../lib/client/transport/transports.js';
 import type { Transport } from '../../lib/client/transport/transport.js';
 import type { NvrError } from '../../lib/errors.js';
 import { redact } from '../../lib/redact.js';
-import { deltaSlice, idrSlice, interleaved, rtp, SDP } from '../kit/scripted-server.js';
+import { interleaved, onePacketPicture, rtp, SDP } from '../kit/scripted-server.js';
 import { PARAMETER_SETS, Wire } from '../kit/wire.js';
 
 const SOUND = 'm=audio 0 RTP/AVP 0\r\na=control:track2\r\n';
@@ -15,12 +15,6 @@ const UNREADABLE =
   'm=application 0 RTP/AVP 98\r\na=rtpmap:98 X-SECRET/90000\r\na=control:track3\r\n';
 const request = (method: string): Buffer => Buffer.from(`${method} * RTSP/1.0\r\nCSeq: 9\r\n\r\n`);
 const turn = (): Promise<void> => new Promise(setImmediate);
-
-/** Pictures of one packet each, from sequence number 2 on: the first is a keyframe. */
-function picture(index: number): Buffer {
-  const slice = index === 0 ? idrSlice() : deltaSlice(index);
-  return interleaved(0, rtp(index + 2, index * 3600, true, slice));
-}
 
 describe('the life of a session', () => {
   let clock: sinon.SinonFakeTimers;
@@ -82,7 +76,7 @@ describe('the life of a session', () => {
       });
       await wire.session.open();
       wire.session.pauseReading();
-      wire.read(Buffer.concat([PARAMETER_SETS, picture(0), picture(1)]));
+      wire.read(Buffer.concat([PARAMETER_SETS, onePacketPicture(0), onePacketPicture(1)]));
       await turn();
       assert.equal(wire.units.length, 0, 'units while it pauses');
       wire.session.resumeReading();
@@ -197,7 +191,7 @@ describe('the life of a session', () => {
       });
       await wire.session.open();
       for (let i = 0; i < 3; i++) await turn();
-      wire.read(Buffer.concat([PARAMETER_SETS, picture(0), picture(1)]));
+      wire.read(Buffer.concat([PARAMETER_SETS, onePacketPicture(0), onePacketPicture(1)]));
       assert.equal(wire.units.length, 2);
     });
 
@@ -275,7 +269,7 @@ describe('the life of a session', () => {
       });
       await wire.session.open();
       wire.read(PARAMETER_SETS);
-      for (let index = 0; index < 30; index++) wire.read(picture(index));
+      for (let index = 0; index < 30; index++) wire.read(onePacketPicture(index));
       cpu.restore();
       assert.deepEqual(
         warnings.map(({ code }) => code),
@@ -297,7 +291,7 @@ describe('the life of a session', () => {
       const sound = [1, 2, 3].map((n) =>
         interleaved(2, rtp(n, n * 160, false, Buffer.alloc(160), { ssrc: 7, payloadType: 0 })),
       );
-      wire.read(Buffer.concat([PARAMETER_SETS, picture(0), ...sound]));
+      wire.read(Buffer.concat([PARAMETER_SETS, onePacketPicture(0), ...sound]));
       assert.deepEqual(wire.session.count, { packets: 3, lost: 0 });
       await clock.tickAsync(1000);
       assert.equal(memory.recall('tracks'), 'all');
@@ -313,7 +307,7 @@ describe('the life of a session', () => {
       wire.receive(PARAMETER_SETS);
       let index = 0;
       for (let second = 0; second < 70; second++) {
-        for (let i = 0; i < 10; i++, index++) if (i !== 5) wire.receive(picture(index));
+        for (let i = 0; i < 10; i++, index++) if (i !== 5) wire.receive(onePacketPicture(index));
         await clock.tickAsync(1000);
       }
       assert.deepEqual(lossy, [10]);
@@ -399,7 +393,7 @@ describe('the life of a session', () => {
         onEnd: ({ reason }) => ends.push(reason),
       });
       await wire.session.open();
-      wire.read(Buffer.concat([PARAMETER_SETS, ...[0, 1, 3, 6].map(picture)]));
+      wire.read(Buffer.concat([PARAMETER_SETS, ...[0, 1, 3, 6].map(onePacketPicture)]));
       wire.close();
       return { told, ends };
     }
@@ -408,7 +402,7 @@ describe('the life of a session', () => {
       const closed: string[] = [];
       wire = new Wire({ transport: (options) => counting(tcp(options), closed) });
       await wire.session.open();
-      wire.read(Buffer.concat([PARAMETER_SETS, picture(0)]));
+      wire.read(Buffer.concat([PARAMETER_SETS, onePacketPicture(0)]));
       await wire.session.close();
       assert.equal(clock.countTimers(), 0);
       assert.deepEqual(closed, ['track']);
@@ -427,7 +421,7 @@ describe('the life of a session', () => {
     it(`keeps the units ${receiver ? 'of no session with a receiver' : 'for its first reader'}`, async () => {
       wire = new Wire(receiver ? {} : { onUnit: 'none' });
       await wire.session.open();
-      wire.read(Buffer.concat([PARAMETER_SETS, picture(0), picture(1)]));
+      wire.read(Buffer.concat([PARAMETER_SETS, onePacketPicture(0), onePacketPicture(1)]));
       const reader = wire.session.units();
       await wire.session.close();
       const kept: number[] = [];

@@ -3,16 +3,10 @@ import sinon from 'sinon';
 import { tcp } from '../../lib/client/transport/transports.js';
 import type { Transport } from '../../lib/client/transport/transport.js';
 import type { NvrError } from '../../lib/errors.js';
-import { deltaSlice, idrSlice, interleaved, rtp, SDP } from '../kit/scripted-server.js';
+import { onePacketPicture, SDP } from '../kit/scripted-server.js';
 import { PARAMETER_SETS, Wire } from '../kit/wire.js';
 
 const SOUND = 'm=audio 0 RTP/AVP 0\r\na=control:track2\r\n';
-
-/** Pictures of one packet each, from sequence number 2 on: the first is a keyframe. */
-function picture(index: number): Buffer {
-  const slice = index === 0 ? idrSlice() : deltaSlice(index);
-  return interleaved(0, rtp(index + 2, index * 3600, true, slice));
-}
 
 describe('a session', () => {
   let clock: sinon.SinonFakeTimers;
@@ -108,7 +102,7 @@ describe('a session', () => {
   it('counts the packets that are lost beside those that came', async () => {
     wire = new Wire();
     await wire.session.open();
-    wire.read(Buffer.concat([PARAMETER_SETS, picture(0), picture(3)]));
+    wire.read(Buffer.concat([PARAMETER_SETS, onePacketPicture(0), onePacketPicture(3)]));
     // What follows a gap waits for what may only be late.
     await clock.tickAsync(1000);
     assert.deepEqual(wire.session.count, { packets: 4, lost: 2 });

@@ -31,3 +31,10 @@ export function clipUnit(index: number, epoch: number): VideoUnit {
     timeSource: 'arrival',
   };
 }
+
+/** The pictures that arrive from one monotonic time until before another, in ms; a keyframe every 2 s. */
+export function clipUnitsBetween(from: number, to: number, epoch: number): VideoUnit[] {
+  return Array.from({ length: (to - from) / FRAME_MS }, (_, index) =>
+    clipUnit(from / FRAME_MS + index, epoch),
+  );
+}

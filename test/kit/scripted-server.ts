@@ -185,6 +185,12 @@ export function deltaSlice(fill = 0x33, length = 20): Buffer {
   return Buffer.concat([Buffer.from([0x41, 0x9a]), Buffer.alloc(length, fill)]);
 }
 
+/** A picture of one packet, framed: `index` 0 is a keyframe, with sequence number 2 and time 0. */
+export function onePacketPicture(index: number): Buffer {
+  const slice = index === 0 ? idrSlice() : deltaSlice(index);
+  return interleaved(0, rtp(index + 2, index * 3600, true, slice));
+}
+
 /** The packets of a keyframe with its parameter sets, from `sequence` on: SPS, PPS, IDR with the marker. */
 export function keyframePackets(sequence: number, timestamp: number, fill?: number): Buffer[] {
   return [

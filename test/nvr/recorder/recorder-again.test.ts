@@ -4,16 +4,14 @@ import fsPromises from 'node:fs/promises';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import type { RecorderFs, RecorderOptions, RecorderDeps } from '../../../lib/nvr/recorder/types.js';
 import { BusyDisk } from '../../kit/busy-disk.js';
-import { clipUnit } from '../../kit/clip-units.js';
+import { clipUnit, clipUnitsBetween } from '../../kit/clip-units.js';
 import { audioUnits } from '../../kit/recorded-units.js';
 import { EPOCH, RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 const FRAME_MS = 80;
 const HOLDER = { of: 'the flow' };
 
-/** A keyframe every 2 s. */
-const pictures = (from: number, to: number): VideoUnit[] =>
-  Array.from({ length: (to - from) / FRAME_MS }, (_, index) => clipUnit(from / FRAME_MS + index, EPOCH));
+const pictures = (from: number, to: number): VideoUnit[] => clipUnitsBetween(from, to, EPOCH);
 
 describe('a recorder for which it is not the first time', () => {
   const rigs: RecorderRig[] = [];

@@ -4,15 +4,13 @@ import path from 'node:path';
 import type { AudioUnit, MediaUnit, VideoUnit } from '../../../lib/codec/unit.js';
 import type { RecorderDeps, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
 import { BusyDisk } from '../../kit/busy-disk.js';
-import { clipUnit } from '../../kit/clip-units.js';
+import { clipUnit, clipUnitsBetween } from '../../kit/clip-units.js';
 import { audioUnits, interleave } from '../../kit/recorded-units.js';
 import { EPOCH, RecorderRig, systemError } from '../../kit/recorder-rig.js';
 
 const FRAME_MS = 80;
 
-/** A keyframe every 2 s. */
-const pictures = (from: number, to: number): VideoUnit[] =>
-  Array.from({ length: (to - from) / FRAME_MS }, (_, index) => clipUnit(from / FRAME_MS + index, EPOCH));
+const pictures = (from: number, to: number): VideoUnit[] => clipUnitsBetween(from, to, EPOCH);
 
 describe('a recorder to which something other than pictures comes', () => {
   const rigs: RecorderRig[] = [];
