@@ -122,6 +122,13 @@ describe('the key service, at its bounds', () => {
     }
   });
 
+  it('tells its key in a header where its body is empty, and not beside one of a byte', async () => {
+    service.answer = (_, response) => response.setHeader('X-PBKey', 'aB3xyz').end();
+    assert.equal((await fetchKey()).key, 'aB3xyz');
+    service.answer = (_, response) => response.setHeader('X-PBKey', 'aB3xyz').end('0');
+    await assert.rejects(fetchKey(), { code: 'EPLAYBACKKEY' });
+  });
+
   it('is asked once more with a log-in whose challenge had become stale', async () => {
     const digest = (nonce: string, more = ''): string =>
       `Digest realm="r", nonce="${nonce}", qop="auth", algorithm=MD5${more}`;
