@@ -221,6 +221,28 @@ describe('the tables of a plain file', () => {
       assert.deepEqual(read(...missing), []);
   });
 
+  it('name the keyframes up to the last, and all samples are some where they name none', () => {
+    const keysOf = (...more: Buffer[]): number[] =>
+      read(stts, stsz, stsc, stco, ...more).flatMap(({ key }, index) => (key ? [index] : []));
+    assert.deepEqual(keysOf(table('stss', 3, 1, 4, 6)), [0, 3, 5]);
+    assert.deepEqual(keysOf(table('stss', 0)), []);
+    assert.deepEqual(keysOf(), [0, 1, 2, 3, 4, 5]);
+    const torn = fullBox('stss', 0, 0, u32(2, 1), Buffer.of(0, 0, 0));
+    assert.deepEqual(keysOf(torn, Buffer.alloc(8)), [0], 'not the bytes behind it');
+  });
+
+  it('say of a chunk how many samples it has only by its own number', () => {
+    const counts = (...entries: number[]): number[] => {
+      const found = read(stts, stsz, table('stsc', entries.length / 3, ...entries), stco);
+      return [100, 200, 300, 400].map(
+        (from) => found.filter(({ at }) => at >= from && at < from + 100).length,
+      );
+    };
+    assert.deepEqual(counts(1, 1, 1, 3, 2, 1), [1, 1, 2, 2]);
+    assert.deepEqual(counts(1, 1, 1, 1, 2, 1), [1, 1, 1, 1]);
+    assert.deepEqual(counts(0, 2, 1), [0, 0, 0, 0]);
+  });
+
   it('may give places in 64 bits, which count where there are both', () => {
     const co64 = table('co64', 1, 1, 5);
     assert.equal(read(stts, stsz, stsc, co64)[0]!.at, 2 ** 32 + 5);

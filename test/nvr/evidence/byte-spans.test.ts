@@ -93,6 +93,16 @@ describe('the spans of the bytes of a clip', () => {
     ]);
   });
 
+  it('hold a picture that claims to begin where its fragment does, and no fragment twice', () => {
+    const video = [sample(0, 100), sample(500, 150), sample(1000, 200), sample(2000, 300)];
+    assert.deepEqual(cuts(clip(video, [], [100, 200, 300])), [
+      [0, undefined],
+      [100, 0],
+      [200, 1000],
+      [300, 2000],
+    ]);
+  });
+
   it('leave the index of a fragment without pictures with what is before it', () => {
     const video = [sample(0, 150), sample(1000, 350)];
     assert.deepEqual(cuts(clip(video, [], [100, 200, 300])), [

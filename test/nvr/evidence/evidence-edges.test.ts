@@ -46,6 +46,25 @@ describe('an export of evidence at its edges', () => {
     assert.equal((await progressOf(499)).told.length, Math.ceil(pieces / 2));
   });
 
+  it('counts every hole of its span as missing', async () => {
+    const clips = await rig.record();
+    const [from, to] = [clips[0]!.start - 5000, clips.at(-1)!.end + 7000];
+    const result = await rig.export({ from, to });
+    assert.deepEqual(manifestOf(result).missing, [
+      { from, to: from + 5000 },
+      { from: to - 7000, to },
+    ]);
+    assert.equal(result.missingMs, 12_000);
+  });
+
+  it('gets the next free number, however many of its name there are', async () => {
+    await rig.record(4);
+    const made: string[] = [];
+    for (let count = 0; count < 4; count++)
+      made.push(path.basename((await rig.export({ name: 'door' })).folder));
+    assert.deepEqual(made, ['door', 'door-2', 'door-3', 'door-4']);
+  });
+
   it('is never done by more than 100 %, though a file at hand has bytes that nobody could count', async () => {
     rig.rig.recorder.arm();
     await rig.rig.ready();

@@ -88,6 +88,41 @@ describe('the exports of a node', () => {
     );
   });
 
+  it('are others for the same span of another NVR, while both are running', async () => {
+    const rig = rigOf();
+    const { fetchSpan } = rig;
+    const of = (nvr: string): Promise<ExportEnd> =>
+      rig.export({ source: { nvr, timeZone: 'Asia/Tokyo', fetchSpan } });
+    const ends = await Promise.all([rig.export(), of('North'), of('South')]);
+    assert.deepEqual(
+      ends.map(({ reason }) => reason),
+      ['reached', 'reached', 'reached'],
+    );
+    const again = of('North');
+    await assert.rejects(of('North'), { code: 'EBUSY' });
+    await again;
+  });
+
+  it('have all they asked for where the journal alone cannot be written at one moment', async () => {
+    let fails = 0;
+    const rig = rigOf(
+      {},
+      {
+        realpath: ((file: string) => {
+          if (rig.files.length === 0 || fails > 0) return nodeFs.promises.realpath(file);
+          fails++;
+          return Promise.reject(systemError('EIO'));
+        }) as RecorderFs['realpath'],
+      },
+    );
+    const end = await rig.export();
+    assert.equal(fails, 1);
+    assert.deepEqual(
+      { reason: end.reason, files: end.files, error: end.error },
+      { reason: 'reached', files: 1, error: undefined },
+    );
+  });
+
   it('say what they are at, and over what the NVR plays', async () => {
     const rig = rigOf();
     const told: string[] = [];

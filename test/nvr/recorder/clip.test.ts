@@ -13,6 +13,7 @@ import { Clip } from '../../../lib/nvr/recorder/clip.js';
 import type { ClipPlan } from '../../../lib/nvr/recorder/clip-context.js';
 import { turnsOf } from '../../../lib/nvr/recorder/disk-turns.js';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import { endLaterRecording } from '../../../lib/nvr/recorder/running-recordings.js';
 import type { RecorderEvent, RecorderFs, RecorderOptions } from '../../../lib/nvr/recorder/types.js';
 import { clipContext } from '../../kit/clip-context.js';
 import { clipUnits } from '../../kit/picture-units.js';
@@ -608,6 +609,17 @@ describe('one recording', () => {
         events.map(({ type }) => type),
         ['failed'],
       );
+    });
+
+    it('and is asked by no other for memory any more, though a picture of it is still on its way', async () => {
+      silence();
+      const clip = clipOf(alarmAt(0));
+      feed(clip, UNITS.slice(0, 10));
+      clip.giveWay();
+      assert.ok(clip.waitingBytes > 0);
+      assert.equal(endLaterRecording({ order: -1, waitingBytes: 0, giveWay: () => undefined }), false);
+      answer();
+      await clip.ended;
     });
 
     it('for good where the disk hangs while the file is finished', async () => {

@@ -223,6 +223,9 @@ describe('a file that is being written', () => {
         [fragment, '\0\0\0'],
         [fragment, '\0\0\0\u0007mdat'],
         [box('moof', 'm') + large('data'), large('data').slice(0, 18)],
+        // What is left of the box before must not be taken for the size that is cut off.
+        [box('moof', 'm') + box('mdat', 'data\0\0\0\u000c'), large('data').slice(0, 12)],
+        [box('moof', 'm') + box('mdat', 'data\0\0\0\u000f'), large('data').slice(0, 15)],
       ];
       for (const [whole, torn] of cuts) {
         const made = (await finish(head + whole + torn))!;
