@@ -166,6 +166,26 @@ describe('the tracks of a clip', () => {
     assert.ok(!mp4Header([{ timescale: 90_000, picture: PICTURE }]).includes('edts'));
   });
 
+  it('are none where one of their boxes is missing, or tells of pictures where there is sound', () => {
+    const trak = (without: string, kind = 'vide', head = 'vmhd'): Buffer => {
+      const unless = (type: string, made: Buffer): Buffer[] => (type === without ? [] : [made]);
+      const stsd = unless('stsd', fullBox('stsd', 0, 0, u32(1, 8), ascii('avc1')));
+      const minf = box('minf', ...unless('head', fullBox(head, 0, 0)), box('stbl', ...stsd));
+      const mdia = [
+        ...unless('mdhd', fullBox('mdhd', 0, 0, u32(0, 0, 90_000))),
+        ...unless('hdlr', fullBox('hdlr', 0, 0, u32(0), ascii(kind))),
+        ...unless('minf', minf),
+      ];
+      return box('trak', ...unless('tkhd', fullBox('tkhd', 0, 0, u32(0, 0, 7))), box('mdia', ...mdia));
+    };
+    const kindsOf = (...traks: Buffer[]): string[] =>
+      readTracks(box('moov', ...traks)).map(({ kind }) => kind);
+    assert.deepEqual(kindsOf(trak('')), ['vide']);
+    for (const missing of ['tkhd', 'mdhd', 'hdlr', 'minf', 'stsd', 'head'])
+      assert.deepEqual(kindsOf(trak(missing), trak('', 'soun', 'smhd')), ['soun'], missing);
+    assert.deepEqual(kindsOf(trak('', 'soun'), trak('', 'vide', 'smhd')), []);
+  });
+
   it('begin where the first edit that shows anything says', () => {
     const [track] = tracksOf(undefined, 500);
     assert.equal(track!.skip, 500);
