@@ -147,6 +147,33 @@ describe('the tracks of a clip', () => {
     assert.ok(long.includes(Buffer.concat([Buffer.of(0x05, 0x80, 100), Buffer.alloc(100, 7)])));
   });
 
+  it('have the configuration of sound right behind its entry, but for QuickTime, which has sizes there', () => {
+    const entryOf = (sound: SoundEntry): Buffer => {
+      const moov = boxAt(mp4Header([{ timescale: sound.sampleRate, sound }]), 'moov').subarray(8);
+      return boxAt(moov, 'trak', 'mdia', 'minf', 'stbl', 'stsd').subarray(16);
+    };
+    const aac = { codec: 'aac', sampleRate: 48_000, channels: 1, config: Buffer.alloc(200, 7) } as const;
+    const opus = { ...PCMU, codec: 'opus' } as const;
+    const behind = (sound: SoundEntry): [version: number, type: string, bytes: number] => {
+      const entry = entryOf(sound);
+      return [entry.readUInt16BE(16), entry.toString('latin1', 40, 44), entry.readUInt32BE(36)];
+    };
+    assert.deepEqual(behind(aac), [0, 'esds', entryOf(aac).length - 36]);
+    assert.deepEqual(behind(opus), [0, 'dOps', 19]);
+    assert.equal(entryOf(PCMU).readUInt16BE(16), 1);
+    const long = Buffer.concat([Buffer.of(0x05, 0x81, 72), Buffer.alloc(200, 7)]);
+    assert.ok(entryOf(aac).includes(long), 'a length of more than seven bits');
+  });
+
+  it('have no range of colours in a file of QuickTime', () => {
+    const colour = { primaries: 1, transfer: 2, matrix: 3, fullRange: true };
+    const video = { timescale: 90_000, picture: { ...PICTURE, colour } };
+    const movie = mp4Header([video, { timescale: 8000, sound: PCMU }]);
+    const codes = Buffer.of(0, 1, 0, 2, 0, 3);
+    assert.ok(movie.includes(Buffer.concat([Buffer.of(0, 0, 0, 18), ascii('colrnclc'), codes])));
+    assert.ok(!movie.includes('nclx'));
+  });
+
   it('say how wide the picture is with square pixels, as far as a file can', () => {
     const widthOf = (width: number, sar?: { width: number; height: number }): number => {
       const picture = { ...PICTURE, width, ...(sar && { sar }) };

@@ -90,6 +90,33 @@ describe('a plain file', () => {
     assert.equal(boxAt(parts.subarray(8), 'mvhd').readUInt32BE(104), 2);
   });
 
+  it('has the times of display where they differ from those of decoding, be they all earlier', () => {
+    const versionOf = (...offsets: number[]): number | undefined => {
+      const clip = pictures([
+        offsets.map((offset, index) => ({ at: index * 10, time: index * 100, offset })),
+      ]);
+      assert.deepEqual(
+        samplesOf(clip).map(({ offset }) => offset),
+        offsets,
+      );
+      const moov = moovOf(clip).subarray(8);
+      return moov.includes('ctts') ? boxAt(moov, 'trak', 'mdia', 'minf', 'stbl', 'ctts')[8] : undefined;
+    };
+    assert.equal(versionOf(0, 0, 0), undefined);
+    assert.equal(versionOf(-20, -20, -20), 1);
+    assert.equal(versionOf(0, 0, -20), 1);
+    assert.equal(versionOf(40, 40, 40), 0);
+    assert.equal(versionOf(40, 0, -40), 1);
+  });
+
+  it('has no keyframe where its samples are none', () => {
+    const clip = pictures([[0, 100, 200].map((time) => ({ at: time, time, key: false }))]);
+    assert.deepEqual(
+      samplesOf(clip).map(({ key }) => key),
+      [false, false, false],
+    );
+  });
+
   it('says which brand it is, a QuickTime one where the sound asks for that', () => {
     const [track] = tracksOf();
     const brand = (isMov: boolean): string =>
