@@ -12,6 +12,7 @@ import { signingKey } from '../../../lib/nvr/evidence/signing-key.js';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
 import type { RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { EPOCH, EvidenceRig, manifestOf } from '../../kit/evidence-rig.js';
+import { done } from '../../kit/journal-entries.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 type Progress = Parameters<NonNullable<EvidenceRequest['onProgress']>>[0];
@@ -114,6 +115,30 @@ describe('an export of evidence at its edges', () => {
       { code: 'EDISK' },
     );
     assert.deepEqual(rig.exports(), []);
+  });
+
+  it('holds a clip once that is finished while its part is being copied, and counts none as gone', async () => {
+    rig.rig.recorder.arm();
+    await rig.rig.ready();
+    await rig.record(3, true);
+    const { file } = await rig.rig.event('recording');
+    while (fs.statSync(`${file}.part`).size < 1000) await new Promise((resolve) => setImmediate(resolve));
+    const journal = await Journal.load(fsPromises, rig.rig.folder, 'test');
+    const [{ file: name }] = journal.unfinished as [{ file: string }];
+    let closing: Promise<void> | undefined;
+    const open = (async (...args: Parameters<RecorderFs['open']>) => {
+      if (String(args[0]).includes(`exports${path.sep}`))
+        await (closing ??= journal.closed(name, done(name)));
+      return fsPromises.open(...args);
+    }) as RecorderFs['open'];
+    const context: EvidenceContext = { ...rig.context({ open }), journal: () => Promise.resolve(journal) };
+    const result = await exportEvidence(context, { from: EPOCH + 10_000, to: EPOCH + 22_000 });
+    assert.equal([...journal.finished].length, 1);
+    assert.deepEqual({ files: result.files, gone: result.gone }, { files: 1, gone: 0 });
+    assert.deepEqual(
+      manifestOf(result).files.map(({ marks }) => marks),
+      [['part']],
+    );
   });
 
   it('counts no clip as gone of which nothing can be played yet', async () => {
