@@ -297,6 +297,21 @@ describe('the exports of a node', () => {
     );
   });
 
+  it('report nothing of an earlier run once they are closed, and leave it to the next', async () => {
+    const rig = rigOf();
+    rig.running = false;
+    await rig.export();
+    await rig.exports.close();
+    const closed = rigOf();
+    const recovering = closed.exports.recover();
+    await closed.exports.close();
+    await recovering;
+    assert.deepEqual(closed.recovered, []);
+    const next = rigOf();
+    await next.exports.recover();
+    assert.equal(next.recovered.length, 1);
+  });
+
   it('report nothing, and do not fail, where the folder cannot be read', async () => {
     const broken = (): Promise<never> => Promise.reject(systemError('EIO'));
     const rig = rigOf({}, { readdir: broken, open: broken, realpath: broken });
