@@ -622,6 +622,33 @@ describe('one recording', () => {
       await clip.ended;
     });
 
+    it('once, though a picture on its way turns out to be one that no file can hold', async () => {
+      let refuse = (): void => undefined;
+      const add = sinon.stub(Mp4Writer.prototype, 'add').callThrough();
+      add.onCall(5).returns(
+        new Promise((_, reject) => {
+          refuse = () => {
+            reject(new Error('times went back'));
+          };
+        }),
+      );
+      try {
+        const clip = clipOf(alarmAt(0));
+        feed(clip, UNITS.slice(0, 10));
+        while (add.callCount < 6) await turn();
+        clip.giveWay();
+        refuse();
+        await clip.ended;
+        await settle();
+      } finally {
+        add.restore();
+      }
+      assert.deepEqual(
+        events.map(({ type }) => type),
+        ['recording', 'failed'],
+      );
+    });
+
     it('for good where the disk hangs while the file is finished', async () => {
       let asked = 0;
       let goOn = (): void => undefined;
