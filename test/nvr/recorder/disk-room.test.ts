@@ -65,6 +65,22 @@ describe('what is left free on a disk', () => {
     assert.equal(it.asked, 4);
   });
 
+  it('is asked for again after more than 64 MiB were written, to the byte', async () => {
+    const it = disk(5000 * MIB);
+    await claimRoom(it.fs, '/room/l', 64 * MIB, 1024 * MIB, 0);
+    await claimRoom(it.fs, '/room/l', 1, 1024 * MIB, 0);
+    assert.equal(it.asked, 1);
+    await claimRoom(it.fs, '/room/l', 1, 1024 * MIB, 0);
+    assert.equal(it.asked, 2);
+  });
+
+  it('is remembered of each folder while others are written to', async () => {
+    const it = disk(5000 * MIB);
+    for (let index = 0; index < 100; index++) await claimRoom(it.fs, `/room/m${index % 2}`, 1, MIB, 0);
+    // Once they may be forgotten, since other tests have folders, too.
+    assert.ok(it.asked <= 4, `${it.asked}`);
+  });
+
   it('is in blocks of any size, and has no end where the file system has none', async () => {
     const of = (bsize: number, blocks: number): RecorderFs =>
       ({ statfs: () => Promise.resolve({ bavail: 2000, bsize, blocks }) }) as unknown as RecorderFs;

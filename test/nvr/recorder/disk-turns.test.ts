@@ -59,6 +59,17 @@ describe('the turns at a disk', () => {
     assert.deepEqual(begun.slice(6), ['g', 'h', 'i']);
   });
 
+  it('are those of a folder for as long as no more than a thousand are known', () => {
+    const probe = turnsOf('/probe');
+    // Up to the one that makes all others forgotten: those of other tests may be known, too.
+    for (let index = 0; index <= 1000 && turnsOf('/probe') === probe; index++) turnsOf(`/fill/${index}`);
+    const made = Array.from({ length: 998 }, (_, index) => turnsOf(`/kept/${index}`));
+    const lost = made.filter((one, index) => turnsOf(`/kept/${index}`) !== one);
+    assert.equal(lost.length, 0);
+    turnsOf('/one-more');
+    assert.notEqual(turnsOf('/kept/0'), made[0]);
+  });
+
   it('are one for each folder, and a later recording has a higher number', () => {
     const first = turnsOf('/turns/0');
     assert.equal(turnsOf('/turns/0'), first);

@@ -61,6 +61,25 @@ describe('the name of a clip', () => {
     assert.ok(Buffer.byteLength(safeName('ü'.repeat(5000))) <= 180);
   });
 
+  it('has 16 levels at most, and 180 bytes in each', () => {
+    assert.equal(clipPath('a/'.repeat(15) + 'b', FIELDS, '').length, 16);
+    assert.throws(() => clipPath('a/'.repeat(16) + 'b', FIELDS, ''), {
+      code: 'EINPUT',
+      message: /16 levels/,
+    });
+    assert.equal(safeName('a'.repeat(180)), 'a'.repeat(180));
+    assert.equal(safeName('a'.repeat(181)), 'a'.repeat(180));
+    assert.equal(safeName('ü'.repeat(90)), 'ü'.repeat(90));
+    assert.equal(safeName(`a${'ü'.repeat(90)}`), `a${'ü'.repeat(89)}`);
+  });
+
+  it('has up to three dots and blanks of each end as underscores', () => {
+    assert.equal(safeName(' .x. '), '__x__');
+    assert.equal(safeName('.....x    '), '___x___');
+    assert.equal(safeName('....'), '___');
+    assert.equal(safeName(' . '), '___');
+  });
+
   it('stays below the folder whatever a message says', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string(), (reason, channel) => {
