@@ -122,6 +122,16 @@ describe('what is kept of an alarm’s message', () => {
     assert.deepEqual(Object.keys(keepMessage({ large: 'x'.repeat(15_000), small: 1 })), ['large', 'small']);
   });
 
+  it('is no property without its last member, be that the one that is too large', () => {
+    const huge = 'x'.repeat(20_000);
+    const kept = keepMessage({
+      ...{ topic: 'x', payload: { small: 1, huge }, list: [1, huge] },
+      ...{ deep: { a: { small: 1, huge } }, mixed: [{ small: 1, list: [2, huge] }] },
+    });
+    assert.deepEqual(kept, { topic: 'x' });
+    assert.deepEqual(keepMessage({ payload: { small: 1, ['n'.repeat(20_000)]: 1 } }), {});
+  });
+
   it('is twenty objects deep at most', () => {
     let payload: object = { end: true };
     for (let depth = 0; depth < 40; depth++) payload = { a: payload };
