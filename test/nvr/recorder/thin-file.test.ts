@@ -84,6 +84,29 @@ describe('a file that is thinned to its keyframes', () => {
       if (process.platform !== 'win32') assert.equal(fs.statSync(at(name)).mode & 0o777, 0o640);
     });
 
+  it('is looked into at its keyframes alone', async () => {
+    const name = await record();
+    const all = await samples(name);
+    const places: number[] = [];
+    const open = (async (...args: Parameters<RecorderFs['open']>) => {
+      const handle = await fsPromises.open(...args);
+      const read = handle.read.bind(handle) as (...of: unknown[]) => Promise<unknown>;
+      if (path.basename(String(args[0])) === name)
+        handle.read = ((...of: unknown[]) => {
+          // The heads of NAL units.
+          if (of[2] === 5) places.push(of[3] as number);
+          return read(...of);
+        }) as typeof handle.read;
+      return handle;
+    }) as RecorderFs['open'];
+    assert.equal(await thin(name, { open }), true);
+    const seen = all.filter((one) => places.some((place) => place >= one.at && place < one.at + one.bytes));
+    assert.deepEqual(
+      seen,
+      all.filter(({ key }) => key),
+    );
+  });
+
   it('begins with its first picture, and ends with the last one that is shown, where pictures are reordered', async () => {
     const order = [0, 2, 1, 4, 3, 5];
     const units = [0, 25, 50].flatMap((gop) =>

@@ -4,6 +4,7 @@ import fsPromises from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import sinon from 'sinon';
+import { unitCost } from '../../../lib/codec/unit-cost.js';
 import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { NvrError } from '../../../lib/errors.js';
 import { Clip } from '../../../lib/nvr/recorder/clip.js';
@@ -99,6 +100,23 @@ describe('recorded video that is written to a clip', () => {
     answer();
     await written;
     assert.equal(read, 20);
+  });
+
+  it('is read on while exactly 4 MiB wait, and no further than that', async () => {
+    let answer = (): void => undefined;
+    await begin(UNITS[0]!.time, new Promise((resolve) => (answer = resolve)));
+    const [first, second, ...others] = UNITS.slice(0, 10) as [VideoUnit, VideoUnit, ...VideoUnit[]];
+    const bytes = 4 * MIB - unitCost(first) - (unitCost(second) - second.data.length);
+    const waiting: number[] = [];
+    const units = [first, { ...second, data: Buffer.alloc(bytes) }, ...others];
+    const written = writeUnits(nvr(units), clip, Infinity, abort.signal, () => {
+      waiting.push(clip.waitingBytes);
+    });
+    for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(waiting[1], 4 * MIB);
+    assert.equal(read, 3);
+    answer();
+    await written;
   });
 
   it('has the recorded time, ends where it is over, and counts what was written', async () => {
