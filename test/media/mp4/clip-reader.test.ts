@@ -66,6 +66,19 @@ describe('a fragment', () => {
     );
   });
 
+  it('has each sample behind the bytes and the time of the one before it, whatever the usual ones are', () => {
+    const track = { ...VIDEO!, defaults };
+    const fields = [5, 50, 0, -1, 6, 60, NON_SYNC, 2, 7, 70, 0, 0];
+    const second = trun(0x301, 2, 900, 8, 80, 9, 90);
+    assert.deepEqual(read(track, [tfhd(0), tfdt(100), trun(0xf01, 3, 300, ...fields), second]), [
+      { time: 100, duration: 5, offset: -1, bytes: 50, key: true, at: 1300 },
+      { time: 105, duration: 6, offset: 2, bytes: 60, key: false, at: 1350 },
+      { time: 111, duration: 7, offset: 0, bytes: 70, key: true, at: 1410 },
+      { time: 118, duration: 8, offset: 0, bytes: 80, key: false, at: 1900 },
+      { time: 126, duration: 9, offset: 0, bytes: 90, key: false, at: 1980 },
+    ]);
+  });
+
   it('of another track, or without a time, tells nothing', () => {
     const other = fullBox('tfhd', 0, 0, u32(9));
     assert.deepEqual(read(VIDEO!, [other, tfdt(0), trun(0, 1)]), []);
