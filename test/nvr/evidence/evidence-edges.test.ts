@@ -124,7 +124,7 @@ describe('an export of evidence at its edges', () => {
     const { file } = await rig.rig.event('recording');
     while (fs.statSync(`${file}.part`).size < 1000) await new Promise((resolve) => setImmediate(resolve));
     const journal = await Journal.load(fsPromises, rig.rig.folder, 'test');
-    const [{ file: name }] = journal.unfinished as [{ file: string }];
+    const name = journal.unfinished[0]!.file;
     let closing: Promise<void> | undefined;
     const open = (async (...args: Parameters<RecorderFs['open']>) => {
       if (String(args[0]).includes(`exports${path.sep}`))
