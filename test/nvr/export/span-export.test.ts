@@ -9,6 +9,7 @@ import type { ExportDeps, ExportEnd, ExportProgress, ExportRequest } from '../..
 import type { KeptMessage, RecorderFs } from '../../../lib/nvr/recorder/types.js';
 import { clipUnit } from '../../kit/clip-units.js';
 import { ExportsRig } from '../../kit/exports-rig.js';
+import { clipUnits } from '../../kit/picture-units.js';
 import { systemError } from '../../kit/recorder-rig.js';
 
 const EPOCH = Date.UTC(2025, 5, 1, 0, 10);
@@ -121,6 +122,28 @@ describe('the exports of a node', () => {
       { reason: end.reason, files: end.files, error: end.error },
       { reason: 'reached', files: 1, error: undefined },
     );
+  });
+
+  it('have what their first file holds where the second, of another format, cannot be begun', async () => {
+    const change = EPOCH + 4_000;
+    const rig = rigOf(
+      {},
+      {
+        open: ((file: string, flags: number, ...rest: [number]) =>
+          rig.files.length > 0 && String(file).endsWith('.part')
+            ? Promise.reject(systemError('EIO'))
+            : nodeFs.promises.open(file, flags, ...rest)) as RecorderFs['open'],
+      },
+    );
+    const others = clipUnits('h265', RECORDED_MS / FRAME_MS);
+    each = (unit) =>
+      unit.time < change ? unit : { ...others[(unit.time - EPOCH) / FRAME_MS]!, time: unit.time };
+    const { reason, reached, files, missingMs, error } = await rig.export();
+    assert.deepEqual(
+      { reason, reached, files, missingMs, code: error?.code },
+      { reason: 'error', reached: change, files: 1, missingMs: SPAN.to - change, code: 'EDISK' },
+    );
+    assert.equal(rig.files[0]!.end, change);
   });
 
   it('say what they are at, and over what the NVR plays', async () => {
