@@ -130,7 +130,7 @@ describe('the exports of a node', () => {
       {},
       {
         open: ((file: string, flags: number, ...rest: [number]) =>
-          rig.files.length > 0 && String(file).endsWith('.part')
+          rig.files.length > 0 && file.endsWith('.part')
             ? Promise.reject(systemError('EIO'))
             : nodeFs.promises.open(file, flags, ...rest)) as RecorderFs['open'],
       },
