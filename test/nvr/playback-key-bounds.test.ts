@@ -107,6 +107,8 @@ describe('a playback key, at the bounds of its reply', () => {
       for (const value of ['false', 'no', 'No'])
         assert.equal(refused(JSON.stringify({ [name]: value, data: 'aB3xyz' })), 'EPLAYBACKKEY', value);
     assert.equal(read('{"success":"yes","data":"aB3xyz"}'), 'aB3xyz');
+    for (const word of ['failed', 'error', '-1', '404'])
+      assert.match(refused(`{"success":"${word}","pbkey":"aB3"}`), /^E/, word);
   });
 
   it('is none of nothing but noughts, however many', () => {

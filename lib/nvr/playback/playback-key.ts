@@ -126,7 +126,7 @@ function refuseErrors({ form, members, words }: ReplyContent, refuse: Refuse): v
 function isWrong(name: string, value: string): boolean {
   if (LOGIN_NAME.test(name)) return /^(?:false|no|0)$/i.test(value);
   if (ERROR_NAME.test(name)) return !isGood(value) || /^(?:true|yes)$/i.test(value);
-  if (name === 'success' || name === 'ok') return /^(?:false|no)$/i.test(value);
+  if ((name === 'success' || name === 'ok') && /^(?:false|no)$/i.test(value)) return true;
   return STATUS_NAME.test(name) && isRefusingStatus(value);
 }
 
