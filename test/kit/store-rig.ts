@@ -1,4 +1,5 @@
-// A recorder's folder on a real disk, whose clock is the test's, and whose file system does what the test says.
+// A recorder's folder on a real disk, whose clock is the test's, and whose file system does what the test
+// says.
 
 import assert from 'node:assert/strict';
 import nodeFs from 'node:fs';
