@@ -34,10 +34,10 @@ describe('snapshots of GStreamer’s cameras on a machine without ffmpeg, judged
   });
 
   for (const [codec, encoder, format, pipeline] of [
-    ['h264', ['libx264'], 'h264', 'h264parse ! rtph264pay config-interval=-1'],
+    ['h264', ['libx264', '-preset', 'veryfast'], 'h264', 'h264parse ! rtph264pay config-interval=-1'],
     [
       'h265',
-      ['libx265', '-x265-params', 'log-level=none'],
+      ['libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none'],
       'hevc',
       'h265parse ! rtph265pay config-interval=-1',
     ],
