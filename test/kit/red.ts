@@ -1,5 +1,6 @@
 // node-red-node-test-helper on the Node-RED under test: this package's own, or the one of NODE_RED_HOME.
 
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import helper from 'node-red-node-test-helper';
@@ -115,6 +116,16 @@ export async function loadWith(
     if (node.type === 'helper') sinks.set(node.id, new Sink(helper.getNode(node.id) as Node));
   }
   return (id) => sinks.get(id)!;
+}
+
+/**
+ * Deploys a flow anew, and waits until it runs. The test helper's own `setFlows` gives up after 300 ms, though
+ * a node may take longer to close.
+ */
+export async function deployAnew(flow: object[], type: 'full' | 'nodes' = 'full'): Promise<void> {
+  const started = once(helper._events, 'flows:started');
+  await helper._redNodes.setFlows(flow, {}, type);
+  await started;
 }
 
 /** Statuses of a node so far. The test helper's spy is one for all nodes. */

@@ -6,7 +6,7 @@ import type { Simulator, SimulatorOptions } from '../../lib/simulator/index.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { SDP, startScriptedServer } from '../kit/scripted-server.js';
 import { itLong } from '../kit/cases.js';
-import { helper, liveFlow, load, statuses, type Message } from '../kit/red.js';
+import { deployAnew, helper, liveFlow, load, type Message, statuses } from '../kit/red.js';
 
 const ACCOUNT = { username: 'admin', password: 'geheim-123' };
 
@@ -202,7 +202,7 @@ describe('nvr-live-stream', () => {
     const changed = flow.map((node) =>
       (node as { id: string }).id === 'live' ? { ...node, name: 'renamed' } : node,
     );
-    await helper.setFlows(changed, 'nodes');
+    await deployAnew(changed, 'nodes');
     const newcomer = (helper.getNode('live') as { name: string }).name;
     assert.equal(newcomer, 'renamed');
     await sink('out').next(() => true);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import sinon from 'sinon';
-import { helper, load, statuses } from '../kit/red.js';
+import { deployAnew, helper, load, statuses } from '../kit/red.js';
 import { itLong } from '../kit/cases.js';
 import {
   ACCOUNT,
@@ -132,7 +132,7 @@ describe('nvr-record, its files', function () {
         send({ payload: 'motion', reason: 'door', topic: 'site/door', mine: { kept: 1 }, token: 'geheim' });
         await sink('event').word('recording');
         await sink('pictures').next(() => true);
-        await helper.setFlows(flow({ postRoll: '0.4' }), 'nodes');
+        await deployAnew(flow({ postRoll: '0.4' }), 'nodes');
         const message = await sink('out').first(() => true);
         const clip = clipOf(message);
         assert.equal(judge(clip.file).frames, clip.frames);
@@ -240,7 +240,7 @@ describe('nvr-record, its files', function () {
           .map((name) => fs.readFileSync(path.join(rig.folder, name), 'utf8'))
           .join('');
       while (!journal().includes('"alarm"')) await new Promise((resolve) => setImmediate(resolve));
-      await helper.setFlows(flow({ postRoll: '0.4', backfill: false }, nvr), 'nodes');
+      await deployAnew(flow({ postRoll: '0.4', backfill: false }, nvr), 'nodes');
       const told = await waiting('catch').first((message) => codeOf(message) === 'EUNREACHABLE');
       assert.deepEqual({ payload: told.payload, mine: told.mine }, { payload: 'motion', mine: 'kept' });
       assert.deepEqual(files(), []);

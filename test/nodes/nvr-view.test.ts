@@ -8,7 +8,7 @@ import type { Node, NodeAPI } from 'node-red';
 import { RECORD_HEAD, RECORD_KINDS } from '../../lib/nvr/view/records.js';
 import serverNode from '../../nodes/nvr-server.js';
 import viewNode from '../../nodes/nvr-view.js';
-import { flowWith, helper, NODE_RED_HOME, serveNodes, Sink, statuses } from '../kit/red.js';
+import { deployAnew, flowWith, helper, NODE_RED_HOME, serveNodes, Sink, statuses } from '../kit/red.js';
 
 type Next = () => void;
 type Middleware = (request: { url: string }, response: http.ServerResponse, next: Next) => void;
@@ -104,9 +104,9 @@ describe('the nvr-view node', () => {
     const paths = ['/nvr/view/sud-strasse', '/cams', '/nvr/view/view3'];
     for (const one of paths) assert.equal(await statusOf(`${url}${one}/`), 200, one);
     assert.equal(await statusOf(`${url}/nvr/view/`), 404);
-    await helper.setFlows(viewFlow());
+    await deployAnew(viewFlow());
     for (const one of paths) assert.equal(await statusOf(`${url}${one}/`), 404, one);
-    await helper.setFlows(viewFlow({ path: '/cams' }));
+    await deployAnew(viewFlow({ path: '/cams' }));
     assert.equal(await statusOf(`${url}/cams/`), 200);
   });
 
@@ -230,7 +230,7 @@ describe('the nvr-view node', () => {
     const url = `${await serve(app)}/nvr/view/wall`;
     const page = await openPage(url);
     assert.equal((await page.next()).kind, RECORD_KINDS.hello);
-    await helper.setFlows(viewFlow({ name: 'Wall' }));
+    await deployAnew(viewFlow({ name: 'Wall' }));
     await assert.rejects(page.next());
     const again = await openPage(url);
     assert.equal((await again.next()).kind, RECORD_KINDS.hello);
