@@ -1,6 +1,6 @@
 'use strict';
-// `npm run test:unit`: all test files, four at a time, with more arguments for mocha. Those that open a browser
-// are spread among the others, since four browsers at once slow each other down to their time-outs.
+// `npm run test:unit`: all test files, four at a time, with more arguments for mocha. Those that open a
+// browser are spread among the others, since four browsers at once slow each other down to their time-outs.
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');

@@ -119,8 +119,8 @@ export async function loadWith(
 }
 
 /**
- * Deploys a flow anew, and waits until it runs. The test helper's own `setFlows` gives up after 300 ms, though
- * a node may take longer to close.
+ * Deploys a flow anew, and waits until it runs. The test helper's own `setFlows` gives up after 300 ms,
+ * though a node may take longer to close.
  */
 export async function deployAnew(flow: object[], type: 'full' | 'nodes' = 'full'): Promise<void> {
   const started = once(helper._events, 'flows:started');
