@@ -26,7 +26,3 @@ export function startDemo(...args: string[]): Run {
     interrupt: () => child.kill('SIGINT'),
   };
 }
-
-export async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 50));
-}

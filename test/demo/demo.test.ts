@@ -6,7 +6,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { nodeRedProgram } from '../../lib/simulator/node-red-program.js';
 import { itLong } from '../kit/cases.js';
-import { ROOT, startDemo, until } from './demo-run.js';
+import { SLOWLY, until } from '../kit/until.js';
+import { ROOT, startDemo } from './demo-run.js';
 
 describe('npm run demo', function () {
   this.timeout(180_000);
@@ -27,7 +28,7 @@ describe('npm run demo', function () {
       stream.on('data', (text: Buffer) => (output += text.toString()));
     const exited = new Promise((resolve) => child.once('close', resolve));
     try {
-      await Promise.race([until(() => output.includes('Ctrl-C')), exited]);
+      await Promise.race([until(() => output.includes('Ctrl-C'), SLOWLY), exited]);
       const page = /http:\S+/.exec(output)?.[0] ?? output;
       assert.match(output, /^\s*Open this page +http:/);
       assert.match(page, /\/nvr\/$/);
@@ -50,7 +51,7 @@ describe('npm run demo', function () {
   itLong('ends cleanly on Ctrl-C', async () => {
     const before = fs.readdirSync(ROOT);
     const run = startDemo('--check');
-    await until(() => run.output().includes('Node-RED runs on'));
+    await until(() => run.output().includes('Node-RED runs on'), SLOWLY);
     const url = /http:\S+[^;\s]/.exec(run.output())![0];
     run.interrupt();
     assert.equal(await run.exited, 1);

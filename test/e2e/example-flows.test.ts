@@ -12,20 +12,13 @@ import { startMosquitto, type Broker } from '../kit/mosquitto.js';
 import { itLong } from '../kit/cases.js';
 import { needs } from '../kit/tools.js';
 import { startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
+import { SLOWLY, until as untilWithin } from '../kit/until.js';
 
 const ACCOUNT = { username: 'demo', password: 'e2e-secret-password' };
 const NVR = 'a1f0c0de000000aa';
 
 function example(number: string): readonly FlowNode[] {
   return exampleFlows().find(({ name }) => name.startsWith(`${number} `))!.nodes;
-}
-
-async function until<T>(look: () => T | undefined): Promise<T> {
-  for (;;) {
-    const found = look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 function isAlive(pid: number): boolean {
@@ -69,6 +62,10 @@ describe('the examples with what they talk to', function () {
   });
 
   after(() => simulator?.stop());
+
+  function until<T>(look: () => T): ReturnType<typeof untilWithin<T>> {
+    return untilWithin(look, { ...SLOWLY, log: () => nodeRed?.log() ?? 'Node-RED has ended.' });
+  }
 
   /**
    * The example with the edits that its comments ask for, and short clips. Answers how many nodes were

@@ -17,6 +17,7 @@ import { itLong } from '../kit/cases.js';
 import { firstOnScreen } from './first-on-screen.js';
 import { launchBrowser, type RunningNodeRed } from '../kit/node-red.js';
 import { startRecordings } from '../kit/recordings-rig.js';
+import { SLOWLY, until } from '../kit/until.js';
 import type { Tile } from '../kit/view-rig.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
@@ -236,7 +237,10 @@ describe('recordings on a page of cameras', function () {
   it('shows an alarm’s clip on the time line, plays it from there, and serves it in ranges', async () => {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     await fetch(`${nodeRed.url}/alarm`);
-    const told = await until(async () => (await recorded(1)).find(({ unfinished }) => unfinished !== true));
+    const told = await until(
+      async () => (await recorded(1)).find(({ unfinished }) => unfinished !== true),
+      SLOWLY,
+    );
     assert.equal(told.alarms.length, 1);
     assert.ok(told.thumbnail);
     const file = `${nodeRed.url}/nvr/view/wall/clips/${told.id}.mp4`;
@@ -269,8 +273,12 @@ describe('recordings on a page of cameras', function () {
   });
 
   it('plays a segment while it is being written', async () => {
-    const told = await until(async () =>
-      (await recorded(2)).find(({ unfinished, start }) => unfinished === true && Date.now() - start > 6_000),
+    const told = await until(
+      async () =>
+        (await recorded(2)).find(
+          ({ unfinished, start }) => unfinished === true && Date.now() - start > 6_000,
+        ),
+      SLOWLY,
     );
     await page.evaluate(
       async ([time]) => {
@@ -300,7 +308,7 @@ describe('recordings on a page of cameras', function () {
         const { msg } = (await answer.json()) as { msg: string };
         const clips = msg === '(undefined)' ? [] : (JSON.parse(msg) as ExportedClip[]);
         return clips.length === 2 ? clips : undefined;
-      });
+      }, SLOWLY);
       const clip = recordingClip();
       const source = path.join(__dirname, '..', '..', 'lib', 'simulator', 'clips', 'recording.h264');
       const whole = frameHashes(source, '-f', 'h264');
@@ -353,7 +361,7 @@ describe('recordings on a page of cameras', function () {
     const [alarmed] = (await recorded(1)).filter(({ alarms }) => alarms.length > 0);
     const [alarm] = alarmed!.alarms;
     // Half a minute around it is in the past.
-    await until(() => Promise.resolve(Date.now() > alarm! + 13_000 || undefined));
+    await until(() => Promise.resolve(Date.now() > alarm! + 13_000 || undefined), SLOWLY);
     await page.locator('nvr-video').first().click();
     const read = page.waitForResponse(/recordings\.json/);
     await page.locator('nvr-timeline .hours').first().selectOption('1');
@@ -412,12 +420,4 @@ function flipBit(file: string, at: number): void {
   const bytes = fs.readFileSync(file);
   bytes[at]! ^= 1;
   fs.writeFileSync(file, bytes);
-}
-
-async function until<T>(found: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const value = await found();
-    if (value !== undefined) return value;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { needs } from '../kit/tools.js';
 import { itLong } from '../kit/cases.js';
+import { SLOWLY, until } from '../kit/until.js';
 import { launchBrowser, openEditor, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
 
 /** Where screenshots go, for people to look at. */
@@ -239,7 +240,7 @@ describe('the live view in a browser', function () {
       else await route.continue();
     });
     await look(true);
-    await until(() => Promise.resolve(held !== undefined));
+    await until(() => Promise.resolve(held !== undefined), SLOWLY);
     await look(false);
     // Long enough for a second request beside the held one, if there were one.
     await page.waitForTimeout(300);
@@ -290,7 +291,7 @@ describe('the live view in a browser', function () {
       });
       assert.equal(answer.status, 204);
     }
-    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall-19/`)).status === 200);
+    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall-19/`)).status === 200, SLOWLY);
     for (const old of ['wall', 'wall-0', 'wall-18'])
       assert.equal((await fetch(`${nodeRed.url}/nvr/view/${old}/`)).status, 404, old);
     await fetch(`${nodeRed.url}/flows`, {
@@ -298,7 +299,7 @@ describe('the live view in a browser', function () {
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(flow()),
     });
-    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall/`)).status === 200);
+    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall/`)).status === 200, SLOWLY);
   });
 
   it('fits a phone and speaks German', async () => {
@@ -367,7 +368,3 @@ describe('the live view behind a log-in', function () {
     }
   });
 });
-
-async function until(done: () => Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 100));
-}

@@ -11,11 +11,6 @@ export type Arrived =
   | { kind: 'response'; response: RtspResponse }
   | { kind: 'request'; request: RtspRequest };
 
-/** Waits for what no message tells; the test's own time-out ends it. */
-export async function eventually(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 export class RawClient {
   readonly arrived: Arrived[] = [];
   readonly closed: Promise<unknown>;

@@ -78,7 +78,3 @@ export async function deploy(url: string, flow: object[], type = 'full'): Promis
   });
   if (answer.status !== 204) throw new Error(`the deploy was answered ${answer.status}`);
 }
-
-export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 50));
-}

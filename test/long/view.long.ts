@@ -7,16 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, startNodeRed, type RunningNodeRed } from '../kit/node-red.js';
-import {
-  deploy,
-  isDirect,
-  openCounted,
-  showsMore,
-  shownBy,
-  until,
-  viewFlow,
-  type Tile,
-} from '../kit/view-rig.js';
+import { deploy, isDirect, openCounted, showsMore, shownBy, viewFlow, type Tile } from '../kit/view-rig.js';
+import { SLOWLY, until } from '../kit/until.js';
 import { startSimulator } from '../../lib/simulator/index.js';
 import { RECORD_HEAD } from '../../lib/nvr/view/records.js';
 import { counterArguments, type CounterClip } from '../kit/counter-clip.js';
@@ -79,7 +71,10 @@ describe('the live view of a camera behind GStreamer’s server', function () {
 
   async function open(channel: string, base = nodeRed.url, prepare = ''): Promise<Page> {
     await deploy(nodeRed.url, viewFlow(gst.port, channel));
-    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall/cameras.json`)).status === 200);
+    await until(
+      async () => (await fetch(`${nodeRed.url}/nvr/view/wall/cameras.json`)).status === 200,
+      SLOWLY,
+    );
     const page = await openCounted(browser, `${base}/nvr/view/wall/`, prepare);
     pages.push(page);
     return page;
@@ -118,7 +113,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
            VideoDecoder.prototype.decode = function (chunk) { if (left-- > 0) return decode.call(this, chunk); ${failure}; }; }`,
       );
       await showsMore(page, 20);
-      await until(async () => !(await isDirect(page)));
+      await until(async () => !(await isDirect(page)), SLOWLY);
       await showsMore(page, (await shownBy(page)).length + 10);
       await judgeOrder(page, '1', 50);
       assert.equal(await isDirect(page), false);
@@ -131,7 +126,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     assert.equal(await isDirect(page), true);
     await page.locator('nvr-video').focus();
     await page.keyboard.press('m');
-    await until(async () => !(await isDirect(page)));
+    await until(async () => !(await isDirect(page)), SLOWLY);
     // It begins with the keyframe before the picture that was shown.
     await showsMore(page, (await shownBy(page)).length + 10);
     await judgeOrder(page, '1', 50);
@@ -155,11 +150,11 @@ describe('the live view of a camera behind GStreamer’s server', function () {
       await until(async () => {
         const sinceKeyframe = (await liveNumber()) % CLIPS.long!.gop;
         return sinceKeyframe > 100 && sinceKeyframe < 200;
-      });
+      }, SLOWLY);
       const live = await liveNumber();
       const page = await openCounted(browser, `${nodeRed.url}/nvr/view/wall/`, prepare);
       pages.push(page);
-      await until(async () => ((await shownBy(page, '5')).at(-1)?.number ?? 0) > live);
+      await until(async () => ((await shownBy(page, '5')).at(-1)?.number ?? 0) > live, SLOWLY);
       const numbers = (await shownBy(page, '5')).map(({ number }) => number!);
       // A busy page is not told of each picture that the browser shows.
       assert.ok(numbers[0]! % CLIPS.long!.gop < 25, `begins with the keyframe: ${numbers[0]}`);
@@ -208,7 +203,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
       undefined,
       { timeout: 60_000 },
     );
-    await until(async () => (await shownBy(page)).some(({ number }) => (number ?? 0) >= 500));
+    await until(async () => (await shownBy(page)).some(({ number }) => (number ?? 0) >= 500), SLOWLY);
     assert.equal(await page.evaluate(() => (window as unknown as { kept?: boolean }).kept), true);
     assert.equal(await isDirect(page), prepare === '');
     await gst.stop();
@@ -270,7 +265,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
         body: JSON.stringify({ viewer, wishes: [{ camera: 0, stream: 'main', as: 'video' }] }),
       });
       return again.status === 404;
-    });
+    }, SLOWLY);
     request.destroy();
     const before = (await shownBy(page, '4')).length;
     await showsMore(page, before + 10, '4');
@@ -285,7 +280,10 @@ describe('the live view of a camera behind GStreamer’s server', function () {
         document.dispatchEvent(new Event('visibilitychange'));
       }, hidden);
     await hide(true);
-    await until(() => gst.lines.some((line) => line.startsWith('TEARDOWN') || line.startsWith('CLOSED')));
+    await until(
+      () => gst.lines.some((line) => line.startsWith('TEARDOWN') || line.startsWith('CLOSED')),
+      SLOWLY,
+    );
     const sessions = gst.lines.filter((line) => line.startsWith('SESSION')).length;
     await page.waitForTimeout(30_000);
     assert.equal(gst.lines.filter((line) => line.startsWith('SESSION')).length, sessions);
@@ -311,10 +309,10 @@ describe('the live view of a camera behind GStreamer’s server', function () {
             .totalVideoFrames,
       );
     const before = await shown();
-    await until(async () => (await shown()) > before + 50);
+    await until(async () => (await shown()) > before + 50, SLOWLY);
     const ended = gst.lines.filter((line) => line.startsWith('TEARDOWN')).length;
     await page.evaluate(() => document.exitPictureInPicture());
-    await until(() => gst.lines.filter((line) => line.startsWith('TEARDOWN')).length > ended);
+    await until(() => gst.lines.filter((line) => line.startsWith('TEARDOWN')).length > ended, SLOWLY);
   });
 
   it('leaves no route, listener or session behind after 300 deploys', async () => {
@@ -322,7 +320,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     await showsMore(page, 10);
     for (let round = 0; round < 300; round++)
       await deploy(nodeRed.url, viewFlow(gst.port, '1', `Wall ${round}`), round % 2 === 0 ? 'nodes' : 'full');
-    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall-299/`)).status === 200);
+    await until(async () => (await fetch(`${nodeRed.url}/nvr/view/wall-299/`)).status === 200, SLOWLY);
     for (const old of ['wall', 'wall-0', 'wall-150', 'wall-298'])
       assert.equal((await fetch(`${nodeRed.url}/nvr/view/${old}/`)).status, 404, old);
     await page.close();
@@ -330,6 +328,7 @@ describe('the live view of a camera behind GStreamer’s server', function () {
     const count = (word: string): number => gst.lines.filter((line) => line.startsWith(word)).length;
     await until(
       () => count('SESSION') === count('TEARDOWN') + count('EXPIRED') || count('CLOSED') >= count('SESSION'),
+      SLOWLY,
     );
     assert.doesNotMatch(nodeRed.log(), /MaxListenersExceededWarning|uncaught/i);
   });
@@ -356,14 +355,14 @@ describe('the live view of a camera that the browser cannot play', function () {
           const { pictures = 0, image, words } = tile;
           return { pictures, words: words.textContent, isStill: !image.hidden && image.naturalWidth > 0 };
         });
-      await until(async () => (await shown()).pictures >= 2);
+      await until(async () => (await shown()).pictures >= 2, SLOWLY);
       const before = await shown();
       assert.deepEqual(
         { isStill: before.isStill, words: before.words },
         { isStill: true, words: 'one picture a second' },
       );
       const began = Date.now();
-      await until(async () => (await shown()).pictures >= before.pictures + 5);
+      await until(async () => (await shown()).pictures >= before.pictures + 5, SLOWLY);
       const took = Date.now() - began;
       assert.ok(took > 3_500, `five pictures in ${took} ms`);
       // The other camera moves all the same.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { startSimulator, type Simulator } from '../../lib/simulator/index.js';
 import { flowWith, helper, load, type Message, type Sink } from '../kit/red.js';
+import { until as untilWithin } from '../kit/until.js';
 
 const ACCOUNT = { username: 'admin', password: 'in-step-password' };
 /** The simulated recordings have ten pictures a second. */
@@ -42,16 +43,10 @@ describe('nvr-playback of several channels', function () {
     sink('event').messages.map(
       ({ payload, event }) => `${payload as string} ${(event as { channel: number }).channel}`,
     );
-  async function until(done: () => boolean): Promise<void> {
-    const end = Date.now() + 15_000;
-    while (!done()) {
-      assert.ok(
-        Date.now() < end,
-        JSON.stringify(sink('event').messages.map(({ payload, event }) => [payload, event])),
-      );
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
+  const until = (done: () => boolean): Promise<boolean> =>
+    untilWithin(done, {
+      log: () => JSON.stringify(sink('event').messages.map(({ payload, event }) => [payload, event])),
+    });
 
   /** How far apart the channels were, picture by picture. */
   function skew(shown: readonly { channel: number; time: number }[]): number {

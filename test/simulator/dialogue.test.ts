@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { eventually, RawClient } from '../kit/raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
+import { until } from '../kit/until.js';
 
 const ACCOUNT = { username: 'admin', password: 'correct horse' };
 const TCP = { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' };
@@ -108,7 +109,7 @@ describe('the simulator’s dialogue', () => {
     await start({ sessionTimeout: 0.2 });
     const Session = await client.play(simulator.url(1));
     const session = simulator.sessions[0]!;
-    await eventually(() => session.isExpired);
+    await until(() => session.isExpired);
     const count = client.arrived.length;
     assert.equal(simulator.sessionCount, 0);
     assert.equal((await client.ask('GET_PARAMETER', simulator.url(1), { Session })).status, 454);

@@ -3,7 +3,8 @@ import net from 'node:net';
 import { RtpPacketView } from '../../lib/rtp/packet.js';
 import { parseRtcp } from '../../lib/rtp/rtcp.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
-import { eventually, RawClient } from '../kit/raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
+import { until } from '../kit/until.js';
 
 const TCP = { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' };
 
@@ -61,7 +62,7 @@ describe('the simulator’s faults', () => {
     const gone = new Promise((resolve) => idle.once('close', resolve));
     idle.on('error', () => undefined);
     await client.play(simulator.url(1));
-    await eventually(() => simulator.openConnections === 2);
+    await until(() => simulator.openConnections === 2);
     simulator.dropConnections();
     await Promise.all([gone, client.closed]);
     assert.equal(simulator.sessionCount, 0);
@@ -82,7 +83,7 @@ describe('the simulator’s faults', () => {
     await start();
     simulator.stopAnswering();
     client.send('OPTIONS', simulator.url(1));
-    await eventually(() => simulator.requests.length === 1);
+    await until(() => simulator.requests.length === 1);
     simulator.stopAnswering(false);
     assert.equal((await client.ask('OPTIONS', simulator.url(1))).status, 200);
     assert.equal(client.arrived.length, 1);
@@ -120,7 +121,7 @@ describe('the simulator’s faults', () => {
     };
     assert.ok(!(await client.packets(0, 30)).some(isKey));
     simulator.withholdKeyframes(1, false);
-    await eventually(() =>
+    await until(() =>
       client.arrived.some((one) => one.kind === 'packet' && one.channel === 0 && isKey(one.bytes)),
     );
   });
@@ -176,7 +177,7 @@ describe('the simulator’s faults', () => {
       );
     assert.equal(new Set(sets()).size, 1);
     simulator.changeResolution(1, 'dual');
-    await eventually(() => new Set(sets()).size === 2);
+    await until(() => new Set(sets()).size === 2);
     const view = new RtpPacketView();
     const times = (await client.packets(0, 1)).map((packet) => {
       assert.ok(view.parse(packet, 0, packet.length));

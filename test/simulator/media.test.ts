@@ -11,7 +11,8 @@ import { audioClip, channelClip, type Clip } from '../../lib/simulator/clips.js'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
 import { BACKLOG_BYTES } from '../../lib/simulator/track.js';
 import { frameHashes, needs } from '../kit/tools.js';
-import { eventually, RawClient } from '../kit/raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
+import { until as eventually } from '../kit/until.js';
 
 describe('the simulator’s media', () => {
   let simulator: Simulator;

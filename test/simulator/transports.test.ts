@@ -12,7 +12,8 @@ import { parseRtcp } from '../../lib/rtp/rtcp.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../lib/simulator/index.js';
 import { makeCertificate } from '../interop/certificate.js';
 import { needs } from '../kit/tools.js';
-import { eventually, RawClient } from '../kit/raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
+import { until } from '../kit/until.js';
 
 describe('the simulator’s transports', () => {
   let simulator: Simulator | undefined;
@@ -59,10 +60,10 @@ describe('the simulator’s transports', () => {
       const timer = setInterval(() => {
         rtcp.send(Buffer.of(0x80, 201, 0, 1, 0, 0, 0, 1), told[1], '127.0.0.1');
       }, 20);
-      await eventually(() => reports >= 3);
+      await until(() => reports >= 3);
       assert.ok(!session.isExpired, 'three reports are 4 s of media, 0.8 s of time');
       clearInterval(timer);
-      await eventually(() => session.isExpired);
+      await until(() => session.isExpired);
       assert.deepEqual({ rtp: [...from.rtp], rtcp: [...from.rtcp] }, { rtp: [told[0]], rtcp: [told[1]] });
     } finally {
       client.close();
@@ -117,7 +118,7 @@ describe('the simulator’s transports', () => {
 
     const [halfRtsp, halfHttp] = [net.connect(rtspPort, '127.0.0.1'), net.connect(httpPort, '127.0.0.1')];
     await Promise.all([once(halfRtsp, 'connect'), once(halfHttp, 'connect')]);
-    await eventually(() => simulator!.openConnections === 2);
+    await until(() => simulator!.openConnections === 2);
     await simulator!.stop();
     for (const one of [socket, halfRtsp, halfHttp]) one.destroy();
   });

@@ -11,6 +11,7 @@ import type { PictureWish } from '../../../../nodes/shared/view/pictures.js';
 import type { SiteRequest } from '../../../../nodes/shared/view/sites.js';
 import { viewSite } from '../../../../nodes/shared/view/view-site.js';
 import { FakeHub } from '../../../kit/fake-hub.js';
+import { until } from '../../../kit/until.js';
 
 const JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
 const CAMERAS = [
@@ -99,10 +100,6 @@ function want(url: string, body: unknown, type = 'application/json'): Promise<Re
   });
 }
 
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 describe('the site of a view node', () => {
   afterEach(() => {
     for (const server of servers.splice(0)) {
@@ -179,7 +176,7 @@ describe('the site of a view node', () => {
     assert.deepEqual(hello.cameras, CAMERAS);
     assert.match(hello.viewer, /^[\w-]{36}$/);
     close();
-    await until(() => counts.length === 2);
+    await until(() => counts.length === 2, { withinMs: 4_000 });
     assert.deepEqual(counts, ['joined 1', 'left 0']);
   });
 
@@ -194,7 +191,7 @@ describe('the site of a view node', () => {
     assert.equal(hub.subscribers.size, 0);
     await want(url, { viewer: hello.viewer, wishes });
     close();
-    await until(() => hub.subscribers.size === 0);
+    await until(() => hub.subscribers.size === 0, { withinMs: 4_000 });
   });
 
   it('goes by the wishes asked last, though earlier ones arrive after them', async () => {
@@ -218,7 +215,7 @@ describe('the site of a view node', () => {
     assert.equal((await want(other.url, { viewer, wishes })).status, 404);
     assert.equal(other.hub.subscribers.size, 0);
     page.close();
-    await until(() => one.counts.length === 2);
+    await until(() => one.counts.length === 2, { withinMs: 4_000 });
     assert.equal((await want(one.url, { viewer, wishes })).status, 404);
     assert.equal(one.hub.subscribers.size, 0);
   });
@@ -324,7 +321,7 @@ describe('the site of a view node', () => {
     let answerAll = (): void => undefined;
     bench.past = new Promise((resolve) => (answerAll = resolve));
     const asked = [1, 2].map((minutes) => fetch(`${bench.url}/3.jpg?at=-${minutes}m&width=64`));
-    await until(() => bench.wishes.length === 2);
+    await until(() => bench.wishes.length === 2, { withinMs: 4_000 });
     const third = await fetch(`${bench.url}/3.jpg?at=-3m`);
     assert.deepEqual(
       { status: third.status, code: ((await third.json()) as { code: string }).code },
