@@ -9,6 +9,12 @@ import type { Pipe } from './transport/socket.js';
 /** Frames handed on between two looks at the clock. Fewer, down to one, if handling them takes long. */
 const SLICE_FRAMES = 32;
 const SLICE_MS = 4;
+/**
+ * Asking for the CPU time costs more than handing on a packet. So it is asked for only after a slice that
+ * took this many ms, which may be for another process's sake, and from then on for `MEASURE_MS`.
+ */
+const LONG_SLICE_MS = 1;
+const MEASURE_MS = 1000;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -40,6 +46,8 @@ export class PacedReader {
   private isSlow = false;
   private isYielding = false;
   private slice = SLICE_FRAMES;
+  /** Monotonic ms until which CPU time is measured. */
+  private measuresUntil = -Infinity;
   private readonly pace: ReadPace;
 
   constructor(private readonly options: ReaderOptions) {
@@ -86,17 +94,20 @@ export class PacedReader {
     const { options } = this;
     let at = 0;
     let begun = (this.readAt = performance.now());
-    let cpu = cpuMs();
+    /** CPU time as the slice began; undefined if it is not measured. */
+    let cpu = begun < this.measuresUntil ? cpuMs() : undefined;
     options.onReadStart?.(buffer, length, begun);
     while (at < length && options.isOpen()) {
       at = options.feed(buffer, at, length, this.slice);
       const now = performance.now();
       this.slice =
         now - begun > SLICE_MS ? Math.max(this.slice >> 2, 1) : Math.min(this.slice * 2, SLICE_FRAMES);
-      const used = cpuMs();
+      if (this.pace.isLimited && now - begun >= LONG_SLICE_MS) this.measuresUntil = now + MEASURE_MS;
+      const used = now < this.measuresUntil ? cpuMs() : undefined;
+      const worked = used === undefined || cpu === undefined ? undefined : used - cpu;
       const isYielding = this.isYielding && at < length;
       this.isYielding = false;
-      const ms = this.pace.afterRead(begun, now, used - cpu) ?? (isYielding ? 0 : undefined);
+      const ms = this.pace.afterRead(begun, now, worked) ?? (isYielding ? 0 : undefined);
       if (ms !== undefined) this.waitFor(ms);
       if (ms !== undefined || this.isPaused) {
         // The socket reuses its read buffer, so the rest is copied; kept bytes (`isOwn`) are a copy already.

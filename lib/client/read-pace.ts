@@ -51,6 +51,11 @@ export class ReadPace {
    */
   constructor(private readonly share = Infinity) {}
 
+  /** Whether reading can be paused for longer than a turn of the event loop. */
+  get isLimited(): boolean {
+    return this.share !== Infinity;
+  }
+
   /** Counts a unit, and its NAL units, that was handed on. */
   unit(nals = 0): void {
     this.units++;
@@ -63,14 +68,18 @@ export class ReadPace {
   }
 
   /**
-   * Charges the pace for one read that was handed on. `cpuMs` is the CPU time that passed meanwhile: on a
-   * busy machine a read takes longer than its work, which is not the camera's fault. Returns for how many ms
-   * to pause reading; 0 means until the next turn of the event loop, undefined means no pause.
+   * Charges the pace for one read that was handed on. `cpuMs` is the CPU time that passed meanwhile, if it
+   * was measured: on a busy machine a read takes longer than its work, which is not the camera's fault.
+   * Returns for how many ms to pause reading; 0 means until the next turn of the event loop, undefined means
+   * no pause.
    */
-  afterRead(begun: number, ended: number, cpuMs = Infinity): number | undefined {
-    this.cpu = Math.min(this.cpu + cpuMs, LONGEST_READ_MS);
-    const took = Math.min(ended - begun, this.cpu);
-    this.cpu -= took;
+  afterRead(begun: number, ended: number, cpuMs?: number): number | undefined {
+    let took = Math.min(ended - begun, LONGEST_READ_MS);
+    if (cpuMs !== undefined) {
+      this.cpu = Math.min(this.cpu + cpuMs, LONGEST_READ_MS);
+      took = Math.min(took, this.cpu);
+      this.cpu -= took;
+    }
     this.spent += ended - begun;
     this.charge(took, ended);
     if (this.credit < 0) {
@@ -89,7 +98,7 @@ export class ReadPace {
   }
 
   private charge(took: number, now: number): void {
-    if (this.share === Infinity) return;
+    if (!this.isLimited) return;
     const cost = Math.max(took, this.units * UNIT_MS + this.nals * NAL_MS + this.formats * FORMAT_MS);
     this.units = this.nals = this.formats = 0;
     const filled = Math.max(0, now - this.filledAt) * this.share;

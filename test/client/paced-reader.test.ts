@@ -101,7 +101,8 @@ describe('a reader of one connection', () => {
     let reader: PacedReader;
     /** What the pace says after each slice, then undefined. */
     let waits: (number | undefined)[];
-    let charged: { begun: number; ended: number; cpu: number }[];
+    let charged: { begun: number; ended: number; cpu: number | undefined }[];
+    let pace: { isLimited: boolean; afterRead: unknown };
     let handedOn: number[];
     let calls: string[];
     let slices: number[];
@@ -123,8 +124,9 @@ describe('a reader of one connection', () => {
       onFrame = () => undefined;
       isOpen = true;
       slow = reads = 0;
-      const pace = {
-        afterRead: (begun: number, ended: number, cpu: number) => {
+      pace = {
+        isLimited: true,
+        afterRead: (begun: number, ended: number, cpu?: number) => {
           charged.push({ begun, ended, cpu });
           return waits.shift();
         },
@@ -308,13 +310,13 @@ describe('a reader of one connection', () => {
       assert.deepEqual(slices, [32, 8, 2, 1, 1, 2, 4, 8, 16, 32, 32, 32, 32]);
     });
 
-    it('charges each slice with its own time, and with the time that the process worked', () => {
+    it('charges each slice with its own time, and from the first long one on with the time that the process worked', () => {
       onFrame = (frame) => {
         if (frame % 32 === 0) clock.tick(3);
       };
       take(0, 96);
       assert.deepEqual(charged, [
-        { begun: 0, ended: 3, cpu: 2 },
+        { begun: 0, ended: 3, cpu: undefined },
         { begun: 3, ended: 6, cpu: 2 },
         { begun: 6, ended: 9, cpu: 2 },
       ]);
@@ -322,6 +324,44 @@ describe('a reader of one connection', () => {
       clock.tick(100);
       take(0, 1);
       assert.equal(reader.readAt, 109);
+    });
+
+    it('asks for the CPU time, which costs more than a packet, for a second after a slice of a millisecond alone', () => {
+      const asked = (): number => (process.cpuUsage as sinon.SinonStub).callCount;
+      take(0, 64);
+      assert.equal(asked(), 0, 'two short slices');
+      onFrame = () => {
+        clock.tick(1);
+        onFrame = () => undefined;
+      };
+      take(0, 32);
+      assert.equal(asked(), 1, 'a long one: at its end, for the next');
+      clock.tick(999);
+      take(0, 32);
+      assert.equal(asked(), 3, 'a short one within the second: as it begins and ends');
+      clock.tick(1);
+      take(0, 32);
+      assert.equal(asked(), 3, 'a second later');
+      assert.deepEqual(
+        charged.map(({ cpu }) => cpu),
+        [undefined, undefined, undefined, 2, undefined],
+      );
+    });
+
+    it('asks for a long slice after another again, and never where reading is unlimited', () => {
+      const asked = (): number => (process.cpuUsage as sinon.SinonStub).callCount;
+      onFrame = () => clock.tick(1);
+      take(0, 1);
+      clock.tick(999);
+      take(0, 1);
+      clock.tick(998);
+      take(0, 1);
+      assert.equal(asked(), 5, 'each long slice begins another second');
+      clock.tick(1_000);
+      pace.isLimited = false;
+      take(0, 32);
+      take(0, 32);
+      assert.equal(asked(), 5);
     });
 
     it('tells the end of each read, of what was kept too', () => {

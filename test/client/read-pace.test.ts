@@ -65,6 +65,21 @@ describe('the pace of reading', () => {
     assert.ok(working.waited > 10_000, `${working.waited} ms`);
   });
 
+  it('charges a read whose CPU time was not measured with all of its time', () => {
+    const working = read(new ReadPace(LIVE_SHARE), 0, 60_000, { every: 40, took: 30, cpuMs: () => 30 });
+    assert.deepEqual(read(new ReadPace(LIVE_SHARE), 0, 60_000, { every: 40, took: 30 }), working);
+  });
+
+  it('keeps nothing of a read that was not measured for one that is', () => {
+    const pace = new ReadPace(LIVE_SHARE);
+    let now = 0;
+    let ms: number | undefined;
+    while (!((ms = pace.afterRead(now, now + 50)) ?? 0)) now += 50;
+    now += 50 + ms!;
+    assert.equal(pace.afterRead(now, now), undefined, 'owes nothing');
+    assert.equal(pace.afterRead(now, now + 20, 0), 0, 'the 20 ms were not worked');
+  });
+
   it('charges as much where CPU time is counted in steps of a clock tick', () => {
     let used = 0;
     const inSteps = (): number => {
