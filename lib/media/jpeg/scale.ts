@@ -20,8 +20,8 @@ export const MAX_SQUARED = 8192;
 export function shownSize(picture: Size, width = Infinity, sar?: SampleAspect): Size {
   const natural = sar ? (picture.width * sar.width) / sar.height : picture.width;
   const target = Math.min(width, sar ? MAX_SQUARED : Infinity);
-  if (natural <= Math.max(2, target))
-    return { width: sar ? even(natural) : picture.width, height: picture.height };
+  const whole = sar ? even(natural) : picture.width;
+  if (whole <= Math.max(2, target)) return { width: whole, height: picture.height };
   const shown = Math.max(2, Math.floor(target / 2) * 2);
   return { width: shown, height: Math.min(picture.height, even((picture.height * shown) / natural)) };
 }

@@ -397,6 +397,12 @@ describe('pixels that are not square', () => {
     });
   });
 
+  it('never make a picture wider than was asked for, an odd width neither', () => {
+    const wide = { width: 3, height: 2 };
+    assert.deepEqual(shownSize({ width: 682, height: 576 }, 1023, wide), { width: 1022, height: 576 });
+    assert.deepEqual(shownSize({ width: 682, height: 576 }, 1024, wide), { width: 1024, height: 576 });
+  });
+
   it('keep an even area even, wider or narrower', () => {
     fc.assert(
       fc.property(
