@@ -291,6 +291,13 @@ describe('an RTSP connection', () => {
       ['200', '200', '200', '200', '501'],
     );
     assert.ok(lines[0]!.sent.every((text) => text.includes('Session: S\r\n')));
+    assert.deepEqual(
+      lines[0]!.sent.map((text) => /^Public: (.*)\r$/m.exec(text)?.[1]?.split(', ').sort()),
+      [
+        ['ANNOUNCE', 'GET_PARAMETER', 'OPTIONS', 'REDIRECT', 'SET_PARAMETER', 'TEARDOWN'],
+        ...Array<undefined>(4),
+      ],
+    );
   });
 
   it('answers a request that has no number with 0, and repeats no session that it does not name', () => {

@@ -74,6 +74,8 @@ describe('what is learnt of a server', () => {
       { livedMs: 300_000 },
       { reason: 'redirect' },
       { withoutMedia: true },
+      { withoutMedia: true, leftOut: 1 },
+      { livedMs: 30_000, reason: 'silence', leftOut: 1 },
     ] as const)
       assert.equal(learnFromEnd(memory, ending(extra)), undefined);
     assert.equal(String(memory), '');

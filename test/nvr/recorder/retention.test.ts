@@ -185,9 +185,13 @@ describe('the journal and retention', () => {
     assert.equal(journal.files, 1);
   });
 
-  it('deletes nothing where no limit is set', async () => {
+  it('deletes nothing where no limit is set, and then asks no disk how full it is', async () => {
     await clip('1.mp4', 0, 2 ** 50);
-    assert.deepEqual(await limit({}), []);
+    const deleted: Deleted[] = [];
+    const disk = { ...fsPromises, statfs: () => Promise.reject(new Error('asked')) };
+    const limits = { keepDays: 0, keepGiB: 0 };
+    await retain(disk, journal, [journal], limits, NOW, (one) => deleted.push(one));
+    assert.deepEqual(deleted, []);
   });
 
   it('deletes no file that is not in the journal, and no other recorder’s', async () => {
