@@ -22,18 +22,18 @@ export const WRONG_PASSWORD: BackoffRule = { firstMs: 300_000, maxMs: 3_600_000 
 const LASTING_MS = 300_000;
 
 /**
- * During the first 35 s of an outage, retries stay frequent, so that a camera that comes back is seen at
- * once.
+ * During the first part of an outage (ms), no wait is longer than `SHORT_WAIT_MS`, so that a camera that
+ * comes back is seen at once.
  */
 const SHORT_OUTAGE_MS = 35_000;
 const SHORT_WAIT_MS = 5_000;
 /** After this much media in total (ms) since the last doubling, a stream counts as healthy again. */
 const HEALTHY_AFTER_MS = 30_000;
 /**
- * Each uninterrupted stretch of this length takes one doubling back, so that a stream which is cut again and
- * again is still received most of the time.
+ * For each so many ms that the stream played without a break, one doubling of the wait is undone, so that a
+ * stream which is cut again and again is still received most of the time.
  */
-const DOUBLING_IS_WORTH_MS = 8_000;
+const HALVED_PER_MS = 8_000;
 
 /**
  * A device that boots may refuse a request that it grants a moment later. It is asked this often for half a
@@ -44,11 +44,11 @@ const REFUSED_RETRIES_MS: readonly number[] = [
   2_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 6_000, 30_000,
 ];
 /**
- * A camera that has played and is refused for longer than a boot takes may grant the request again at any
- * time.
+ * The wait (ms) once those retries are used up: the camera has played before, so it may grant the request
+ * again at any time.
  */
 const PLAYED_BEFORE_MS = 60_000;
-/** With slow attempts before and after it, a camera is seen within 75 s. */
+/** The longest wait (ms): with slow attempts before and after it, a camera is seen within 75 s. */
 const LONGEST_WAIT_MS = 70_000;
 /** A refused log-in is tried once more after this time (ms), which is late enough for a device that boots. */
 export const SECOND_LOGIN_MS = 10_000;
@@ -67,9 +67,9 @@ export class Backoff {
   /** When the present outage began, in monotonic ms. */
   private lostAt: number | undefined;
   private lastMediaAt: number | undefined;
-  /** Milliseconds of media since the last doubling, and since the last failure. */
+  /** ms of media since the wait was last doubled, and ms of media since the last failure. */
   private healthyMs = 0;
-  private pieceMs = 0;
+  private unbrokenMs = 0;
 
   /**
    * `random` returns 0 to 1. It spreads the retries by ±20 %, so that cameras do not reconnect all at once.
@@ -80,7 +80,7 @@ export class Backoff {
   onMedia(now: number): void {
     if (this.lastMediaAt !== undefined) {
       this.healthyMs += now - this.lastMediaAt;
-      this.pieceMs += now - this.lastMediaAt;
+      this.unbrokenMs += now - this.lastMediaAt;
     }
     this.lastMediaAt = now;
     this.hasPlayed = true;
@@ -102,7 +102,7 @@ export class Backoff {
     this.attempt++;
     this.lostAt ??= now;
     const retry = this.retryAfter(kind, code, now);
-    this.pieceMs = 0;
+    this.unbrokenMs = 0;
     return retry;
   }
 
@@ -111,7 +111,7 @@ export class Backoff {
     this.attempt = 0;
     this.kind = undefined;
     this.waitedMs = 0;
-    this.healthyMs = this.pieceMs = 0;
+    this.healthyMs = this.unbrokenMs = 0;
     this.refusedRetries = this.loginRetries = 0;
   }
 
@@ -127,7 +127,7 @@ export class Backoff {
   }
 
   private afterLoss(now: number): number {
-    const before = this.waitedMs / 2 ** Math.min(30, Math.floor(this.pieceMs / DOUBLING_IS_WORTH_MS));
+    const before = this.waitedMs / 2 ** Math.min(30, Math.floor(this.unbrokenMs / HALVED_PER_MS));
     const doubled = Math.min(Math.max(LOST.firstMs, before * 2), LOST.maxMs);
     const isShort = now - this.lostAt! < SHORT_OUTAGE_MS;
     const wait = isShort ? Math.min(doubled, SHORT_WAIT_MS) : doubled;

@@ -22,7 +22,7 @@ import { openPipe, type Pipe } from './transport/socket.js';
 /** A message body is logged up to this many bytes. */
 const LOGGED_BODY_BYTES = 8 * 1024;
 const UNSENDABLE =
-  'The server gave something that no request can hold (a control character in a session, a challenge or a URI).';
+  'The server sent a session id, a challenge or a URI with a control character in it, which no request may repeat.';
 
 /**
  * Requests from the server that are answered 200. Any other is answered 501 (RFC 2326 10; quirk:
@@ -194,7 +194,7 @@ export class RtspConnection {
 
   private async reopen(): Promise<void> {
     this.log.debug(
-      '* the server closes the connection that it asks for a log-in on: the answer goes over another',
+      '* the server asked for a log-in and closed the connection: the request is sent again on a new one',
     );
     this.closed = true;
     this.reader.stop();
@@ -278,8 +278,8 @@ export class RtspConnection {
     this.log.debug(redact(`< ${textOf(response)}`));
     if (rttMs === undefined) return;
     this.rttMs = rttMs;
-    // Whoever waits for the reply acts on it before the packets behind it in the same read: RTP-Info says
-    // whose packets they are.
+    // The packets behind the reply in the same read wait a turn: the caller first takes RTP-Info from the
+    // reply, which identifies each track's packets.
     this.framer.stop();
     this.reader.yieldTurn();
   }

@@ -48,7 +48,7 @@ type DescribeOptions = Pick<
   /** Receives everything else that arrives on the connection; ignored by default. */
   readonly listener?: ConnectionListener | undefined;
   /** Returns how long the next request may take, in ms, for callers that limit the sum of all requests. */
-  readonly patience?: (() => number) | undefined;
+  readonly nextTimeoutMs?: (() => number) | undefined;
   /** Send OPTIONS without credentials: a 401 is then an answer, not a failure. */
   readonly isAnonymous?: boolean;
 };
@@ -72,7 +72,7 @@ const NOBODY: ConnectionListener = {
 /** Rejects with an NvrError that names the cause, after closing the connection. */
 export async function describe(options: DescribeOptions): Promise<Described> {
   for await (const step of describeInSteps(options)) if (step.name === 'described') return step.described;
-  throw new NvrError('EPROTOCOL', 'The server described nothing.');
+  throw new NvrError('EPROTOCOL', 'The server sent no description of the stream.');
 }
 
 /** Returns the stream's description and closes the connection. Rejects as `describe` does. */
@@ -104,7 +104,7 @@ export async function* describeInSteps(options: DescribeOptions): AsyncGenerator
       yield { name: 'connected', connection };
       const uri = requestUri(target);
       const ask = (method: string, headers?: Record<string, string>): Promise<RtspResponse> =>
-        unlessGivenUp(connection.request(method, uri, headers, options.patience?.()), options.signal);
+        unlessGivenUp(connection.request(method, uri, headers, options.nextTimeoutMs?.()), options.signal);
       const reply = await ask('OPTIONS');
       yield { name: 'answered', connection };
       const refusal = (refused: RtspResponse, method: string): NvrError =>
@@ -209,7 +209,7 @@ function readLocation(location: string): RtspUri {
 }
 
 function withoutAccount({ host, port }: RtspUri): NvrError {
-  const text = `The server redirects to ${printable(host, 80)}:${port}, which wants a log-in; the account is not sent there: give that address in the NVR’s settings.`;
+  const text = `The server redirects to ${printable(host, 80)}:${port}, which asks for a log-in; the account is not sent to an address that is not in the settings: if you trust it, enter it as the NVR’s address.`;
   return new NvrError('EAUTH', text, { status: 401 });
 }
 

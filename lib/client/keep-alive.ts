@@ -42,8 +42,8 @@ export class KeepAlive {
     clearTimeout(this.timer);
   }
 
-  /** The keep-alive's part of what the session's end teaches about the server. */
-  account(now: number): Ending['keepAlive'] {
+  /** What the keep-alive did until the session ended, for `learnFromEnd`. */
+  summary(now: number): Ending['keepAlive'] {
     return {
       policy: this.answered ?? this.policy,
       hasGetParameter: this.options.hasGetParameter,
@@ -54,7 +54,7 @@ export class KeepAlive {
   private schedule(): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      // `round` never rejects. The handler keeps a future mistake there from ending the process.
+      // `round` should never reject. If a bug makes it reject, Node.js must not end the process for it.
       this.round().catch(() => undefined);
     }, this.options.timeoutMs / 2);
   }

@@ -47,11 +47,11 @@ function learnTracks(memory: ServerMemory, { reason, withoutMedia, leftOut }: En
   const policy = memory.recall('tracks');
   if (policy === 'all') {
     memory.forget('tracks');
-    return 'no media came with all tracks set up either: those that are wanted alone';
+    return 'no media came with all tracks set up either: sets up only the wanted tracks';
   }
   if (policy === 'wanted' || leftOut === 0) return undefined;
   memory.learn('tracks', 'all');
-  return `no media came: all tracks are set up, ${leftOut} more, and what is not wanted is dropped`;
+  return `no media came: sets up all tracks (${leftOut} more) and drops the packets of those that are not wanted`;
 }
 
 function learnKeepAlive(memory: ServerMemory, ending: Ending): string | undefined {
@@ -63,8 +63,8 @@ function learnKeepAlive(memory: ServerMemory, ending: Ending): string | undefine
   const order = keepAliveOrder(hasGetParameter);
   const next = order[(order.indexOf(policy) + 1) % order.length]!;
   memory.learn('keepAlive', next);
-  const cause = hungUp ? 'the server hung up on' : 'the session ended at its time-out in spite of';
-  return `${cause} the keep-alive "${policy}": "${next}"`;
+  const cause = hungUp ? 'the server hung up on' : 'the session timed out despite';
+  return `${cause} the keep-alive "${policy}": sends "${next}"`;
 }
 
 function isTimedOut({ reason, withoutMedia, livedMs, timeoutMs }: Ending): boolean {

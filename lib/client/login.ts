@@ -21,7 +21,7 @@ export function loginRules(
 
 /** The warning that the password is sent in clear text. */
 export function clearPassword(where: string): NvrError {
-  const text = `${where} takes the password in clear (Basic without checked TLS), and whoever is between can read it; switch TLS or Digest on, or allow Basic in the NVR’s settings.`;
+  const text = `${where} takes the password in clear text (Basic, without TLS whose certificate is checked), so anybody on the network between can read it; switch on TLS or Digest, or, to do without this warning, allow Basic in the NVR’s settings.`;
   return new NvrError('EAUTH', text);
 }
 

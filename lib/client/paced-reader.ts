@@ -11,7 +11,8 @@ const SLICE_FRAMES = 32;
 const SLICE_MS = 4;
 /**
  * Asking for the CPU time costs more than handing on a packet. So it is asked for only after a slice that
- * took this many ms, which may be for another process's sake, and from then on for `MEASURE_MS`.
+ * took this many ms, and from then on for `MEASURE_MS`: during a long slice another process may have run,
+ * whose time is not charged.
  */
 const LONG_SLICE_MS = 1;
 const MEASURE_MS = 1000;
@@ -77,8 +78,8 @@ export class PacedReader {
   }
 
   /**
-   * Drops what was read and is not handed on, and the timer that would do so: what is read from now on comes
-   * from another connection.
+   * Drops the bytes that were read but not handed on yet, and cancels the timer that would hand them on: the
+   * next bytes come from another connection.
    */
   stop(): void {
     this.rest = undefined;

@@ -104,7 +104,7 @@ export class Playing {
       leftOut,
       livedMs: (reason === 'silence' ? this.watchdog.lastMediaTime : now) - this.playedAt,
       timeoutMs,
-      keepAlive: this.keepAlive.account(now),
+      keepAlive: this.keepAlive.summary(now),
     });
   }
 

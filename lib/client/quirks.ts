@@ -69,10 +69,8 @@ export class ServerMemory {
   /** @internal */
   recall<P extends keyof Policies>(policy: P): Policies[P] | undefined {
     const lesson = this.learnt.get(policy);
-    if (lesson === undefined) return undefined;
-    if (this.now() - lesson.at < FORGOTTEN_AFTER_MS) return lesson.value as Policies[P];
-    this.learnt.delete(policy);
-    return undefined;
+    if (lesson === undefined || this.now() - lesson.at >= FORGOTTEN_AFTER_MS) return undefined;
+    return lesson.value as Policies[P];
   }
 
   /**

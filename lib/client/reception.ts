@@ -247,10 +247,7 @@ export class Reception {
     this.isSlow = true;
     const done = this.isUdp ? 'the rest is dropped' : 'it is read more slowly';
     this.options.onWarning(
-      new NvrError(
-        'EOVERLOAD',
-        `More comes from the camera than one of them may take of this machine: ${done}.`,
-      ),
+      new NvrError('EOVERLOAD', `The camera sends more than this machine may spend on one camera: ${done}.`),
     );
   }
 

@@ -26,7 +26,7 @@ export interface RedirectRules {
 
 /** The error for a Location that is not a valid URI. */
 export function notALocation(location: string, cause: unknown): NvrError {
-  const text = `The server redirects to something that is no URI it could serve ("${quotable(location)}").`;
+  const text = `The server redirects to "${quotable(location)}", which is not a valid RTSP address.`;
   return new NvrError('EPROTOCOL', text, { cause });
 }
 
@@ -49,7 +49,7 @@ export function accountGoesAlong(given: Origin, here: Origin, next: Origin, rule
   if (!isSameHost(given, next) && rules.redirects === 'same')
     throw new NvrError(
       'EUNSUPPORTED',
-      `The server redirects to another host ("${printable(next.host, 80)}"), which is not followed: give that host in the NVR’s settings, or let them follow redirects to any host.`,
+      `The server redirects to another host ("${printable(next.host, 80)}"), which is not followed: enter that host in the NVR’s settings, or set "Redirects" there to any host.`,
     );
   if (rules.redirects === 'any') return true;
   if (!isSameHost(given, next)) return false;

@@ -172,7 +172,7 @@ export class RtspSession {
     const account = options.credentials ?? credentialsOf(parseRtspUri(options.uri));
     if (account !== undefined) this.forgetAccount = holdAccount(account);
     const learnt = memory.toString();
-    if (learnt !== '') this.log(`known of this server: ${learnt}`);
+    if (learnt !== '') this.log(`learnt from earlier sessions with this server: ${learnt}`);
 
     const described = await describe({
       ...options,
@@ -274,7 +274,7 @@ export class RtspSession {
       },
     });
     this.state = { name: 'playing', playing };
-    // It may have been set while PLAY was awaited; the compiler does not see that.
+    // `opening.end` may have been set while PLAY was awaited; the compiler does not see that.
     const early = opening.end as EarlyEnd | undefined;
     if (early !== undefined) setImmediate(this.end.bind(this, early.reason, early.error));
   }
@@ -301,7 +301,7 @@ export class RtspSession {
     if (this.isOver) return;
     const withoutMedia = this.reception.received === 0 && this.payloadMismatch === undefined;
     const lesson = playing.learn(reason, withoutMedia);
-    if (lesson !== undefined) this.log(`the next session is opened otherwise: ${lesson}`);
+    if (lesson !== undefined) this.log(`the next session does something differently: ${lesson}`);
     const end: SessionEnd = { reason, error, withoutMedia };
     void this.leave(end);
     // An error in the caller's `onEnd` must not keep the session from ending.

@@ -32,13 +32,13 @@ export function hasSets(unit: VideoUnit): boolean {
 }
 
 /**
- * Whether a file, or the pre-alarm memory, can begin with a unit. `isWanting`: nothing is stored yet, so a
- * damaged keyframe is accepted too.
+ * Whether a file, or the pre-alarm memory, can begin with a unit. `acceptsDamaged`: nothing is stored yet, so
+ * a damaged keyframe is accepted too.
  */
-export function opensFile(unit: VideoUnit, isWanting: boolean): boolean {
+export function opensFile(unit: VideoUnit, acceptsDamaged: boolean): boolean {
   if (!unit.damaged) return isEntry(unit);
   if (!unit.keyframe) return false;
-  return (isWanting || isEntry(unit)) && hasSets(unit);
+  return (acceptsDamaged || isEntry(unit)) && hasSets(unit);
 }
 
 /**

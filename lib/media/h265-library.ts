@@ -41,7 +41,7 @@ export function newLibDe265(): LibDe265 {
  */
 function boundMemory({ exports }: WebAssembly.Instance): void {
   const memory = Object.values(exports).find((one) => one instanceof WebAssembly.Memory);
-  if (!memory) throw new NvrError('EUNSUPPORTED', 'this version of libheif-js keeps its memory to itself');
+  if (!memory) throw new NvrError('EUNSUPPORTED', 'this version of libheif-js does not export its memory');
   const grow = memory.grow.bind(memory);
   memory.grow = (pages) => {
     if (memory.buffer.byteLength + pages * PAGE > MAX_MEMORY) throw new RangeError('too much memory');

@@ -78,10 +78,10 @@ describe('the channels of a connection', () => {
     table.add([2, 1], sound.track);
     assert.deepEqual(
       {
-        videosToSound: table.isAnothers([0, 1], sound.track),
-        videosToVideo: table.isAnothers([0, 1], video.track),
-        reports: table.isAnothers([1, 0], sound.track),
-        free: table.isAnothers([8, 9], sound.track),
+        videosToSound: table.belongsToAnother([0, 1], sound.track),
+        videosToVideo: table.belongsToAnother([0, 1], video.track),
+        reports: table.belongsToAnother([1, 0], sound.track),
+        free: table.belongsToAnother([8, 9], sound.track),
       },
       { videosToSound: true, videosToVideo: false, reports: false, free: false },
     );
@@ -91,7 +91,7 @@ describe('the channels of a connection', () => {
     table.add([0, 1], video.track);
     table.add([0, 1], sound.track);
     table.remove([0, 1], video.track);
-    assert.equal(table.isAnothers([0, 1], sound.track), false);
+    assert.equal(table.belongsToAnother([0, 1], sound.track), false);
   });
 
   it('are free again once their track is removed, however often it was added, and no other’s are', () => {

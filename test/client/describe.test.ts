@@ -75,7 +75,7 @@ describe('asking for a description', () => {
       connectMs = asked.connectTimeoutMs;
       return tcp().bearer({ path: '', userAgent: '' })(asked);
     };
-    await assert.rejects(describeStream(options({ transport: tcp({ connect }), patience: () => 20 })), {
+    await assert.rejects(describeStream(options({ transport: tcp({ connect }), nextTimeoutMs: () => 20 })), {
       code: 'ETIMEDOUT',
       message: /0\.02 s/,
     });

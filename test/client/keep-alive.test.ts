@@ -116,10 +116,10 @@ describe('KeepAlive', () => {
     await rounds(1);
     await clock.tickAsync(1500);
     const now = performance.now();
-    assert.deepEqual(keepAlive.account(now).asked, { policy: 'get-parameter', forMs: 1500 });
+    assert.deepEqual(keepAlive.summary(now).asked, { policy: 'get-parameter', forMs: 1500 });
     reply(200);
     await clock.tickAsync(0);
-    assert.deepEqual(keepAlive.account(now), {
+    assert.deepEqual(keepAlive.summary(now), {
       ...{ policy: 'get-parameter', hasGetParameter: true, asked: undefined },
     });
   });
@@ -128,7 +128,7 @@ describe('KeepAlive', () => {
     answer = () => 501;
     await rounds(1);
     assert.deepEqual(
-      { policy: keepAlive.policy, asked: keepAlive.account(performance.now()).asked },
+      { policy: keepAlive.policy, asked: keepAlive.summary(performance.now()).asked },
       { policy: 'rtcp', asked: undefined },
     );
   });
@@ -180,7 +180,7 @@ describe('KeepAlive', () => {
     await rounds(1);
     answer = () => 0;
     await rounds(1);
-    const { policy, asked: open } = keepAlive.account(performance.now() + 500);
+    const { policy, asked: open } = keepAlive.summary(performance.now() + 500);
     assert.equal(keepAlive.policy, 'rtcp');
     assert.equal(policy, 'get-parameter');
     assert.deepEqual(open, { policy: 'options', forMs: 500 });

@@ -62,7 +62,7 @@ describe('what is learnt of a server', () => {
       for (const policy of [...order, order[0]!, order[1]!]) {
         const known = memory.keepAlive ?? order[0]!;
         assert.equal(known, policy);
-        assert.match(learnFromEnd(memory, ending({ keepAlive: { policy, hasGetParameter } }))!, /time-out/);
+        assert.match(learnFromEnd(memory, ending({ keepAlive: { policy, hasGetParameter } }))!, /timed out/);
       }
     }
   });
@@ -225,14 +225,18 @@ describe('a session and the one after it', () => {
     });
     const first = await open();
     assert.equal((await first.ended).reason, 'eof');
-    assert.match(trace.at(-1)!, /^\* .*"options": "get-parameter"$/);
+    assert.match(trace.at(-1)!, /^\* .*"options": sends "get-parameter"$/);
     const second = await open();
     const outcome = await Promise.race([
       second.ended.then(({ reason }) => reason),
       new Promise((resolve) => setTimeout(resolve, 1700, 'lives')),
     ]);
     assert.equal(outcome, 'lives');
-    assert.ok(trace.some((line) => /^\* known of this server: .*keepAlive: get-parameter/.test(line)));
+    assert.ok(
+      trace.some((line) =>
+        /^\* learnt from earlier sessions with this server: .*keepAlive: get-parameter/.test(line),
+      ),
+    );
     assert.ok(!methods(2).includes('OPTIONS'), methods(2));
   });
 

@@ -138,19 +138,19 @@ describe('what can open a file', () => {
 
   it('is a keyframe or a recovery point; a damaged keyframe with all its sets where there is nothing else', () => {
     const all = [sps, pps, slice];
-    for (const isWanting of [false, true]) {
-      assert.equal(opensFile(picture(all), isWanting), true);
-      assert.equal(opensFile(picture([slice]), isWanting), true);
-      assert.equal(opensFile(picture([slice], { keyframe: false, recoveryFrames: 3 }), isWanting), true);
-      assert.equal(opensFile(picture(all, { keyframe: false }), isWanting), false);
-      assert.equal(opensFile(picture(all, { damaged: true }), isWanting), isWanting);
-      assert.equal(opensFile(picture(all, { damaged: true, standIn: true }), isWanting), true);
+    for (const acceptsDamaged of [false, true]) {
+      assert.equal(opensFile(picture(all), acceptsDamaged), true);
+      assert.equal(opensFile(picture([slice]), acceptsDamaged), true);
+      assert.equal(opensFile(picture([slice], { keyframe: false, recoveryFrames: 3 }), acceptsDamaged), true);
+      assert.equal(opensFile(picture(all, { keyframe: false }), acceptsDamaged), false);
+      assert.equal(opensFile(picture(all, { damaged: true }), acceptsDamaged), acceptsDamaged);
+      assert.equal(opensFile(picture(all, { damaged: true, standIn: true }), acceptsDamaged), true);
       for (const some of [[sps, slice], [pps, slice], [slice]])
-        assert.equal(opensFile(picture(some, { damaged: true, standIn: true }), isWanting), false);
+        assert.equal(opensFile(picture(some, { damaged: true, standIn: true }), acceptsDamaged), false);
       const broken = { damaged: true, keyframe: false, recoveryFrames: 3 };
-      assert.equal(opensFile(picture(all, broken), isWanting), false);
+      assert.equal(opensFile(picture(all, broken), acceptsDamaged), false);
       const jpeg = { codec: 'mjpeg', nals: [], damaged: true } as const;
-      assert.equal(opensFile(picture([], jpeg), isWanting), isWanting);
+      assert.equal(opensFile(picture([], jpeg), acceptsDamaged), acceptsDamaged);
     }
   });
 

@@ -35,7 +35,7 @@ export class ChannelTable {
   }
 
   /** Whether the pair's RTP channel belongs to another track. */
-  isAnothers([number]: ChannelPair, track: Track): boolean {
+  belongsToAnother([number]: ChannelPair, track: Track): boolean {
     return this.channels[number]?.rtp.some((one) => one !== track) === true;
   }
 

@@ -33,7 +33,7 @@ export function groupOf(granted: TransportSpec | undefined): MulticastGroup {
     );
   }
   const { source, ttl = DEFAULT_TTL } = granted;
-  if (isSpokenFor(address))
+  if (isReserved(address))
     throw new NvrError(
       'EUNSUPPORTED',
       `The server granted the multicast group ${address}, which belongs to another service; set a group of its own (239.x.x.x) on the camera, or choose another transport.`,
@@ -107,7 +107,7 @@ function isGroup(address: string): boolean {
  * the upper end of each scope (SSDP, SLP …; RFC 2365 9), and IPv6 groups without the T flag, which IANA
  * assigns permanently (RFC 4291 2.7).
  */
-function isSpokenFor(address: string): boolean {
+function isReserved(address: string): boolean {
   if (net.isIPv6(address)) return (Number.parseInt(address.slice(2, 3), 16) & 1) === 0;
   const [first, second, third, fourth] = address.split('.').map(Number) as [number, number, number, number];
   if (first === 224) return second === 0 && third <= 1;

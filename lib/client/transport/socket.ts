@@ -189,7 +189,7 @@ class SocketInUse implements SocketPipe {
     try {
       this.options.onClose(error);
     } catch {
-      // The pipe is closed in any case, and there is nobody to report an error of `onClose` to.
+      // An error thrown by `onClose` is ignored: the pipe is closed, so no callback is left to report it to.
     }
   }
 

@@ -47,7 +47,7 @@ export function interleaved({ connection, track, channels }: TrackContext): Trac
       granted = reply?.interleaved ?? asked;
       // Some servers name the channels of another track by mistake, so the requested channels stay registered
       // as well.
-      if (!channels.isAnothers(granted, track)) channels.remove(asked, track);
+      if (!channels.belongsToAnother(granted, track)) channels.remove(asked, track);
       channels.add(granted, track);
       return Promise.resolve();
     },

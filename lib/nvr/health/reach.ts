@@ -44,7 +44,7 @@ export async function reach(
       memory: account.memory,
       gate: account.gate,
       requestTimeoutMs: ms,
-      patience: () => Math.max(1, begun + ms - performance.now()),
+      nextTimeoutMs: () => Math.max(1, begun + ms - performance.now()),
       signal: limit,
     });
     for await (const step of steps) {
