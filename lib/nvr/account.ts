@@ -31,7 +31,8 @@ export class PasswordGate implements LoginGate {
   private trustedUntil = 0;
   private blockedUntil = 0;
   private refusals = 0;
-  private mayLookAgain = false;
+  /** The NVR has accepted the password before: after the next refusal it is asked once more. */
+  private hasOneRetry = false;
   private first: Promise<void> | undefined;
 
   constructor(private readonly now: () => number) {}
@@ -69,12 +70,12 @@ export class PasswordGate implements LoginGate {
   private judge<T extends { status: number }>(answer: T): T {
     if (answer.status !== 401) {
       this.refusals = 0;
-      this.mayLookAgain = true;
+      this.hasOneRetry = true;
       this.trustedUntil = this.now() + TRUST_MS;
     } else if (this.waitMs === 0) {
       this.trustedUntil = 0;
-      if (this.mayLookAgain) {
-        this.mayLookAgain = false;
+      if (this.hasOneRetry) {
+        this.hasOneRetry = false;
         this.blockedUntil = this.now() + SECOND_LOGIN_MS;
         return answer;
       }
@@ -97,8 +98,8 @@ export class Account {
    */
   readonly fetches = new Slots(3);
   /**
-   * Those among them that alarms missed: after an outage there may be one of each camera, and users must not
-   * wait for all.
+   * Of those, the ones that fill up alarm clips: after an outage every camera may have such a clip, and
+   * users' own exports must not wait for all of them.
    */
   readonly missed = new Slots(1);
   readonly memory: ServerMemory;
@@ -155,7 +156,7 @@ export function shareAccount(
   };
   accounts.set(key, entry);
   entry.users++;
-  const fingerprint = whatSessionsAsk(settings);
+  const fingerprint = policyKey(settings);
   if (!entry.settings.has(fingerprint)) entry.account.memory.forgetAll();
   entry.settings.add(fingerprint);
   let released = false;
@@ -172,9 +173,10 @@ export function shareAccount(
 }
 
 /**
- * The settings that determine which policies a server needs; if they change, what was learnt is forgotten.
+ * The settings that determine which policies a server needs, as text: if it changes, what was learnt is
+ * forgotten.
  */
-function whatSessionsAsk(settings: NvrSettings): string {
+function policyKey(settings: NvrSettings): string {
   const { transport, tls, uriStyle, liveTemplate, playbackTemplate, streamCodes, firstChannel, audio } =
     settings;
   const paths = [uriStyle, liveTemplate, playbackTemplate, streamCodes, firstChannel];

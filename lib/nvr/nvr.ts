@@ -106,7 +106,7 @@ export class Nvr {
     }
   }
 
-  /** Reads a recorded span that was missed of an alarm: as `fetchSpan` does, but one at a time. */
+  /** Reads a recorded span that an alarm's clip lacks: as `fetchSpan` does, but one at a time. */
   async *fetchMissed(span: RecordedSpan, signal: AbortSignal): AsyncGenerator<VideoUnit, void> {
     const release = await inTurn(this.account.missed, signal);
     if (release === undefined) return;
@@ -117,7 +117,7 @@ export class Nvr {
     }
   }
 
-  /** A memory account for units of a recording that wait: for the disk, or for their time. */
+  /** A memory account for units of a recording that wait for the disk, or for the time to deliver them. */
   spanMemory(): UnitMemory {
     return this.memory.camera();
   }

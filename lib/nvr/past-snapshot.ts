@@ -46,15 +46,15 @@ async function findPast(
     // The recording may end at that moment, or the run may break off, after the keyframe has arrived.
     if (whole === undefined) throw error;
   }
-  if (signal?.aborted === true) throw new NvrError('EUNREACHABLE', 'The snapshot was called off.');
+  if (signal?.aborted === true) throw new NvrError('EUNREACHABLE', 'The snapshot was cancelled.');
   const found = whole ?? damaged;
   if (found !== undefined) return found;
   if (late.aborted && !came)
-    throw new NvrError('ETIMEDOUT', `The NVR sent nothing of that moment within ${timeout} s.`);
+    throw new NvrError('ETIMEDOUT', `The NVR sent no video of that time within ${timeout} s.`);
   throw came
     ? new NvrError(
         'ENOKEYFRAME',
-        `The recording sent no keyframe in front of that moment within ${timeout} s.`,
+        `No keyframe from before that time came from the recording within ${timeout} s.`,
       )
-    : new NvrError('ENORECORDING', 'Nothing is recorded at that moment.');
+    : new NvrError('ENORECORDING', 'Nothing is recorded at that time.');
 }

@@ -46,6 +46,6 @@ export function mayLeaveUdp({ transport }: NvrSettings, memory: ServerMemory): b
 /** Explains why a stream stays on UDP although it loses packets. */
 export function whyOnUdp({ transport }: NvrSettings): string {
   return transport === 'auto' || transport === 'udp-first'
-    ? 'the camera refuses TCP (461), so the stream stays on UDP: mend the network'
-    : `the stream stays there, since the NVR's transport is set so ("${transport}"): choose another, or mend the network`;
+    ? 'the camera refuses TCP (461), so the stream stays on UDP: repair the network'
+    : `the stream stays on UDP, because the NVR's transport is set to "${transport}": choose another, or repair the network`;
 }

@@ -115,7 +115,7 @@ describe('recordings in step, at their bounds', () => {
     assert.deepEqual(screening.ends, [0]);
   });
 
-  it('stand where one runs dry, and where nothing has come at all, without being busy', () => {
+  it('stop while one has nothing buffered, or nothing has come at all, and look again only now and then', () => {
     const screening = new Screening(2);
     screening.push(0, FROM, 250);
     screening.push(1, FROM, 25);

@@ -183,7 +183,7 @@ describe('the key service', () => {
     assert.match((await fails()).message, /64 KiB/);
     service.answer = (_, response) =>
       response.writeHead(200, { 'Content-Encoding': 'br' }).end('never packed');
-    assert.match((await fails()).message, /cannot be unpacked/);
+    assert.match((await fails()).message, /cannot be decompressed/);
   });
 
   it('is held to 256 KiB of what surrounds a body: informational replies and chunks with extensions', async () => {

@@ -109,7 +109,7 @@ describe('a picture of a past moment', () => {
     const signal = AbortSignal.abort();
     await assert.rejects(
       take(at, () => sent([]), { signal }),
-      { code: 'EUNREACHABLE', message: /called off/ },
+      { code: 'EUNREACHABLE', message: /cancelled/ },
     );
   });
 

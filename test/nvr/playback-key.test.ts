@@ -149,7 +149,7 @@ describe('readPlaybackKey', () => {
     ['pbkey=no_record', 'ENORECORDING', /"pbkey".*"no"/],
     ['{"result":"fail","message":"no recording found"}', 'ENORECORDING', /"no"/],
     ['NO DATA', 'ENORECORDING', /nothing is recorded/],
-    ['ticket=aB3xyz77', 'EPLAYBACKKEY', /name that is known/],
+    ['ticket=aB3xyz77', 'EPLAYBACKKEY', /under a known name/],
     // Other languages
     ['Fehler', 'EPLAYBACKKEY', /refused.*"Fehler"/],
     ['pbkey=Fehler', 'EPLAYBACKKEY', /"pbkey".*"Fehler"/],
@@ -193,7 +193,7 @@ describe('readPlaybackKey', () => {
     ['<html><title>401</title><body>pbkey=aB3</body></html>', 'EPLAYBACKKEY', /HTML page/],
     ['<html><body>Forbidden</body></html>', 'EFORBIDDEN', /remote/],
     ['<html><body>Welcome</body></html>', 'EPLAYBACKKEY', /HTML page/],
-    ['document.location="/login.asp"', 'EPLAYBACKKEY', /no key|name that is known/],
+    ['document.location="/login.asp"', 'EPLAYBACKKEY', /no key|under a known name/],
     ['[[[[[[[[[[[[{"pbkey":"aB3"}]]]]]]]]]]]]', 'EPLAYBACKKEY', /without a key/],
   ] as const) {
     it(`tells ${JSON.stringify(body)} for what it is, and sends it on as no key`, () => {
@@ -238,7 +238,7 @@ describe('readPlaybackKey', () => {
       });
 
     it('says so where it fits nothing, and says what a refusal is all the same', () => {
-      assert.throws(() => readBy('ticket', 'aB3xyz'), /"keyPattern" fits/);
+      assert.throws(() => readBy('ticket', 'aB3xyz'), /"keyPattern" does not fit/);
       assert.throws(() => readBy('ticket', 'NOT_LOGIN'), /log-in first/);
       assert.throws(() => readBy('ticket', 'ticket=-1'), /"-1"/);
     });

@@ -289,7 +289,7 @@ export class Hub implements CameraHub {
       return;
     }
     const { inMs, isLasting, attempt, isNew, breaks } = this.outages.failed(error.code, performance.now());
-    const retryInMs = error.code === 'EAUTH' ? this.untilLogin(inMs, isLasting) : inMs;
+    const retryInMs = error.code === 'EAUTH' ? this.loginRetryMs(inMs, isLasting) : inMs;
     this.state = isLasting ? 'failed' : 'waiting';
     this.ledger.reconnects++;
     this.subscribers.clearHistory();
@@ -309,10 +309,10 @@ export class Hub implements CameraHub {
   }
 
   /**
-   * Another camera's log-in may have closed the gate: for long, or for a boot's time of which a part has
-   * passed. In ms.
+   * The wait before the next log-in, in ms. Another camera's refused log-in may have closed the account's
+   * gate: a lasting failure waits at least until it opens, a single early retry exactly until then.
    */
-  private untilLogin(inMs: number, isLasting: boolean): number {
+  private loginRetryMs(inMs: number, isLasting: boolean): number {
     const waitMs = Math.ceil(this.context.account.gate.waitMs);
     return isLasting || waitMs === 0 ? Math.max(inMs, waitMs) : waitMs;
   }

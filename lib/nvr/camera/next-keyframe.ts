@@ -53,7 +53,7 @@ export async function nextKeyframe(hub: CameraHub, options: KeyframeOptions): Pr
         else reject(trouble ?? outOfTime(timeout, hub, before));
       }, timeout * 1000);
       callOff = () => {
-        reject(new NvrError('EUNREACHABLE', 'The snapshot was called off.'));
+        reject(new NvrError('EUNREACHABLE', 'The snapshot was cancelled.'));
       };
       subscription = hub.subscribe({
         onUnit: (unit) => {

@@ -82,10 +82,10 @@ export class Outages {
 }
 
 /**
- * The warning of a stream that begins to flap, given once: it must not fill a mailbox. `last` is the last
- * cause.
+ * The warning of a stream that begins to flap, given once, because flows may send each warning as a mail.
+ * `last` is the last cause.
  */
 export function flapping(last: NvrError, breaks: number): NvrError {
-  const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time so: ${last.message} Its further breaks are told on the second output alone, until it has been calm for a while.`;
+  const reason = `The stream broke ${breaks} times within ${FLAPPING_MS / 60_000} min, the last time with this error: ${last.message} Until it has played for ${CALM_MS / 60_000} min without a break, further breaks are reported on the second output only.`;
   return new NvrError(last.code, reason, { cause: last });
 }

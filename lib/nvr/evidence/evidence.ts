@@ -90,7 +90,7 @@ export async function exportEvidence(
     if (entries.length > MAX_FILES || ms > MAX_MS)
       throw new NvrError(
         'EINPUT',
-        `That span has ${entries.length} files of ${Math.ceil(ms / 3_600_000)} h, and an export holds ${MAX_FILES} of 24 h: ask for it in several parts.`,
+        `That span has ${entries.length} files with ${Math.ceil(ms / 3_600_000)} h of video, and an export holds at most ${MAX_FILES} files and 24 h: export it in several parts.`,
       );
     const mode = options.fileMode ?? FILE_MODE;
     const name = request.name ?? nameOf(request);

@@ -70,15 +70,18 @@ export class ExportFolder {
       const name = suffix === 1 ? this.name : `${this.name}-${suffix}`;
       if (await (await openBelow(this.fs, this.root, `${EXPORTS}/${name}`)).exists()) continue;
       await part.rename(name);
-      this.letGo();
+      this.unreserve();
       return `${EXPORTS}/${name}`;
     }
-    throw new NvrError('EDISK', `All numbers behind the name ${this.name} are taken.`);
+    throw new NvrError(
+      'EDISK',
+      `The names from ${this.name} to ${this.name}-${MAX_SUFFIX} are all in use; delete some of these exports, or choose another name.`,
+    );
   }
 
   /** Removes the folder, as far as the disk permits. Never rejects. */
   async giveUp(): Promise<void> {
-    this.letGo();
+    this.unreserve();
     await removePart(this.fs, this.root, this.name + endingOf(this.owner)).catch(() => undefined);
   }
 
@@ -86,7 +89,7 @@ export class ExportFolder {
     return `${EXPORTS}/${this.name}${endingOf(this.owner)}`;
   }
 
-  private letGo(): void {
+  private unreserve(): void {
     writing.delete(path.join(this.root, EXPORTS, this.name));
   }
 }

@@ -103,6 +103,6 @@ async function make(fs: KeyFs, file: string): Promise<string> {
 function noKey(file: string): NvrError {
   return new NvrError(
     'EINPUT',
-    `${file} holds no Ed25519 key; move it away, and a new one is made. What was signed with the old one keeps its own public half.`,
+    `${file} holds no Ed25519 key; move it away, and a new one is made. Exports signed with the old key can still be verified: each holds its public key.`,
   );
 }

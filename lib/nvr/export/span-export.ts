@@ -126,8 +126,8 @@ export class SpanExport {
     await this.noted;
     this.missing = this.files === before ? to - from : this.leftOut(clip, from, to);
     if (this.files === before && !this.abort.signal.aborted) this.error ??= this.whyNothing();
-    // An interrupted export stays in the journal, to be continued; one without a file has nothing to continue
-    // from. One with a file that no flow has received stays for its message.
+    // What stays in the journal: an export that broke off after its first file, so that it can be continued,
+    // and one with a file that no flow has received, so that its message is sent at the next start.
     const isWhole = this.error === undefined && !this.abort.signal.aborted && !this.isUnreported;
     const isOver = (this.files === 0 && from === entry.from) || isWhole;
     if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);

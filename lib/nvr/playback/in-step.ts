@@ -36,6 +36,7 @@ const AHEAD_BYTES = 4 * 1024 * 1024;
 
 interface LaneHandlers<T extends Timed> {
   onUnit(recorded: T): void;
+  /** Makes the server wait, until `letGo`. */
   hold(): void;
   letGo(): void;
 }
@@ -49,7 +50,9 @@ export class Lane<T extends Timed> {
   isOver = false;
   /** Its server is made to wait, so no more arrives. */
   private isFull = false;
-  /** True if the clock no longer waits for this recording, until it sends again. */
+  /**
+   * The recording has sent nothing for `PATIENCE_MS`: the clock does not wait for it until it sends again.
+   */
   isLate = false;
 
   constructor(
@@ -146,7 +149,7 @@ export class InStep<T extends Timed> {
   }
 
   pause(): void {
-    this.stand();
+    this.stopClock();
     this.isPaused = true;
     this.options.timers.clear(this.timer);
   }
@@ -187,7 +190,7 @@ export class InStep<T extends Timed> {
     const { timers, speed } = this.options;
     timers.clear(this.timer);
     this.timer = undefined;
-    if (this.since === undefined && !this.start()) return;
+    if (this.since === undefined && !this.startClock()) return;
     for (let next = this.next(); next !== undefined; next = this.next()) {
       if (this.isPaused) return;
       const due = next.queue[0]!.unit.time - this.position;
@@ -199,19 +202,19 @@ export class InStep<T extends Timed> {
       }
       next.handlers.onUnit(next.take());
       this.endLanes();
-      if (this.lanes.some((lane) => checkStarved(lane))) {
-        this.stand();
-        if (!this.start()) return;
+      if (this.lanes.some((lane) => updateStarved(lane))) {
+        this.stopClock();
+        if (!this.startClock()) return;
       }
     }
     this.endLanes();
     if (this.lanes.every((lane) => lane.isOver)) return;
-    this.stand();
-    this.start();
+    this.stopClock();
+    this.startClock();
   }
 
   /** Starts the clock if every recording has enough buffered; returns false if it has to wait. */
-  private start(): boolean {
+  private startClock(): boolean {
     const { timers, now } = this.options;
     const lacking = this.lanes.filter((lane) => !lane.isReady(this.at));
     if (lacking.length === 0) {
@@ -237,7 +240,7 @@ export class InStep<T extends Timed> {
     return false;
   }
 
-  private stand(): void {
+  private stopClock(): void {
     this.at = this.position;
     this.since = undefined;
   }
@@ -258,10 +261,10 @@ export class InStep<T extends Timed> {
 }
 
 /**
- * Returns whether nothing is buffered and more is expected. Ends the lateness of a recording that has sent
- * again.
+ * A late recording that has sent again is no longer late. Returns whether the clock must wait for this
+ * recording: nothing is buffered, and more is expected.
  */
-function checkStarved(lane: Lane<Timed>): boolean {
+function updateStarved(lane: Lane<Timed>): boolean {
   if (lane.queue.length > 0) lane.isLate = false;
   return lane.queue.length === 0 && lane.end === undefined && !lane.isLate;
 }

@@ -14,8 +14,8 @@ import type { NvrSettings } from '../types.js';
 import { MAX_REPLY_BYTES } from './playback-key.js';
 
 /**
- * Bytes of one reply with all that surrounds its body: informational replies, and the framing of chunks, have
- * no end of their own.
+ * The most bytes of one reply as sent, with everything around its body: HTTP sets no limit to informational
+ * replies and to the framing of chunks.
  */
 const WIRE_BYTES = 4 * MAX_REPLY_BYTES;
 
@@ -114,7 +114,7 @@ function unpacked(body: Buffer, encoding: string): Buffer {
     const isTooLong = error instanceof RangeError;
     throw isTooLong
       ? tooLong()
-      : new NvrError('EPLAYBACKKEY', 'The key service sent a packed reply that cannot be unpacked.');
+      : new NvrError('EPLAYBACKKEY', 'The key service sent a compressed reply that cannot be decompressed.');
   }
 }
 

@@ -17,8 +17,8 @@ const REFUSING = set(
   'offline locked unauthorised relogin nil',
 );
 /**
- * Words that may accompany them. A word such as `NotLogin` is split only if all its pieces are in these
- * lists.
+ * Words that may stand beside those of `REFUSING` in an error text. A word such as `NotLogin` is split only
+ * if all its pieces are in these lists.
  */
 const BESIDE = set(
   'login logon logged in log record records recording recordings data found user username name password passwd account access permission permissions privilege privileges right rights',
@@ -29,11 +29,11 @@ const BESIDE = set(
 const GOOD = set(
   'ok okay success successful succeeded true yes done none null noerror good erfolg erfolgreich keinfehler 成功 操作成功 请求成功',
 );
-/** Refusing words of German and Chinese; Chinese does not part its words. */
-const REFUSING_ABROAD =
+/** German and Chinese words that say that something was refused. Chinese has no spaces between words. */
+const REFUSING_FOREIGN =
   /fehler|fehlgeschlagen|verweigert|unbekannt|ung(?:ü|ue)ltig|abgelaufen|erforderlich|gesperrt|\b(?:nicht|keine?|falsche[rs]?)\b|错误|錯誤|失败|失敗|无|無|未|没有|沒有|过期|拒绝|禁止|不/i;
-/** What they are about. */
-const ABOUT_ABROAD: readonly (readonly [about: RegExp, code: Refusal['code']])[] = [
+/** What a German or Chinese refusal is about. */
+const FOREIGN_SUBJECTS: readonly (readonly [about: RegExp, code: Refusal['code']])[] = [
   [/berechtig|zugriff|rechte|权限|權限|授权|禁止/i, 'EFORBIDDEN'],
   [/anmeld|angemeldet|kennwort|passwort|benutzer|sitzung|登录|登錄|登陆|登入|密码|密碼|用户|会话/i, 'EAUTH'],
   [/aufzeichnung|aufnahme|录像|錄影|錄像|数据/i, 'ENORECORDING'],
@@ -58,8 +58,8 @@ export function refusalOf(value: string): Refusal | undefined {
     return { code: 'EPLAYBACKKEY', word: text.slice(0, 12) };
   if (/^-?0x[0-9a-f]{1,8}$|^(?:err|error)[_-]?\d{1,6}$|^E\d{3,4}$/i.test(text))
     return { code: 'EPLAYBACKKEY', word: text };
-  const abroad = refusalAbroad(text.slice(0, 400));
-  if (abroad !== undefined) return abroad;
+  const foreign = foreignRefusal(text.slice(0, 400));
+  if (foreign !== undefined) return foreign;
   const pieces = piecesOf(text.slice(0, 400));
   const refusing = pieces.findIndex((piece) => REFUSING.has(piece.toLowerCase()));
   if (refusing === -1) return undefined;
@@ -87,12 +87,12 @@ export function meaningOf(text: string): Refusal['code'] {
   return codeOf(piecesOf(text.slice(0, 400).toLowerCase()));
 }
 
-function refusalAbroad(text: string): Refusal | undefined {
-  // Words of letters alone: a key has digits in it.
+function foreignRefusal(text: string): Refusal | undefined {
+  // A text of letters, with digits at its end at most: a key has digits between its letters.
   if (isGood(text) || !/^[\p{L}\s.,:;!?()_-]+[\d\s:.]{0,12}$/u.test(text)) return undefined;
-  const word = REFUSING_ABROAD.exec(text)?.[0];
+  const word = REFUSING_FOREIGN.exec(text)?.[0];
   if (word === undefined) return undefined;
-  return { code: ABOUT_ABROAD.find(([about]) => about.test(text))?.[1] ?? 'EPLAYBACKKEY', word };
+  return { code: FOREIGN_SUBJECTS.find(([about]) => about.test(text))?.[1] ?? 'EPLAYBACKKEY', word };
 }
 
 /** Whether a word is in these lists, so that it may be shown. */

@@ -98,7 +98,7 @@ function bounded(ms: number, name: string): number {
     'EINPUT',
     ms > 0
       ? `"${name}" must be a week at most; ask for longer spans with "from" and "to".`
-      : `"${name}" must be longer than nothing.`,
+      : `"${name}" must be longer than 0 s.`,
   );
 }
 

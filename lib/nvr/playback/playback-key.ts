@@ -32,12 +32,12 @@ const STATUS_NAME =
 const WORDS_NAME = /^(?:message|msg|reason|description|detail|statusstring)$/;
 /** With `false` as its value, a member of this name says that the account is not logged in. */
 const LOGIN_NAME = /^(?:login|islogin|loggedin|isloggedin|authenticated|isauthenticated|authorized)$/;
-/** What a key in a URI in the reply stands behind. */
+/** A key that is a parameter of a URI in the reply. */
 const IN_URI = /[?&](?:amp;)?(?:pb_?key|playback_?key)=([^&\s"'<>;,]+)/i;
-/** A reply that is one word is no key with one of these in it: it is a piece of a script or a path. */
+/** A reply of one word with one of these characters is a piece of a script or a path, not a key. */
 const NOT_IN_BARE_KEY = /["'`<>(){}[\]?|\\^]/;
-/** Letters alone, with one among them that English does not have. */
-const ABROAD = /^(?=.{0,400}[^\0-\x7f])[\p{L}\p{M}\p{P}]+$/u;
+/** Only letters and punctuation, at least one of them not ASCII: a word of another language. */
+const FOREIGN_WORD = /^(?=.{0,400}[^\0-\x7f])[\p{L}\p{M}\p{P}]+$/u;
 /** `%s`, `%PBKEY%`, `${key}`, `{{key}}`: what a broken template leaves in the key's place. */
 const PLACEHOLDER = /^(?:%[A-Za-z]{1,32}%?|\$\{.*|\{\{.*)$/;
 
@@ -67,7 +67,7 @@ export function readPlaybackKey(body: Buffer, contentType: string, pattern = '')
   if (content.form === 'HTML') return accept(keyOfPage(content, refuse), refuse);
   if (content.isBroken) throw refuse('sent JSON that cannot be read');
   refuseErrors(content, refuse);
-  if (pattern !== '') throw refuse('sent nothing that the setting "keyPattern" fits');
+  if (pattern !== '') throw refuse('sent a reply that the setting "keyPattern" does not fit');
   return accept(guess(content, text, refuse), refuse);
 }
 
@@ -165,7 +165,8 @@ function guess({ form, members, words }: ReplyContent, text: string, refuse: Ref
   if (isOnlyWords(all) && !isGood(all)) throw refuse('sent no key', wordsOnly(all), meaningOf(all));
   if (rest.length !== 1 || only === undefined) throw refuse('sent text that is no key');
   const bare = withoutQuotes(only.replace(/^(?:\+?OK|SUCCESS|[01]|200)[:,;|=](?=[^=])/i, ''));
-  if (members.length > 0 && bare === text) throw refuse('sent text without a key by a name that is known');
+  if (members.length > 0 && bare === text)
+    throw refuse('sent names and values, but no key under a known name');
   if (isGood(bare) || /^\d{1,3}$/.test(bare)) throw refuse('sent no key', bare, statusRefusal(bare)?.code);
   if (NOT_IN_BARE_KEY.test(bare)) throw refuse('sent text that is no key');
   return bare;
@@ -213,8 +214,9 @@ function accept(key: string, refuse: Refuse): string {
   const refusal = refusalOf(bare);
   if (refusal !== undefined) throw refuse('refused', refusal.word, refusal.code);
   if (isOnlyWords(bare)) throw refuse('refused', bare, meaningOf(bare));
-  // Neither white space, punctuation alone and a template's name, nor words of another language.
-  const isKey = !/\s/.test(bare) && /[A-Za-z0-9]/.test(bare) && !PLACEHOLDER.test(bare) && !ABROAD.test(bare);
+  // Not white space within, only punctuation, a template's placeholder, or a word of another language.
+  const isKey =
+    !/\s/.test(bare) && /[A-Za-z0-9]/.test(bare) && !PLACEHOLDER.test(bare) && !FOREIGN_WORD.test(bare);
   if (!isKey) throw refuse('sent text that is no key');
   if (bare.length > MAX_KEY_CHARS) throw refuse(`sent a key of more than ${MAX_KEY_CHARS} characters`);
   // eslint-disable-next-line no-control-regex -- a key is put into a request line

@@ -267,7 +267,7 @@ export class PlaybackRun {
       () => {
         const late = new NvrError(
           'ETIMEDOUT',
-          'The recording does not go on: its pictures bear the same time.',
+          'The recording does not advance: all its pictures have the same time.',
         );
         this.finishShort('stalled', late);
       },

@@ -45,7 +45,7 @@ export class PlaybackRuns {
     });
     this.runs.set(request.run, run);
     void before?.stop('replaced');
-    // The end of the one before may have been answered with a run that replaced this one.
+    // In its `onEnd`, the replaced run's user may have started yet another run, which has replaced this one.
     if (this.runs.get(request.run) === run) run.start();
     return run;
   }

@@ -1,6 +1,6 @@
 // Some makers' cameras want the account in the path, as in `/user=admin&password=abc&channel=1.sdp`. Flow
-// files contain templates, so there it is replaced by placeholders, and the account goes where accounts are
-// kept.
+// files contain the templates, so the account in a pasted path is replaced by placeholders and goes to the
+// fields for user name and password.
 
 /** The parameters that name a user and a password. As in SECRET_PARAMETERS, they may follow a `_`. */
 const USER = /(?<![a-z0-9])(?:user|username|usr|login)=/i;

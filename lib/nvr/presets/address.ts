@@ -44,7 +44,7 @@ export function splitAddress(text: string): SplitAddress | undefined {
         return splitWebAddress(rest, false);
       case 'https':
         return splitWebAddress(rest, true);
-      // Those with a letter more are GStreamer's for one transport or another.
+      // In GStreamer's URLs another letter names the transport: `rtspt` is TCP, `rtspu` UDP, `rtsph` HTTP.
       case 'rtsp':
       case 'rtspt':
       case 'rtspu':
@@ -63,7 +63,7 @@ export function splitAddress(text: string): SplitAddress | undefined {
   }
 }
 
-/** What is copied without its scheme; a word and a path alone are none, such as `cam/stream1`. */
+/** Splits an address without a scheme. Undefined for a word and a path, such as `cam/stream1`. */
 function splitWithoutScheme(typed: string): SplitAddress | undefined {
   if (!/[\s/@?#]/.test(typed)) return parseAuthority(typed);
   const { after } = accountIn(typed);

@@ -12,8 +12,8 @@ const CLOSING = '"\'`“”‘’«».,;';
 const BRACKETS: Readonly<Record<string, string>> = { ')': '(', ']': '[', '>': '<' };
 
 /**
- * The text without quotes, brackets or punctuation around it and characters that nobody sees; of a longer
- * text, such as a command line, its RTSP URL.
+ * Strips quotes, brackets and punctuation around the text, and invisible characters. Of a longer text, such
+ * as a command line, returns only the RTSP URL in it.
  */
 export function urlIn(text: string): string {
   const seen = text
@@ -28,13 +28,13 @@ export function urlIn(text: string): string {
 
 function unwrapped(text: string): string {
   let from = 0;
-  while (from < text.length && isAround(text[from]!, OPENING)) from++;
+  while (from < text.length && isSpaceOr(text[from]!, OPENING)) from++;
   let to = text.length;
-  while (to > from && (isAround(text[to - 1]!, CLOSING) || closesNothing(text, from, to))) to--;
+  while (to > from && (isSpaceOr(text[to - 1]!, CLOSING) || closesNothing(text, from, to))) to--;
   return text.slice(from, to);
 }
 
-function isAround(letter: string, signs: string): boolean {
+function isSpaceOr(letter: string, signs: string): boolean {
   return signs.includes(letter) || letter.trim() === '';
 }
 
@@ -45,7 +45,7 @@ function closesNothing(text: string, from: number, to: number): boolean {
 }
 
 interface FoundAccount {
-  /** Only of an account that a URL could not hold as it stands: then it is literal. */
+  /** Set only if the account has characters that a URL cannot hold: it is not percent-encoded then. */
   readonly account?: { readonly username: string; readonly password: string };
   /** What is left to parse. */
   readonly after: string;

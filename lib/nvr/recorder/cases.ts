@@ -10,7 +10,7 @@ import { fetchClip } from './fetch-clip.js';
 import { SEGMENT, type CaseEntry, type Journal } from './journal.js';
 import type { RecoveryListener } from './recovery.js';
 import type { Alarm, ClipInfo, KeptMessage, RecorderEvent, RecorderListener } from './types.js';
-import { ofAnother } from './warnings.js';
+import { cameraChanged } from './warnings.js';
 
 /** The most alarms to list in one entry. */
 const MAX_ALARMS = 1000;
@@ -128,7 +128,7 @@ export class Cases implements RecoveryListener {
     const canFetch = options.backfill === true && deps.fetchSpan !== undefined;
     const isWanted = canFetch && entry.id !== SEGMENT && missingMs > LEAST_MISSING_MS;
     const isOwn = entry.camera === undefined || entry.camera === this.camera;
-    if (isWanted && !isOwn) this.emit({ type: 'warning', error: ofAnother(entry.from) });
+    if (isWanted && !isOwn) this.emit({ type: 'warning', error: cameraChanged(entry.from) });
     if (!isWanted || !isOwn) {
       this.over(entry.id);
       return;

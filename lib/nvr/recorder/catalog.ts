@@ -121,7 +121,7 @@ export function clipInfo(entry: DoneEntry, folder: string): ClipInfo {
   const { file, end, bytes, thumbnail, kept } = entry;
   const full = (name: string): string => path.join(folder, name);
   return {
-    ...(reportOf(entry) ?? bare(end)),
+    ...(reportOf(entry) ?? emptyInfo(end)),
     ...{ file: full(file), end, bytes },
     ...(thumbnail !== undefined && { thumbnail: full(thumbnail) }),
     ...(kept && { kept }),
@@ -149,7 +149,7 @@ async function keepClips(
     const open = journal.unfinished.filter((entry) => entry.start < to).map((entry) => entry.file);
     names = [...entriesOf(journal, choice).map((entry) => entry.file), ...open];
     if (names.length === 0) throw new NvrError('ENORECORDING', 'Nothing is recorded in that span.');
-    names = await thereOf(fs, journal, names);
+    names = await existing(fs, journal, names);
     if (names.length === 0)
       throw new NvrError('ENORECORDING', 'The clips of that span are gone: someone has deleted their files.');
   }
@@ -171,7 +171,7 @@ async function nameOf(fs: RecorderFs, journal: Journal, folder: string, file: st
 }
 
 /** The files that exist or are being written. */
-async function thereOf(fs: RecorderFs, journal: Journal, names: readonly string[]): Promise<string[]> {
+async function existing(fs: RecorderFs, journal: Journal, names: readonly string[]): Promise<string[]> {
   const there: string[] = [];
   for (const name of names) {
     const entry = journal.find(name);
@@ -199,7 +199,8 @@ function startOf(entry: DoneEntry): number {
   return reportOf(entry)?.start ?? entry.end;
 }
 
-function bare(end: number): Omit<ClipInfo, 'file' | 'bytes'> {
+/** The info of a clip of which the journal of an earlier version holds only the end, in epoch ms. */
+function emptyInfo(end: number): Omit<ClipInfo, 'file' | 'bytes'> {
   return {
     ...{ start: end, end, durationMs: 0, frames: 0, codec: '', width: 0, height: 0, audio: false },
     ...{ preRollMs: 0, reason: '', alarms: [], damaged: 0, damagedSpans: [], coverage: 0, gaps: [] },

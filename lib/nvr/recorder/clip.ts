@@ -106,7 +106,7 @@ export class Clip implements RunningRecording, Yielding {
     if (unit.kind === 'video') this.noteArrival(unit);
     while (!this.queue.push(unit)) {
       if (!this.context.memory.isOwnBound && endLaterRecording(this)) continue;
-      this.giveWay();
+      this.endEarly();
       return;
     }
     if (this.queue.bytes > this.maxWaiting) {
@@ -132,11 +132,14 @@ export class Clip implements RunningRecording, Yielding {
     return true;
   }
 
-  giveWay(): void {
+  endEarly(): void {
     void this.fail(memoryFull());
   }
 
-  /** Resolves when nothing waits for the disk any more; what is before the requested span does not. */
+  /**
+   * Resolves when nothing waits for the disk any more; units from before the requested span are not waited
+   * for.
+   */
   drain(): Promise<void> {
     if (this.queue.bytes === 0 || !this.hasBegun || this.isOver()) return Promise.resolve();
     return new Promise((resolve) => (this.drained = resolve));
@@ -156,7 +159,10 @@ export class Clip implements RunningRecording, Yielding {
     return this.ended;
   }
 
-  /** Progress of other recordings counts, too: if the disk is slow for all, each one has its turn. */
+  /**
+   * Fails if nothing is written for `FINISH_MS`. Writes of other recordings count too: if the disk is slow,
+   * each recording waits for its turn.
+   */
   private watchDisk(): void {
     const before = this.current?.progress;
     this.endTimer = this.context.deps.timers.set(() => {
@@ -290,7 +296,7 @@ export class Clip implements RunningRecording, Yielding {
       ? undefined
       : this.context.trouble(this.plan.alarmed?.monotonic ?? Infinity);
     const now = this.context.statistics();
-    // Pictures that no decoder can begin with are not passed on.
+    // The hub passes no pictures on until one comes that decoding can begin at.
     if (this.hasBegun || (trouble === undefined && now.frames > this.before.frames))
       return new NvrError('ENOKEYFRAME', `No whole keyframe ${what}: ${whyNoKeyframe(this.before, now)}`);
     if (trouble === undefined) return new NvrError('EUNREACHABLE', `No video ${what}.`);

@@ -10,9 +10,9 @@ import { writeUnits } from './write-units.js';
 import { Sound } from './sound.js';
 import type { ClipInfo, FetchSpan } from './types.js';
 
-/** A fetched clip replaces nothing unless it has at least this much more, in ms. */
+/** A fetched clip that is not complete is kept only if it has at least this many ms more than before. */
 const BETTER_MS = 1000;
-/** If the fetch broke off, this part of the span (0 to 1) is enough. */
+/** A fetched clip whose fetch broke off is kept if it has at least this part of the span (0 to 1). */
 const ENOUGH = 0.95;
 
 /** Calls `report` with the files if the result is worth keeping; otherwise deletes them. Never rejects. */
@@ -25,17 +25,17 @@ export async function fetchClip(
   report: (files: readonly ClipInfo[]) => void,
 ): Promise<FetchOutcome> {
   const files: ClipInfo[] = [];
-  /** What was kept of a file that the disk ended. */
+  /** The playable parts of files that an error of the disk cut short. */
   const broken: Pick<ClipInfo, 'file'>[] = [];
   let failure: NvrError | undefined;
-  // Those of the live stream say nothing about a recording, so they stand still.
+  // Frozen, because the counters of the live stream say nothing about the NVR's recording.
   const statistics = context.statistics();
   const clip = new Clip(
     {
       ...context,
       sound: new Sound(),
       statistics: () => statistics,
-      trouble: () => new NvrError('ENORECORDING', 'the NVR has recorded nothing then.'),
+      trouble: () => new NvrError('ENORECORDING', 'the NVR has no recording of that time.'),
       emit: (event) => {
         if (event.type === 'finished') files.push(event.info);
         if (event.type !== 'failed') return;
@@ -56,7 +56,8 @@ export async function fetchClip(
     broke === undefined
       ? missing <= LEAST_MISSING_MS || missing < before - BETTER_MS
       : missing <= whole * (1 - ENOUGH);
-  // What a clip that has failed lacks is not counted, and one without a file has failed.
+  // After a failure `missing` is too small, since it does not count the part that failed. A clip without a
+  // file counts as failed.
   if (failure === undefined && isWorth && !signal.aborted) {
     report(files);
     return { done: true };

@@ -55,7 +55,7 @@ function copy(value: unknown, budget: Budget, above: readonly object[]): unknown
       return value;
     case 'object':
       if (value === null) return value;
-      // Its answers are code that runs, and that may throw.
+      // Reading a proxy runs code of its own, which may throw.
       if (types.isProxy(value)) return NOTHING;
       if (types.isDate(value)) return Number.isNaN(value.getTime()) ? NOTHING : value.toISOString();
       if (above.length > MAX_DEPTH || above.includes(value)) return NOTHING;

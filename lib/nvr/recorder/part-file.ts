@@ -105,7 +105,7 @@ export class PartFile implements ClipSink {
       const file = await giveName(this.fs, this.root, this.file, part);
       return { file, bytes, ...hashed, ...(notPlain !== undefined && { notPlain }) };
     } finally {
-      this.letGo();
+      this.unreserve();
     }
   }
 
@@ -114,7 +114,7 @@ export class PartFile implements ClipSink {
    */
   async rescue(): Promise<Finished | undefined> {
     await this.handle.close().catch(() => undefined);
-    this.letGo();
+    this.unreserve();
     return finishPart(this.fs, this.root, this.file);
   }
 
@@ -137,7 +137,7 @@ export class PartFile implements ClipSink {
     }
   }
 
-  private letGo(): void {
+  private unreserve(): void {
     writing.delete(pathOf(this.root, this.file));
   }
 }
@@ -260,5 +260,8 @@ function goneFrom(file: string): NvrError {
 }
 
 function namesTaken(name: string): NvrError {
-  return new NvrError('EDISK', `All numbers behind the name ${name} are taken.`);
+  return new NvrError(
+    'EDISK',
+    `The names from ${name} to ${name}-${MAX_SUFFIX} are all in use; delete some of these files, or choose another file name.`,
+  );
 }

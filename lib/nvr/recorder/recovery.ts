@@ -62,7 +62,7 @@ export async function recover(
         : listener.failed(
             new NvrError(
               'EUNREACHABLE',
-              'Node-RED ended, or was deployed to, before a picture of the alarm was recorded.',
+              'Node-RED was stopped, or a deploy restarted the node, before a picture of the alarm was recorded.',
             ),
             entry.message,
           );

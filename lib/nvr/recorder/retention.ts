@@ -45,7 +45,7 @@ export async function retain(
   const { keepDays, keepGiB, keepFolderGiB = 0, keepFreeGiB = 0 } = limits;
   const before = keepDays > 0 ? now - keepDays * DAY_MS : -Infinity;
   const bytes = keepGiB > 0 ? keepGiB * GIB : Infinity;
-  // What was fetched after an outage is finished behind what is newer than it.
+  // The journal is in the order of finishing, and a clip fetched after an outage is finished late.
   const oldestFirst = [...journal.finished].sort((a, b) => a.end - b.end);
   for (const entry of oldestFirst) {
     if (entry.kept) continue;

@@ -6,7 +6,7 @@ export interface RunningRecording {
   readonly order: number;
   readonly waitingBytes: number;
   /** Ends at once, keeps what is on the disk, and releases its memory. */
-  giveWay(): void;
+  endEarly(): void;
 }
 
 const recordings = new Set<RunningRecording>();
@@ -26,6 +26,6 @@ export function endLaterRecording(asking: RunningRecording): boolean {
   let last: RunningRecording | undefined;
   for (const recording of recordings)
     if (recording.waitingBytes > 0 && recording.order > (last ?? asking).order) last = recording;
-  last?.giveWay();
+  last?.endEarly();
   return last !== undefined;
 }

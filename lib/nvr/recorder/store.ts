@@ -30,8 +30,8 @@ export class ClipStore {
   private readonly notes = new Set<Promise<void>>();
   private retaining: Promise<void> = Promise.resolve();
   private closed = true;
-  /** How often it was closed. */
-  private closes = 0;
+  /** How often the store was closed: whoever awaits compares it, since it may be open again by then. */
+  private timesClosed = 0;
   /** Free bytes of the disk when last read. */
   private free: number | undefined;
   private leaveFolder: (() => void) | undefined;
@@ -78,16 +78,16 @@ export class ClipStore {
    */
   async open(): Promise<void> {
     this.closed = false;
-    const { closes } = this;
+    const { timesClosed } = this;
     const { folder, fileMode = FILE_MODE } = this.options;
     const { fs } = this.deps;
     try {
       const mode = folderMode(fileMode);
       const made = await fs.mkdir(folder, { recursive: true, mode });
       if (made !== undefined) await fs.chmod(folder, mode).catch(() => undefined);
-      if (this.isClosed(closes)) return;
+      if (this.wasClosedSince(timesClosed)) return;
       const { root } = await this.journal();
-      await this.beatIn(root, closes);
+      await this.beatIn(root, timesClosed);
       await this.recovering;
       this.takeOver();
       this.retain();
@@ -99,12 +99,12 @@ export class ClipStore {
   /** Closes the store; resolves when nothing is being finished, deleted or written any more. */
   async close(): Promise<void> {
     this.closed = true;
-    this.closes++;
+    this.timesClosed++;
     this.deps.timers.clear(this.timer);
     this.deps.timers.clear(this.takeOverTimer);
     await Promise.all([this.recovering, this.takingOver, this.retaining]);
     await Promise.all(this.notes);
-    // It may have been opened again meanwhile.
+    // The store may have been opened again meanwhile.
     if (!this.isClosed()) return;
     this.leaveFolder?.();
     this.beat?.stop();
@@ -116,10 +116,10 @@ export class ClipStore {
    * system's error.
    */
   async journal(): Promise<Journal> {
-    const { closes } = this;
+    const { timesClosed } = this;
     const root = await this.deps.fs.realpath(this.options.folder);
     if (this.loaded?.root === root) return this.loaded;
-    this.loading ??= this.load(root, closes)
+    this.loading ??= this.load(root, timesClosed)
       .then((journal) => {
         this.loaded = journal;
         // Not awaited: an alarm must not wait for the recovery.
@@ -167,23 +167,23 @@ export class ClipStore {
     });
   }
 
-  private async load(root: string, closes: number): Promise<Journal> {
+  private async load(root: string, timesClosed: number): Promise<Journal> {
     const { fs, owner } = this.deps;
     const { id } = this.options;
     if (owner === undefined) return Journal.load(fs, root, id);
-    await this.beatIn(root, closes);
+    await this.beatIn(root, timesClosed);
     return Journal.load(fs, root, id, { owner: this.beat?.id ?? owner.id, camera: owner.camera });
   }
 
-  /** `closes`: how often it had been closed when the caller began. */
-  private async beatIn(root: string, closes: number): Promise<void> {
+  /** `timesClosed`: the counter's value when the caller began. */
+  private async beatIn(root: string, timesClosed: number): Promise<void> {
     const { owner } = this.deps;
     if (owner === undefined || this.beat?.root === root) return;
     this.beat?.stop();
     this.beat = undefined;
     const beat = await beatIn(this.deps, root, owner);
-    // Closed meanwhile: nobody else would stop the beat.
-    if (this.isClosed(closes)) beat.stop();
+    // The store was closed meanwhile, before it knew this beat, so the beat is stopped here.
+    if (this.wasClosedSince(timesClosed)) beat.stop();
     else this.beat = { root, ...beat };
   }
 
@@ -213,9 +213,14 @@ export class ClipStore {
     }, BEAT_MS);
   }
 
-  /** With `closes`: whether it has been closed since it had been so that often. */
-  private isClosed(closes = -1): boolean {
-    return this.closed && this.closes > closes;
+  /** A method, because the store may be closed during an `await`, which the compiler would not expect. */
+  private isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** `timesClosed`: the counter's value at an earlier moment. */
+  private wasClosedSince(timesClosed: number): boolean {
+    return this.closed && this.timesClosed > timesClosed;
   }
 
   private async keepToLimits(journal: Journal): Promise<void> {

@@ -44,7 +44,7 @@ export class TakeOver {
       const journal = await Journal.read(this.fs, root, name);
       if (owner === me) taken.push({ journal, name });
       if (owner === me || journal.camera !== this.owner.camera) continue;
-      if (!(await this.isDead(root, owner, now))) {
+      if ((await this.readSilence(root, owner, now)) < SILENT_MS) {
         isWaiting = true;
         continue;
       }
@@ -56,13 +56,14 @@ export class TakeOver {
     return { taken, isWaiting };
   }
 
-  private async isDead(root: string, id: string, now: number): Promise<boolean> {
+  /** Reads an owner's beat. Returns for how many ms it has not changed; Infinity if its process has ended. */
+  private async readSilence(root: string, id: string, now: number): Promise<number> {
     const beat = await readBeat(this.fs, root, id);
-    if (isGone(beat, this.owner)) return true;
+    if (isGone(beat, this.owner)) return Infinity;
     const before = this.watched.get(id);
-    if (before?.beat === beat && before !== undefined) return now - before.since >= SILENT_MS;
+    if (before !== undefined && before.beat === beat) return now - before.since;
     this.watched.set(id, { beat, since: now });
-    return false;
+    return 0;
   }
 
   /** False if another Node-RED renamed it first. */

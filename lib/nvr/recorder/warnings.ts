@@ -17,8 +17,8 @@ export function cutOff(maxLength: number, cutMs: number): NvrError {
 }
 
 /** `from` is the beginning of the alarm's span, in epoch ms. */
-export function ofAnother(from: number): NvrError {
-  const reason = `What is missing of an alarm's span from ${new Date(from).toISOString()} on is not fetched from the NVR: the recorder has been set to another camera, stream or NVR since.`;
+export function cameraChanged(from: number): NvrError {
+  const reason = `What is missing of the alarm from ${new Date(from).toISOString()} on is not fetched from the NVR, because the node has since been set to another camera, stream or NVR.`;
   return new NvrError('EINPUT', reason);
 }
 
@@ -44,6 +44,6 @@ export function diskTooSlow(ms: number): NvrError {
 /** Ends the recording of a span. */
 export function tooMuchBefore(): NvrError {
   const reason =
-    'The GOP in which the span begins is too large to be kept up to there: ask for a span that begins at a keyframe.';
+    'The pictures between the last keyframe and the beginning of the span (one GOP) take too much memory: ask for a span that begins at a keyframe.';
   return new NvrError('EOVERLOAD', reason);
 }

@@ -69,7 +69,7 @@ export class SnapshotPool {
     const state = camera && this.cameraOf(camera);
     if (state && state.restsUntil > performance.now()) {
       const seconds = Math.ceil((state.restsUntil - performance.now()) / 1000);
-      const message = `a keyframe of this camera took too long to decode or ended the decoder: the next one is tried in ${String(seconds)} s`;
+      const message = `a keyframe of this camera took too long to decode or crashed the decoder: the next one is tried in ${String(seconds)} s`;
       return Promise.reject(new NvrError('EDECODE', message));
     }
     return this.queue.run(async () => {
@@ -190,7 +190,7 @@ class Lane {
       if (worker === this.worker) this.onReply?.(reply);
     });
     const died = (): void => {
-      if (worker === this.worker) this.breakOff('the keyframe ended the decoder');
+      if (worker === this.worker) this.breakOff('the decoder crashed at the keyframe');
     };
     worker.on('error', died);
     worker.on('exit', died);

@@ -29,8 +29,10 @@ export class FanOut {
     return {
       write: (bytes, sent) => {
         if (isOver) return;
-        // Most writes need not wait, and leave nothing to collect behind.
-        if (this.waiting.length === 0 && !this.isWorking && this.hasTime()) {
+        // Usually no write waits: then it happens at once, and no closure is made that would become garbage.
+        const isIdle = this.waiting.length === 0 && !this.isWorking;
+        if (isIdle) this.openWindowIfDue();
+        if (isIdle && this.spentMs < TURN_MS) {
           const began = this.begin();
           try {
             sink.write(bytes, sent);
@@ -51,9 +53,8 @@ export class FanOut {
     };
   }
 
-  private hasTime(): boolean {
+  private openWindowIfDue(): void {
     if (this.clock() - this.windowBegan >= WINDOW_MS) this.openWindow();
-    return this.spentMs < TURN_MS;
   }
 
   private openWindow(): void {
@@ -61,7 +62,7 @@ export class FanOut {
     this.spentMs = 0;
   }
 
-  /** A write begins, which may cause others: they go behind all that wait. */
+  /** A write begins. Writes that it causes are queued behind those that wait. */
   private begin(): number {
     this.isWorking = true;
     return this.clock();

@@ -77,7 +77,7 @@ export class OutputGate {
    */
   picture({ keyframe, arrival, messages, bytes }: PictureOffer, moment: Moment): Verdict {
     const { now } = moment;
-    const tooMuch = messages > 0 && !this.isWithinRates(messages, bytes, now);
+    const tooMuch = messages > 0 && !this.countAgainstRates(messages, bytes, now);
     const begins = this.pictureOverload.note(tooMuch || isLate(arrival, moment), now);
     if (begins) this.awaitsKeyframe = true;
     if (messages === 0) return { send: false, begins };
@@ -93,7 +93,8 @@ export class OutputGate {
     return { send: fits, begins: this.soundOverload.note(!fits, now) };
   }
 
-  private isWithinRates(messages: number, bytes: number, now: number): boolean {
+  /** Counts a unit and its messages and bytes. Returns whether all three rates are kept. */
+  private countAgainstRates(messages: number, bytes: number, now: number): boolean {
     const units = this.units.offer(1, now);
     const many = this.messages.offer(messages, now);
     return this.bytes.offer(bytes, now) && units && many;

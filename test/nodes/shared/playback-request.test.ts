@@ -90,7 +90,7 @@ describe('what a message asks of a recording', () => {
     refused({ from: NOW }, /"from" lies in the future/);
     assert.deepEqual(span({ from: NOW - 1 }), [NOW - 1, undefined]);
     refused({ from: '-1m', to: '-1m' }, /"to" must be later/);
-    refused({ from: '-1m', duration: 0 }, /"duration" must be longer than nothing/);
+    refused({ from: '-1m', duration: 0 }, /"duration" must be longer than 0 s/);
     refused({ from: 'yesterday' }, /"from"/);
   });
 

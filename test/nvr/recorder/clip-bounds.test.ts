@@ -233,8 +233,8 @@ describe('one recording, where it cannot go on as it was', () => {
       rig.silence();
       const clip = rig.clipOf(alarmAt(0));
       rig.feed(clip, UNITS.slice(0, 10));
-      clip.giveWay();
-      clip.giveWay();
+      clip.endEarly();
+      clip.endEarly();
       await clip.ended;
       assert.deepEqual(
         rig.events.map(({ type }) => type),
@@ -246,9 +246,9 @@ describe('one recording, where it cannot go on as it was', () => {
       rig.silence();
       const clip = rig.clipOf(alarmAt(0));
       rig.feed(clip, UNITS.slice(0, 10));
-      clip.giveWay();
+      clip.endEarly();
       assert.ok(clip.waitingBytes > 0);
-      assert.equal(endLaterRecording({ order: -1, waitingBytes: 0, giveWay: () => undefined }), false);
+      assert.equal(endLaterRecording({ order: -1, waitingBytes: 0, endEarly: () => undefined }), false);
       rig.answer();
       await clip.ended;
     });
@@ -267,7 +267,7 @@ describe('one recording, where it cannot go on as it was', () => {
         const clip = rig.clipOf(alarmAt(0));
         rig.feed(clip, UNITS.slice(0, 10));
         while (add.callCount < 6) await rig.turn();
-        clip.giveWay();
+        clip.endEarly();
         refuse();
         await clip.ended;
         await rig.settle();

@@ -176,7 +176,7 @@ describe('a recording of a stream that is not as usual', () => {
     });
     feed(clip, UNITS.slice(0, GOP + 5));
     while (asked.length === 0) await new Promise(setImmediate);
-    clip.giveWay();
+    clip.endEarly();
     while (clock.waiting === 0) await new Promise(setImmediate);
     clock.pass(2000);
     await clip.ended;

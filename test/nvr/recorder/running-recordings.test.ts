@@ -11,7 +11,7 @@ describe('recordings that need memory of others', () => {
   let gaveWay: number[] = [];
 
   function recording(order: number, waitingBytes = 1000): RunningRecording {
-    const one = { order, waitingBytes, giveWay: () => void gaveWay.push(order) };
+    const one = { order, waitingBytes, endEarly: () => void gaveWay.push(order) };
     running.push(one);
     addRecording(one);
     return one;

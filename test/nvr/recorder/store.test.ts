@@ -200,7 +200,7 @@ describe('the folder of a recorder', () => {
       assert.equal(rig.dueIn(BEAT_MS).length, 1);
     });
 
-    it('goes on as it was where it was opened again before it was through', async () => {
+    it('stays open if it is opened again before it has finished closing', async () => {
       const store = rig.storeOf({}, { owner: OWNER });
       await store.open();
       await rig.until(() => recordersIn(rig.folder).length > 0);

@@ -53,7 +53,7 @@ describe('a look for what stopped Node-REDs have left', () => {
   const NONE = { names: [], isWaiting: false };
   const WAITING = { names: [], isWaiting: true };
 
-  it('takes what is of a process that has ended at once, beside one that lives', async () => {
+  it('takes at once the journals of a process that has ended, and leaves those of one that runs', async () => {
     for (const [id, pid] of [
       ['a-lives', 7],
       ['b-ended', 8],

@@ -156,7 +156,7 @@ describe('recorded video that is written to a clip', () => {
     });
     assert.equal(read, 12);
     await writeUnits(nvr(UNITS), clip, Infinity, new AbortController().signal, (unit) => {
-      if (unit === UNITS[10]) clip.giveWay();
+      if (unit === UNITS[10]) clip.endEarly();
     });
     assert.equal(read, 12);
   });

@@ -147,7 +147,7 @@ describe('records for many pages', () => {
     assert.deepEqual(written, ['a1', 'b1']);
   });
 
-  it('are written to the very last one, where one alone is left over by a turn', () => {
+  it('are all written, even if a turn leaves a single one over', () => {
     const write = page('a', 3);
     for (const text of ['1', '2', '3', '4']) write(text);
     for (const last of ['a2', 'a3', 'a4']) {
