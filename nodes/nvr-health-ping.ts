@@ -46,7 +46,7 @@ class HealthPing implements FlowPart {
 
   constructor(private readonly context: FlowContext<typeof healthPingSettings>) {
     const { nvr, server, settings } = context;
-    // If the channel comes from messages, there is none without a message, and timed checks are off.
+    // If the channel comes from messages, it is unknown without one, so there are no timed checks.
     this.target = isFromMessage(context, 'channel') ? ALL_CAMERAS : this.targetOf(settings.channel);
     this.checks = new HealthChecks(nvr, server.settings, settings);
   }

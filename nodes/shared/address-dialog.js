@@ -69,8 +69,8 @@ RED.nvrAddress.dialog = function (node, lists) {
     $('#nvr-preset').val(preset.id);
   };
   /**
-   * Sets what a maker's template needs besides, if it was typed and the fields still have the MOVE NVR's
-   * values.
+   * If a maker's template was typed into the field, sets the other fields that it needs, unless they were
+   * changed from the MOVE NVR's values.
    */
   const complete = function (template) {
     const preset = RED.nvrAddress.presets.find(function (one) {
@@ -84,7 +84,7 @@ RED.nvrAddress.dialog = function (node, lists) {
     usePreset(preset);
     if (playback) $('#node-config-input-playbackTemplate').val(playback);
   };
-  /** Moves the account of a text that is no address out of the address field, which flow files contain. */
+  /** Moves an account out of a text that is no address: the address field is saved in the flow file. */
   const keepAccount = function (text) {
     const begin = text.indexOf('://') === -1 ? 0 : text.indexOf('://') + 3;
     const end = text.lastIndexOf('@');
@@ -95,7 +95,7 @@ RED.nvrAddress.dialog = function (node, lists) {
     $('#node-config-input-password').val(colon === -1 ? '' : account.slice(colon + 1));
     $('#node-config-input-host').val(text.slice(0, begin) + text.slice(end + 1));
   };
-  /** Distributes more than a host to the fields. Its password is not displayed. */
+  /** Splits a pasted address that is more than a host into the fields. The password field hides its text. */
   const useAddress = function (text) {
     if (!/[\s/@]/.test(text.trim())) return;
     const address = RED.nvrAddress.split(text);
@@ -153,7 +153,7 @@ RED.nvrAddress.dialog = function (node, lists) {
       });
       if (!preset) return;
       usePreset(preset);
-      // A port that was typed or pasted stays.
+      // Replaces only the default port or that of the preset before, not one that was typed or pasted.
       const port = $('#node-config-input-rtspPort');
       if (['', '554', presetPort].includes(port.val().trim())) port.val(String(preset.port));
       presetPort = String(preset.port);
@@ -171,8 +171,8 @@ RED.nvrAddress.dialog = function (node, lists) {
       useAddress(text);
       asks();
     });
-    // Of a recording's URL only the path is wanted: the address is that of the live pictures. A known maker's
-    // has placeholders for the times.
+    // If the URL of a recording is pasted, only its path is used, since the host is that of the live
+    // pictures. For a known maker it is replaced by the preset, which has placeholders for the times.
     $('#node-config-input-playbackTemplate').on('change', function () {
       const address = /^\s*rtsps?:\/\//i.test($(this).val()) && RED.nvrAddress.split($(this).val());
       if (!address) return;

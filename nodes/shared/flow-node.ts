@@ -76,7 +76,7 @@ class FlowNode<T extends SettingsTable> {
   private part: FlowPart | undefined;
   private isStarted = false;
   private isRefused = false;
-  /** Resolves when the flows run, which `flowsRun` says without waiting, or when the node closes before. */
+  /** Resolves when the flows run (`flowsRun` is true then), or when the node closes before that. */
   private readonly whenRunning: Promise<void>;
   private resolveRunning!: () => void;
   private flowsRun = false;
@@ -146,7 +146,7 @@ class FlowNode<T extends SettingsTable> {
 
   /**
    * Makes the node's own part and starts it, once the flows run. Tries again with each message: what failed
-   * before, such as invalid settings of the NVR, may be mended by then.
+   * before, such as an invalid setting of the NVR, may be corrected by then.
    */
   private open(): FlowPart {
     if (this.ending.signal.aborted) throw new NvrError('EINPUT', 'The node is closed.');

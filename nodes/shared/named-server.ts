@@ -20,9 +20,15 @@ export function namedServer(RED: NodeAPI, own: NvrServerNode, given: unknown): N
   const servers = serversOf(RED);
   const [found, ...others] = servers.filter(({ settings }) => key(settings.name) === name);
   if (found !== undefined && others.length === 0) return found;
-  const said = typeof given === 'string' ? `"${printable(given, MAX_NAME)}"` : 'which is no text,';
+  const names = listOf(servers);
+  if (typeof given !== 'string')
+    throw new NvrError(
+      'EINPUT',
+      `msg.nvr must be text: the name of an NVR of this Node-RED; it has ${names}.`,
+    );
   const fault = found === undefined ? 'names no NVR' : `names ${others.length + 1} NVRs`;
-  throw new NvrError('EINPUT', `msg.nvr ${said} ${fault} of this Node-RED; it has ${listOf(servers)}.`);
+  const said = printable(given, MAX_NAME);
+  throw new NvrError('EINPUT', `msg.nvr "${said}" ${fault} of this Node-RED; it has ${names}.`);
 }
 
 const key = (name: string): string => name.trim().toLowerCase();

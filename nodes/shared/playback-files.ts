@@ -249,7 +249,10 @@ export class PlaybackFiles {
   }
 }
 
-/** Of an NVR that is not the node's own: its name and zone in file names, and its recording. */
+/**
+ * For an NVR other than the node's own: the name and time zone for file names, and how to fetch its
+ * recording.
+ */
 function sourceOf(server: NvrServerNode): NonNullable<ExportRequest['source']> {
   const nvr = nvrOf(server);
   const { name, timeZone } = server.settings;

@@ -75,8 +75,8 @@ export class HeldAlarms {
     if (event.holder === undefined) return;
     const alarm = this.release(event.holder as HeldAlarm);
     if (event.type === 'finished') alarm.resolve();
-    // After a partial deploy Catch would receive the error both now and after the start. But if the disk
-    // failed, there is no journal.
+    // Otherwise the next start reports the failure from the journal, and Catch would receive it twice. After
+    // a failure of the disk the journal may lack it.
     else if (isLast || event.error.code === 'EDISK') alarm.reject(event.error);
   }
 

@@ -44,7 +44,7 @@ export class RecordBadge {
   show(): void {
     if (this.closed) return;
     const badge = this.badge();
-    // Its subscription would keep the session of a camera that nothing is recorded of.
+    // The subscription of `keyframeWait` would keep a session open although nothing is recorded.
     if (badge === DISARMED) this.stopWaiting();
     if (badge.text === this.shown?.text && badge.fill === this.shown?.fill) return;
     this.shown = badge;

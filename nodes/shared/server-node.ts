@@ -39,7 +39,10 @@ export function serverOf(RED: NodeAPI, id: unknown): NvrServerNode {
 /** The library's NVR of a config node. Throws EINPUT that names the invalid setting. */
 export function nvrOf(server: NvrServerNode): Nvr {
   if (server.nvr === undefined) {
-    throw new NvrError('EINPUT', server.problem?.message ?? 'The NVR’s settings cannot be used.');
+    throw new NvrError(
+      'EINPUT',
+      server.problem?.message ?? 'A setting of the NVR is not valid; its dialog shows which.',
+    );
   }
   return server.nvr;
 }

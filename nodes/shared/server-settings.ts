@@ -83,7 +83,9 @@ function addressOf(
   // People copy the HTTP port from the browser's address bar.
   if (port === rtspPort || port === httpPort) return { host, rtspPort };
   if (rtspPort === RTSP_PORT) return { host, rtspPort: port };
-  return refuse(`names port ${port}, and the RTSP port is ${rtspPort}: give the port there alone.`);
+  return refuse(
+    `ends with port ${port}, but the RTSP port is set to ${rtspPort}: remove the port from the host.`,
+  );
 }
 
 /** Certificates are verified unless the user's TLS settings say otherwise. */

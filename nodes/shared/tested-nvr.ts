@@ -86,7 +86,7 @@ function accountOf(
   if (!isBound || (stored === 'password' && own.username !== username)) {
     throw new NvrError(
       'EINPUT',
-      'The stored password is used only with the stored host, ports, TLS, redirect and Basic settings and user name, and in no new path: type the password again, or deploy first.',
+      'The stored password is not sent to changed settings (host, ports, TLS, redirects, Basic, user name, or a new path with the password in it): type the password again, or deploy first.',
     );
   }
   return { username, password, isGuess: false };

@@ -94,7 +94,7 @@ describe('a job by message', function () {
         /^msg\.nvr "South" names no NVR of this Node-RED; it has "Home", "North", "NORTH"\.$/,
       );
       await refused({ nvr: 'North' }, /^msg\.nvr "North" names 2 NVRs/);
-      await refused({ nvr: 7 }, /^msg\.nvr which is no text/);
+      await refused({ nvr: 7 }, /^msg\.nvr must be text/);
       await refused({ nvr: 'x'.repeat(10_000) }, /^.{0,400}$/);
     });
   });

@@ -131,7 +131,7 @@ export class LiveFeed {
   }
 
   /**
-   * At a recovery point of intra refresh, where a decoder could begin, but no browser does: they insist on a
+   * Called at a recovery point of intra refresh. A decoder could begin there, but browsers begin only at a
    * keyframe.
    */
   private warnOfRefresh(): void {

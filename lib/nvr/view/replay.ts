@@ -35,7 +35,7 @@ export async function replay(units: AsyncIterable<VideoUnit>, sink: ReplaySink):
         if (next.done === true) break;
         unit = next.value;
         if (unit.codec === 'mjpeg')
-          throw new NvrError('EUNSUPPORTED', 'A page plays recordings of H.264 and H.265 alone.');
+          throw new NvrError('EUNSUPPORTED', 'A page can play only recordings in H.264 or H.265.');
         if (unit.format !== format) {
           if (!unit.keyframe) continue;
           isNew = true;

@@ -23,7 +23,9 @@ interface ViewOptions {
   readonly maxViewers: number;
   readonly hub: (channel: number, stream: string) => CameraHub;
   readonly still: (channel: number, stream: string) => TakeStill;
-  /** What the pages of several views take turns by; each view has its own where it is absent. */
+  /**
+   * Shared by several views, so that the pages of all of them take turns; by default each view has its own.
+   */
   readonly fanOut?: FanOut;
   /** Called when a page was opened or closed. */
   readonly onViewers: (count: number, event: 'joined' | 'left') => void;

@@ -2,12 +2,12 @@
 // flows took for the last ones. Pure: the time is an argument, in monotonic ms.
 
 const MOST_MESSAGES = 1000;
-/** Lower bound, so that streams still flow if turns are long whatever is sent. */
+/** At least so many messages per turn, so that streams go on if turns are long for other reasons. */
 const LEAST_MESSAGES = 64;
 const MOST_BYTES = 16 * 1024 * 1024;
 /**
- * The messages of a turn should keep the flows busy for no longer: a web request waits for a turn at each
- * node it passes.
+ * The messages of a turn should keep the flows busy for at most this many ms: a web request to a flow waits
+ * for a turn at each node that it passes.
  */
 const LONG_MS = 15;
 

@@ -34,7 +34,7 @@ export async function answerUntilGone(
     await run(gone.signal);
   } catch (error) {
     if (gone.signal.aborted) return;
-    const body = errorBody(error, 'EDECODE', 'It could not be made.');
+    const body = errorBody(error, 'EDECODE', 'What the page asked for could not be made.');
     if (response.headersSent) response.end();
     else sendJson(response, body.code === 'EINPUT' ? 400 : 503, body);
   }

@@ -90,7 +90,8 @@ export class Recordings {
       const { channel } = this.cameraOf(query.get('channel'));
       const from = timeOf(query.get('from'), 'from');
       const now = Date.now();
-      if (from > now) throw new NvrError('EINPUT', 'That time is yet to come.');
+      if (from > now)
+        throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
       const stream = query.get('stream') === 'dual' ? 'dual' : 'main';
       const to = Math.min(now, from + MAX_REPLAY_MS);
       if (!this.canPlayBack)
@@ -115,7 +116,8 @@ export class Recordings {
     const to = timeOf(wish.to, 'to');
     if (to <= from) throw new NvrError('EINPUT', 'The end must come after the beginning.');
     if (to - from > MAX_SAVE_MS) throw new NvrError('EINPUT', 'The page saves an hour at most.');
-    if (from > Date.now()) throw new NvrError('EINPUT', 'That time is yet to come.');
+    if (from > Date.now())
+      throw new NvrError('EINPUT', '"from" lies in the future: nothing is recorded there yet.');
     if (!this.canPlayBack)
       throw new NvrError('EUNSUPPORTED', 'The NVR’s settings have no playback template.');
     if (this.saves >= MAX_SAVES)

@@ -6,7 +6,7 @@
   const HOUR_MS = 3_600_000;
   const READ_MS = 30_000;
   const STEP_SECONDS = 10;
-  /** An alarm is drawn two pixels wide and hit within so many; its clip plays from so long before it. */
+  /** A click this close to an alarm's mark selects it; its clip is played from `LEAD_MS` before the alarm. */
   const NEAR_PIXELS = 6;
   const LEAD_MS = 3_000;
   const TEXTS = {
@@ -238,7 +238,7 @@
       return this.from + Math.min(1, Math.max(0, (clientX - left) / width)) * (this.to - this.from);
     }
 
-    /** The time under the pointer, or what is drawn there of an alarm, and its clip. */
+    /** The alarm whose mark is under the pointer, or the time there; and the clip of either. */
     pointed(event) {
       const time = this.timeAt(event);
       const near = (NEAR_PIXELS / this.bar.clientWidth) * (this.to - this.from);
@@ -247,7 +247,7 @@
       return found !== undefined && far(found) <= near ? found : { time, clip: this.clipAt(time) };
     }
 
-    /** The oldest first: when each was, and the time that its clip is played from. */
+    /** All alarms, the oldest first, each with its clip and the time to play that from. */
     alarms() {
       return this.clips
         .flatMap((clip) =>
@@ -260,7 +260,7 @@
     toAlarm(by) {
       const now = this.tile.replay?.place ?? Date.now();
       const all = this.alarms();
-      // What is played from its beginning is not its own neighbour.
+      // A margin, so that the alarm that has just begun to play is not found as its own neighbour.
       const found =
         by < 0 ? all.findLast(({ time }) => time < now - 1_500) : all.find(({ time }) => time > now + 500);
       if (found !== undefined) this.play(found.time, found.clip);

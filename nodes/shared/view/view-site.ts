@@ -24,7 +24,7 @@ interface ViewSiteOptions {
 
 const MAX_BODY = 16 * 1024;
 const MAX_WISHES = 256;
-const UNREADABLE = 'That cannot be read.';
+const UNREADABLE = 'The request cannot be read: its body must be JSON.';
 
 /** The site of one view node. */
 export function viewSite(options: ViewSiteOptions): Site {
@@ -36,7 +36,7 @@ export function viewSite(options: ViewSiteOptions): Site {
     const saved = /^\/saved\/([0-9a-f-]{36})$/.exec(rest);
     const clip = /^\/clips\/([0-9a-f]{32})\.(mp4|jpg)$/.exec(rest);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    // Their response ends with the connection only, so a request for the headers alone would never be done.
+    // These responses end only with the connection, so a HEAD request for one would never be finished.
     const isEndless = rest === '/stream' || rest === '/replay' || picture?.[2] === 'mjpeg';
     if (request.method === 'POST' && rest === '/want') want(request, response, options);
     else if (request.method === 'POST' && rest === '/save') save(request, response, recordings);
@@ -123,7 +123,7 @@ function want(request: SiteRequest, response: ServerResponse, options: ViewSiteO
   readJson(request, response, (given) => {
     const { viewer, wishes, turn } = readWishes(given, options.cameras.length);
     if (options.view.want(viewer, wishes, turn)) response.writeHead(204).end();
-    else sendJson(response, 404, { code: 'EINPUT', reason: 'There is no such page.' });
+    else sendJson(response, 404, { code: 'EINPUT', reason: 'This page is not open any more: reload it.' });
   });
 }
 
@@ -136,7 +136,11 @@ function save(request: SiteRequest, response: ServerResponse, recordings: Record
       },
       (error: unknown) => {
         const isInvalid = error instanceof NvrError && error.code === 'EINPUT';
-        sendJson(response, isInvalid ? 400 : 503, errorBody(error, 'EINPUT', UNREADABLE));
+        sendJson(
+          response,
+          isInvalid ? 400 : 503,
+          errorBody(error, 'EINPUT', 'The recording could not be saved.'),
+        );
       },
     );
   });
@@ -176,7 +180,10 @@ function readWishes(
   cameras: number,
 ): { viewer: string; wishes: Wish[]; turn: number | undefined } {
   if (typeof viewer !== 'string' || !Array.isArray(wishes) || wishes.length > MAX_WISHES)
-    throw new NvrError('EINPUT', 'viewer and wishes are asked for.');
+    throw new NvrError(
+      'EINPUT',
+      `The body must have "viewer" (text) and "wishes" (a list of at most ${MAX_WISHES}).`,
+    );
   return {
     viewer,
     turn: typeof turn === 'number' ? turn : undefined,
@@ -186,7 +193,7 @@ function readWishes(
         unknown
       >;
       if (typeof camera !== 'number' || !Number.isInteger(camera) || camera < 0 || camera >= cameras)
-        throw new NvrError('EINPUT', 'A wish names no camera of the page.');
+        throw new NvrError('EINPUT', '"camera" in a wish must be the index of a camera of this page.');
       return {
         camera,
         stream: stream === 'main' ? 'main' : 'dual',

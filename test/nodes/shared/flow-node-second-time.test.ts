@@ -121,7 +121,7 @@ describe('a flow node, each way round', () => {
       assert.match(String((await node.receive({})).error), /names no NVR/);
     assert.equal(node.errors.length, 1);
     const server = red.server(undefined);
-    assert.match(String((await node.receive({})).error), /The NVR’s settings cannot be used/);
+    assert.match(String((await node.receive({})).error), /A setting of the NVR is not valid/);
     server.problem = { property: 'host', message: 'The setting "host" must not be empty.' };
     assert.match(String((await node.receive({})).error), /"host" must not be empty/);
     assert.deepEqual(server.users, {});

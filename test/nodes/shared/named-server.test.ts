@@ -25,7 +25,7 @@ describe('the NVR that a message names', () => {
     for (const [given, message] of [
       ['Door', 'msg.nvr "Door" names no NVR of this Node-RED; it has "Home", "Barn", "barn".'],
       ['BARN', 'msg.nvr "BARN" names 2 NVRs of this Node-RED; it has "Home", "Barn", "barn".'],
-      [5, 'msg.nvr which is no text, names no NVR of this Node-RED; it has "Home", "Barn", "barn".'],
+      [5, 'msg.nvr must be text: the name of an NVR of this Node-RED; it has "Home", "Barn", "barn".'],
     ] as const)
       assert.throws(() => named(given), { code: 'EINPUT', message });
   });

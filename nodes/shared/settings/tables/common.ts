@@ -118,8 +118,8 @@ export const ON_LOSS = {
   },
   label: ['After a loss', 'Nach Verlust'],
   help: [
-    'What becomes of pictures after one that is damaged: they may show blocks until the next keyframe.',
-    'Was aus den Bildern nach einem beschädigten wird: Sie können bis zum nächsten Schlüsselbild Blöcke zeigen.',
+    'Whether pictures after a damaged one are used: they may show blocks until the next keyframe.',
+    'Ob Bilder nach einem beschädigten verwendet werden: Sie können bis zum nächsten Schlüsselbild Blöcke zeigen.',
   ],
   icon: 'fa-chain-broken',
 } as const satisfies ChoiceSetting;

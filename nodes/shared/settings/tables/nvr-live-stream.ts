@@ -13,7 +13,7 @@ export const liveStreamSettings = settingsTable({
   onLoss: {
     ...ON_LOSS,
     options: {
-      keep: ['every picture; damage is told', 'jedes Bild; Schäden werden genannt'],
+      keep: ['every picture; messages name damage', 'jedes Bild; Schäden werden genannt'],
       skip: ON_LOSS.options.skip,
     },
   },

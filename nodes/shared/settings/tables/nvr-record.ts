@@ -103,8 +103,8 @@ export const recordSettings = settingsTable({
     label: ['Keep for', 'Behalten für'],
     unit: ['days; 0: no limit', 'Tage; 0: ohne Grenze'],
     help: [
-      'Older files are deleted; 0: none. Only files that this node has recorded.',
-      'Ältere Dateien werden gelöscht; 0: keine. Nur solche, die dieser Node aufgenommen hat.',
+      'Older files are deleted; 0: no limit. Only files that this node has recorded.',
+      'Ältere Dateien werden gelöscht; 0: ohne Grenze. Nur solche, die dieser Node aufgenommen hat.',
     ],
     badge: ['bad days', 'Tage ungültig'],
   },
@@ -116,8 +116,8 @@ export const recordSettings = settingsTable({
     label: ['Keep up to', 'Behalten bis'],
     unit: ['GiB; 0: no limit', 'GiB; 0: ohne Grenze'],
     help: [
-      'The oldest files beyond it are deleted; 0: none. Empty: 10 GiB of continuous recording, no limit for alarms.',
-      'Die ältesten darüber hinaus werden gelöscht; 0: keine. Leer: 10 GiB bei Daueraufnahme, ohne Grenze bei Alarmen.',
+      'If the files take more, the oldest are deleted; 0: no limit. Empty: 10 GiB of continuous recording, no limit for alarms.',
+      'Belegen die Dateien mehr, werden die ältesten gelöscht; 0: ohne Grenze. Leer: 10 GiB bei Daueraufnahme, ohne Grenze bei Alarmen.',
     ],
     badge: ['bad GiB', 'GiB ungültig'],
   },
@@ -129,8 +129,8 @@ export const recordSettings = settingsTable({
     label: ['Folder up to', 'Ordner bis'],
     unit: ['GiB of all nodes; 0: no limit', 'GiB aller Nodes; 0: ohne Grenze'],
     help: [
-      'The oldest files of all record nodes that share the folder are deleted beyond it; 0: none.',
-      'Die ältesten Dateien aller Record-Nodes dieses Ordners darüber hinaus werden gelöscht; 0: keine.',
+      'If the files of all record nodes that share the folder take more, the oldest are deleted; 0: no limit.',
+      'Belegen die Dateien aller Record-Nodes dieses Ordners mehr, werden die ältesten gelöscht; 0: ohne Grenze.',
     ],
     badge: ['bad folder GiB', 'Ordner ungültig'],
   },
@@ -142,8 +142,8 @@ export const recordSettings = settingsTable({
     label: ['Keep free', 'Frei halten'],
     unit: ['GiB of the disk; 0: no limit', 'GiB der Platte; 0: ohne Grenze'],
     help: [
-      'The oldest files of the folder’s record nodes are deleted until so much of the disk is free; 0: none.',
-      'Die ältesten Dateien der Record-Nodes des Ordners werden gelöscht, bis so viel der Platte frei ist; 0: keine.',
+      'The oldest files of the folder’s record nodes are deleted until this much of the disk is free; 0: no limit.',
+      'Die ältesten Dateien der Record-Nodes des Ordners werden gelöscht, bis so viel der Platte frei ist; 0: ohne Grenze.',
     ],
     badge: ['bad free GiB', 'Frei ungültig'],
   },
@@ -168,7 +168,7 @@ export const recordSettings = settingsTable({
     label: ['Permissions', 'Rechte'],
     unit: ['of the files, as chmod takes them', 'der Dateien, wie bei chmod'],
     help: [
-      'Of the files, as chmod takes them; who may read them may enter their folders.',
+      'Permissions of the files, as for chmod; whoever may read the files may also enter their folders.',
       'Rechte der Dateien, wie bei chmod; wer die Dateien lesen darf, darf auch in ihre Ordner.',
     ],
     narrow: true,
@@ -182,7 +182,7 @@ export const recordSettings = settingsTable({
       'Fehlendes aus der Aufzeichnung des NVR nachholen',
     ],
     help: [
-      'Where a clip failed, or more than 2 s of it are missing.',
+      'If a clip failed, or more than 2 s of it are missing.',
       'Wenn ein Clip misslang oder mehr als 2 s davon fehlen.',
     ],
     badge: ['bad fetching', 'Nachholen ungültig'],
@@ -202,7 +202,10 @@ export const recordSettings = settingsTable({
     kind: 'boolean',
     default: false,
     label: ['a JPEG beside each clip', 'ein JPEG neben jedem Clip'],
-    help: ['A picture of the alarm, by the clip’s name.', 'Ein Bild des Alarms, mit dem Namen des Clips.'],
+    help: [
+      'A picture of the alarm, in a file with the clip’s name.',
+      'Ein Bild des Alarms, mit dem Namen des Clips.',
+    ],
     badge: ['bad picture', 'Bild ungültig'],
   },
   attach: ATTACH,

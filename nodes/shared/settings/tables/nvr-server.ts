@@ -46,7 +46,10 @@ export const serverSettings = settingsTable({
     ...PORT,
     default: 80,
     label: ['HTTP port', 'HTTP-Port'],
-    help: ['Of the playback key service.', 'Für den Dienst, der Wiedergabeschlüssel ausgibt.'],
+    help: [
+      'The port of the service that gives out playback keys.',
+      'Der Port des Dienstes, der Wiedergabeschlüssel ausgibt.',
+    ],
     section: 'ports',
   },
   httpTls: {
@@ -144,7 +147,10 @@ export const serverSettings = settingsTable({
       '1': ['1 (channel 1 is ch=0001)', '1 (Kanal 1 ist ch=0001)'],
     },
     label: ['Channels count from', 'Kanalzählung beginnt bei'],
-    help: ['How the NVR counts; here channels count from 1.', 'Wie der NVR zählt; hier zählen Kanäle ab 1.'],
+    help: [
+      'The NVR’s own number of its first channel; in Node-RED the first channel is always 1.',
+      'Die Nummer des ersten Kanals im NVR; in Node-RED ist der erste Kanal immer 1.',
+    ],
     badge: ['bad first channel', 'Zählung ungültig'],
     ...IN_CAMERAS,
   },
@@ -243,7 +249,7 @@ export const serverSettings = settingsTable({
     label: ['Linger', 'Sitzung halten'],
     unit: ['s after the last node has left', 's nach dem letzten Node'],
     help: [
-      'Seconds that a session outlives its last user.',
+      'Seconds for which a session stays open after its last user has left.',
       'Sekunden, die eine Sitzung ihren letzten Nutzer überdauert.',
     ],
     badge: ['bad linger', 'Haltezeit ungültig'],
@@ -258,8 +264,8 @@ export const serverSettings = settingsTable({
     label: ['Sessions', 'Sitzungen'],
     unit: ['cameras at once, at most', 'Kameras zugleich, höchstens'],
     help: [
-      'Cameras that may be in use at once for a message to open one more.',
-      'So viele Kameras dürfen zugleich in Gebrauch sein, wenn eine Nachricht eine weitere öffnet.',
+      'A message can open another camera only while fewer than this many are in use.',
+      'Eine Nachricht kann nur dann eine weitere Kamera öffnen, wenn weniger als so viele in Gebrauch sind.',
     ],
     ...IN_ADVANCED,
   },
@@ -271,7 +277,10 @@ export const serverSettings = settingsTable({
       any: ['to any host, with this account', 'auf jeden Host, mit diesem Konto'],
     },
     label: ['Redirects', 'Weiterleitungen'],
-    help: ['Where an NVR may send its callers.', 'Wohin ein NVR weiterleiten darf.'],
+    help: [
+      'To which hosts the NVR may redirect a request.',
+      'Auf welche Hosts der NVR eine Anfrage weiterleiten darf.',
+    ],
     badge: ['bad redirects', 'Umleitung ungültig'],
     ...IN_ADVANCED,
   },
@@ -282,7 +291,10 @@ export const serverSettings = settingsTable({
       'send the password in clear where the NVR asks for that (Basic without TLS)',
       'das Kennwort im Klartext senden, wenn der NVR das verlangt (Basic ohne TLS)',
     ],
-    help: ['Also where it offered better before.', 'Auch wenn er zuvor Besseres angeboten hat.'],
+    help: [
+      'Even if the NVR has offered a safer log-in (Digest) before.',
+      'Auch wenn der NVR zuvor eine sicherere Anmeldung (Digest) angeboten hat.',
+    ],
     badge: ['bad Basic', 'Basic ungültig'],
     ...IN_ADVANCED,
   },

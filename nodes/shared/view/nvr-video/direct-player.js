@@ -3,12 +3,14 @@
 // browser that shows decoded frames in a video element, so that picture in picture goes on working.
 
 /**
- * Of the pictures before the live edge, and of those decoded later than this, one is shown per step: it moves
- * at once, and there is time to catch up.
+ * Of pictures from before the live edge, and of those decoded more than `LATE_MS` after they came, only one
+ * per `LATE_STEP_MS` is shown: so something moves at once, and the decoder can catch up.
  */
 const LATE_MS = 250;
 const LATE_STEP_MS = 100;
-/** If one is still not decoded then, a buffer serves better: it leaves out pictures that nobody sees. */
+/**
+ * If a picture is not decoded after this many ms, `Player` takes over: with its buffer it can skip pictures.
+ */
 const TOO_LATE_MS = 3_000;
 /** The most frames that wait for the screen. */
 const MOST_WRITING = 4;
@@ -62,7 +64,7 @@ class DirectPlayer {
     this.edge = shownAt;
     const timestamp = Math.round(shownAt * 1e6);
     this.pending.set(timestamp, { wallTime, live, came });
-    // It pauses when its picture in picture is closed.
+    // The browser pauses the video when its picture-in-picture window is closed.
     if (this.media.paused) this.media.play().catch(() => undefined);
     // A movie fragment of one sample: a moof, then the head of an mdat.
     const data = fragment.subarray(new DataView(fragment.buffer, fragment.byteOffset).getUint32(0) + 8);
@@ -73,7 +75,7 @@ class DirectPlayer {
 
   show(frame) {
     const { wallTime, live, came } = this.pending.get(frame.timestamp) ?? {};
-    // A decoder may give some frames up, and gives the others in order.
+    // Earlier frames that are still pending were dropped by the decoder, since it returns frames in order.
     for (const timestamp of this.pending.keys()) {
       if (timestamp > frame.timestamp) break;
       this.pending.delete(timestamp);

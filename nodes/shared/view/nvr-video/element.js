@@ -72,7 +72,7 @@ class NvrVideo extends HTMLElement {
   }
 
   attributeChangedCallback(name, before, after) {
-    // As the script makes an element of what stands in the page already, its attributes come first.
+    // For an element that was in the page before this script ran, this is called before `connectedCallback`.
     if (this.connection === undefined || before === after) return;
     if (name === 'src') {
       this.part();
