@@ -51,6 +51,24 @@ describe('a camera hub, the second time round', () => {
     assert.equal(hub.statistics.state, 'idle');
   });
 
+  it('ends with its last user there and then where it is not to linger, and within no linger however short', async () => {
+    for (const [linger, state] of [
+      [0, 'idle'],
+      [0.001, 'playing'],
+    ] as const) {
+      const hub = rig.hub({ linger });
+      const user = rig.join(hub);
+      await rig.turn();
+      user.unsubscribe();
+      assert.equal(hub.statistics.state, state, `a linger of ${linger} s`);
+      await rig.clock.tickAsync(1);
+      assert.deepEqual(
+        { state: hub.statistics.state, timers: rig.clock.countTimers() },
+        { state: 'idle', timers: 0 },
+      );
+    }
+  });
+
   it('opens a session of its own again after it was idle', async () => {
     const hub = rig.hub({ linger: 0 });
     for (let round = 1; round <= 3; round++) {
