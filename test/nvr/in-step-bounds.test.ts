@@ -220,4 +220,47 @@ describe('recordings in step, at their bounds', () => {
     assert.equal(screening.step.position, FROM);
     assert.equal(screening.shown.filter(({ lane }) => lane === 0).length, 1);
   });
+
+  it('play on to the last picture of one that stalled with too little, and wait for it anew there', () => {
+    const screening = new Screening(2);
+    screening.push(0, FROM, 250);
+    screening.push(1, FROM, 5);
+    screening.clock.to(5_200);
+    const { position } = screening.step;
+    const [last] = screening.shown.filter(({ lane }) => lane === 1).slice(-1);
+    assert.deepEqual(
+      { last: { ...last }, position },
+      {
+        last: { lane: 1, time: FROM + 4 * FRAME_MS, at: 5_000 + 4 * FRAME_MS },
+        position: FROM + 4 * FRAME_MS,
+      },
+    );
+    screening.clock.to(11_000);
+    assert.ok(screening.step.position > FROM + 500, 'it goes on without it');
+  });
+
+  it('keep what is due of the others where one runs dry under a slow receiver, and have one timer', () => {
+    const screening = new Screening(2);
+    screening.push(0, FROM, 14);
+    screening.push(1, FROM + 10, 100);
+    const lastOf0 = FROM + 13 * FRAME_MS;
+    screening.onShown = () => {
+      // What the last picture of the first one is given to takes its time.
+      if (screening.shown.at(-1)!.time === lastOf0) screening.clock.now += 200;
+    };
+    screening.clock.to(1_000);
+    assert.deepEqual(
+      { last: screening.shown.at(-1)!.time, waiting: screening.clock.waiting },
+      { last: lastOf0, waiting: 1 },
+    );
+    screening.push(0, FROM + 14 * FRAME_MS, 50);
+    screening.clock.to(2_000);
+    const times = screening.shown.map(({ time }) => time);
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => a - b),
+    );
+    screening.step.pause();
+    assert.equal(screening.clock.waiting, 0);
+  });
 });

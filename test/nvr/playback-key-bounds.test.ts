@@ -1,6 +1,7 @@
 // What is found in a reply of the key service at the bounds of its forms, and what is not taken for a key.
 
 import assert from 'node:assert/strict';
+import { textOf } from '../../lib/nvr/playback/key-text.js';
 import { readPlaybackKey } from '../../lib/nvr/playback/playback-key.js';
 
 const read = (body: string | Buffer, pattern = ''): string =>
@@ -65,6 +66,34 @@ describe('a playback key, at the bounds of its reply', () => {
     assert.equal(read('<pbkey>a&#0;B3</pbkey>'), 'a&#0;B3');
     assert.equal(read('<pbkey>a&#x110000;B3</pbkey>'), 'a&#x110000;B3');
     assert.equal(read('<pbkey>a&#43;B3</pbkey>'), 'a+B3');
+  });
+
+  it('is read as UTF-16 by the NULs of both of its first characters, and as what it is by one of them', () => {
+    const little = Buffer.from('OK 4aB3xY', 'utf16le');
+    const bodies = {
+      little,
+      big: Buffer.from(little).swap16(),
+      bytes: Buffer.from('OK 4aB3xY'),
+      'NULs behind two bytes': Buffer.from('OK\0\0 4aB3xY'),
+      'a NUL behind two bytes': Buffer.from('OK\0 4aB3xY'),
+      'a NUL behind one byte': Buffer.from('O\0K 4aB3xY'),
+      'a NUL in front': Buffer.from('\0OK 4aB3xY'),
+    };
+    const texts = Object.entries(bodies).map(([name, body]) => [name, textOf(body)]);
+    assert.deepEqual(Object.fromEntries(texts), {
+      ...{ little: 'OK 4aB3xY', big: 'OK 4aB3xY', bytes: 'OK 4aB3xY' },
+      'NULs behind two bytes': 'OK\0\0 4aB3xY',
+      'a NUL behind two bytes': 'OK\0 4aB3xY',
+      'a NUL behind one byte': 'O\0K 4aB3xY',
+      'a NUL in front': 'OK 4aB3xY',
+    });
+    for (const mark of [
+      [0xff, 0xff],
+      [0xfe, 0xfe],
+    ]) {
+      const text = textOf(Buffer.concat([Buffer.from(mark), Buffer.from('OK')]));
+      assert.ok(text.endsWith('OK'), 'half a mark is none');
+    }
   });
 
   it('is read from UTF-16 whose last character is cut in half', () => {

@@ -163,6 +163,19 @@ describe('an export of evidence at its edges', () => {
     assert.deepEqual(fs.readdirSync(own), ['clip.mp4']);
   });
 
+  it('counts a clip as gone whose place a link or a folder has taken, and holds the others', async function () {
+    if (process.platform === 'win32') this.skip();
+    await rig.record();
+    const [first, second] = rig.clips.map(({ file }) => file);
+    const elsewhere = path.join(rig.userDir, 'elsewhere.mp4');
+    fs.renameSync(first!, elsewhere);
+    fs.symlinkSync(elsewhere, first!);
+    fs.rmSync(second!);
+    fs.mkdirSync(second!);
+    const { files, gone } = await rig.export();
+    assert.deepEqual({ files, gone }, { files: rig.clips.length - 2, gone: 2 });
+  });
+
   it('is signed by a key on a disk that cannot be told to write it at once', async () => {
     const open = async (...given: Parameters<typeof fsPromises.open>) => {
       const handle = await fsPromises.open(...given);

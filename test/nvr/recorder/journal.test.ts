@@ -340,6 +340,7 @@ describe('a recorder’s journal on the disk', () => {
         '{"op":"done","file":"1.mp4","end":1,"bytes":1,"thumbnail":"../1.jpg"}',
         ...['{"op":"open","file":"1.mp4"}', '{"op":"open","file":"1.mp4","start":"1"}'],
         ...['{"op":"alarm","id":7,"from":1,"to":2}', '{"op":"alarm","id":"a","from":1}'],
+        ...['{"op":"alarm","id":["a"],"from":1,"to":2}', '{"op":"alarm","from":1,"to":2}'],
         ...['{"op":"alarm","id":"a","to":1}', '{"op":"more","id":"a"}'],
       ];
       const journal = await read(...bad);

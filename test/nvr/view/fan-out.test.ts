@@ -84,6 +84,37 @@ describe('records for many pages', () => {
     assert.deepEqual(written.at(-1), 'a5', 'is written at once');
   });
 
+  it('wait once 2 ms of a window or of a turn are spent to the last, and not before', () => {
+    const [a, b] = [page('a', 2), page('b', 1)];
+    for (const text of ['1', '2', '3', '4']) b(text);
+    assert.deepEqual(written.splice(0), ['b1', 'b2']);
+    a('1');
+    turn();
+    assert.deepEqual(written.splice(0), ['b3', 'b4']);
+    b('5');
+    turn();
+    assert.deepEqual(written.splice(0), ['a1']);
+    turn();
+    assert.deepEqual(written.splice(0), ['b5']);
+    now += 10;
+    for (const text of ['3', '4']) a(text);
+    assert.deepEqual(written, ['a3']);
+  });
+
+  it('have a new window 10 ms after the last one began, and none sooner', () => {
+    const a = page('a', 2);
+    now = 100;
+    a('1');
+    now = 109;
+    a('2');
+    assert.deepEqual(written.splice(0), ['a1']);
+    turn();
+    assert.deepEqual(written.splice(0), ['a2']);
+    now = 119;
+    a('3');
+    assert.deepEqual(written, ['a3'], 'the turn began one');
+  });
+
   it('keep their order where one write causes another, which goes behind those that wait', () => {
     const [a, b] = [page('a', 3), page('b', 0)];
     a('1');
