@@ -55,7 +55,11 @@ describe('a clip that was fetched of an alarm', () => {
         events.push(event);
         told(events.length);
       },
-      async (write) => void noted.push(write(journal)),
+      (write) => {
+        const written = write(journal);
+        noted.push(written);
+        return written;
+      },
     );
     await journal.alarmed(ENTRY);
     cases.open(true);
