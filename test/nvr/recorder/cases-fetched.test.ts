@@ -50,7 +50,8 @@ describe('a clip that was fetched of an alarm', () => {
     const noted: Promise<void>[] = [];
     const cases = new Cases(
       clipContext(journal, { options: { backfill: true, fileName: '{reason}-{HHmmss}.mp4' }, deps }),
-      ...([1, { onEvent: () => undefined, isRunning: () => isRunning }] as const),
+      1,
+      { onEvent: () => undefined, isRunning: () => isRunning },
       (event) => {
         events.push(event);
         told(events.length);
