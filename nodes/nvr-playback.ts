@@ -86,7 +86,7 @@ class PlaybackNode implements FlowPart {
     if (this.writer === undefined || files.length === 0) return false;
     if (run === undefined ? this.runs.size > 0 : !files.some((one) => one.run === run)) return false;
     if (action !== 'stop')
-      throw new NvrError('EINPUT', 'A run that is written to a file can be stopped, and nothing else.');
+      throw new NvrError('EINPUT', 'A run that is written to a file can only be stopped.');
     return this.writer.stop(run);
   }
 

@@ -61,7 +61,7 @@ function isList(wanted: Transport | readonly Transport[]): wanted is readonly Tr
 }
 
 function withoutUdp(error: NvrError): NvrError {
-  const text = `${error.message} Over TLS the media come interleaved (TCP) or not at all: plain UDP is not tried.`;
+  const text = `${error.message} Over TLS only TCP is tried, because media over UDP would not be encrypted.`;
   return new NvrError('EUNSUPPORTED', text, { status: 461 });
 }
 

@@ -26,7 +26,7 @@ export interface RedirectRules {
 
 /** The error for a Location that is not a valid URI. */
 export function notALocation(location: string, cause: unknown): NvrError {
-  const text = `The server redirects to "${quotable(location)}", which is not a valid RTSP address.`;
+  const text = `The server redirects to "${quotable(location)}", which is not a valid address for this service.`;
   return new NvrError('EPROTOCOL', text, { cause });
 }
 

@@ -33,7 +33,7 @@ import { UnitReaders, type UnitsOptions } from './unit-queue.js';
 export type { EndReason, PlayReply, SessionEnd, SessionOptions } from './session-options.js';
 
 const PLAIN_UDP =
-  'RTSP over TLS brings media interleaved (TCP), or not at all: over UDP anybody on the way could see it; choose the transport TCP.';
+  'With RTSP over TLS, choose the transport TCP, which carries the media in the encrypted connection: over UDP anybody on the network between could see them.';
 
 export class RtspSession {
   playReply: PlayReply = { rtpInfo: [] };
@@ -51,7 +51,8 @@ export class RtspSession {
   private resolveClosed: ((end: SessionEnd | undefined) => void) | undefined;
   private dismantled: Promise<void> | undefined;
   private forgetAccount = (): void => undefined;
-  private readonly over = new AbortController();
+  /** Aborted when the session ends, to end what is under way. */
+  private readonly ended = new AbortController();
   private readonly memory: ServerMemory;
   private readonly reception: Reception;
   private readonly readers: UnitReaders;
@@ -89,12 +90,12 @@ export class RtspSession {
     const { signal } = this.options;
     const giveUp = (): void => void this.close();
     try {
-      throwIfGivenUp(this.over.signal);
+      throwIfGivenUp(this.ended.signal);
       throwIfGivenUp(signal);
       signal?.addEventListener('abort', giveUp, { once: true });
       void this.closed.then(() => signal?.removeEventListener('abort', giveUp));
       this.state = { name: 'opening' };
-      await unlessGivenUp(this.openInSteps(this.state), this.over.signal);
+      await unlessGivenUp(this.openInSteps(this.state), this.ended.signal);
     } catch (error) {
       await this.close();
       throw asNvrError(error, 'EPROTOCOL', 'The session could not be opened.');
@@ -180,25 +181,25 @@ export class RtspSession {
       onWarning: (error) => {
         this.warn(error);
       },
-      signal: this.over.signal,
+      signal: this.ended.signal,
       listener: this.listener,
     });
     if (this.isOver) described.connection.destroy();
-    throwIfGivenUp(this.over.signal);
+    throwIfGivenUp(this.ended.signal);
     this.described = described;
     if (described.isTls && reception.isUdp) throw new NvrError('EUNSUPPORTED', PLAIN_UDP);
 
     const { tracks, others, refused } = selectTracks(described.description, options);
     for (const choice of tracks)
       await this.setup(opening, described, choice, true).catch((error: unknown) => {
-        throwIfGivenUp(this.over.signal);
+        throwIfGivenUp(this.ended.signal);
         const isFirst = choice === tracks[0];
         if (isFirst || !described.connection.isOpen || !(error instanceof NvrError)) throw error;
         this.warn(error);
       });
     if (memory.recall('tracks') === 'all')
       for (const choice of others) await this.setup(opening, described, choice, false).catch(() => undefined);
-    throwIfGivenUp(this.over.signal);
+    throwIfGivenUp(this.ended.signal);
     await this.play(opening, described, tracks.length + others.length - reception.tracksSetUp);
     for (const error of refused) this.warn(error);
   }
@@ -224,7 +225,7 @@ export class RtspSession {
     choice: TrackChoice,
     isWanted: boolean,
   ): Promise<void> {
-    const { signal } = this.over;
+    const { signal } = this.ended;
     const prepared = await this.reception.prepare(choice, isWanted, described.connection);
     const { track, transport } = prepared;
     try {
@@ -256,7 +257,7 @@ export class RtspSession {
     opening.end = undefined;
     const headers = { ...options.playHeaders, ...this.sessionHeader() };
     const reply = await requestPlay(described, options.range ?? 'npt=0.000-', headers);
-    throwIfGivenUp(this.over.signal);
+    throwIfGivenUp(this.ended.signal);
     this.playReply = readPlayReply(reply);
     reception.expect(this.playReply);
     const playing = new Playing({
@@ -314,7 +315,7 @@ export class RtspSession {
   private leave(end: SessionEnd | undefined): Promise<void> {
     const { state } = this;
     this.state = { name: 'ended' };
-    this.over.abort();
+    this.ended.abort();
     this.dismantled ??= this.dismantle(state).finally(() => this.resolveClosed?.(end));
     return this.dismantled;
   }

@@ -3,7 +3,7 @@
 import { givenUp, throwIfGivenUp } from '../client/given-up.js';
 
 export class Slots {
-  private held = 0;
+  private taken = 0;
   private readonly queue: (() => void)[] = [];
 
   constructor(private readonly size: number) {}
@@ -14,14 +14,14 @@ export class Slots {
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     throwIfGivenUp(signal);
-    if (this.held < this.size) this.held++;
+    if (this.taken < this.size) this.taken++;
     else await this.wait(signal);
     let released = false;
     return () => {
       if (released) return;
       released = true;
       const next = this.queue.shift();
-      if (next === undefined) this.held--;
+      if (next === undefined) this.taken--;
       else next();
     };
   }

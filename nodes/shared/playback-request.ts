@@ -37,11 +37,11 @@ export class PlaybackRequests {
   units(message: Input): PlaybackRequest[] {
     const { server } = this.context;
     if (this.server(message) !== server)
-      throw new NvrError('EINPUT', 'msg.nvr may name another NVR where "output" is "file" alone.');
+      throw new NvrError('EINPUT', 'msg.nvr can name another NVR only if "output" is "file".');
     const span = this.span(message, server);
     const channels = this.channels(message, server);
     if (channels.length > 1 && span.speed === 0)
-      throw new NvrError('EINPUT', 'Several channels play in step, at a "speed" above 0.');
+      throw new NvrError('EINPUT', 'Several channels can play together only at a "speed" above 0.');
     return channels.map((channel) => ({ ...span, channel }));
   }
 

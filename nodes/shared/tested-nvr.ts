@@ -43,7 +43,7 @@ export function testedNvr(RED: NodeAPI, body: Values): TestedNvr {
   const raw = deployed === undefined ? undefined : rawOf(RED, deployed.id);
   const isKept = (property: string): boolean =>
     raw !== undefined && same(raw[property] ?? DEFAULTS[property], given[property] ?? DEFAULTS[property]);
-  // A path with the password in it would show it to whoever reads what was asked for.
+  // A changed path with the password in it is not requested: servers log and show the paths of requests.
   const isBound = BOUND.every(isKept) && (isKept('liveTemplate') || !asksForPassword(given.liveTemplate));
   const values: Record<string, unknown> = {};
   for (const property of PROPERTIES) {

@@ -50,7 +50,7 @@ describe('RTSP over TLS', () => {
       const { setups, error } = await asked(preference);
       assert.deepEqual(setups, ['RTP/AVP/TCP;unicast;interleaved=0-1']);
       assert.equal(error.code, 'EUNSUPPORTED');
-      assert.match(error.message, /461.*plain UDP is not tried/);
+      assert.match(error.message, /461.*only TCP is tried/);
     });
 
   for (const preference of ['udp', 'multicast'] as const)

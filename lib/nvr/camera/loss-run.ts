@@ -4,7 +4,8 @@
 import type { VideoUnit } from '../../codec/unit.js';
 
 /**
- * Runs that follow each other within this time (ms) are reported together, for streams of keyframes alone.
+ * Runs that follow each other within this time (ms) are reported together, for streams that consist only of
+ * keyframes.
  */
 const APART_MS = 1_000;
 /** A run that continues is reported again after this time (ms), with the packets lost since. */

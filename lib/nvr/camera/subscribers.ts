@@ -123,7 +123,7 @@ function deliverTo({ subscriber }: Subscribed, unit: MediaUnit): void {
   try {
     subscriber.onUnit?.(unit);
   } catch {
-    // Subscribers must not throw; there is nobody here to report it to.
+    // Ignored: subscribers must not throw, and this function has no way to report it.
   }
 }
 

@@ -47,7 +47,7 @@ export class Exports {
       onCaseEnded: (entry: CaseEntry) => {
         // An export without a file cannot be continued.
         void this.store.note(async (journal) => {
-          if (!canGoOn(journal, entry)) await journal.over(entry.id);
+          if (!canGoOn(journal, entry)) await journal.caseDone(entry.id);
         });
       },
     };
@@ -118,7 +118,7 @@ export class Exports {
       const files = [...journal.finished].filter(({ id }) => id === entry.id);
       if (isSame && canGoOn(journal, entry) && (await this.areThere(journal, files)))
         return { before, rest: { entry, from: reachedOf(journal, entry) } };
-      await journal.over(entry.id);
+      await journal.caseDone(entry.id);
     }
     if (before.length > 0) return { before };
     const id = `${key}${randomUUID()}`;

@@ -130,7 +130,7 @@ export class SpanExport {
     // and one with a file that no flow has received, so that its message is sent at the next start.
     const isWhole = this.error === undefined && !this.abort.signal.aborted && !this.isUnreported;
     const isOver = (this.files === 0 && from === entry.from) || isWhole;
-    if (isOver) await (await this.context.journal()).over(entry.id).catch(() => undefined);
+    if (isOver) await (await this.context.journal()).caseDone(entry.id).catch(() => undefined);
   }
 
   private leftOut({ missingMs }: Clip, from: number, to: number): number {

@@ -39,7 +39,7 @@ const REACHED = { close: () => Promise.resolve() };
 /** The most results that are kept for those who ask again at once. */
 const MOST_RECENT = 1_000;
 /** A server needs this long (ms) to notice that a connection has ended and to free its place. */
-const GOODBYE_MS = 25;
+const FREE_PLACE_MS = 25;
 
 export class HealthProbes {
   /**
@@ -126,7 +126,7 @@ export class HealthProbes {
           if (this.hostFailure !== undefined && this.hostFailure.at >= asked) throw this.hostFailure.failure;
           await this.stages(hub, channel, stream, depth, findings, onStage, options.linger ?? false);
         } finally {
-          void goodbye().then(release);
+          void serverFreesPlace().then(release);
         }
       }
       if (findings.clockOffsetMs === undefined && reaches(depth, 'auth')) {
@@ -161,7 +161,7 @@ export class HealthProbes {
   ): Promise<void> {
     await this.reach(this.context.uriOf(channel, stream), depth, findings, onStage);
     if (!reaches(depth, 'media')) return;
-    await goodbye();
+    await serverFreesPlace();
     const { state } = hub.statistics;
     // The camera answers again, so its other users reconnect now instead of waiting for their next retry.
     if (state === 'waiting' || state === 'failed') hub.restart();
@@ -193,7 +193,10 @@ export class HealthProbes {
   }
 }
 
-/** The extra turn of the event loop lets the end of the connection be read, even if the timer is late. */
-function goodbye(): Promise<void> {
-  return new Promise((resolve) => setTimeout(() => setImmediate(resolve), GOODBYE_MS));
+/**
+ * Waits for `FREE_PLACE_MS`. In the extra turn of the event loop the connection's end is read, even if the
+ * timer is late.
+ */
+function serverFreesPlace(): Promise<void> {
+  return new Promise((resolve) => setTimeout(() => setImmediate(resolve), FREE_PLACE_MS));
 }

@@ -21,7 +21,7 @@ const PAGE = [
   '<div',
   '<body',
 ];
-/** A page with one of these asks for something or goes somewhere; what it shows is no key. */
+/** A page with one of these is a form, a script or a redirect, so its text is not taken for a key. */
 const INTERACTIVE = ['<form', '<input', '<script', '<meta '];
 
 /** The text of a body in UTF-8 or UTF-16, without white space, NULs and the byte order mark around it. */

@@ -74,8 +74,8 @@ export class Backfill {
   }
 
   /**
-   * Aborts a running fetch; what is missing is fetched after `open`, or after the next start, by the journal.
-   * Never rejects.
+   * Aborts a running fetch; what is missing is fetched after `open`, or, from the journal, after the next
+   * start. Never rejects.
    */
   async close(): Promise<void> {
     this.closed = true;

@@ -35,7 +35,7 @@ export class Cases implements RecoveryListener {
       (entry, signal) => this.fetch(entry, signal),
       (entry, error) => {
         this.emit({ type: 'warning', error });
-        this.over(entry.id);
+        this.noteDone(entry.id);
       },
     );
   }
@@ -106,7 +106,7 @@ export class Cases implements RecoveryListener {
   onSegmentEvent(event: RecorderEvent): void {
     if (event.type !== 'finished') return;
     if (this.isRunning) this.noteDelivered(event.info);
-    if (this.hasSegmentAlarms) this.over(SEGMENT);
+    if (this.hasSegmentAlarms) this.noteDone(SEGMENT);
     this.hasSegmentAlarms = false;
   }
 
@@ -130,7 +130,7 @@ export class Cases implements RecoveryListener {
     const isOwn = entry.camera === undefined || entry.camera === this.camera;
     if (isWanted && !isOwn) this.emit({ type: 'warning', error: cameraChanged(entry.from) });
     if (!isWanted || !isOwn) {
-      this.over(entry.id);
+      this.noteDone(entry.id);
       return;
     }
     const since = entry.missing?.since ?? deps.now();
@@ -146,7 +146,7 @@ export class Cases implements RecoveryListener {
         if (isDelivered) this.noteDelivered(info);
       }
     });
-    if (outcome.done && this.isRunning) this.over(entry.id);
+    if (outcome.done && this.isRunning) this.noteDone(entry.id);
     return outcome;
   }
 
@@ -155,8 +155,8 @@ export class Cases implements RecoveryListener {
     void this.note((journal) => journal.delivered(name));
   }
 
-  private over(id: string): void {
-    void this.note((journal) => journal.over(id));
+  private noteDone(id: string): void {
+    void this.note((journal) => journal.caseDone(id));
   }
 
   private get camera(): string | undefined {

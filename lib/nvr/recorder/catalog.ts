@@ -164,7 +164,7 @@ async function nameOf(fs: RecorderFs, journal: Journal, folder: string, file: st
   if (entry === undefined)
     throw new NvrError('ENORECORDING', 'That file is no clip of this node, or has been deleted.');
   if (!isOpen(entry) && !(await isThere(fs, journal, name))) {
-    await journal.gone(name);
+    await journal.removed(name);
     throw new NvrError('ENORECORDING', 'That clip is gone: someone has deleted its file.');
   }
   return name;

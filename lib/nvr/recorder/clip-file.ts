@@ -75,7 +75,7 @@ export class ClipFile {
       ...(id !== undefined && { id }),
     };
     const announce = (file: string): Promise<void> => journal.opened({ file, ...entry });
-    const retract = (file: string): Promise<void> => journal.gone(file);
+    const retract = (file: string): Promise<void> => journal.removed(file);
     const part = await PartFile.open(deps.fs, root, levels, writer.extension, fileMode, announce, retract);
     const thumbnail = (deps.thumbnail?.(picture()) ?? Promise.resolve(undefined)).catch(() => undefined);
     return new ClipFile(context, plan, journal, writer, part, first, preRollMs, thumbnail);
@@ -116,8 +116,8 @@ export class ClipFile {
     const { notPlain, ...made } = await this.part.finish(options.plain ?? false);
     const { file, bytes } = made;
     const start = timeOf(first);
-    const held = { ...facts, start, end: start + facts.durationMs };
-    const { missingMs, ...covered } = coverageOf(asked, held);
+    const contents = { ...facts, start, end: start + facts.durationMs };
+    const { missingMs, ...covered } = coverageOf(asked, contents);
     const picture = await this.saveThumbnail(file);
     const report = this.reportOf(facts, covered, made, plan.takeAlarms());
     // A full disk may refuse the journal's line. The file itself is complete, and the next start finds it.
@@ -160,7 +160,7 @@ export class ClipFile {
     await writer.finish().catch(() => undefined);
     const kept = await part.rescue();
     if (kept === undefined) {
-      await journal.gone(part.file);
+      await journal.removed(part.file);
       return undefined;
     }
     const { file, bytes } = kept;
@@ -168,8 +168,8 @@ export class ClipFile {
     const read = await readClip(await openBelow(context.deps.fs, journal.root, file));
     const start = timeOf(first);
     const { durationMs, frames } = read;
-    const held = { ...read, start, end: start + durationMs };
-    const covered = coverageOf({ from, to: held.end }, held);
+    const contents = { ...read, start, end: start + durationMs };
+    const covered = coverageOf({ from, to: contents.end }, contents);
     const report = this.reportOf({ ...writer.facts, durationMs, frames }, covered, kept, []);
     await journal.closed(part.file, { file, bytes, end: report.end, delivered: report });
     return path.join(context.options.folder, file);
@@ -184,7 +184,7 @@ export class ClipFile {
     const { first, plan, preRollMs, writer } = this;
     const { codec, width, height } = first.format;
     const { frames, durationMs, damaged, damagedSpans } = facts;
-    // A time-lapse plays shorter than the time it shows.
+    // A time-lapse plays for less time than it covers.
     const end = plan.id === LAPSE ? this.latest : first.time + durationMs;
     return {
       ...{ start: first.time, end, durationMs, frames, bytes },

@@ -9,7 +9,7 @@ export interface Span {
 }
 
 /** The contents of a file, in ms of the same clock. */
-export interface Held {
+export interface FileContents {
   readonly start: number;
   readonly end: number;
   readonly frames: number;
@@ -34,10 +34,10 @@ interface Coverage {
 /** A gap of no more than this many frames is ignored. */
 const GAP_FRAMES = 2;
 
-export function coverageOf(asked: Span, held: Held | undefined): Coverage {
+export function coverageOf(asked: Span, contents: FileContents | undefined): Coverage {
   const length = Math.max(0, asked.to - asked.from);
-  const holes = held === undefined || held.frames === 0 ? [asked] : holesOf(asked, held);
-  const least = held === undefined ? 0 : GAP_FRAMES * frameMs(held);
+  const holes = contents === undefined || contents.frames === 0 ? [asked] : holesOf(asked, contents);
+  const least = contents === undefined ? 0 : GAP_FRAMES * frameMs(contents);
   const gaps: ClipGap[] = [];
   for (const { from, to } of holes) {
     const start = Math.max(from, asked.from);
@@ -45,20 +45,20 @@ export function coverageOf(asked: Span, held: Held | undefined): Coverage {
     if (ms > 0 && ms > least) gaps.push({ at: Math.round(start - asked.from), ms: Math.round(ms) });
   }
   const listedMs = gaps.reduce((sum, { ms }) => sum + ms, 0);
-  const missingMs = listedMs + Math.round(held?.unlistedMs ?? 0);
+  const missingMs = listedMs + Math.round(contents?.unlistedMs ?? 0);
   const coverage =
     length === 0 ? 1 : Math.min(1, Math.max(0, Math.floor((1 - missingMs / length) * 1000) / 1000));
   return { coverage, gaps, missingMs };
 }
 
 /** The gaps before, inside and after the file. */
-function holesOf(asked: Span, { start, end, gaps }: Held): Span[] {
+function holesOf(asked: Span, { start, end, gaps }: FileContents): Span[] {
   const within = gaps.map(({ at, ms }) => ({ from: start + at, to: start + at + ms }));
   return [{ from: asked.from, to: start }, ...within, { from: end, to: asked.to }];
 }
 
 /** The average duration of a frame, in ms. */
-function frameMs({ start, end, frames, gaps, unlistedMs }: Held): number {
+function frameMs({ start, end, frames, gaps, unlistedMs }: FileContents): number {
   const missing = gaps.reduce((sum, { ms }) => sum + ms, unlistedMs);
   return Math.max(0, end - start - missing) / frames;
 }

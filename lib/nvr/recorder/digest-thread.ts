@@ -19,7 +19,7 @@ export class DigestThread {
   private worker: Worker | undefined;
   private readonly waiting = new Map<number, (reply: DigestReply | undefined) => void>();
   private files = 0;
-  private numbers = 0;
+  private lastFileNumber = 0;
   private idle: NodeJS.Timeout | undefined;
 
   constructor(private readonly script = SCRIPT) {}
@@ -31,7 +31,7 @@ export class DigestThread {
       const worker = (this.worker ??= this.start());
       worker.ref();
       this.files++;
-      return { worker, file: ++this.numbers };
+      return { worker, file: ++this.lastFileNumber };
     } catch {
       return undefined;
     }
@@ -72,15 +72,15 @@ export class DigestThread {
       resolve?.(reply);
     });
     worker.on('error', () => {
-      this.gone(worker);
+      this.onEnded(worker);
     });
     worker.on('exit', () => {
-      this.gone(worker);
+      this.onEnded(worker);
     });
     return worker;
   }
 
-  private gone(worker: Worker): void {
+  private onEnded(worker: Worker): void {
     if (worker !== this.worker) return;
     this.worker = undefined;
     for (const resolve of this.waiting.values()) resolve(undefined);

@@ -91,5 +91,5 @@ async function forget(
   const nameOf = (full: string): string => below(context.options.folder, full);
   if (thumbnail !== undefined) await (await openBelow(fs, journal.root, nameOf(thumbnail))).remove();
   await (await openBelow(fs, journal.root, nameOf(file))).remove();
-  await journal.gone(nameOf(file));
+  await journal.removed(nameOf(file));
 }

@@ -113,8 +113,8 @@ export class Journal extends JournalEntries {
     return this.note({ op: 'missing', id, ms, since });
   }
 
-  /** The alarm is done. */
-  over(id: string): Promise<void> {
+  /** An alarm or an export needs nothing more: it is reported, and nothing is to be fetched any more. */
+  caseDone(id: string): Promise<void> {
     return this.waiting.has(id) ? this.note({ op: 'over', id }) : Promise.resolve();
   }
 
@@ -126,7 +126,7 @@ export class Journal extends JournalEntries {
   async closed(planned: string, entry: DoneEntry): Promise<void> {
     const kept = this.open.get(planned)?.kept;
     await this.note({ op: 'done', ...entry, ...(kept && { kept }) });
-    if (planned !== entry.file) await this.gone(planned);
+    if (planned !== entry.file) await this.removed(planned);
   }
 
   /** A running flow has received the message of a finished file. */
@@ -144,8 +144,8 @@ export class Journal extends JournalEntries {
   }
 
   /**
-   * A file is about to be replaced by its keyframes. `thinned` follows if that succeeds, `whole` if it does
-   * not.
+   * A file is about to be replaced by its keyframes. `thinned` follows if that succeeds, `notThinned` if it
+   * does not.
    */
   thin(file: string, thinned: Thinned): Promise<void> {
     return this.note({ op: 'thin', file, ...thinned });
@@ -155,12 +155,12 @@ export class Journal extends JournalEntries {
     return this.note({ op: 'thinned', file });
   }
 
-  whole(file: string): Promise<void> {
+  notThinned(file: string): Promise<void> {
     return this.note({ op: 'whole', file });
   }
 
   /** The file was deleted, or was never finished under this name. */
-  gone(file: string): Promise<void> {
+  removed(file: string): Promise<void> {
     return this.note({ op: 'gone', file });
   }
 

@@ -45,7 +45,7 @@ export class Recorder {
   private readonly trouble = new StreamTrouble();
   /** All unfinished clips, including the present one. */
   private readonly clips = new Set<Clip>();
-  private numbers = 0;
+  private lastClipNumber = 0;
   private readonly store: ClipStore;
   private readonly cases: Cases;
   private readonly endless: Endless;
@@ -197,7 +197,7 @@ export class Recorder {
     const window = new AlarmWindow(from, postRoll * 1000, maxLength * 1000);
     window.alarm(now, alarm, held);
     this.window = window;
-    const number = ++this.numbers;
+    const number = ++this.lastClipNumber;
     const { reason, time } = alarm;
     const alarmed = { monotonic: now, time };
     const { id, noted } = this.cases.begin(

@@ -93,7 +93,7 @@ async function dropFetched(
       await openBelow(fs, journal.root, name)
         .then((place) => place.remove())
         .catch(() => false);
-    await journal.gone(file);
+    await journal.removed(file);
   }
   return rest;
 }
@@ -115,13 +115,13 @@ async function finish(
   if (found !== undefined && alarm?.missing !== undefined)
     await (await openBelow(fs, root, found.file)).remove();
   if (found === undefined || alarm?.missing !== undefined) {
-    await journal.gone(entry.file);
+    await journal.removed(entry.file);
     return undefined;
   }
   const read = await readClip(await openBelow(fs, root, found.file));
   const isFirst = ![...journal.finished].some(({ id }) => id === entry.id);
   const { start, reason, codec, width, height, id } = entry;
-  // A time-lapse plays shorter than the time it shows: it ends at the file's last write.
+  // A time-lapse plays for less time than it covers, so its end is the time of the file's last write.
   const end = id === LAPSE ? Math.max(start, found.modified ?? start) : start + read.durationMs;
   const isCase = alarm !== undefined && id !== SEGMENT;
   const shown = { from: start, to: start + read.durationMs };

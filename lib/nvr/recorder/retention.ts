@@ -98,7 +98,7 @@ async function remove(
   const wasThere = await unlink(fs, root, file);
   if (thumbnail !== undefined) await unlink(fs, root, thumbnail);
   await removeEmpty(fs, root, file);
-  await journal.gone(file);
+  await journal.removed(file);
   if (wasThere) report({ file, bytes, reason });
 }
 

@@ -63,7 +63,7 @@ export async function finishThinning(fs: RecorderFs, journal: Journal): Promise<
       (place) => place.file(),
       () => undefined,
     );
-    await (found?.size === thinning.bytes ? journal.thinned(file) : journal.whole(file));
+    await (found?.size === thinning.bytes ? journal.thinned(file) : journal.notThinned(file));
     await openBelow(fs, journal.root, file + THIN_PART)
       .then((part) => part.remove())
       .catch(() => undefined);

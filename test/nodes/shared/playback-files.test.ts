@@ -294,7 +294,7 @@ describe('the files of a playback node', () => {
     deploy();
     await ask({ channel: '1-2', run: 'a' });
     for (const action of ['pause', 'resume', 'seek'])
-      assert.match(String((await node.receive({ action })).error), /can be stopped, and nothing else/);
+      assert.match(String((await node.receive({ action })).error), /can only be stopped/);
     assert.equal((await node.receive({ action: 'stop', run: 'other' })).error!.code, 'EINPUT');
     assert.equal((await node.receive({ action: 'stop' })).error, undefined);
     assert.deepEqual(

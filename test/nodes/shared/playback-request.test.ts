@@ -121,7 +121,7 @@ describe('what a message asks of a recording', () => {
   });
 
   it('plays units of the node’s own NVR alone, and makes files of any', () => {
-    refused({ from: '-1m', nvr: 'barn' }, /msg\.nvr may name another NVR where "output" is "file" alone/);
+    refused({ from: '-1m', nvr: 'barn' }, /msg\.nvr can name another NVR only if "output" is "file"/);
     assert.equal(units({ from: '-1m', nvr: ' HOME ' }).length, 1);
     const file = { from: '2026-03-28T12:00:00', duration: '1m', channel: 'gate', nvr: 'Barn' };
     const { server, channels, from } = requests().files(file as never);

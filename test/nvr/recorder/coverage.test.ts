@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { coverageOf, type Held } from '../../../lib/nvr/recorder/coverage.js';
+import { coverageOf, type FileContents } from '../../../lib/nvr/recorder/coverage.js';
 
 const FRAME = 40;
 const asked = { from: 1000, to: 11_000 };
 
 /** What a writer says of pictures at these times. */
-function heldOf(times: readonly number[]): Held {
+function heldOf(times: readonly number[]): FileContents {
   const start = times[0]!;
   const gaps = times.slice(1).flatMap((time, index) => {
     const ms = time - times[index]!;

@@ -20,11 +20,11 @@ describe('a journal that was written anew', () => {
       isFull ? Promise.reject(systemError('ENOSPC')) : fsPromises.open(...given)) as RecorderFs['open'];
     const journal = await Journal.load({ ...fsPromises, open }, folder, 'one', owner);
     await assert.rejects(
-      journal.over('none').then(() => journal.gone('1.mp4')),
+      journal.caseDone('none').then(() => journal.removed('1.mp4')),
       { code: 'ENOSPC' },
     );
     isFull = false;
-    await journal.gone('2.mp4');
+    await journal.removed('2.mp4');
     const [first] = fs.readFileSync(path.join(folder, '.nvr-record-one@here.jsonl'), 'utf8').split('\n');
     assert.deepEqual(JSON.parse(first!), { op: 'of', camera: 'gate' });
   });

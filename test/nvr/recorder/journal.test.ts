@@ -90,8 +90,8 @@ describe('a recorder’s journal on the disk', () => {
         { bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
         { bytes: 60, unkeptBytes: 20 },
       );
-      await journal.gone('2.mp4');
-      await journal.gone('2.mp4');
+      await journal.removed('2.mp4');
+      await journal.removed('2.mp4');
       assert.deepEqual(
         { files: journal.files, bytes: journal.bytes, unkeptBytes: journal.unkeptBytes },
         { files: 1, bytes: 20, unkeptBytes: 20 },
@@ -144,7 +144,7 @@ describe('a recorder’s journal on the disk', () => {
   describe('writes', () => {
     it('nothing that says nothing new', async () => {
       const journal = await load();
-      await journal.over('unknown');
+      await journal.caseDone('unknown');
       await journal.delivered('unknown.mp4');
       await journal.keep('unknown.mp4', true);
       assert.deepEqual(fs.readdirSync(folder), []);
@@ -165,7 +165,7 @@ describe('a recorder’s journal on the disk', () => {
       isFull = true;
       await assert.rejects(journal.alarmed(alarm('b')), { code: 'ENOSPC' });
       isFull = false;
-      await journal.over('a');
+      await journal.caseDone('a');
       assert.deepEqual(ops(), ['alarm', 'over']);
       assert.deepEqual(journal.cases, [alarm('b')], 'this run knows it all the same');
     });
@@ -179,7 +179,7 @@ describe('a recorder’s journal on the disk', () => {
         return handle;
       };
       const journal = await Journal.load({ ...fsPromises, open }, folder, 'one');
-      await Promise.all([journal.alarmed(alarm('a')), journal.missing('a', 1, 2), journal.over('a')]);
+      await Promise.all([journal.alarmed(alarm('a')), journal.missing('a', 1, 2), journal.caseDone('a')]);
       assert.deepEqual(ops(), ['alarm', 'missing', 'over']);
     });
 
@@ -227,7 +227,7 @@ describe('a recorder’s journal on the disk', () => {
       assert.deepEqual([...after.finished], [...journal.finished]);
       assert.deepEqual(fs.readdirSync(folder), ['.nvr-record-one.jsonl']);
       assert.equal(fs.statSync(path.join(folder, '.nvr-record-one.jsonl')).mode & 0o777, 0o600);
-      await journal.over('b');
+      await journal.caseDone('b');
       assert.equal(lines().length, 5, 'it counts from there');
     });
   });
@@ -271,7 +271,7 @@ describe('a recorder’s journal on the disk', () => {
         missing: { ms: 300, since: 7000 },
       });
       for (const one of [journal, await load()]) assert.deepEqual(one.cases, [expected]);
-      await journal.over('a');
+      await journal.caseDone('a');
       for (const one of [journal, await load()]) assert.deepEqual(one.cases, []);
     });
 
@@ -289,7 +289,7 @@ describe('a recorder’s journal on the disk', () => {
         );
       await journal.thinned('1.mp4');
       await journal.thinned('2.mp4');
-      await journal.whole('3.mp4');
+      await journal.notThinned('3.mp4');
       await journal.thinned('3.mp4');
       const report = { ...REPORT, ...thinned, audio: false, thinned: true };
       for (const one of [journal, await load()])

@@ -104,7 +104,7 @@ describe('how long recordings last', () => {
     const fetched = { ...entry, timeSource: 'onvif' } as const;
     await journal.opened({ file: 'fetched.mp4', start: NOW - 300 * HOUR, ...fetched });
     assert.equal(status().bytesPerDay, 48 * GIB);
-    await journal.gone('open.mp4');
+    await journal.removed('open.mp4');
     await file(6.5, 0, 13);
     assert.equal(status().bytesPerDay, 48 * GIB);
   });

@@ -251,7 +251,7 @@ describe('the journal and retention', () => {
 
   it('is written anew when most of its lines say nothing any more', async () => {
     await clip('kept.mp4', NOW);
-    for (let i = 0; i < 1200; i++) await journal.gone(`${i}.mp4`);
+    for (let i = 0; i < 1200; i++) await journal.removed(`${i}.mp4`);
     assert.ok(fs.readFileSync(journalFile(), 'utf8').split('\n').length < 300);
     assert.equal((await reload()).files, 1);
   });

@@ -13,7 +13,7 @@ const TEXTS = {
     skipped: 'pictures left out',
     waiting: 'Waiting for a picture …',
     ended: 'End of the recording',
-    slow: 'The NVR sends its recording no faster',
+    slow: 'The NVR cannot send its recording faster',
     sound: 'Sound',
     pip: 'Picture in picture',
     fullScreen: 'Full screen',
