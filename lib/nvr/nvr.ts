@@ -128,7 +128,7 @@ export class Nvr {
       settings,
       account: this.account,
       memory: this.memory.camera(),
-      warnIfCrowded: () => this.hubs.warnIfCrowded(),
+      crowdedWarningOnce: () => this.hubs.crowdedWarningOnce(),
       channel,
       stream,
       uri: this.liveUri(channel, stream),

@@ -1,4 +1,4 @@
-// What nvr-health-ping tells of a check, and when it checks.
+// The messages and badge of nvr-health-ping about a check, and the time until the next one.
 
 import type { NodeMessage, NodeStatus } from 'node-red';
 import type { Health } from '../../lib/nvr/health/health.js';

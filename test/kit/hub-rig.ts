@@ -51,7 +51,7 @@ export class HubRig {
     return new Hub({
       ...{ account, memory, session: {}, uri: 'rtsp://127.0.0.1/', channel: 1, stream: 'main' },
       settings: settingsFor(554, { linger: 10, ...settings }),
-      warnIfCrowded: () => this.crowded.shift(),
+      crowdedWarningOnce: () => this.crowded.shift(),
       open: (_uri, options) => {
         if (this.refusal !== undefined) return Promise.reject(new NvrError(this.refusal, 'Refused.'));
         const session = new FakeSession(options as SessionOptions, account.memory.transport ?? this.lower);

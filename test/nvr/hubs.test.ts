@@ -125,14 +125,14 @@ describe('the hubs of an NVR', () => {
     const crowd = [1, 2, 3].map((channel) => own(channel));
     use(crowd[0]!);
     use(crowd[1]!);
-    assert.equal(hubs.warnIfCrowded(), undefined);
+    assert.equal(hubs.crowdedWarningOnce(), undefined);
     use(crowd[2]!);
-    assert.equal(hubs.warnIfCrowded()?.code, 'ESESSIONS');
-    assert.equal(hubs.warnIfCrowded(), undefined);
+    assert.equal(hubs.crowdedWarningOnce()?.code, 'ESESSIONS');
+    assert.equal(hubs.crowdedWarningOnce(), undefined);
     crowd[2]!.state = 'idle';
-    assert.equal(hubs.warnIfCrowded(), undefined);
+    assert.equal(hubs.crowdedWarningOnce(), undefined);
     use(crowd[2]!);
-    assert.equal(hubs.warnIfCrowded(), undefined);
+    assert.equal(hubs.crowdedWarningOnce(), undefined);
   });
 
   it('are closed once the last TEARDOWN is through', async () => {

@@ -35,8 +35,8 @@ interface HubContext {
   /** Opens a session; by default one to the camera. */
   readonly open?: typeof openSession;
   readonly memory: UnitMemory;
-  /** Called when the first user comes. Returns the warning to give if too many cameras are in use. */
-  readonly warnIfCrowded?: () => NvrError | undefined;
+  /** Called when the first user comes. Returns a warning, once, if too many cameras are in use. */
+  readonly crowdedWarningOnce?: () => NvrError | undefined;
   readonly uri: string;
   readonly channel: number;
   readonly stream: string;
@@ -116,7 +116,7 @@ export class Hub implements CameraHub {
     const leave = this.subscribers.join(subscriber, this.kept.units, this.kept.isWhole);
     if (this.state === 'idle') {
       this.connect();
-      const crowded = this.context.warnIfCrowded?.();
+      const crowded = this.context.crowdedWarningOnce?.();
       if (crowded !== undefined) this.warn(crowded);
     }
     return {

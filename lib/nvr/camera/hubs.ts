@@ -48,7 +48,7 @@ export class Hubs {
   }
 
   /** The warning for a node whose session exceeds `maxSessions`; given only once. */
-  warnIfCrowded(): NvrError | undefined {
+  crowdedWarningOnce(): NvrError | undefined {
     if (this.warned || this.busy().length <= this.maxSessions) return undefined;
     this.warned = true;
     return new NvrError(

@@ -27,7 +27,7 @@ export function whyNoKeyframe(before: Count, now: Count & { transport?: string }
     return 'the camera refreshes its picture piece by piece (intra refresh) and sends none. Switch that off on the camera for keyframes and snapshots.';
   if (percent >= SERIOUS_PERCENT) {
     return /udp|multicast/i.test(transport)
-      ? `${percent} % of the packets are lost on the way over ${name}; use TCP, or mend the network.`
+      ? `${percent} % of the packets are lost on the way over ${name}; use TCP, or repair the network.`
       : `${percent} % of the packets are missing though they come over ${name}: the server drops them. Lower the bit rate, or relieve the server.`;
   }
   return 'set a shorter keyframe interval (GOP) on the camera.';

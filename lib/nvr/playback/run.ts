@@ -18,8 +18,8 @@ const GRACE_MS = 30_000;
 /** The waits, in ms, before each resume after the stream broke off; then the run ends. */
 const RESUME_AFTER_MS = [0, 2_000, 8_000];
 /**
- * Errors that a retry cannot mend. 403 and 404 are not among them: an NVR that restarts may answer them for a
- * recording that it played before.
+ * Errors after which a retry cannot succeed. 403 and 404 are not among them: an NVR that restarts may answer
+ * them for a recording that it played before.
  */
 const FINAL: ReadonlySet<NvrErrorCode> = new Set(['EUNSUPPORTED', 'EINPUT', 'ENORECORDING']);
 /** The span counts as complete if the last picture is this close (ms) to `to`; more for a slow camera. */

@@ -87,9 +87,9 @@ export type Line =
   | { readonly op: 'over'; readonly id: string };
 
 /**
- * `told`: the file's message was delivered. `gone`: the file was deleted, or never finished. `keep` and
- * `release`: its protection from retention. `thin` begins a replacement by keyframes, `thinned` ends it,
- * `whole` cancels it.
+ * The words are those of existing journals. `told`: the file's message was delivered. `gone`: the file was
+ * deleted, or never finished. `keep` and `release`: its protection from retention. `thin` begins a
+ * replacement by keyframes, `thinned` ends it, `whole` cancels it.
  */
 const FILE_WORDS = ['told', 'gone', 'keep', 'release', 'thinned', 'whole'] as const;
 export type FileWord = (typeof FILE_WORDS)[number];
@@ -117,7 +117,7 @@ export function shortReport(report: ClipReport): ClipReport {
   };
 }
 
-/** Writes a line. In the file, a report that was not delivered is named `untold`, any other `story`. */
+/** Writes a line. Existing journals name a report `untold` until it is delivered, and `story` after that. */
 export function lineText(line: Line): string {
   if (line.op !== 'done') return `${JSON.stringify(line)}\n`;
   const { undelivered: untold, delivered: story, ...entry } = line;

@@ -186,7 +186,7 @@ export class Recorder {
     this.sound = new Sound();
     this.pace.lastPicture = -Infinity;
     await Promise.all([...[...this.clips].map((clip) => clip.end(to)), this.cases.close()]);
-    // It may have been armed again meanwhile.
+    // The recorder may have been armed again meanwhile.
     if (this.status.state === 'disarmed') await this.store.close();
   }
 
@@ -276,7 +276,7 @@ export class Recorder {
   private onUnit(unit: MediaUnit): void {
     if (unit.kind === 'metadata') return;
     if (this.options.mode === 'timelapse') {
-      if (unit.kind === 'video' && this.lapse.choose(unit)) this.film(unit);
+      if (unit.kind === 'video' && this.lapse.choose(unit)) this.addToLapse(unit);
       return;
     }
     const unwritable = unit.kind === 'audio' ? this.sound.take(unit) : undefined;
@@ -291,7 +291,8 @@ export class Recorder {
     this.clip?.push(unit);
   }
 
-  private film(unit: VideoUnit): void {
+  /** Adds a frame to the present file of the time-lapse, or to the next one if that is full. */
+  private addToLapse(unit: VideoUnit): void {
     if (this.clip !== undefined && this.lapse.isOver(unit)) {
       this.endClip(0);
       this.beginEndless();

@@ -148,7 +148,7 @@ class Lane {
       };
       worker.postMessage({ ...job, data: this.share(job.data) } satisfies SnapshotJob);
     });
-    this.rest();
+    this.startIdleTimer();
     if ('code' in reply) throw new NvrError(reply.code, reply.message);
     if (reply.memory) this.pictures = reply.memory;
     paceCollector(reply.length);
@@ -212,7 +212,8 @@ class Lane {
     this.onReply?.({ code: 'EDECODE', message });
   }
 
-  private rest(): void {
+  /** The thread no longer keeps the process alive, and ends unless another keyframe comes. */
+  private startIdleTimer(): void {
     if (this.worker === undefined) return;
     this.worker.unref();
     this.idleTimer = setTimeout(() => {

@@ -81,7 +81,7 @@ export class Clips {
       return [
         ...clips.filter(({ reason }) => reason !== FILM).map((clip) => this.describe(camera, clip)),
         ...open.map(({ file, start }): ListedClip => {
-          const id = this.learn({ camera, file });
+          const id = this.remember({ camera, file });
           const rest = { kind: 'clip', alarms: [], frameMs: USUAL_FRAME_MS, thumbnail: false } as const;
           return { id, start, end: Math.min(Date.now(), to), ...rest, unfinished: true };
         }),
@@ -93,7 +93,7 @@ export class Clips {
 
   private describe(camera: RecordedCamera, clip: ClipInfo): ListedClip {
     const { file, start, end, reason, alarms, durationMs, frames, thumbnail } = clip;
-    const id = this.learn({ camera, file, ...(thumbnail !== undefined && { thumbnail }) });
+    const id = this.remember({ camera, file, ...(thumbnail !== undefined && { thumbnail }) });
     return {
       ...{ id, start, end },
       kind: reason === 'continuous' ? 'segment' : 'clip',
@@ -103,8 +103,11 @@ export class Clips {
     };
   }
 
-  /** The id is derived from the file name, so that links to a clip survive a restart. */
-  private learn(clip: FoundClip): string {
+  /**
+   * Remembers a clip by an id and returns that. It is made from the file name, so that links survive a
+   * restart.
+   */
+  private remember(clip: FoundClip): string {
     const id = createHash('sha256').update(clip.file).digest('hex').slice(0, ID_LENGTH);
     this.byId.delete(id);
     this.byId.set(id, clip);

@@ -86,7 +86,7 @@ export const recordSettings = settingsTable({
     label: ['One picture for', 'Ein Bild je'],
     unit: ['keyframes', 'Schlüsselbilder'],
     help: [
-      'Keyframes for one picture of the film, which has 25 a second: with a keyframe a second, 58 make a minute of a day.',
+      'One of so many keyframes becomes a picture of the film, which has 25 a second: with a keyframe a second, 58 turn a day into a minute.',
       'So viele Schlüsselbilder ergeben ein Bild des Films mit 25 Bildern je Sekunde: Bei einem Schlüsselbild je Sekunde machen 58 aus einem Tag eine Minute.',
     ],
     badge: ['bad keyframes', 'Bilder ungültig'],

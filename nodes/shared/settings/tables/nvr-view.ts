@@ -71,7 +71,7 @@ export const viewSettings = settingsTable({
     label: ['Pages', 'Seiten'],
     unit: ['open at once, at most', 'zugleich offen, höchstens'],
     help: [
-      'At most so many pages are open at once; a further one says that there are too many.',
+      'At most this many pages can be open at once; a further one says that there are too many.',
       'So viele Seiten dürfen zugleich offen sein; auf jeder weiteren steht, dass es zu viele sind.',
     ],
     icon: 'fa-users',
