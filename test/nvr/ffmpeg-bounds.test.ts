@@ -116,6 +116,20 @@ describe('the ffmpeg fallback, at its bounds', function () {
     assert.equal(await findFfmpeg('here', { PATH: [relative, folder].join(path.delimiter) }), ffmpegPath);
   });
 
+  it('is looked for by its name, and on Windows by that of a program first', async () => {
+    const program = await job('of-both', '');
+    const windows = await job('of-both.exe', '');
+    const found = (): Promise<string> => findFfmpeg('of-both', { PATH: folder });
+    assert.equal(await found(), program.ffmpegPath);
+    const platform = sinon.stub(process, 'platform').value('win32');
+    try {
+      assert.equal(await found(), windows.ffmpegPath);
+      assert.equal(await findFfmpeg('here', { PATH: folder }), path.join(folder, 'here'), 'and without');
+    } finally {
+      platform.restore();
+    }
+  });
+
   it('takes no picture of a program that fails behind it, and none of three bytes', async () => {
     const fails = await job('fails-late', `${JPEG}; echo picture; exit 3`);
     await assert.rejects(ffmpegSnapshot(fails), { code: 'EDECODE', message: /exit code 3/ });

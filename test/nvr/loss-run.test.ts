@@ -78,7 +78,7 @@ describe('a run of losses', () => {
   });
 
   it('is none at a stream’s beginning in the middle of a GOP', () => {
-    assert.deepEqual(run('lllp').told, []);
+    assert.deepEqual(run('lllp'), { told: [], given: 'lllp' });
   });
 });
 

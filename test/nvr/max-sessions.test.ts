@@ -84,6 +84,14 @@ describe('cameras in use at once', () => {
     use(nvr.camera(8, 'main', 'message'));
   });
 
+  it('are 64 where the setting says nothing, as many as the largest NVR has', async () => {
+    const { maxSessions: _, ...rest } = settingsFor(server.port);
+    const large = new Nvr(rest);
+    for (let channel = 1; channel <= 64; channel++) use(large.camera(channel, 'main', 'message'));
+    assert.throws(() => large.camera(65, 'main', 'message'), { code: 'ESESSIONS' });
+    await large.close();
+  });
+
   it('gives the same hub for the same camera, whoever asks first, however many were asked for', () => {
     const own = nvr.camera(1, 'main');
     for (let round = 0; round < 3; round++) {

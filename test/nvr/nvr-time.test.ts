@@ -33,6 +33,18 @@ describe('parseTime', () => {
     assert.equal(time('2026-07-01 14:02', BERLIN), Date.UTC(2026, 6, 1, 12, 2));
   });
 
+  it('takes text without a zone in UTC, wherever this machine stands, where the NVR has no zone', () => {
+    const before = process.env.TZ;
+    process.env.TZ = 'Asia/Tokyo';
+    try {
+      assert.equal(new Date(NOW).getTimezoneOffset(), -540, 'the machine stands in Tokyo');
+      assert.equal(time('2026-07-01T14:02:00'), Date.UTC(2026, 6, 1, 14, 2));
+    } finally {
+      if (before === undefined) delete process.env.TZ;
+      else process.env.TZ = before;
+    }
+  });
+
   it('is right on both nights of the year when the clocks change', () => {
     assert.equal(time('2026-03-29T01:59:00', BERLIN), Date.UTC(2026, 2, 29, 0, 59));
     assert.equal(time('2026-03-29T03:00:00', BERLIN), Date.UTC(2026, 2, 29, 1, 0));

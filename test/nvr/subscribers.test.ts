@@ -175,6 +175,14 @@ describe('the subscribers of a camera', () => {
     assert.equal(viewer.came(), '1 3');
   });
 
+  it('get the very unit that came where nothing of it was cut off: it is in the memory once', () => {
+    const [viewer, recorder] = [join(), join({ cutSlices: true })];
+    const came = unit(1, { keyframe: true });
+    send(came);
+    assert.equal(viewer.units[0], came);
+    assert.equal(recorder.units[0], came);
+  });
+
   it('that skip go without what builds on a loss, and the others do not', () => {
     const [skips, takes] = [join({ onLoss: 'skip' }), join()];
     send(unit(1, { keyframe: true }));

@@ -58,6 +58,16 @@ describe('the exports of a node', () => {
     assert.throws(() => rigOf({ fileName: '../{HHmmss}' }), { code: 'EINPUT' });
   });
 
+  it('make the folder of the recordings where there is none, and none before there is something for it', async () => {
+    const made = path.join(folder, 'on', 'demand');
+    const rig = rigOf({ folder: made });
+    await rig.exports.recover();
+    assert.equal(nodeFs.existsSync(made), false);
+    const { reason, files } = await rig.export();
+    assert.deepEqual({ reason, files }, { reason: 'reached', files: 1 });
+    assert.ok(nodeFs.existsSync(path.join(made, path.basename(rig.files[0]!.file))));
+  });
+
   it('take a day, and not a millisecond more', async () => {
     const rig = rigOf();
     const from = EPOCH - 2 * DAY_MS;
@@ -268,6 +278,20 @@ describe('the exports of a node', () => {
       rig.asked.map(({ from }) => from),
       [SPAN.from, reached, reached],
     );
+  });
+
+  it('go on, as a job, by the part of the span that was asked for first, however it is said later', async () => {
+    const rig = rigOf();
+    const job = { run: 'job', isJob: true };
+    rig.breakAt = EPOCH + 4_000;
+    await rig.export(job);
+    const done = Math.floor(((rig.files[0]!.recordedTo - SPAN.from) * 100) / (SPAN.to - SPAN.from));
+    rig.breakAt = Infinity;
+    rig.progress.length = 0;
+    await rig.export({ ...job, from: SPAN.from + DAY_MS, to: SPAN.to + DAY_MS });
+    const percents = rig.progress.map(({ percent }) => percent);
+    assert.equal(percents[0], done);
+    assert.ok(percents.at(-1)! > 90, percents.join(' '));
   });
 
   it('name what is there of a span without a keyframe', async () => {

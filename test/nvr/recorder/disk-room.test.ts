@@ -24,7 +24,7 @@ describe('what is left free on a disk', () => {
     const { fs } = disk(1100 * MIB);
     await claimRoom(fs, '/room/a', 50 * MIB, 1024 * MIB, 0);
     await assert.rejects(claimRoom(fs, '/room/a', 50 * MIB, 1024 * MIB, 10), (error: Error) => {
-      assert.match(error.message, /less than 1024 MiB are free/);
+      assert.match(error.message, /full but for 1000 MiB: .* less than 1024 MiB are free/);
       return (error as { code?: string }).code === 'EDISK';
     });
   });
@@ -36,6 +36,12 @@ describe('what is left free on a disk', () => {
     await claimRoom(it.fs, '/room/b', 100 * MIB, 1024 * MIB, 1000);
     await claimRoom(it.fs, '/room/b', 1000, 1024 * MIB, 1001);
     assert.equal(it.asked, 3);
+  });
+
+  it('is said to be nothing where more would be written than there is', async () => {
+    await assert.rejects(claimRoom(disk(10 * MIB).fs, '/room/n', 50 * MIB, MIB, 0), {
+      message: /full but for 0 MiB: .* less than 1 MiB/,
+    });
   });
 
   it('is asked for at once after a refusal: something may have been deleted meanwhile', async () => {
