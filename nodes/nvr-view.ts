@@ -78,7 +78,7 @@ class ViewNode implements FlowPart {
     const { httpNodeAuth } = RED.settings as unknown as { httpNodeAuth?: unknown };
     if (httpNodeAuth === undefined || httpNodeAuth === null)
       node.warn(
-        `Whoever reaches Node-RED sees the cameras at ${this.path}: set httpNodeAuth in settings.js to ask for a password.`,
+        `Anybody who can reach Node-RED can see the cameras at ${this.path}: set httpNodeAuth in settings.js to ask for a password.`,
       );
   }
 

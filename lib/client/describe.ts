@@ -17,7 +17,7 @@ import { RtspConnection } from './connection.js';
 import { unlessGivenUp } from './given-up.js';
 import { loginRules } from './login.js';
 import type { ServerMemory } from './quirks.js';
-import { accountGoesAlong, isSameHost, notALocation } from './redirect.js';
+import { redirectKeepsAccount, isSameHost, notALocation } from './redirect.js';
 import { credentialsOf, type SessionOptions } from './session-options.js';
 import { errorOfReply } from './status.js';
 import type { Transport } from './transport/transport.js';
@@ -123,7 +123,7 @@ export async function* describeInSteps(options: DescribeOptions): AsyncGenerator
           redirects: options.redirects,
           checksTls: options.tls?.rejectUnauthorized !== false,
         };
-        credentials = accountGoesAlong(given, target, next, rules) ? account : undefined;
+        credentials = redirectKeepsAccount(given, target, next, rules) ? account : undefined;
         if (!options.transport.followsRedirects) throw withinTunnel(location);
         target = { tls: next.tls, host: next.host, port: next.port, path: next.path };
         continue;

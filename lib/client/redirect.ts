@@ -40,7 +40,12 @@ export function isSameHost(one: Pick<Origin, 'host'>, other: Pick<Origin, 'host'
  * setting `any`. Throws ETLS if the redirect leaves TLS, and EUNSUPPORTED if it leads to another host and the
  * setting forbids that.
  */
-export function accountGoesAlong(given: Origin, here: Origin, next: Origin, rules: RedirectRules): boolean {
+export function redirectKeepsAccount(
+  given: Origin,
+  here: Origin,
+  next: Origin,
+  rules: RedirectRules,
+): boolean {
   if (here.tls && !next.tls)
     throw new NvrError(
       'ETLS',

@@ -76,7 +76,8 @@ export function registerAdmin(RED: NodeAPI): void {
   route('cameras', (body, response) => withTarget(RED, body, (target) => findCameras(target, response)));
   route('picture', (body, response) => {
     const picture = typeof body.id === 'string' ? pictures.get(body.id) : undefined;
-    if (picture === undefined) throw new NvrError('EINPUT', 'There is no such picture any more.');
+    if (picture === undefined)
+      throw new NvrError('EINPUT', 'This picture is not stored any more: test again.');
     response.type('image/jpeg').set('Cache-Control', 'no-store').send(picture);
   });
   route('moving', (body, response) => {

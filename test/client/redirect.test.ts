@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { tcp } from '../../lib/client/transport/transports.js';
-import { accountGoesAlong, type Origin, type RedirectRules } from '../../lib/client/redirect.js';
+import { redirectKeepsAccount, type Origin, type RedirectRules } from '../../lib/client/redirect.js';
 import { RtspSession, type SessionOptions } from '../../lib/client/session.js';
 import { openPipe } from '../../lib/client/transport/socket.js';
 import { NvrError } from '../../lib/errors.js';
@@ -82,7 +82,7 @@ describe('quirk redirects: redirects', () => {
     const given = { tls: false, host: 'nvr.example', port: 554 };
     const same = { redirects: 'same', checksTls: true } as const;
     const goes = (next: Partial<Origin>, rules: RedirectRules = same): boolean =>
-      accountGoesAlong(given, given, { ...given, ...next }, rules);
+      redirectKeepsAccount(given, given, { ...given, ...next }, rules);
     assert.equal(goes({ host: 'NVR.example' }), true);
     assert.equal(goes({ port: 555 }), false);
     assert.equal(goes({ tls: true, port: 322 }), true);
@@ -93,7 +93,7 @@ describe('quirk redirects: redirects', () => {
     const secure = { ...given, tls: true };
     for (const redirects of ['same', 'any'] as const)
       assert.throws(
-        () => accountGoesAlong(given, secure, given, { redirects, checksTls: true }),
+        () => redirectKeepsAccount(given, secure, given, { redirects, checksTls: true }),
         /without TLS/,
       );
   });

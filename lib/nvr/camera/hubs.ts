@@ -53,7 +53,7 @@ export class Hubs {
     this.warned = true;
     return new NvrError(
       'ESESSIONS',
-      `The nodes of these flows use more than ${this.maxSessions} cameras of this NVR at once; it may have no session left for others. The setting "maxSessions" says how many are expected.`,
+      `The nodes of these flows use more than ${this.maxSessions} cameras of this NVR at once; it may have no session left for others. If it allows that many, set "maxSessions" higher.`,
     );
   }
 

@@ -102,7 +102,10 @@ export class HealthProbes {
       found.push(...there);
       const trouble = answers.find(({ state, code }) => state === 'down' && code !== 'ECHANNEL');
       if (there.length === 0 && trouble !== undefined)
-        throw new NvrError(trouble.code ?? 'EUNREACHABLE', trouble.reason ?? 'The NVR cannot be asked.');
+        throw new NvrError(
+          trouble.code ?? 'EUNREACHABLE',
+          trouble.reason ?? 'The NVR did not say which channels it has.',
+        );
       if (there.length === 0) break;
     }
     return found;

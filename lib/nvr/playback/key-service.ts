@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { USER_AGENT } from '../../client/describe.js';
 import { unlessGivenUp } from '../../client/given-up.js';
 import { clearPassword, login, loginRules } from '../../client/login.js';
-import { accountGoesAlong, isSameHost, notALocation } from '../../client/redirect.js';
+import { redirectKeepsAccount, isSameHost, notALocation } from '../../client/redirect.js';
 import { authorityOnWire } from '../../rtsp/uri.js';
 import { NvrError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -177,7 +177,7 @@ class Conversation {
     const next = readLocation(location, target);
     const checksTls = settings.tlsSettings?.rejectUnauthorized !== false;
     const rules = { redirects: settings.redirects ?? 'same', checksTls } as const;
-    this.withAccount = accountGoesAlong(given, target, next, rules) && settings.username !== '';
+    this.withAccount = redirectKeepsAccount(given, target, next, rules) && settings.username !== '';
     if (!isSameHost(next, target) || next.port !== target.port) this.cookies.clear();
     this.target = next;
   }

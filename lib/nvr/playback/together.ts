@@ -144,6 +144,7 @@ export class PlaybackTogether implements PlaybackControls {
     play: (request: PlaybackRequest, handlers: PlaybackHandlers) => PlaybackRun,
     handlers: PlaybackHandlers,
   ): void {
+    // Looked up at each call, because the run has to be started before it can be a member.
     const own = (): Member | undefined => this.members.find((member) => member.lane === lane);
     const receiver = {
       onUnit: (recorded: RecordedUnit) => {

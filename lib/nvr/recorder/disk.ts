@@ -9,7 +9,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EACCES: 'Node-RED’s user may not write there',
   EPERM: 'Node-RED’s user may not write there',
   ENOENT: 'the folder is gone; is its disk still mounted?',
-  ENOTDIR: 'a part of the path is no folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
   ESTALE: 'the network folder is gone',
   EIO: 'the disk reports an error',
   EMFILE: 'too many files are open',

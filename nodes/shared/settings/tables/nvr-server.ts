@@ -124,7 +124,7 @@ export const serverSettings = settingsTable({
     },
     label: ['Recorded time', 'Zeit der Aufzeichnung'],
     help: [
-      'How the NVR is told which time to play: by what stands in the playback path, or by ONVIF’s replay, whose path names the recording alone.',
+      'Where the NVR finds the time to play: in the playback path, or in headers of ONVIF replay, whose path names only the recording.',
       'Wie der NVR erfährt, welche Zeit er abspielen soll: durch den Wiedergabe-Pfad oder mit ONVIF-Replay, bei dem der Pfad nur die Aufzeichnung nennt.',
     ],
     badge: ['bad replay', 'Replay ungültig'],

@@ -206,7 +206,7 @@ class NvrVideo extends HTMLElement {
     }
     this.player =
       this.directPlayer(mime) ??
-      new Player(this.video, mime, this.soundOn ? BEHIND_WITH_SOUND : BEHIND, () => this.again());
+      new Player(this.video, mime, this.soundOn ? BEHIND_WITH_SOUND : BEHIND, () => this.onPlayerFailed());
     this.player.begin(segment);
   }
 
@@ -228,8 +228,8 @@ class NvrVideo extends HTMLElement {
     this.rejoin();
   }
 
-  /** The player failed: restarts it, and after three failures in a minute requests still pictures instead. */
-  again() {
+  /** Restarts the player; after three failures within a minute requests still pictures instead. */
+  onPlayerFailed() {
     const now = performance.now();
     this.failures = [...(this.failures ?? []).filter((at) => now - at < 60_000), now];
     this.reset();

@@ -6,12 +6,12 @@ const AHEAD = 20;
 const BEHIND_KEPT = 20;
 const SPEEDS = [1, 2, 4, 8];
 /** Seek this many seconds past the start of a picture, so that it is the one shown. */
-const WITHIN = 0.002;
+const INTO_PICTURE = 0.002;
 /**
- * How long to wait for the requested picture after the keyframe. An NVR that sends in real time needs up to a
- * GOP, so the keyframe is shown meanwhile.
+ * How long (ms) to wait for the requested picture after the keyframe. An NVR that sends in real time needs up
+ * to a GOP, so the keyframe is shown meanwhile.
  */
-const EARLY_MS = 150;
+const PICTURE_WAIT_MS = 150;
 
 /** Common to all recordings: continue, pause, change the speed. */
 class Recorded {
@@ -66,7 +66,7 @@ class Replay extends Recorded {
     const found = this.shownOf(time);
     if (found !== undefined) {
       this.isEarly = false;
-      this.media.currentTime = found + WITHIN;
+      this.media.currentTime = found + INTO_PICTURE;
       this.go();
       return;
     }
@@ -133,7 +133,7 @@ class Replay extends Recorded {
       this.waiting ??= setTimeout(() => {
         this.isLate = true;
         this.feed();
-      }, EARLY_MS);
+      }, PICTURE_WAIT_MS);
     } else if (kind === 'state') {
       const { state, code, reason } = JSON.parse(new TextDecoder().decode(body));
       if (state === 'error' || this.wall.length === 0) this.report(state, code, reason);
@@ -204,7 +204,7 @@ class Replay extends Recorded {
 
   present(shownAt) {
     this.shown = true;
-    this.media.currentTime = shownAt + WITHIN;
+    this.media.currentTime = shownAt + INTO_PICTURE;
     this.report('replaying');
     this.go();
   }
@@ -228,7 +228,7 @@ class Replay extends Recorded {
     const times = this.wall.map(([shownAt]) => shownAt).sort((a, b) => a - b);
     const now = times.findLastIndex((shownAt) => shownAt <= this.media.currentTime);
     const next = times[now + by];
-    if (next !== undefined) this.media.currentTime = next + WITHIN;
+    if (next !== undefined) this.media.currentTime = next + INTO_PICTURE;
   }
 
   /** Position of the picture at a time, in seconds of the player's clock; undefined if it was not read. */
