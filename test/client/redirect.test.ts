@@ -73,7 +73,7 @@ describe('quirk redirects: redirects', () => {
     assert.equal(error.code, 'EAUTH');
     assert.match(
       error.message,
-      /redirects to 127\.0\.0\.1:\d+, which wants a log-in; the account is not sent there/,
+      /redirects to 127\.0\.0\.1:\d+, which asks for a log-in; the account is not sent to/,
     );
     assert.ok(other.requests.every(({ headers }) => !headers.has('Authorization')));
   });

@@ -89,7 +89,7 @@ describe('UDP that loses 5 % of its packets', () => {
     assert.equal(setups(first).at(-1), 'tcp');
 
     for (const [one, why] of [
-      [fixed, /stays there.*"udp"/],
+      [fixed, /stays on UDP.*"udp"/],
       [refused, /refuses TCP \(461\).*stays on UDP/],
     ] as const) {
       const told = warnings(one).filter((reason) => reason.includes('within the last minute'));

@@ -144,7 +144,7 @@ describe('the dialog’s test', () => {
   it('puts the stored password into no path that the dialog does not have from the flow file', async () => {
     const { status, lines } = await test({ liveTemplate: '/x?name={username}&secret={password}' });
     assert.deepEqual({ status, code: lines[0]!.code }, { status: 400, code: 'EINPUT' });
-    assert.match(String(lines[0]!.reason), /in no new path: type the password again/);
+    assert.match(String(lines[0]!.reason), /a new path with the password in it\): type the password again/);
     assert.equal(server.requests.length, 0);
   });
 

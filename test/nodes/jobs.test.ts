@@ -142,7 +142,7 @@ describe('a job by message', function () {
     it('refuses a name that is none, and another NVR for units', async () => {
       await refused({ job: 'x'.repeat(101), ...span }, /^msg\.job must be text of at most 100/);
       await refused({ job: {}, ...span }, /^msg\.job must be text/);
-      await refused({ nvr: 'North', output: 'units', ...span }, /"file" alone/);
+      await refused({ nvr: 'North', output: 'units', ...span }, /only if "output" is "file"/);
       await refused({ nvr: 'South', ...span }, /it has "Home", "North"\.$/);
     });
   });

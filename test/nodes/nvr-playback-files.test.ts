@@ -169,7 +169,7 @@ describe('nvr-playback to a file', function () {
     await refused({ from: '-10m', duration: 1, channel: [] }, /channel/);
     send({ from: secondsAgo(600), duration: 120, run: 'long' });
     await underWay();
-    await refused({ action: 'pause', run: 'long' }, /stopped, and nothing else/);
+    await refused({ action: 'pause', run: 'long' }, /can only be stopped/);
     send({ action: 'stop', run: 'long' });
     await sink('event').word('stopped');
     assert.ok(clipOf(await sink('out').first(() => true)).frames > 0);

@@ -186,7 +186,7 @@ describe('an attempt to fetch what is missing of an alarm', () => {
       const outcome = await attempt(entryOf(seconds), 0);
       assert.equal(outcome.done, false);
       assert.equal(outcome.error?.code, 'ENORECORDING');
-      assert.match(outcome.error.message, /^No video came .*: the NVR has recorded nothing/);
+      assert.match(outcome.error.message, /^No video came .*: the NVR has no recording/);
       assertNothingLeft();
     }
   });
