@@ -25,7 +25,7 @@ function quoted(page: string): string[] {
 }
 
 describe('the pages in Markdown', () => {
-  it('link to pages and pictures that exist', () => {
+  it('link only to pages and pictures that exist', () => {
     for (const page of pages('.', 'docs', 'lib', 'test/kit'))
       for (const [, target] of read(page).matchAll(/\]\(([^)\s#]+)/g)) {
         if (/^[a-z]+:/.test(target!)) continue;

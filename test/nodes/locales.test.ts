@@ -130,7 +130,7 @@ describe('the texts of the editor', () => {
     }
   });
 
-  it('read as written by a German, and hold no riddle in English', () => {
+  it('read as if written by a German, and are easy to understand in English', () => {
     const of = (language: Language): string =>
       [
         ...TYPES.flatMap((type) => [...flat(builtCatalog(type, language)).values()]),

@@ -194,7 +194,7 @@ describe('the site of a view node', () => {
     await until(() => hub.subscribers.size === 0, { withinMs: 4_000 });
   });
 
-  it('goes by the wishes asked last, though earlier ones arrive after them', async () => {
+  it('follows the wishes that a page sent last, even if earlier ones arrive after them', async () => {
     const { url, hub } = await serve();
     const { hello, close } = await open(url);
     const { viewer } = hello;
