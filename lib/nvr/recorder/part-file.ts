@@ -216,11 +216,11 @@ async function copyPlain(
  * Bytes up to the end of the last complete fragment (moof and mdat), or of the boxes after the fragments; 0
  * if there is none (ISO 14496-12 8.8).
  */
-export async function wholeBytes(handle: FileHandle, size: number): Promise<number> {
+export async function wholeBytes(handle: FileHandle, size: number, maxBoxes = MAX_BOXES): Promise<number> {
   const header = Buffer.alloc(16);
   let whole = 0;
   let hasFragment = false;
-  for (let at = 0, boxes = 0; boxes < MAX_BOXES; boxes++) {
+  for (let at = 0, boxes = 0; boxes < maxBoxes; boxes++) {
     const { bytesRead } = await handle.read(header, 0, 16, at);
     if (bytesRead < 8) break;
     const type = header.toString('latin1', 4, 8);

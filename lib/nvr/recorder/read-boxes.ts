@@ -18,14 +18,14 @@ const MAX_TABLES = 256 * 1024 * 1024;
 const MAX_BOXES = 1_000_000;
 
 /** Rejects with the file system's error, or if the file is no clip. Stops at the first incomplete box. */
-export async function readBoxes(handle: FileHandle): Promise<ClipBoxes> {
+export async function readBoxes(handle: FileHandle, maxBoxes = MAX_BOXES): Promise<ClipBoxes> {
   const { size } = await handle.stat();
   const head = Buffer.alloc(16);
   let moov: Buffer | undefined;
   let tracks: ClipTrack[] = [];
   const fragments: Map<ClipTrack, ClipSample[]>[] = [];
   const places: number[] = [];
-  for (let at = 0, count = 0; at + 8 <= size && count < MAX_BOXES; count++) {
+  for (let at = 0, count = 0; at + 8 <= size && count < maxBoxes; count++) {
     await handle.read(head, 0, 16, at);
     const short = head.readUInt32BE(0);
     const length = short === 1 ? Number(head.readBigUInt64BE(8)) : short;

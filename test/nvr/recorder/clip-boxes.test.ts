@@ -6,6 +6,7 @@ import type { VideoUnit } from '../../../lib/codec/unit.js';
 import { openBelow } from '../../../lib/nvr/recorder/below.js';
 import { ClipFile } from '../../../lib/nvr/recorder/clip-file.js';
 import { Journal } from '../../../lib/nvr/recorder/journal.js';
+import { wholeBytes } from '../../../lib/nvr/recorder/part-file.js';
 import { copyPieces } from '../../../lib/nvr/recorder/plain-mp4.js';
 import { readBoxes, samplesOf, type ClipBoxes } from '../../../lib/nvr/recorder/read-boxes.js';
 import { readClip } from '../../../lib/nvr/recorder/read-clip.js';
@@ -88,6 +89,30 @@ describe('a clip that is read back', () => {
         samples: before.map((at) => at + 24),
       },
     );
+  });
+
+  it('is read up to so many boxes as a file may have, and no further', async () => {
+    const name = await record(clipUnits('h264', 60));
+    const bytes = fs.readFileSync(path.join(root, name));
+    const begins: number[] = [];
+    for (let at = 0; at < bytes.length; at += bytes.readUInt32BE(at)) begins.push(at);
+    // The last fragment: its moof, its mdat, and what is behind it.
+    const last = begins.findLastIndex((at) => bytes.toString('latin1', at + 4, at + 8) === 'moof');
+    const handle = await fsPromises.open(path.join(root, name));
+    const fragments = async (most?: number): Promise<number> =>
+      (await readBoxes(handle, most)).fragments.length;
+    const whole = (most?: number): Promise<number> => wholeBytes(handle, bytes.length, most);
+    const all = await fragments();
+    assert.ok(all > 1);
+    assert.deepEqual(
+      { read: await fragments(last), oneMore: await fragments(last + 1) },
+      { read: all - 1, oneMore: all },
+    );
+    assert.deepEqual(
+      { all: await whole(), read: await whole(last + 1), oneMore: await whole(last + 2) },
+      { all: bytes.length, read: begins[last], oneMore: begins[last + 2] },
+    );
+    await handle.close();
   });
 
   it('is not copied as if it were whole where it ends before its last sample', async () => {
