@@ -59,6 +59,19 @@ describe('the clock of a live player', () => {
     );
   });
 
+  it('holds back as many pictures as may be out of order, no fewer, and no more than that costs', () => {
+    const delays = { 0: [0, 1, 2, 3], 1: [0, 2, 1, 4, 3, 6, 5], 2: [0, 4, 2, 1, 3, 8, 6, 5, 7] };
+    for (const [depth, order] of Object.entries(delays)) {
+      const times = run(
+        order.map((picture) => picture * 40),
+        Number(depth),
+      );
+      const offsets = times.map(({ offset }) => offset / 3_600);
+      assert.equal(Math.min(...offsets), 0, `depth ${depth}: a picture is shown as it is decoded`);
+      assert.equal(offsets[0], Number(depth), `depth ${depth}: the first picture waits for those before it`);
+    }
+  });
+
   it('gives times that a player takes, whatever comes', () => {
     fc.assert(
       fc.property(

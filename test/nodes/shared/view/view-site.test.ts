@@ -228,7 +228,8 @@ describe('the site of a view node', () => {
     assert.equal((await want(url, { viewer: 'guessed', wishes: [wish] })).status, 404);
     assert.equal((await want(url, { viewer, wishes: [wish] }, 'text/plain')).status, 415);
     for (const body of [
-      { viewer, wishes: [{ ...wish, camera: 2 }] },
+      { viewer, wishes: [{ ...wish, camera: CAMERAS.length }] },
+      { viewer, wishes: [{ ...wish, camera: 0.5 }] },
       { viewer, wishes: [{ ...wish, camera: -1 }] },
       { viewer, wishes: [{ ...wish, camera: '0' }] },
       { viewer, wishes: 'all' },
