@@ -238,6 +238,11 @@ describe('the site of a view node', () => {
       null,
     ])
       assert.equal((await want(url, body)).status, 400, JSON.stringify(body));
+    const behindTheLast = await want(url, { viewer, wishes: [{ ...wish, camera: CAMERAS.length }] });
+    assert.deepEqual(await behindTheLast.json(), {
+      code: 'EINPUT',
+      reason: 'A wish names no camera of the page.',
+    });
     assert.equal((await want(url, { viewer, wishes: [], more: 'x'.repeat(20_000) })).status, 413);
     assert.equal(hub.subscribers.size, 0);
     close();
