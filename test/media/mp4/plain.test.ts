@@ -46,6 +46,32 @@ describe('a plain file', () => {
     assert.equal(Number(header.readBigUInt64BE(media - 8)), 16 + 51);
   });
 
+  it('finds each sample where fragments have now more and now fewer of them', () => {
+    const counts = [2, 1, 2, 2, 1, 3];
+    let time = 0;
+    const lists = counts.map((count, index) =>
+      Array.from({ length: count }, (_, at) => ({ at: 1000 * index + 10 * at, time: 100 * time++ })),
+    );
+    const clip = pictures(lists);
+    const { header } = clip;
+    assert.deepEqual(
+      samplesOf(clip).map(({ at }) => at - header.length),
+      Array.from({ length: time }, (_, index) => 10 * index),
+    );
+    // First chunk, samples of each, description: a row where the number changes (ISO/IEC 14496-12, 8.7.4).
+    const stsc = boxAt(header, 'moov', 'trak', 'mdia', 'minf', 'stbl', 'stsc');
+    const rows = Array.from({ length: stsc.readUInt32BE(12) }, (_, row) =>
+      [0, 4, 8].map((at) => stsc.readUInt32BE(16 + 12 * row + at)),
+    );
+    assert.deepEqual(rows, [
+      [1, 2, 1],
+      [2, 1, 1],
+      [3, 2, 1],
+      [5, 1, 1],
+      [6, 3, 1],
+    ]);
+  });
+
   it('has the media of samples one by one where they lie in another order in the original file', () => {
     const { pieces } = pictures([
       [
