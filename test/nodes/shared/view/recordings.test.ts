@@ -248,6 +248,18 @@ describe('the recordings of a view node', () => {
       while (fs.existsSync(path.join(dir, name))) await new Promise(setImmediate);
     });
 
+    it('are those that could be saved where the rest could not, with the cause of that', async () => {
+      const nvr: FakeNvr = new FakeNvr(async function* brokenOff() {
+        await Promise.resolve();
+        const { from } = nvr.asked.at(-1)!;
+        for (const unit of clipUnits('h264', 3)) yield { ...unit, time: unit.time - BEGIN + from };
+        throw new NvrError('EAUTH', 'The password has been changed.');
+      });
+      const { recordings } = await serve(nvr);
+      const { files, code } = (await save(recordings)) as Saved & { readonly code?: string };
+      assert.deepEqual({ files: files.length, code }, { files: 1, code: 'EAUTH' });
+    });
+
     it('are sixteen files in one folder at most, and none once the page’s node is closed', async () => {
       const { url, recordings } = await serve(recorder());
       const ids: string[] = [];
