@@ -63,7 +63,12 @@ describe('the ffmpeg fallback, at its bounds', function () {
 
   it('lets two programs run at the same time, and no more', async () => {
     const log = path.join(folder, 'log');
-    const slow = await job('slow', `echo + >> ${log}; sleep 0.03; echo - >> ${log}; ${JPEG}; echo picture`);
+    // Each waits for a second one, however late a busy machine starts that.
+    const both = `until [ "$(grep -c + ${log})" -ge 2 ]; do sleep 0.01; done`;
+    const slow = await job(
+      'slow',
+      `echo + >> ${log}; ${both}; sleep 0.03; echo - >> ${log}; ${JPEG}; echo picture`,
+    );
     await Promise.all([1, 2, 3, 4].map(() => ffmpegSnapshot({ ...slow, camera: {} })));
     let running = 0;
     let most = 0;
