@@ -79,6 +79,28 @@ describe('RecordedClock', () => {
     }
   });
 
+  it('quirk wrong-sender-reports: nor where the NVR’s clock is wrong, or this machine reads the report late', () => {
+    const sourceOf = (offMs: number, now = START + 60_000): TimeSource =>
+      new RecordedClock(START, 0, 1).timeOf(unit(0, { captureTime: now + offMs, timeSource: 'sr' }), now)
+        .source;
+    for (const off of [-29_999, -3_400, -2_000, 2_000, 5_000, 29_999])
+      assert.equal(sourceOf(off), 'rtpinfo', `${off} ms off the present`);
+    assert.equal(sourceOf(30_000), 'sr', 'a recording that begins anywhere within ten minutes');
+    const far = START + 300_000;
+    assert.equal(sourceOf(-30_000, far), 'sr');
+  });
+
+  it('believes a report of a time closer to the one expected than to the present, though both are close', () => {
+    const now = START + 10_000;
+    const sourceOf = (at: number): TimeSource =>
+      new RecordedClock(START, 0, 1).timeOf(unit(0, { captureTime: START + at, timeSource: 'sr' }), now)
+        .source;
+    assert.deepEqual(
+      [-2_000, 3_000, 5_000, 5_001].map((at) => sourceOf(at)),
+      ['sr', 'sr', 'sr', 'rtpinfo'],
+    );
+  });
+
   it('counts twice as fast at scale 2, as RTP time goes on at real speed', () => {
     const clock = new RecordedClock(START, 0, 2);
     assert.equal(clock.timeOf(unit(0), NOW).time - START, 0);

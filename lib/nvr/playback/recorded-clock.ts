@@ -6,9 +6,12 @@ import type { TimeSource, VideoUnit } from '../../codec/unit.js';
 /** A time that is further than this (ms) from the expected one is ignored. */
 const BELIEVED_MS = 10 * 60_000;
 /**
- * If sender reports in a run of the past are this close (ms) to the present, they give the server's clock and
- * not the recorded time (quirk: wrong-sender-reports).
+ * Sender reports in a run of the past that are this close (ms) to the present, and closer to it than to the
+ * recorded time that is expected, give the server's clock and not the recorded time (quirk:
+ * wrong-sender-reports). The server's clock may be wrong, and a busy machine reads a report late.
  */
+const PRESENT_MS = 30_000;
+/** A run whose expected time is this close (ms) to the present: its reports may well say both. */
 const NOW_MS = 2_000;
 const CLOCK_RATE = 90_000;
 
@@ -87,7 +90,7 @@ export class RecordedClock {
       return { time: onvifTime, source: 'onvif' };
     }
     if (captureTime !== undefined && unit.timeSource === 'sr' && isNear(captureTime, expected)) {
-      this.isServersClock ||= Math.abs(captureTime - nowMs) < NOW_MS && Math.abs(expected - nowMs) > NOW_MS;
+      this.isServersClock ||= isPresent(captureTime, expected, nowMs);
       if (!this.isServersClock) return { time: captureTime, source: 'sr' };
     }
     if (this.rtptime !== undefined) {
@@ -101,6 +104,11 @@ export class RecordedClock {
   private toMs(step: number): number {
     return (((step | 0) * 1000) / CLOCK_RATE) * this.scale;
   }
+}
+
+function isPresent(claim: number, expected: number, nowMs: number): boolean {
+  const off = Math.abs(claim - nowMs);
+  return off < PRESENT_MS && off < Math.abs(claim - expected) && Math.abs(expected - nowMs) > NOW_MS;
 }
 
 function isNear(claim: number, expected: number): boolean {

@@ -241,7 +241,7 @@ describe('the site of a view node', () => {
     const behindTheLast = await want(url, { viewer, wishes: [{ ...wish, camera: CAMERAS.length }] });
     assert.deepEqual(await behindTheLast.json(), {
       code: 'EINPUT',
-      reason: 'A wish names no camera of the page.',
+      reason: '"camera" in a wish must be the index of a camera of this page.',
     });
     assert.equal((await want(url, { viewer, wishes: [], more: 'x'.repeat(20_000) })).status, 413);
     assert.equal(hub.subscribers.size, 0);
