@@ -27,7 +27,7 @@ describe('the error of a channel that is not there', () => {
     const said = errorOfStatus(404, 'No /x?token=hunter2', 'DESCRIBE').message;
     assert.ok(said.includes('404 No /x?token=***:'), said);
     const moved = notALocation('/x?token=hunter2', undefined).message;
-    assert.ok(moved.includes('("/x?token=***")'), moved);
+    assert.ok(moved.includes('to "/x?token=***",'), moved);
   });
 });
 
