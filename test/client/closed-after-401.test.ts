@@ -82,7 +82,9 @@ describe('a server that closes the connection it asked for a log-in on', () => {
         on === 'OPTIONS' ? 'OPTIONS+ DESCRIBE+ SETUP+ PLAY+ TEARDOWN+' : 'DESCRIBE+ SETUP+ PLAY+ TEARDOWN+',
       );
       assert.equal(memory.recall('loginOn'), 'new-connection');
-      assert.ok(trace.some((line) => line.startsWith('* the server asked for a log-in and closed the connection')));
+      assert.ok(
+        trace.some((line) => line.startsWith('* the server asked for a log-in and closed the connection')),
+      );
       await open();
       assert.ok(!asked(3).includes('DESCRIBE+'), 'the next session does not try the old one first');
       assert.ok(asked(4).includes('PLAY+'));

@@ -203,7 +203,10 @@ describe('an export of evidence', () => {
     const untold = { start: 0, end: day, durationMs: day + 1 };
     const line = { op: 'done', file: 'long.mp4', end: day, bytes: 1, untold };
     fs.writeFileSync(path.join(rig.rig.folder, '.nvr-record-test.jsonl'), `${JSON.stringify(line)}\n`);
-    await assert.rejects(rig.export({ from: 0, to: day }), { code: 'EINPUT', message: /1 files of 25 h/ });
+    await assert.rejects(rig.export({ from: 0, to: day }), {
+      code: 'EINPUT',
+      message: /1 files with 25 h of video/,
+    });
     await rig.close();
     rig = new EvidenceRig();
     await rig.record();
