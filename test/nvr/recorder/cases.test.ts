@@ -142,17 +142,17 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       cases.onClipEvent(id, { type: 'extended', clip: 1, reason: '', alarms: 2 }, 0);
       cases.onClipEvent(id, finished(false), 0);
       assert.deepEqual(
-        { delivered: of('delivered'), over: of('over') },
+        { delivered: of('delivered'), over: of('caseDone') },
         { delivered: [['a/1.mp4']], over: [] },
       );
       cases.onClipEvent(id, finished(true, '/clips/a/2.mp4'), LEAST_MISSING_MS);
       assert.deepEqual(
-        { delivered: of('delivered'), over: of('over') },
+        { delivered: of('delivered'), over: of('caseDone') },
         { delivered: [['a/1.mp4'], ['a/2.mp4']], over: [[id]] },
       );
       cases.onClipEvent(id, finished(true), 0);
       cases.extend(id, NOW);
-      assert.deepEqual(ops(), ['alarmed', 'delivered', 'delivered', 'over'], 'it is known no more');
+      assert.deepEqual(ops(), ['alarmed', 'delivered', 'delivered', 'caseDone'], 'it is known no more');
     });
 
     it('is left to the next start where no flow runs', () => {
@@ -168,7 +168,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       isRunning = undefined;
       const cases = casesOf();
       cases.onClipEvent(begin(cases), finished(true), 0);
-      assert.deepEqual(ops(), ['alarmed', 'delivered', 'over']);
+      assert.deepEqual(ops(), ['alarmed', 'delivered', 'caseDone']);
     });
 
     it('is fetched where more than two seconds are missing: of a failed one all that was asked for, as it was extended', async () => {
@@ -182,7 +182,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
         [first, LEAST_MISSING_MS + 1, NOW],
         [second, 20_000, NOW],
       ]);
-      assert.deepEqual({ over: of('over'), toFetch: cases.toFetch }, { over: [], toFetch: 2 });
+      assert.deepEqual({ over: of('caseDone'), toFetch: cases.toFetch }, { over: [], toFetch: 2 });
       await clock.tickAsync(60_000);
       assert.deepEqual(asked.slice(0, 2), [
         [7, NOW - 2000, NOW + 8000],
@@ -195,7 +195,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
         const cases = casesOf(setting);
         const id = begin(cases);
         cases.onClipEvent(id, FAILED, 0);
-        assert.deepEqual({ last: of('over').at(-1), toFetch: cases.toFetch }, { last: [id], toFetch: 0 });
+        assert.deepEqual({ last: of('caseDone').at(-1), toFetch: cases.toFetch }, { last: [id], toFetch: 0 });
       }
       assert.deepEqual({ missing: of('missing'), events }, { missing: [], events: [] });
     });
@@ -215,16 +215,16 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       assert.equal(asked.length, 1, 'the day is over with the first attempt');
       const [warning] = events as [Extract<RecorderEvent, { type: 'warning' }>];
       assert.equal(warning.error.code, 'ENORECORDING');
-      assert.deepEqual(of('over'), [['old']]);
+      assert.deepEqual(of('caseDone'), [['old']]);
     });
 
     it('is over, with a warning, where it is another camera’s, and fetched where its camera is not named', () => {
       const cases = casesOf({ camera: 'gate' });
       cases.onCaseEnded({ ...entry, camera: 'yard' }, LEAST_MISSING_MS);
-      assert.deepEqual({ events, over: of('over') }, { events: [], over: [['old']] });
+      assert.deepEqual({ events, over: of('caseDone') }, { events: [], over: [['old']] });
       cases.onCaseEnded({ ...entry, camera: 'yard' }, 5000);
       assert.deepEqual(
-        { events: events.map(({ type }) => type), over: of('over').length },
+        { events: events.map(({ type }) => type), over: of('caseDone').length },
         { events: ['warning'], over: 2 },
       );
       cases.onCaseEnded({ ...entry, id: 'own', camera: 'gate' }, 5000);
@@ -235,7 +235,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
     it('is never fetched where it belongs to a segment', () => {
       const cases = casesOf();
       cases.onCaseEnded({ ...entry, id: SEGMENT }, 5000);
-      assert.deepEqual({ over: of('over'), toFetch: cases.toFetch }, { over: [[SEGMENT]], toFetch: 0 });
+      assert.deepEqual({ over: of('caseDone'), toFetch: cases.toFetch }, { over: [[SEGMENT]], toFetch: 0 });
     });
 
     it('is told with its message only where a flow runs', () => {
@@ -279,7 +279,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
         cases.onSegmentEvent(segment);
         assert.deepEqual(lines.slice(2), [
           ['delivered', 'a/1.mp4'],
-          ['over', SEGMENT],
+          ['caseDone', SEGMENT],
         ]);
         lines = [];
         cases.onSegmentEvent(segment);
@@ -293,7 +293,7 @@ describe('an alarm, until its clip was told and its missing parts fetched', () =
       cases.segmentAlarm(ALARM);
       isRunning = false;
       cases.onSegmentEvent(segment);
-      assert.deepEqual(ops(), ['alarmed', 'over']);
+      assert.deepEqual(ops(), ['alarmed', 'caseDone']);
     });
   });
 

@@ -147,7 +147,7 @@ describe('an alarm in the journal', function () {
     next.recorder.arm();
     const { error, message } = await next.event('failed');
     assert.equal(error.code, 'EUNREACHABLE');
-    assert.match(error.message, /Node-RED ended/);
+    assert.match(error.message, /Node-RED was stopped/);
     assert.deepEqual(message, MESSAGE);
     await next.line('over');
     const third = killed(next);
