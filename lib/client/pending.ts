@@ -28,14 +28,18 @@ export class PendingRequests {
    */
   wait(cseq: number, timeoutMs: number, late: () => NvrError): Promise<RtspResponse> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const expire = (): void => {
+        if (this.pending.get(cseq) !== request) return;
         this.pending.delete(cseq);
         this.expired.add(cseq);
         if (this.expired.size > LIMITS.pendingRequests)
           this.expired.delete(this.expired.values().next().value!);
         reject(late());
-      }, timeoutMs);
-      this.pending.set(cseq, { cseq, sentAt: performance.now(), timer, resolve, reject });
+      };
+      // Timers run before sockets are read: after the event loop stood still, the reply may lie there unread.
+      const timer = setTimeout(() => setImmediate(expire), timeoutMs);
+      const request = { cseq, sentAt: performance.now(), timer, resolve, reject };
+      this.pending.set(cseq, request);
     });
   }
 

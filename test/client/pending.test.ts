@@ -5,6 +5,9 @@ import { NvrError } from '../../lib/errors.js';
 import { LIMITS } from '../../lib/limits.js';
 import { Headers, type RtspResponse } from '../../lib/rtsp/message.js';
 
+/** The time-out and the turn of the event loop behind it, which fake timers count as 1 ms. */
+const GIVEN_UP_MS = 1000 + 1;
+
 describe('requests that wait for replies', () => {
   let clock: sinon.SinonFakeTimers;
   let pending: PendingRequests;
@@ -12,7 +15,9 @@ describe('requests that wait for replies', () => {
   let ended: Record<number, string>;
 
   beforeEach(() => {
-    clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    clock = sinon.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'],
+    });
     pending = new PendingRequests();
     ended = {};
   });
@@ -51,7 +56,7 @@ describe('requests that wait for replies', () => {
   it('are given up alone, each at its time', async () => {
     wait(1, 1000);
     wait(2, 2000);
-    await clock.tickAsync(1000);
+    await clock.tickAsync(GIVEN_UP_MS);
     assert.deepEqual(ended, { 1: 'ETIMEDOUT' });
     await reply(2);
     assert.deepEqual(ended, { 1: 'ETIMEDOUT', 2: '200' });
@@ -59,7 +64,7 @@ describe('requests that wait for replies', () => {
 
   it('do not get the late reply to an older one, of which many are remembered', async () => {
     for (let cseq = 1; cseq <= LIMITS.pendingRequests + 1; cseq++) wait(cseq);
-    await clock.tickAsync(1000);
+    await clock.tickAsync(GIVEN_UP_MS);
     wait(99);
     for (let cseq = 2; cseq <= LIMITS.pendingRequests + 1; cseq++)
       assert.equal(await reply(cseq), undefined, `the reply to ${cseq}`);
@@ -68,7 +73,7 @@ describe('requests that wait for replies', () => {
 
   it('get the late reply to one that was given up before the last sixteen: no more are remembered', async () => {
     for (let cseq = 1; cseq <= LIMITS.pendingRequests + 1; cseq++) wait(cseq);
-    await clock.tickAsync(1000);
+    await clock.tickAsync(GIVEN_UP_MS);
     wait(99);
     await reply(1);
     assert.equal(ended[99], '200');
@@ -76,7 +81,7 @@ describe('requests that wait for replies', () => {
 
   it('get the replies of a server that says the same CSeq each time, after a late one as well', async () => {
     wait(1);
-    await clock.tickAsync(1000);
+    await clock.tickAsync(GIVEN_UP_MS);
     wait(2);
     assert.equal(await reply(1, 404), undefined);
     await reply(1);
