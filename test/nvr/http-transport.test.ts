@@ -120,7 +120,7 @@ describe('an NVR whose transport is HTTP', () => {
   });
 
   it('plays recordings through the tunnel as fast as they come, by Basic where the settings allow it beside the key service’s Digest', async () => {
-    await start({ allowBasic: true }, 'admin:front-pw');
+    await start({ allowBasic: true, requestTimeout: 10 }, 'admin:front-pw');
     const from = Math.floor(Date.now() / 1000) * 1000 - 3_600_000;
     const words: string[] = [];
     let frames = 0;
