@@ -176,7 +176,7 @@ export interface HubSubscription {
 /** Reading them costs the hot path nothing. Counters are totals over all sessions of the hub. */
 export interface StreamStatistics extends SessionStatistics {
   /**
-   * `waiting`: for the next attempt; `failed`: too, but that comes late, since an early one could not help.
+   * `waiting`: the next attempt comes soon; `failed`: it comes late, since an early one would fail as well.
    */
   state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'failed';
   /** The name of the present session's transport, such as `tcp`. */
