@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { startDemo, type Demo } from '../../lib/simulator/demo.js';
 import { needs } from '../kit/tools.js';
-import { launchBrowser } from '../kit/node-red.js';
+import { errorsOf, launchBrowser } from '../kit/node-red.js';
 
 const SHOTS = process.env.NVR_SCREENSHOTS ?? path.join(os.tmpdir(), 'nvr-screenshots');
 
@@ -31,8 +31,7 @@ describe('the demo’s page in a browser', function () {
 
   it('shows four cameras that move, plays the clip of an alarm, and leads to each flow', async () => {
     const page = await browser!.newPage({ viewport: { width: 1280, height: 1100 } });
-    const errors: string[] = [];
-    page.on('pageerror', (error) => errors.push(error.message));
+    const errors = errorsOf(page);
     await page.goto(demo!.page);
     await page.waitForFunction(
       () => {

@@ -11,6 +11,16 @@ import { freePort } from '../../lib/simulator/ports.js';
 const ROOT = path.join(__dirname, '..', '..');
 const HOME = process.env.NODE_RED_HOME ?? ROOT;
 
+/**
+ * What the editor's user has set. Node-RED 5's editor begins its tips before it has made the box for them:
+ * RED.userSettings.init() calls startTips(), which lets setTip() call tipBox.html() a second later, and
+ * RED.sidebar.info.init() makes tipBox only once keymap.json has come (loadEditor() in
+ * @node-red/editor-client/public/red/red.js). On a busy machine that takes longer than a second, and setTip()
+ * throws "Cannot read properties of undefined (reading 'html')", unless the tip drawn by lot names a
+ * shortcut.
+ */
+const WITHOUT_TIPS = { _: { editor: { view: { 'view-show-tips': false } } } };
+
 export interface RunningNodeRed {
   readonly url: string;
   readonly pid: number;
@@ -40,6 +50,7 @@ export async function startNodeRed(
   }
   fs.writeFileSync(path.join(folder, 'flows.json'), JSON.stringify(flows));
   fs.writeFileSync(path.join(folder, 'flows_cred.json'), JSON.stringify(credentials));
+  fs.writeFileSync(path.join(folder, '.config.users.json'), JSON.stringify(WITHOUT_TIPS));
   const port = await freePort(0);
   const all = {
     uiHost: '127.0.0.1',
@@ -127,6 +138,16 @@ function contextOf(browser: Browser, locale: string): Promise<BrowserContext> {
   return context;
 }
 
+/** The page's uncaught errors from now on, with their stacks: an error's message does not say whose it is. */
+export function errorsOf(page: Page): string[] {
+  const errors: string[] = [];
+  page.on('pageerror', ({ message, stack }) => {
+    // What is thrown without being an Error has no stack.
+    errors.push(stack === undefined || stack === '' ? message : stack);
+  });
+  return errors;
+}
+
 /** Opens the editor and waits until it is ready; errors of the page fail the test. */
 export async function openEditor(
   browser: Browser,
@@ -134,8 +155,7 @@ export async function openEditor(
   locale = 'en-US',
 ): Promise<{ page: Page; errors: string[] }> {
   const page = await (await contextOf(browser, locale)).newPage();
-  const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
+  const errors = errorsOf(page);
   await page.goto(url);
   await page.waitForSelector('.red-ui-palette-node[data-palette-type="nvr-live-stream"]', {
     state: 'attached',
