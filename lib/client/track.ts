@@ -139,14 +139,22 @@ export class Track {
 
   /** One RTP packet; the buffer is read during the call only, unless the track is `unordered`. */
   rtp(buffer: Buffer, start: number, end: number, arrival: number): void {
-    if (this.admission.admit(buffer, start, end, arrival)) this.take(buffer, start, end, arrival);
+    const { view, admission } = this;
+    const isReadable = view.parse(buffer, start, end);
+    if (isReadable && admission.admitsAtOnce(view, arrival)) this.takeParsed(arrival);
+    else if (admission.admit(buffer, start, end, arrival)) this.take(buffer, start, end, arrival);
   }
 
   private take(buffer: Buffer, start: number, end: number, arrival: number): void {
+    if (this.view.parse(buffer, start, end)) this.takeParsed(arrival);
+    else this.reorder.push(buffer, start, end, arrival);
+  }
+
+  /** Takes the packet in `view`. */
+  private takeParsed(arrival: number): void {
     const { view, reorder } = this;
-    if (view.parse(buffer, start, end) && reorder.takeInOrder(view.sequence, view.ssrc | 0))
-      this.accept(arrival);
-    else reorder.push(buffer, start, end, arrival);
+    if (reorder.takeInOrder(view.sequence, view.ssrc | 0)) this.accept(arrival);
+    else reorder.push(view.buffer, view.start, view.end, arrival);
   }
 
   /** A compound RTCP packet (RFC 3550 6.1). */
@@ -212,28 +220,32 @@ export class Track {
   private accept(arrival: number): void {
     const { view } = this;
     this.received++;
-    if (view.ssrc !== this.ssrc) {
-      // The clock and the sequence numbers of a new source (SSRC) are unrelated to those of the old one.
-      if (this.ssrc !== -1) {
-        this.depacketizer.flush();
-        this.depacketizer.reset();
-        this.switches++;
-        this.clock.reset();
-        this.receiver.reset();
-      }
-      this.ssrc = view.ssrc;
-      if (this.foreignReport?.ssrc === view.ssrc) this.learn(this.foreignReport);
-      this.foreignReport = undefined;
-    }
+    if (view.ssrc !== this.ssrc) this.changeSource(view.ssrc);
     const missing = this.receiver.update(view, arrival);
     if (missing < 0) return;
-    if (missing > 0) {
-      // Units that were complete before the loss are delivered before the loss is reported.
-      this.depacketizer.gap();
-      this.options.onLoss(missing);
-    }
+    if (missing > 0) this.reportLoss(missing);
     // Packets of the track's other payload types (comfort noise, tones) count for the sequence only.
     if (view.payloadType === this.options.payloadType) this.depacketizer.push(view, arrival);
+  }
+
+  private changeSource(ssrc: number): void {
+    // The clock and the sequence numbers of a new source (SSRC) are unrelated to those of the old one.
+    if (this.ssrc !== -1) {
+      this.depacketizer.flush();
+      this.depacketizer.reset();
+      this.switches++;
+      this.clock.reset();
+      this.receiver.reset();
+    }
+    this.ssrc = ssrc;
+    if (this.foreignReport?.ssrc === ssrc) this.learn(this.foreignReport);
+    this.foreignReport = undefined;
+  }
+
+  private reportLoss(missing: number): void {
+    // Units that were complete before the loss are delivered before the loss is reported.
+    this.depacketizer.gap();
+    this.options.onLoss(missing);
   }
 
   private learn({ ntpMs, rtpTime, ntpMiddle, arrival }: SenderReport): void {

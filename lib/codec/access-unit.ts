@@ -24,6 +24,10 @@ const CLEAN_NALS = 1024;
 const LOOKED_THROUGH_BYTES = 1024;
 
 const NOTHING = { data: Buffer.alloc(0), nals: [] };
+const NO_NALS: readonly Buffer[] = [];
+
+/** A unit while it is made. */
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * Assembles access units of H.264 and H.265.
@@ -376,14 +380,18 @@ export class AccessUnitAssembler<Info> {
   private end(sequence: number, byMarker: boolean): void {
     const keyframe = this.isKeyframe();
     const entry = keyframe || this.unit.recovery >= 0;
-    const next = this.unit.openAt < 0 ? [] : this.buffer.takeFrom(this.unit.openAt);
+    const next = this.unit.openAt < 0 ? NO_NALS : this.buffer.takeFrom(this.unit.openAt);
     const nextArrival = this.unit.openArrival;
     const damaged = this.startMissing(entry) || this.unit.damaged;
     if (entry || this.picture.format.width === 0) this.picture.refresh(this.unit.ppsId);
-    const unit: VideoUnit = {
+    const { data, nals, cut } = this.bytes(entry);
+    const { recovery, onvifTime } = this.unit;
+    // Optional properties are added afterwards: spreading them into the literal costs more than all the rest.
+    const unit: Writable<VideoUnit> = {
       kind: 'video',
       codec: this.rules.codec,
-      ...this.bytes(entry),
+      data,
+      nals,
       keyframe,
       damaged,
       format: this.picture.format,
@@ -392,9 +400,10 @@ export class AccessUnitAssembler<Info> {
       arrival: this.unit.arrival,
       time: 0,
       timeSource: 'arrival',
-      ...(this.unit.recovery >= 0 && !keyframe && { recoveryFrames: this.unit.recovery }),
-      ...(!Number.isNaN(this.unit.onvifTime) && { onvifTime: this.unit.onvifTime }),
     };
+    if (cut !== undefined) unit.cut = cut;
+    if (recovery >= 0 && !keyframe) unit.recoveryFrames = recovery;
+    if (!Number.isNaN(onvifTime)) unit.onvifTime = onvifTime;
     this.references.mark(unit);
     this.stats.units += 1;
     this.ended += 1;

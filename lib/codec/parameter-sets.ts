@@ -39,13 +39,14 @@ const ALL_SETS = 128;
 /** Most bytes inserted before a unit, start codes included; real sets take about a hundred. */
 const FRONT_BYTES = 8 * 1024;
 const ORDER: Record<SetKind, number> = { vps: 0, sps: 1, pps: 2 };
+const KINDS = 3;
 
 export class ParameterSets<Info> {
   /** Incremented whenever the bytes of a set change. */
   version = 0;
   private readonly describe: (nal: Buffer) => SetFacts<Info> | undefined;
   // Least recently seen first.
-  private readonly sets = new Map<string, ParameterSet<Info>>();
+  private readonly sets = new Map<number, ParameterSet<Info>>();
   private bytes = 0;
   private lastNeeded: { version: number; ppsId: number; needed: readonly ParameterSet<Info>[] } | undefined;
   private lastFront: { needed: readonly ParameterSet<Info>[]; front: SetsInFront | undefined } | undefined;
@@ -65,15 +66,9 @@ export class ParameterSets<Info> {
    * access unit, 0 for the SDP.
    */
   learn(nal: Buffer, seenIn: number): void {
-    if (nal.length > SET_BYTES) return;
+    if (nal.length > SET_BYTES || this.isRepeated(nal, seenIn)) return;
     const facts = this.describe(nal);
     if (facts === undefined) return;
-    const stored = this.get(facts.kind, facts.id);
-    if (stored?.nal.equals(nal) === true) {
-      stored.seenIn = seenIn;
-      this.touch(stored);
-      return;
-    }
     const own = Buffer.allocUnsafeSlow(nal.length);
     nal.copy(own);
     this.remove(key(facts.kind, facts.id));
@@ -158,17 +153,28 @@ export class ParameterSets<Info> {
     return [...needed].filter((set) => set !== undefined);
   }
 
-  private touch(set: ParameterSet<Info>): void {
-    const name = key(set.kind, set.id);
-    this.sets.delete(name);
-    this.sets.set(name, set);
+  /** Whether the set is stored already. It then counts as seen in this unit. */
+  private isRepeated(nal: Buffer, seenIn: number): boolean {
+    for (const set of this.sets.values()) {
+      if (!set.nal.equals(nal)) continue;
+      set.seenIn = seenIn;
+      this.touch(set);
+      return true;
+    }
+    return false;
   }
 
-  private remove(name: string): void {
-    const set = this.sets.get(name);
+  private touch(set: ParameterSet<Info>): void {
+    const at = key(set.kind, set.id);
+    this.sets.delete(at);
+    this.sets.set(at, set);
+  }
+
+  private remove(at: number): void {
+    const set = this.sets.get(at);
     if (set === undefined) return;
     this.bytes -= set.nal.length;
-    this.sets.delete(name);
+    this.sets.delete(at);
   }
 }
 
@@ -180,6 +186,7 @@ function join(needed: readonly ParameterSet<unknown>[]): SetsInFront | undefined
   return { bytes: joinAnnexB(sets.map(({ nal }) => nal)), types: sets.map(({ type }) => type), sizes };
 }
 
-function key(kind: SetKind, id: number): string {
-  return `${kind} ${id}`;
+/** Unique for each kind and id. A number, because it is looked up for every slice. */
+function key(kind: SetKind, id: number): number {
+  return id * KINDS + ORDER[kind];
 }

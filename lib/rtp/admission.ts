@@ -2,7 +2,7 @@
 // checked before any other code sees the packet (RFC 3550 8.2, A.1).
 
 import { LIMITS } from '../limits.js';
-import { int32 } from './packet.js';
+import { int32, type RtpPacketView } from './packet.js';
 
 const FIXED_HEADER = 12;
 /**
@@ -102,6 +102,23 @@ export class Admission {
   isOurs(ssrc: number): boolean | undefined {
     if (this.ssrc !== -1) return ssrc === this.ssrc;
     return this.named === -1 ? undefined : ssrc === this.named;
+  }
+
+  /**
+   * Fast path: true for a packet of the track's payload type and source while no other source is in question.
+   * Any other packet must be passed to `admit`.
+   */
+  admitsAtOnce(packet: RtpPacketView, arrival: number): boolean {
+    if (
+      packet.ssrc !== this.ssrc ||
+      packet.payloadType !== this.options.payloadType ||
+      this.candidate !== undefined
+    )
+      return false;
+    if (packet.timestamp !== this.timestamp) this.keepPace(packet.timestamp, arrival);
+    this.foreignType = -1;
+    this.sequence = packet.sequence;
+    return true;
   }
 
   /**

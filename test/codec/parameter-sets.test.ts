@@ -49,6 +49,31 @@ describe('ParameterSets', () => {
     assert.ok(sets.frontBytes <= 8192);
   });
 
+  it('reads a set once, however often the same bytes come', () => {
+    const read: string[] = [];
+    const sets = new ParameterSets((nal) => {
+      read.push(nal.toString('hex'));
+      return describeSet(nal);
+    });
+    for (const unit of [1, 2, 3]) for (const nal of [set(2, 0), set(2, 1), set(3, 0)]) sets.learn(nal, unit);
+    assert.deepEqual(
+      read,
+      [set(2, 0), set(2, 1), set(3, 0)].map((nal) => nal.toString('hex')),
+    );
+    assert.deepEqual(
+      [sets.get('sps', 0)?.seenIn, sets.get('sps', 1)?.seenIn, sets.get('pps', 0)?.seenIn],
+      [3, 3, 3],
+    );
+  });
+
+  it('keeps sets of all kinds and ids apart', () => {
+    const sets = new ParameterSets(describeSet);
+    const ids = [0, 1, 2, 3, 31, 255];
+    for (const kind of [1, 2, 3]) for (const id of ids) sets.learn(set(kind, id, kind), 1);
+    for (const [i, kind] of (['vps', 'sps', 'pps'] as const).entries())
+      for (const id of ids) assert.deepEqual(sets.get(kind, id)?.nal, set(i + 1, id, i + 1), `${kind} ${id}`);
+  });
+
   it('changes its version with the bytes of a set, and not when the same come again', () => {
     const sets = new ParameterSets(describeSet);
     sets.learn(set(2, 0), 0);

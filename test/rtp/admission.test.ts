@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { LIMITS } from '../../lib/limits.js';
 import { Admission, type AdmissionOptions, type ExpectedSource } from '../../lib/rtp/admission.js';
+import { RtpPacketView } from '../../lib/rtp/packet.js';
 
 const OURS = 0x1111;
 const THEIRS = 0x2222;
@@ -43,7 +44,11 @@ function merge(...streams: readonly Sent[][]): Sent[] {
 /** What is let through, looked after once a second as a session does. */
 function admitted(
   sent: readonly Sent[],
-  { expected, ...options }: Partial<AdmissionOptions> & { expected?: ExpectedSource } = {},
+  {
+    expected,
+    isFast = false,
+    ...options
+  }: Partial<AdmissionOptions> & { expected?: ExpectedSource; isFast?: boolean } = {},
 ): { packets: { ssrc: number; sequence: number; arrival: number }[]; admission: Admission } {
   const packets: { ssrc: number; sequence: number; arrival: number }[] = [];
   const note = (packet: Buffer, arrival: number): void => {
@@ -51,11 +56,14 @@ function admitted(
   };
   const admission = new Admission({ payloadType: 96, onHeld: note, ...options });
   if (expected !== undefined) admission.expect(expected);
+  const view = new RtpPacketView();
   let tick = 1000;
   for (const one of sent) {
     for (; tick <= one.at; tick += 1000) admission.release(5000 + tick);
     const packet = packetOf(one);
-    if (admission.admit(packet, 0, packet.length, 5000 + one.at)) note(packet, 5000 + one.at);
+    const arrival = 5000 + one.at;
+    const isAtOnce = isFast && view.parse(packet, 0, packet.length) && admission.admitsAtOnce(view, arrival);
+    if (isAtOnce || admission.admit(packet, 0, packet.length, arrival)) note(packet, arrival);
     // The read buffer is the next read's.
     packet.fill(0);
   }
@@ -68,6 +76,54 @@ const sources = (packets: readonly { ssrc: number }[]): number[] => [
 ];
 
 describe('Admission', () => {
+  it('decides the same whether or not each packet takes the fast path first', () => {
+    const part = fc.record({
+      ssrc: fc.constantFrom(OURS, THEIRS),
+      from: fc.nat(4000),
+      lasts: fc.nat(4000),
+      fps: fc.constantFrom(1, 5, 25),
+      sequence: fc.nat(300),
+      type: fc.constantFrom(96, 96, 96, 97, 13),
+    });
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), (parts) => {
+        const sent = merge(
+          ...parts.map(({ lasts, ...one }) => stream(one.ssrc, { ...one, to: one.from + lasts })),
+        );
+        const [plain, fast] = [false, true].map((isFast) =>
+          admitted(sent, { isFast, alsoAnnounced: [96, 97] }),
+        );
+        assert.deepEqual(fast!.packets, plain!.packets);
+        const { ssrc, refused, foreignType } = plain!.admission;
+        assert.deepEqual(
+          { ssrc, refused, foreignType },
+          {
+            ssrc: fast!.admission.ssrc,
+            refused: fast!.admission.refused,
+            foreignType: fast!.admission.foreignType,
+          },
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('takes the fast path for the track’s own source and payload type, and while no other source is in question', () => {
+    const admission = new Admission({ payloadType: 96, onHeld: () => undefined });
+    const view = new RtpPacketView();
+    const isAtOnce = (ssrc: number, sequence: number, type = 96): boolean => {
+      const packet = packetOf({ at: sequence, ssrc, sequence, type });
+      const isFast = view.parse(packet, 0, packet.length) && admission.admitsAtOnce(view, 5000 + sequence);
+      if (!isFast) admission.admit(packet, 0, packet.length, 5000 + sequence);
+      return isFast;
+    };
+    assert.deepEqual(
+      [isAtOnce(OURS, 1), isAtOnce(OURS, 2), isAtOnce(OURS, 3), isAtOnce(OURS, 4, 97)],
+      [false, false, true, false],
+    );
+    assert.deepEqual([isAtOnce(THEIRS, 50), isAtOnce(OURS, 5), isAtOnce(OURS, 6)], [false, false, true]);
+  });
+
   it('lets a stream through whole, in order, with its own arrivals', () => {
     const sent = stream(OURS);
     const { packets, admission } = admitted(sent);
