@@ -37,6 +37,7 @@ export class Playing {
   private readonly watchdog: Watchdog;
   private readonly losses = new LossWatch();
   private readonly ticker: NodeJS.Timeout;
+  private tickNext: NodeJS.Immediate | undefined;
   private readonly playedAt = performance.now();
   private lastReportAt = this.playedAt;
   /** Reading is paused by the user: silence is expected then. */
@@ -56,17 +57,19 @@ export class Playing {
         options.onEnd('expired', error);
       },
     });
-    this.ticker = setInterval(
-      guarded(
-        () => {
-          this.tick(performance.now());
-        },
-        (error) => {
-          options.onEnd('error', error);
-        },
-      ),
-      TICK_MS,
+    const tick = guarded(
+      () => {
+        this.tick(performance.now());
+      },
+      (error) => {
+        options.onEnd('error', error);
+      },
     );
+    this.ticker = setInterval(() => {
+      // Timers run before sockets are read: after the event loop stood still, packets may lie there unread.
+      clearImmediate(this.tickNext);
+      this.tickNext = setImmediate(tick);
+    }, TICK_MS);
   }
 
   /** Sends one request in the session. Resolves to its round trip time in ms. */
@@ -90,6 +93,7 @@ export class Playing {
 
   stop(): void {
     clearInterval(this.ticker);
+    clearImmediate(this.tickNext);
     this.keepAlive.stop();
   }
 

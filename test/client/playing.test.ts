@@ -141,6 +141,30 @@ describe('a session that plays', () => {
     assert.deepEqual(ends, ['silence ETIMEDOUT 5000 ms']);
   });
 
+  it('takes no silence amiss where this machine stood still, and what came lies unread in the socket', async () => {
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    play();
+    await pass(1);
+    for (let stall = 0; stall < 2; stall++) {
+      // The socket is read between the timers and the immediates.
+      setImmediate(() => (media.received += 100));
+      clock.tick(8000);
+      await turn();
+      assert.deepEqual(ends, []);
+    }
+    clock.tick(8000);
+    await turn();
+    assert.deepEqual(ends, ['silence ETIMEDOUT 8000 ms']);
+  });
+
+  it('looks no more once it is stopped between a timer and its look', async () => {
+    play();
+    clock.tick(1000);
+    playing.stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(ticks, []);
+  });
+
   it('gives a slow stream five frame times, and a user’s own limit', async () => {
     media.fps = 0.5;
     play({ silenceMs: 3000 });

@@ -11,7 +11,7 @@ import { claimRoom, RESERVE_BYTES } from '../recorder/disk-room.js';
 import { codeOf, writeError } from '../recorder/disk.js';
 import { turnsOf } from '../recorder/disk-turns.js';
 import { LAPSE, reportOf, type DoneEntry, type Journal, type OpenEntry } from '../recorder/journal.js';
-import { wholeBytes } from '../recorder/part-file.js';
+import { wholeBytes } from '../recorder/read-boxes.js';
 import { readClip } from '../recorder/read-clip.js';
 import type { ClipInfo, RecorderDeps, RecorderFs, RecorderOptions } from '../recorder/types.js';
 import { copyClip, withCopy } from './copy-clip.js';

@@ -8,6 +8,7 @@ import type { ClipSink } from '../../media/mp4-writer.js';
 import { sha256Of } from './digest.js';
 import { codeOf } from './disk.js';
 import { makePlain } from './plain-mp4.js';
+import { wholeBytes } from './read-boxes.js';
 import { folderMode, makeFolders, openBelow, pathOf, type Place } from './below.js';
 import type { RecorderFs } from './types.js';
 
@@ -26,8 +27,6 @@ const MAX_SUFFIX = 9999;
 export const PART = '.part';
 /** Suffix of a plain MP4 that is being written. */
 const PLAIN_PART = '.plain.part';
-/** Top-level boxes of one file. */
-const MAX_BOXES = 1_000_000;
 
 /** Files that this process is writing now: recovery leaves them alone. */
 const writing = new Set<string>();
@@ -211,27 +210,6 @@ async function copyPlain(
   } finally {
     await source.close();
   }
-}
-/**
- * Bytes up to the end of the last complete fragment (moof and mdat), or of the boxes after the fragments; 0
- * if there is none (ISO 14496-12 8.8).
- */
-export async function wholeBytes(handle: FileHandle, size: number, maxBoxes = MAX_BOXES): Promise<number> {
-  const header = Buffer.alloc(16);
-  let whole = 0;
-  let hasFragment = false;
-  for (let at = 0, boxes = 0; boxes < maxBoxes; boxes++) {
-    const { bytesRead } = await handle.read(header, 0, 16, at);
-    if (bytesRead < 8) break;
-    const type = header.toString('latin1', 4, 8);
-    const short = header.readUInt32BE(0);
-    const length = short === 1 && bytesRead === 16 ? Number(header.readBigUInt64BE(8)) : short;
-    if (length < 8 || at + length > size) break;
-    at += length;
-    hasFragment ||= type === 'mdat';
-    if (hasFragment && type !== 'moof') whole = at;
-  }
-  return whole;
 }
 
 /** Renames the file, with a number added if the name is taken; returns the name. */
